@@ -176,7 +176,7 @@ class Thresholds:
     """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
 
     The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs
-    (tests/quality) of November 2026, not from the device's camera.
+    (tests/bench/quality) of November 2026, not from the device's camera.
 
     Attributes:
         version: goes into every record; change it with any of the others.

@@ -34,7 +34,7 @@ test_arm64() {
     step_arm64 "the packages of the tests" download_dev_wheels
     step_arm64 "the source" copy_source
     step_arm64 "installed offline, by digest" install_product "$wheels"
-    step_arm64 "every module, each wheel at work" in_root "$PY" -I tests/arm64/__main__.py
+    step_arm64 "every module, each wheel at work" in_root "$PY" -I tests/system/arm64/__main__.py
     step_arm64 "the packages of the tests, installed" install_dev "$wheels"
     step_arm64 "the fast tests" in_root "$PY" -m pytest -v -p no:cacheprovider \
         -m "not slow and not device and not provision" -n 2 --dist loadscope "$@"

@@ -23,7 +23,7 @@ SIDE_MIN_PX: Final = 64
 COARSE: Final = 6
 """Reduction of the view that blur is measured against. Source: eleven photographs, smeared over
 12 px: an eighth lets a score differ 1.7 times by direction, a sixth 1.4; a quarter leaves 1.2 times
-between the smeared and the sharp ones, a sixth 1.7 (tests/quality, 2026-11)."""
+between the smeared and the sharp ones, a sixth 1.7 (tests/bench/quality, 2026-11)."""
 
 CONTRAST_FLOOR: Final = 6.0
 """Added to the coarse bends, so that grain on nothing is not sharp. Source: a quarter of the least
@@ -39,7 +39,7 @@ _STRIP_PITCH_ROWS: Final = 120
 _MARGIN_ROWS: Final = 6
 """Sharpness looks at strips and leaves out their edges: half of the picture, in half the time.
 
-Source: the photographs' scores move by 3 to 19 % (tests/quality, 2026-11)."""
+Source: the photographs' scores move by 3 to 19 % (tests/bench/quality, 2026-11)."""
 
 _ANGLES: Final = np.radians(np.arange(0, 180, 7.5))
 _BEND_ALONG: Final = np.stack(

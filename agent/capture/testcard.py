@@ -24,7 +24,7 @@ GAIN_NOTED: Final = 8.0
 
 CAST_NOTED_PCT: Final = 40.0
 """Between the strongest and the weakest colour, of their mean. Source: eleven photographs of
-colourful things have up to 120, a page on a grey table 10 (tests/quality, 2026-11)."""
+colourful things have up to 120, a page on a grey table 10 (tests/bench/quality, 2026-11)."""
 
 COLOUR_GONE_PCT: Final = 10.0
 """A colour with less than this of the mean of all three is not there."""

@@ -12,7 +12,8 @@ OPENS_S: Final = 60.0
 """How long after it was read a code opens a door where place allows no photo; no photo renews it.
 
 If a code lasted longer, it would open the next doors too: with 15 minutes, 13 to 54 photos in 100
-presses at forbidden doors instead of 1 to 4. Source: `python -m tests.rounds`, "if codes lasted".
+presses at forbidden doors instead of 1 to 4.
+Source: `python -m tests.bench.policy`, "if codes lasted".
 """
 
 WAITS_S: Final = 300.0
@@ -22,7 +23,7 @@ A code that gets no press, because the parcel was handed over in person, waits f
 press. With 2 minutes it would bind 1.9 to 9.3 wrong photos in 1,000 presses instead of 2.1 to 10.9,
 but 15 of 100 labels would be read too early for their own press. The simulation reads labels up to
 5 minutes before their press: that limit is made up, so 5 minutes is its own figure, not a finding.
-Source: `python -m tests.rounds`, "how long a label speaks" (2026-11-29).
+Source: `python -m tests.bench.policy`, "how long a label speaks" (2026-11-29).
 """
 
 WITHIN_M: Final = 100.0

@@ -20,9 +20,9 @@ from typing import Final
 from agent.queue import disk as product
 from tests.bench.bare import PHOTO_BYTES, RawDisk
 from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, new_photo
-from tests.powercut import disk
-from tests.powercut.forked import ChildFailed, in_child, spread
-from tests.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
+from tests.faults.powercut import disk
+from tests.faults.powercut.forked import ChildFailed, in_child, spread
+from tests.faults.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
 from tests.support import needs
 from tests.support.backend import REPOSITORY
 

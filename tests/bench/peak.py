@@ -24,10 +24,10 @@ from tests.backend.reports.samples import document, waits
 from tests.bench.device import memory_of
 from tests.bench.frame import Figure, Rig
 from tests.bench.route import STOPS, number, send_out
-from tests.peak import misfortunes, plan, servers
-from tests.peak.play import Outcome, play
-from tests.peak.report import percentiles
-from tests.peak.servers import Engines, Servers
+from tests.demo.peak import misfortunes, plan, servers
+from tests.demo.peak.play import Outcome, play
+from tests.demo.peak.report import percentiles
+from tests.demo.peak.servers import Engines, Servers
 from tests.support import needs
 from tests.support.enrolment import enrolled_by
 from tests.support.wire import Wire, speaking_to

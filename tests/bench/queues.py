@@ -27,7 +27,7 @@ from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from tests.bench.bare import PHOTO_BYTES, Sizes
 from tests.bench.stock import record_of
-from tests.powercut.stage import frames
+from tests.faults.powercut.stage import frames
 from tests.support.sealed import left_plain
 
 LONG_BYTES: Final = (860_000,) * 5

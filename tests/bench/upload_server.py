@@ -34,13 +34,13 @@ from doorstep_backend.wire import headers
 from doorstep_backend.wire.asking import asked
 from doorstep_backend.wire.intake import Intake
 from doorstep_backend.wire.store import Store, Verdict
-from tests.faulty.wiring import Faulty
 from tests.support.backend import (
     CONTROL_TIMEOUT_S,
     READY_WITHIN_S,
     REPOSITORY,
     Counted,
 )
+from tests.support.faulty.wiring import Faulty
 
 IDLE_S: Final = 60
 """How long an idle connection is kept: longer than any client here waits after a cut."""

@@ -11,11 +11,11 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from doorstep_backend.engines.opening import URL, open_database
-from tests.faulty.switches import Step
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker, new_id
+from tests.support.faulty.switches import Step
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
 

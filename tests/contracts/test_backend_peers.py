@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peer.process import Peer, nginx_peer, tus_peer
+from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.factory import RecordMaker, is_high, new_id
 from tests.support.waiting import until
 from tests.support.wire import (

@@ -10,9 +10,9 @@ from doorstep_backend.copies.shows import Shows
 from doorstep_backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
 from doorstep_backend.office import demo
 from doorstep_backend.wire.intake import DigestMismatchError
-from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id
+from tests.support.faulty.switches import switched
 from tests.support.opened import Opened
 from tests.support.sealed_fleet import SealedFleet
 

@@ -32,7 +32,7 @@ PURE: Final = (
 )
 """The modules of `hardware/` that have functions and need no device, clock or network."""
 
-TESTS: Final = ("tests/agent", "tests/hardware", "tests/contracts")
+TESTS: Final = ("tests/unit/agent", "tests/unit/hardware", "tests/contracts")
 """Folders of the fast tests of these modules."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.badnetwork.box import Box, Ending, Fault
+from tests.faults.network.box import Box, Ending, Fault
 from tests.scenarios.faults import Seen, check_chain, fault, state_of
 from tests.scenarios.sending_faults import CRADLE, Sending, by_switch
 from tests.support.backend import Backend
@@ -32,7 +32,7 @@ class HastyDevice(Device):
     """A device that waits a tenth of the usual time for a line that says nothing."""
 
     def words(self, *words: str) -> list[str]:
-        command = [sys.executable, "-m", "tests.badnetwork.hasty"]
+        command = [sys.executable, "-m", "tests.faults.network.hasty"]
         return [*command, *words, "--config", str(self.config)]
 
 

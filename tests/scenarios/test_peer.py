@@ -10,7 +10,7 @@ import pytest
 from agent.models import Item, State
 from agent.record import signing
 from doorstep_backend.identity.authority import Authority
-from tests.peer.process import Peer, nginx_peer, tus_peer
+from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.enrolment import kept
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender

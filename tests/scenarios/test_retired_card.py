@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from agent.config import DEFAULT_PATH
-from tests.failing.users import GROUP, USERS, tmpfiles
+from tests.faults.syscalls.users import GROUP, USERS, tmpfiles
 from tests.scenarios.test_stolen_card import IMAGE_MARKERS, found, slices
 from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY, Device
@@ -34,7 +34,7 @@ REPLACED: Final = b"MHcCAQEEIOne-that-was-replaced-and-deleted"
 
 RUN: Final = "/run/doorstep"
 _LOADED: Final = (
-    "import sys, tests.failing.works; from agent.__main__ import main; sys.exit(main())"
+    "import sys, tests.faults.syscalls.works; from agent.__main__ import main; sys.exit(main())"
 )
 DOORSTEP: Final = f"cd {REPOSITORY}; {REPOSITORY}/.venv/bin/python -c '{_LOADED}'"
 """With all modules loaded: the units' users may not be let in to this Python's."""

@@ -21,7 +21,7 @@ from agent.queue.paths import Layout
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
-from tests.failing.struck import Ended, run
+from tests.faults.syscalls.struck import Ended, run
 from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY, Device, device
 from tests.support.enrolment import let_in, required

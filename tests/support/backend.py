@@ -93,7 +93,7 @@ class Backend:
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
-        module = "tests.faulty" if self._has_switches else "doorstep_backend"
+        module = "tests.support.faulty" if self._has_switches else "doorstep_backend"
         command = [sys.executable, "-m", module, "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ class Backend:
         return self.data / "received" / f"{capture_id}.rec"
 
     def set_switches(self, **switches: Any) -> None:
-        """Replace all switches, those of `Switches` in tests/faulty/; without any, it is healthy.
+        """Replace all switches (`Switches` in tests/support/faulty/); without any, it is healthy.
 
         `forget=True` at once loses every upload and its receipt. Raises for unknown names.
         """

@@ -1,6 +1,6 @@
 """Lines of the kernel's gpio-sim, pulled and read through sysfs: a finger and an eye for tests.
 
-They are there in the virtual device only; see tests/device.
+They are there in the virtual device only; see tests/system/qemu.
 """
 
 from functools import cache

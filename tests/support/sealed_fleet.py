@@ -16,10 +16,10 @@ from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.worker import Worker
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.store import Upload
-from tests.faulty.intake import FaultyIntake
-from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.factory import Made, RecordMaker
+from tests.support.faulty.intake import FaultyIntake
+from tests.support.faulty.switches import switched
 
 
 class SealedFleet:

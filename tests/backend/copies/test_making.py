@@ -14,7 +14,6 @@ from doorstep_backend.copies.faces import FaceFinder
 from doorstep_backend.copies.making import NotMade, made
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.office.picture import customer_copy
-from tests.agent.capture.test_exif import FACTS
 from tests.backend.copies.measuring import covers
 from tests.backend.copies.pasted import (
     TRACKING,
@@ -26,6 +25,7 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
+from tests.unit.agent.capture.test_exif import FACTS
 
 SIZE_PX = (640, 480)
 PERSON = Person(60, 0, (300, 200))

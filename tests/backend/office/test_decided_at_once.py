@@ -1,6 +1,6 @@
 """Two people decide about one photo, order, route or month at once: the second one sees the first.
 
-With `--database postgresql` as well as on SQLite. The same with two processes: `tests/races/`.
+With `--database postgresql` as well as on SQLite. Two processes: `tests/faults/races/`.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

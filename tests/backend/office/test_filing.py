@@ -24,10 +24,10 @@ from doorstep_backend.office.demo import (
 from doorstep_backend.office.export import export_device
 from doorstep_backend.office.filing import CannotBindError, NotWaitingError
 from doorstep_backend.office.ledger import open_ledger
-from tests.faulty.store import forget
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import Made, RecordMaker, new_id
+from tests.support.faulty.store import forget
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
 

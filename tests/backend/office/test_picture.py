@@ -18,9 +18,9 @@ from agent.capture import exif
 from agent.record import credentials
 from doorstep_backend.office.picture import MAX_SCANS, customer_copy
 from doorstep_backend.office.segments import segments
-from tests.agent.capture.test_exif import FACTS, PLAIN
 from tests.support.credentialed import Van
 from tests.support.demo_office import PICTURE
+from tests.unit.agent.capture.test_exif import FACTS, PLAIN
 
 STAMPED = exif.stamp(PLAIN, FACTS)
 CHATTY = (

@@ -1,0 +1,140 @@
+"""One driver's round: the manifest with its map errors, and a press at every door with its fix."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
+from hardware.position import Fix
+from tests.bench.policy.area import (
+    EPH_PER_HDOP_M,
+    INTERPOLATED,
+    NO_PHOTO_SHARE,
+    OPEN,
+    ROOFTOP,
+    SIGNATURE_SHARE,
+    WALL,
+    Area,
+    Spot,
+    step,
+)
+
+DEPOT: Final = (52.52, 13.40)
+
+M_PER_DEG: Final = (111_270.0, 67_920.0)
+"""Metres per degree of latitude and longitude at the depot. Source: WGS 84 at 52.5 degrees."""
+
+WALK_MPS: Final = 1.2
+
+BEGINS: Final = datetime(2026, 12, 1, 6, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A stop as the manifest has it, and where it really is."""
+
+    stop: RouteStop
+    spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A press at a door; its fix is as the receiver gave it, `now_ns` the press itself."""
+
+    door: Door
+    fix: Fix
+    now_ns: int
+
+
+def doors(area: Area, dice: random.Random) -> list[Door]:
+    """A day's doors; those of one building share its mapped point."""
+    mapped: dict[Spot, Spot] = {}
+    found = []
+    for number, building in enumerate(area.doors(dice)):
+        error = INTERPOLATED if dice.random() < area.interpolated else ROOFTOP
+        point = mapped.setdefault(building, plus(building, error.draw(dice)))
+        lat_deg, lon_deg = _degrees(point)
+        stop = RouteStop(
+            id=f"s-{number:04}",
+            codes=(f"CODE-{number:04}",),
+            lat_deg=lat_deg,
+            lon_deg=lon_deg,
+            radius_m=area.radius_m,
+            done=False,
+            photo=_rule(dice),
+        )
+        inside = step(dice, area.depth_m * math.sqrt(dice.random()))
+        found.append(Door(stop, plus(building, inside)))
+    return found
+
+
+def manifest(all_doors: list[Door]) -> Manifest:
+    """The route over these doors."""
+    stops = tuple(door.stop for door in all_doors)
+    return Manifest(1, "dev-1", BEGINS, BEGINS + timedelta(hours=12), stops)
+
+
+def presses(area: Area, all_doors: list[Door], dice: random.Random, visits: int) -> Iterator[Press]:
+    """One press at each door that allows photos, `visits` at each `no_photo` door.
+
+    At doors where somebody signs, nobody presses.
+    """
+    for turn, door in enumerate(all_doors, start=1):
+        now_ns = round(turn * area.pace_s * 1e9)
+        forbidden = door.stop.photo is PhotoRule.NO_PHOTO
+        if door.stop.photo is not PhotoRule.SIGNATURE_REQUIRED:
+            for _ in range(visits if forbidden else 1):
+                yield Press(door, seen_fix(area, door.spot, now_ns, dice), now_ns)
+
+
+def seen_fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
+    """Draw the last fix of a receiver at this place; it may be old."""
+    age = dice.choices(area.ages, [age.share for age in area.ages])[0]
+    age_s = dice.uniform(age.from_s, age.to_s)
+    sky = WALL if dice.random() < area.beside_wall else OPEN
+    walked = step(dice, dice.uniform(0, WALK_MPS * age_s))
+    return fix_at(
+        plus(plus(spot, walked), sky.error.draw(dice)),
+        hdop=sky.hdop,
+        eph_m=EPH_PER_HDOP_M * sky.hdop,
+        speed_mps=0.5,
+        received_ns=now_ns - round(age_s * 1e9),
+    )
+
+
+def fix_at(spot: Spot, *, hdop: float, eph_m: float, speed_mps: float, received_ns: int) -> Fix:
+    """A fix of this place, as the receiver tells it."""
+    lat_deg, lon_deg = _degrees(spot)
+    return Fix(
+        lat_deg=lat_deg,
+        lon_deg=lon_deg,
+        alt_m=None,
+        eph_m=eph_m,
+        hdop=hdop,
+        satellites=9,
+        mode=3,
+        speed_mps=speed_mps,
+        utc=None,
+        received_ns=received_ns,
+    )
+
+
+def _rule(dice: random.Random) -> PhotoRule:
+    drawn = dice.random()
+    if drawn < NO_PHOTO_SHARE:
+        return PhotoRule.NO_PHOTO
+    is_signed = drawn < NO_PHOTO_SHARE + SIGNATURE_SHARE
+    return PhotoRule.SIGNATURE_REQUIRED if is_signed else PhotoRule.ALLOWED
+
+
+def plus(one: Spot, other: Spot) -> Spot:
+    """Add two ways."""
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _degrees(spot: Spot) -> tuple[float, float]:
+    east_m, north_m = spot
+    return DEPOT[0] + north_m / M_PER_DEG[0], DEPOT[1] + east_m / M_PER_DEG[1]

@@ -1,0 +1,96 @@
+"""The OpenAPI documents are valid, and name the routes that there are."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from starlette.routing import Route
+
+from agent.config import load
+from agent.record import signing
+from agent.serve.answer import Answer
+from agent.serve.answers import Answers
+from agent.serve.connection import METHODS
+from doorstep_backend import keys
+from doorstep_backend.app import create_app
+from doorstep_backend.identity.est import Identity
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.office.model import open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.wire.intake import Intake
+from doorstep_backend.wire.store import Store
+from tests.contracts.openapi.documents import BACKEND, BOTH, SERVE, allowed, read
+from tests.support.device import Device
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_a_document_is_openapi_3_1(path: Path) -> None:
+    assert read(path)["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_path(path).validate()
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_its_schemas_are_json_schema_and_refer_to_what_is_there(path: Path) -> None:
+    components = read(path)["components"]
+    for name in components["schemas"]:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": components}
+        jsonschema_rs.meta.validate(components["schemas"][name])
+        jsonschema_rs.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_nothing_in_its_components_is_left_over(path: Path) -> None:
+    text, document = path.read_text(), read(path)
+    for kind in ("parameters", "headers", "responses", "schemas"):
+        for name in document["components"].get(kind, {}):
+            assert f'"#/components/{kind}/{name}"' in text, f"{name} is nowhere used"
+
+
+def test_the_backends_device_routes_are_those_of_its_document(tmp_path: Path) -> None:
+    document = read(BACKEND)
+
+    assert device_routes(tmp_path) == {path: allowed(document, path) for path in document["paths"]}
+
+
+def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: Path) -> None:
+    """As it says itself, to whoever asks for something else."""
+    paths = read(SERVE)["paths"]
+    answers = Answers(load(Device(tmp_path).config), lambda: datetime.now(UTC))
+
+    nothing, others = answers.answer("/other"), {path: f"{path}?other=1" for path in paths}
+
+    assert told(nothing, "there are ") == set(paths)
+    for path, target in others.items():
+        named = {one["name"] for one in paths[path]["get"].get("parameters", [])}
+        answer = answers.answer(target)
+        assert answer.status == 400
+        assert not named or told(answer, "each once: ") == named
+        assert allowed(read(SERVE), path) == set(METHODS)
+
+
+def told(answer: Answer, behind: str) -> set[str]:
+    """The list at the end of a sentence."""
+    sentence: str = json.loads(answer.body)["error"]
+    return set(sentence.partition(behind)[2].split(", "))
+
+
+def device_routes(folder: Path) -> dict[str, set[str]]:
+    """Methods by path of a backend with all that devices ask; nothing for people or pullers."""
+    store = Store(folder)
+    app = create_app(
+        store,
+        Intake(store, signing.new_key),
+        signing.new_key,
+        office=open_office(store),
+        documents=FleetDocuments(folder),
+        identity=Identity.of(folder, keys.certificates(folder / "ca")),
+    )
+    routes: dict[str, set[str]] = {}
+    for route in app.routes:
+        assert isinstance(route, Route)
+        assert not route.path.startswith(PREFIX)
+        routes.setdefault(route.path, set()).update(route.methods or set())
+    return routes

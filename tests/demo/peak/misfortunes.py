@@ -1,0 +1,66 @@
+"""What happens to the servers while devices send."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Final
+
+from tests.demo.peak.servers import Servers
+
+AWAY_S: Final = 5.0
+"""How long a killed instance stays away in the demo: what starts it again has noticed by then."""
+
+STALL_S: Final = 7.0
+"""Several times longer than an instance waits for S3 (2 s), and than a device for 503 (3 s)."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a misfortune does with: the servers, who is told, and the end."""
+
+    servers: Servers
+    say: Say
+    ended: threading.Event
+
+
+Misfortune = Callable[[Told], None]
+"""Runs beside the devices, and returns when it is over or at the end."""
+
+
+def none(_told: Told) -> None:
+    """Nothing happens."""
+
+
+def morning(told: Told, stall_s: float, kill_s: float) -> None:
+    """S3 answers nothing for a while; then an instance is killed, and started again."""
+    engines, one = told.servers.engines, told.servers.intakes[0]
+    assert engines is not None
+    if told.ended.wait(stall_s):
+        return
+    engines.s3.pause()
+    told.say(f"S3 answers nothing for {STALL_S:.0f} s (SIGSTOP)")
+    told.ended.wait(STALL_S)
+    engines.s3.go_on()
+    told.say("S3 answers again")
+    if told.ended.wait(max(kill_s - stall_s - STALL_S, 0.0)):
+        return
+    one.kill()
+    told.say(f"{one.name} is killed (kill -9)")
+    told.ended.wait(AWAY_S)
+    one.start()
+    told.say(f"{one.name} is back")
+
+
+def kills(told: Told, every_s: float, lasts_s: float) -> None:
+    """One instance that devices speak to after the other; each is started again at once."""
+    turns = cycle(told.servers.intakes)
+    for number in range(int(lasts_s / every_s)):
+        if told.ended.wait(every_s):
+            return
+        one = next(turns)
+        one.kill()
+        told.say(f"kill {number + 1}: {one.name}")
+        one.start()

@@ -1,1 +1,0 @@
-"""A whole device in a virtual machine: `python -m tests.device`, from button to receipt."""

@@ -1,0 +1,122 @@
+"""The rig sees what it is for: senders that break the promise are caught, faults come as told."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.models import Item, State
+from agent.record.receipt import Receipt
+from agent.sync.delivery import Delivery
+from agent.sync.loop import Sync
+from agent.sync.outcome import Deferred, NoService, Outcome
+from tests.faults.network.box import Ending, Fault
+from tests.faults.network.mutual import GOOD, mutual_rig
+from tests.faults.network.rig import Exchange, Rig, in_memory, rig
+from tests.support.network import Line
+from tests.support.sending import Sender
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def one() -> Iterator[Rig]:
+    with in_memory() as folder, rig(folder) as made:
+        yield made
+
+
+class Gullible(Delivery):
+    """Takes for delivered whatever was answered without an error."""
+
+    def send(self, item: Item, content: bytes) -> Outcome:
+        outcome = super().send(item, content)
+        if isinstance(outcome, Deferred | NoService) and " answered 2" in outcome.answer:
+            return Receipt("", datetime.now(UTC))
+        return outcome
+
+
+class Impatient(Delivery):
+    """Takes a record for delivered once all its bytes are on the way."""
+
+    def send(self, item: Item, content: bytes) -> Outcome:
+        outcome = super().send(item, content)
+        return Receipt("", datetime.now(UTC)) if isinstance(outcome, NoService) else outcome
+
+
+class Forgetful(Delivery):
+    """Begins anew each time, and does not ask what is there."""
+
+    def send(self, item: Item, content: bytes) -> Outcome:
+        return NoService("posted again") if item.attempts > 1 else super().send(item, content)
+
+
+def sends_by(sender: Sender, variant: type[Delivery]) -> None:
+    """Puts a broken sender in the place of the product's."""
+    right = sender.delivery
+    broken = variant(right._backend, right._keys, right._keep_url)  # noqa: SLF001 - the same parts
+    assert isinstance(sender.sync, Sync)
+    sender.sync._delivery = broken  # noqa: SLF001 - in the product's own loop
+
+
+@pytest.mark.parametrize("variant", [Gullible, Impatient, Forgetful])
+def test_sender_that_breaks_the_promise_is_caught(one: Rig, variant: type[Delivery]) -> None:
+    sends_by(one.sender, variant)
+    one.inner.set(portal=True)
+    item = one.prepare(Exchange.FIRST)
+    one.attempt(item)
+
+    assert one.outcome(item, [])
+
+
+@pytest.mark.parametrize("variant", [Impatient, Forgetful])
+def test_such_a_sender_is_caught_where_it_shows_a_certificate_too(
+    variant: type[Delivery],
+) -> None:
+    """Cut in the middle of the handshake."""
+    with in_memory() as folder, mutual_rig(folder) as mutual:
+        sends_by(mutual.sender, variant)
+
+        assert mutual.harmed(Line(cut_after_bytes=1000), GOOD)
+
+
+def test_healthy_line_delivers(one: Rig) -> None:
+    for exchange in Exchange:
+        item = one.prepare(exchange)
+        one.attempt(item)
+
+        assert one.row(item).state == State.DELIVERED
+        assert one.misplaced(item) == []
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 1000, 3000])
+def test_cut_is_exact_to_the_byte(one: Rig, kept_bytes: int) -> None:
+    """Bytes of HTTP, not of TLS: the backend keeps what was relayed before the cut."""
+    head_bytes = one.extent(Exchange.FIRST).head_bytes
+    item = one.prepare(Exchange.FIRST)
+    before_bytes = one.inner.counts.body_bytes
+    one.box.arm(Fault("up", head_bytes + kept_bytes))
+    one.attempt(item)
+    until(lambda: one.inner.counts.body_bytes >= before_bytes + kept_bytes)
+
+    one.pass_time(item)
+    one.box.arm(None)
+    before_bytes += kept_bytes
+    one.attempt(item)
+
+    assert one.row(item).state == State.DELIVERED
+    assert one.inner.counts.body_bytes - before_bytes == item.bytes - kept_bytes
+
+
+def test_fault_that_never_comes_is_told(one: Rig) -> None:
+    assert "the fault never came" in one.harmed(Fault("up", 10**9, Ending.CUT), Exchange.FIRST)
+
+
+def test_record_that_lies_at_the_backend_altered_or_twice_is_told(one: Rig) -> None:
+    item = one.prepare(Exchange.FIRST)
+    one.attempt(item)
+    one.inner.store.times_accepted[item.capture_id] += 1
+    path = one.inner.store.folder / "received" / f"{item.capture_id}.rec"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert one.misplaced(item) == ["the backend has other bytes", "taken in 2 times"]

@@ -1,0 +1,281 @@
+"""What must be so after a power cut, a restart on what it left, and a second restart."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.models import Item, Kind, State
+from agent.queue.database import Database
+from agent.queue.paths import Layout
+from agent.record import signing, verify
+from agent.sync.reread import reread
+from agent.trust.store import TrustStore
+from tests.faults.powercut import real
+from tests.faults.powercut.stage import Stage, digest, has_time, read_queue
+from tests.faults.powercut.told import Believed, Row, Told
+from tests.support.benchtop import Bench
+from tests.support.sealed import unpack
+
+LATER_S: Final = 1e6
+"""CLOCK_BOOTTIME later than any due time that a scenario books."""
+
+_ADOPTED: Final[dict[str, Any]] = {
+    "state": State.PENDING,
+    "adopted": 1,
+    "attempts": 0,
+    "suspected": 0,
+    "dead_ends": 0,
+    "sent_whole": 0,
+    "due_s": 0.0,
+    "upload_url": None,
+    "answer": None,
+    "decision": None,
+    "decided_utc": None,
+}
+"""What a sweep knows of a record that it finds without its row: that the backend must be asked."""
+
+_NOT_YET: Final[Row] = {"adopted": 0}
+"""What was promised of a record that has no row."""
+
+_WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
+
+    `asides` are broken queues that are still there, `trust` the fleet document, the manifest and
+    its version.
+    """
+
+    rows: dict[str, Row]
+    decided: str | None
+    files: dict[str, str]
+    torn: frozenset[str]
+    asides: frozenset[str]
+    trust: tuple[tuple[str, ...], str | None, int | None]
+
+
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+    """Restart the product twice on a disk cut at `log_bytes`; return every promise that is broken.
+
+    `is_real` restarts it by its own commands before. They make a record, and begin by wiping the
+    manifest, since manifests are off.
+    """
+    knows_time = has_time(stage.layout)
+    made = real.restart(stage) if is_real else frozenset[str]()
+    faults = _time(told, log_bytes, knows_time=knows_time)
+    return [*faults, *check_restarts(stage, told, log_bytes, made)]
+
+
+def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:
+    """Do the same without a look at the time; `made` are records that came after the cut."""
+    with stage.open() as device:
+        if device.layout.asides():
+            device.tick()  # it is deleted step by step, while presses are served
+        found = look(device.layout)
+    faults = [
+        *_kept(told, log_bytes, found),
+        *_rows(told, log_bytes, found, made),
+        *(f"{name} is left of a broken queue" for name in found.asides),
+        *([] if made else _believed(told, log_bytes, found)),
+        *_files(found),
+        *_chain(device.layout, found, may_gap=bool(told.lost)),
+    ]
+    stage.empty()
+    with stage.open() as device:
+        again = look(device.layout)
+        if again != found:
+            faults.append(f"a second restart changes: {_difference(found, again)}")
+        return [*faults, *_goes_on(device, found), *_sends(device)]
+
+
+def _time(told: Told, log_bytes: int, *, knows_time: bool) -> Iterator[str]:
+    if told.possible(log_bytes)[0].has_time and not knows_time:
+        yield "what was kept of time is gone"
+
+
+def look(layout: Layout) -> Found:
+    """Read everything, by the product's own door."""
+    with closing(Database(layout)) as database, database.look() as sql:
+        rows, decided = read_queue(sql)
+        sound = [row[0] for row in sql.execute("PRAGMA integrity_check")]
+    if sound != ["ok"]:
+        raise AssertionError(f"the database is not sound: {sound}")
+    files = {path.name: digest(path) for path in layout.records.iterdir()}
+    torn = frozenset(path.name for path in layout.torn.iterdir())
+    asides = frozenset(path.name for path in layout.asides())
+    store = TrustStore(layout)
+    store.wipe_leftovers()  # as capture does first
+    trust = store.fleet(), store.manifest(), store.manifest_version()
+    return Found(rows, decided, files, torn, asides, trust)
+
+
+def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+    """What the driver saw as kept is there with its row, which needed no sweep to be found.
+
+    Only a queue that was made again has it by a sweep.
+    """
+    promised = told.possible(log_bytes)[0].rows
+    may_rebuild = told.may_rebuild(log_bytes)
+    for shown in told.shown:
+        if shown.log_bytes > log_bytes:
+            continue
+        row = found.rows.get(shown.capture_id)
+        if row is None:
+            yield f"shown as kept, but lost: {shown.capture_id}"
+        elif (
+            not may_rebuild and row["adopted"] > promised.get(shown.capture_id, _NOT_YET)["adopted"]
+        ):
+            yield f"shown as kept before its row was: {shown.capture_id}"
+
+
+def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Iterator[str]:
+    """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
+    possible, known = told.possible(log_bytes), told.known()
+    may_rebuild = told.may_rebuild(log_bytes)
+    last = {version.decided for version in possible} | ({None} if may_rebuild else set())
+    if not made and found.decided not in last:
+        yield f"the last receipt is of {found.decided}, promised was {possible[0].decided}"
+    for name in (found.rows.keys() | possible[0].rows.keys()) - made:
+        row = found.rows.get(name)
+        is_lost = told.lost.get(name, log_bytes + 1) <= log_bytes
+        was = [version.rows.get(name) for version in possible]
+        if row and name not in known:
+            if possible[0].rows or row["kind"] != Kind.CHAIN_START:
+                yield f"nobody made {_briefly(row)}"
+        elif may_rebuild and _is_adopted(row, known[name], is_lost=is_lost):
+            pass
+        elif not any(_follows(row, one, known[name], is_lost=is_lost) for one in was):
+            yield f"promised was {' or '.join(map(_briefly, was))}; now it is {_briefly(row)}"
+
+
+def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> bool:
+    """Whether a restart may make `row` of what was; `known` is what the record came to later."""
+    if row is None or row == was:
+        return row == was
+    if was is None:
+        return _is_adopted(row, known, is_lost=False)
+    match State(was["state"]):
+        case State.DELIVERED:
+            return is_lost and row == was | {"state": State.PRUNED}
+        case State.PENDING | State.REFUSED:
+            return is_lost and row == was | {"state": State.DAMAGED, "answer": row["answer"]}
+        case State.PRUNED | State.DAMAGED:
+            return False
+
+
+def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
+    """Whether a sweep made the row from the file, which also decides whether there is one."""
+    return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
+
+
+def _believed(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+    """Each document is whole: the last promised, or that of the change in hand; none comes back."""
+    if not told.believed:  # the scenario changes no document
+        return
+    nothing = Believed(0, 0, (), None, None)
+    settled = [one for one in told.believed if one.done <= log_bytes]
+    in_hand = [one for one in told.believed if one.begun <= log_bytes < one.done]
+    possible = [settled[-1] if settled else nothing, *in_hand]
+    fleet, manifest, newest = found.trust
+    for name, may_be in (
+        ("fleet document", fleet in {one.fleet for one in possible}),
+        ("manifest", manifest in {one.manifest for one in possible}),
+        ("manifest's version", newest in {one.newest for one in possible}),
+    ):
+        if not may_be:
+            yield f"trust/: the {name} is not what was promised, nor what was to come"
+
+
+def _files(found: Found) -> Iterator[str]:
+    """No row without its file, no file without its row, and the bytes that were queued."""
+    wanted = {}
+    for name, row in found.rows.items():
+        if row["state"] in _WITH_FILE:
+            wanted[f"{name}.rec"] = row["sha256"]
+    for name in sorted(wanted.keys() | found.files.keys()):
+        if wanted.get(name) != found.files.get(name):
+            had, has = wanted.get(name, "no file"), found.files.get(name, "no file")
+            yield f"{name} is {has[:12]}; its row wants {had[:12]}"
+    newest = max(found.rows.values(), key=_number, default=None)
+    if newest is None or newest["state"] not in _WITH_FILE:
+        yield f"the newest record, on which the next one builds, is {_briefly(newest)}"
+
+
+def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
+    """One chain without gaps or forks, of this device's key."""
+    pem = (layout.capture_keys / "device.pem").read_bytes()
+    problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
+    if problems > (gaps if may_gap else 0):
+        yield f"agent.record.verify: {lines}"
+    if len({row["chain"] for row in found.rows.values()}) != 1:
+        yield "there are several chains"
+    numbers = sorted(row["seq"] for row in found.rows.values())
+    if numbers != list(range(numbers[0], numbers[-1] + 1)):
+        yield f"the chain has gaps: {numbers}"
+
+
+_seen: dict[tuple[bytes, frozenset[tuple[str, str]]], tuple[int, int, list[str]]] = {}
+"""What `agent.record.verify` said of a key and files: most states have the same as one before."""
+
+
+def _verified(
+    layout: Layout, pem: bytes, files: frozenset[tuple[str, str]]
+) -> tuple[int, int, list[str]]:
+    """How many problems `verify` has with the files, how many are gaps, and its words."""
+    if (pem, files) not in _seen:
+        key = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
+        report = verify.examine(layout.records.iterdir(), key)
+        gaps = sum("MISSING: not in this folder" in line for line in report.lines)
+        lines = [line for line in report.lines if re.search("[A-Z]{4,}:", line)]
+        _seen[pem, files] = report.problems, gaps, lines
+    return _seen[pem, files]
+
+
+def _goes_on(device: Bench, found: Found) -> Iterator[str]:
+    """One more photo is kept, and follows the newest record."""
+    newest = max(found.rows.values(), key=_number)
+    label = device.press().get("label", {})
+    follows = {"kind": "photo", "seq": newest["seq"] + 1, "prev": newest["label_sha256"]}
+    if label | follows != label or device.rows()[-1].capture_id != label["capture_id"]:
+        yield f"capturing does not go on: {label}"
+    else:
+        unpack(device.layout.record(label["capture_id"]).read_bytes())
+
+
+def _sends(device: Bench) -> Iterator[str]:
+    """Everything that waits can be claimed once, with the bytes that were queued."""
+    waiting = {row.capture_id for row in device.rows() if row.state is State.PENDING}
+    claimed: dict[str, Item] = {}
+    while item := device.outbox.claim(LATER_S, due_s=LATER_S):
+        if item.capture_id in claimed:
+            yield f"claimed twice: {item.capture_id}"
+            break
+        claimed[item.capture_id] = item
+    if claimed.keys() != waiting:
+        yield f"cannot be claimed: {waiting - claimed.keys()}"
+    for item in claimed.values():
+        content = reread(device.layout.record(item.capture_id), item)
+        if not isinstance(content, bytes):
+            yield f"cannot be sent: {content}"
+
+
+def _number(row: Row) -> int:
+    return int(row["number"])
+
+
+def _briefly(row: Row | None) -> str:
+    if row is None:
+        return "no row"
+    names = ("kind", "state", "adopted", "attempts")
+    return " ".join([f"#{row['seq']}", *(f"{name}={row[name]}" for name in names)])
+
+
+def _difference(one: Found, other: Found) -> str:
+    names = [
+        name for name in Found.__dataclass_fields__ if getattr(one, name) != getattr(other, name)
+    ]
+    return ", ".join(names)

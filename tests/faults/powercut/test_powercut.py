@@ -1,0 +1,75 @@
+"""Nothing that the driver saw saved is lost at a power cut, and the rig would see it if it were."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.powercut import disk
+from tests.faults.powercut.variants import BROKEN
+from tests.support import needs
+from tests.support.device import REPOSITORY
+from tests.support.waiting import until
+
+RIG = [sys.executable, "-m", "tests.faults.powercut"]
+STATES, PROCESSES = "300", "10"
+PATIENCE_S = 900.0
+BEGINS_WITHIN_S = 60.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
+
+@pytest.fixture(autouse=True)
+def _parts() -> None:
+    if words := needs.told(*disk.NEEDS):
+        pytest.fail(words)
+
+
+def test_no_power_cut_breaks_a_promise() -> None:
+    """`scripts/test --powercut` tries thousands of states; these are some of each scenario.
+
+    Every broken variant of the product is caught, or the rig would prove nothing.
+    """
+    command = [*RIG, "--states", STATES, "--processes", PROCESSES]
+
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " power cuts, 0 violations; " in done.stdout
+    assert f"{len(BROKEN)} of {len(BROKEN)} broken variants caught" in done.stdout
+    assert "flushes of the disk per photo: 3 (product), 5 (portable)" in done.stdout
+
+
+def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: Path) -> None:
+    """It ends in the midst of its work with its mounts, its QEMU and its images."""
+    command = [*RIG, "--images", str(tmp_path), "--states", "10000", "--scenario", "capture"]
+    with subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True) as running:
+        try:
+            until(lambda: _has_a_queue_open(running.pid, tmp_path), BEGINS_WITHIN_S)
+            os.killpg(running.pid, signal.SIGINT)
+            assert running.wait(60) == 130
+        finally:
+            running.kill()  # else a rig that does not end disturbs all tests after it
+
+    assert list(tmp_path.iterdir()) == []
+    loops = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in loops.stdout
+
+
+def _has_a_queue_open(session: int, images: Path) -> bool:
+    """Whether a restart is at work on one of the disks: then the disk is busy."""
+    if not list(images.glob("powercut-*/0/disk.img")):
+        return False
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if os.getsid(int(process.name)) == session:
+                held = {file.readlink().name for file in process.glob("fd/*")}
+                if "doorstep.db" in held:
+                    return True
+    return False

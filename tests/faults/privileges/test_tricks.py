@@ -1,0 +1,134 @@
+"""A process that was taken over delays, and loses, alters or forges nothing, by real users."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pytest
+
+from tests.faults.privileges.serve_tricks import SERVED, SERVED_IN_UNIT, SERVED_LONG
+from tests.faults.privileges.tricks import COLUMNS, FILES, LOCKS, ROWS, SCHEMA, TRICKS, Trick
+from tests.faults.privileges.van import DONE, REFUSED, SENT, Van, end, provisioned
+from tests.support.backend import Backend, running_backend
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    if os.geteuid() != 0:
+        pytest.fail("this changes users: run it as root")
+    with running_backend(tmp_path_factory.mktemp("backend")) as one:
+        yield one
+
+
+class Garage:
+    """One van after the other: the next only where a trick has left the one before unsound."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._open = ExitStack()
+        self.van: Van | None = None
+
+    def sound(self) -> Van:
+        """A van on which everything is as it was promised."""
+        if self.van is None:
+            self.close()
+            self.van = self._open.enter_context(provisioned(self._backend))
+        van, self.van = self.van, None
+        van.remember()
+        return van
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def garage(backend: Backend) -> Iterator[Garage]:
+    with closing(Garage(backend)) as made:
+        yield made
+
+
+LONG = [*COLUMNS, *FILES[4:], LOCKS[1], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
+LONG += [*SERVED[3:], *SERVED_IN_UNIT[2:], *SERVED_LONG]
+"""CI has no time for these: tests/unit/agent/queue/test_lies.py tries each without processes."""
+
+
+ALL = [*TRICKS, *SERVED, *SERVED_IN_UNIT, *SERVED_LONG]
+
+
+def row(trick: Trick) -> Any:
+    return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in LONG else ())
+
+
+@pytest.mark.parametrize("trick", [row(trick) for trick in ALL])
+def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -> None:
+    """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
+    van = garage.sound()
+    if trick.at_rest:
+        van.stop_capture()
+    how, attacker = van.attack(trick.user, trick.act, read_only=trick.read_only)
+    try:
+        assert how == (REFUSED if trick.is_refused else DONE), van.device.log("attack")
+        check_kept(van)
+        van.start_capture()
+        check_kept(van)
+    finally:
+        end(attacker)
+    if not trick.is_refused:  # else nothing was done that could go on
+        check_goes_on(van)
+    garage.van = van
+
+
+def check_kept(van: Van) -> None:
+    """A press leaves one more record; what was there is there, byte for byte."""
+    before = {path.stem for path in van.layout.records.glob("*.rec")}
+    red = van.press()
+    made = {path.stem for path in van.layout.records.glob("*.rec")} - before
+
+    assert len(made) == 1, red
+    for name, content in van.content.items():
+        assert van.layout.record(name).read_bytes() == content
+    for name in made:
+        van.content[name] = van.layout.record(name).read_bytes()
+    assert (van.layout.capture_keys / "device.pem").read_bytes() == van.key
+
+
+def check_goes_on(van: Van) -> None:
+    """After the alarms were seen to, as a technician would: green, sent, and a chain that holds."""
+    for _ in range(3):
+        van.start_capture()
+        clear(van)
+        van.do("doorstep-prune", "prune")
+        van.do("doorstep-capture", "queue", "retry", "--all")
+        van.do("doorstep-sync", "sync", "--once")
+        if is_sent(van):
+            break
+    red = van.press()
+    sent = van.do("doorstep-sync", "sync", "--once")
+    verified = van.do("doorstep-capture", "verify", str(van.layout.records))
+
+    assert red is None, red
+    assert sent.code == 0, sent.said
+    assert is_sent(van), van.states()
+    assert verified.code == 0, verified.said
+    assert "Traceback" not in van.device.log("capture")
+
+
+def clear(van: Van) -> None:
+    """Remove, as root, what capture could neither queue nor move, and what doctor names then."""
+    left = [path for path in van.layout.records.iterdir() if path.stem not in van.content]
+    if left:
+        told = van.do("doorstep-capture", "doctor").said
+        assert f"{len(left)} files in {van.layout.records} are neither queued nor in torn/" in told
+        assert "event=stuck" in van.device.log("capture")
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def is_sent(van: Van) -> bool:
+    """Whether every record that ever was is with the backend, by its receipt."""
+    states = van.states()
+    return all(states.get(name) in SENT for name in van.content)

@@ -1,0 +1,179 @@
+"""A provisioned device, its processes as their own users, and somebody among them who attacks."""
+
+import errno
+import os
+import signal
+import sqlite3  # noqa: TID251 - what an attacker uses tells of its refusal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from uuid import uuid4
+
+from agent.errors import DoorstepError, NotNow
+from agent.models import State
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.users import as_debian_protects, as_user, start, tmpfiles
+from tests.faults.syscalls.works import SETTINGS, command
+from tests.support.backend import Backend
+from tests.support.device import Device, towards
+from tests.support.waiting import until
+
+ONE_PRESS_S: Final = 0.7
+"""Presses within 0.6 s count as one."""
+
+SENT: Final = frozenset({State.DELIVERED, State.PRUNED})
+
+Attack = Callable[[Layout], object]
+"""What is done, in a process of the attacker's; what it holds, it holds until it is ended."""
+
+REFUSED: Final = b"refused"
+DONE: Final = b"done"
+
+
+@dataclass
+class Van:
+    """The device; `content` is what every record was before the attack."""
+
+    device: Device
+    content: dict[str, bytes] = field(default_factory=dict)
+    key: bytes = b""
+    children: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """Where its things lie."""
+        return self.device.layout
+
+    def start_capture(self) -> None:
+        """As systemd does it, also when it has ended by itself."""
+        self.stop_capture()
+        act = partial(command("capture"), self.device)
+        log = self.device.folder / "capture.log"
+        self.children["capture"] = start("doorstep-capture", act, log)
+        self.device.await_that(self.answers, within_s=60.0)
+
+    def stop_capture(self) -> None:
+        if pid := self.children.pop("capture", 0):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 60.0, every_s=0.05)
+
+    def answers(self) -> bool:
+        try:
+            return self.device.ask("capture", {"status": True}) is not None
+        except DoorstepError:
+            return False
+
+    def press(self) -> str | None:
+        """Press the button, on a capture that systemd starts again where it has ended.
+
+        Where it ends before the press has left its record, no light was seen: pressed again.
+        Why it was red; None of a green one.
+        """
+        before = set(self.layout.records.iterdir())
+        while True:
+            time.sleep(ONE_PRESS_S)
+            try:
+                if self.device.ask("capture", {"press": "photo"}) is not None:
+                    return None
+            except NotNow as error:
+                if set(self.layout.records.iterdir()) - before:
+                    return str(error)
+            except DoorstepError as error:
+                return str(error)
+            self.start_capture()
+
+    def do(self, user: str, *words: str) -> Ended:
+        return as_user(user, partial(command(*words), self.device))
+
+    def states(self) -> dict[str, State]:
+        """Every row's state, as the queue says it now; nothing where it cannot."""
+        try:
+            with closing(Database(self.layout)) as database:
+                return {str(one): state for one, state in Outbox(database, "").states().items()}
+        except DoorstepError:
+            return {}
+
+    def remember(self) -> None:
+        """What every record is now, and the key."""
+        self.content = {path.stem: path.read_bytes() for path in self.layout.records.glob("*.rec")}
+        self.key = (self.layout.capture_keys / "device.pem").read_bytes()
+
+    def attack(self, user: str, act: Attack, *, read_only: bool = False) -> tuple[bytes, int]:
+        """How it went, and the process that goes on holding what it has got."""
+        folders = [self.layout.state, self.layout.run] if read_only else []
+        reading, writing = os.pipe()
+        doing = partial(_attack, act, self.layout, writing)
+        pid = start(user, doing, self.device.folder / "attack.log", read_only=folders)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as told:
+            return told.read(), pid
+
+
+def _attack(act: Attack, layout: Layout, writing: int) -> int:
+    kept: list[object] = []
+    try:
+        kept.append(act(layout))
+        os.write(writing, DONE)
+    except (OSError, sqlite3.Error) as error:
+        if not _is_refused(error):
+            raise
+        os.write(writing, REFUSED)
+    os.close(writing)
+    while True:  # until it is killed, with all that it holds
+        signal.pause()
+
+
+def _is_refused(error: OSError | sqlite3.Error) -> bool:
+    """Whether it is the kernel that refuses it, by the owners or by the mount."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+
+
+def end(pid: int) -> None:
+    """End a process of ours, whatever it is doing."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@contextmanager
+def provisioned(backend: Backend) -> Iterator[Van]:
+    """Nothing but what tmpfiles.d makes, on Debian's kernel; capture runs, two records are sent."""
+    tables: dict[str, Mapping[str, Any]] = {
+        "camera": SETTINGS["camera"],
+        "device": {"id": f"van-{uuid4()}"},
+    }
+    with TemporaryDirectory(prefix="walls-") as name, as_debian_protects():
+        folder = Path(name)
+        folder.chmod(0o755)
+        device = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
+        tmpfiles(device.layout.state, device.layout.run)
+        van = Van(device)
+        try:
+            van.start_capture()
+            van.press()
+            assert van.do("doorstep-sync", "sync", "--once").code == 0
+            van.press()
+            van.press()
+            van.remember()
+            yield van
+        finally:
+            van.stop_capture()
+
+
+def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
+    """The backend's keys where every user may read them."""
+    table = dict(towards(backend))
+    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
+        (folder / name).write_bytes(source.read_bytes())
+        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
+    return table

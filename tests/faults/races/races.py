@@ -1,0 +1,220 @@
+"""The races: what two processes do at once, and which ends are wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.models import Kind
+from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
+from tests.faults.races.pair import Deed, Said
+from tests.support.demo_office import PICTURE, DemoOffice
+from tests.support.factory import Made, RecordMaker
+
+Judge = Callable[[Said, Said], str]
+"""A function that returns what is wrong as text, or an empty text."""
+
+Round = tuple[tuple[Deed, Deed], Judge]
+"""The deeds of both processes, and the judge of their results."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The backend that the processes share, as this process sees it."""
+
+    town: DemoOffice
+    desk: Desk
+    second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
+
+    def reset(self) -> None:
+        """Reset the site: every customer accepts photos, and nothing is held."""
+        self.town.office.opt_out_address("a-6", False)
+        for number in (LEFT_DOOR, RIGHT_DOOR, CHANGES_MIND):
+            self.town.office.opt_out_order(number, False)
+        self.town.office.ledger.execute("DELETE FROM holds")
+
+    def waits(self, photo: str) -> bool:
+        found = self.town.office.filing.photo(photo)
+        return found is not None and found.number is None
+
+    def let_in(self, number: int, *kinds: str) -> list[str]:
+        """Let in a new device for each kind; its name is kind and number."""
+        names = [f"{kind}-{number}" for kind in kinds]
+        for name in names:
+            self.desk.register.let_in(name)
+        return names
+
+    def send_out(self, device_id: str, order: str) -> None:
+        """Give the device a route of one order."""
+        begins = datetime.now(UTC) - timedelta(hours=1)
+        self.town.office.routes.plan(
+            f"r-{device_id}", [order], begins, begins + timedelta(hours=12)
+        )
+        self.town.office.routes.assign(f"r-{device_id}", device_id)
+
+    def carried(self, *devices: str) -> dict[str, set[str]]:
+        """Return the orders on the current route of each of these devices."""
+        query = """SELECT number FROM route_orders JOIN assignments USING (route)
+            WHERE device_id = ?"""
+        ledger = self.town.office.ledger
+        return {one: {row[0] for row in ledger.execute(query, (one,))} for one in devices}
+
+
+def bind_and_opt_out(site: Site, _: int) -> Round:
+    """Let a dispatcher bind a photo while the customer of that order opts out."""
+    return _against_choice(site, Deed("opt out", (LEFT_DOOR,)))
+
+
+def bind_and_opt_out_address(site: Site, _: int) -> Round:
+    """Let a dispatcher bind a photo while the customer opts out for the address."""
+    return _against_choice(site, Deed("opt out address", ("a-6",)))
+
+
+def _against_choice(site: Site, choice: Deed) -> Round:
+    site.reset()
+    photo = site.town.receive(site.town.stray())
+
+    def judge(bound: Said, chosen: Said) -> str:
+        keeps = [one for one in site.town.office.filing.of_order(LEFT_DOOR) if one == photo]
+        site.reset()
+        shown = photo in site.town.shown(LEFT_DOOR)
+        if not chosen.done:
+            return f"the choice was refused: {chosen.why}"
+        if keeps or shown:
+            return "the photo stays on an order that takes none" + ", and is shown" * shown
+        return "" if bound.done != site.waits(photo) else "the photo is neither erased nor waits"
+
+    return (Deed("bind", (photo, LEFT_DOOR)), choice), judge
+
+
+def two_bind(site: Site, _: int) -> Round:
+    """Let two dispatchers bind one photo, each to another order."""
+    site.reset()
+    photo = site.town.receive(site.town.stray())
+
+    def judge(left: Said, right: Said) -> str:
+        if left.done == right.done:
+            return "both read that it worked" if left.done else "none could bind it"
+        shown = {one: photo in site.town.shown(one) for one in (LEFT_DOOR, RIGHT_DOOR)}
+        is_so = shown == {LEFT_DOOR: left.done, RIGHT_DOOR: right.done}
+        return "" if is_so else f"it is shown on another order than was said: {shown}"
+
+    return (Deed("bind", (photo, LEFT_DOOR)), Deed("bind", (photo, RIGHT_DOOR))), judge
+
+
+def _stray(site: Site, van: RecordMaker) -> Made:
+    stop = {"id": site.town.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
+    return van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
+
+
+def two_correct(site: Site, _: int) -> Round:
+    """Correct two photos, each on the other's order: neither may wait for the other for good."""
+    site.reset()
+    photos = [site.town.receive(_stray(site, van)) for van in (site.town.van, site.second)]
+    for photo, number in zip(photos, (LEFT_DOOR, RIGHT_DOOR), strict=True):
+        site.town.office.filing.bind(photo, number)
+
+    def judge(*said: Said) -> str:
+        if not all(one.done for one in said):
+            return f"a correction was refused: {said[0].why or said[1].why}"
+        shown = [photos[0] in site.town.shown(RIGHT_DOOR), photos[1] in site.town.shown(LEFT_DOOR)]
+        return "" if all(shown) else "a correction is lost"
+
+    deeds = (
+        Deed("correct", (photos[0], RIGHT_DOOR, LEFT_DOOR)),
+        Deed("correct", (photos[1], LEFT_DOOR, RIGHT_DOOR)),
+    )
+    return deeds, judge
+
+
+def bind_and_discard(site: Site, _: int) -> Round:
+    """Let one dispatcher bind a photo that another one deletes."""
+    site.reset()
+    photo = site.town.receive(site.town.stray())
+
+    def judge(bound: Said, discarded: Said) -> str:
+        if bound.done == discarded.done:
+            return "both read that it worked" if bound.done else "none could do it"
+        is_so = (photo in site.town.shown(LEFT_DOOR), all(site.town.kept(photo)))
+        return "" if is_so == (bound.done, bound.done) else "the photo is not as was said"
+
+    return (Deed("bind", (photo, LEFT_DOOR)), Deed("discard", (photo,))), judge
+
+
+def two_gone(site: Site, number: int) -> Round:
+    """End two devices for good; a third device gets the routes of both."""
+    one, two, heir = site.let_in(number, "one", "two", "heir")
+    site.send_out(one, ALLOWED)
+    site.send_out(two, SIGNATURE)
+    deeds = Deed("gone", (one, heir)), Deed("gone", (two, heir))
+    return deeds, _nothing_lost(site, (one, two), heir)
+
+
+def chain_gone(site: Site, number: int) -> Round:
+    """End a device whose heir ends at the same moment and has a third device as heir."""
+    one, two, heir = site.let_in(number, "one", "two", "heir")
+    site.send_out(one, ALLOWED)
+    site.send_out(two, SIGNATURE)
+    deeds = Deed("gone", (one, two)), Deed("gone", (two, heir))
+    return deeds, _nothing_lost(site, (one, two), heir)
+
+
+def _nothing_lost(site: Site, gone: tuple[str, str], heir: str) -> Judge:
+    """Judge that each order is on an admitted device's route, after refused deeds are repeated."""
+
+    def judge(*said: Said) -> str:
+        for device_id, one in zip(gone, said, strict=True):
+            if not one.done:
+                if site.desk.register.state(device_id) is not DeviceState.IN:
+                    return f"{device_id} ended, and the command says that it did not"
+                site.desk.gone(device_id, heir)
+        lost = {ALLOWED, SIGNATURE} - site.carried(heir)[heir]
+        return f"{len(lost)} of two routes lost" if lost else ""
+
+    return judge
+
+
+def gone_and_retire(site: Site, number: int) -> Round:
+    """End a device whose heir is retired at the same moment."""
+    one, two = site.let_in(number, "one", "two")
+    site.send_out(one, ALLOWED)
+
+    def judge(gone: Said, retired: Said) -> str:
+        has = site.carried(one, two)
+        if not retired.done:
+            return f"the retirement was refused: {retired.why}"
+        if has[two]:
+            return "a route is on a device that has ended"
+        return "" if gone.done or has[one] else "a route is lost although the command was refused"
+
+    return (Deed("gone", (one, two)), Deed("retire", (two,))), judge
+
+
+def two_hold(site: Site, number: int) -> Round:
+    """Let two people hold one order, each for another case."""
+    site.reset()
+    cases = f"CASE-{number}A", f"CASE-{number}B"
+
+    def judge(*said: Said) -> str:
+        if said[0].done == said[1].done:
+            return "both read that it is held for their case" if said[0].done else "none holds it"
+        (held,) = site.town.office.keeping.holds()
+        is_so = held.case_number == cases[said[1].done]
+        return "" if is_so else "it is held for the case of whoever was refused"
+
+    return (Deed("hold", (CHANGES_MIND, cases[0])), Deed("hold", (CHANGES_MIND, cases[1]))), judge
+
+
+RACES: Final[dict[str, Callable[[Site, int], Round]]] = {
+    "bind-opt-out": bind_and_opt_out,
+    "bind-opt-out-address": bind_and_opt_out_address,
+    "bind-bind": two_bind,
+    "correct-correct": two_correct,
+    "bind-discard": bind_and_discard,
+    "gone-gone": two_gone,
+    "gone-chain": chain_gone,
+    "gone-retire": gone_and_retire,
+    "hold-hold": two_hold,
+}

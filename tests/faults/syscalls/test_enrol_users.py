@@ -1,0 +1,260 @@
+"""Root enrols a device whose folders are its processes' own: each part runs as its owner."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from agent.queue.paths import Layout
+from tests.faults.syscalls.scene import FLEET_KEY, Scene, users_scene
+from tests.faults.syscalls.users import GROUP, USERS
+from tests.support.device import REPOSITORY
+from tests.support.est import required
+
+pytestmark = pytest.mark.slow
+
+CAPTURE, SYNC = USERS["doorstep-capture"], USERS["doorstep-sync"]
+SERVE = USERS["doorstep-serve"]
+NAME = "van-7.vans.example"
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with users_scene() as one:
+        yield one
+
+
+@pytest.fixture
+def serving(scene: Scene) -> Scene:
+    """One that may be asked for its status."""
+    scene.server.given = {NAME}
+    tables = required(scene.server, scene.device.folder, FLEET_KEY.public_key())
+    scene.device.configure(**tables, serve={"names": [NAME]})
+    return scene
+
+
+def owners(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {path.name: path.lstat() for path in folder.iterdir()}
+    return {name: (one.st_uid, stat.S_IMODE(one.st_mode)) for name, one in found.items()}
+
+
+def test_each_part_runs_as_its_owner_and_the_network_never_as_root(scene: Scene) -> None:
+    ended = scene.enrol()
+
+    layout = scene.device.layout
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert scene.callers == [SYNC] * 3
+    assert owners(layout.sync_keys) == {"tls.pem": (SYNC, 0o600)}
+    assert set(owners(layout.capture_keys).values()) == {(CAPTURE, 0o600)}
+    assert "device.pem" in owners(layout.capture_keys)
+    assert owners(layout.trust)["evidence.pem"] == (CAPTURE, 0o640)
+    assert owners(layout.trust)["fleet.jws"] == (CAPTURE, 0o640)
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
+    assert scene.enrol().returncode == 0
+
+
+def test_serves_key_is_serves_and_the_rest_of_it_is_captures(serving: Scene) -> None:
+    """Root makes none of it, and neither capture nor sync may read the key."""
+    ended = serving.enrol()
+
+    layout = serving.device.layout
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert owners(layout.serve_keys) == {"key.pem": (SERVE, 0o600)}
+    assert owners(layout.trust)["serve.csr"] == (CAPTURE, 0o640)
+    assert owners(layout.trust)["serve.pem"] == (CAPTURE, 0o640)
+    assert set(serving.callers) == {SYNC}
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
+    assert serving.enrol().returncode == 0
+
+
+@pytest.mark.parametrize("what", ["missing", "link"])
+def test_nothing_is_done_where_serves_folder_is_not_as_it_must_be(
+    serving: Scene, what: str
+) -> None:
+    folder = serving.device.layout.serve_keys
+    roots = serving.device.folder / "roots"
+    roots.mkdir(mode=0o700)
+    folder.rmdir()
+    if what == "link":
+        folder.symlink_to(roots)
+        os.lchown(folder, CAPTURE, GROUP)
+
+    ended = serving.enrol()
+
+    assert ended.returncode == 70
+    assert "`systemd-tmpfiles --create` makes it as it should be" in ended.stderr
+    assert list(roots.iterdir()) == []
+    assert serving.callers == []
+
+
+def test_link_in_the_place_of_serves_key_leads_root_nowhere(serving: Scene) -> None:
+    victim = serving.device.folder / "victim"
+    victim.write_text("root's own")
+    victim.chmod(0o600)
+    for name in ("key.pem", "key.part"):
+        link = serving.device.layout.serve_keys / name
+        link.symlink_to(victim)
+        os.lchown(link, SERVE, GROUP)
+
+    ended = serving.enrol()
+
+    assert "root's own" not in ended.stdout + ended.stderr
+    assert victim.read_text() == "root's own"
+    assert victim.lstat().st_uid == 0
+
+
+def test_links_in_a_taken_over_folder_lead_root_nowhere(scene: Scene) -> None:
+    """What sync can put into its folder gets a file of root's neither read nor written."""
+    victim = scene.device.folder / "victim"
+    victim.write_text("root's own")
+    victim.chmod(0o600)
+    keys = scene.device.layout.sync_keys
+    for name in ("tls.pem", "next-key.pem", "tls.part", "next-key.part"):
+        (keys / name).symlink_to(victim)
+        os.lchown(keys / name, SYNC, GROUP)
+
+    ended = scene.enrol()
+
+    assert "root's own" not in ended.stdout + ended.stderr
+    assert victim.read_text() == "root's own"
+    assert victim.lstat().st_uid == 0
+
+
+@pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])
+def test_folder_that_became_a_link_to_roots_is_refused(scene: Scene, part: str) -> None:
+    """Whoever owns `keys/` could put it there: then nothing may run as root."""
+    folder = getattr(scene.device.layout, part)
+    roots = scene.device.folder / "roots"
+    roots.mkdir(mode=0o700)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.symlink_to(roots)
+    os.lchown(folder, CAPTURE, GROUP)
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert "not a folder; `systemd-tmpfiles --create` makes it as it should be" in ended.stderr
+    assert list(roots.iterdir()) == []
+    assert 0 not in scene.callers
+
+
+def test_roots_folder_in_anothers_state_is_refused(scene: Scene) -> None:
+    os.chown(scene.device.layout.sync_keys, 0, 0)
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert "root's, where a process's own user is right" in ended.stderr
+    assert scene.callers == []
+
+
+@pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])
+def test_missing_folder_in_anothers_state_is_refused(scene: Scene, part: str) -> None:
+    """Else capture's part makes it, and the network is done as capture."""
+    folder = getattr(scene.device.layout, part)
+    folder.rmdir()
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert f"{folder}: not there; `systemd-tmpfiles --create`" in ended.stderr
+    assert not folder.exists()
+    assert scene.callers == []
+
+
+@pytest.mark.parametrize("held", [(), ("capture", "sync", "serve")], ids=["empty", "anothers"])
+def test_link_in_the_place_of_all_keys_is_refused(scene: Scene, held: tuple[str, ...]) -> None:
+    """Capture owns the state, and can put it there: to root's folders, or to another user's."""
+    other = scene.device.folder / "other"
+    other.mkdir(mode=0o700)
+    for name in held:
+        (other / name).mkdir()
+        os.chown(other / name, USERS["technician"], GROUP)
+    keys = scene.device.layout.keys
+    keys.rename(keys.with_name("keys.before"))
+    keys.symlink_to(other)
+    os.lchown(keys, CAPTURE, GROUP)
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert f"{keys}: not a folder; `systemd-tmpfiles --create`" in ended.stderr
+    assert sorted(path.name for path in other.rglob("*")) == sorted(held)
+    assert scene.callers == []
+
+
+COMMANDS = ["enrol", "capture", "sync", "prune", "status", "queue", "doctor", "locate"]
+
+
+def on_a_device(scene: Scene, command: str) -> CompletedProcess[str]:
+    """The command as root, where the units' users are known: a passwd of its own."""
+    known = scene.device.folder / "passwd"
+    user = f"doorstep-capture:x:{CAPTURE}:{GROUP}::/:/usr/sbin/nologin\n"
+    known.write_text(Path("/etc/passwd").read_text() + user)
+    more = {"enrol": [scene.server.url], "capture": ["--once"], "sync": ["--once"]}
+    words = scene.device.words(command, *more.get(command, []))
+    script = 'mount --bind "$0" /etc/passwd && exec "$@"'
+    namespace = ["unshare", "--mount", "sh", "-c", script, str(known), *words]
+    return subprocess.run(
+        namespace,
+        cwd=REPOSITORY,
+        input="blue-42\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_on_a_device_without_a_state_root_makes_none(scene: Scene, command: str) -> None:
+    """What root makes stays root's, also after tmpfiles.d: capture could not open its key."""
+    state = scene.device.layout.state
+    shutil.rmtree(state)
+
+    ended = on_a_device(scene, command)
+
+    assert ended.returncode == 70
+    assert "not there; `systemd-tmpfiles --create`" in ended.stdout + ended.stderr
+    assert not state.exists()
+    assert scene.callers == []
+
+
+@pytest.mark.parametrize("command", ["capture", "prune", "status", "queue", "doctor", "locate"])
+def test_a_queue_that_is_gone_is_not_made_by_root(scene: Scene, command: str) -> None:
+    layout: Layout = scene.device.layout
+    shutil.rmtree(layout.queue)
+
+    ended = on_a_device(scene, command)
+
+    assert ended.returncode == 70
+    assert f"{layout.queue}: not there; `systemd-tmpfiles" in ended.stdout + ended.stderr
+    assert not layout.queue.exists()
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
+
+
+def test_where_the_units_have_no_users_root_makes_a_state_of_its_own(scene: Scene) -> None:
+    """A container, a laptop, the demo."""
+    state = scene.device.layout.state
+    shutil.rmtree(state)
+
+    assert scene.enrol().returncode == 0
+    assert {path.lstat().st_uid for path in state.rglob("*")} == {0}
+    assert scene.enrol().returncode == 0
+
+
+def test_doctor_asks_the_backend_as_sync(scene: Scene) -> None:
+    scene.enrol()
+    scene.callers.clear()
+
+    scene.device.run("doctor")  # the rest of it may need what only root can read of this Python
+
+    assert scene.callers
+    assert set(scene.callers) == {SYNC}

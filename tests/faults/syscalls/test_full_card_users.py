@@ -1,0 +1,119 @@
+"""A card that root has filled, under capture's own user: what ext4's reserve for root costs."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import pytest
+
+from agent.command.disk_check import root_reserve_bytes, swallows_ballast
+from agent.queue import disk
+from agent.queue.disk import BALLAST_BYTES
+from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.users import as_debian_protects, as_user, tmpfiles
+from tests.faults.syscalls.works import command
+from tests.support.device import Device
+from tests.support.factory import fill, small_disk
+
+pytestmark = pytest.mark.slow
+
+CARD_MB: Final = 64
+"""5 % of it is more than the ballast."""
+
+SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
+DEFAULT_PCT: Final = 5
+"""What mkfs.ext4 keeps for root. Source: mke2fs(8), -m."""
+
+USER: Final = "doorstep-capture"
+
+
+@contextmanager
+def van(reserve_pct: int) -> Iterator[Device]:
+    """A device as tmpfiles.d makes it, its state on a file system of its own."""
+    if os.geteuid() != 0:
+        pytest.fail("this changes users: run it as root")
+    with TemporaryDirectory(prefix="full-") as name, as_debian_protects():
+        folder = Path(name)
+        folder.chmod(0o755)
+        with small_disk(folder, CARD_MB, reserve_pct=reserve_pct) as card:
+            state = {"dir": str(card), "run_dir": str(folder / "run"), "reserve_mb": 1}
+            made = Device(folder / "van", "", state=state, camera=SMALL)
+            tmpfiles(made.layout.state, made.layout.run)
+            yield made
+
+
+def press(device: Device) -> Ended:
+    return as_user(USER, partial(command("capture", "--once"), device))
+
+
+def pressed(device: Device) -> tuple[list[Ended], int]:
+    """Three presses on a card that root has filled, and how many records they have left."""
+    assert press(device).code == 0
+    before = set(device.layout.records.glob("*.rec"))
+    assert device.layout.ballast.stat().st_size == BALLAST_BYTES
+    fill(device.layout.state)
+    ended = [press(device) for _ in range(3)]
+    return ended, len(set(device.layout.records.glob("*.rec")) - before)
+
+
+def doctors(device: Device) -> list[dict[str, Any]]:
+    """What doctor finds of the card, as capture's user."""
+    told = as_user(USER, partial(command("doctor", "--json"), device)).said
+    found = json.loads(next(line for line in told.splitlines() if line.startswith("[")))
+    return [one for one in found if one["check"] == "disk"]
+
+
+def test_without_a_reserve_each_press_leaves_a_record_without_photo() -> None:
+    """The ballast gives way, and what it gives back is a press's."""
+    with van(reserve_pct=0) as device:
+        ended, records = pressed(device)
+
+        assert [one.code for one in ended] == [70, 70, 70], ended
+        reasons = [json.loads(one.said.splitlines()[-1])["record"]["reason"] for one in ended]
+        assert reasons == ["storage_full"] * 3
+        assert records == 3
+        assert device.layout.ballast.stat().st_size == 0
+
+
+def test_with_mkfs_own_reserve_no_press_leaves_a_record() -> None:
+    """The ballast gives way to root's reserve; the light is red, and the log says what was lost."""
+    with van(reserve_pct=DEFAULT_PCT) as device:
+        ended, records = pressed(device)
+
+        assert [one.code for one in ended] == [70, 70, 70], ended
+        assert records == 0
+        assert disk.free_bytes(device.layout.state) == 0
+
+
+@pytest.mark.parametrize(("reserve_pct", "levels"), [(0, ["ok"]), (DEFAULT_PCT, ["ok", "note"])])
+def test_doctor_tells_of_a_reserve_before_it_costs_a_record(
+    reserve_pct: int, levels: list[str]
+) -> None:
+    with van(reserve_pct=reserve_pct) as device:
+        assert press(device).code == 0
+        found = doctors(device)
+        reserve_bytes = root_reserve_bytes(os.statvfs(device.layout.state))
+
+        assert [one["level"] for one in found] == levels
+        assert swallows_ballast(reserve_bytes) == (reserve_pct > 0)
+        assert abs(reserve_bytes / (CARD_MB * 1e6) - reserve_pct / 100) < 0.01
+        if reserve_pct:
+            assert "`tune2fs -m 0`" in found[-1]["words"]
+
+
+def test_room_is_what_capture_itself_can_write() -> None:
+    """Another user's view: root's reserve does not count, and the ballast neither."""
+    with van(reserve_pct=DEFAULT_PCT) as device:
+        assert press(device).code == 0
+        layout = device.layout
+        room_bytes = disk.room_bytes(layout.records, layout.ballast)
+        written = as_user(USER, lambda: len(str(fill(layout.queue))) and 0)
+        filler_bytes = (layout.queue / "filler").stat().st_size
+
+        assert written.code == 0
+        assert abs(filler_bytes - room_bytes) < disk.LEAST_BYTES

@@ -1,0 +1,152 @@
+"""A change of the TLS identity that is struck at each of its calls leaves one that works."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.config import BackendSettings
+from agent.record import certificates, signing
+from agent.record.certificates import Expected
+from agent.sync.http import Backend
+from agent.sync.identity import Identity, IdentityStore
+from agent.sync.tls import Tls
+from agent.trust.authorities import good_serve
+from agent.trust.store import TrustStore
+from tests.faults.syscalls.blows import Harm, all_blows, read_trace
+from tests.faults.syscalls.struck import run
+from tests.faults.syscalls.works import command
+from tests.support.authority import Authority, new_authority
+from tests.support.device import Device
+from tests.support.est import SERVED, est_process
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Fleet:
+    folder: Path
+    authority: Authority
+    url: str
+
+    def van(self, name: str, *names: str) -> Device:
+        """An enrolled device; its first certificate is not by the server, which takes it.
+
+        Its own server has these names.
+        """
+        folder = self.folder / name
+        identity = {
+            "mode": "required",
+            "ca": str(self.folder / "est" / "est-ca.pem"),
+            "fleet_key": str(self.folder / "est" / "fleet-key.pem"),
+        }
+        backend = {"url": self.url, "receipt_keys": []}
+        device = Device(
+            folder, identity=identity, backend=backend, device={"id": name}, serve={"names": names}
+        )
+        device.layout.make()
+        key = signing.new_key()
+        leaf = self.authority.issue(key.public_key(), name)
+        IdentityStore(device.layout).install(Identity(key, (leaf,)))
+        return device
+
+    def identity(self, device: Device, name: str) -> Identity:
+        trusted = Expected(name, (self.authority.certificate,))
+        found = IdentityStore(device.layout).read(trusted)
+        assert found is not None
+        return found
+
+    def is_let_in(self, device: Device) -> bool:
+        own = device.layout.sync_keys / "tls.pem"
+        tls = Tls(self.folder / "est" / "est-ca.pem", own=own)
+        with closing(Backend(BackendSettings(self.url), tls=tls)) as backend, backend.attempt():
+            return backend.fleet(None).status == 200
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder, authority = tmp_path_factory.mktemp("fleet"), new_authority()
+    (folder / "est").mkdir()
+    with est_process(folder / "est", authority) as url:
+        yield Fleet(folder, authority, url)
+
+
+def test_identity_works_wherever_its_change_was_struck(fleet: Fleet, tmp_path: Path) -> None:
+    """Killed, refused by the disk, or without room at any call; and then it goes on."""
+    renew = command("enrol", fleet.url, "--renew")
+    device = fleet.van("van-0")
+    calls = read_trace(
+        run(partial(renew, device), tmp_path / "trace").trace, device.layout.sync_keys
+    )
+    assert {"rename", "fsync", "unlink"} <= {call.name for call in calls}
+    struck = 0
+    for number, blow in enumerate(all_blows(calls), start=1):
+        name = f"van-{number}"
+        device = fleet.van(name)
+        before = fleet.identity(device, name)
+
+        ended = run(partial(renew, device), tmp_path / "trace", blow.words())
+
+        assert "Traceback" not in ended.said, (str(blow), ended.said)
+        assert (ended.code is None) == (blow.harm is Harm.KILL), (str(blow), ended)
+        struck += ended.code != 0
+        assert fleet.is_let_in(device), (str(blow), ended.said)
+        between = fleet.identity(device, name)
+        again = run(partial(renew, device))
+        assert again.code == 0, (str(blow), again.said)
+        after = fleet.identity(device, name)
+        keys = [one.key.public_key() for one in (before, between, after)]
+        assert keys[2] not in keys[:2], str(blow)
+        assert fleet.is_let_in(device)
+        assert sorted(path.name for path in device.layout.sync_keys.iterdir()) == ["tls.pem"]
+        assert certificates.is_for(after.chain[0], after.key.public_key())
+    assert struck > len(calls)
+
+
+def serves(device: Device, known: Expected) -> bool:
+    """Whether serve has a key, and a certificate for it and its name."""
+    file = device.layout.serve_keys / "key.pem"
+    if not file.exists():
+        return False
+    asked = certificates.request(signing.read_private_key(file), known.device_id, [SERVED])
+    return bool(good_serve(TrustStore(device.layout), asked, known))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("had", ["nothing", "another key"])
+def test_serves_certificate_is_mended_wherever_enrolment_was_struck(
+    fleet: Fleet, tmp_path: Path, had: str
+) -> None:
+    """By the next enrol; what was there for other processes works all the while."""
+    enrol, authority = command("enrol", fleet.url), (fleet.authority.certificate,)
+
+    def van(name: str) -> Device:
+        device = fleet.van(name, SERVED)
+        if had == "another key":
+            assert run(partial(enrol, device)).code == 0
+            (device.layout.serve_keys / "key.pem").unlink()
+        return device
+
+    device = van(f"{had[:1]}-0")
+    layout, trace = device.layout, tmp_path / "trace"
+    calls = read_trace(run(partial(enrol, device), trace).trace, layout.state)
+    kills = [
+        blow for blow in all_blows(calls) if blow.harm is Harm.KILL and "serve" in blow.call.words
+    ]
+    assert [blow.call.name for blow in kills].count("rename") == 3  # key, request, certificate
+    for number, blow in enumerate(kills, start=1):
+        name = f"{had[:1]}-{number}"
+        device, known = van(name), Expected(name, authority)
+
+        ended = run(partial(enrol, device), trace, blow.words())
+
+        assert ended.code is None, (str(blow), ended)
+        assert fleet.is_let_in(device), str(blow)
+        again = run(partial(enrol, device))
+        assert again.code == 0, (str(blow), again.said)
+        assert serves(device, known), str(blow)
+        left = {path.name for path in device.layout.serve_keys.iterdir()}
+        assert left == {"key.pem"}, str(blow)

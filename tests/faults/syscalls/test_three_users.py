@@ -1,0 +1,247 @@
+"""Capture, sync, prune and a technician share the state folder, each with its own user."""
+
+import json
+import logging
+import os
+import signal
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from itertools import permutations, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from agent.__main__ import main
+from agent.errors import DoorstepError
+from agent.models import CaptureId, State
+from agent.queue.database import Database
+from agent.queue.disk import FILE_MODE, RECORD_MODE
+from agent.queue.outbox import Outbox
+from tests.faults.syscalls.oracle import states
+from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.users import (
+    GROUP,
+    GROUPS,
+    USERS,
+    as_debian_protects,
+    as_user,
+    become,
+    tmpfiles,
+)
+from tests.faults.syscalls.works import SETTINGS, command
+from tests.support.backend import Backend, running_backend
+from tests.support.device import Device, towards
+
+pytestmark = pytest.mark.slow
+
+COMMANDS: Final = {
+    "capture": ("doorstep-capture", ["capture", "--once"]),
+    "sync": ("doorstep-sync", ["sync", "--once"]),
+    "prune": ("doorstep-prune", ["prune"]),
+    "status": ("technician", ["status", "--json"]),
+}
+"""Which user runs what."""
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    if os.geteuid() != 0:
+        pytest.fail("this changes users: run it as root")
+    with running_backend(tmp_path_factory.mktemp("backend")) as one:
+        yield one
+
+
+@pytest.fixture
+def van(backend: Backend) -> Iterator[Device]:
+    """A device as it is provisioned: nothing but what tmpfiles.d makes, on Debian's kernel."""
+    tables: dict[str, Any] = {**SETTINGS, "device": {"id": f"van-{uuid4()}"}}
+    with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
+        tmpfiles(made.layout.state, made.layout.run)
+        with as_debian_protects():
+            yield made
+
+
+def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
+    """The backend's keys where every user may read them."""
+    table = dict(towards(backend))
+    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
+        (folder / name).write_bytes(source.read_bytes())
+        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
+    return table
+
+
+def do(van: Device, name: str) -> Ended:
+    """One command by its own user."""
+    user, words = COMMANDS[name]
+    return as_user(user, partial(command(*words), van))
+
+
+def check_shared(van: Device) -> None:
+    """The queue's files are the group's to write; records are capture's, for others to read."""
+    for path in van.layout.queue.glob("doorstep.db*"):
+        found = path.stat()
+        assert stat.S_IMODE(found.st_mode) == FILE_MODE, path
+        assert found.st_gid == GROUP, path
+    for path in van.layout.records.iterdir():
+        found = path.stat()
+        assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUPS["doorstep-keep"])
+        assert stat.S_IMODE(found.st_mode) == RECORD_MODE, path
+
+
+@pytest.mark.parametrize("order", list(permutations(COMMANDS)), ids="-".join)
+def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[str, ...]) -> None:
+    """Before capture the others say try again; after it each one does what it is for."""
+    first = {name: do(van, name) for name in order}
+
+    began = order.index("capture")
+    for place, name in enumerate(order):
+        allowed = {0, 75} if name == "status" else {75}
+        assert first[name].code in ({0} if place >= began else allowed), first[name].said
+    # Capture sees that a receipt came; of what is sent then, prune leaves the newest of the chain.
+    for name in ("sync", "capture", "sync", "status", "prune", "capture"):
+        ended = do(van, name)
+        assert ended.code == 0, (name, ended.said)
+    check_shared(van)
+    assert set(states(van.layout).values()) == {State.PRUNED, State.DELIVERED, State.PENDING}
+
+
+def write(van: Device, user: str, *, closes: bool) -> Ended:
+    """One transaction by a user, who closes the queue then, or dies with its log left behind."""
+
+    def act() -> int:
+        database = Database(van.layout, migrates=user == "doorstep-capture")
+        Outbox(database, "boot").rebook(0.0)
+        if closes:
+            database.close()
+        return 0
+
+    return as_user(user, act)
+
+
+WRITERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune")
+
+
+@pytest.mark.parametrize("order", list(permutations(WRITERS)), ids="-".join)
+@pytest.mark.parametrize("closes", list(product((True, False), repeat=3)), ids=str)
+def test_whoever_dies_with_the_queue_open_all_can_write_it(
+    van: Device, order: tuple[str, ...], closes: tuple[bool, ...]
+) -> None:
+    """Whose the log is that one leaves behind, the others open it with O_CREAT as SQLite does."""
+    assert write(van, "doorstep-capture", closes=True).code == 0
+
+    for user, does_close in zip(order, closes, strict=True):
+        ended = write(van, user, closes=does_close)
+        assert ended.code == 0, (user, ended.said)
+    for user in WRITERS:
+        ended = write(van, user, closes=False)
+        assert ended.code == 0, (user, ended.said)
+
+
+def is_delivered(van: Device, capture_id: str) -> bool:
+    """Whether its row says so; no while the queue is made again."""
+    try:
+        return states(van.layout).get(CaptureId(capture_id)) is State.DELIVERED
+    except DoorstepError:
+        return False
+
+
+def made_again(van: Device) -> set[CaptureId]:
+    """Whose rows were lost and made again."""
+    with closing(Database(van.layout)) as database:
+        rows = Outbox(database, "boot").items(None, 0, 100)
+    return {row.capture_id for row in rows if row.adopted}
+
+
+def corrupt(van: Device) -> None:
+    """As a card does that gives other bytes back; nobody has it open."""
+    with van.layout.database.open("r+b") as file:
+        file.write(b"\xff" * 8192)
+
+
+@pytest.mark.parametrize("finder", ["sync", "prune", "status", "capture"])
+def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, finder: str) -> None:
+    """Capture makes it again, the group's as the old one was, which is deleted then."""
+    for name in ("capture", "capture", "sync"):
+        assert do(van, name).code == 0
+    before = states(van.layout)
+    corrupt(van)
+
+    found = do(van, finder)
+
+    assert "Traceback" not in found.said
+    for name in ("capture", "sync", "status", "prune"):
+        ended = do(van, name)
+        assert ended.code == 0, (name, ended.said)
+    check_shared(van)
+    after = states(van.layout)
+    assert before.keys() <= after.keys()
+    assert set(after.values()) <= {State.DELIVERED, State.PRUNED}
+    assert before.keys() <= made_again(van)
+    assert list(van.layout.asides()) == []
+
+
+def test_the_queue_is_made_again_while_all_run(van: Device) -> None:
+    """Sync finds it broken, capture makes it again within seconds, and a press is sent."""
+    children = {name: _start(van, name) for name in ("capture", "sync")}
+    try:
+        van.await_that(lambda: van.ask("capture", {"status": True}) is not None)
+        kept = van.press()["label"]["capture_id"]
+        van.await_that(lambda: is_delivered(van, kept))
+        van.layout.database.unlink()
+        van.await_that(lambda: van.layout.database.exists() and is_delivered(van, kept))
+        late = van.press()["label"]["capture_id"]
+        van.await_that(lambda: is_delivered(van, late))
+        status = do(van, "status")
+    finally:
+        for pid in children.values():
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+
+    assert status.code == 0
+    assert json.loads(status.said)["queue"]["waiting"] == 0
+    check_shared(van)
+
+
+def _start(van: Device, name: str) -> int:
+    """A daemon of its own user; its process id."""
+    user = COMMANDS[name][0]
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            log = os.open(van.folder / f"{name}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            sys.stderr = os.fdopen(log, "w", buffering=1)
+            logging.getLogger().handlers.clear()  # pytest's
+            become(user)
+            code = main([name, "--config", str(van.config)])
+        finally:
+            os._exit(code)
+    return pid
+
+
+def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:
+    """Another of the group is told the same, and nothing of that it is not kept."""
+    do(van, "capture")
+    kept = van.layout.doctor_file
+
+    looked = as_user("technician", partial(command("doctor"), van))
+    was_kept = kept.exists()
+    owned = as_user("doorstep-capture", partial(command("doctor"), van))
+
+    assert not was_kept
+    assert "Traceback" not in looked.said + owned.said
+    found = kept.stat()
+    assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUP)
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert do(van, "status").code == 0

@@ -1,5 +1,0 @@
-"""The backend with faults that tests switch on: they prove how a device meets a bad backend.
-
-`python -m tests.faulty --data DIR --port PORT` serves as the backend's own command does, and takes
-the faults by `PUT /switches`. For a test, `running_backend` of tests/support/backend.py starts it.
-"""

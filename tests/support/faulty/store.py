@@ -1,0 +1,49 @@
+"""A store that dies between the steps of an intake, and one that forgets everything."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from doorstep_backend.wire.store import Store, Upload, Verdict
+from tests.support.faulty.switches import Step, reach
+
+
+class FaultyStore(Store):
+    """The backend's store; after each step of an intake its process may die."""
+
+    _thread = threading.local()
+    """`has_settled`: whether this thread keeps a verdict that is not committed yet."""
+
+    def keep(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
+        super().keep(upload, content, accepted=accepted)
+        reach(Step.PUT)
+
+    def read_back(self, upload: Upload, *, accepted: bool) -> None:
+        super().read_back(upload, accepted=accepted)
+        reach(Step.READ_BACK)
+
+    def settle(self, verdict: Verdict) -> None:
+        super().settle(verdict)
+        self._thread.has_settled = True
+        reach(Step.VERDICT)
+
+    def release(self, upload: Upload, *, was_refused: bool, accepted: bool) -> None:
+        super().release(upload, was_refused=was_refused, accepted=accepted)
+        reach(Step.PIECES)
+
+    @contextmanager
+    def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
+        """As the store's; the first that ends after `settle` is the intake's own, which commits."""
+        try:
+            with super().held(capture_id, waits=waits) as found:
+                yield found
+            if getattr(self._thread, "has_settled", False):
+                reach(Step.COMMIT)
+        finally:
+            self._thread.has_settled = False
+
+
+def forget(store: Store) -> None:
+    """Lose every upload, and the receipts too."""
+    for (capture_id,) in store.db.execute("SELECT capture_id FROM uploads"):
+        store.lose(capture_id)

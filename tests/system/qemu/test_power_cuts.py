@@ -1,0 +1,50 @@
+"""How green lights and records are compared: what is lost, missing or twice is told."""
+
+from dataclasses import replace
+
+from agent.models import Label
+from tests.support.factory import RecordMaker
+from tests.system.qemu.power_cuts import NEAR_NS, Answer, broken, lost
+
+
+def pressed(count: int = 3) -> tuple[list[Answer], list[Label]]:
+    """So many photos, and the green light of each."""
+    maker = RecordMaker()
+    labels = [maker.make(monotonic_ns=at * 3_000_000_000).label for at in range(1, count + 1)]
+    return [Answer("GREEN", one.boot_id, one.monotonic_ns + 40_000_000) for one in labels], labels
+
+
+def test_a_green_light_with_its_photo_is_not_lost() -> None:
+    answers, labels = pressed()
+
+    assert lost(answers, labels) == []
+    assert broken(labels) == []
+
+
+def test_a_green_light_without_a_photo_is_lost() -> None:
+    answers, labels = pressed()
+
+    assert lost(answers, labels[:-1]) == [answers[-1]]
+
+
+def test_the_photo_of_another_boot_or_another_press_does_not_count() -> None:
+    (answer,), (label,) = pressed(1)
+
+    assert lost([answer], [replace(label, boot_id="another")])
+    assert lost([answer], [replace(label, monotonic_ns=answer.edge_ns + NEAR_NS)])
+    assert lost([answer], [replace(label, kind="no_photo")])
+
+
+def test_an_amber_light_stands_for_a_photo_and_a_red_one_for_none() -> None:
+    (answer,), _ = pressed(1)
+
+    assert lost([replace(answer, light="AMBER")], [])
+    assert not lost([replace(answer, light=light) for light in ("RED", "BLUE", "NOTHING")], [])
+
+
+def test_a_number_that_is_missing_or_comes_twice_is_told() -> None:
+    _, labels = pressed(4)
+
+    assert broken([labels[0], *labels[2:]]) == ["missing [2]"]
+    assert broken([*labels, labels[1]]) == ["twice [2]"]
+    assert broken([*labels, replace(labels[0], chain="another", seq=5)]) == ["2 chains"]

@@ -1,0 +1,93 @@
+"""A release is tried by the unit that a device has, under a systemd of its own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.systemd.running import Running, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
+ROLE = "/opt/doorstep/source/scripts/provisioning/roles/doorstep_trial/files"
+
+SET_UP = f"""
+set -e
+mkdir -p /usr/local/lib/doorstep /opt/doorstep/releases
+cp -r {ROLE}/trial /usr/local/lib/doorstep/
+cp {ROLE}/doorstep-trial.service /etc/systemd/system/
+sed -i s:/usr/bin/python3:/opt/doorstep/python.sh: /etc/systemd/system/doorstep-trial.service
+cd /opt/doorstep
+mkdir current/units
+cp source/systemd/*.service source/systemd/*.timer current/units/
+mv current releases/1
+ln -s /opt/doorstep/releases/1 current
+for one in 2 3; do
+    cp -r releases/1 "releases/$one"
+    sed -i "s/^Description=.*/& of release $one/" releases/$one/units/doorstep-capture.service
+    touch "releases/$one/.complete"
+done
+printf '#!/bin/sh\\nexit 1\\n' >releases/3/bin/python
+systemctl daemon-reload
+"""
+"""Release 1 is in use, 2 is as good, and nothing of 3 runs."""
+
+ASK = "cd / && /opt/doorstep/python.sh -B /usr/local/lib/doorstep/trial"
+
+
+@pytest.fixture(scope="module")
+def device() -> Iterator[Running]:
+    with running() as made:
+        made.shell(SET_UP)
+        yield made
+
+
+def _told(device: Running) -> dict[str, str]:
+    found: dict[str, str] = json.loads(device.shell(f"{ASK} wait 120"))
+    return found
+
+
+def _runs(device: Running) -> tuple[str, str]:
+    """The release that is current, and the one whose unit systemd has in hand."""
+    current = Path(device.run("readlink", "/opt/doorstep/current")).name
+    words = device.shown("capture", "Description").rpartition("of release ")[2]
+    return current, words if len(words) == 1 else "1"
+
+
+def test_one_of_which_nothing_runs_goes_back_units_and_all(device: Running) -> None:
+    device.shell(f"{ASK} ask /opt/doorstep/releases/3 60")
+
+    told = _told(device)
+
+    assert (told["release"], told["outcome"]) == ("3", "rolled back")
+    assert "capture ended, and was started again" in told["why"]
+    assert _runs(device) == ("1", "1")
+    assert device.shown("capture", "ActiveState") == "active"
+
+
+def test_one_that_is_killed_in_the_middle_goes_back(device: Running) -> None:
+    device.shell(f"{ASK} ask /opt/doorstep/releases/2 60")
+    device.shell("until [ -L /opt/doorstep/previous ]; do sleep 0.1; done")
+    device.run("systemctl", "kill", "--signal=KILL", "doorstep-trial")
+
+    told = _told(device)
+
+    assert (told["outcome"], told["why"]) == (
+        "rolled back",
+        "the trial itself ended before its time",
+    )
+    assert _runs(device) == ("1", "1")
+
+
+def test_one_that_does_all_stays(device: Running) -> None:
+    """Here nobody may look with the camera: capture has just begun, and no route says more."""
+    device.shell(f"{ASK} ask /opt/doorstep/releases/2 10")
+    device.shell("until [ -L /opt/doorstep/previous ]; do sleep 0.1; done")
+    assert "being tried" in device.shell(f"{ASK} ask /opt/doorstep/releases/3", check=False)
+
+    told = _told(device)
+
+    assert (told["release"], told["outcome"]) == ("2", "done"), told
+    assert told["why"].startswith("no frame was asked for")
+    assert _runs(device) == ("2", "2")

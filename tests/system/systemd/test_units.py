@@ -1,0 +1,178 @@
+"""The files under systemd/ are what systemd accepts, and make the folders the agent expects."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from agent.config import ServeSettings, StateSettings
+from agent.queue.paths import Layout
+from doorstep_backend.serving import FINISH_S
+
+SYSTEMD = Path(__file__).parents[3] / "systemd"
+TRIAL = SYSTEMD.parent / "scripts/provisioning/roles/doorstep_trial/files/doorstep-trial.service"
+"""Of no release, since it tries them."""
+BACKEND = SYSTEMD.parent / "tests/backend/doorstep_backend/doorstep-backend@.service"
+"""Of a server's."""
+
+pytestmark = pytest.mark.slow
+
+
+def _run(*command: str) -> str:
+    assert shutil.which(command[0]), f"{command[0]} is missing: apt install systemd"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_units_are_accepted(tmp_path: Path) -> None:
+    """systemd-analyze has nothing to say of any unit once its program exists."""
+    program = shutil.which("true")
+    for unit in [*SYSTEMD.glob("doorstep-*.*"), TRIAL, BACKEND]:
+        text = unit.read_text().replace("/opt/doorstep/current/bin/python", str(program))
+        text = text.replace("/opt/doorstep-backend/bin/python", str(program))
+        (tmp_path / unit.name.replace("@", "@8101")).write_text(text)
+
+    said = _run("systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir())))
+
+    assert said == ""
+
+
+CAPTURE = ("doorstep-capture", "doorstep")
+KEEP = ("doorstep-capture", "doorstep-keep")
+OWNERS = {
+    "": CAPTURE,
+    "queue": CAPTURE,
+    "queue/doorstep.db": CAPTURE,
+    "records": KEEP,
+    "torn": KEEP,
+    "trust": CAPTURE,
+    "keys": CAPTURE,
+    "keys/capture": CAPTURE,
+    "keys/sync": ("doorstep-sync", "doorstep"),
+    "keys/serve": ("doorstep-serve", "doorstep"),
+    "capture.lock": CAPTURE,
+    "sync.lock": CAPTURE,
+    "state.lock": CAPTURE,
+    "ballast": CAPTURE,
+}
+RUN_OWNERS = {"": CAPTURE, "sync": ("doorstep-sync", "doorstep")}
+
+
+def _made(root: Path) -> dict[str, str]:
+    """Users and groups by number, as systemd's own tools make them and the folders, in `root`.
+
+    Twice: at each boot they come by again, and refuse what is not theirs to follow.
+    """
+    (root / "etc").mkdir()
+    _run("systemd-sysusers", f"--root={root}", str(SYSTEMD / "doorstep.sysusers"))
+    shutil.copy(SYSTEMD / "doorstep.tmpfiles", root / "doorstep.conf")
+    for _ in range(2):
+        said = _run("systemd-tmpfiles", f"--root={root}", "--create", str(root / "doorstep.conf"))
+        assert said == ""
+    return {
+        f"{kind} {number}": name
+        for kind in ("passwd", "group")
+        for name, _, number, *_ in (
+            line.split(":") for line in (root / "etc" / kind).read_text().splitlines()
+        )
+    }
+
+
+def test_folders_have_the_owners_and_modes_that_keep_the_processes_apart(tmp_path: Path) -> None:
+    """What tmpfiles.d makes is what Layout.make would make, owned by the right users."""
+    names = _made(tmp_path)
+    layout = Layout.of(StateSettings())
+    wanted = {
+        top / name if name else top: owner
+        for top, owners in ((layout.state, OWNERS), (layout.run, RUN_OWNERS))
+        for name, owner in owners.items()
+    }
+
+    found, modes = {}, {}
+    for path in wanted:
+        real = (tmp_path / path.relative_to("/")).lstat()
+        found[path] = (names[f"passwd {real.st_uid}"], names[f"group {real.st_gid}"])
+        modes[path] = S_IMODE(real.st_mode)
+
+    assert found == wanted
+    assert modes == {**dict(layout.folders()), **dict(layout.files())}
+
+
+def test_no_user_has_a_home(tmp_path: Path) -> None:
+    """What lies in a home, the programs of its user load."""
+    _made(tmp_path)
+
+    users = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]
+    assert {user[5] for user in users if user[0].startswith("doorstep-")} == {"/nonexistent"}
+
+
+def test_only_those_who_delete_by_receipts_are_of_the_group_that_may(tmp_path: Path) -> None:
+    _made(tmp_path)
+
+    groups = dict(
+        line.split(":")[0:4:3] for line in (tmp_path / "etc/group").read_text().splitlines()
+    )
+    assert set(groups["doorstep-keep"].split(",")) == {"doorstep-capture", "doorstep-prune"}
+
+
+def _settings(unit: str) -> list[str]:
+    return (SYSTEMD / f"doorstep-{unit}.service").read_text().splitlines()
+
+
+def test_who_faces_the_network_only_reads_records_and_sees_no_key_of_others() -> None:
+    """Owners and modes say it too; where they were altered, these still hold."""
+    sync = _settings("sync")
+
+    only_read = "ReadOnlyPaths=/var/lib/doorstep/records /var/lib/doorstep/torn"
+    assert f"{only_read} /var/lib/doorstep/trust" in sync
+    assert "InaccessiblePaths=/var/lib/doorstep/keys/capture -/var/lib/doorstep/keys/serve" in sync
+    assert "InaccessiblePaths=/var/lib/doorstep/keys -/run/dbus" in _settings("prune")
+
+
+def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> None:
+    """Whoever listens on port 2947 decides where photos may be taken."""
+    sync = _settings("sync")
+
+    assert "SocketBindDeny=any" in sync
+    assert "IPAddressDeny=127.0.0.1/32 ::1/128" in sync
+    assert "PrivateNetwork=yes" in _settings("prune")
+    assert "SocketBindDeny=any" in _settings("capture")
+
+
+def test_serve_writes_nothing_and_sees_neither_records_nor_keys_of_others() -> None:
+    """By its group it could write queue/: see tests/faults/privileges/tricks.py."""
+    serve = _settings("serve")
+
+    assert "ProtectSystem=strict" in serve
+    assert "ReadOnlyPaths=/var/lib/doorstep /run/doorstep" in serve
+    assert not [line for line in serve if line.startswith("ReadWritePaths")]
+    hidden = [line for line in serve if line.startswith("InaccessiblePaths")]
+    assert " ".join(hidden).replace("InaccessiblePaths=", "").split() == [
+        "/var/lib/doorstep/keys/capture",
+        "/var/lib/doorstep/keys/sync",
+        "/var/lib/doorstep/records",
+        "-/run/dbus",
+    ]
+
+
+def test_serve_listens_on_its_default_port_and_no_other() -> None:
+    serve = _settings("serve")
+
+    assert "SocketBindDeny=any" in serve
+    assert f"SocketBindAllow=tcp:{ServeSettings().address[1]}" in serve
+
+
+def test_the_backend_may_finish_what_is_under_way_before_it_is_killed() -> None:
+    stop = re.findall(r"^TimeoutStopSec=(\d+)$", BACKEND.read_text(), re.MULTILINE)
+
+    assert [int(one) > FINISH_S + 1 for one in stop] == [True]
+
+
+def test_no_unit_lets_systemd_change_the_owners() -> None:
+    """`StateDirectory=` would, at each start."""
+    for unit in ("capture", "sync", "prune", "serve"):
+        assert not [line for line in _settings(unit) if line.startswith("StateDirectory")]

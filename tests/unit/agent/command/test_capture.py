@@ -1,0 +1,351 @@
+"""`doorstep capture`: a press by command; its process put together and taken apart."""
+
+import json
+import signal
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.capture.socket_presses import Reply
+from agent.command import capture, capture_process
+from agent.errors import StorageFault
+from agent.models import Reason
+from agent.process import control, sd_notify
+from agent.queue.disk import lock
+from agent.record import signing
+from hardware.errors import DeviceError, DeviceMissing
+from hardware.indicator import Signal
+from tests.support.benchtop import Parts, SetLight, bench
+from tests.support.device import Device, device, environment
+from tests.support.factory import owned_by_a_user, queue
+from tests.unit.agent.command.inprocess import run
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ({"record": {}, "retake": False}, 0),
+        ({"record": {}, "retake": True}, 4),
+        *(({"record": {"reason": reason}, "retake": False}, 3) for reason in Reason),
+    ],
+)
+def test_a_press_by_command_ends_with_what_came_of_it(reply: Reply, code: int) -> None:
+    """Faults are 70, everything that a rule refuses is 3."""
+    faults = {"not_enrolled", "camera_fault", "storage_full", "storage_fault", "battery_empty"}
+    expected = 70 if reply["record"].get("reason") in faults else code
+
+    assert capture.exit_code(reply) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("world", "changes", "code", "told"),
+    [
+        ("", {}, 0, "photo"),
+        ("[[at]]\npress = 1\nmotion_px = 22.0\n", {}, 4, "photo"),
+        ('[[at]]\npress = 1\ncamera = "fail"\n', {}, 70, "no_photo"),
+        ('[[at]]\npress = 1\ncamera = "stall"\n', {}, 70, "no_photo"),
+        ("[[at]]\nsecond = 0\nbattery_pct = 4\n", {}, 70, "no_photo"),
+        ("", {"state": {"reserve_mb": 1_000_000}}, 70, "no_photo"),
+        ("", {"device": {"bench_mode": True}}, 0, "test"),
+    ],
+    ids=["ok", "blurred", "camera fails", "camera stalls", "battery", "full", "bench mode"],
+)
+def test_capture_once_presses_and_prints_the_record_as_one_line_of_json(
+    tmp_path: Path, world: str, changes: dict[str, dict[str, object]], code: int, told: str
+) -> None:
+    ended = Device(tmp_path, world, **changes).run("capture", "--once")
+
+    (line,) = ended.stdout.splitlines()
+    reply = json.loads(line)
+    assert ended.returncode == code, ended.stderr
+    assert reply["label"]["kind"] == told
+    assert reply["record"]["trigger"]["by"] == "command"
+
+
+@pytest.mark.slow
+def test_capture_once_asks_a_running_process_and_it_goes_on(device: Device) -> None:
+    device.start("capture")
+    try:
+        ended = device.run("capture", "--once")
+        again = device.run("capture")
+
+        assert device.ask("capture", {"status": True}) is not None
+    finally:
+        device.stop_all()
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["record"]["trigger"]["by"] == "command"
+    assert again.returncode == 75
+    assert "only one may run" in again.stderr
+
+
+def test_capture_once_does_not_press_on_a_provisioned_device_whose_process_runs(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device.layout.make()
+    refusal = {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
+
+    with control.serve(device.layout.capture_socket, lambda *_: refusal):
+        code = run(device, "capture", "--once")
+
+    assert code == 2
+    assert "device.bench_mode" in capsys.readouterr().err
+
+
+def test_who_may_not_ask_the_capture_process_ends_as_with_any_missing_permission(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Trying again later does not help."""
+    refusal = {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
+    with owned_by_a_user() as folder:
+        device = Device(folder)
+        device.layout.make()
+        with control.serve(device.layout.capture_socket, lambda *_: refusal):
+            device.layout.capture_socket.chmod(0)
+            code = run(device, "capture", "--once")
+
+    assert code == 70
+    assert "Permission denied; ask as a member of its group" in capsys.readouterr().err
+
+
+def test_capture_once_takes_the_photo_button_and_no_other(tmp_path: Path) -> None:
+    """On a provisioned device a person presses; the scan button beside it is no photo."""
+    with bench(tmp_path) as one:
+        one.hold_scan(held_s=0.1)
+        one.hold_scan()
+        one.press()
+
+    assert [reply["label"]["kind"] for reply in one.replies] == ["photo"]
+
+
+def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        path = device.layout.capture_keys / "device.pem"
+        first = path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode)
+        (opened,) = device.all_opened()
+    with bench(tmp_path):
+        assert path.read_bytes() == first
+
+    assert mode == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert opened.key == signing.read_private_key(path).public_key()
+
+
+def test_a_key_that_is_no_key_is_told_and_not_replaced(tmp_path: Path) -> None:
+    """A new one would begin a new chain, and the old one may still be mended."""
+    with bench(tmp_path) as device:
+        path = device.layout.capture_keys / "device.pem"
+    path.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+
+    with (
+        pytest.raises(StorageFault, match=r"device\.pem: not a usable private key"),
+        bench(tmp_path),
+    ):
+        pass
+    assert path.read_bytes() == b"-----BEGIN PRIVATE KEY-----\n"
+
+
+def test_a_device_that_does_not_open_leaves_no_lock_and_no_chain(tmp_path: Path) -> None:
+    class Broken(Parts):
+        def open(self, *_: object) -> None:  # type: ignore[override]  # it never returns
+            raise DeviceMissing("camera.device: no camera 0")
+
+    with pytest.raises(DeviceError, match=r"camera\.device"), bench(tmp_path, Broken()):
+        pass
+    layout, database, outbox = queue(tmp_path)
+
+    with lock(layout.capture_lock, exclusive=True, wait=False):
+        assert outbox.items(None, 0, 10) == []
+    database.close()
+
+
+def test_a_process_that_ended_leaves_neither_lock_nor_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with bench(tmp_path) as device:
+        device.press()
+
+    with lock(device.layout.capture_lock, exclusive=True, wait=False):
+        pass
+    assert set(threading.enumerate()) == before
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_disk_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with (
+        pytest.raises(StorageFault, match="cannot make"),
+        bench(tmp_path, state={"dir": "file/state"}),
+    ):
+        pass
+
+
+# The first light, and what the light shows of a start that fails
+
+
+@pytest.mark.slow
+def test_a_device_shows_that_it_is_not_ready_before_it_is(tmp_path: Path) -> None:
+    with device(tmp_path) as van:
+        van.start("capture")
+        van.await_that(lambda: "ready" in van.lights())
+
+        assert van.lights() == ["not_ready", "ready"]
+
+
+class WatchedLight(SetLight):
+    """A light that notes when it is closed."""
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> WatchedLight:
+    """The indicator of a capture process in this process."""
+    opened = WatchedLight()
+    monkeypatch.setattr(capture, "open_part", lambda _part, _settings: opened)
+    return opened
+
+
+@pytest.mark.parametrize(
+    "error", [StorageFault("no disk"), DeviceMissing("no camera"), ValueError("a bug")]
+)
+def test_what_keeps_the_process_from_starting_is_red_a_bug_too(
+    tmp_path: Path, light: WatchedLight, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> int:
+        assert light.shown == [Signal.NOT_READY]
+        raise error
+
+    monkeypatch.setattr(capture_process, "serve", fail)
+    with bench(tmp_path) as device:
+        config = device.config
+
+    began_s = time.monotonic()
+    with pytest.raises(type(error)):
+        capture._serve_presses(config)  # noqa: SLF001 - a bug has no exit code
+
+    assert time.monotonic() - began_s < capture.FAULT_HELD_S / 2  # nobody waits at a terminal
+    assert light.shown == [Signal.NOT_READY, Signal.FAULT]
+    assert light.is_closed
+
+
+def test_a_wrong_configuration_lights_nothing(tmp_path: Path, light: WatchedLight) -> None:
+    """Which pins the light has stands in it."""
+    assert run(Device(tmp_path, camera={"kind": "canon"}), "capture") == 2
+    assert light.shown == []
+
+
+def test_a_second_process_tells_that_one_runs_and_not_that_its_pins_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def busy(_part: str, _settings: object) -> None:
+        raise DeviceMissing("indicator: no GPIO here (GPIO busy)")
+
+    monkeypatch.setattr(capture, "open_part", busy)
+    van = Device(tmp_path)
+
+    before = run(van, "capture")
+    with bench(tmp_path):
+        beside = run(van, "capture")
+    after = run(van, "capture")
+
+    told = capsys.readouterr().err.splitlines()
+    assert (before, beside, after) == (70, 75, 70)
+    assert ["GPIO busy" in line for line in told] == [True, False, True]
+    assert "only one may run" in told[1]
+
+
+@pytest.fixture
+def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
+    """Hears what the processes tell systemd."""
+    path = tmp_path_factory.mktemp("s") / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(path))
+        line.setblocking(False)
+        with environment(NOTIFY_SOCKET=str(path)):
+            yield line
+
+
+def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(systemd: socket.socket) -> None:
+    """A press hangs otherwise, once systemd has not read ten messages."""
+    for _ in range(100):
+        sd_notify.alive()
+        sd_notify.gets_on()
+
+    assert _is_told(systemd) == b"WATCHDOG=1"
+
+
+def test_under_systemd_red_is_held_before_the_process_ends(
+    tmp_path: Path,
+    light: WatchedLight,
+    monkeypatch: pytest.MonkeyPatch,
+    systemd: socket.socket,
+) -> None:
+    monkeypatch.setattr(capture, "FAULT_HELD_S", 0.5)
+    van = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
+
+    began_s = time.monotonic()
+    code = run(van, "capture")
+
+    assert code == 70
+    assert time.monotonic() - began_s > 0.5
+    assert light.shown == [Signal.NOT_READY, Signal.FAULT]
+    assert systemd.recv(100) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("systemd")
+@pytest.mark.parametrize("broken", ["camera", "key", "state"])
+def test_what_is_held_red_serves_no_press_and_ends_at_once_when_stopped(
+    tmp_path: Path, broken: str
+) -> None:
+    with bench(tmp_path) as one:
+        key = one.layout.capture_keys / "device.pem"
+    if broken == "key":
+        key.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    if broken == "state":
+        one.layout.records.rename(tmp_path / "away")
+        one.layout.records.write_bytes(b"")
+    camera = {"kind": "v4l2", "device": 63} if broken == "camera" else {}
+    with device(tmp_path, camera=camera) as van:
+        process = van.start("capture", ready=False)
+        van.await_that(lambda: "event=capture_fault" in van.log("capture"))
+        time.sleep(1.0)
+        is_held = process.poll() is None
+        answered = van.ask("capture", {"press": "photo"})
+        began_s = time.monotonic()
+        code = van.stop("capture", signal.SIGTERM)
+        took_s = time.monotonic() - began_s
+
+    assert is_held
+    assert answered is None
+    assert van.lights() == ["not_ready", "fault"]
+    assert code == 70
+    assert took_s < 2.0
+
+
+def test_a_start_that_reads_many_records_asks_systemd_for_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, systemd: socket.socket
+) -> None:
+    """A start may last as long as it gets on."""
+    monkeypatch.setattr("agent.queue.labels.ALIVE_EVERY", 2)
+    with bench(tmp_path) as one:
+        one.press()
+        one.press()
+    while _is_told(systemd):
+        pass
+    with bench(tmp_path):
+        assert _is_told(systemd) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
+
+
+def _is_told(line: socket.socket) -> bytes:
+    try:
+        return line.recv(100)
+    except BlockingIOError:
+        return b""

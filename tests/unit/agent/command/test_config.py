@@ -1,0 +1,86 @@
+"""`doorstep config`: what holds, and what is checked."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.command.config import check
+from agent.config import load
+from agent.errors import ConfigError
+from hardware.errors import ScriptError
+from tests.support.device import Device
+from tests.support.fleet_documents import FleetOffice, identity
+from tests.unit.agent.command.inprocess import printed, run
+
+
+def test_config_prints_every_setting_that_holds(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(device, "config") == 0
+    told = printed(capsys)
+    assert 'device.id = "van-7"\n' in told
+    assert "camera.width_px = 640\n" in told
+    assert f'backend.receipt_keys = ["{device.folder}/receipt-key.pem"]\n' in told
+    assert "simulated.world = " in told
+    assert told.endswith("the configuration is valid\n")
+
+
+@pytest.mark.usefixtures("trial")
+def test_config_prints_a_drivers_own_settings_as_the_file_has_them(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device.configure(camera={"kind": "v4l2"})
+    with device.config.open("a") as file:
+        file.write('[camera.v4l2]\nport = "usb:1"\n')
+
+    assert run(device, "config") == 0
+    told = printed(capsys)
+    assert 'camera.v4l2.port = "usb:1"\n' in told
+    assert "camera.device = 0\n" in told
+
+
+def test_config_check_prints_no_setting(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(device, "config", "--check") == 0
+    assert printed(capsys) == f"{device.config}: the configuration is valid\n"
+
+
+def test_config_check_refuses_each_pin_of_the_recommended_build(tmp_path: Path) -> None:
+    """Its power-off line is 26, for one; a part that is not on pins does not matter."""
+    wired = {"kind": "gpio", "red_pin": 23, "vibration_pin": 26}
+    device = Device(tmp_path, "", indicator=wired)
+
+    with pytest.raises(ConfigError) as refused:
+        check(load(device.config))
+    device.configure(indicator=wired | {"kind": "simulated"})
+    check(load(device.config))
+
+    assert [line.partition(";")[0] for line in str(refused.value).splitlines()] == [
+        f"indicator.{name}: pin {pin} has another use in the recommended build ({use})"
+        for name, pin, use in [
+            ("red_pin", 23, "external power"),
+            ("vibration_pin", 26, "power off"),
+        ]
+    ]
+
+
+def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path: Path) -> None:
+    device = Device(tmp_path, "[[at]]\n")
+    with pytest.raises(ScriptError):
+        check(load(device.config))
+
+    device.set_world("")
+    check(load(device.config))
+    (tmp_path / "receipt-key.pem").write_bytes(b"no key")
+    with pytest.raises(ConfigError, match=r"receipt-key\.pem"):
+        check(load(device.config))
+
+
+def test_fleet_key_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> None:
+    device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()))
+    config, key = load(device.config), tmp_path / "fleet-key.pem"
+    check(config)
+
+    key.unlink()
+    words = f"^identity.fleet_key: {key} does not exist; put the fleet's public key there, PEM$"
+    with pytest.raises(ConfigError, match=words):
+        check(config)

@@ -1,0 +1,226 @@
+"""`doorstep enrol` and what `doorstep serve` shows: key, request, certificate, step by step."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.command import serve_check
+from agent.command.finding import Level
+from agent.config import load
+from agent.record import certificates, signing
+from agent.trust.store import TrustStore
+from tests.support.est import Answered, Asked, required
+from tests.unit.agent.command.enrolling import FLEET_KEY, Bench
+
+NAMES = ["van-7.vans.example", "10.8.0.7"]
+LABEL = "serve/simpleenroll"
+
+
+@pytest.fixture
+def serving(bench: Bench) -> Bench:
+    """The office has given it its names."""
+    bench.server.given = {*NAMES, "second.example"}
+    configure(bench, NAMES)
+    return bench
+
+
+def configure(bench: Bench, names: list[str], clients: list[str] | None = None) -> None:
+    tables = required(bench.server, bench.device.folder, FLEET_KEY.public_key())
+    serve = {"names": names, "clients": ["puller"] if clients is None else clients}
+    bench.device.configure(**tables, serve=serve)
+
+
+def certificate(bench: Bench) -> certificates.Certificate | None:
+    text = TrustStore(bench.device.layout).serve()
+    return None if text is None else certificates.read_pem(text)[0]
+
+
+def key_file(bench: Bench) -> Path:
+    return bench.device.layout.serve_keys / "key.pem"
+
+
+def files(bench: Bench) -> dict[str, bytes]:
+    return {**bench.kept(), "serve": key_file(bench).read_bytes()}
+
+
+def test_without_names_there_is_no_such_step(bench: Bench) -> None:
+    assert bench.enrol() == 0
+
+    assert "serve" not in bench.said()
+    assert LABEL not in bench.server.paths()
+    assert list(bench.device.layout.serve_keys.iterdir()) == []
+    assert not {"serve.csr", "serve.pem"} & {Path(name).name for name in bench.kept()}
+
+
+def test_serve_gets_a_key_of_its_own_and_a_certificate_for_its_names(serving: Bench) -> None:
+    assert serving.enrol() == 0
+
+    found, identity = certificate(serving), serving.identity()
+    key = signing.read_private_key(key_file(serving))
+    assert found is not None
+    assert identity is not None
+    assert certificates.is_for(found, key.public_key())
+    assert certificates.names_of(found) == set(NAMES)
+    assert key.public_key() != identity.key.public_key()
+    assert key_file(serving).stat().st_mode & 0o777 == 0o600
+    assert "serve             verified, and kept" in serving.said()
+    assert serving.server.paths()[-1] == LABEL
+    assert serving.server.asked[-1].peer == identity.chain[0]
+
+
+def test_second_run_changes_nothing_and_asks_for_no_certificate_of_serve(serving: Bench) -> None:
+    serving.enrol()
+    before = files(serving)
+
+    assert serving.enrol(token=None) == 0
+
+    assert files(serving) == before
+    assert serving.server.paths().count(LABEL) == 1
+    assert "serve             certificate is there, until" in serving.said()
+
+
+def test_changed_names_ask_again_with_the_same_key(serving: Bench) -> None:
+    serving.enrol()
+    before = key_file(serving).read_bytes()
+    configure(serving, ["second.example"])
+
+    assert serving.enrol(token=None) == 0
+
+    found = certificate(serving)
+    assert found is not None
+    assert certificates.names_of(found) == {"second.example"}
+    assert key_file(serving).read_bytes() == before
+
+
+def test_authority_without_the_label_is_told_and_the_rest_is_done(serving: Bench) -> None:
+    serving.server.script = lambda asked: Answered(404) if "/serve/" in asked.path else None
+
+    assert serving.enrol() == 0
+
+    said = serving.said()
+    assert "this authority has no label `serve`" in said
+    assert "the rest is done" in said
+    assert serving.evidence() is not None
+    assert serving.fleet_version() == 1
+
+
+def test_name_that_the_office_did_not_give_is_told_and_the_rest_is_done(serving: Bench) -> None:
+    serving.server.given = {NAMES[0]}
+
+    assert serving.enrol() == 65
+
+    said = serving.said()
+    assert 'serve/simpleenroll was answered 403 "not given that name"' in said
+    assert "`devices names` at the office gives this device what serve.names asks for" in said
+    assert "not finished: see above" in said
+    assert serving.evidence() is not None
+    assert serving.fleet_version() == 1
+    serving.server.given = set(NAMES)
+    assert serving.enrol(token=None) == 0
+    assert certificate(serving) is not None
+
+
+def test_certificate_that_is_not_as_asked_for_is_not_kept(serving: Bench) -> None:
+    """An authority that ignores names, or gives a client's certificate."""
+
+    def other(asked: Asked) -> Answered | None:
+        if "/serve/" not in asked.path:
+            return None
+        return serving.server._issue(asked, "van-7", "serve", ("10.8.0.7",))  # noqa: SLF001
+
+    serving.server.script = other
+
+    assert serving.enrol() == 65
+
+    assert "not for van-7.vans.example, which was asked for" in serving.said()
+    assert certificate(serving) is None
+
+
+def test_key_that_cannot_be_read_is_said_with_what_to_do(serving: Bench) -> None:
+    serving.device.layout.make()
+    key_file(serving).write_bytes(b"-----BEGIN")
+
+    assert serving.enrol() == 70
+
+    assert "key.pem" in (said := serving.said())
+    assert "move it away and run this again" in said
+    key_file(serving).unlink()
+    assert serving.enrol() == 0
+
+
+# What each cut between two writes leaves
+
+
+def test_cut_after_the_key_goes_on_with_that_key(serving: Bench) -> None:
+    serving.enrol()
+    before = key_file(serving).read_bytes()
+    for name in ("serve.csr", "serve.pem"):
+        (serving.device.layout.trust / name).unlink()
+
+    assert serving.enrol(token=None) == 0
+
+    assert key_file(serving).read_bytes() == before
+    assert certificate(serving) is not None
+
+
+def test_lost_key_gets_a_new_request_and_a_new_certificate(serving: Bench) -> None:
+    """And while the certificate is still the old key's, the next enrol mends it."""
+    serving.enrol()
+    key_file(serving).unlink()
+
+    assert serving.enrol(token=None) == 0
+
+    found, key = certificate(serving), signing.read_private_key(key_file(serving))
+    assert found is not None
+    assert certificates.is_for(found, key.public_key())
+
+
+# What doctor says of it
+
+
+def found(bench: Bench) -> list[serve_check.Found]:
+    return list(serve_check.findings(load(bench.device.config)))
+
+
+def test_doctor_says_nothing_where_nobody_wants_to_ask(bench: Bench) -> None:
+    assert found(bench) == []
+
+
+def test_doctor_says_what_is_missing_and_what_to_do(serving: Bench) -> None:
+    ((level, words),) = found(serving)
+    assert level is Level.FAILED
+    assert f"no certificate yet; `doorstep enrol {serving.server.url}`" in words
+
+    serving.enrol()
+    ((level, words),) = found(serving)
+    assert level is Level.OK
+    assert words.startswith("certificate until ")
+    assert words.endswith(f" for {', '.join(sorted(NAMES))}")
+
+    configure(serving, [*NAMES, "second.example"], clients=[])
+    (level, words), (note, who) = found(serving)
+    assert level is Level.FAILED
+    assert "its certificate is not for second.example" in words
+    assert (note, who) == (Level.NOTE, "serve.clients is empty: everybody who asks is refused")
+
+
+def test_doctor_knows_when_it_ends(serving: Bench) -> None:
+    serving.enrol()
+    key = signing.read_private_key(key_file(serving)).public_key()
+    for age_days, level, words in [
+        (335.5, Level.NOTE, "sync should have renewed it"),
+        (366, Level.FAILED, "its certificate ended on"),
+    ]:
+        starts = datetime.now(UTC) - timedelta(days=age_days)
+        made = serving.server.authority.issue(key, "van-7", server=True, names=NAMES, starts=starts)
+        TrustStore(serving.device.layout).keep_serve(certificates.pem([made]))
+
+        ((told, said),) = found(serving)
+        assert (told, words in said) == (level, True)
+
+
+def test_doctor_lists_it_among_its_checks(serving: Bench) -> None:
+    ended = serving.device.run("doctor")
+
+    assert "FAILED  serve          no certificate yet" in ended.stdout

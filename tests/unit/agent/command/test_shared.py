@@ -1,0 +1,89 @@
+"""What several commands share: the queue, and whose process it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.command.openings import open_queue
+from agent.command.shared import owner_of
+from agent.config import load
+from agent.errors import NotNow, StorageFault
+from tests.support.device import REPOSITORY, Device
+from tests.support.factory import queue
+from tests.unit.agent.command.inprocess import run
+
+
+@pytest.mark.parametrize(("words", "code"), [(["status"], 0), (["queue"], 75), (["prune"], 75)])
+def test_before_capture_ever_ran_a_command_says_to_start_it(
+    device: Device, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
+    """A status is an answer in any case; a list that does not exist yet is none."""
+    assert run(device, *words) == code
+    told = capsys.readouterr()
+    assert "`doorstep capture` first" in told.out + told.err  # a long path shortens the rest
+    assert not device.layout.state.exists()
+
+
+def test_other_processes_wait_for_the_queue_that_capture_makes(tmp_path: Path) -> None:
+    config = load(Device(tmp_path).config)
+
+    with (
+        open_queue(config) as outbox,
+        pytest.raises(NotNow, match="start `doorstep capture`"),
+    ):
+        outbox.counts()
+
+
+BECOME_OWNER = """
+import os, sys
+from pathlib import Path
+from agent.command.shared import become, owner_of
+become(owner_of(*map(Path, sys.argv[1:])))
+print(os.geteuid(), os.getegid(), os.getgroups())
+"""
+
+
+def becomes(folder: Path, state: Path) -> str:
+    """Who a process of root's is after it; another process, since there is no way back."""
+    if os.geteuid() != 0:
+        pytest.fail("only root can become somebody else; run this test as root")
+    words: list[str | Path] = [sys.executable, "-c", BECOME_OWNER, folder, state]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_as_root_a_command_goes_on_as_the_owner_of_its_place(tmp_path: Path) -> None:
+    """Else files of root's get into the state, and the capture process stumbles over them."""
+    layout, database, _ = queue(tmp_path)
+    database.close()
+    capture, sync = 54_321, 54_322  # nobody's, as on a card of another machine
+    for folder in (layout.state, layout.queue):
+        os.chown(folder, capture, capture)
+    os.chown(layout.sync_keys, sync, capture)
+
+    assert becomes(layout.queue, layout.state) == f"{capture} {capture} [{capture}]"
+    assert becomes(layout.sync_keys, layout.state) == f"{sync} {capture} [{capture}]"
+
+
+@pytest.mark.slow
+def test_a_link_is_not_followed_to_its_owner(tmp_path: Path) -> None:
+    """It is somebody else's idea of whose the place is."""
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 54_321, 54_321)
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(StorageFault, match="link: not a folder"):
+        owner_of(tmp_path / "link", tmp_path)
+
+
+def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
+    layout, database, _ = queue(tmp_path)
+    database.close()
+
+    assert owner_of(layout.queue, layout.state) is None
+    assert owner_of(layout.state / "gone", layout.state) is None
+    assert owner_of(tmp_path / "nowhere" / "queue", tmp_path / "nowhere") is None

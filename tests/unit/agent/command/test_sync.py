@@ -1,0 +1,94 @@
+"""`doorstep sync --once`: what it tells and ends with."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.command.sync import sync_loop
+from agent.config import load
+from agent.process import control
+from agent.record import signing
+from agent.sync.http import Limits
+from agent.sync.identity import Identity, IdentityStore
+from tests.support.device import Device, empty_queue, towards
+from tests.support.est import PREFIX, Answered, est_server, required
+from tests.support.factory import RecordMaker, add, queue
+from tests.support.rawserver import raw_server
+from tests.unit.agent.command.inprocess import printed, run
+
+
+def test_sync_once_with_nothing_to_send_ends_with_0(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty_queue(device.folder)
+
+    assert run(device, "sync", "--once") == 0
+    assert printed(capsys) == "0 delivered, 0 waiting\n"
+
+
+def test_sync_once_ends_with_75_while_items_remain(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout, database, outbox = queue(device.folder)
+    made = add(outbox, RecordMaker().make())
+    made.into(layout.records)
+    database.close()
+
+    assert run(device, "sync", "--once") == 75
+    assert "0 delivered, 1 waiting" in printed(capsys)
+
+
+@pytest.mark.parametrize("member", ["paused", "error"])
+def test_what_a_running_sync_says_does_not_command_the_terminal(
+    device: Device, capsys: pytest.CaptureFixture[str], member: str
+) -> None:
+    empty_queue(device.folder)
+    said = {"tried": 0, "delivered": 0, "waiting": 0, "paused": None} | {member: "x\x1b[2J"}
+
+    with control.serve(device.layout.sync_socket, lambda *_: dict(said)):
+        run(device, "sync", "--once")
+
+    told = "".join(capsys.readouterr())
+    assert "x [2J\n" in told
+    assert "\x1b" not in told
+
+
+def test_sync_once_says_why_it_is_paused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with raw_server(tmp_path) as server:
+        server.script = lambda _: [b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"]
+        device = Device(tmp_path / "device", backend=towards(server))
+        layout, database, outbox = queue(device.folder)
+        add(outbox, RecordMaker().make()).into(layout.records)
+        database.close()
+
+        assert run(device, "sync", "--once") == 75
+    assert "paused: POST was answered 401" in printed(capsys)
+
+
+def test_an_authority_that_drips_does_not_hold_records_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is progress: what ends it is the limit of somebody who waits, not of a photo."""
+    monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(attempt_s=1.0))
+    drips = Answered(200, b"A" * 100, byte_every_s=0.1)
+
+    with est_server(tmp_path / "est") as server:
+        server.script = lambda asked: drips if asked.path.startswith(PREFIX) else None
+        device = Device(
+            tmp_path / "van", **required(server, tmp_path / "van", signing.new_key().public_key())
+        )
+        empty_queue(device.folder)
+        key, began = signing.new_key(), datetime.now(UTC) - timedelta(days=300)
+        leaf = server.authority.issue(key.public_key(), "van-7", starts=began)
+        IdentityStore(device.layout).install(Identity(key, (leaf,)))
+        began_s = time.monotonic()
+        with sync_loop(load(device.config)) as loop:
+            loop.step()
+        took_s = time.monotonic() - began_s
+
+    assert "simplereenroll" in server.paths()
+    assert took_s < 5

@@ -1,0 +1,419 @@
+"""`doorstep verify`: what it is given, what it ends with, and that it needs no device."""
+
+import json
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from typing import Final
+
+import pyrage  # noqa: TID251 - makes an identity, which no device does
+import pytest
+from packaging.requirements import Requirement
+
+from agent.__main__ import main
+from agent.record import signing
+from tests.support.authority import new_authority
+from tests.support.device import REPOSITORY
+from tests.support.factory import RecordMaker, owned_by_a_user
+from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
+from tests.support.photographed import Camera
+from tests.support.sealed import ESCROW, IDENTITY_FILE
+from tests.unit.agent.command.inprocess import printed
+
+
+class Evidence:
+    """A folder as it is handed to an outsider: sealed records, and all that vouches for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.office, self.camera = folder, Office(), Camera(seals=True)
+        (folder / "receipts").mkdir()
+        for number, made in enumerate([self.camera.make() for _ in range(3)]):
+            made.into(folder)
+            (folder / f"receipts/{number}.jws").write_text(self.office.receipt(made))
+        (folder / "van-7.pem").write_bytes(self.camera.certificate_pem)
+        (folder / "revoked.jws").write_text(self.office.listed())
+        self.given = [str(folder)]
+        fleet_key = signing.public_pem(self.office.fleet_key.public_key())
+        for option, content in {
+            "--ca": self.camera.authority.pem,
+            "--identity": IDENTITY_FILE.encode(),
+            "--fleet-key": fleet_key,
+        }.items():
+            path = folder.parent / f"{folder.name}{option}"
+            path.write_bytes(content)
+            self.given += [option, str(path)]
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    return Evidence(folder)
+
+
+def test_a_folder_with_all_that_vouches_for_it_holds(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One thing stays open, since no folder can show it."""
+    assert main(["verify", *evidence.given]) == 0
+
+    lines = printed(capsys).splitlines()
+    said = "holds; Content Credentials by the fleet; received 2026-12-01 09:20:02 UTC"
+    assert [line[-len(said) :] for line in lines[1:4]] == [said] * 3
+    assert [line for line in lines if line.startswith("not checked: ")] == [
+        "not checked: whether records are missing at the end of a chain: no folder can show that"
+    ]
+    assert lines[-1] == "holds: everything verifies"
+
+
+def test_the_same_for_programs(evidence: Evidence, capsys: pytest.CaptureFixture[str]) -> None:
+    (evidence.folder / "x.rec").write_text("x")
+    assert main(["verify", *evidence.given, "--json"]) == 65
+
+    said = json.loads(printed(capsys))
+    assert said.keys() == {"verdict", "erased_at", "records", "missing", "files", "not_checked"}
+    assert (said["verdict"], said["erased_at"]) == ("broken", None)
+    assert [each["verdict"] for each in said["records"]] == ["holds"] * 3
+    assert said["files"][0]["file"] == "x.rec"
+
+
+def test_a_missing_number_is_one_entry_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = RecordMaker.begun()
+    paths = [maker.make("time").into(tmp_path) for _ in range(5)]
+    for path in paths[1:3]:
+        path.unlink()
+
+    assert main(["verify", str(tmp_path), "--json"]) == 65
+    said = json.loads(printed(capsys))
+    assert said["verdict"] == "missing"
+    assert said["missing"] == [
+        {"chain": maker.chain, "from_seq": 3, "to_seq": 4, "verdict": "missing"}
+    ]
+
+
+def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = RecordMaker.begun()
+    for made in [maker.make() for _ in range(3)]:
+        path = made.into(tmp_path)
+
+    assert main(["verify", str(tmp_path)]) == 0
+    content = bytearray(path.read_bytes())
+    content[-2000] ^= 1
+    path.write_bytes(content)
+    assert main(["verify", str(tmp_path)]) == 65
+    assert "not everything verifies" in printed(capsys)
+
+
+def test_a_folder_of_labels_ends_with_0_and_says_withheld(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The chain verifies; nothing is said of the photos."""
+    made = RecordMaker.begun().make()
+    (tmp_path / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+
+    assert main(["verify", str(tmp_path)]) == 0
+    assert "\nwithheld: nothing that was checked contradicts it" in printed(capsys)
+
+
+def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with owned_by_a_user() as folder:
+        RecordMaker.begun().make().into(folder)
+        folder.chmod(0o300)
+        code = main(["verify", str(folder)])
+        folder.chmod(0o700)
+
+    assert code == 70
+    assert f"cannot read {folder}: Permission denied" in capsys.readouterr().err
+
+
+def _with_others(folder: Path) -> None:
+    (folder / "README.txt").write_text("photos of the door")
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xd9")
+
+
+def _with_receipts(folder: Path) -> None:
+    (folder / "receipts").mkdir()
+    (folder / "receipts" / "0.jws").write_text(Office().receipt(RecordMaker.begun().make()))
+
+
+def _with_no_records(folder: Path) -> None:
+    (folder / "x.rec").write_text("<html>Log in to the Wi-Fi</html>\n")
+
+
+def _with_unreadable_records(folder: Path) -> None:
+    for _ in range(2):
+        RecordMaker.begun().make().into(folder).chmod(0)
+
+
+def _with_both(folder: Path) -> None:
+    _with_no_records(folder)
+    _with_unreadable_records(folder)
+
+
+@pytest.mark.parametrize(
+    ("fill", "verdict"),
+    [
+        (lambda _: None, "missing"),
+        (_with_others, "missing"),
+        (_with_receipts, "missing"),
+        (_with_unreadable_records, "missing"),
+        (_with_no_records, "broken"),
+        (_with_both, "broken"),
+    ],
+    ids=["empty", "other files", "receipts", "unreadable", "no records", "both"],
+)
+def test_a_folder_of_which_no_record_could_be_read_ends_with_65(
+    capsys: pytest.CaptureFixture[str], fill: Callable[[Path], None], verdict: str
+) -> None:
+    """Nothing was verified, and a program may look at the exit code alone."""
+    with owned_by_a_user() as folder:
+        fill(folder)
+        code, lines = main(["verify", str(folder)]), printed(capsys).splitlines()
+        code_json, said = main(["verify", str(folder), "--json"]), json.loads(printed(capsys))
+
+    assert (code, code_json) == (65, 65)
+    assert lines[-1] == f"{verdict}: not one record could be read, so nothing was verified"
+    assert said["verdict"] == verdict
+    assert [one for one in said["not_checked"] if one.startswith("any record: ")]
+
+
+def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(tmp_path / "nowhere")]) == 2
+    assert "not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--key", "--ca", "--identity", "--revoked", "--fleet-key"])
+@pytest.mark.parametrize("make", [*GARBAGE[:5], GARBAGE[6]], ids=[*NAMES[:5], NAMES[6]])
+def test_an_option_that_is_not_what_it_should_be_is_told_in_a_sentence(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], option: str, make: object
+) -> None:
+    path = evidence.folder.parent / "given"
+    assert callable(make)
+    make(path)
+
+    assert main(["verify", *evidence.given, option, str(path)]) in {2, 65}
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"doorstep: {path}")
+    assert len(told.err) < 400
+
+
+def test_an_identity_that_this_user_may_not_read_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with owned_by_a_user() as folder:
+        (folder / "identity.txt").write_text(IDENTITY_FILE)
+        (folder / "identity.txt").chmod(0o200)
+        code = main(["verify", str(folder), "--identity", str(folder / "identity.txt")])
+
+    assert code == 2
+    assert "identity.txt: Permission denied" in capsys.readouterr().err
+
+
+def test_an_identity_that_opens_nothing_is_a_remark(
+    evidence: Evidence, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sealed to nobody we know: the label still counts, and it is said what was not looked at."""
+    other = tmp_path / "other.txt"
+    other.write_text(str(pyrage.x25519.Identity.generate()))
+
+    assert main(["verify", *evidence.given, "--identity", str(other)]) == 0
+    told = printed(capsys)
+    assert "none of the identities opens them (3 records)" in told
+    assert told.endswith(
+        "remarks: nothing that was checked contradicts it; 1 thing was not checked\n"
+    )
+    assert ESCROW not in told
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_receipts_may_be_one_file(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], is_given: bool
+) -> None:
+    folder, file = evidence.folder / "receipts", evidence.folder.parent / "all.jws"
+    file.write_text("".join(f"{one.read_text()}\n" for one in folder.iterdir()))
+    shutil.rmtree(folder)
+    given = ["--receipts", str(file)] if is_given else []
+    if not is_given:
+        file.rename(folder)
+
+    assert main(["verify", *evidence.given, *given]) == 0
+    assert printed(capsys).endswith("holds: everything verifies\n")
+
+
+def test_receipts_that_are_nowhere_are_told(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", *evidence.given, "--receipts", "/nowhere"]) == 2
+    assert "/nowhere: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["receipts", "revoked.jws", "fleet-ca.pem", "fleet-key.pem"])
+@pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
+def test_garbage_that_lies_in_the_folder_ends_no_check(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], name: str, make: object
+) -> None:
+    path = evidence.folder / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    assert callable(make)
+    make(path)
+    is_empty = name == "receipts" and path.is_dir()
+
+    assert main(["verify", *evidence.given, "--json"]) == 0
+    said = json.loads(printed(capsys))
+    assert said["verdict"] == "holds with remarks"
+    assert is_empty or [one for one in said["not_checked"] if one.startswith(f"file {name}: ")]
+    assert {one["verdict"] for one in said["records"]} <= {"holds", "holds with remarks"}
+
+
+def test_a_list_by_another_key_is_told_with_the_option_that_would_be_right(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No forgery, where the wrong key was given."""
+    (evidence.folder / "revoked.jws").write_text(Office().listed())
+    assert main(["verify", *evidence.given]) == 0
+    words = "not checked: file revoked.jws: signed by another key than --fleet-key"
+    assert words in printed(capsys).splitlines()
+
+    given = [*evidence.given, "--revoked", str(evidence.folder / "revoked.jws")]
+    assert main(["verify", *given]) == 65
+    assert "signed by another key than --fleet-key" in capsys.readouterr().err
+
+
+def test_what_the_folder_says_of_the_fleet_otherwise_is_told(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (evidence.folder / "fleet-ca.pem").write_bytes(new_authority().pem)
+    key = signing.public_pem(Office().fleet_key.public_key())
+    (evidence.folder / "fleet-key.pem").write_bytes(key)
+
+    assert main(["verify", *evidence.given]) == 0
+    told = printed(capsys)
+    assert "not checked: file fleet-ca.pem: another authority than --ca" in told
+    assert "not checked: file fleet-key.pem: another key than --fleet-key" in told
+    assert "\nholds with remarks: " in told
+
+
+def test_what_else_lies_in_the_folder_is_named_in_one_line(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("view-log.json", "README.txt", "neighbours.json"):
+        (evidence.folder / name).write_text("x")
+
+    assert main(["verify", *evidence.given]) == 0
+    told = printed(capsys)
+    assert "not checked: neighbours.json, view-log.json: not signed, or not needed\n" in told
+    assert told.endswith(
+        "\nholds: nothing that was checked contradicts it; 1 thing was not checked\n"
+    )
+
+
+def test_a_devices_certificate_is_no_authority(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*evidence.given, "--ca", str(evidence.folder / "van-7.pem")]
+
+    assert main(["verify", *given]) == 2
+    assert "a device's certificate, and no authority's" in capsys.readouterr().err
+
+
+def test_what_this_user_may_not_read_is_not_checked_and_no_forgery(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    maker = RecordMaker.begun()
+    with owned_by_a_user() as folder:
+        maker.make("time").into(folder)
+        closed = maker.make("time").into(folder)
+        closed.chmod(0)
+        (folder / "key").write_bytes(signing.public_pem(maker.key.public_key()))
+        given = ["verify", str(folder), "--key", str(folder / "key")]
+        code, told = main(given), printed(capsys)
+        (folder / "receipts").mkdir(0)
+        assert main(given) == 0
+        assert "not checked: file receipts: Permission denied" in printed(capsys)
+        assert main([*given, "--ca", str(closed)]) == 2
+
+    assert code == 0
+    assert f"not checked: file {closed.name}: Permission denied" in told
+    assert "\nholds with remarks: nothing that was checked contradicts it" in told
+    error = capsys.readouterr().err
+    assert f"{closed}: Permission denied" in error
+    assert "chmod" not in error
+
+
+def test_a_list_in_the_folder_revokes_by_its_own_name(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = evidence.office.listed((evidence.camera.maker, RECEIVED))
+    (evidence.folder / "revoked.jws").write_text(listed)
+
+    assert main(["verify", *evidence.given]) == 65
+    assert "no receipt is from before" in printed(capsys)
+
+
+HEAVY: Final = ("cv2", "numpy", "gpiozero", "sqlite3", "sqlite_utils", "requests", "urllib3")
+"""What an outsider need not have, or wait for."""
+
+_WITHOUT_HEAVY: Final = f"""
+import sys
+sys.modules.update(dict.fromkeys({(*HEAVY, "piexif", "prometheus_client", "tqdm", "zxingcpp")!r}))
+from agent.__main__ import main
+sys.exit(main(["verify", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.slow
+def test_verify_loads_nothing_of_a_device(tmp_path: Path) -> None:
+    RecordMaker.begun().make().into(tmp_path)
+
+    command = [sys.executable, "-c", _WITHOUT_HEAVY, str(tmp_path)]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 0, told.stderr
+
+
+def _needed(name: str, extras: frozenset[str] = frozenset()) -> dict[str, Distribution]:
+    """The distribution and all that it asks for, without extras that nobody asked for."""
+    found = {name: distribution(name)}
+    for wanted in map(Requirement, found[name].requires or ()):
+        is_asked = wanted.marker is None or any(
+            wanted.marker.evaluate({"extra": one}) for one in extras or {""}
+        )
+        if is_asked and wanted.name not in found:
+            found |= _needed(wanted.name, frozenset(wanted.extras))
+    return found
+
+
+@pytest.mark.slow
+def test_an_outsiders_machine_needs_only_the_base_dependencies(
+    tmp_path: Path, evidence: Evidence
+) -> None:
+    """An environment with what `pip install doorstep` would bring, and no more."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    needed = _needed("doorstep")
+    for one in (needed[name] for name in needed if name != "doorstep"):
+        for top in {file.parts[0] for file in one.files or () if file.parts[0] != ".."}:
+            (site / top).symlink_to(Path(str(one.locate_file(top))))
+    for package in ("agent", "hardware"):
+        (site / package).symlink_to(REPOSITORY / package)
+    python = tmp_path / "venv/bin/python"
+
+    command = [str(python), "-P", "-m", "agent", "verify", *evidence.given]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert not {"numpy", "piexif", "sqlite-utils", "opencv-python-headless"} & needed.keys()
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.endswith("holds: everything verifies\n"), told.stdout

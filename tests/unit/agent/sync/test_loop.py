@@ -1,0 +1,927 @@
+"""The loop: claim, deliver, mark, wait; against a real backend, and against scripted answers."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import NotNow
+from agent.models import Item, State
+from agent.process import control
+from agent.queue import disk
+from agent.queue.outbox import BOOKING_S
+from agent.sync.loop import LOOK_S
+from agent.sync.round import Sent
+from tests.support.backend import Backend, running_backend
+from tests.support.factory import MOMENT, respelled_file
+from tests.support.rawserver import RawServer, raw_server, whole
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.tusscript import TusScript, refusal
+from tests.support.waiting import until
+
+HANG_UP: Iterable[bytes] = ()
+REPOSITORY = Path(__file__).parents[4]
+
+
+@dataclass
+class Line:
+    """A device and a server under the test's control."""
+
+    device: DeviceQueue
+    server: RawServer
+    tus: TusScript
+    sender: Sender
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self.sender.sync.step()
+
+    def answer(self, item: Item) -> str | None:
+        return self.device.outbox.get(item.capture_id).answer
+
+    def wait_s(self, item: Item) -> float:
+        return self.device.outbox.get(item.capture_id).due_s - self.sender.clock.now_s
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    with (
+        raw_server(tmp_path) as server,
+        device_queue(tmp_path / "device") as made,
+        sender(made, server) as sending,
+    ):
+        tus = TusScript(server)
+        server.script = tus
+        yield Line(made, server, tus, sending)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend")) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(real: Backend) -> Backend:
+    real.set_switches()
+    return real
+
+
+@contextmanager
+def running(sender: Sender) -> Iterator[threading.Event]:
+    """The loop in a thread; it must open the database itself."""
+    sender.device.database.close()
+    stop = threading.Event()
+    thread = threading.Thread(target=_run, args=(sender, stop))
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _run(sender: Sender, stop: threading.Event) -> None:
+    try:
+        sender.sync.run(stop)
+    finally:
+        sender.device.database.close()
+
+
+# --- marks
+
+
+def test_records_arrive_in_order_and_are_marked(backend: Backend, tmp_path: Path) -> None:
+    with device_queue(tmp_path) as made, sender(made, backend) as sending:
+        items = [made.press() for _ in range(3)]
+
+        for _ in range(3):
+            assert sending.sync.step() == 0
+        assert sending.sync.step() == LOOK_S
+
+        assert [made.state(item) for item in items] == 3 * [State.DELIVERED]
+        for item in items:
+            received = backend.data / "received" / f"{item.capture_id}.rec"
+            assert received.read_bytes() == made.content(item)
+
+
+def test_capture_is_told_whose_receipt_came(line: Line) -> None:
+    """It verifies it itself, and what it says of the time."""
+    item = line.device.press()
+
+    line.steps(1)
+
+    assert line.device.outbox.last_decided() == item.capture_id
+
+
+def test_refused_record_is_kept_and_the_next_goes_on(line: Line) -> None:
+    refused, next_one = line.device.press(), line.device.press()
+    token = refusal(line.server.key, refused, line.device.content(refused), reason="damaged")
+    line.tus.instead["POST /files"] = [whole(422, Doorstep_Refusal=token)]
+
+    line.steps(2)
+
+    assert line.device.state(refused) == State.REFUSED
+    assert line.answer(refused) == "damaged"
+    assert line.device.layout.record(refused.capture_id).exists()
+    assert line.device.state(next_one) == State.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes"),
+        (lambda path: path.write_bytes(bytes(path.stat().st_size)), "other bytes"),
+        (lambda path: path.write_bytes(b""), "0 bytes"),
+        (lambda path: path.write_bytes(respelled_file(path.read_bytes())), "other bytes"),
+    ],
+)
+def test_damaged_record_is_not_sent_and_the_next_goes_on(
+    line: Line, damage: Callable[[Path], object], words: str
+) -> None:
+    """Some cards return other bytes than were written.
+
+    So is the other spelling of its signature, although it verifies: nobody honest writes that.
+    """
+    damaged, next_one = line.device.press(), line.device.press()
+    damage(line.device.layout.record(damaged.capture_id))
+
+    line.steps(2)
+
+    assert line.device.state(damaged) == State.DAMAGED
+    assert words in (line.answer(damaged) or "")
+    assert line.device.state(next_one) == State.DELIVERED
+    assert len(line.server.requests) == 1
+
+
+def test_file_that_cannot_be_read_waits_and_the_next_goes_on(line: Line) -> None:
+    """An error of the disk is not yet a damaged record."""
+    unreadable, next_one = line.device.press(), line.device.press()
+    path = line.device.layout.record(unreadable.capture_id)
+    path.unlink()
+    path.symlink_to(path)
+
+    line.steps(1)
+    line.sender.clock.now_s += 1
+    line.steps(2)
+
+    assert line.device.state(unreadable) == State.PENDING
+    assert "cannot be read" in (line.answer(unreadable) or "")
+    assert line.device.state(next_one) == State.DELIVERED
+
+
+# --- waits
+
+
+def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
+    """After the pause another due item goes first, so that one answered 403 blocks nobody."""
+    first, second = line.device.press(), line.device.press()
+    line.device.outbox.book(second, line.sender.clock.now_s, "tried before")
+    line.tus.instead["POST /files"] = [whole(403)]
+
+    line.steps(5)
+    assert len(line.server.requests) == 1
+    assert line.device.state(first) == State.PENDING
+    line.sender.clock.now_s += 1
+    line.steps(1)
+    assert line.device.state(second) == State.DELIVERED
+    line.sender.clock.now_s += 0.01
+    line.steps(1)
+
+    assert line.device.state(first) == State.DELIVERED
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line, status: int) -> None:
+    """The cradle's light looks at them; also by a HEAD, and in a process that came afterwards."""
+    items = [line.device.press() for _ in range(3)]
+    line.device.outbox.book(items[1], 0.0, "tried before")
+    told = whole(status, b"certificate revoked")
+    line.tus.instead |= {f"{asked}": 9 * [told] for asked in ("POST /files", "HEAD /files")}
+    line.tus.instead["POST /receipts"] = 9 * [told]
+
+    seen = []
+    for _ in range(3):
+        line.steps(1)
+        seen.append(line.device.outbox.is_shut_out())
+        line.sender.clock.now_s += 10
+    line.tus.instead.clear()
+    with sender(line.device, line.server) as restarted:
+        restarted.clock.now_s += 400
+        restarted.sync.step()
+    seen.append(line.device.outbox.is_shut_out())
+
+    assert seen == [False, False, True, False]
+    states = [line.device.state(item) for item in items]
+    assert states.count(State.DELIVERED) == 1
+    assert "let in since; before: " in "".join(line.answer(item) or "" for item in items)
+
+
+@pytest.mark.parametrize(
+    ("before", "counts"),
+    [
+        ("sent whole 2: POST was answered 500", {"sent_whole": 2}),
+        ("dead end 2: twice", {"dead_ends": 2}),
+    ],
+)
+def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
+    line: Line, before: str, counts: dict[str, Any]
+) -> None:
+    """A count below the alarm begins again, because the cradle's light reads the plain words."""
+    item = line.device.press()
+    line.device.outbox.book(item, 0.0, before, **counts)
+    told = whole(403, b"certificate revoked")
+    line.tus.instead["POST /files"] = [told]
+
+    line.steps(1)
+
+    assert line.device.outbox.is_shut_out()
+
+
+def test_row_of_an_alarm_keeps_its_words_while_the_device_is_shut_out(line: Line) -> None:
+    item = line.device.press()
+    line.device.outbox.book(item, 0.0, "dead end 3: twice", suspected=True, dead_ends=3)
+    told = whole(403, b"certificate revoked")
+    line.tus.instead["POST /files"] = [told]
+
+    line.steps(1)
+
+    assert line.answer(item) == "dead end 3: twice"
+    assert line.device.outbox.counts().suspected == 1
+
+
+def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
+    item = line.device.press()
+    forbidden = whole(403)
+    line.tus.instead |= {"POST /files": [forbidden], "HEAD /files": 30 * [forbidden]}
+
+    waits = []
+    for _ in range(20):
+        line.steps(1)
+        waits.append(line.wait_s(item))
+        line.sender.clock.now_s += 300.1
+
+    assert max(waits) > 100
+    assert max(waits) < 300.1
+
+
+def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    suspect, next_one = line.device.press(), line.device.press()
+    line.tus.instead |= {
+        "POST /files": 2 * [whole(413, b"Too Large")],
+        "HEAD /files": [whole(400), whole(400)],
+    }
+
+    line.steps(2)
+
+    assert line.device.state(next_one) == State.DELIVERED
+    assert line.wait_s(suspect) == 300
+    line.sender.clock.now_s += 301
+    line.steps(1)
+    assert line.wait_s(suspect) == 600
+    assert line.device.outbox.counts().suspected == 1
+    assert "Too Large" in caplog.text
+    assert caplog.text.count("event=suspect") == 2
+
+
+def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that takes each POST and keeps none of it; after the alarm one that is mended."""
+    item = line.device.press()
+    line.tus.instead |= {
+        "POST /files": [HANG_UP],
+        "HEAD /files": 9 * [whole(404)],
+        "PATCH /files": 4 * [whole(404)],
+    }
+
+    alarms = []
+    for _ in range(5):
+        line.steps(1)
+        alarms.append(line.device.outbox.counts().suspected)
+        assert line.wait_s(item) <= 16
+        line.sender.clock.now_s += 16
+    assert alarms == [0, 0, 0, 1, 1]
+    assert "the upload did not stay" in (line.device.outbox.alarms(1)[0].answer or "")
+    assert [caplog.text.count(f"event={one}") for one in ("deferred", "suspect")] == [1, 1]
+    line.steps(1)
+
+    assert line.device.state(item) == State.DELIVERED
+    assert line.device.outbox.alarms(1) == []
+
+
+def test_dead_ends_are_counted_from_process_to_process(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A `sync --once` is one each time; a line that is lost in between mends nothing."""
+    item = line.device.press(adopted=True)
+    gone = whole(404)
+    line.tus.instead |= {
+        "HEAD /files": [gone, HANG_UP, gone, whole(423), gone, HANG_UP, gone],
+        "PATCH /files": 4 * [gone],
+    }
+
+    alarms = [_sent_by_a_new_process(line) for _ in range(7)]
+
+    assert alarms == [0, 0, 0, 0, 1, 1, 1]
+    assert (line.answer(item) or "").startswith("dead end 4: after POST ")
+    assert "wait_s=" in next(one for one in caplog.messages if "event=suspect" in one)
+    assert _sent_by_a_new_process(line) == 0
+    assert line.device.state(item) == State.DELIVERED
+
+
+def test_refusal_whose_reason_reads_like_a_dead_end_counts_for_nothing(line: Line) -> None:
+    """The backend writes the reason, and a technician puts the record back."""
+    item, outbox = line.device.press(), line.device.outbox
+    outbox.mark_refused(item, "a.refusal", MOMENT, "dead end 9: in the backend's words")
+    outbox.retry(item.capture_id, 0.0)
+    line.tus.instead |= {"HEAD /files": [whole(404)], "PATCH /files": [whole(404)]}
+
+    line.steps(1)
+
+    assert (line.answer(item) or "").startswith("dead end 1: after POST ")
+    assert outbox.counts().suspected == 0
+
+
+def _sent_by_a_new_process(line: Line) -> int:
+    """The alarms after it has tried the one record that waits."""
+    with sender(line.device, line.server) as sending:
+        sent = sending.sync.send_once(lambda _done, _total: None)
+    assert sent.tried == 1
+    return line.device.outbox.counts().suspected
+
+
+def test_failed_item_and_loop_both_back_off(line: Line) -> None:
+    first, _second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(500)]
+
+    line.steps(3)
+
+    assert len(line.server.requests) == 1
+    assert 0 < line.wait_s(first) <= 1
+
+
+def test_retry_after_is_obeyed_by_item_and_loop(line: Line) -> None:
+    first, _second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
+
+    line.steps(2)
+    line.sender.clock.now_s += 99
+    line.steps(2)
+
+    assert len(line.server.requests) == 1
+    assert line.wait_s(first) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_nothing_does_not_switch_off_back_off(line: Line, status: int) -> None:
+    """10 looks a second for 10 s: a few attempts, not 100."""
+    line.device.press()
+    at_once = whole(status, Retry_After=0)
+    line.tus.instead |= {"POST /files": [at_once], "HEAD /files": 200 * [at_once]}
+
+    for _ in range(100):
+        line.steps(1)
+        line.sender.clock.now_s += 0.1
+
+    assert 2 <= len(line.server.requests) <= 15
+
+
+def test_retry_after_nothing_on_a_locked_upload_backs_off_too(line: Line) -> None:
+    locked = line.device.press()
+    line.tus.instead["POST /files"] = [whole(423, Retry_After=0)]
+
+    line.steps(1)
+
+    assert 0 < line.wait_s(locked) <= 1
+
+
+def test_day_that_a_proxy_asks_for_rests_its_item_but_the_loop_300_s(line: Line) -> None:
+    first, second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=86_400)]
+
+    line.steps(1)
+    line.sender.clock.now_s += 300
+    line.steps(2)
+
+    assert line.device.state(second) == State.DELIVERED
+    assert line.wait_s(first) == 86_100
+
+
+def test_locked_upload_does_not_hold_up_the_others(line: Line) -> None:
+    locked, next_one = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(423, Retry_After=3600)]
+
+    line.steps(1)
+    line.sender.clock.now_s += 1
+    line.steps(1)
+
+    assert line.device.state(next_one) == State.DELIVERED
+    assert line.wait_s(locked) == 3599
+
+
+def test_link_news_end_the_loops_wait(line: Line) -> None:
+    _first, second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
+    line.steps(1)
+
+    line.sender.sync.link_news()
+    line.sender.clock.now_s += 0.5
+    line.steps(1)
+
+    assert line.device.state(second) == State.DELIVERED
+
+
+def test_one_log_line_for_many_failures(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        line.device.press()
+    line.tus.instead |= {"POST /files": 9 * [whole(500)], "HEAD /files": 9 * [whole(500)]}
+
+    for _ in range(9):
+        line.steps(1)
+        line.sender.clock.now_s += 400
+    line.tus.instead.clear()
+    for _ in range(9):
+        line.steps(1)
+        line.sender.clock.now_s += 400
+
+    events = [record.getMessage().split()[0] for record in caplog.records]
+    assert events == ["event=link_lost", "event=link_back", "event=delivered"]
+    assert "count=3" in caplog.text
+
+
+# --- crashes and rivals
+
+
+def test_claim_of_a_sender_that_died_ends_by_itself(line: Line) -> None:
+    """The answer may be lost, the upload not: the next attempt begins with HEAD."""
+    item = line.device.press()
+    clock = line.sender.clock
+    assert line.device.outbox.claim(clock.now_s, due_s=clock.now_s) is not None
+
+    clock.now_s += BOOKING_S - 1
+    line.steps(1)
+    assert line.server.requests == []
+    clock.now_s += 2
+    line.steps(1)
+
+    assert line.tus.asked[0] == f"HEAD /files/{item.capture_id}"
+    assert line.device.state(item) == State.DELIVERED
+
+
+@pytest.mark.slow
+def test_sender_killed_during_a_transfer_loses_nothing(line: Line) -> None:
+    """A real process, killed while the backend has the record and has not yet answered."""
+    item = line.device.press()
+    arrived, over = threading.Event(), threading.Event()
+
+    def mute(_request: object) -> Iterator[bytes]:
+        arrived.set()
+        over.wait()
+        yield b""
+
+    line.server.script = mute
+    code = (
+        "import sys, threading; from pathlib import Path; from types import SimpleNamespace;"
+        " from tests.support.sending import *; from hardware.clock_system import boot_id;"
+        " folder, url, ca, key = sys.argv[1:];"
+        " to = SimpleNamespace(base_url=url, ca_file=Path(ca), receipt_key_file=Path(key));"
+        " made = DeviceQueue(Path(folder));"
+        " sender(made, to).__enter__().sync.step()"
+    )
+    server = line.server
+    paths = [line.device.folder, server.base_url, server.ca_file, server.receipt_key_file]
+    line.device.database.close()
+    with subprocess.Popen([sys.executable, "-c", code, *map(str, paths)], cwd=REPOSITORY) as child:
+        assert arrived.wait(20)
+        child.send_signal(signal.SIGKILL)
+    over.set()
+    server.script = line.tus
+
+    assert line.device.state(item) == State.PENDING
+    line.steps(1)
+    assert line.device.state(item) == State.PENDING
+    line.sender.clock.now_s += BOOKING_S + 1
+    line.steps(1)
+    assert line.device.state(item) == State.DELIVERED
+
+
+def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
+    """Its clock means nothing now; not at once, since a fleet may come back together."""
+    item = line.device.press()
+    line.device.outbox.claim(9e9, due_s=9e9)
+
+    with (
+        device_queue(line.device.folder, "boot-2") as booted,
+        sender(booted, line.server) as sending,
+        running(sending),
+    ):
+        assert until(lambda: 0 < line.wait_s(item) <= 30)
+
+
+def test_two_senders_never_send_one_record_twice(backend: Backend, tmp_path: Path) -> None:
+    """Even without the lock: a claim is one UPDATE."""
+    before = backend.counts().by_method.get("POST /files", 0)
+    with device_queue(tmp_path) as made:
+        items = [made.press(100) for _ in range(40)]
+        made.database.close()
+        threads = [threading.Thread(target=_drain, args=(tmp_path, backend)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert {made.state(item) for item in items} == {State.DELIVERED}
+    assert backend.counts().by_method["POST /files"] - before == 40
+
+
+def _drain(folder: Path, backend: Backend) -> None:
+    with device_queue(folder) as made, sender(made, backend) as sending:
+        while sending.sync.step() == 0:
+            pass
+
+
+def test_second_loop_does_not_start(line: Line) -> None:
+    with (
+        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
+        pytest.raises(NotNow, match="only one may run"),
+    ):
+        line.sender.sync.run(threading.Event())
+
+
+# --- send once
+
+
+def test_send_once_sends_what_is_backed_off_but_not_what_is_suspect(line: Line) -> None:
+    backed_off, suspect, fresh = (line.device.press() for _ in range(3))
+    line.device.outbox.book(backed_off, 1e6, "silent")
+    line.device.outbox.book(suspect, 0.0, "413", suspected=True)
+    told: list[tuple[int, int]] = []
+
+    sent = line.sender.sync.send_once(lambda done, total: told.append((done, total)))
+
+    assert sent == Sent(tried=2, delivered=2, waiting=1, paused=None)
+    assert told == [(1, 2), (2, 2)]
+    assert line.device.state(suspect) == State.PENDING
+    assert line.device.state(fresh) == State.DELIVERED
+
+
+def test_send_once_tries_each_record_once(line: Line) -> None:
+    for _ in range(4):
+        line.device.press()
+    line.tus.instead["POST /files"] = [whole(500), whole(423), whole(500)]
+
+    sent = line.sender.sync.send_once(lambda _done, _total: None)
+
+    assert sent == Sent(tried=4, delivered=1, waiting=3, paused=None)
+    assert len(line.server.requests) == 4
+
+
+def test_send_once_gives_up_after_three_failures_in_a_row(line: Line) -> None:
+    for _ in range(9):
+        line.device.press()
+    line.tus.instead["POST /files"] = 9 * [HANG_UP]
+
+    sent = line.sender.sync.send_once(lambda _done, _total: None)
+
+    assert sent == Sent(tried=3, delivered=0, waiting=9, paused=None)
+
+
+def test_send_once_ends_when_the_backend_asks_for_a_long_rest(line: Line) -> None:
+    """The same rule as in a running loop."""
+    for _ in range(9):
+        line.device.press()
+    line.tus.instead["POST /files"] = 9 * [whole(503, Retry_After=86_400)]
+
+    sent = line.sender.sync.send_once(lambda _done, _total: None)
+
+    assert sent == Sent(tried=1, delivered=0, waiting=9, paused=None)
+
+
+def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> None:
+    line.device.press()
+    path, told = line.device.layout.sync_socket, []
+    asking = [
+        threading.Thread(target=lambda: told.append(control.ask(path, {"send": True}, 5)))
+        for _ in range(2)
+    ]
+    with running(line.sender):
+        assert until(path.exists)
+        for one in asking:
+            one.start()
+        for one in asking:
+            one.join()
+
+    assert [answer and answer["waiting"] for answer in told] == [0, 0]
+
+
+@pytest.mark.slow
+def test_who_asks_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line) -> None:
+    """Capture makes it again meanwhile; the loop looks every two seconds."""
+    line.device.press()
+    path, told = line.device.layout.sync_socket, []
+    database = line.device.layout.database
+    asking = threading.Thread(target=lambda: told.append(control.ask(path, {"send": True}, 9)))
+    with running(line.sender):
+        assert until(lambda: _state(path) == "idle" and line.server.requests)
+        database.rename(database.with_name("aside"))
+        asking.start()
+        time.sleep(0.5)
+        database.with_name("aside").rename(database)
+        asking.join()
+
+    assert told[0] is not None
+
+
+def test_send_once_ends_when_the_device_is_not_let_in(line: Line) -> None:
+    for _ in range(9):
+        line.device.press()
+    line.tus.instead["POST /files"] = 9 * [whole(401)]
+
+    sent = line.sender.sync.send_once(lambda _done, _total: None)
+
+    assert (sent.tried, sent.waiting) == (1, 9)
+    assert "401" in (sent.paused or "")
+
+
+def test_send_once_does_not_go_beside_another_sender(line: Line) -> None:
+    with (
+        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
+        pytest.raises(NotNow, match="held by another process"),
+    ):
+        line.sender.sync.send_once(lambda _done, _total: None)
+
+
+def test_send_once_asks_the_running_loop(line: Line) -> None:
+    items = [line.device.press() for _ in range(3)]
+    for item in items:
+        line.device.outbox.book(item, 1e6, "silent")
+    with device_queue(line.device.folder) as same, sender(same, line.server) as command:
+        with running(line.sender):
+            assert until(line.device.layout.sync_socket.exists)
+            sent = command.sync.send_once(lambda _done, _total: None)
+
+        assert sent == Sent(tried=3, delivered=3, waiting=0, paused=None)
+        assert {same.state(item) for item in items} == {State.DELIVERED}
+    assert line.server.connections == 1
+
+
+@dataclass
+class Hourly:
+    """Something that is asked for once an hour, or when somebody hurries it."""
+
+    asked: int = 0
+    due_s: float = float("-inf")
+
+    def turn(self, now_s: float) -> None:
+        if now_s >= self.due_s:
+            self.asked += 1
+            self.due_s = now_s + 3600
+
+    def hurry(self) -> None:
+        self.due_s = float("-inf")
+
+
+def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> None:
+    """Whoever waits at a `sync --once` wants the route as it is now, also with nothing to send."""
+    hourly = Hourly()
+    with (
+        device_queue(line.device.folder) as same,
+        sender(same, line.server, downloads=[hourly]) as daemon,
+        running(daemon),
+    ):
+        assert until(lambda: hourly.asked == 1)
+        line.sender.sync.send_once(lambda _done, _total: None)
+
+        assert hourly.asked == 2
+
+
+@pytest.mark.slow
+def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
+    for _ in range(9):
+        line.device.press()
+    line.server.script = lambda _: []
+    with (
+        device_queue(line.device.folder) as same,
+        sender(same, line.server) as command,
+        running(line.sender),
+    ):
+        assert until(line.device.layout.sync_socket.exists)
+        moving = threading.Timer(0.5, _advance, args=(line.sender,))
+        moving.start()
+        sent = command.sync.send_once(lambda _done, _total: None)
+        moving.join()
+
+    assert (sent.delivered, sent.waiting) == (0, 9)
+    assert 3 <= sent.tried < 9
+
+
+def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
+    """Somebody waits at a `sync --once`; the clock stands, so the rest would never end."""
+    for _ in range(3):
+        line.device.press()
+    tomorrow = whole(503, Retry_After=86_400)
+    line.tus.instead |= {"POST /files": 9 * [tomorrow], "HEAD /files": 9 * [tomorrow]}
+    with running(line.sender):
+        assert until(line.device.layout.sync_socket.exists)
+
+        answer = control.ask(line.device.layout.sync_socket, {"send": True}, 5)
+
+    assert answer is not None
+    assert answer.pop("unkept") == []
+    assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
+
+
+def _advance(sender: Sender) -> None:
+    for _ in range(20):
+        sender.clock.now_s += 20
+        time.sleep(0.1)
+
+
+# --- run
+
+
+def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
+    with device_queue(line.device.folder) as same, running(line.sender):
+        assert until(line.device.layout.sync_socket.exists)
+        item = same.press()
+        assert until(lambda: same.state(item) == State.DELIVERED)
+
+
+class NotedStop(threading.Event):
+    """Notes which threads set it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setters: list[threading.Thread] = []
+
+    def set(self) -> None:
+        self.setters.append(threading.current_thread())
+        super().set()
+
+
+def test_loop_that_fails_sets_stop_but_never_in_its_own_thread(line: Line) -> None:
+    """A signal's stop.set() there would wait for the lock that the interrupted one holds."""
+    stop = NotedStop()
+    path = line.device.layout.sync_socket
+
+    with (
+        control.serve(path, lambda request, _: request),
+        pytest.raises(NotNow, match="another process listens there"),
+    ):
+        line.sender.sync.run(stop)
+
+    assert stop.is_set()
+    assert threading.current_thread() not in stop.setters
+
+
+def test_loop_that_is_stopped_does_not_set_stop_again(line: Line) -> None:
+    stop = NotedStop()
+    stop.set()
+
+    line.sender.sync.run(stop)
+
+    assert len(stop.setters) == 1
+
+
+def test_stop_ends_a_running_transfer(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """The link is not lost then: it was the device that hung up."""
+    line.device.press()
+    arrived, over = threading.Event(), threading.Event()
+
+    def mute(_request: object) -> Iterator[bytes]:
+        arrived.set()
+        over.wait()
+        yield b""
+
+    line.server.script = mute
+    with running(line.sender) as stop:
+        assert arrived.wait(5)
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
+        start_s = time.monotonic()
+        stop.set()
+    assert time.monotonic() - start_s < 1
+    assert status is not None
+    assert status["state"] == "sending"
+    over.set()
+    assert "event=link_lost" not in caplog.text
+
+
+def test_status_tells_why_nothing_is_sent(line: Line) -> None:
+    line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
+    socket_path = line.device.layout.sync_socket
+
+    with running(line.sender):
+        assert until(lambda: line.server.requests)
+        assert until(lambda: _state(socket_path) == "waiting")
+        status = control.ask(socket_path, {"status": True}, 5)
+
+    assert status == {
+        "state": "waiting",
+        "last_contact": None,
+        "last_answer": "POST was answered 503",
+        "pause": None,
+        "waits_s": 100.0,
+        "hindrance": "busy",
+    }
+
+
+def test_status_forgets_a_pause_when_the_backend_answers_otherwise(line: Line) -> None:
+    line.device.press()
+    line.tus.instead |= {"POST /files": [whole(403)], "HEAD /files": [whole(500, Retry_After=9)]}
+    line.steps(1)
+    line.sender.clock.now_s += 1.1
+    line.steps(1)
+
+    with running(line.sender):
+        assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
+
+    assert status is not None
+    assert status["pause"] is None
+    assert status["last_answer"] == "HEAD was answered 500"
+
+
+def test_status_tells_a_pause_and_the_last_contact(line: Line) -> None:
+    delivered, _kept_out = line.device.press(), line.device.press()
+    line.steps(1)
+    line.tus.instead["POST /files"] = 9 * [whole(401)]
+
+    with running(line.sender):
+        assert until(lambda: _state(line.device.layout.sync_socket) == "paused")
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
+
+    assert status is not None
+    assert status["last_contact"] == "2026-12-01T09:15:07.412Z"
+    assert status["pause"] == "POST was answered 401"
+    assert line.device.state(delivered) == State.DELIVERED
+
+
+def _state(path: Path) -> object:
+    answer = control.ask(path, {"status": True}, 5)
+    return answer and answer["state"]
+
+
+def test_other_requests_are_told_what_there_is(line: Line) -> None:
+    with running(line.sender):
+        assert until(line.device.layout.sync_socket.exists)
+        with pytest.raises(Exception, match="sync takes"):
+            control.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
+
+
+def test_systemd_is_told_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0doorstep-test-{os.getpid()}")
+        systemd.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@doorstep-test-{os.getpid()}")
+
+        with running(line.sender):
+            assert systemd.recv(100) == b"READY=1"
+            assert systemd.recv(100) == b"WATCHDOG=1"
+
+
+@pytest.mark.slow
+def test_link_that_comes_up_is_noticed(line: Line) -> None:
+    """An address that appears; netlink needs no rights to listen, `ip` needs root to change."""
+    _first, second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=3600)]
+    backoff, clock = line.sender.sync._backoff, line.sender.clock  # noqa: SLF001 - how long it rests
+
+    with device_queue(line.device.folder) as same, running(line.sender):
+        assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
+        try:
+            subprocess.run(["ip", "addr", "add", "127.0.0.9/8", "dev", "lo"], check=True)
+            assert until(lambda: backoff.rest_until_s < clock.now_s + 1)
+            clock.now_s += 1
+            assert until(lambda: same.state(second) == State.DELIVERED)
+        finally:
+            subprocess.run(["ip", "addr", "del", "127.0.0.9/8", "dev", "lo"], check=False)
+
+
+@pytest.mark.slow
+def test_thousand_records_take_one_request_each(backend: Backend, tmp_path: Path) -> None:
+    before = backend.counts()
+    with device_queue(tmp_path) as made, sender(made, backend) as sending:
+        for _ in range(1000):
+            made.press(3000)
+        while sending.sync.step() == 0:
+            pass
+        assert len(made.outbox.items(State.DELIVERED, 0, 2000)) == 1000
+
+    after = backend.counts()
+    assert after.requests - before.requests == 1000
+    assert after.handshakes - before.handshakes <= 2

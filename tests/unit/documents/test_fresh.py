@@ -1,0 +1,82 @@
+"""`scripts/test --fresh` on a machine that cannot build a fresh one, and when it is interrupted."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.waiting import until
+from tests.unit.documents.pages import REPOSITORY
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root gets as far as building"),
+]
+
+SLEEPS: Final = "#!/bin/sh\necho $$ >$STARTED\nsleep 60\n"
+FAILS: Final = "#!/bin/sh\necho 'E: the mirror does not answer' >&2\nexit 1\n"
+
+
+def fresh(folder: Path, mmdebstrap: str, *before: str) -> subprocess.Popen[str]:
+    """Start it with this mmdebstrap, and with `folder` for all that it makes."""
+    programs, made = folder / "bin", folder / "made"
+    programs.mkdir()
+    made.mkdir()
+    (programs / "mmdebstrap").write_text(mmdebstrap)
+    (programs / "mmdebstrap").chmod(0o755)
+    own = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "TMPDIR": str(made),
+        "STARTED": str(folder / "pid"),
+    }
+    return subprocess.Popen(
+        [*before, REPOSITORY / "scripts/test", "--fresh"],
+        env=os.environ | own,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def left(folder: Path) -> list[Path]:
+    return list((folder / "made").iterdir())
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_fresh_leaves_nothing_behind_when_interrupted(tmp_path: Path, kind: signal.Signals) -> None:
+    """It ends at once, also in the middle of building, and takes what it started with it."""
+    started = tmp_path / "pid"
+    with fresh(tmp_path, SLEEPS, "env", "--default-signal=INT,HUP") as running:
+        until(lambda: started.exists() and started.read_text() != "")
+        building = Path(f"/proc/{started.read_text().strip()}")
+        assert left(tmp_path)
+        running.send_signal(kind)
+
+        assert running.wait(timeout=20) == 128 + kind
+        assert left(tmp_path) == []
+        until(lambda: not building.exists())
+
+
+def test_fresh_names_the_mirror_when_building_fails(tmp_path: Path) -> None:
+    with fresh(tmp_path, FAILS) as running:
+        assert running.stderr is not None
+        told = running.stderr.read()
+
+    assert running.returncode == 2
+    assert "E: the mirror does not answer" in told
+    assert "missing: a mirror of Debian 13" in told
+    assert left(tmp_path) == []
+
+
+def test_fresh_names_the_right_that_is_missing_before_it_builds(tmp_path: Path) -> None:
+    """As in a container that may not mount."""
+    without = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all")
+    with fresh(tmp_path, SLEEPS, *without) as running:
+        assert running.stderr is not None
+        told = running.stderr.read()
+
+    assert running.returncode == 2
+    assert "missing: the right to make namespaces" in told
+    assert left(tmp_path) == []
