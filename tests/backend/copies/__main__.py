@@ -1,4 +1,4 @@
-"""`python -m doorstep_backend.copies`: what is blurred and what is missed, as tables."""
+"""`python -m tests.backend.copies`: what is blurred and what is missed, as tables."""
 
 import argparse
 
@@ -7,9 +7,7 @@ from tests.backend.copies import measuring
 
 
 def main() -> None:
-    argparse.ArgumentParser(
-        prog="python -m doorstep_backend.copies", description=__doc__
-    ).parse_args()
+    argparse.ArgumentParser(prog="python -m tests.backend.copies", description=__doc__).parse_args()
     for line in measuring.lines(FaceFinder()):
         print(line, flush=True)
 
