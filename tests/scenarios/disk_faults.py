@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.faults.syscalls.struck import attached
+from tests.faults.syscalls.traced import attached
 from tests.scenarios.device_faults import seen
 from tests.scenarios.faults import (
     Seen,

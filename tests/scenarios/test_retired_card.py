@@ -34,7 +34,7 @@ REPLACED: Final = b"MHcCAQEEIOne-that-was-replaced-and-deleted"
 
 RUN: Final = "/run/doorstep"
 _LOADED: Final = (
-    "import sys, tests.faults.syscalls.works; from agent.__main__ import main; sys.exit(main())"
+    "import sys, tests.faults.syscalls.scenarios; from agent.__main__ import main; sys.exit(main())"
 )
 DOORSTEP: Final = f"cd {REPOSITORY}; {REPOSITORY}/.venv/bin/python -c '{_LOADED}'"
 """With all modules loaded: the units' users may not be let in to this Python's."""

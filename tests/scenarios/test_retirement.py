@@ -1,4 +1,4 @@
-"""`doorstep retire`, with a real backend: refused, cut off, struck at each step, done twice."""
+"""`doorstep retire`, with a real backend: refused, interrupted at each step, done twice."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ from agent.queue.paths import Layout
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
-from tests.faults.syscalls.struck import Ended, run
+from tests.faults.syscalls.traced import Ended, run
 from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY, Device, device
 from tests.support.enrolment import let_in, required
@@ -30,7 +30,16 @@ from tests.support.filled import fill, nest
 
 pytestmark = pytest.mark.slow
 
-STRUCK: Final = ("write", "pwrite64", "fsync", "rename", "unlink", "unlinkat", "rmdir", "sendto")
+INTERRUPTED: Final = (
+    "write",
+    "pwrite64",
+    "fsync",
+    "rename",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "sendto",
+)
 """Calls at which it is killed: all that change the disk, and what goes to the backend."""
 
 CASES: Final = 24
@@ -258,9 +267,9 @@ def test_killed_at_any_step_nothing_is_lost_and_the_second_run_finishes(
         folder = copied(before, tmp_path / f"van-{number}")
         words = _traced(f"inject={call}:signal=KILL:when={count}")
 
-        struck = run(partial(_act, folder, name), tmp_path / "trace", words)
+        ended = run(partial(_act, folder, name), tmp_path / "trace", words)
 
-        missed += struck.code is not None  # calls move a little between runs
+        missed += ended.code is not None  # calls move a little between runs
         if (folder / "config.toml").exists():
             assert unchanged(folder, before), f"{call} {count}"
             kept += 1
@@ -280,10 +289,10 @@ def test_connection_that_is_lost_ends_no_wiping(before: Device, tmp_path: Path) 
     folder = copied(before, tmp_path / "van")
     words = _traced("inject=rmdir:signal=HUP:when=1")
 
-    struck = run(partial(_act, folder, id_of(folder)), tmp_path / "trace", words)
+    ended = run(partial(_act, folder, id_of(folder)), tmp_path / "trace", words)
 
-    assert "SIGHUP" in struck.trace
-    assert struck.code == 0, struck.said
+    assert "SIGHUP" in ended.trace
+    assert ended.code == 0, ended.said
     assert {Path(one).name for one in contents(folder)} == LEFT
 
 
@@ -292,7 +301,7 @@ def _act(folder: Path, name: str) -> int:
 
 
 def _traced(*more: str) -> list[str]:
-    words = [f"trace={','.join(STRUCK)}", *more]
+    words = [f"trace={','.join(INTERRUPTED)}", *more]
     return [part for word in words for part in ("-e", word)]
 
 
@@ -305,7 +314,7 @@ def _steps(before: Device, folder: Path) -> list[tuple[str, int]]:
     seen: dict[str, int] = {}
     steps = []
     for line in ended.trace.splitlines():
-        if match := re.match(rf"({'|'.join(STRUCK)})\(", line):
+        if match := re.match(rf"({'|'.join(INTERRUPTED)})\(", line):
             seen[match[1]] = seen.get(match[1], 0) + 1
             if str(folder) in line or "socket:" in line:
                 steps.append((match[1], seen[match[1]]))

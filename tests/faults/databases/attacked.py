@@ -18,8 +18,8 @@ from agent.errors import DoorstepError
 from agent.queue.paths import Layout
 from tests.faults.databases.limits import Limit, limit
 from tests.faults.databases.make import make
+from tests.faults.syscalls.scenarios import SETTINGS, command
 from tests.faults.syscalls.users import GROUP, USERS, as_debian_protects, start, tmpfiles
-from tests.faults.syscalls.works import SETTINGS, command
 from tests.support.device import Device
 from tests.support.served import Served, prepared
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from agent.queue.paths import Layout
-from tests.faults.privileges.van import DONE, Van, end, provisioned
+from tests.faults.privileges.device import DONE, Van, end, provisioned
 from tests.support.backend import running_backend
 from tests.support.filled import fill, nest
 

@@ -17,9 +17,9 @@ from typing import Final
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
 from tests.faults.powercut.forked import WORKERS, Forked
-from tests.faults.syscalls.blows import Blow, all_blows, spread_out
-from tests.faults.syscalls.works import WORKS
-from tests.faults.syscalls.yard import Struck, prepare, yard
+from tests.faults.syscalls.harness import Outcome, harness, prepare
+from tests.faults.syscalls.injections import Injection, all_injections, spread_out
+from tests.faults.syscalls.scenarios import SCENARIOS
 from tests.support import needs
 from tests.support.factory import small_disk
 
@@ -41,11 +41,11 @@ PORTABLE: Final = frozenset({"capture", "prune"})
 SHOWN: Final = 5
 """How many violations of one work are printed."""
 
-Case = tuple[str, Blow]
+Case = tuple[str, Injection]
 
 
 MISSED_SHARE: Final = 0.05
-"""How many blows may strike something else than was meant: calls move a little between runs."""
+"""Share of injections that may hit another call than was meant: calls move between runs."""
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     logging.getLogger().addHandler(logging.NullHandler())  # each restart says what it swept
     began_s = time.monotonic()
-    names = words.work or list(WORKS)
+    names = words.work or list(SCENARIOS)
     with TemporaryDirectory(prefix="failing-", dir=MEMORY) as room:
         folder = Path(room)
         with small_disk(folder, DISK_MB) as disk:
@@ -68,10 +68,10 @@ def main() -> int:
         done += _run("other", folder / "other", portable, share) if portable else []
     bad = sum(bool(one.faults) for one in done)
     missed = sum(one.missed for one in done)
-    print(f"together  {len(done)} cases, {bad} violations, {missed} struck elsewhere")
+    print(f"together  {len(done)} cases, {bad} violations, {missed} hit another call")
     print(f"{time.monotonic() - began_s:.0f} s")
     if missed > len(done) * MISSED_SHARE:
-        print("too many blows struck something else: this proves nothing", file=sys.stderr)
+        print("too many injections hit another call: this run proves nothing", file=sys.stderr)
         return 1
     return 1 if bad else 0
 
@@ -79,21 +79,21 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.syscalls", description=__doc__)
     parser.add_argument("--cases", type=int, help="how many in all, evenly spread (every one)")
-    parser.add_argument("--work", action="append", choices=WORKS, help="only this one")
+    parser.add_argument("--work", action="append", choices=SCENARIOS, help="only this one")
     return parser.parse_args()
 
 
-def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> list[Struck]:
+def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> list[Outcome]:
     """Strike the works on one kind of file system; what came of each case."""
     folder.mkdir(exist_ok=True)
     prepare(folder / "before", names)
-    with yard(folder / "first", folder / "before") as first:
-        blows = {name: list(all_blows(first.calls(name))) for name in names}
+    with harness(folder / "first", folder / "before") as first:
+        injections = {name: list(all_injections(first.calls(name))) for name in names}
     cases = []
-    every = sum(map(len, blows.values()))
-    for name, all_of_it in blows.items():
+    every = sum(map(len, injections.values()))
+    for name, all_of_it in injections.items():
         share = len(all_of_it) if wanted is None else -(-wanted * len(all_of_it) // every)
-        cases += [(name, blow) for blow in spread_out(all_of_it, share)]
+        cases += [(name, injection) for injection in spread_out(all_of_it, share)]
     work = partial(_strike_all, folder)
     children = [Forked(partial(work, n, cases[n::CHILDREN]), 0) for n in range(CHILDREN)]
     done = [one for child in children for one in child.result()]
@@ -104,17 +104,17 @@ def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> l
     return done
 
 
-def _strike_all(folder: Path, number: int, cases: Sequence[Case]) -> list[Struck]:
-    with yard(folder / str(number), folder / "before") as one:
-        return [one.strike(name, blow) for name, blow in cases]
+def _strike_all(folder: Path, number: int, cases: Sequence[Case]) -> list[Outcome]:
+    with harness(folder / str(number), folder / "before") as one:
+        return [one.strike(name, injection) for name, injection in cases]
 
 
-def _print(kind: str, name: str, done: Sequence[Struck]) -> None:
+def _print(kind: str, name: str, done: Sequence[Outcome]) -> None:
     bad = [one for one in done if one.faults]
-    calls = len({one.blow.place for one in done})
+    calls = len({one.injection.place for one in done})
     print(f"{kind:6} {name:12} {len(done):5} cases at {calls:4} calls, {len(bad):3} violations")
     for one in bad[:SHOWN]:
-        print(f"    {one.blow}")
+        print(f"    {one.injection}")
         for fault in one.faults:
             print(f"        {fault}")
     sys.stdout.flush()

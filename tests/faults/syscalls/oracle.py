@@ -1,4 +1,4 @@
-"""What must be so after a command was struck, its device restarted, and its work done again."""
+"""The promises that hold after a fault in a command, a restart, and the same command again."""
 
 import hashlib
 import json
@@ -14,9 +14,9 @@ from agent.queue.paths import Layout
 from tests.faults.powercut.checker import check_restarts
 from tests.faults.powercut.stage import Stage
 from tests.faults.powercut.told import Shown, Told
-from tests.faults.syscalls.blows import Blow, Harm
-from tests.faults.syscalls.struck import BUG, Ended
-from tests.faults.syscalls.works import Work, may_become
+from tests.faults.syscalls.injections import Harm, Injection
+from tests.faults.syscalls.scenarios import Scenario, may_become
+from tests.faults.syscalls.traced import BUG, Ended
 from tests.support.backend import Backend
 from tests.support.device import Device
 
@@ -30,11 +30,11 @@ def answered(ended: Ended) -> list[dict[str, Any]]:
     return [reply for line in lines if "label" in (reply := json.loads(line))]
 
 
-def promised(work: Work, blow: Blow, ended: Ended) -> Iterator[str]:
+def promised(work: Scenario, injection: Injection, ended: Ended) -> Iterator[str]:
     """What the command's own end breaks: its words and its exit code."""
     if "Traceback" in ended.said or ended.code == BUG:
         yield f"a traceback: {ended.said[-1500:]}"
-    if blow.harm is Harm.KILL:
+    if injection.harm is Harm.KILL:
         return
     if ended.code not in work.codes:
         yield f"ended with {ended.code}: {ended.said[-300:]}"
@@ -42,27 +42,31 @@ def promised(work: Work, blow: Blow, ended: Ended) -> Iterator[str]:
         yield f"a fault without a word: {ended.said[-300:]!r}"
     if (
         work.presses == 1
-        and _binds(blow)
+        and _binds(injection)
         and any("photo" in reply["record"] for reply in answered(ended))
     ):
         yield f"a photo was answered as kept although it could not be written: {ended.said[:300]}"
 
 
-def struck(blow: Blow, ended: Ended, state: Path) -> bool:
-    """Whether the blow came where it was meant to; which file is opened how often may vary."""
-    if blow.harm is Harm.KILL:
+def was_hit(injection: Injection, ended: Ended, state: Path) -> bool:
+    """Whether the injection came where it was meant to; which file is opened how often may vary."""
+    if injection.harm is Harm.KILL:
         return ended.code is None
     hit = [line for line in ended.trace.splitlines() if "(INJECTED)" in line]
     return bool(hit) and str(state) in hit[0]
 
 
-def _binds(blow: Blow) -> bool:
+def _binds(injection: Injection) -> bool:
     """Whether the failing of this very call must be noticed before the answer."""
-    return blow.harm is Harm.EIO and blow.call.is_on_record and blow.call.name != "unlink"
+    return (
+        injection.harm is Harm.EIO
+        and injection.call.is_on_record
+        and injection.call.name != "unlink"
+    )
 
 
 def survived(
-    name: str, work: Work, van: Device, before: Mapping[CaptureId, State], ended: Ended
+    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, State], ended: Ended
 ) -> list[str]:
     """Restart the capture process twice and look; every promise that is broken."""
     told = Told(shown=[Shown(0, reply["label"]["capture_id"]) for reply in answered(ended)])
@@ -75,7 +79,7 @@ def survived(
 
 
 def _rows(
-    name: str, work: Work, van: Device, before: Mapping[CaptureId, State], ended: Ended
+    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, State], ended: Ended
 ) -> Iterator[str]:
     now = states(van.layout)
     for capture_id, state in before.items():

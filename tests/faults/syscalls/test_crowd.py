@@ -13,9 +13,9 @@ import pytest
 
 from agent.errors import DoorstepError
 from agent.process import control
+from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.scene import Scene, users_scene
 from tests.faults.syscalls.users import as_user, become
-from tests.faults.syscalls.works import command
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ import pytest
 from agent.command.disk_check import root_reserve_bytes, swallows_ballast
 from agent.queue import disk
 from agent.queue.disk import BALLAST_BYTES
-from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.scenarios import command
+from tests.faults.syscalls.traced import Ended
 from tests.faults.syscalls.users import as_debian_protects, as_user, tmpfiles
-from tests.faults.syscalls.works import command
 from tests.support.device import Device
 from tests.support.factory import fill, small_disk
 

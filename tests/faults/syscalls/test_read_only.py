@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from agent.errors import DoorstepError
-from tests.faults.syscalls.struck import attached
+from tests.faults.syscalls.traced import attached
 from tests.scenarios.faults import check_delivered, check_nothing_lost
 from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, device, towards

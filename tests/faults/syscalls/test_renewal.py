@@ -1,4 +1,4 @@
-"""A change of the TLS identity that is struck at each of its calls leaves one that works."""
+"""A change of the TLS identity that is interrupted at each call leaves one that works."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,9 +16,9 @@ from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tls import Tls
 from agent.trust.authorities import good_serve
 from agent.trust.store import TrustStore
-from tests.faults.syscalls.blows import Harm, all_blows, read_trace
-from tests.faults.syscalls.struck import run
-from tests.faults.syscalls.works import command
+from tests.faults.syscalls.injections import Harm, all_injections, read_trace
+from tests.faults.syscalls.scenarios import command
+from tests.faults.syscalls.traced import run
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
 from tests.support.est import SERVED, est_process
@@ -74,7 +74,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield Fleet(folder, authority, url)
 
 
-def test_identity_works_wherever_its_change_was_struck(fleet: Fleet, tmp_path: Path) -> None:
+def test_identity_works_wherever_its_change_was_interrupted(fleet: Fleet, tmp_path: Path) -> None:
     """Killed, refused by the disk, or without room at any call; and then it goes on."""
     renew = command("enrol", fleet.url, "--renew")
     device = fleet.van("van-0")
@@ -82,28 +82,28 @@ def test_identity_works_wherever_its_change_was_struck(fleet: Fleet, tmp_path: P
         run(partial(renew, device), tmp_path / "trace").trace, device.layout.sync_keys
     )
     assert {"rename", "fsync", "unlink"} <= {call.name for call in calls}
-    struck = 0
-    for number, blow in enumerate(all_blows(calls), start=1):
+    ended_early = 0
+    for number, injection in enumerate(all_injections(calls), start=1):
         name = f"van-{number}"
         device = fleet.van(name)
         before = fleet.identity(device, name)
 
-        ended = run(partial(renew, device), tmp_path / "trace", blow.words())
+        ended = run(partial(renew, device), tmp_path / "trace", injection.words())
 
-        assert "Traceback" not in ended.said, (str(blow), ended.said)
-        assert (ended.code is None) == (blow.harm is Harm.KILL), (str(blow), ended)
-        struck += ended.code != 0
-        assert fleet.is_let_in(device), (str(blow), ended.said)
+        assert "Traceback" not in ended.said, (str(injection), ended.said)
+        assert (ended.code is None) == (injection.harm is Harm.KILL), (str(injection), ended)
+        ended_early += ended.code != 0
+        assert fleet.is_let_in(device), (str(injection), ended.said)
         between = fleet.identity(device, name)
         again = run(partial(renew, device))
-        assert again.code == 0, (str(blow), again.said)
+        assert again.code == 0, (str(injection), again.said)
         after = fleet.identity(device, name)
         keys = [one.key.public_key() for one in (before, between, after)]
-        assert keys[2] not in keys[:2], str(blow)
+        assert keys[2] not in keys[:2], str(injection)
         assert fleet.is_let_in(device)
         assert sorted(path.name for path in device.layout.sync_keys.iterdir()) == ["tls.pem"]
         assert certificates.is_for(after.chain[0], after.key.public_key())
-    assert struck > len(calls)
+    assert ended_early > len(calls)
 
 
 def serves(device: Device, known: Expected) -> bool:
@@ -117,7 +117,7 @@ def serves(device: Device, known: Expected) -> bool:
 
 @pytest.mark.long
 @pytest.mark.parametrize("had", ["nothing", "another key"])
-def test_serves_certificate_is_mended_wherever_enrolment_was_struck(
+def test_serves_certificate_is_repaired_wherever_enrolment_was_interrupted(
     fleet: Fleet, tmp_path: Path, had: str
 ) -> None:
     """By the next enrol; what was there for other processes works all the while."""
@@ -134,19 +134,23 @@ def test_serves_certificate_is_mended_wherever_enrolment_was_struck(
     layout, trace = device.layout, tmp_path / "trace"
     calls = read_trace(run(partial(enrol, device), trace).trace, layout.state)
     kills = [
-        blow for blow in all_blows(calls) if blow.harm is Harm.KILL and "serve" in blow.call.words
+        injection
+        for injection in all_injections(calls)
+        if injection.harm is Harm.KILL and "serve" in injection.call.words
     ]
-    assert [blow.call.name for blow in kills].count("rename") == 3  # key, request, certificate
-    for number, blow in enumerate(kills, start=1):
+    assert [injection.call.name for injection in kills].count(
+        "rename"
+    ) == 3  # key, request, certificate
+    for number, injection in enumerate(kills, start=1):
         name = f"{had[:1]}-{number}"
         device, known = van(name), Expected(name, authority)
 
-        ended = run(partial(enrol, device), trace, blow.words())
+        ended = run(partial(enrol, device), trace, injection.words())
 
-        assert ended.code is None, (str(blow), ended)
-        assert fleet.is_let_in(device), str(blow)
+        assert ended.code is None, (str(injection), ended)
+        assert fleet.is_let_in(device), str(injection)
         again = run(partial(enrol, device))
-        assert again.code == 0, (str(blow), again.said)
-        assert serves(device, known), str(blow)
+        assert again.code == 0, (str(injection), again.said)
+        assert serves(device, known), str(injection)
         left = {path.name for path in device.layout.serve_keys.iterdir()}
-        assert left == {"key.pem"}, str(blow)
+        assert left == {"key.pem"}, str(injection)

@@ -24,7 +24,8 @@ from agent.queue.database import Database
 from agent.queue.disk import FILE_MODE, RECORD_MODE
 from agent.queue.outbox import Outbox
 from tests.faults.syscalls.oracle import states
-from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.scenarios import SETTINGS, command
+from tests.faults.syscalls.traced import Ended
 from tests.faults.syscalls.users import (
     GROUP,
     GROUPS,
@@ -34,7 +35,6 @@ from tests.faults.syscalls.users import (
     become,
     tmpfiles,
 )
-from tests.faults.syscalls.works import SETTINGS, command
 from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 

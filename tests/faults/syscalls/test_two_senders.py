@@ -14,9 +14,9 @@ import pytest
 from agent.__main__ import main
 from agent.models import State
 from tests.faults.powercut.forked import in_child
-from tests.faults.syscalls import works
+from tests.faults.syscalls import scenarios
 from tests.faults.syscalls.oracle import states
-from tests.faults.syscalls.works import WORKS
+from tests.faults.syscalls.scenarios import SCENARIOS
 from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 
@@ -35,9 +35,9 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 def van_with_photos(folder: Path, backend: Backend) -> Device:
     """A device with three records that wait."""
-    work = WORKS["sync"]
-    in_child(partial(works.prepare, work, folder, f"van-{uuid4()}"))  # a backend pins its key
-    return works.device(work, folder, backend=towards(backend))
+    work = SCENARIOS["sync"]
+    in_child(partial(scenarios.prepare, work, folder, f"van-{uuid4()}"))  # a backend pins its key
+    return scenarios.device(work, folder, backend=towards(backend))
 
 
 def all_at_once(act: Callable[[], int], many: int) -> list[int]:

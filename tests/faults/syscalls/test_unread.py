@@ -31,7 +31,9 @@ def van(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
             yield one
 
 
-def struck(van: Device, file: str, error: str, *words: str) -> "subprocess.CompletedProcess[str]":
+def with_error(
+    van: Device, file: str, error: str, *words: str
+) -> "subprocess.CompletedProcess[str]":
     """A command that finds this file closed by this error each time."""
     assert shutil.which("strace"), "this test needs strace: apt install strace"
     inject = ["-e", "trace=openat", "-e", f"inject=openat:error={error}"]
@@ -54,7 +56,7 @@ def test_a_start_that_cannot_read_what_is_trusted(
     """systemd starts a process again after any code but 2."""
     assert (van.folder / file).is_file()
 
-    ended = struck(van, file, error, "sync")
+    ended = with_error(van, file, error, "sync")
 
     assert ended.returncode == code, ended.stderr
     assert file in ended.stderr

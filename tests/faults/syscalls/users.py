@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Final, TextIO
 
-from tests.faults.syscalls.struck import Ended, run
+from tests.faults.syscalls.traced import Ended, run
 from tests.support.device import REPOSITORY
 
 GROUP: Final = 61_000

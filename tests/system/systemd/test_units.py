@@ -144,7 +144,7 @@ def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> Non
 
 
 def test_serve_writes_nothing_and_sees_neither_records_nor_keys_of_others() -> None:
-    """By its group it could write queue/: see tests/faults/privileges/tricks.py."""
+    """By its group it could write queue/: see tests/faults/privileges/attacks.py."""
     serve = _settings("serve")
 
     assert "ProtectSystem=strict" in serve

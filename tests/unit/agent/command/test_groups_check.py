@@ -16,10 +16,10 @@ from agent.command.groups_check import STATE, Need, Who, missing
 from agent.config import load
 from agent.process import control
 from hardware.driver import Access
-from tests.faults.syscalls.struck import Ended
-from tests.faults.syscalls.struck import run as in_a_child
+from tests.faults.syscalls.scenarios import command
+from tests.faults.syscalls.traced import Ended
+from tests.faults.syscalls.traced import run as in_a_child
 from tests.faults.syscalls.users import GROUP, as_debian_protects, as_user, tmpfiles
-from tests.faults.syscalls.works import command
 from tests.support.device import Device
 
 PINS: Final = Access("the GPIO pins", "gpio", ("gpiochip*",))

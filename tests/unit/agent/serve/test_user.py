@@ -17,8 +17,8 @@ import pytest
 from agent.serve.admission import refusal
 from agent.status import kept, metrics
 from agent.status.values import Queue
+from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.users import GROUP, USERS, as_debian_protects, as_user, start, tmpfiles
-from tests.faults.syscalls.works import command
 from tests.support.served import Served, prepared
 from tests.support.waiting import until
 

@@ -1,4 +1,4 @@
-"""The pieces of a device's work that are struck, and what was there before each."""
+"""The commands that the rig interrupts, and the state of the device before each."""
 
 import json
 import sys
@@ -55,11 +55,11 @@ Act = Callable[[Device], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Scenario:
     """One piece of work.
 
     Attributes:
-        act: what is struck, in the child; its exit code.
+        act: the command, in the child; it returns its exit code.
         before: makes what was there, with a bench over the device's folder; None for nothing.
         code: what it ends with unharmed.
         codes: what it may end with when a call fails.
@@ -155,14 +155,14 @@ def _receipt(item: Item) -> str:
 SAVED: Final = frozenset({0, 4, 70})
 """Kept, with or without advice to try again; or a fault, in words or as a record."""
 
-WORKS: Final = {
-    "first_start": Work(command("capture", "--once"), None, SAVED, presses=1),
-    "capture": Work(command("capture", "--once"), a_photo, SAVED, presses=1),
-    "void": Work(press_and_void, a_photo, SAVED, presses=2),
-    "sync": Work(command("sync", "--once"), photos, frozenset({0, 70, 75}), sends=True),
-    "prune": Work(command("prune"), with_receipts, frozenset({0, 70})),
-    "rebuild": Work(command("capture", "--once"), photos, SAVED, presses=1, broken=True),
-    "make_room": Work(
+SCENARIOS: Final = {
+    "first_start": Scenario(command("capture", "--once"), None, SAVED, presses=1),
+    "capture": Scenario(command("capture", "--once"), a_photo, SAVED, presses=1),
+    "void": Scenario(press_and_void, a_photo, SAVED, presses=2),
+    "sync": Scenario(command("sync", "--once"), photos, frozenset({0, 70, 75}), sends=True),
+    "prune": Scenario(command("prune"), with_receipts, frozenset({0, 70})),
+    "rebuild": Scenario(command("capture", "--once"), photos, SAVED, presses=1, broken=True),
+    "make_room": Scenario(
         command("capture", "--once"),
         with_receipts,
         frozenset({70}),
@@ -174,7 +174,7 @@ WORKS: Final = {
 """By name."""
 
 
-def prepare(work: Work, folder: Path, device_id: str = "van-7") -> None:
+def prepare(work: Scenario, folder: Path, device_id: str = "van-7") -> None:
     """Make what was there before, in a child's process."""
     if work.before is None:
         return
@@ -187,7 +187,7 @@ def prepare(work: Work, folder: Path, device_id: str = "van-7") -> None:
         database.write_bytes(b"\xa5" * database.stat().st_size)
 
 
-def device(work: Work, folder: Path, **more: Any) -> Device:
+def device(work: Scenario, folder: Path, **more: Any) -> Device:
     """The device of one case, with its settings."""
     tables = dict(work.settings)
     for name, table in {**SETTINGS, **more}.items():

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.queue.paths import Layout
-from tests.faults.privileges.means import (
+from tests.faults.privileges.attacks import Attack
+from tests.faults.privileges.resources import (
     a_record,
     crowd,
     document,
@@ -22,12 +23,11 @@ from tests.faults.privileges.means import (
     take_socket,
     truncate,
 )
-from tests.faults.privileges.tricks import Trick
 
 SERVE: Final = "doorstep-serve"
 
 SERVED: Final = [
-    Trick(what, SERVE, act, True)
+    Attack(what, SERVE, act, True)
     for what, act in (
         ("reads the signing key", lambda at: (at.capture_keys / "device.pem").read_bytes()),
         ("tells in capture's place what waits", lambda at: at.status_file.write_text("{}")),
@@ -44,8 +44,8 @@ SERVED: Final = [
         ("opens capture's lock", lambda at: hold(at.capture_lock, fcntl.LOCK_SH)),
     )
 ] + [
-    Trick("offers documents of its own", SERVE, offer, read_only=True),
-    Trick("takes every place at capture's socket", SERVE, crowd, read_only=True),
+    Attack("offers documents of its own", SERVE, offer, read_only=True),
+    Attack("takes every place at capture's socket", SERVE, crowd, read_only=True),
 ]
 """What owners and modes refuse; and what reaches capture, which believes nobody."""
 
@@ -60,13 +60,13 @@ _BY_MODE_ALONE: Final[list[tuple[str, Callable[[Layout], object]]]] = [
 """What the group may do, serve too where it runs without its unit."""
 
 SERVED_IN_UNIT: Final = [
-    Trick(what, SERVE, act, True, read_only=True) for what, act in _BY_MODE_ALONE
+    Attack(what, SERVE, act, True, read_only=True) for what, act in _BY_MODE_ALONE
 ]
 
 SERVED_LONG: Final = [
-    *(Trick(what, SERVE, act) for what, act in _BY_MODE_ALONE),
+    *(Attack(what, SERVE, act) for what, act in _BY_MODE_ALONE),
     *(
-        Trick(what, SERVE, act, read_only=True)
+        Attack(what, SERVE, act, read_only=True)
         for what, act in (
             ("holds state.lock", lambda at: hold(at.state_lock, fcntl.LOCK_EX)),
             ("holds every lock of the log", lambda at: hold_index(at, fcntl.F_RDLCK)),
@@ -74,7 +74,7 @@ SERVED_LONG: Final = [
         )
     ),
 ]
-"""What begins anew afterwards, and takes long; CI tries sync's tricks of the same names.
+"""What begins anew afterwards, and takes long; CI tries sync's attacks of the same names.
 
 The last three are what its unit leaves to it: whoever may read may lock. Presses wait, 10 s and
 then 1 s each, are red and kept, until it is stopped.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.privileges.serve_tricks import SERVED, SERVED_IN_UNIT, SERVED_LONG
-from tests.faults.privileges.tricks import COLUMNS, FILES, LOCKS, ROWS, SCHEMA, TRICKS, Trick
-from tests.faults.privileges.van import DONE, REFUSED, SENT, Van, end, provisioned
+from tests.faults.privileges.attacks import ATTACKS, COLUMNS, FILES, LOCKS, ROWS, SCHEMA, Attack
+from tests.faults.privileges.device import DONE, REFUSED, SENT, Van, end, provisioned
+from tests.faults.privileges.serve_attacks import SERVED, SERVED_IN_UNIT, SERVED_LONG
 from tests.support.backend import Backend, running_backend
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 class Garage:
-    """One van after the other: the next only where a trick has left the one before unsound."""
+    """One van after the other: the next only where a attack has left the one before unsound."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -56,28 +56,28 @@ LONG += [*SERVED[3:], *SERVED_IN_UNIT[2:], *SERVED_LONG]
 """CI has no time for these: tests/unit/agent/queue/test_lies.py tries each without processes."""
 
 
-ALL = [*TRICKS, *SERVED, *SERVED_IN_UNIT, *SERVED_LONG]
+ALL = [*ATTACKS, *SERVED, *SERVED_IN_UNIT, *SERVED_LONG]
 
 
-def row(trick: Trick) -> Any:
-    return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in LONG else ())
+def row(attack: Attack) -> Any:
+    return pytest.param(attack, id=str(attack), marks=pytest.mark.long if attack in LONG else ())
 
 
-@pytest.mark.parametrize("trick", [row(trick) for trick in ALL])
-def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -> None:
+@pytest.mark.parametrize("attack", [row(attack) for attack in ALL])
+def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, attack: Attack) -> None:
     """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
     van = garage.sound()
-    if trick.at_rest:
+    if attack.at_rest:
         van.stop_capture()
-    how, attacker = van.attack(trick.user, trick.act, read_only=trick.read_only)
+    how, attacker = van.attack(attack.user, attack.act, read_only=attack.read_only)
     try:
-        assert how == (REFUSED if trick.is_refused else DONE), van.device.log("attack")
+        assert how == (REFUSED if attack.is_refused else DONE), van.device.log("attack")
         check_kept(van)
         van.start_capture()
         check_kept(van)
     finally:
         end(attacker)
-    if not trick.is_refused:  # else nothing was done that could go on
+    if not attack.is_refused:  # else nothing was done that could go on
         check_goes_on(van)
     garage.van = van
 

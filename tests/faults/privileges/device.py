@@ -19,9 +19,9 @@ from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.faults.syscalls.struck import Ended
+from tests.faults.syscalls.scenarios import SETTINGS, command
+from tests.faults.syscalls.traced import Ended
 from tests.faults.syscalls.users import as_debian_protects, as_user, start, tmpfiles
-from tests.faults.syscalls.works import SETTINGS, command
 from tests.support.backend import Backend
 from tests.support.device import Device, towards
 from tests.support.waiting import until

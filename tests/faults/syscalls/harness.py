@@ -1,4 +1,4 @@
-"""Where commands are struck: templates, cases, a backend, and the judgement of each case."""
+"""The harness of the rig: templates, cases, a backend, and the judgement of each case."""
 
 import shutil
 import tempfile
@@ -12,30 +12,30 @@ from typing import Any
 from agent.__main__ import main
 from agent.record import signing
 from tests.faults.powercut.forked import in_child
-from tests.faults.syscalls import oracle, struck, works
-from tests.faults.syscalls.blows import Blow, Call, read_trace
-from tests.faults.syscalls.works import WORKS
+from tests.faults.syscalls import oracle, scenarios, traced
+from tests.faults.syscalls.injections import Call, Injection, read_trace
+from tests.faults.syscalls.scenarios import SCENARIOS
 from tests.support.backend import Backend, running_backend
 from tests.support.benchtop import Parts
 from tests.support.device import Device, towards
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class Outcome:
     """One case.
 
     Attributes:
-        missed: whether the blow came at another call than was meant.
+        missed: whether the injection came at another call than was meant.
         faults: the promises that are broken.
     """
 
     work: str
-    blow: Blow
+    injection: Injection
     missed: bool
     faults: list[str]
 
 
-class Yard:
+class Harness:
     """One worker's place.
 
     Args:
@@ -54,29 +54,29 @@ class Yard:
     def calls(self, name: str) -> list[Call]:
         """What an unharmed run changes in the state folder, call by call."""
         with self._case(name) as van:
-            ended = struck.run(partial(WORKS[name].act, van), self._folder / "trace")
-            assert ended.code == WORKS[name].code, ended.said
+            ended = traced.run(partial(SCENARIOS[name].act, van), self._folder / "trace")
+            assert ended.code == SCENARIOS[name].code, ended.said
             return read_trace(ended.trace, van.layout.state)
 
-    def strike(self, name: str, blow: Blow) -> Struck:
-        """One case, from the blow to the judgement."""
-        work = WORKS[name]
+    def strike(self, name: str, injection: Injection) -> Outcome:
+        """One case, from the injection to the judgement."""
+        work = SCENARIOS[name]
         with self._case(name) as van:
             before = in_child(partial(oracle.states, van.layout))
             act = partial(work.act, van)
-            ended = struck.run(act, self._folder / "trace", blow.words())
-            missed = not oracle.struck(blow, ended, van.layout.state)
-            faults = [] if missed else list(oracle.promised(work, blow, ended))
+            ended = traced.run(act, self._folder / "trace", injection.words())
+            missed = not oracle.was_hit(injection, ended, van.layout.state)
+            faults = [] if missed else list(oracle.promised(work, injection, ended))
             judge = partial(oracle.survived, name, work, van, before, ended)
             faults += in_child(judge)
             if work.sends:
-                again = struck.run(partial(main, ["sync", "--once", "--config", str(van.config)]))
+                again = traced.run(partial(main, ["sync", "--once", "--config", str(van.config)]))
                 faults += oracle.sent(van, self._backend, again)
-            return Struck(name, blow, missed, faults)
+            return Outcome(name, injection, missed, faults)
 
     @contextmanager
     def _case(self, name: str) -> Iterator[Device]:
-        work, case = WORKS[name], self._folder / "case"
+        work, case = SCENARIOS[name], self._folder / "case"
         if work.before is not None:
             shutil.copytree(self._templates / name / "state", case / "state")
         if work.sends:
@@ -84,7 +84,7 @@ class Yard:
         keys = [str(self._backend.receipt_key_file), str(self._templates / "key.pem")]
         backend: dict[str, Any] = {**towards(self._backend), "receipt_keys": keys}
         try:
-            yield works.device(work, case, backend=backend)
+            yield scenarios.device(work, case, backend=backend)
         finally:
             shutil.rmtree(case)
 
@@ -92,15 +92,15 @@ class Yard:
 def prepare(templates: Path, names: Sequence[str]) -> None:
     """Make what was there before each work."""
     templates.mkdir()
-    public = works.RECEIPT_KEY.public_key()
+    public = scenarios.RECEIPT_KEY.public_key()
     (templates / "key.pem").write_bytes(signing.public_pem(public))
     for name in names:
         (templates / name).mkdir()
-        in_child(partial(works.prepare, WORKS[name], templates / name))
+        in_child(partial(scenarios.prepare, SCENARIOS[name], templates / name))
 
 
 @contextmanager
-def yard(folder: Path, templates: Path) -> Iterator[Yard]:
-    """A yard in `folder`, with its own backend."""
+def harness(folder: Path, templates: Path) -> Iterator[Harness]:
+    """Yield a harness in `folder`, with its own backend."""
     with tempfile.TemporaryDirectory() as data, running_backend(Path(data)) as backend:
-        yield Yard(folder, templates, backend)
+        yield Harness(folder, templates, backend)

@@ -1,4 +1,4 @@
-"""What a process that was taken over tries on the others: one row per trick.
+"""What a process that was taken over tries on the others: one row per attack.
 
 Whoever reads this table sees what each wall is for, and what there was before it.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.queue.paths import Layout
-from tests.faults.privileges.means import (
+from tests.faults.privileges.resources import (
     a_record,
     closed_file,
     closed_folder,
@@ -40,7 +40,7 @@ SYNC, PRUNE, MEMBER = "doorstep-sync", "doorstep-prune", "technician"
 
 
 @dataclass(frozen=True, slots=True)
-class Trick:
+class Attack:
     """One row.
 
     Attributes:
@@ -73,39 +73,39 @@ _TOLD: Final = "a crash at every start, until somebody deleted the queue by hand
 _STUCK: Final = "capture waited for ever, and so did every press"
 
 RECORDS: Final = [
-    Trick("deletes a record", SYNC, lambda at: a_record(at).unlink(), True, _LOST),
-    Trick("empties a record", SYNC, lambda at: truncate(a_record(at)), True, _LOST),
-    Trick(
+    Attack("deletes a record", SYNC, lambda at: a_record(at).unlink(), True, _LOST),
+    Attack("empties a record", SYNC, lambda at: truncate(a_record(at)), True, _LOST),
+    Attack(
         "renames a record",
         SYNC,
         lambda at: a_record(at).rename(at.records / "x"),
         True,
         _OWNED + "the record was DAMAGED, and its bytes anywhere",
     ),
-    Trick(
+    Attack(
         "alters a record",
         SYNC,
         lambda at: a_record(at).open("r+b").write(b"x"),
         True,
         _OWNED + "what was altered did not verify, and was as good as lost",
     ),
-    Trick(
+    Attack(
         "puts a file of its own beside the records",
         SYNC,
         lambda at: (at.records / "mine.rec").touch(),
         True,
         "it was moved to torn/, unless it was another user's folder: then a crash at each start",
     ),
-    Trick("deletes a record", MEMBER, lambda at: a_record(at).unlink(), True, _LOST),
-    Trick("empties a record", PRUNE, lambda at: truncate(a_record(at)), True, _LOST),
-    Trick("lays a closed folder beside the records", PRUNE, closed_folder, before=_TOLD),
-    Trick("lays a closed file beside the records", PRUNE, closed_file, before=_TOLD),
-    Trick("lays garbage beside the records", PRUNE, garbage),
-    Trick("lays a pipe beside the records", PRUNE, pipe),
+    Attack("deletes a record", MEMBER, lambda at: a_record(at).unlink(), True, _LOST),
+    Attack("empties a record", PRUNE, lambda at: truncate(a_record(at)), True, _LOST),
+    Attack("lays a closed folder beside the records", PRUNE, closed_folder, before=_TOLD),
+    Attack("lays a closed file beside the records", PRUNE, closed_file, before=_TOLD),
+    Attack("lays garbage beside the records", PRUNE, garbage),
+    Attack("lays a pipe beside the records", PRUNE, pipe),
 ]
 
 PLACES: Final = [
-    Trick(
+    Attack(
         f"swaps {name}",
         user,
         on(name, swap_folder),
@@ -120,7 +120,7 @@ PLACES: Final = [
         ("trust", "did not exist; floor and manifest version lay in the database"),
     )
 ] + [
-    Trick(
+    Attack(
         f"puts a link in place of {name}",
         SYNC,
         on(name, link_folder),
@@ -131,7 +131,7 @@ PLACES: Final = [
 ]
 
 KEYS: Final = [
-    Trick(
+    Attack(
         "reads the signing key",
         user,
         lambda at: (at.capture_keys / "device.pem").read_bytes(),
@@ -140,38 +140,38 @@ KEYS: Final = [
     )
     for user in (SYNC, PRUNE, MEMBER)
 ] + [
-    Trick(
+    Attack(
         "writes a key of its own",
         SYNC,
         lambda at: (at.capture_keys / "device.pem").write_bytes(b"mine"),
         True,
     ),
-    Trick("reads sync's keys", PRUNE, lambda at: list(at.sync_keys.iterdir()), True),
+    Attack("reads sync's keys", PRUNE, lambda at: list(at.sync_keys.iterdir()), True),
 ]
 
 TRUST: Final = [
-    Trick(
+    Attack(
         "rolls the manifest's version back",
         SYNC,
         lambda at: document(at, "manifest.version").write_text("1"),
         True,
         "one UPDATE of the database: an older manifest, and photos where it allowed them",
     ),
-    Trick(
+    Attack(
         "lays an old manifest",
         SYNC,
         lambda at: replace(document(at, "manifest.jws"), lambda path: path.write_text("old")),
         True,
         "one UPDATE of the database",
     ),
-    Trick(
+    Attack(
         "sets the time floor to the year 9999",
         SYNC,
         lambda at: document(at, "time.json").write_text(json.dumps({"floor": "9999"})),
         True,
         "one UPDATE of the database: every manifest had ended, for good",
     ),
-    Trick(
+    Attack(
         "has serve's certificate made for a key of its own",
         SYNC,
         lambda at: (at.trust / "serve.csr").write_text("another request"),
@@ -181,102 +181,102 @@ TRUST: Final = [
 ]
 
 SOCKETS: Final = [
-    Trick(
+    Attack(
         "removes capture's socket",
         SYNC,
         lambda at: at.capture_socket.unlink(),
         True,
         "nobody could ask capture until its next start",
     ),
-    Trick(
+    Attack(
         "answers in capture's place",
         SYNC,
         take_socket,
         True,
         "status and doctor told what sync wanted them to",
     ),
-    Trick("removes capture's socket", MEMBER, lambda at: at.capture_socket.unlink(), True),
+    Attack("removes capture's socket", MEMBER, lambda at: at.capture_socket.unlink(), True),
 ]
 
 LOCKS: Final = [
-    Trick(
+    Attack(
         "opens capture's lock",
         SYNC,
         lambda at: hold(at.capture_lock, fcntl.LOCK_SH),
         True,
         "capture did not start while it was held: stopped for good",
     ),
-    Trick("holds state.lock", SYNC, lambda at: hold(at.state_lock, fcntl.LOCK_EX), before=_STUCK),
-    Trick("holds sync.lock", SYNC, lambda at: hold(at.sync_lock, fcntl.LOCK_EX)),
-    Trick(
+    Attack("holds state.lock", SYNC, lambda at: hold(at.state_lock, fcntl.LOCK_EX), before=_STUCK),
+    Attack("holds sync.lock", SYNC, lambda at: hold(at.sync_lock, fcntl.LOCK_EX)),
+    Attack(
         "begins a write and never ends it",
         SYNC,
         sql("BEGIN IMMEDIATE"),
         before="every press was red after 10 s, and capture did not start",
     ),
-    Trick("begins a read and never ends it", SYNC, sql("BEGIN", "SELECT * FROM captures")),
-    Trick(
+    Attack("begins a read and never ends it", SYNC, sql("BEGIN", "SELECT * FROM captures")),
+    Attack(
         "holds every lock of the log", SYNC, hold_index, before="as above: capture did not start"
     ),
 ]
 
 FILES: Final = [
-    Trick(
+    Attack(
         "puts a link to a record in place of the database",
         SYNC,
         lambda at: replace(at.database, lambda path: path.symlink_to(a_record(at))),
         before="capture opened what the link led to",
     ),
-    Trick(
+    Attack(
         "puts a closed file in place of the database",
         SYNC,
         lambda at: replace(at.database, lambda path: path.touch(0o600)),
         before=_TOLD,
     ),
-    Trick(
+    Attack(
         "puts a pipe in place of the database",
         SYNC,
         lambda at: replace(at.database, os.mkfifo),
         before=_TOLD,
     ),
-    Trick(
+    Attack(
         "puts a folder in place of the database",
         SYNC,
         lambda at: replace(at.database, lambda path: path.mkdir()),
         before=_TOLD,
     ),
-    Trick("deletes the database", SYNC, lambda at: at.database.unlink(), before="made again"),
-    Trick("empties the database", SYNC, lambda at: truncate(at.database), before="made again"),
-    Trick(
+    Attack("deletes the database", SYNC, lambda at: at.database.unlink(), before="made again"),
+    Attack("empties the database", SYNC, lambda at: truncate(at.database), before="made again"),
+    Attack(
         "marks the database as one of a later SQLite",
         SYNC,
         lambda at: os.pwrite(os.open(at.database, os.O_RDWR), b"\x09\x09", 18),
         at_rest=True,
         before=_TOLD,
     ),
-    Trick("empties the log", SYNC, lambda at: truncate(Path(f"{at.database}-wal"))),
-    Trick(
+    Attack("empties the log", SYNC, lambda at: truncate(Path(f"{at.database}-wal"))),
+    Attack(
         "empties the index of the log, which capture has in its memory",
         SYNC,
         lambda at: truncate(Path(f"{at.database}-shm")),
         before="as now: capture is killed by SIGBUS, systemd starts it, the press is kept",
     ),
-    Trick(
+    Attack(
         "lays a journal that has SQLite delete a record",
         SYNC,
         lambda at: lay_journal(at, a_record(at)),
         at_rest=True,
         before="capture deleted the record when it opened the queue",
     ),
-    Trick(
+    Attack(
         "lays a journal that has SQLite delete the key",
         MEMBER,
         lambda at: lay_journal(at, at.capture_keys / "device.pem"),
         at_rest=True,
         before="capture deleted its key: a new chain, signed by a new one",
     ),
-    Trick("fills queue/ with files", SYNC, fill, before="nothing; nobody removed them either"),
-    Trick(
+    Attack("fills queue/ with files", SYNC, fill, before="nothing; nobody removed them either"),
+    Attack(
         "makes a link of the rebuild mark",
         SYNC,
         lambda at: at.rebuild_mark.symlink_to(at.records / "made-by-capture"),
@@ -285,56 +285,56 @@ FILES: Final = [
 ]
 
 ROWS: Final = [
-    Trick("deletes every row", SYNC, sql("DELETE FROM captures"), before="back at the next start"),
-    Trick("gives the next number to rows of its own", SYNC, next_number, before=_TOLD),
-    Trick(
+    Attack("deletes every row", SYNC, sql("DELETE FROM captures"), before="back at the next start"),
+    Attack("gives the next number to rows of its own", SYNC, next_number, before=_TOLD),
+    Attack(
         "calls everything delivered",
         SYNC,
         lie("state = 'DELIVERED', decision = 'a.b.c'"),
         before="never sent: lost to the backend, though never deleted",
     ),
-    Trick(
+    Attack(
         "calls everything pruned",
         SYNC,
         lie("state = 'PRUNED'"),
         before="never sent, and no alarm",
     ),
-    Trick(
+    Attack(
         "calls everything refused",
         SYNC,
         lie("state = 'REFUSED', decision = 'a.b.c'"),
         before="an alarm; `queue retry` sent it",
     ),
-    Trick(
+    Attack(
         "calls everything damaged",
         SYNC,
         lie("state = 'DAMAGED'"),
         before="an alarm; `queue retry` sent it",
     ),
-    Trick(
+    Attack(
         "writes other digests",
         SYNC,
         lie("sha256 = label_sha256"),
         before="DAMAGED for ever: `queue retry` did not help",
     ),
-    Trick("writes other sizes", SYNC, lie("bytes = bytes + 1"), before="DAMAGED for ever"),
-    Trick(
+    Attack("writes other sizes", SYNC, lie("bytes = bytes + 1"), before="DAMAGED for ever"),
+    Attack(
         "writes other numbers of the chain",
         SYNC,
         lie("seq = seq + 1000"),
         before="the chain had a gap from then on: it did not verify",
     ),
-    Trick(
+    Attack(
         "writes other digests of the labels",
         SYNC,
         lie("label_sha256 = sha256"),
         before="the next label built on what never was: the chain did not verify",
     ),
-    Trick("writes another chain", SYNC, lie("chain = 'mine'"), before="as above"),
+    Attack("writes another chain", SYNC, lie("chain = 'mine'"), before="as above"),
 ]
 
 COLUMNS: Final = [
-    Trick(
+    Attack(
         f"poisons {column} with {str(value)[:20]!r}",
         SYNC,
         poison(column, value),
@@ -345,11 +345,11 @@ COLUMNS: Final = [
 ]
 
 SCHEMA: Final = [
-    Trick(f"says {statement[:60]}", SYNC, sql(statement), before=_TOLD if number < 2 else "")
+    Attack(f"says {statement[:60]}", SYNC, sql(statement), before=_TOLD if number < 2 else "")
     for number, statement in enumerate(STRANGE[:4])
 ]
 
-TRICKS: Final = [
+ATTACKS: Final = [
     *RECORDS,
     *PLACES,
     *KEYS,

@@ -63,7 +63,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class Injection:
     """A harm at the call with this place among the calls of an unharmed run."""
 
     harm: Harm
@@ -109,7 +109,7 @@ def read_trace(trace: str, state: Path) -> list[Call]:
     return calls
 
 
-def all_blows(calls: Sequence[Call]) -> Iterator[Blow]:
+def all_injections(calls: Sequence[Call]) -> Iterator[Injection]:
     """Every harm at every call where it can happen, in the order of the calls.
 
     Which harm comes first at a call changes from one to the next, so that every nth of them are
@@ -120,12 +120,12 @@ def all_blows(calls: Sequence[Call]) -> Iterator[Blow]:
         for number in range(len(harms)):
             harm = harms[(place + number) % len(harms)]
             if harm is not Harm.FULL or call.name in TAKES_ROOM:
-                yield Blow(harm, place, call)
+                yield Injection(harm, place, call)
 
 
-def spread_out(blows: Sequence[Blow], wanted: int) -> list[Blow]:
+def spread_out(injections: Sequence[Injection], wanted: int) -> list[Injection]:
     """So many of them, at even distances, and every failing flush of a record; all if too few."""
-    wanted = min(wanted, len(blows))
-    chosen = [blows[number * len(blows) // wanted] for number in range(wanted)]
-    flushes = [one for one in blows if one.harm is Harm.EIO and one.call.is_on_record]
+    wanted = min(wanted, len(injections))
+    chosen = [injections[number * len(injections) // wanted] for number in range(wanted)]
+    flushes = [one for one in injections if one.harm is Harm.EIO and one.call.is_on_record]
     return chosen + [one for one in flushes if one.call.name == "fsync" and one not in chosen]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.faults.syscalls.blows import CHANGING
+from tests.faults.syscalls.injections import CHANGING
 
 WITHIN_S: Final = 60.0
 """A command that takes longer hangs: SQLite's own wait for a lock is 10 s."""
