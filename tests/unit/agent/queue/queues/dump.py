@@ -1,7 +1,7 @@
 """Prints a queue with rows in every state as SQL, as the code of this checkout makes it.
 
 Run once per release: `python -m tests.unit.agent.queue.queues.dump > VERSION.sql`, in this folder.
-What it printed then is history: it is never made again by later code.
+What it printed then is history: code after the release never makes it again.
 """
 
 import sys
@@ -20,8 +20,8 @@ def fill(outbox: Outbox) -> None:
         add(outbox, made, adopted=made.label.seq == 9)
     claimed = [outbox.claim(100.0, due_s=100.0) for _ in range(7)]
     backed_off, suspect, refused, damaged, delivered, pruned, begun = filter(None, claimed)
-    outbox.book(backed_off, 160.0, "POST was answered 503")
-    outbox.book(suspect, 400.0, "POST was answered 413", suspected=True)
+    outbox.book(backed_off, 160.0, "sent whole 1: POST was answered 503", sent_whole=1)
+    outbox.book(suspect, 400.0, "dead end 3: POST was answered 404", suspected=True, dead_ends=3)
     outbox.mark_refused(refused, "refusal.of.one", MOMENT, "unknown_device")
     outbox.mark_damaged(damaged, "its file is gone")
     for item in (delivered, pruned):
