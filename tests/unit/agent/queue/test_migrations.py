@@ -14,20 +14,10 @@ from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from tests.unit.agent.queue.queues import COUNTED, fill_counted
 
 RELEASES = sorted((Path(__file__).parent / "queues").glob("*.sql"))
 """Queues as the code of each release made and filled them; see `queues/dump.py`."""
-
-COUNTED = {
-    1: ("dead end 12: after POST was answered 404: the upload did not stay", 12, 0),
-    2: ("sent whole 2: PATCH was answered 500", 0, 2),
-    3: ("dead end 3: says the reason of a refusal", 0, 0),
-    7: ("POST was answered 500 dead end 3: ", 0, 0),
-    8: ("dead end three: ", 0, 0),
-    9: ("dead end 99999999999999999999: ", 999_999_999, 0),
-    10: (None, 0, 0),
-}
-"""Answers of rows by number, in 2026.11.7, and what is then in `dead_ends` and `sent_whole`."""
 
 KILLED = """
 import os, signal, sys
@@ -69,10 +59,7 @@ def released(request: pytest.FixtureRequest, layout: Layout) -> Layout:
 def counted(layout: Layout) -> Layout:
     """The queue of 2026.11.7, whose answers begin with the counts of dead ends."""
     with closing(sqlite3.connect(layout.database)) as sql:
-        sql.executescript((Path(__file__).parent / "queues/2026.11.7.sql").read_text())
-        answers = [(answer, number) for number, (answer, *_) in COUNTED.items()]
-        sql.executemany("UPDATE captures SET answer = ? WHERE number = ?", answers)
-        sql.commit()
+        fill_counted(sql)
     return layout
 
 
