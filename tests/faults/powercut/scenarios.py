@@ -24,7 +24,7 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
-from tests.faults.powercut import enrolled, fleet_checker, retired, tried
+from tests.faults.powercut import enrolled, fleet_checker, migrated, retired, tried
 from tests.faults.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
@@ -257,6 +257,7 @@ SCENARIOS: Final = {
     "rebuild": Scenario(rebuild, with_answers),
     "restart": Scenario(restart, spoilt),
     "first_start": Scenario(first_start),
+    "migration": Scenario(migrated.migration, migrated.as_released, migrated.check),
     "sealed": Scenario(enrolled.sealed, check=fleet_checker.check),
     "enrolment": Scenario(enrolled.enrolment, check=fleet_checker.check),
     "renewal": Scenario(enrolled.renewal, check=fleet_checker.check),

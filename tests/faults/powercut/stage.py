@@ -39,7 +39,7 @@ class Stage:
         self.tables: dict[str, dict[str, Any]] = {}
         self._log = log
         self._shown_at = 0
-        self._left_open = ExitStack()
+        self.left_open = ExitStack()
 
     @contextmanager
     def open(self) -> Iterator[Bench]:
@@ -65,7 +65,7 @@ class Stage:
 
     def leave_open(self) -> Bench:
         """The same, for a process that dies with everything open."""
-        return self._left_open.enter_context(self.open())
+        return self.left_open.enter_context(self.open())
 
     def now(self) -> int:
         """Size of the log in bytes."""
