@@ -1,6 +1,7 @@
 """What is in a copy: the same picture bit for bit, or one in which nobody can be known."""
 
 from itertools import product
+from math import hypot
 
 import cv2  # noqa: TID251 - another decoder's view of what was made
 import numpy as np
@@ -152,3 +153,29 @@ def test_an_area_beyond_the_picture_changes_nothing(area: Area) -> None:
     picture = np.full((100, 100, 3), 7, np.uint8)
 
     assert np.array_equal(blurred(picture, [area], 3), picture)
+
+
+@pytest.mark.parametrize(
+    "size_px", [(4608, 2592), (640, 480), (6912, 6912), (9216, 5184), (2, 9216)]
+)
+def test_a_picture_is_searched_with_as_many_pixels_as_a_devices_largest(
+    size_px: tuple[int, int],
+) -> None:
+    """Else a picture of 61 KB takes 300 MB and four seconds of whoever opens it."""
+    share = labels.searched_share(*size_px)
+    turned_px = hypot(*size_px) ** 2 * share**2
+
+    assert turned_px <= labels.MOST_TURNED_PX + 1
+    assert share == 1.0 or turned_px > labels.MOST_TURNED_PX - 1
+
+
+@pytest.mark.slow
+def test_a_code_in_a_larger_picture_is_found_where_it_is() -> None:
+    small = pixels(at_a_door(code=True))
+    large = np.asarray(cv2.resize(small, (6400, 4800), interpolation=cv2.INTER_NEAREST), np.uint8)
+    (there,) = {one.scaled(10) for one in labels.areas(small)[:1]}
+
+    assert any(
+        abs(one.left - there.left) + abs(one.bottom - there.bottom) < 100
+        for one in labels.areas(large)
+    )

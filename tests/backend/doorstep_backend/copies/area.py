@@ -26,6 +26,11 @@ class Area:
         more = round(share * max(self.right - self.left, self.bottom - self.top))
         return type(self)(self.left - more, self.top - more, self.right + more, self.bottom + more)
 
+    def scaled(self, by: float) -> Self:
+        """Return it in a picture whose sides are `by` times as long."""
+        edges = (self.left, self.top, self.right, self.bottom)
+        return type(self)(*(round(by * edge) for edge in edges))
+
 
 def blurred(pixels: Pixels, areas: Iterable[Area], blocks: int) -> Pixels:
     """A copy in which each area has `blocks` x `blocks` colours, and nothing of what was there."""

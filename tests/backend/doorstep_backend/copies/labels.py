@@ -1,7 +1,7 @@
 """Finds the codes of parcels' labels, and what is printed around them."""
 
 from collections.abc import Iterator
-from math import ceil, dist, hypot
+from math import ceil, dist, hypot, sqrt
 from typing import Final
 
 import cv2  # noqa: TID251 - as in area.py
@@ -23,13 +23,31 @@ TURNS_DEG: Final = (0, 30, 60)
 """Bars are read within 15 degrees of lying or standing (barcodes.py): so a parcel may lie askew."""
 
 
-def areas(pixels: Pixels) -> list[Area]:
-    """Around each code that can be read; names and addresses themselves are not looked for.
+MOST_TURNED_PX: Final = 28_000_000
+"""Pixels of a turned picture that is searched: as many as a turned one of 4608 x 2592 has, the
+largest of a device's camera. zxing-cpp takes several times that memory: a picture of 24 megapixels,
+in 61 KB, took 291 MB besides the picture itself when it was searched whole.
+"""
 
-    What is only nearly a code is left: door handles are (zxing-cpp's `return_errors`).
+
+def areas(pixels: Pixels) -> list[Area]:
+    """Return what is around each code that can be read; a larger picture is searched reduced.
+
+    Names and addresses themselves are not searched. What is only nearly a code is left: door
+    handles are (zxing-cpp's `return_errors`).
     """
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
-    return [one for turn_deg in TURNS_DEG for one in _turned(grey, turn_deg)]
+    share = searched_share(*grey.shape)
+    if share < 1.0:
+        height, width = (max(1, int(share * side)) for side in grey.shape)
+        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    found = [one for turn_deg in TURNS_DEG for one in _turned(grey, turn_deg)]
+    return [one.scaled(1 / share) for one in found]
+
+
+def searched_share(height: int, width: int) -> float:
+    """Return the share of its sides to which a picture of so many pixels is reduced, at most 1."""
+    return min(1.0, sqrt(MOST_TURNED_PX) / hypot(width, height))
 
 
 def _turned(grey: Luma, turn_deg: int) -> Iterator[Area]:

@@ -138,10 +138,10 @@ def _allowed(content: bytes) -> tuple[float, float]:
 
 
 def _labels(content: bytes) -> object:
-    """Read the codes on a decoded picture."""
+    """Read the codes on a decoded picture that is no narrower than `picture` allows."""
     width = int.from_bytes(content[:2], "big") % 1_000 or 1
-    height = (len(content) - 2) // width
-    if height < 1:
+    height = min((len(content) - 2) // width, picture.MAX_RATIO * width)
+    if height < 1 or width > picture.MAX_RATIO * height:
         return None
     grey = np.frombuffer(content, np.uint8, height * width, 2).reshape(height, width)
     return labels.areas(np.repeat(grey[:, :, None], 3, axis=2))
