@@ -16,13 +16,13 @@ from agent.status.causes import ENDS_SOON
 from agent.status.document import wrong_clock
 from agent.status.reading import SyncSays
 from agent.status.troubles import Trouble
-from agent.sync import tls
-from agent.sync.http import Backend, NoAnswer
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.renewal import DUE_AT, SPREAD, due
-from agent.sync.tus import quoted
 from agent.trust.authorities import expected, kept_evidence, now
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend, NoAnswer
+from agent.wire.tus import quoted
 
 NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
 """What the words of such a finding begin with: other findings depend on it."""

@@ -21,7 +21,7 @@ from agent.record import receipt
 from agent.record.receipt import Keys
 from agent.status.document import document, queue_part
 from agent.status.values import Status
-from agent.sync import enrolment, tls
+from agent.sync import enrolment
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
     FLEET_EVERY_S,
@@ -33,12 +33,13 @@ from agent.sync.downloads import Downloads
 from agent.sync.est import Est
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.hindrance import Reach
-from agent.sync.http import Backend
 from agent.sync.loop import Sync
 from agent.sync.push import Push
 from agent.sync.renewal import Renewal
 from agent.trust.keys import pinned
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 

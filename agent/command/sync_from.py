@@ -24,9 +24,9 @@ from agent.status.troubles import Trouble
 from agent.sync import card, technician
 from agent.sync.bring import Bringing, Tally, Watched, by_reason
 from agent.sync.card import Card
-from agent.sync.http import NoAnswer, NotVerified
-from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
+from agent.wire.http import NoAnswer, NotVerified
+from agent.wire.tus import Answer, quoted
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,9 +10,9 @@ from agent.models import Item
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.status.troubles import Trouble
 from agent.sync import hindrance
-from agent.sync.http import Backend, NoAnswer
 from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
-from agent.sync.tus import Answer, metadata, number, own_address, quoted, retry_after_s
+from agent.wire.http import Backend, NoAnswer
+from agent.wire.tus import Answer, metadata, number, own_address, quoted, retry_after_s
 
 PIECE_BYTES: Final = 262_144
 """Bytes per PATCH: a quarter of what default proxies let through (nginx, client_max_body_size)."""

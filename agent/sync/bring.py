@@ -12,10 +12,10 @@ from agent.queue.owned import OwnedFolder
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt
 from agent.sync.card import Card, Found
 from agent.sync.delivery import Delivery
-from agent.sync.http import Backend
 from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.sync.reread import reread
-from agent.sync.tus import Answer
+from agent.wire.http import Backend
+from agent.wire.tus import Answer
 
 TRIES: Final = 3
 """Of one record, while the line breaks: whoever stands beside it starts the next run."""

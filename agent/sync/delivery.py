@@ -7,8 +7,8 @@ from agent.errors import NotNow
 from agent.models import CaptureId, Item
 from agent.record.receipt import Keys, Receipt, Refusal
 from agent.sync.attempt import PIECE_BYTES, Attempt
-from agent.sync.http import Backend
 from agent.sync.outcome import NoService, Outcome
+from agent.wire.http import Backend
 
 
 class Delivery:

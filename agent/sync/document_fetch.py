@@ -13,9 +13,9 @@ from agent.process import control
 from agent.process.verdict import Verdict
 from agent.sync import hindrance
 from agent.sync.hindrance import Reach
-from agent.sync.http import Backend, NoAnswer
 from agent.sync.offers import Offers
-from agent.sync.tus import Answer
+from agent.wire.http import Backend, NoAnswer
+from agent.wire.tus import Answer
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)

@@ -14,14 +14,15 @@ from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
-from agent.sync import issuing, tls
+from agent.sync import issuing
 from agent.sync.est import Est, NotIssued, Waits
-from agent.sync.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.sync.identity import Identity, IdentityStore
-from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
 from agent.trust.authorities import check_not_ended, expected, now
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
+from agent.wire.tus import Answer, quoted
 
 Say = Callable[[str, str], None]
 """Tells a person what came of a step: its name, and words."""

@@ -13,9 +13,9 @@ from typing import Final
 from agent.errors import DoorstepError, ExitCode, NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Request
-from agent.sync.http import Client, Limits, NoAnswer, basic
-from agent.sync.tls import Tls
-from agent.sync.tus import Answer, quoted, retry_after_s
+from agent.wire.http import Client, Limits, NoAnswer, basic
+from agent.wire.tls import Tls
+from agent.wire.tus import Answer, quoted, retry_after_s
 
 REQUEST_TYPE: Final = "application/pkcs10"
 """Source: RFC 7030 section 4.2.1."""

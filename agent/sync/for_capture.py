@@ -11,14 +11,15 @@ from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
-from agent.sync import issuing, tls
+from agent.sync import issuing
 from agent.sync.enrolment import LIMITS, Say, asked_for_fleet, decided
 from agent.sync.est import Est, NotIssued, Waits
-from agent.sync.http import NoAnswer
 from agent.sync.renewal import due
-from agent.sync.tus import quoted
 from agent.trust.authorities import expected, good_evidence, good_serve, now
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import NoAnswer
+from agent.wire.tus import quoted
 
 _NO_LABEL: Final = 404
 

@@ -11,7 +11,7 @@ from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.certificates import Chain, Expected
 from agent.record.signing import PrivateKey
-from agent.sync.tls import IDENTITY_FILE
+from agent.wire.tls import IDENTITY_FILE
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from agent.errors import DoorstepError
 from agent.status import header
 from agent.status.troubles import Trouble
 from agent.status.values import Status
-from agent.sync.tus import Answer
+from agent.wire.tus import Answer
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)

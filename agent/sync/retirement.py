@@ -8,11 +8,11 @@ from typing import Any, Final
 from agent.config import Config, IdentityMode
 from agent.errors import NotNow
 from agent.queue.paths import Layout
-from agent.sync import tls
-from agent.sync.http import Backend
 from agent.sync.identity import IdentityStore
-from agent.sync.tus import Answer, quoted
 from agent.trust.authorities import expected
+from agent.wire import tls
+from agent.wire.http import Backend
+from agent.wire.tus import Answer, quoted
 
 _REVOKED: Final = "certificate revoked"
 """How a 403 begins by which the backend knows this device no more. Source: agent/README.md."""

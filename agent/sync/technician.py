@@ -8,7 +8,7 @@ from agent.config import Address, read_toml, wrong_address
 from agent.errors import ConfigError
 from agent.record import signing
 from agent.record.signing import PublicKey
-from agent.sync.tls import Tls
+from agent.wire.tls import Tls
 from hardware.settings_toml import TableReader
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
 from agent.record import signing
-from agent.sync.tls import IDENTITY_FILE
+from agent.wire.tls import IDENTITY_FILE
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.identity.register import Register

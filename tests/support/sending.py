@@ -19,10 +19,10 @@ from agent.record import receipt, signing
 from agent.sync.delivery import Delivery
 from agent.sync.downloads import Download, Downloads
 from agent.sync.hindrance import Reach
-from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
-from agent.sync.tls import Tls
+from agent.wire.http import Backend, Limits
+from agent.wire.tls import Tls
 from tests.support.device import Reachable
 from tests.support.factory import RecordMaker, add
 

@@ -35,7 +35,7 @@ RECORDS: Final = 19
 """An hour's presses of one device."""
 
 CONNECT_S: Final = 15.0
-"""Source: agent.sync.http.Limits.connect_s."""
+"""Source: agent.wire.http.Limits.connect_s."""
 
 SYNS_S: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 11.0)
 """When Linux repeats an unanswered SYN. Source: ip-sysctl, tcp_syn_linear_timeouts is 4."""

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.credentials import PhotoSigner, Source
-from agent.sync import tus
 from agent.trust.fleet import TYPE as FLEET
+from agent.wire import tus
 from tests.backend.reports.samples import document
 from tests.faults.fuzz import corpus
 from tests.support.authority import FOR_EVER, Authority, certs_only, new_authority

@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from agent.__main__ import main
-from agent.sync.http import Backend, Limits
+from agent.wire.http import Backend, Limits
 
 HASTY: Final = Limits(connect_s=5.0, read_s=8.0, progress_s=10.0, attempt_s=54.0)
 """A tenth of the product's for an attempt; more for a connection and for an answer.

@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.models import Item, State
 from agent.sync.backoff import BACK_OFF_CAP_S
-from agent.sync.http import Limits
+from agent.wire.http import Limits
 from tests.faults.network.box import Way
 from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import enrolled

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from agent.models import Item, State
 from agent.sync.backoff import BACK_OFF_CAP_S
-from agent.sync.http import Limits
+from agent.wire.http import Limits
 from tests.faults.network.box import Box, Fault, Way
 from tests.faults.network.inner import Inner, inner_backend
 from tests.support.sending import QUICK, DeviceQueue, Sender, device_queue, sender

@@ -13,11 +13,11 @@ import pytest
 
 from agent.config import Config, load
 from agent.record import signing
-from agent.sync import tls
 from agent.sync.est import Est
-from agent.sync.http import Backend as Door
 from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend as Door
 from doorstep_backend.identity.known import Label
 from doorstep_backend.identity.register import Register
 from tests.faults.network.box import Way

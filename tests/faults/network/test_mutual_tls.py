@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.sync.http import Limits
+from agent.wire.http import Limits
 from tests.faults.network.box import Way
 from tests.faults.network.mutual import GOOD, MutualRig, mutual_rig
 from tests.faults.network.rig import in_memory

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.models import State
-from agent.sync.http import Limits
+from agent.wire.http import Limits
 from tests.faults.network.box import Ending, Fault, Way
 from tests.faults.network.rig import Exchange, Rig, in_memory, rig
 

@@ -19,11 +19,11 @@ from agent.process.control import Line
 from agent.queue.disk import sync_folder, write_durably
 from agent.record import certificates, signing
 from agent.record.signing import PrivateKey
-from agent.sync import tls
 from agent.sync.est import Est
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
+from agent.wire import tls
 from tests.faults.powercut import files, office
 from tests.faults.powercut.before import grow
 from tests.faults.powercut.office import AUTHORITY, CA, DEVICE, FLEET, SERVED

@@ -11,15 +11,15 @@ from agent.models import Item, Kind, State
 from agent.queue.paths import Layout
 from agent.record import certificates, credentials, sealing, signing
 from agent.record import file as recordfile
-from agent.sync import tls
 from agent.sync.delivery import Delivery
-from agent.sync.http import Backend, NoAnswer
 from agent.sync.identity import IdentityStore
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.trust import fleet
 from agent.trust.authorities import good_evidence, good_serve, kept_serve
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend, NoAnswer
 from tests.faults.powercut import checker, files, office
 from tests.faults.powercut.before import receipt
 from tests.faults.powercut.enrolled import enrol, renew, settings

@@ -30,18 +30,18 @@ from agent.queue.database import Connection, Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import signing
-from agent.sync import tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
 from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.hindrance import Reach
-from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.trust.certain import certain_now
 from agent.trust.fleet import KEYS_LIMIT
 from agent.trust.keys import receipt_keys
 from agent.trust.store import TrustStore
+from agent.wire import tls
+from agent.wire.http import Backend, Limits
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register

@@ -11,11 +11,11 @@ import pytest
 from agent.config import BackendSettings
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.http import Backend
 from agent.sync.identity import Identity, IdentityStore
-from agent.sync.tls import Tls
 from agent.trust.authorities import good_serve
 from agent.trust.store import TrustStore
+from agent.wire.http import Backend
+from agent.wire.tls import Tls
 from tests.faults.syscalls.injections import Harm, all_injections, read_trace
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.traced import run

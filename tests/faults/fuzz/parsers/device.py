@@ -26,12 +26,13 @@ from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
 from agent.status import kept
 from agent.status.reading import capture_says, sync_says
 from agent.status.values import compact
-from agent.sync import connection, retirement, tus
+from agent.sync import retirement
 from agent.sync.attempt import Attempt
-from agent.sync.http import ANSWER_LIMIT_BYTES, Client
-from agent.sync.stall import StallLimit
-from agent.sync.tls import Tls
 from agent.trust.store import TrustStore
+from agent.wire import connection, tus
+from agent.wire.http import ANSWER_LIMIT_BYTES, Client
+from agent.wire.stall import StallLimit
+from agent.wire.tls import Tls
 from hardware import chrony
 from hardware.drivers import position_gpsd
 from tests.faults.fuzz.parsers.keys import CAPTURE_ID, DEVICE, SIGNERS

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from agent.record import certificates, signing
-from agent.sync.http import Limits
+from agent.wire.http import Limits
 from tests.support.authority import Authority, certs_only, new_authority
 from tests.support.device import Device
 from tests.support.est import (

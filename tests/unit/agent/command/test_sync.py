@@ -10,8 +10,8 @@ from agent.command.sync import sync_loop
 from agent.config import load
 from agent.process import control
 from agent.record import signing
-from agent.sync.http import Limits
 from agent.sync.identity import Identity, IdentityStore
+from agent.wire.http import Limits
 from tests.support.device import Device, empty_queue, towards
 from tests.support.est import PREFIX, Answered, est_server, required
 from tests.support.factory import RecordMaker, add, queue

@@ -27,7 +27,7 @@ from agent.status.document import LIMIT_BYTES
 from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.hindrance import Reach
-from agent.sync.http import Backend
+from agent.wire.http import Backend
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.manifest import sign as sign_manifest

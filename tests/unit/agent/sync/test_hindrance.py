@@ -20,8 +20,8 @@ from agent.rule.manifest import PhotoRule
 from agent.status.troubles import HINDRANCES, Trouble
 from agent.sync.document_fetch import MANIFEST_EVERY_S, Document, DocumentFetch
 from agent.sync.hindrance import Reach, of_answer, told
-from agent.sync.http import Backend, NoAnswer
-from agent.sync.tls import Tls
+from agent.wire.http import Backend, NoAnswer
+from agent.wire.tls import Tls
 from tests.support.authority import new_authority
 from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed, stop_at

@@ -18,11 +18,11 @@ from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync import tls
 from agent.sync.est import Est
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal, due
 from agent.trust.store import TrustStore
+from agent.wire import tls
 from tests.support.authority import YEAR, certs_only
 from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, requested, required

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import NotNow
 from agent.sync.retirement import judged
-from agent.sync.tus import Answer
+from agent.wire.tus import Answer
 
 CHAINS = [{"chain": "c-1", "last_seq": 3, "received": 3, "missing": 0, "gaps": []}]
 

@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter  # noqa: TID251 - a part of its door
 from urllib3.connection import HTTPSConnection  # noqa: TID251 - a part of its door
 from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - a part of its door
 
-from agent.sync.stall import StallLimit
+from agent.wire.stall import StallLimit
 
 UNSENT_LIMIT_BYTES: Final = 16_384
 """Most bytes that the kernel takes before they are sent: one piece of a body.
@@ -31,7 +31,7 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"https": pool}
 
         self._verifies = "CERT_REQUIRED"
-        if trust.verify_mode is ssl.CERT_NONE:  # it is compared with a pin, see agent.sync.tls
+        if trust.verify_mode is ssl.CERT_NONE:  # it is compared with a pin, see agent.wire.tls
             self._verifies = "CERT_NONE"
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 

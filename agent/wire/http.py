@@ -21,11 +21,11 @@ from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotEnrolled, NotNow
 from agent.status import header
 from agent.status.troubles import Trouble
-from agent.sync.connection import Adapter
-from agent.sync.failure import hindrance, in_words, is_turned_away, is_unverified
-from agent.sync.stall import StallLimit
-from agent.sync.tls import Tls
-from agent.sync.tus import Answer
+from agent.wire.connection import Adapter
+from agent.wire.failure import hindrance, in_words, is_turned_away, is_unverified
+from agent.wire.stall import StallLimit
+from agent.wire.tls import Tls
+from agent.wire.tus import Answer
 
 TUS_VERSION: Final = "1.0.0"
 """Source: tus resumable upload protocol, header Tus-Resumable."""

@@ -14,8 +14,8 @@ import pytest
 
 from agent.config import BackendSettings
 from agent.errors import ConfigError
-from agent.sync.http import ANSWER_LIMIT_BYTES, Backend, Limits, NoAnswer
-from agent.sync.tus import Answer
+from agent.wire.http import ANSWER_LIMIT_BYTES, Backend, Limits, NoAnswer
+from agent.wire.tus import Answer
 from tests.support.network import FaultProxy, Line
 from tests.support.rawserver import RawServer, Request, head, raw_server, whole
 from tests.support.sending import QUICK

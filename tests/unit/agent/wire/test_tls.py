@@ -9,9 +9,9 @@ import pytest
 
 from agent.config import BackendSettings
 from agent.record import certificates, signing
-from agent.sync.http import Backend, NoAnswer
-from agent.sync.tls import Tls
-from agent.sync.tus import Answer
+from agent.wire.http import Backend, NoAnswer
+from agent.wire.tls import Tls
+from agent.wire.tus import Answer
 from tests.support.authority import Authority, new_authority
 from tests.support.est import Answered, Asked, EstServer, est_server
 from tests.support.sending import QUICK
