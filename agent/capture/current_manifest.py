@@ -5,9 +5,9 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.capture.current_fleet import CurrentFleet
 from agent.config import Config, ManifestPolicy
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
+from agent.identity.current_fleet import CurrentFleet
 from agent.process.verdict import TAKEN, Verdict
 from agent.record import receipt
 from agent.rule import manifest as manifests

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from agent.capture.current_fleet import CurrentFleet
 from agent.capture.current_manifest import CurrentManifest
-from agent.capture.evidence import Evidence
 from agent.capture.photo_credentials import PhotoCredentials
-from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import ExitCode
+from agent.identity.current_fleet import CurrentFleet
+from agent.identity.evidence import Evidence
+from agent.identity.serve_certificate import ServeCertificate
 from agent.trust.store import TrustStore
 from hardware.clock import Clock
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from agent.capture.evidence import Evidence
 from agent.config import Config, ContentCredentials, IdentityMode
+from agent.identity.evidence import Evidence
 from agent.record import credentials
 from agent.record.certificates import Chain
 from agent.record.credentials import NoLibrary, PhotoSigner, Source, Unsigned

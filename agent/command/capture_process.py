@@ -15,9 +15,7 @@ from typing import Any, Final
 
 from agent.capture import dating
 from agent.capture.chain import Chain, NotQueued
-from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import OFFERS, Documents
-from agent.capture.evidence import Evidence
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
@@ -26,6 +24,8 @@ from agent.command.openings import floor
 from agent.command.shared import signals
 from agent.config import Config
 from agent.errors import ExitCode, NotNow
+from agent.identity.device_key import device_key, own_keys
+from agent.identity.evidence import Evidence
 from agent.models import Head, Kind
 from agent.process import control, sd_notify
 from agent.queue import labels

@@ -7,8 +7,8 @@ from typing import get_type_hints
 
 from agent.config import Config, load, path_of, pins_of_the_build
 from agent.errors import ConfigError, ExitCode, is_missing
+from agent.identity import authorities
 from agent.record import receipt
-from agent.trust import authorities
 from agent.trust.keys import given_recipients, pinned
 from hardware.simulated.script import read_script
 

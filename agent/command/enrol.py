@@ -16,18 +16,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from agent.capture import enrolment as at_capture
-from agent.command import serve_part
 from agent.command.owners import Report, as_owner
 from agent.command.shared import owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, is_missing
+from agent.identity import capture_part, for_capture, serve_part, sync_part
+from agent.identity.authorities import given
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.sync import enrolment as at_sync
-from agent.sync import for_capture
-from agent.trust.authorities import given
 from agent.trust.keys import pinned
 from hardware.clock import BUILT
 
@@ -55,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     as_serve = partial(as_owner, owner_of(layout.serve_keys, layout.state) if serves else None)
     token = _token(arguments.token)
     await_time(say)
-    request = str(as_capture(lambda: {"made": at_capture.request(config)}).get("made"))
+    request = str(as_capture(lambda: {"made": capture_part.request(config)}).get("made"))
     serve = _serve_request(config, as_serve, as_capture) if serves else None
     _authority(config, arguments.ca_sha256, as_sync)
     fetched = as_sync(
@@ -80,7 +77,7 @@ def say(step: str, words: str) -> None:
 
 
 def await_time(
-    say: at_sync.Say,
+    say: sync_part.Say,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -155,7 +152,7 @@ def _tidy(text: str, where: str) -> str:
 def _serve_request(config: Config, as_serve: AsOwner, as_capture: AsOwner) -> str:
     """Serve's part, and what capture's makes of it: neither sees the other's folder."""
     made = str(as_serve(lambda: {"made": serve_part.request(config)}).get("made"))
-    return str(as_capture(lambda: {"kept": at_capture.serve_request(config, made)}).get("kept"))
+    return str(as_capture(lambda: {"kept": capture_part.serve_request(config, made)}).get("kept"))
 
 
 def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
@@ -165,11 +162,11 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     if pin is None or not is_missing(path):
         trusted = given(config)  # says what is wrong with the file
         if pin is not None:
-            at_sync.pinned(trusted, pin)
+            sync_part.pinned(trusted, pin)
         say("authority", f"{path}")
         return
-    told = as_sync(lambda: {"ca": at_sync.authority(config, pin)})
-    found = at_sync.genuine(certificates.read_pem(str(told.get("ca")).encode()), pin)
+    told = as_sync(lambda: {"ca": sync_part.authority(config, pin)})
+    found = sync_part.genuine(certificates.read_pem(str(told.get("ca")).encode()), pin)
     write_durably(path, certificates.pem([found]), _READABLE, whole=True)
     say("authority", f"is the pinned one; written to {path}")
 
@@ -184,7 +181,7 @@ def _over_the_network(
         asked.append(token())
         return asked[-1]
 
-    at_sync.identity(config, once, say, renew=renew)
+    sync_part.identity(config, once, say, renew=renew)
     fetched = for_capture.documents(config, request, serve, say, renew=renew)
     code = fetched.trouble and int(fetched.trouble.exit_code)
     told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
@@ -194,7 +191,7 @@ def _over_the_network(
 def _keep(config: Config, fetched: Report) -> Report:
     """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
     codes = []
-    kinds: tuple[tuple[at_capture.Kind, str], ...] = (
+    kinds: tuple[tuple[capture_part.Kind, str], ...] = (
         ("evidence", "evidence"),
         ("fleet", "fleet document"),
         ("serve", "serve"),
@@ -204,7 +201,7 @@ def _keep(config: Config, fetched: Report) -> Report:
         if not isinstance(text, str):
             continue
         try:
-            at_capture.take(config, kind, text)
+            capture_part.take(config, kind, text)
             say(step, "verified, and kept")
         except DoorstepError as error:
             say(step, str(error))

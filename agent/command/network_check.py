@@ -9,6 +9,9 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
+from agent.identity.authorities import expected, kept_evidence, now
+from agent.identity.renewal import DUE_AT, SPREAD, due
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.status import reading
@@ -16,9 +19,6 @@ from agent.status.causes import ENDS_SOON
 from agent.status.document import wrong_clock
 from agent.status.reading import SyncSays
 from agent.status.troubles import Trouble
-from agent.sync.identity import Identity, IdentityStore
-from agent.sync.renewal import DUE_AT, SPREAD, due
-from agent.trust.authorities import expected, kept_evidence, now
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend, NoAnswer

@@ -34,12 +34,12 @@ from agent.errors import (
     StorageFault,
     is_missing,
 )
+from agent.identity import retirement
 from agent.models import printable, rfc3339
 from agent.queue.deleting import Deleter, Left
 from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.rule.manifest import Manifest
-from agent.sync import retirement
 from hardware.clock_system import SystemClock
 
 MARK: Final = "retired.json"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from agent.command.finding import Level
 from agent.config import Config, IdentityMode
+from agent.identity.authorities import kept_serve, now
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Certificate
 from agent.status.causes import ENDS_SOON
-from agent.trust.authorities import kept_serve, now
 from agent.trust.store import TrustStore
 
 Found = tuple[Level, str]

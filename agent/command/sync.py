@@ -12,6 +12,9 @@ from agent.command.progress import progress_bar
 from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
 from agent.errors import ConfigError, ExitCode
+from agent.identity import sync_part
+from agent.identity.est import Est
+from agent.identity.renewal import Renewal
 from agent.models import printable
 from agent.process import sd_notify
 from agent.queue.database import Database
@@ -21,7 +24,6 @@ from agent.record import receipt
 from agent.record.receipt import Keys
 from agent.status.document import document, queue_part
 from agent.status.values import Status
-from agent.sync import enrolment
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
     FLEET_EVERY_S,
@@ -30,12 +32,10 @@ from agent.sync.document_fetch import (
     DocumentFetch,
 )
 from agent.sync.downloads import Downloads
-from agent.sync.est import Est
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.hindrance import Reach
 from agent.sync.loop import Sync
 from agent.sync.push import Push
-from agent.sync.renewal import Renewal
 from agent.trust.keys import pinned
 from agent.trust.store import TrustStore
 from agent.wire import tls
@@ -103,7 +103,7 @@ def sync_loop(config: Config) -> Iterator[Sync]:
 def _renewal(config: Config, dice: random.Random, opened: ExitStack) -> Renewal | None:
     if config.identity.mode is not IdentityMode.REQUIRED:
         return None
-    est = Est(config.est, tls.for_est(config), enrolment.LIMITS, alive=sd_notify.alive)
+    est = Est(config.est, tls.for_est(config), sync_part.LIMITS, alive=sd_notify.alive)
     opened.callback(est.close)
     return Renewal(config, est, dice)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from agent.identity.renewal import Renewal
 from agent.process import control
 from agent.status.troubles import Trouble
 from agent.sync import hindrance
 from agent.sync.hindrance import Reach
-from agent.sync.renewal import Renewal
 
 
 class Download(Protocol):

@@ -12,9 +12,9 @@ import numpy as np
 
 from agent.capture import jpeg, record_json
 from agent.capture.chain import Chain, new_id
-from agent.capture.device_key import device_key
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.config import load
+from agent.identity.device_key import device_key
 from agent.models import UNASSIGNED, CaptureId, Head, Kind, QualityReport, Verdict
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox

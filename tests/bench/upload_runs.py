@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from agent.capture.device_key import device_key
+from agent.identity.device_key import device_key
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.record.signing import PrivateKey

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.identity import Identity, IdentityStore
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
 from tests.support.est import EstServer, est_server, required

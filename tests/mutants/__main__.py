@@ -16,7 +16,7 @@ from tests.mutants import sample
 from tests.mutants.naming import Mutant, module_of
 from tests.mutants.sample import Outcome
 
-PACKAGES: Final = ("rule", "trust", "queue", "wire", "sync", "record", "capture")
+PACKAGES: Final = ("rule", "trust", "queue", "wire", "identity", "sync", "record", "capture")
 """Those of `agent/` whose mutants are tried."""
 
 PURE: Final = (

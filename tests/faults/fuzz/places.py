@@ -48,7 +48,7 @@ FUZZED: Final[Mapping[str, str]] = {
     "agent/command/owners.py:_result": "owner",
     "agent/sync/attempt.py:Attempt._after_ask_for_receipt": "receipts",
     "agent/wire/connection.py:_Connection._begin": "server-answer",
-    "agent/sync/retirement.py:_received": "retired",
+    "agent/identity/retirement.py:_received": "retired",
     "agent/wire/tus.py:_date": "tus-answer",
     "agent/wire/tus.py:own_address": "tus-answer",
     "agent/trust/fleet.py:_public": "fleet-payload",

@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from agent.config import Config, load
+from agent.identity.est import Est
+from agent.identity.renewal import Renewal
 from agent.record import signing
-from agent.sync.est import Est
-from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend as Door

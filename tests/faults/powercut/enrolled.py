@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from agent.__main__ import main
-from agent.capture.device_key import device_key
-from agent.capture.serve_certificate import ServeCertificate
-from agent.command import serve_part
 from agent.command.capture_process import answer
 from agent.config import Config, load
+from agent.identity import serve_part
+from agent.identity.device_key import device_key
+from agent.identity.est import Est
+from agent.identity.renewal import Renewal
+from agent.identity.serve_certificate import ServeCertificate
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.models import Kind, Reason
 from agent.process.control import Line
 from agent.queue.disk import sync_folder, write_durably
 from agent.record import certificates, signing
 from agent.record.signing import PrivateKey
-from agent.sync.est import Est
-from agent.sync.identity import Identity, IdentityStore
-from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from tests.faults.powercut import files, office

@@ -7,15 +7,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from agent.capture import device_key
-from agent.command import enrol, retire, serve_part
-from agent.sync import identity
-from agent.sync.identity import Identity, IdentityStore
+from agent.command import enrol, retire
+from agent.identity import device_key, serve_part, tls_identity
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.trust import store
 from tests.faults.powercut.stage import Stage, digest
 from tests.faults.powercut.told import Told
 
-WRITERS: Final[tuple[ModuleType, ...]] = (device_key, enrol, identity, retire, serve_part, store)
+WRITERS: Final[tuple[ModuleType, ...]] = (
+    device_key,
+    enrol,
+    retire,
+    serve_part,
+    store,
+    tls_identity,
+)
 """Every module that writes files which are whole at any time."""
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import Config
+from agent.identity.authorities import good_evidence, good_serve, kept_serve
+from agent.identity.tls_identity import IdentityStore
 from agent.models import Item, Kind, State
 from agent.queue.paths import Layout
 from agent.record import certificates, credentials, sealing, signing
 from agent.record import file as recordfile
 from agent.sync.delivery import Delivery
-from agent.sync.identity import IdentityStore
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.trust import fleet
-from agent.trust.authorities import good_evidence, good_serve, kept_serve
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend, NoAnswer

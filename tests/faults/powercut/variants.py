@@ -16,11 +16,11 @@ import sqlite_utils  # noqa: TID251 - only its transaction is left out
 
 from agent.capture import chain
 from agent.command import retire
+from agent.identity import tls_identity
 from agent.models import Item
 from agent.queue import database, disk
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
-from agent.sync import identity
 from agent.trust import store
 from hardware.indicator import Signal
 from tests.support.benchtop import SetLight
@@ -132,8 +132,8 @@ def _ask_with_unkept_key() -> None:
         else:
             plain(target, content, mode, whole=whole)
 
-    plain = vars(identity)["write_durably"]
-    _put(identity, "write_durably", unkept)
+    plain = vars(tls_identity)["write_durably"]
+    _put(tls_identity, "write_durably", unkept)
 
 
 def _flush_no_trial() -> None:

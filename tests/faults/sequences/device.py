@@ -19,11 +19,11 @@ from typing import Any, Final
 
 import pytest
 
-from agent.capture.device_key import device_key
 from agent.capture.documents import Documents
 from agent.command import capture_process, openings
 from agent.config import load
 from agent.errors import DoorstepError
+from agent.identity.device_key import device_key
 from agent.process import control
 from agent.queue import retention
 from agent.queue.database import Connection, Database

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.config import BackendSettings
+from agent.identity.authorities import good_serve
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.identity import Identity, IdentityStore
-from agent.trust.authorities import good_serve
 from agent.trust.store import TrustStore
 from agent.wire.http import Backend
 from agent.wire.tls import Tls

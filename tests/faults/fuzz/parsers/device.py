@@ -16,6 +16,7 @@ import urllib3  # noqa: TID251 - its errors are documented ones of the HTTP door
 from agent.capture import barcodes
 from agent.command import owners
 from agent.errors import DoorstepError, FailedElsewhere, NotNow
+from agent.identity import retirement
 from agent.models import Item
 from agent.process import control
 from agent.queue import bounds, labels, opening, superblock
@@ -26,7 +27,6 @@ from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
 from agent.status import kept
 from agent.status.reading import capture_says, sync_says
 from agent.status.values import compact
-from agent.sync import retirement
 from agent.sync.attempt import Attempt
 from agent.trust.store import TrustStore
 from agent.wire import connection, tus

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from agent.__main__ import main
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.identity import Identity, IdentityStore
 from agent.trust import fleet
 from agent.trust.store import TrustStore
 from tests.support.device import Device

@@ -10,9 +10,9 @@ import pytest
 from cryptography import x509
 
 from agent.command import enrol
+from agent.identity.tls_identity import IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.identity import IdentityStore
 from hardware.clock import BUILT
 from tests.support.authority import certs_only, new_authority
 from tests.support.device import Device

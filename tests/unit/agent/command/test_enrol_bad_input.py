@@ -134,7 +134,7 @@ def test_server_that_is_not_there_is_named_and_the_token_is_still_good(bench: Be
 
 
 def test_server_that_never_answers_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(2, 0.3, 0.6, 1.0))
+    monkeypatch.setattr("agent.identity.sync_part.LIMITS", Limits(2, 0.3, 0.6, 1.0))
 
     def never(_: Asked) -> Answered:
         time.sleep(1.5)

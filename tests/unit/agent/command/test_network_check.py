@@ -13,6 +13,7 @@ import pytest
 from agent.command import doctor, openings
 from agent.command.finding import Level
 from agent.config import load
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process import control
 from agent.queue.database import Database
 from agent.record import certificates, signing
@@ -20,7 +21,6 @@ from agent.status import document as status
 from agent.status.reading import SyncSays
 from agent.status.values import Status, Sync, plain
 from agent.status.words import identity_words, lines
-from agent.sync.identity import Identity, IdentityStore
 from agent.trust.store import TrustStore
 from tests.support.authority import YEAR
 from tests.support.device import Device

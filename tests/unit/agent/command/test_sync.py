@@ -8,9 +8,9 @@ import pytest
 
 from agent.command.sync import sync_loop
 from agent.config import load
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process import control
 from agent.record import signing
-from agent.sync.identity import Identity, IdentityStore
 from agent.wire.http import Limits
 from tests.support.device import Device, empty_queue, towards
 from tests.support.est import PREFIX, Answered, est_server, required
@@ -73,7 +73,7 @@ def test_an_authority_that_drips_does_not_hold_records_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each byte is progress: what ends it is the limit of somebody who waits, not of a photo."""
-    monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(attempt_s=1.0))
+    monkeypatch.setattr("agent.identity.sync_part.LIMITS", Limits(attempt_s=1.0))
     drips = Answered(200, b"A" * 100, byte_every_s=0.1)
 
     with est_server(tmp_path / "est") as server:

@@ -19,11 +19,11 @@ import pytest
 from agent import __version__
 from agent.command.sync import sync_loop
 from agent.config import Config, load
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import signing
 from agent.status import header, values
 from agent.status.document import LIMIT_BYTES, document, queue_part
 from agent.status.values import Disk, Queue, Status
-from agent.sync.identity import Identity, IdentityStore
 from agent.sync.loop import Sync
 from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
 from tests.support.authority import YEAR

@@ -3,14 +3,14 @@
 from datetime import datetime
 from functools import partial
 
-from agent.capture.offered import check_not_shorter, verdict
 from agent.config import Config
+from agent.identity.authorities import check_not_ended, expected, good_evidence, kept_evidence
+from agent.identity.offered import check_not_shorter, verdict
 from agent.process.verdict import Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
-from agent.trust.authorities import check_not_ended, expected, good_evidence, kept_evidence
 from agent.trust.store import TrustStore
 
 

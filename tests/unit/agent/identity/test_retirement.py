@@ -5,7 +5,7 @@ import json
 import pytest
 
 from agent.errors import NotNow
-from agent.sync.retirement import judged
+from agent.identity.retirement import judged
 from agent.wire.tus import Answer
 
 CHAINS = [{"chain": "c-1", "last_seq": 3, "received": 3, "missing": 0, "gaps": []}]

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.device_key import device_key
-from agent.capture.evidence import Evidence
-from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config, ServeSettings, load
+from agent.identity.device_key import device_key
+from agent.identity.est import Est
+from agent.identity.evidence import Evidence
+from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal, due
+from agent.identity.serve_certificate import ServeCertificate
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.sync.est import Est
-from agent.sync.identity import Identity, IdentityStore
-from agent.sync.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal, due
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from tests.support.authority import YEAR, certs_only

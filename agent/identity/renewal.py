@@ -10,6 +10,10 @@ from typing import Any, Final
 
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
+from agent.identity import issuing
+from agent.identity.authorities import expected, good_serve, kept_evidence, now
+from agent.identity.est import Est, Waits
+from agent.identity.tls_identity import IdentityStore
 from agent.models import rfc3339
 from agent.process import control
 from agent.process.verdict import Verdict
@@ -18,10 +22,6 @@ from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PublicKey
-from agent.sync import issuing
-from agent.sync.est import Est, Waits
-from agent.sync.identity import IdentityStore
-from agent.trust.authorities import expected, good_serve, kept_evidence, now
 from agent.trust.store import TrustStore
 from hardware.told import Told
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
-from agent.capture.current_fleet import CurrentFleet
-from agent.capture.device_key import device_key
-from agent.capture.evidence import Evidence
-from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
+from agent.identity.current_fleet import CurrentFleet
+from agent.identity.device_key import device_key
+from agent.identity.evidence import Evidence
+from agent.identity.serve_certificate import ServeCertificate
 from agent.process import control
 from agent.process.control import Line
 from agent.process.verdict import Verdict

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from agent.errors import NotGenuine
+from agent.identity.authorities import check_not_ended
+from agent.identity.est import Est, Operation, Waits
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
-from agent.sync.est import Est, Operation, Waits
-from agent.sync.identity import Identity, IdentityStore
-from agent.trust.authorities import check_not_ended
 
 
 def tls_identity(

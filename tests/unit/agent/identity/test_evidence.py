@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.device_key import device_key
-from agent.capture.evidence import Evidence
 from agent.config import Config, load
+from agent.identity.device_key import device_key
+from agent.identity.evidence import Evidence
 from agent.process.verdict import TAKEN
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate

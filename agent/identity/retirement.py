@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import NotNow
+from agent.identity.authorities import expected
+from agent.identity.tls_identity import IdentityStore
 from agent.queue.paths import Layout
-from agent.sync.identity import IdentityStore
-from agent.trust.authorities import expected
 from agent.wire import tls
 from agent.wire.http import Backend
 from agent.wire.tus import Answer, quoted

@@ -8,14 +8,14 @@ from typing import Final
 
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
+from agent.identity import issuing
+from agent.identity.authorities import expected, good_evidence, good_serve, now
+from agent.identity.est import Est, NotIssued, Waits
+from agent.identity.renewal import due
+from agent.identity.sync_part import LIMITS, Say, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
-from agent.sync import issuing
-from agent.sync.enrolment import LIMITS, Say, asked_for_fleet, decided
-from agent.sync.est import Est, NotIssued, Waits
-from agent.sync.renewal import due
-from agent.trust.authorities import expected, good_evidence, good_serve, now
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import NoAnswer

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from agent.capture.offered import check_not_shorter, verdict
 from agent.config import Config
 from agent.errors import NotGenuine
+from agent.identity.authorities import check_not_ended, expected, good_serve, kept_serve
+from agent.identity.offered import check_not_shorter, verdict
 from agent.process.verdict import Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Request
-from agent.trust.authorities import check_not_ended, expected, good_serve, kept_serve
 from agent.trust.store import TrustStore
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config, load
 from agent.errors import NotGenuine
+from agent.identity.serve_certificate import ServeCertificate
 from agent.process.verdict import TAKEN
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate

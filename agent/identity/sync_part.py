@@ -10,15 +10,15 @@ from typing import Final, TypeVar
 
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
+from agent.identity import issuing
+from agent.identity.authorities import check_not_ended, expected, now
+from agent.identity.est import Est, NotIssued, Waits
+from agent.identity.tls_identity import Identity, IdentityStore
 from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
-from agent.sync import issuing
-from agent.sync.est import Est, NotIssued, Waits
-from agent.sync.identity import Identity, IdentityStore
 from agent.trust import fleet
-from agent.trust.authorities import check_not_ended, expected, now
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
