@@ -86,7 +86,8 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/capture/exif.py:_without_leading_segments": "reads what the device's own encoder made",
     "agent/command/capture_process.py:capture_loop": "reads a time of certain form from a label "
     "that verifies (label-payload)",
-    "agent/command/clock_words.py:_is_this_machine": "reads the name that hardware/chrony.py made",
+    "agent/command/doctor/clock_words.py:_is_this_machine": "reads the name that "
+    "hardware/chrony.py made",
     "agent/command/enrol.py:_place": _OPERATOR,
     "agent/command/retire.py:_read": _OWN + ", in a folder of root's",
     "agent/config.py:Config.est": _OPERATOR,

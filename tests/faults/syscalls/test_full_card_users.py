@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.command.disk_check import root_reserve_bytes, swallows_ballast
+from agent.command.doctor.disk_check import root_reserve_bytes, swallows_ballast
 from agent.queue import disk
 from agent.queue.disk import BALLAST_BYTES
 from tests.faults.syscalls.scenarios import command

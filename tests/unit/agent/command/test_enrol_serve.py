@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import serve_check
-from agent.command.finding import Level
+from agent.command.doctor import serve_check
+from agent.command.doctor.finding import Level
 from agent.config import load
 from agent.record import certificates, signing
 from agent.trust.store import TrustStore

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import doctor, pins_check
-from agent.command.finding import Level
+from agent.command import doctor
+from agent.command.doctor import pins_check
+from agent.command.doctor.finding import Level
 from agent.config import load
 from tests.support.device import Device
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.command.finding import Level
+from agent.command.doctor.finding import Level
 from agent.config import Config, configured_pins
 from hardware.firmware import claims, includes, unknown_overlays
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.capture import photo_credentials
-from agent.command import (
+from agent.command.config import check
+from agent.command.doctor import (
     device_check,
     disk_check,
     groups_check,
@@ -15,10 +16,9 @@ from agent.command import (
     pins_check,
     serve_check,
 )
-from agent.command.clock_words import keepers, told
-from agent.command.config import check
-from agent.command.finding import Finding, Level
-from agent.command.network_check import NOT_ENROLLED, findings
+from agent.command.doctor.clock_words import keepers, told
+from agent.command.doctor.finding import Finding, Level
+from agent.command.doctor.network_check import NOT_ENROLLED, findings
 from agent.command.openings import open_queue
 from agent.command.owners import as_owner
 from agent.command.shared import become, owner_of

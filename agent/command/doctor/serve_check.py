@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.command.finding import Level
+from agent.command.doctor.finding import Level
 from agent.config import Config, IdentityMode
 from agent.identity.authorities import kept_serve, now
 from agent.queue.paths import Layout

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.command.finding import Level
+from agent.command.doctor.finding import Level
 from agent.config import Config
 from agent.errors import StorageFault
 from agent.queue import disk

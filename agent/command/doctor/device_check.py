@@ -9,8 +9,8 @@ from typing import Any, Final
 from agent.capture import testcard
 from agent.capture.duties import FIX_NOW_S
 from agent.capture.technician import kept_route, why_not_look
-from agent.command import groups_check
-from agent.command.finding import Finding, Level
+from agent.command.doctor import groups_check
+from agent.command.doctor.finding import Finding, Level
 from agent.command.openings import floor
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode, NotNow

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import device_check, doctor, permissions
-from agent.command.finding import Finding, Level
+from agent.command import doctor
+from agent.command.doctor import device_check, permissions
+from agent.command.doctor.finding import Finding, Level
 from agent.models import Kind
 from agent.process import control
 from agent.queue.disk import lock

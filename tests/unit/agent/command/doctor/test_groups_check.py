@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from agent.command import groups_check
-from agent.command.groups_check import STATE, Need, Who, missing
+from agent.command.doctor import groups_check
+from agent.command.doctor.groups_check import STATE, Need, Who, missing
 from agent.config import load
 from agent.process import control
 from hardware.driver import Access

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.command import doctor, openings
-from agent.command.finding import Level
+from agent.command.doctor.finding import Level
 from agent.config import load
 from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process import control
@@ -138,7 +138,7 @@ def test_device_that_is_not_enrolled_is_told_so_once_while_sync_runs(van: Van) -
 def test_whoever_may_not_see_the_keys_is_told_what_sync_says(
     van: Van, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], level: Level, words: str
 ) -> None:
-    monkeypatch.setattr("agent.command.network_check._is_ours", lambda _: False)
+    monkeypatch.setattr("agent.command.doctor.network_check._is_ours", lambda _: False)
 
     with control.serve(van.device.layout.sync_socket, partial(_told, said)):
         (identity_,), (backend,), (fleet,) = map(van.found, ("identity", "backend", "fleet"))

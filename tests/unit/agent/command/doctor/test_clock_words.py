@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.command import doctor
-from agent.command.clock_words import Keepers, keepers, told
-from agent.command.finding import Level
+from agent.command.doctor.clock_words import Keepers, keepers, told
+from agent.command.doctor.finding import Level
 from hardware import chrony, clock_system
 from hardware.clock import ClockSource
 from tests.support.chrony import chronyd, receiver
