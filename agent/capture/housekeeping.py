@@ -9,7 +9,6 @@ from agent.capture import record_json
 from agent.capture.chain import Chain, NotQueued
 from agent.capture.dating import Dates
 from agent.capture.documents import Documents
-from agent.capture.kept_status import KeptStatus
 from agent.capture.record_json import Setting
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
@@ -20,8 +19,10 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.rule.policy import Absent
+from agent.status import kept
+from agent.status.document import queue_part
 from hardware.board import Board
-from hardware.clock import ClockSource, Moment
+from hardware.clock import Clock, ClockSource, Moment
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,48 @@ ASK_SHUT_OUT_S: Final = 10.0
 
 Measured in November 2026 on x86-64, not on a Pi.
 """
+
+EVERY_S: Final = 60.0
+"""How often the status is kept: its reader is told how old it is."""
+
+
+class KeptStatus:
+    """What the queue holds, in `run/status.json`, for when no process has the database open.
+
+    It is written in the loop's thread; what fails here holds up nothing.
+
+    Args:
+        layout: where the file lies.
+        outbox: what it says; also where that cannot be read.
+        clock: dates it.
+        now_ns: tells CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self, layout: Layout, outbox: Outbox, clock: Clock, now_ns: Callable[[], int]
+    ) -> None:
+        self._layout = layout
+        self._outbox = outbox
+        self._clock = clock
+        self._now_ns = now_ns
+        self._due_ns = 0
+        self._failed = Told[str | None](None)
+
+    def turn(self) -> None:
+        """Write it when it is time."""
+        if self._now_ns() >= self._due_ns:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write it now."""
+        self._due_ns = self._now_ns() + int(EVERY_S * 1e9)
+        try:
+            kept.keep_queue(self._layout, queue_part(self._outbox), self._clock.now().utc)
+        except StorageFault as error:
+            if self._failed.is_news(str(error)):
+                _log.error("event=status_not_kept error=%r", str(error))
+        else:
+            self._failed.last = None
 
 
 class Housekeeping:

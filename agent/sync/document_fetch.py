@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import DoorstepError
-from agent.process import control
+from agent.process import control, sd_notify
 from agent.process.verdict import Verdict
 from agent.sync import hindrance
 from agent.sync.hindrance import Reach
-from agent.sync.offers import Offers
 from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import Answer
 from hardware.told import Told
@@ -44,6 +43,14 @@ Source: RFC 9110 section 8.8.3, in ASCII; 128 characters hold any digest.
 _JWS: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+\s*")
 """What has the shape of a signed document. Source: RFC 7515 section 7.1."""
 
+ANSWER_S: Final = 30.0
+"""Longest wait for an answer to an offer: capture verifies 4 MB, and flushes them in ten seconds on
+a worn card.
+"""
+
+AGAIN_S: Final = 30.0
+"""Wait after an offer that was not answered: a capture that hangs must not hold up records too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -63,6 +70,40 @@ class Document:
     ask: Callable[[str | None], Answer]
     missing: str
     held: Callable[[], str | None] | None = None
+
+
+class Offers:
+    """Documents of one kind for capture, `manifest` or `fleet`: the newest without an answer."""
+
+    def __init__(self, socket: Path, kind: str) -> None:
+        self._socket = socket
+        self._kind = kind
+        self._text: str | None = None
+        self._due_s = float("-inf")
+
+    def put(self, text: str) -> None:
+        """Offer this one from now on, at once."""
+        self._text, self._due_s = text, float("-inf")
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is one that capture has not answered."""
+        return self._text is not None
+
+    def turn(self, now_s: float) -> Verdict | None:
+        """Offer what waits (CLOCK_BOOTTIME); None where nothing does or nobody answers."""
+        if self._text is None or now_s < self._due_s:
+            return None
+        request = {"offer": self._kind, "text": self._text}
+        try:
+            answer = control.ask(self._socket, request, ANSWER_S, sd_notify.alive)
+        except DoorstepError:
+            self._due_s = now_s + AGAIN_S
+            return None
+        if answer is None:  # capture does not run; a look costs nothing
+            return None
+        self._text = None
+        return Verdict.read(answer)
 
 
 class DocumentFetch:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from agent.capture.retake import RETAKE_WINDOW_S
+from agent.capture.press import RETAKE_WINDOW_S
 from agent.models import BoundBy, Stop
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed, Refused, decide

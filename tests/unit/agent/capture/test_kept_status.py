@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.capture.duties import QUIET_AFTER_S
-from agent.capture.kept_status import EVERY_S, KeptStatus
+from agent.capture.housekeeping import EVERY_S, KeptStatus
 from agent.models import rfc3339
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
