@@ -194,6 +194,12 @@ def test_a_picture_narrower_than_any_photo_is_shown_to_nobody(size: tuple[int, i
         customer_copy(declared(*size))
 
 
+def test_a_photo_of_more_bytes_than_any_camera_writes_is_shown_to_nobody() -> None:
+    """Two copies of it are in memory."""
+    with pytest.raises(ValueError, match="25000000 bytes"):
+        customer_copy(PICTURE[:2] + bytes(25_000_000 - len(PICTURE)) + PICTURE[2:])
+
+
 def test_a_picture_of_more_scans_than_encoders_write_is_shown_to_nobody() -> None:
     """A decoder goes over the whole picture for each."""
     parts = list(segments(PICTURE))

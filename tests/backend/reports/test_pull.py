@@ -112,6 +112,7 @@ def endlessly(_: Request) -> Iterator[bytes]:
         yield bytes(100_000)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n"
 ODD = "but not as `doorstep serve` does"
 
 
@@ -129,10 +130,11 @@ ODD = "but not as `doorstep serve` does"
         (lambda _: whole(503, b'{"error": "\\u001b[2J busy"}'), "answered 503:  [2J busy"),
         (lambda _: whole(503, b'{"error": 1}'), f"answered 503, {ODD}"),
         (lambda _: whole(503, b'{"error": [1]}'), f"answered 503, {ODD}"),
+        (lambda _: [CHUNKED % (b"9" * 30)], f"answered 200, {ODD}"),
     ],
     ids=[
         *("slow", "long", "silent", "redirect", "no-http"),
-        *("deep", "list", "nameless", "escapes", "number", "numbers"),
+        *("deep", "list", "nameless", "escapes", "number", "numbers", "chunk"),
     ],
 )
 def test_whatever_answers_is_told_in_words_and_in_time(

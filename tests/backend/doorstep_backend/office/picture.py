@@ -21,6 +21,11 @@ from doorstep_backend.office.segments import (
     segments,
 )
 
+MAX_BYTES: Final = 24_000_000
+"""Two bytes for each pixel of the largest picture that a device's camera makes, 4608 x 2592: more
+than noise takes at the best quality. Its segments and its copy are in memory at once.
+"""
+
 MAX_SEGMENTS: Final = 256
 """A photo of a device has 12, one of a phone some 30, a progressive one some 10 scans more."""
 
@@ -65,6 +70,8 @@ def customer_copy(jpeg: bytes) -> bytes:
         ValueError: it is not a whole JPEG, or none that anybody's photo is like; nothing of it is
             to be shown.
     """
+    if len(jpeg) > MAX_BYTES:
+        raise ValueError(f"not a photo: it has {len(jpeg)} bytes")
     parts = list(islice(segments(jpeg), MAX_SEGMENTS + 1))
     _check(parts)
     kept = [segment for marker, segment in parts if marker not in _LEFT_OUT]

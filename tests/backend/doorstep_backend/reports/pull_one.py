@@ -21,8 +21,11 @@ WITHIN_S: Final = 10.0
 MOST_BYTES: Final = 8_192
 """Of an answer with its head: a status has 1,500, and what is longer is none."""
 
-_NOT_AS_SERVE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What comes of an answer that is not JSON, or not of the kinds that serve's is."""
+_NOT_AS_SERVE: Final = (
+    *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+    OverflowError,  # of http.client, at the length of a chunk
+)
+"""Errors at an answer that is not JSON, or whose members are of other types than serve's."""
 
 SENTENCE_CHARS: Final = 200
 """Of what a device says why it does not answer: its longest sentence has 130."""
