@@ -93,7 +93,7 @@ def other_objection(other: Client, now: datetime, path: str) -> str | None:
 
 
 def is_for_clients(path: str) -> bool:
-    """Whether this is where other systems ask. Pure.
+    """Return whether this is a path where other systems ask. Pure.
 
     By how it begins: Starlette's routes also match a path that ends in a line break.
     """
@@ -122,6 +122,7 @@ class Admission:
         self._now = now or register.now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if its certificate is let in, or none is needed; else answer 403."""
         if _is_open(scope):
             await self._app(scope, receive, send)
             return

@@ -71,27 +71,27 @@ class Authority:
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     def tls(self, device_id: str, key: PublicKey, now: datetime) -> x509.Certificate:
-        """For mutual TLS as this device, and nothing else."""
+        """Issue a certificate for mutual TLS as this device, and nothing else."""
         builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
         return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def serve(
         self, device_id: str, key: PublicKey, names: Collection[str], now: datetime
     ) -> x509.Certificate:
-        """For a server of this device under these names, and for nothing at the backend."""
+        """Issue a certificate for a server of this device under these names, and nothing else."""
         return self._serving(self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE), names)
 
     def server(self, key: PublicKey, names: Collection[str]) -> x509.Certificate:
-        """For the backend's own server from its first start on, without an end."""
+        """Issue a certificate without an end for the backend's server, from its first start on."""
         return self._serving(self._for(ORGANIZATION, key, OWN_BEGINS, OWN_ENDS), names)
 
     def client(self, name: str, key: PublicKey, now: datetime) -> x509.Certificate:
-        """For another system that asks for a status."""
+        """Issue a certificate for another system that asks for a status."""
         builder = self._for(name, key, now - CLOCK_SLACK, now + CLIENT_LIFE)
         return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def evidence(self, device_id: str, key: PublicKey) -> x509.Certificate:
-        """For the signatures in records and photos; what C2PA asks of a signer's certificate."""
+        """Issue a certificate for signatures in records and photos, as C2PA asks of a signer."""
         builder = self._for(device_id, key, EVIDENCE_BEGINS, EVIDENCE_ENDS)
         return self._signed(builder, ExtendedKeyUsageOID.EMAIL_PROTECTION)
 

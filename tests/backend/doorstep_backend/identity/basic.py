@@ -19,4 +19,5 @@ def basic(request: Request) -> tuple[str, str]:
 
 
 def unauthorised(words: str) -> HTTPException:
+    """Return the 401 to raise, which asks for HTTP Basic."""
     return HTTPException(401, words, {"WWW-Authenticate": 'Basic realm="doorstep"'})

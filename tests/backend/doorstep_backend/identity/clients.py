@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One certificate of a client or a technician.
+    """A certificate of a client or a technician.
 
     Attributes:
         serial: in hex, lower case.
@@ -39,7 +39,7 @@ class Client:
 
 
 class Clients:
-    """Who may come, for what, and until when; one connection to `backend.db`.
+    """The clients and technicians that are let in, and until when; a connection to `backend.db`.
 
     Each may have several certificates: the next one is made before the one in use ends.
     """
@@ -64,13 +64,13 @@ class Clients:
         return f"a {found[0]}" if found else None
 
     def find(self, serial: int) -> Client | None:
-        """Whose certificate this is, if it is no device's."""
+        """Return the client or technician of this certificate; None if it is a device's."""
         query = "SELECT * FROM clients WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
         return None if row is None else _client(row)
 
     def kind_of(self, name: str) -> Kind | None:
-        """What is or was called so, in capitals or not."""
+        """Return the kind that has or had this name, in capitals or not; None if nobody had it."""
         query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
         found = self._db.execute(query, (name,)).fetchone()
         return None if found is None else Kind(found[0])

@@ -30,7 +30,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """What was received of one chain.
+    """The records that were received of one chain.
 
     Attributes:
         last_seq: the highest number.
@@ -45,6 +45,7 @@ class ChainEnd:
 
     @property
     def missing(self) -> int:
+        """Return how many records from 1 to `last_seq` were not received."""
         return self.last_seq - self.received
 
 
@@ -67,7 +68,7 @@ class Closing:
         return json.dumps([_members(one) for one in self.chains])
 
     def answer(self) -> dict[str, Any]:
-        """What whoever retires a device is told."""
+        """Return the members of the answer to POST /retire."""
         at = rfc3339(self.at)
         chains = [_members(one) for one in self.chains]
         return {"device_id": self.device_id, "retired_at": at, "chains": chains}
@@ -79,7 +80,7 @@ def told(closing: Closing) -> str:
 
 
 def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
-    """Where its chains ended, and what has come since: a line for each."""
+    """Return a line for each chain: where it ended, and how many records came since."""
     before = {one.chain: one for one in closing.chains}
     lines = []
     for one in now:
@@ -102,7 +103,7 @@ def closed(row: Row) -> Closing:
 
 
 def chain_ends(records: Iterable[tuple[str, int]]) -> tuple[ChainEnd, ...]:
-    """Of every chain of records, each a chain and a number, in the order in which they come."""
+    """Return the end of each chain of (chain, number) pairs, in the order of the chains."""
     seen: dict[str, set[int]] = defaultdict(set)
     for chain, seq in records:
         seen[chain].add(seq)

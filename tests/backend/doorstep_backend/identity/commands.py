@@ -92,7 +92,7 @@ def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What these commands work on."""
+    """The folder, office and keys that these commands work on."""
 
     folder: Path
     office: Office
@@ -108,6 +108,7 @@ class Desk:
 
     @property
     def register(self) -> Register:
+        """Return the register of devices."""
         return self.identity.register
 
     def run(self, options: argparse.Namespace) -> str:
@@ -137,6 +138,12 @@ class Desk:
         return commands[options.command, getattr(options, "what", None)](options)
 
     def add(self, given: argparse.Namespace) -> str:
+        """Let devices in; return their tokens, or where the file with the tokens is.
+
+        Raises:
+            NotDone: an id is malformed or a client's or technician's, or the file cannot be made.
+            FileExistsError: the file for the tokens is there already.
+        """
         ids: list[str] = given.ids
         tokens: Path | None = given.tokens
         wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
@@ -156,11 +163,21 @@ class Desk:
         return "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
 
     def listed(self) -> str:
+        """Return a line for each device that was ever let in."""
         closing = self.register.closing
         lines = [_line(one, closing(one.device_id)) for one in self.register.devices()]
         return "\n".join(lines) or "no device was let in yet: `devices add ID`"
 
     def revoke(self, device_id: str, since: datetime | None) -> str:
+        """Shut a device out; return what to print.
+
+        Args:
+            since: what its signing keys signed is not believed if it came after that; None believes
+                all.
+
+        Raises:
+            NotDone: there is no such device.
+        """
         self._shut_out(device_id, DeviceState.REVOKED)
         if since is None:
             return f"{device_id}: shut out; what it signs still counts"
@@ -170,6 +187,7 @@ class Desk:
         return f"{device_id}: shut out; what came since {since:%Y-%m-%d %H:%M} UTC is not believed"
 
     def name(self, device_id: str, names: Sequence[str]) -> str:
+        """Give a device these names in place of its others; return what to print. Raise NotDone."""
         try:
             given = self.identity.names.give(device_id, names)
         except (LookupError, NameRefusedError) as error:
@@ -198,7 +216,7 @@ class Desk:
         return "\n".join([*lines, *self._still_certified("", own)])
 
     def _still_certified(self, device_id: str, names: Sequence[str]) -> list[str]:
-        """Who else has a certificate for these names."""
+        """Return a line for each of these names that another device has a certificate for."""
         found = self.identity.names.still_certified(device_id, names, self.office.ledger.now())
         return [
             f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: "
@@ -222,10 +240,12 @@ class Desk:
         return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
 
     def others_listed(self, kind: Kind, _: argparse.Namespace) -> str:
+        """Return a line for each certificate of this kind."""
         lines = [_client_line(one) for one in self.identity.clients.listed(kind)]
         return "\n".join(lines) or f"no {kind} was let in yet: `{kind}s add NAME --out FILE`"
 
     def revoke_other(self, kind: Kind, given: argparse.Namespace) -> str:
+        """Shut a client or technician out; return what to print. Raise NotDone."""
         try:
             self.identity.clients.revoke(given.name, kind)
         except LookupError as error:
@@ -235,6 +255,11 @@ class Desk:
         return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
 
     def gone(self, device_id: str, to: str | None) -> str:
+        """End a device for good, and hand its route to the device `to`; return what to print.
+
+        Raises:
+            NotDone: there is no such device, or `to` is not let in; nothing was changed.
+        """
         ending, now = Ending(self.register, self.office), self.office.ledger.now()
         try:
             closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
@@ -249,6 +274,14 @@ class Desk:
         return "\n".join(lines)
 
     def publish(self, after: int) -> str:
+        """Sign a new fleet document; return what to print.
+
+        Args:
+            after: a version that the new one is above.
+
+        Raises:
+            NotDone: `after` is above MOST_AFTER.
+        """
         if after > MOST_AFTER:
             raise NotDone(
                 f"--after {after}: no device has more than {MOST_AFTER}; nothing was made"
@@ -256,6 +289,7 @@ class Desk:
         return self._told(self.documents.publish(after))
 
     def rotate(self, given: argparse.Namespace) -> str:
+        """Replace the identity, the fleet key or the receipt key; return what to print."""
         if given.identity:
             return self._told(self.documents.rotate_identity())
         if given.fleet_key:
@@ -305,7 +339,7 @@ def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> No
 
 @contextmanager
 def _new(file: Path) -> Iterator[BinaryIO]:
-    """For its owner alone; gone again where what is done meanwhile fails.
+    """Make a file that its owner alone reads, and delete it if the block fails.
 
     Raises:
         FileExistsError, NotDone: it cannot be made.

@@ -44,7 +44,7 @@ class Ending:
             return self._close(Closing(device_id, at, how, by, chains))
 
     async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
-        """The same; devices are served meanwhile."""
+        """End a device as `now` does, while devices are served."""
         await asked(self._check, device_id)
         if (kept := await asked(self.register.closing, device_id)) is not None:
             return kept
@@ -52,13 +52,13 @@ class Ending:
         return await asked(self._close, Closing(device_id, at, how, by, ends))
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
-        """What was received of it until now, also what a rescue brought since it ended."""
+        """Return the records received by now, also those that a rescue brought since the end."""
         numbered = self.office.numbered_of(device_id)
         here = ((one.chain, one.seq) for one in numbered)
         return chain_ends(chain(archived(self.office.ledger, device_id), here))
 
     async def chains_in_a_thread(self, device_id: str) -> tuple[ChainEnd, ...]:
-        """The same: a device has 45,000 records in a year, and of old ones the labels are read."""
+        """Return `chains`, in a thread: of a year's 45,000 records it may read the labels."""
         return await asyncio.to_thread(self.chains, device_id)
 
     def _check(self, device_id: str) -> None:

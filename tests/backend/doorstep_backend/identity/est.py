@@ -53,7 +53,7 @@ OTHER_KEY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who may speak as a device, and who says so: what a backend with certificates has."""
+    """The register, authority, names and clients of a backend with certificates."""
 
     register: Register
     authority: Authority
@@ -62,6 +62,7 @@ class Identity:
 
     @classmethod
     def of(cls, folder: Path, ca: Certificates) -> Self:
+        """Return the identity of a backend's folder; the CA of `ca` signs its certificates."""
         authority, names = Authority.of(ca.folder), Names(folder, ca.chain_file)
         return cls(Register(folder), authority, names, Clients(folder))
 
@@ -79,6 +80,7 @@ class Est:
         self._names = identity.names
 
     def routes(self) -> list[Route]:
+        """Return the routes below EST."""
         return [
             Route(f"{EST}/cacerts", self.cacerts, methods=["GET"]),
             Route(f"{EST}/simpleenroll", self.enrol, methods=["POST"]),
@@ -90,9 +92,16 @@ class Est:
         ]
 
     async def cacerts(self, _request: Request) -> Response:
+        """Return the certificate of the fleet's CA. Source: RFC 7030 section 4.1."""
         return _certificates(self._authority.certificate, "application/pkcs7-mime")
 
     async def enrol(self, request: Request) -> Response:
+        """Return a TLS certificate for a one-time token; the same again for the same key.
+
+        Raises:
+            HTTPException: 401: the token is wrong. 403: it was used. 400, 413, 415: the request is
+                wrong.
+        """
         device_id, token = basic(request)
         body = await _body(request)  # first: the token may be another when that has come
         if not await asked(self._register.is_token, device_id, token):
@@ -106,6 +115,12 @@ class Est:
         return _certificates(known.x509)
 
     async def renew(self, request: Request) -> Response:
+        """Return the next TLS certificate of the device that asks.
+
+        Raises:
+            HTTPException: 403: it was shut out. 429: too many in a day. 400, 413, 415: the request
+                is wrong.
+        """
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), await asked(self._register.now)
         issue = self._tls(device_id, key, now)
@@ -114,6 +129,12 @@ class Est:
         return _certificates(known.x509)
 
     async def vouch(self, request: Request) -> Response:
+        """Return an evidence certificate for the signing key of the device that asks.
+
+        Raises:
+            HTTPException: 403: it has another key, or was shut out. 400, 413, 415: the request is
+                wrong.
+        """
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), await asked(self._register.now)
         with _told_why_not():
@@ -122,7 +143,7 @@ class Est:
         return _certificates(known.x509)
 
     async def serve(self, request: Request) -> Response:
-        """For a server of the device: under names that the office gave it, and no other."""
+        """Return a certificate for a server of the device, under names that the office gave it."""
         device_id, body = _certified(request), await _body(request)
         key, now = _key(body, device_id), await asked(self._register.now)
         wanted = _names(body)

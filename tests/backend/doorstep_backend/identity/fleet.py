@@ -51,7 +51,7 @@ class NoSuchKeyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """Where the private keys lie, and the public halves for devices.
+    """The paths of the private keys, and of the public halves for devices.
 
     One key signs receipts, refusals and manifests; it is listed for both.
     """
@@ -60,22 +60,27 @@ class KeyFiles:
 
     @property
     def signs(self) -> Path:
+        """Return the path of the private key that signs receipts, refusals and manifests."""
         return self.folder / "keys" / "receipt.pem"
 
     @property
     def signs_public(self) -> Path:
+        """Return the path of the public half of `signs`."""
         return self.folder / "receipt-key.pem"
 
     @property
     def fleet(self) -> Path:
+        """Return the path of the private key that signs fleet documents."""
         return self.folder / "keys" / "fleet.pem"
 
     @property
     def fleet_public(self) -> Path:
+        """Return the path of the public half of `fleet`."""
         return self.folder / "fleet-key.pem"
 
     @property
     def next_fleet(self) -> Path:
+        """Return the path of the private key that is to sign fleet documents next."""
         return self.folder / "keys" / "fleet-next.pem"
 
 
@@ -98,7 +103,7 @@ class FleetDocuments:
         self._now = now or self._db.now
 
     def key_in_use(self) -> signing.PrivateKey:
-        """What signs receipts and manifests, while devices believe it.
+        """Return the key that signs receipts and manifests, while devices believe it.
 
         Raises:
             Away: a command changed the key elsewhere, and it has not been copied here yet; a
@@ -191,7 +196,7 @@ class FleetDocuments:
         return self._publish({**said, **changed})
 
     def served(self, tag: str | None) -> str:
-        """What a device should have that holds the document of this ETag: the newest that follows.
+        """Return the newest document that a device with the document of this ETag believes.
 
         Where the fleet key changed twice since, that is not the newest of all: it is a link.
         """
@@ -209,7 +214,7 @@ class FleetDocuments:
         return told + [(one["kid"], f"revoked on {one['since']}") for one in said["revoked"]]
 
     def receipt_keys(self) -> list[dict[str, Any]]:
-        """Who may sign receipts, as the newest document lists them."""
+        """Return the keys that may sign receipts, as the newest document lists them."""
         listed: list[dict[str, Any]] = self._newest()["receipt_keys"]
         return listed
 
@@ -229,7 +234,7 @@ class FleetDocuments:
             )
 
     def _check_recipients(self, said: Mapping[str, Any]) -> None:
-        """Who starts by an old list would have devices seal to whom a command took out of it."""
+        """Raise WrongSettingError if the list of recipients is of an older document."""
         names = list(self._seals.recipients().names)
         rows = self._db.execute("SELECT payload FROM fleet_documents")
         if names in [json.loads(row[0])["recipients"] for row in rows]:
@@ -239,7 +244,7 @@ class FleetDocuments:
             )
 
     def _check_current(self, said: Mapping[str, Any]) -> None:
-        """Who publishes by an old key would bring it back."""
+        """Raise WrongSettingError if the key is a retired one: publishing would bring it back."""
         kid = signing.thumbprint(self._key().public_key())
         ended = [_kid(one) for one in said["receipt_keys"] if one["until"] is not None]
         if kid in [*ended, *(one["kid"] for one in said["revoked"])]:
@@ -295,7 +300,7 @@ class FleetDocuments:
 
 
 def _with_key(said: Mapping[str, Any], key: signing.PublicKey, now: datetime) -> dict[str, Any]:
-    """The same, with this key in use and every other one retired by now. Pure.
+    """Return the members with this key in use and every other one retired by now. Pure.
 
     The end is a millisecond later: the last date that the old key signed was cut to one.
     """

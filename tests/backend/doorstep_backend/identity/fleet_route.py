@@ -16,6 +16,7 @@ class FleetRoute:
         self._documents = documents
 
     def routes(self) -> list[Route]:
+        """Return the route of GET /fleet."""
         return [Route("/fleet", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from doorstep_backend.engines.sql import Row
 
 
 class Label(StrEnum):
-    """What a certificate is for; all but the first are also labels in the EST path."""
+    """The use of a certificate; all but the first are also labels in the EST path."""
 
     TLS = "tls"
     EVIDENCE = "evidence"
@@ -57,6 +57,7 @@ class Known:
 
     @property
     def x509(self) -> x509.Certificate:
+        """Return the certificate, read from `pem`."""
         return x509.load_pem_x509_certificate(self.pem.encode())
 
 

@@ -59,19 +59,19 @@ def names_in(certificate: x509.Certificate | x509.CertificateSigningRequest) -> 
 
 
 def is_among(name: str, own: Collection[str]) -> bool:
-    """Whether a certificate with these names is good for `name`; pure."""
+    """Return whether a certificate with these names is good for `name`; pure."""
     return name in own or f"*.{name.partition('.')[2]}" in own
 
 
 def is_fresh(one: Known, names: Collection[str], now: datetime) -> bool:
-    """Whether it is for exactly these names, and half its life is still to come; pure."""
+    """Return whether it is for exactly these names, and half its life is still to come; pure."""
     made = one.x509
     half = (made.not_valid_after_utc - made.not_valid_before_utc) / 2
     return names_in(made) == frozenset(names) and now < made.not_valid_after_utc - half
 
 
 class Names:
-    """Who has which name; one connection to `backend.db`.
+    """The names that devices have; a connection to `backend.db`.
 
     Args:
         folder: the backend's.
@@ -104,7 +104,7 @@ class Names:
         return given
 
     def of(self, device_id: str) -> tuple[str, ...]:
-        """What a device has, by name."""
+        """Return the names of a device, in alphabetical order."""
         rows = self._db.execute(
             "SELECT name FROM names WHERE device_id = ? ORDER BY 1", (device_id,)
         )
@@ -125,7 +125,7 @@ class Names:
     def still_certified(
         self, device_id: str, names: Collection[str], now: datetime
     ) -> list[tuple[str, Known]]:
-        """Of these names those that a certificate of another device is still good for."""
+        """Return those of the names, with each certificate of another device that has them."""
         query = "SELECT * FROM certificates WHERE label = ? AND device_id != ? AND until > ?"
         rows = self._db.execute(query, (Label.SERVE, device_id, rfc3339(now)))
         return [(name, one) for one in map(known, rows) for name in names_in(one.x509) & {*names}]

@@ -58,7 +58,7 @@ class ShutOutError(ValueError):
 
 
 class Register:
-    """One connection to `backend.db`; commands beside the server have their own.
+    """A connection to `backend.db`; commands beside the server have their own.
 
     Every method is durable when it returns.
     """
@@ -130,7 +130,7 @@ class Register:
             self._db.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
 
     def closing(self, device_id: str) -> Closing | None:
-        """How and when it ended for good; None where it has not."""
+        """Return how and when the device ended for good; None if it has not."""
         query = "SELECT * FROM closings WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
         return None if row is None else closed(row)
@@ -148,7 +148,7 @@ class Register:
         return None if row is None else DeviceState(row["state"])
 
     def is_token(self, device_id: str, token: str) -> bool:
-        """Whether this is the device's token, used or not."""
+        """Return whether this is the device's token, used or not."""
         row = self._db.execute("SELECT digest FROM tokens WHERE device_id = ?", (device_id,))
         found = row.fetchone()
         return found is not None and secrets.compare_digest(found["digest"], _digest(token))
@@ -226,7 +226,7 @@ class Register:
             return self._add_one_more(device_id, Label.SERVE, kid, issue())
 
     def is_vouched(self, device_id: str, kid: str) -> bool:
-        """Whether this signing key has an evidence certificate for this device."""
+        """Return whether this signing key has an evidence certificate for this device."""
         query = "SELECT 1 FROM certificates WHERE device_id = ? AND label = ? AND kid = ?"
         row = self._db.execute(query, (device_id, Label.EVIDENCE, kid)).fetchone()
         return row is not None
@@ -294,7 +294,7 @@ class Register:
     def _add_one_more(
         self, device_id: str, label: Label, kid: str, made: x509.Certificate
     ) -> Known:
-        """What the device asks for by itself; how often it brings a signing key, the office says.
+        """Add a certificate that the device asks for by itself; signing keys have no limit here.
 
         All for one use live for as long, so that their ends say when they were made.
         """

@@ -25,10 +25,11 @@ class RetireRoute:
         self._ending = ending
 
     def routes(self) -> list[Route]:
+        """Return the route of POST /retire."""
         return [Route("/retire", self.answer, methods=["POST"])]
 
     async def answer(self, request: Request) -> Response:
-        """What the backend has of the device; 400, 403 or 404 in words."""
+        """End a device; return the chains that came of it. Raise HTTPException (400, 403, 404)."""
         device_id = (await json_object(request)).get("device_id")
         if not isinstance(device_id, str):
             raise HTTPException(400, EXPECTED)

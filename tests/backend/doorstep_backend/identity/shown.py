@@ -19,14 +19,14 @@ Shown = Callable[[Any], int | None]
 
 
 def by_tls(scope: Any) -> int | None:
-    """Of the one that TLS verified here, its dates apart."""
+    """Return the serial of the certificate that TLS verified here, its dates apart."""
     der = connection_of(scope).client_certificate()
     return None if der is None else x509.load_der_x509_certificate(der).serial_number
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """Of the one that a proxy passes on; its TLS has seen that the client holds the key.
+    """The certificate that a proxy passes on; its TLS has seen that the client holds the key.
 
     Who signed it is verified here: of several faults nginx tells the last one only, and a foreign
     certificate that has expired is told as expired.
@@ -40,6 +40,7 @@ class PassedOn:
     proxies: Collection[str]
 
     def __call__(self, scope: Any) -> int | None:
+        """Return the serial; None if no proxy of ours shows it, or the CA did not sign it."""
         if connection_of(scope).peer not in self.proxies:
             return None
         found = passed_on(scope["headers"])
@@ -58,7 +59,7 @@ def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> x509.Certificate | None
 
 
 def is_issued(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    """Whether this CA signed it; its dates are not looked at. Pure."""
+    """Return whether this CA signed it; its dates are not looked at. Pure."""
     try:
         certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
