@@ -69,7 +69,7 @@ def check_rows(folder: Path) -> None:
 
 
 def remember(folder: Path, given: str | None, database: Database, objects: Objects) -> None:
-    """For the next start, and for commands; once the bucket was found to be right.
+    """Note the address for the next start and for commands, once the bucket is right.
 
     Raises:
         WrongSettingError: another instance, started meanwhile, has another one.

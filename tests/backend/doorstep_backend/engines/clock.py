@@ -17,7 +17,7 @@ _WRONG: Final = (
 
 
 class WrongClock(Away):
-    """This machine's clock is not the database's; one of the two is wrong. Says by how much."""
+    """A clock of this machine that is not the database's; one is wrong. Says by how much."""
 
 
 def apart_s(database: datetime, own: datetime, took_s: float) -> float:

@@ -45,7 +45,7 @@ class Folder:
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def begin(self) -> list[str]:
-        """What the last process left half written is removed."""
+        """Remove what the last process left half written; return nothing that was not checked."""
         for name in _FOLDERS:
             for part in (self._folder / name).glob("*.part"):
                 part.unlink()
@@ -58,28 +58,35 @@ class Folder:
             file.write(b"\0")
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
+        """Write the file, and flush it to the disk if it is a record. Raise Away."""
         self._write(
             self._path(capture_id, name), content, durable=name == REFUSED or is_record(name)
         )
 
     def get(self, capture_id: str, name: str) -> bytes:
+        """Return the content of the file. Raise Missing, as for a record whose body was erased."""
         content = _read(self._path(capture_id, name))
         return _whole(capture_id, content) if is_record(name) else content
 
     def found(self, capture_id: str) -> bytes:
+        """Return a record by its capture alone. Raise Missing, as for one whose body was erased."""
         content = _read(self._folder / _RECORD.format(capture_id))
         return _whole(capture_id, content)
 
     def line(self, capture_id: str, name: str) -> bytes:
+        """Return the first line of a record's file without its newline. Raise Missing."""
         return _first_line(self._path(capture_id, name))
 
     def line_found(self, capture_id: str) -> bytes:
+        """Return the first line of a record by its capture alone. Raise Missing."""
         return _first_line(self._folder / _RECORD.format(capture_id))
 
     def remove(self, capture_id: str, name: str) -> None:
+        """Delete one file, if it is there."""
         self._path(capture_id, name).unlink(missing_ok=True)
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
+        """Delete all files of a capture, keep `line` of its record; durable when it returns."""
         for name in _PLACES:
             self.remove(capture_id, name)
         record = self._folder / _RECORD.format(capture_id)
@@ -91,10 +98,12 @@ class Folder:
             _flush(self._folder / folder)
 
     def ids(self) -> Iterator[str]:
+        """Return the ids of all captures that have a file, in ascending order."""
         files = [path for name in _FOLDERS for path in (self._folder / name).iterdir()]
         yield from sorted(filter(is_capture, {path.name.partition(".")[0] for path in files}))
 
     def bodies(self) -> Iterator[str]:
+        """Return the ids of all records with more than a label line, in ascending order."""
         records = (self._folder / "received").glob("*.rec")
         yield from sorted(path.stem for path in records if _has_body(path))
 

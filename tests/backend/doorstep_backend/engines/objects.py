@@ -24,7 +24,7 @@ class Missing(LookupError):
 
 
 class Changed(Missing):
-    """What lies there is not what was put: it is shown to nobody, and acknowledged to nobody."""
+    """An object that is not what was put: it is shown to nobody, and never acknowledged."""
 
 
 class Objects(Protocol):
@@ -39,10 +39,12 @@ class Objects(Protocol):
     """
 
     @property
-    def lays_open(self) -> bool: ...
+    def lays_open(self) -> bool:
+        """Return whether PHOTO and TEXT of a record are kept beside it."""
 
     @property
-    def bucket(self) -> str | None: ...
+    def bucket(self) -> str | None:
+        """Return the name of the bucket; None if objects are files."""
 
     def begin(self) -> list[str]:
         """Before anything is served; returns what could not be checked, in sentences.
@@ -75,7 +77,7 @@ class Objects(Protocol):
         """
 
     def line_found(self, capture_id: str) -> bytes:
-        """The same of a record of which nothing else is known any more. Raises Missing."""
+        """Return the label line of a record of which nothing else is known. Raise Missing."""
 
     def remove(self, capture_id: str, name: str) -> None:
         """Removes one object, if it is there."""
@@ -101,10 +103,10 @@ def copy_name(shows: Shows) -> str:
 
 
 def is_record(name: str) -> bool:
-    """Whether an object of this name is an accepted record."""
+    """Return whether an object of this name is an accepted record."""
     return _RECORD.fullmatch(name) is not None
 
 
 def is_capture(text: str) -> bool:
-    """Whether this is how ids of captures are spelled; all else is somebody else's."""
+    """Return whether this is how ids of captures are spelled; all else is somebody else's."""
     return _CAPTURE.fullmatch(text) is not None

@@ -31,7 +31,7 @@ CONNECTIONS: Final = HOLDERS + 2
 
 
 def rows_are_there(folder: Path) -> bool:
-    """Whether the folder has its rows, or the environment says where they are."""
+    """Return whether the folder has its rows, or the environment says where they are."""
     return bool(os.environ.get(URL)) or (folder / "backend.db").exists()
 
 

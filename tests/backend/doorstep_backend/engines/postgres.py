@@ -87,7 +87,7 @@ _FAILED: Final[deque[str]] = deque(maxlen=1)
 
 
 class _Connection(psycopg.Connection[Any]):
-    """One that gives up. psycopg waits for ever by itself.
+    """A connection that gives up. psycopg waits for ever by itself.
 
     Attributes:
         answer_s: longest wait for an answer.
@@ -97,6 +97,7 @@ class _Connection(psycopg.Connection[Any]):
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect; keep in _FAILED why that did not work."""
         try:
             made = super().connect(conninfo, **kwargs)
         except psycopg.OperationalError as error:
@@ -108,6 +109,7 @@ class _Connection(psycopg.Connection[Any]):
     def wait(
         self, gen: PQGen[_Found], interval: float = 0.1, timeout: float | None = None
     ) -> _Found:
+        """Wait for an answer up to `answer_s`, then close the connection for good."""
         try:
             return super().wait(gen, interval, self.answer_s if timeout is None else timeout)
         except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no other name for it
@@ -122,7 +124,7 @@ Pool = psycopg_pool.ConnectionPool[_Connection]
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What one pool of this process is for; see `Postgres`."""
+    """The settings by which one pool of this process is found; see `Postgres`."""
 
     url: str
     schema: str | None
@@ -184,7 +186,7 @@ def _parsed(url: str) -> dict[str, Any]:
 
 
 def close_pools(schema: str | None = None) -> None:
-    """Of one schema, or all: nobody asks it any more. What ends by a signal needs none of this."""
+    """Close the pools of one schema, or all. A process that ends by a signal needs none of this."""
     with _MAKING:
         for key in [one for one in _POOLS if schema in {None, one.schema}]:
             _POOLS.pop(key).close(CONNECT_S)
@@ -218,15 +220,18 @@ class Postgres(Database):
         self._here = local()  # the connection of this thread's `together`
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
+        """Run a statement: within the `together` of this thread, or else on any connection."""
         return self._ask(translated(sql), _without_nul(parameters))
 
     @contextmanager
     def beside(self, name: str) -> Iterator[None]:
+        """Hold a lock that others `beside` share, until the end of the transaction."""
         with self.apart():
             self._ask(_LOCK_BESIDE, (f"{self._name}.{name}",))
             yield
 
     def now(self) -> datetime:
+        """Return the database's time, in UTC. Raise WrongClock if this machine's differs."""
         with _told(), self._in_hand() as connection:
             began_s = time.monotonic()
             row = connection.execute(b"SELECT clock_timestamp()").fetchone()
@@ -300,7 +305,7 @@ class Postgres(Database):
             time.sleep(COLUMN_AGAIN_S)
 
     def _changes_soon(self, statement: str) -> bool:
-        """Whether it has the lock soon enough; else nobody waits behind it any more."""
+        """Run a statement unless its lock is held for long; return whether it was run."""
         step = self._bound()
         assert step is not None, "a step of a migration is within one"
         try:

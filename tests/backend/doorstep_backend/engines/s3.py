@@ -75,7 +75,7 @@ _ROUNDS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a bucket is; the keys are in the environment, as AWS_ACCESS_KEY_ID and so on.
+    """The place of a bucket; the keys are in the environment, as AWS_ACCESS_KEY_ID and so on.
 
     Attributes:
         endpoint: URL of the engine; None for AWS.
@@ -129,7 +129,7 @@ class _UnknownHere(Exception):
 
 
 class S3:
-    """One bucket. boto3's client may be used by any thread."""
+    """Objects in one bucket. boto3's client may be used by any thread."""
 
     lays_open: Final = False
 
@@ -139,6 +139,7 @@ class S3:
 
     @property
     def bucket(self) -> str:
+        """Return the bucket's name."""
         return self._bucket
 
     def make(self) -> None:
@@ -151,16 +152,23 @@ class S3:
             self._client.create_bucket(Bucket=self._bucket)
 
     def begin(self) -> list[str]:
+        """Check the bucket; return in sentences what could not be checked.
+
+        Raises:
+            Away: the bucket is not there, or cannot be asked.
+            WrongSettingError: it keeps versions or locks objects, so that nothing could be erased.
+        """
         with self._asking():
             self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         return [said for check in (self._check_versioning, self._check_lock) for said in check()]
 
     def check(self) -> None:
-        """One key for all: what a death leaves, the next one who asks deletes."""
+        """Put and delete one key; what a process that died left of it, the next check deletes."""
         self.put(*_PROBE, b"\0")
         self._delete("/".join(_PROBE), "null")  # else it would leave a mark where versions were
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
+        """Put an object: the engine verifies its MD5, `get` its SHA-256. Raise Away."""
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
         with self._asking():
             self._client.put_object(
@@ -172,6 +180,7 @@ class S3:
             )
 
     def get(self, capture_id: str, name: str) -> bytes:
+        """Return the object. Raise Missing, or Changed if its SHA-256 is not what was put."""
         key = f"{capture_id}/{name}"
         with self._asking(key):
             found = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -181,6 +190,7 @@ class S3:
         return content
 
     def found(self, capture_id: str) -> bytes:
+        """Return a record by its capture alone: list its keys, get it. Raise Missing, Changed."""
         names = (_name(key) for key in self._keys(f"{capture_id}/"))
         name = next(filter(is_record, names), None)
         if name is None:
@@ -188,7 +198,7 @@ class S3:
         return self.get(capture_id, name)
 
     def line(self, capture_id: str, name: str) -> bytes:
-        """One request; of an erased record two."""
+        """Return the label line by one request; of an erased record by two."""
         try:
             return self._first_line(f"{capture_id}/{name}")
         except Missing:  # its label was put before
@@ -208,9 +218,15 @@ class S3:
             return found["Body"].read().partition(b"\n")[0]
 
     def remove(self, capture_id: str, name: str) -> None:
+        """Delete one object, if it is there."""
         self._delete(f"{capture_id}/{name}")
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
+        """Delete every version of all objects, the record first; put `line` before, if it is given.
+
+        Raises:
+            Away: objects are still listed after _ROUNDS; do it again.
+        """
         if line:
             self.put(capture_id, LABEL, line + b"\n")
         for _ in range(_ROUNDS):
@@ -227,6 +243,7 @@ class S3:
         return self._captures(lambda _: True)
 
     def bodies(self) -> Iterator[str]:
+        """Return the ids of all captures that have a record's object."""
         return self._captures(is_record)
 
     def _captures(self, has: Callable[[str], bool]) -> Iterator[str]:
@@ -263,7 +280,7 @@ class S3:
 
     @contextmanager
     def _asking(self, key: str = "") -> Iterator[None]:
-        """What boto3 raises becomes Away, Missing, Changed, or _UnknownHere."""
+        """Turn what boto3 raises into Away, Missing, Changed, or _UnknownHere."""
         try:
             yield
         except ClientError as error:
@@ -307,7 +324,7 @@ def _name(key: str) -> str:
 
 
 def _meaning(error: ClientError, bucket: str, key: str) -> Exception:
-    """What an answer of the engine means, in a sentence that says what to do."""
+    """Return what an answer of the engine means, in a sentence that says what to do."""
     code = error.response["Error"].get("Code", "")
     message = error.response["Error"].get("Message") or ""  # Ceph says none
     said = f"bucket {bucket}: {code} {message}".rstrip()

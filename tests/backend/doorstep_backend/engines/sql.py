@@ -19,7 +19,7 @@ _DONE: Final = """CREATE TABLE IF NOT EXISTS migrations (
 
 
 class Conflict(Exception):
-    """It contradicts what is there: a key that is taken, a row that is referred to, a trigger."""
+    """A contradiction to the rows: a key that is taken, a row that is referred to, a trigger."""
 
 
 class UnfitError(ValueError):
@@ -27,7 +27,7 @@ class UnfitError(ValueError):
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple's values leave no room for slots
-    """One row; its values by place and by name. Of two columns of one name it has the first."""
+    """A row; its values by place and by name. Of two columns of one name it has the first."""
 
     names: Mapping[str, int]
 
@@ -41,7 +41,7 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple's values leave no room fo
 
 
 class Result:
-    """What a statement gave: all its rows, already here.
+    """The rows that a statement gave, all of them already here.
 
     Attributes:
         rowcount: of what INSERT, UPDATE or DELETE changed.
@@ -57,6 +57,7 @@ class Result:
         return self._rows[0] if self._rows else None
 
     def fetchall(self) -> list[Row]:
+        """Return all rows; again they are the same."""
         return self._rows
 
     def __iter__(self) -> Iterator[Row]:
@@ -82,6 +83,7 @@ class Column:
 
     @property
     def name(self) -> str:
+        """Return the name of the column."""
         return self.definition.partition(" ")[0]
 
 
@@ -98,7 +100,7 @@ Step = str | Column | Only
 
 
 def statements(text: str) -> list[Step]:
-    """What stands between semicolons; there are none inside."""
+    """Return the statements between the semicolons; there are none inside a statement."""
     return [one.strip() for one in text.split(";") if one.strip()]
 
 
@@ -116,7 +118,7 @@ class Room:
 
 
 class Database(ABC):
-    """One database; any thread may use it. After an error within `together`, leave that.
+    """A database; any thread may use it. After an error within `together`, leave that.
 
     Attributes:
         engine: `sqlite` or `postgresql`.
@@ -134,14 +136,14 @@ class Database(ABC):
 
     @abstractmethod
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
-        """One statement, durable when it returns unless it is within `together`.
+        """Run a statement, durable when it returns unless it is within `together`.
 
         Raises:
             Conflict, Away.
         """
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
-        """The same statement for each row: for all, or none. Raises Conflict, Away."""
+        """Run the statement for each row: for all, or none. Raises Conflict, Away."""
         with self.apart():
             for row in rows:
                 self.execute(sql, row)
@@ -159,7 +161,7 @@ class Database(ABC):
         return self._locked(self._name if name is None else f"{self._name}.{name}")
 
     def apart(self) -> AbstractContextManager[None]:
-        """The same, while others run; lock the rows that are to stay as they were read.
+        """Begin a `together` beside which others run; lock the rows that must stay as read.
 
         On SQLite no other one runs all the same.
         """

@@ -90,18 +90,22 @@ class Sqlite(Database):
                 return
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
+        """Run a statement, when no other thread of this connection is within `together`."""
         with self._alone(), _told():
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
             return Result(names, cursor.fetchall(), cursor.rowcount)
 
     def beside(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock of the database: SQLite has one for all names."""
         return self._locked(name)
 
     def now(self) -> datetime:
+        """Return this machine's time, in UTC: all processes of the database run here."""
         return datetime.now(UTC)
 
     def close(self) -> None:
+        """Close the connection; the file stays."""
         self._db.close()
 
     @contextmanager
