@@ -53,6 +53,11 @@ class Receipts:
         self._intake = intake
 
     async def answer(self, request: Request) -> Response:
+        """Return the receipt or refusal of each id that is asked for, null if there is none.
+
+        Raises:
+            HTTPException: 403, if no id has one and the signing key of a record is not vouched for.
+        """
         ids = asked_ids(await json_object(request))
         not_vouched: list[NotVouchedError] = []
         told = {one: await asked(self._one, one, request.scope, not_vouched) for one in ids}

@@ -43,7 +43,7 @@ much for so little memory, until the end of the statement. Measured on PostgreSQ
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that is needed to take a record in.
+    """A thing that the backend needs to take a record in.
 
     Attributes:
         name: what a person calls it.
@@ -82,7 +82,7 @@ def database(name: str, asked: Database) -> Check:
 
 
 def objects(asked: Objects) -> Check:
-    """One is put and deleted."""
+    """Return the check of the objects: an object is put and deleted."""
     return Check("objects", asked.check)
 
 
@@ -98,7 +98,7 @@ class Readiness:
         self._fresh_until_s = 0.0
 
     async def missing(self) -> list[str]:
-        """What does not answer, and why; nothing where all do. As it was FRESH_S ago at most."""
+        """Return what does not answer and why, empty if all answers; FRESH_S old at most."""
         async with self._one_at_a_time:  # else one that stalls has the others asked by each
             if time.monotonic() >= self._fresh_until_s:
                 told = await asyncio.gather(*[self._missing(check) for check in self._checks])
@@ -128,6 +128,7 @@ class Health:
         self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer ALIVE and READY, with 503 for what is missing; pass on every other request."""
         if scope["type"] != "http" or scope["path"] not in {ALIVE, READY}:
             await self._app(scope, receive, send)
         else:
@@ -145,7 +146,7 @@ class Health:
         return PlainTextResponse("ok\n")
 
     def _is_ours(self, scope: Scope) -> bool:
-        """Whether this machine or a proxy's asks for itself: who is asked for has the header."""
+        """Return whether this machine or a proxy asks for itself, without X-Forwarded-For."""
         peer = connection_of(scope).peer
         is_near = peer in self._proxies or peer.startswith("127.")
         return is_near and all(name != b"x-forwarded-for" for name, _ in scope["headers"])

@@ -38,6 +38,7 @@ class AlertingTls(ssl.SSLObject):
     """
 
     def do_handshake(self) -> None:
+        """Take a step of the handshake; report its first failure as SSLWantReadError."""
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -59,10 +60,11 @@ class Certificates:
 
     @property
     def folder(self) -> Path:
+        """Return the folder of the CA and of the server's certificate."""
         return self.ca_file.parent
 
     def server_context(self, *, asks_for_clients: bool = False) -> ssl.SSLContext:
-        """What to serve with; a client may show a certificate of our CA where it is asked for one.
+        """Return the TLS context of the server; a client may show a certificate of our CA.
 
         Its dates are left to the application, which can say what is wrong: TLS cannot.
         """
@@ -88,7 +90,7 @@ Source: flock(2), of Linux's NFS client: a folder's lock is of one machine.
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Who makes files of this folder that others may be making too: the others wait.
+    """Hold the lock of this folder while its files are made: other processes wait.
 
     On NFS too, where those of one process do not wait for each other.
     """
@@ -138,6 +140,7 @@ class KeyInUse:
         self._seen: tuple[int, int] | None = None
 
     def __call__(self) -> signing.PrivateKey:
+        """Return the private key; the file is read again only after it was replaced."""
         found = self._path.stat()
         seen = (found.st_ino, found.st_mtime_ns)
         if seen != self._seen:

@@ -43,18 +43,20 @@ class FinishingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
+        """Let SIGTERM finish the server, as uvicorn does, and SIGINT end the process at once."""
         with super().capture_signals():
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End connections without TLS now, all others when they finish or after FINISH_S."""
         give_up_early()
         late = asyncio.get_running_loop().call_later(FINISH_S, self._cut)
         await super().shutdown(sockets)
         late.cancel()
 
     def _cut(self) -> None:
-        """What was received of a body stays, as when the line is cut."""
+        """End every connection; what was received of a body stays, as when the line is cut."""
         for one in list(self.server_state.connections):
             one.transport.abort()
 
@@ -91,6 +93,11 @@ def server_config(
 
 
 def listen(port: int, host: str = HOST, crowd: Crowd | None = None) -> socket.socket:
+    """Return a socket that listens on IPv4, limited as `crowd` says; port 0 takes a free port.
+
+    Raises:
+        OSError: `host` is no address of this machine, or the port is taken.
+    """
     # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
     listener = Listener(
         socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, crowd=crowd or Crowd()

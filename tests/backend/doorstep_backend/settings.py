@@ -14,7 +14,7 @@ FILE: Final = "backend.toml"
 
 
 class WrongSettingError(ValueError):
-    """What is wrong in FILE, in a sentence."""
+    """A setting, option or file of the backend that is wrong; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
