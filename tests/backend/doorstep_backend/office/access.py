@@ -62,7 +62,7 @@ Viewer = Nobody | Customer | Agent | Dispatch
 
 
 def may_read_label(viewer: Viewer) -> bool:
-    """Whether the parcel's label is in the photo for this viewer, where they may see that at all.
+    """Return whether this viewer sees the parcel label in a photo, if they may see the photo.
 
     It is the customer's own. Dispatch finds by it whose the photo is. Customer service has the
     order before them, and looks where the parcel is.
@@ -78,7 +78,7 @@ def may_read_label(viewer: Viewer) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.
+    """A look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.
 
     Attributes:
         capture_id: empty for WRONG_CODE, where no photo was shown.
@@ -99,7 +99,7 @@ class Access:
         self._filing = filing
 
     def may_see(self, viewer: Viewer, capture_id: str, now: datetime) -> bool:
-        """Whether this viewer may see this photo now; to be asked again for every look."""
+        """Return whether this viewer may see this photo now; to be asked again for every look."""
         photo = self._filing.photo(capture_id)
         if photo is None:
             return False
@@ -108,7 +108,7 @@ class Access:
         return self.may_see_order(viewer, photo.number, now)
 
     def may_see_order(self, viewer: Viewer, number: str, now: datetime) -> bool:
-        """Whether this viewer may see the photos of an order; False where there is none."""
+        """Return whether this viewer may see an order's photos; False if there is no order."""
         match viewer:
             case Customer(customer):
                 return self._is_owner(customer, number)
@@ -131,7 +131,7 @@ class Access:
         return code
 
     def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
-        """Whether the customer told this agent the code; if so the agent may look for GRANT.
+        """Return whether the code is the customer's; if so the agent may look for GRANT.
 
         A code works once. Every try counts: after CODE_TRIES the code works no more, and after
         AGENT_TRIES wrong ones the agent waits. `why` is what the customer will read in the log; a
@@ -156,7 +156,7 @@ class Access:
         return True
 
     def may_try(self, agent: Agent, now: datetime) -> bool:
-        """Whether this agent may try another code; an order that does not exist counts too."""
+        """Return whether this agent may try a code; one for an order that is none counts too."""
         query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
         row = (_name(agent), rfc3339(now - AGENT_WINDOW))
         return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
@@ -180,7 +180,7 @@ class Access:
         why: str,
         at: datetime,
     ) -> None:
-        """The same of a record that leaves as evidence; None is the office at its terminal."""
+        """Write down an export of a record as evidence; `by` None is the office's terminal."""
         self._write(OFFICE if by is None else _name(by), number, capture_id, why, at)
 
     def _write(
@@ -191,11 +191,11 @@ class Access:
         self._ledger.execute(into, row)
 
     def views_of(self, number: str) -> list[View]:
-        """Who looked at an order's photos, also at those that are erased by now; latest last."""
+        """Return the looks at an order's photos, also at erased ones; the latest last."""
         return self._views("number", number)
 
     def views_of_record(self, capture_id: str) -> list[View]:
-        """Who looked at this one, also before it had its order; latest last."""
+        """Return the looks at this record, also before it had its order; the latest last."""
         return self._views("capture_id", capture_id)
 
     def _views(self, column: str, value: str) -> list[View]:

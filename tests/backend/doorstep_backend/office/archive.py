@@ -48,7 +48,7 @@ class _File:
     places: dict[str, int]
 
     def label(self, capture_id: str) -> Label:
-        """Of one that is in it."""
+        """Return the label of a record that is in the file."""
         with self.path.open("rb") as opened:
             opened.seek(self.places[capture_id])
             label, _ = recordfile.open_label(json.loads(opened.readline())["label"].encode())
@@ -84,7 +84,7 @@ def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
 
 
 def months(ledger: Database) -> list[str]:
-    """What is in files by now, the earliest first."""
+    """Return the months that are in files by now, the earliest first."""
     return [row["month"] for row in ledger.execute("SELECT month FROM archives ORDER BY 1")]
 
 
@@ -95,7 +95,7 @@ def archived(ledger: Database, device_id: str) -> Iterator[tuple[str, int]]:
 
 
 def has(ledger: Database, label: Label) -> bool:
-    """Whether a record of this number is in a file."""
+    """Return whether a record of this number is in a file."""
     query = """SELECT 1 FROM archived_runs WHERE device_id = ? AND chain = ?
         AND first_seq <= ? AND last_seq >= ?"""
     row = (label.device_id, label.chain, label.seq, label.seq)
@@ -103,7 +103,7 @@ def has(ledger: Database, label: Label) -> bool:
 
 
 def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """What the files have of a device, each once: `capture_id`, `label`, and `signed` about it."""
+    """Return the files' lines of a device, each once: `capture_id`, `label`, `signed` about it."""
     told: set[str] = set()
     for path in files:
         for said in _lines(path):

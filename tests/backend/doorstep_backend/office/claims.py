@@ -31,7 +31,7 @@ UNOPENED_BODY: Final = "unopened"
 
 
 class BootTime(NamedTuple):
-    """What a `time` record says: at `monotonic_ns` of this boot it was `utc`."""
+    """A claim of a `time` record: at `monotonic_ns` of this boot it was `utc`."""
 
     device_id: str
     boot_id: str
@@ -56,7 +56,7 @@ class Claims:
 
 
 def read(opened: RecordFile) -> Claims:
-    """What a record says, verified or not."""
+    """Return what a record says, verified or not."""
     boot = _boot(opened) if opened.label.kind == Kind.TIME else None
     return Claims(_columns(opened), stop_id(opened.record), boot)
 

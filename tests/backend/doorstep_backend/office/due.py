@@ -80,7 +80,7 @@ class Dues:
         return rfc3339(first + random() * (last - first))  # noqa: S311 - it spreads work
 
     def overdue_s(self, now: datetime) -> float:
-        """For how long that has been due already which is due first; 0 where nothing is.
+        """Return for how long the record that is due first has been due; 0 if none is.
 
         Not what is of an order that takes no photo: nothing finds the first of that.
         """
@@ -93,7 +93,7 @@ class Dues:
         return max(found_s)
 
     def one(self, capture_id: str, now: datetime) -> list[Due]:
-        """This record alone, if it is due."""
+        """Return this record alone, if it is due."""
         reasons = (
             (_NO_PHOTO, f"c.kind = 'photo' AND {TAKES_NO_PHOTO}"),
             *((why, which) for why, *_, which in _OVER),
@@ -114,7 +114,7 @@ class Dues:
         return self._photos("o.address = ?", [address])
 
     def unwanted(self) -> Iterator[list[Due]]:
-        """Of orders that take no photo; mostly nothing, since it goes when that is said.
+        """Return batches of photos of orders that take none; mostly none, as an opt-out erases.
 
         All such orders that ever were are looked at: in a year of a fleet some millions.
         """

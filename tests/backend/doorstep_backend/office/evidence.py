@@ -37,6 +37,7 @@ WHY: Final = "Exported as evidence about the delivery."
 
 
 def add_to(commands: Any) -> None:
+    """Add the command `export-evidence` to the subcommands of a parser."""
     command = commands.add_parser("export-evidence", help="what a dispute about one record needs")
     command.add_argument("capture_id")
     command.add_argument("--out", type=Path, help="a new folder, or a new file that ends in .zip")
@@ -103,7 +104,7 @@ def _readme(
 
 
 def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
-    """Who brought the record, where its device did not; and how the device ended, if it has."""
+    """Return who brought the record, if not its device, and how the device ended, if it has."""
     device_id, chain = found.label.device_id, found.label.chain
     closing = Register(office.store.folder).closing(device_id)
     here = [one for one in closing.chains if one.chain == chain] if closing else []

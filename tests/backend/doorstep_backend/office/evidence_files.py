@@ -44,14 +44,14 @@ def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str
 
 
 def _certificate(folder: Path, found: Received) -> bytes:
-    """Of the key in the label; empty without identity. The fleet's root issues it directly."""
+    """Return the PEM of the key in the label; empty without identity. The root issues it."""
     issued = Register(folder).certificates(found.label.device_id)
     ours = [one for one in issued if one.label is Label.EVIDENCE and one.kid == found.kid]
     return "".join(one.pem for one in ours).encode()
 
 
 def opened(office: Office, found: Received) -> dict[str, bytes]:
-    """What was packed into the body, byte for byte. Raises NotDone."""
+    """Return what was packed into the body, byte for byte. Raises NotDone."""
     if found.filed.erased_at:
         raise NotDone(NOTHING_TO_OPEN)
     closed, identities = recordfile.check(found.content), Seals(office.store.folder).identities()

@@ -34,7 +34,7 @@ STOP_WITHIN_S: Final = 5.0
 
 
 class Expiry:
-    """What is due goes also while nobody calls the command `expire`."""
+    """A thread that erases what is due, also while nobody calls the command `expire`."""
 
     def __init__(self, keeping: Keeping) -> None:
         self._keeping = keeping

@@ -98,7 +98,7 @@ def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> No
 
 @contextmanager
 def new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
-    """For its owner's eyes only. After an error inside there is none, and the name is free."""
+    """Make a file for its owner's eyes only. After an error inside, there is no file."""
     descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
@@ -109,5 +109,6 @@ def new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def as_text(found: Any) -> bytes:
+    """Return indented JSON in UTF-8; a lone surrogate is written as its escape."""
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
     return text.encode(errors="backslashreplace")

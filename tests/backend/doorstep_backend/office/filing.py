@@ -64,7 +64,7 @@ class Filing(Showing):
             self._reckon_done(self._settle(row["capture_id"]))
 
     def take_in_anew(self, said: Claims, received_at: str) -> None:
-        """The same of one that is still filed without its body. Durable when it returns.
+        """File a record again that is filed without its body. Durable when it returns.
 
         Instances that start together are at the same ones: the second changes nothing.
         """
@@ -92,11 +92,12 @@ class Filing(Showing):
             self._ledger.execute(upsert, told)
 
     def is_filed(self, capture_id: str) -> bool:
+        """Return whether the record has its row, erased or not."""
         query = "SELECT 1 FROM captures WHERE capture_id = ?"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def filed(self, capture_id: str) -> Filed | None:
-        """What became of a record, shown or not; None where it was not filed."""
+        """Return what became of a record, shown or not; None if it was not filed."""
         query = f"""SELECT c.number, c.received_at, c.erased_at, c.erased_why, c.taken_back_at,
             c.bound_by IS NOT DISTINCT FROM ?, {REVOKED}, c.simulated
             FROM captures c WHERE c.capture_id = ?"""
@@ -104,12 +105,13 @@ class Filing(Showing):
         return None if row is None else Filed(*row[:5], *map(bool, row[5:]))
 
     def unopened(self) -> list[tuple[str, str]]:
-        """What is sealed to nobody here, and when it came."""
+        """Return the ids of records that are sealed to nobody here, and when each came."""
         query = f"""SELECT capture_id, received_at FROM captures
             WHERE bound_by = '{claims.UNOPENED_BODY}' AND erased_at IS NULL"""
         return [tuple(row) for row in self._ledger.execute(query)]
 
     def is_erased(self, capture_id: str) -> bool:
+        """Return whether the record is filed, and its body was erased."""
         query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
@@ -131,19 +133,19 @@ class Filing(Showing):
         return self._ledger.execute(f"{_NUMBERS} ORDER BY received_at", (device_id,))
 
     def numbers_beside(self, device_id: str, chain: str, seq: int) -> Result:
-        """The same of what has the number before, the same or the next, and of what has none."""
+        """Return the rows of `numbers_of` with this number, the one before or after, or none."""
         query = f"""{_NUMBERS} AND (chain = ? AND seq BETWEEN ? AND ? OR chain IS NULL)
             ORDER BY received_at"""
         return self._ledger.execute(query, (device_id, chain, seq - 1, seq + 1))
 
     def is_unwanted(self, capture_id: str) -> bool:
-        """Whether this record is of an order that takes no photo, or takes none any more."""
+        """Return whether this photo is of an order that takes no photo, or none any more."""
         query = f"""SELECT 1 FROM captures c JOIN orders o USING (number)
             WHERE c.capture_id = ? AND c.kind = 'photo' AND {TAKES_NO_PHOTO}"""
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def conclude_anew(self, device_id: str, capture_ids: Sequence[str], since: datetime) -> None:
-        """What took these back since then, and what they did, is reckoned by what is believed.
+        """Calculate again, by what is believed, what took these back since then and did.
 
         In one step, so that a photo which stays taken back is never seen in between.
         """
@@ -263,7 +265,7 @@ class Filing(Showing):
 
 
 def _is_certain(row: dict[str, Any]) -> bool:
-    """Whether the device's word is enough to put a record on the order of the stop it names.
+    """Return whether the device's word is enough to put a record on the order of its stop.
 
     A refused label of another place stays off: whoever put it up would read that there is a door
     which takes no photo.

@@ -53,6 +53,7 @@ class Inbox:
                 self._said.pop(capture_id, None)
 
     def wake(self) -> None:
+        """End the wait of the worker, or its next one."""
         self._woken.set()
 
     def wait(self, longest_s: float) -> None:

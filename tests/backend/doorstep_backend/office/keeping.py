@@ -39,12 +39,12 @@ ERASING_TRIES: Final = 10
 
 
 class NotDone(Exception):
-    """What was asked for makes no sense, and nothing was changed; says why."""
+    """A command that makes no sense; nothing was changed, and the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One line of what is kept: in plain words, for people who ask.
+    """A line about what is kept: in plain words, for people who ask.
 
     Attributes:
         days: from the retention table; None for what it does not limit.
@@ -106,7 +106,7 @@ class Keeping:
         return sum(self.steps(now))
 
     def steps(self, now: datetime, tries: Tries | None = None) -> Iterator[int]:
-        """The same in steps, each of some records or rows; how many records each erased.
+        """Erase what is due in steps of some records or rows; give how many records each erased.
 
         Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
         be; Away is raised in the end, where IN_VAIN in a row could not be, or the rows.
@@ -135,7 +135,7 @@ class Keeping:
             yield self._erase_all(due, now, tries, waits=False)
 
     def _erase_unwanted(self, now: datetime, tries: Tries) -> Iterator[int]:
-        """What a process left that died between an opt-out and its erasing; or this one could not.
+        """Erase what an opt-out should have erased: its process died, or this one could not.
 
         So as one begins, after a failure, and else once in LOOK_BACK.
         """
@@ -167,7 +167,7 @@ class Keeping:
             yield 0
 
     def overdue_s(self, now: datetime) -> float:
-        """How long a record has been due by its time and is not erased, at most; 0 for none."""
+        """Return for how long a record has been due and is not erased, at most; 0 for none."""
         return self._dues.overdue_s(now)
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
@@ -203,7 +203,7 @@ class Keeping:
         return erased
 
     def _erase_due(self, capture_id: str, now: datetime, *, waits: bool) -> bool:
-        """Unless another process has done so meanwhile, or it is held by now.
+        """Erase a record, unless another process has done so meanwhile, or it is held by now.
 
         Args:
             waits: for another process that is at it. Without, that one goes on: of several that
@@ -220,7 +220,7 @@ class Keeping:
         return bool(due)
 
     def _erase_unfiled(self, capture_id: str) -> bool:
-        """It is damaged, or not there: nobody knows of which order it is. Its mark goes too."""
+        """Erase a record that is damaged or missing, with its mark: its order is not known."""
         with self._store.held(capture_id):
             if self._filing.is_filed(capture_id) or not self._store.unfiled.has(capture_id):
                 return False  # filed after all: it is due as any other, and may be held
@@ -272,7 +272,7 @@ class Keeping:
         return sum(self._filing.is_erased(capture_id) for capture_id in found)
 
     def _await_end(self, capture_id: str) -> None:
-        """Of its erasing, where that is under way: who erases holds its row."""
+        """Wait until its erasing has ended, if that is under way: who erases holds its row."""
         for tries in range(ERASING_TRIES, 0, -1):
             try:
                 with self._store.held(capture_id):
@@ -292,7 +292,7 @@ class Keeping:
         self.expire_order(number, now)
 
     def holds(self) -> list[Hold]:
-        """Of every open case, the oldest first."""
+        """Return the holds of all open cases, the oldest first."""
         rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")
         return [
             Hold(row["number"], row["case_number"], datetime.fromisoformat(row["since"]))
@@ -310,7 +310,7 @@ class Keeping:
         self._ledger.execute(change, (rfc3339(now), why, capture_id))
 
     def _forget_access(self, now: datetime) -> None:
-        """What opens nothing any more; and says from when on no look is forgotten."""
+        """Delete what opens nothing any more; note from when on no look is forgotten."""
         horizon = rfc3339(now - timedelta(days=self._retention.view_log_days))
         with self._ledger.together():
             self._ledger.execute("DELETE FROM view_horizon")
@@ -329,13 +329,13 @@ class Keeping:
         return self._ledger.execute(gone).rowcount
 
     def _forget_technicians(self, before: datetime) -> None:
-        """Who brought a record, as long as the record; who retired a device, as long from then."""
+        """Forget who brought a record with the record, and who ended a device as long after it."""
         self._rescues.forget_names(before)
         self._register.forget_names(before)
 
 
 def plain_language(retention: Retention) -> list[Kept]:
-    """What is kept, for whom and how long; the days are the table's and stand nowhere else."""
+    """Return what is kept, for whom and how long; the days stand in the table alone."""
     return [
         _kept(
             "The photo of a delivery, where it was taken and how exactly that is known",

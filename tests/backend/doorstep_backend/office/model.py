@@ -70,12 +70,12 @@ class Office:
         return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
 
     def numbered_of(self, device_id: str) -> Iterator[Numbered]:
-        """The same with their numbers; of what is not filed yet, or long ago, its label is read."""
+        """Return `received_of` with numbers, from the label of what has none in its row."""
         unfiled = self.store.unfiled.of_device(device_id)  # as above
         return self._numbered(self.filing.numbers_of(device_id), unfiled)
 
     def numbered_beside(self, label: Label) -> Iterator[Numbered]:
-        """Of these what has the number before, the same or the next in its chain; and itself."""
+        """Return the record of this label, and those with the same, last and next number."""
         unfiled = self.store.unfiled.of_device(label.device_id)  # as above
         filed = self.filing.numbers_beside(label.device_id, label.chain, label.seq)
         for one in self._numbered(filed, unfiled):
@@ -109,7 +109,7 @@ class Office:
         self._conclude(capture_id)
 
     def _conclude(self, capture_id: str) -> None:
-        """What is of an order without photos is erased.
+        """Erase the record if its order takes no photos.
 
         What was erased before and comes again, because its upload was lost here, is erased again.
         """
@@ -128,7 +128,7 @@ class Office:
         self.keeping.expire_order(number, self.ledger.now())
 
     def opt_out_address(self, address: str, opted_out: bool) -> None:
-        """The same for every order that goes to this address. Raises LookupError."""
+        """Note whether this address takes photos; erase its photos if not. Raises LookupError."""
         self.orders.set_address_opted_out(address, opted_out=opted_out)
         self.keeping.expire_address(address, self.ledger.now())
 

@@ -51,7 +51,7 @@ class NoSuchOrder(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a customer has things sent; opted out, no delivery there is photographed.
+    """A place to which a customer has things sent; opted out, no delivery there is photographed.
 
     Attributes:
         zone: of the clocks at its doors; None for the backend's own.
@@ -66,7 +66,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order; its stop is its own, also where two doors share a building.
+    """An order; its stop is its own, also where two doors share a building.
 
     Attributes:
         number: what the customer knows it by; it opens nothing.
@@ -97,7 +97,7 @@ class Order:
 
     @property
     def photo(self) -> PhotoRule:
-        """What the manifest says of the stop; a reason for no photo outweighs a signature."""
+        """Return the stop's rule in the manifest; a reason for no photo outweighs a signature."""
         if self.confidential or self.gift or self.opted_out or self.address_opted_out:
             return PhotoRule.NO_PHOTO
         return PhotoRule.SIGNATURE_REQUIRED if self.signature_required else PhotoRule.ALLOWED
@@ -123,6 +123,7 @@ class Orders:
         self._ledger = ledger
 
     def add_customer(self, customer: str, name: str) -> None:
+        """Add a customer by id and name. Raise Conflict if the id is taken."""
         self._ledger.execute("INSERT INTO customers VALUES (?, ?)", (customer, name))
 
     def customer_name(self, customer: str) -> str:
@@ -134,6 +135,7 @@ class Orders:
         return str(row["name"])
 
     def add_address(self, one: Address) -> None:
+        """Add an address. Raise Conflict if it is known, or its customer is not."""
         row = (one.address, one.customer, one.line, one.opted_out, one.zone and one.zone.key)
         into = """INSERT INTO addresses (address, customer, line, opted_out, zone)
             VALUES (?, ?, ?, ?, ?)"""
@@ -159,7 +161,7 @@ class Orders:
         return self._one("o.stop_id", stop_id)
 
     def numbers(self) -> list[str]:
-        """Of every order, the lowest first."""
+        """Return the number of every order, the lowest first."""
         query = "SELECT number FROM orders ORDER BY number"
         return [row[0] for row in self._ledger.execute(query)]
 
@@ -169,6 +171,7 @@ class Orders:
         return _orders(self._ledger.execute(query, (customer,)))
 
     def addresses_of(self, customer: str) -> list[Address]:
+        """Return the addresses of a customer, by id."""
         query = "SELECT * FROM addresses WHERE customer = ? ORDER BY address"
         return [_address(row) for row in self._ledger.execute(query, (customer,))]
 
@@ -193,7 +196,7 @@ class Orders:
         return _orders(self._ledger.execute(query, (device_id,)))
 
     def was_carried_by(self, device_id: str, number: str) -> bool:
-        """Whether this order is one of those."""
+        """Return whether this order is one of `carried_by`."""
         query = """SELECT 1 FROM route_orders JOIN route_devices USING (route)
             WHERE device_id = ? AND number = ?"""
         return self._ledger.execute(query, (device_id, number)).fetchone() is not None
@@ -208,7 +211,7 @@ class Orders:
             self._ledger.execute("UPDATE orders SET done = done WHERE number = ?", (number,))
 
     def lock_address_of(self, number: str) -> None:
-        """The same of the address of an order, after the orders: its customer may opt out there."""
+        """Lock an order's address, as `lock` does and after it: its customer may opt out there."""
         change = """UPDATE addresses SET opted_out = opted_out
             WHERE address = (SELECT address FROM orders WHERE number = ?)"""
         self._ledger.execute(change, (number,))

@@ -12,7 +12,7 @@ from hardware.floor import AGREES_WITHIN
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo as people may know it.
+    """A photo as people may know it.
 
     Attributes:
         number: its order; None until it is bound.
@@ -36,7 +36,7 @@ class Photo:
     simulated: bool
 
     def how_placed(self) -> str:
-        """How exactly the place is known, in one sentence for the customer."""
+        """Return how exactly the place is known, in one sentence for the customer."""
         match self.bound_by:
             case BoundBy.CODE:
                 return "The label of the parcel was read before the photo was taken."
@@ -78,7 +78,7 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What became of a record that was received, shown or not.
+    """A record that was received and filed, shown or not.
 
     Attributes:
         number: its order; None where it has none, or its body was erased.

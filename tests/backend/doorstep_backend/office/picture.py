@@ -61,7 +61,7 @@ Parts = list[tuple[int, bytes]]
 
 
 def customer_copy(jpeg: bytes) -> bytes:
-    """The same picture, bit for bit, with no metadata but a rotation other than upright.
+    """Return the same picture, bit for bit, with no metadata but a rotation if not upright.
 
     Nothing is decoded, and MAX_SEGMENTS bounds the time. How colours are coded is said anew, in no
     bytes of the device's.
@@ -80,7 +80,7 @@ def customer_copy(jpeg: bytes) -> bytes:
 
 
 def is_picture(jpeg: bytes) -> bool:
-    """Whether there is a copy of it."""
+    """Return whether there is a copy of it."""
     try:
         customer_copy(jpeg)
     except ValueError:
@@ -112,7 +112,7 @@ def _check(parts: Parts) -> None:
 
 
 def _jfif(parts: Parts) -> bytes:
-    """Of 16 bytes and without a thumbnail, as every encoder writes it; else none is needed."""
+    """Return JFIF of 16 bytes without a thumbnail, as every encoder writes it; else nothing."""
     found = _first(APP0, _JFIF[4:9], parts)
     return _JFIF if len(found) == len(_JFIF) and found[-2:] == bytes(2) else b""
 

@@ -41,14 +41,16 @@ class Received:
 
     @property
     def kid(self) -> str:
+        """Return the thumbprint of the key in its label."""
         return signing.thumbprint(self.key)
 
     @property
     def is_sealed(self) -> bool:
+        """Return whether its body was sealed."""
         return self.label.body.type == SEALED_TYPE
 
     def left(self) -> str:
-        """What is left of it, in words."""
+        """Return a sentence that says what is left of the record."""
         if self.filed.erased_at:
             return (
                 f"Only its label is left: the body was erased on {self.filed.erased_at} "

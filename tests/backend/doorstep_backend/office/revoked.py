@@ -49,12 +49,12 @@ class RevokedKeys:
             last = (found[-1]["received_at"], found[-1]["capture_id"])
 
     def has(self, kid: str, device_id: str) -> bool:
-        """Whether this key is not believed any more, from whatever date on."""
+        """Return whether this key is not believed any more, from whatever date on."""
         query = "SELECT 1 FROM revoked_keys WHERE kid = ? AND device_id = ?"
         return self.ledger.execute(query, (kid, device_id)).fetchone() is not None
 
     def payload(self) -> dict[str, Any]:
-        """What `revoked.jws` says."""
+        """Return the members of `revoked.jws`."""
         query = "SELECT kid, device_id, since, version FROM revoked_keys ORDER BY version"
         rows = [dict(row) for row in self.ledger.execute(query)]
         version = max([row.pop("version") for row in rows], default=0)

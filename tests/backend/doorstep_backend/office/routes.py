@@ -26,7 +26,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What is to be in a device's next manifest; the last version is 0 before the first."""
+    """The content of a device's next manifest; the last version is 0 before the first."""
 
     content: dict[str, Any]
     last_version: int
@@ -176,7 +176,7 @@ def _text(content: dict[str, Any]) -> str:
 
 
 def _stop(order: Order) -> dict[str, Any]:
-    """What a device is told: no number, no name, no reason."""
+    """Return the stop as a device reads it: no number, no name, no reason."""
     return {
         "id": order.stop_id,
         "codes": list(order.codes),

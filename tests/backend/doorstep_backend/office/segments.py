@@ -44,7 +44,7 @@ def frame_size(frame: bytes) -> tuple[int, int]:
 
 
 def is_of_a_picture(marker: int, segment: bytes) -> bool:
-    """Whether a decoder needs it, and it has no byte more than such a segment has."""
+    """Return whether a decoder needs it, and it has no byte more than such a segment has."""
     if marker == EOI:
         return True
     return marker in _PICTURE and _PICTURE[marker](segment[4:])

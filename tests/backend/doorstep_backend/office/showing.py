@@ -50,7 +50,7 @@ _BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {IS_REVOKED.format('v')}"
 
 
 class Showing:
-    """What may be shown of what is filed; Filing files it.
+    """The photos that may be shown of what is filed; Filing files it.
 
     Args:
         show_simulated: whether records made with simulated parts count; else they are kept, shown
@@ -63,12 +63,12 @@ class Showing:
         self.show_simulated = show_simulated
 
     def photos_of(self, number: str) -> list[Photo]:
-        """What may be shown of an order, by time of arrival; none where it takes no photo."""
+        """Return an order's photos that may be shown, by time of arrival; none if it takes none."""
         where = f"c.kind = 'photo' AND c.number = :number AND NOT {TAKES_NO_PHOTO} AND {_SHOWN}"
         return self._photos(where, number=number)
 
     def photo(self, capture_id: str) -> Photo | None:
-        """This photo if it may be shown to anybody: bound and visible, or waiting for dispatch."""
+        """Return this photo if it may be shown: bound and visible, or waiting for dispatch."""
         found = self._photos(
             f"c.kind = 'photo' AND c.capture_id = :id AND {_SHOWN} "
             f"AND (c.number IS NULL OR NOT {TAKES_NO_PHOTO})",
@@ -84,6 +84,7 @@ class Showing:
         return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
 
     def how_many_wait(self) -> int:
+        """Return how many photos wait for dispatch, counted up to COUNTED and one."""
         return self._count(f"{_WAITS} AND {_SHOWN}")
 
     def flagged(self) -> list[Photo]:
@@ -94,6 +95,7 @@ class Showing:
         return self._photos(f"{_FLAGGED} AND {_SHOWN}", LISTED)
 
     def how_many_flagged(self) -> int:
+        """Return how many photos are flagged, counted up to COUNTED and one."""
         return self._count(f"{_FLAGGED} AND {_SHOWN}")
 
     def revoked(self) -> list[Photo]:
@@ -106,6 +108,7 @@ class Showing:
         return sorted(found, key=lambda photo: photo.received_at)[:LISTED]
 
     def how_many_revoked(self) -> int:
+        """Return how many photos there are by keys not believed, up to COUNTED and one."""
         each = (self._count(_UNTRUSTED, **dict(one)) for one in self._mistrusted())
         return min(sum(each), COUNTED + 1)
 
@@ -115,7 +118,7 @@ class Showing:
         return self._ledger.execute(query)
 
     def voids(self) -> list[Void]:
-        """What drivers took back: the latest LISTED, latest first; `how_many_voids` counts on."""
+        """Return the latest LISTED that drivers took back, latest first. See `how_many_voids`."""
         query = f"""SELECT v.*, c.number AS taken FROM captures v
             LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
             WHERE {_BELIEVED_VOIDS} ORDER BY v.received_at DESC LIMIT :listed"""
@@ -123,10 +126,11 @@ class Showing:
         return [photos.void(row) for row in self._ledger.execute(query, values)]
 
     def how_many_voids(self) -> int:
+        """Return how many voids are believed, counted up to COUNTED and one."""
         return self._count(_BELIEVED_VOIDS, "v")
 
     def original(self, capture_id: str) -> Original:
-        """What there is of a photo; its record is read once, and from S3 that takes a while."""
+        """Return what is left of a photo; its record is read once, which takes a while from S3."""
         found = self.photo(capture_id)
         may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY
         try:

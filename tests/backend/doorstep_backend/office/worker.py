@@ -67,7 +67,7 @@ class Worker:
         return TRIED_S
 
     def _take(self) -> list[str]:
-        """What its own process has received, some after the other; at a look, what else is due."""
+        """Take what its own process received, in parts; at a look, also what else is due."""
         own = self._office.inbox.came(MOST)
         self._has_more = len(own) == MOST
         taken, now_s = self._unfiled.take_of(own, self._now()), time.monotonic()
