@@ -87,6 +87,7 @@ class Accounts:
             self._ledger.execute("INSERT INTO accounts VALUES (?, ?, ?)", row)
 
     def add_all(self, accounts: Iterable[Account]) -> None:
+        """Add each account, as `add` does; one that fails leaves those before it."""
         for account in accounts:
             self.add(account)
 
@@ -115,7 +116,7 @@ class Accounts:
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
-        """For one password that is to be checked; False where too many wait for that already."""
+        """Count a password that is to be checked; give False if too many wait for that already."""
         self._trying += 1
         try:
             yield self._trying <= MOST_WAITING
@@ -123,7 +124,7 @@ class Accounts:
             self._trying -= 1
 
     async def check(self, who: str, password: str) -> SignedIn | None:
-        """Whose name and password these are; a name that nobody has takes as long as any other."""
+        """Return whose name and password these are; an unknown name takes as long as any other."""
         found = await asked_by_people(self.find, who)
         known = found.standing[1] if found else self._nobodys
         fits = await anyio.to_thread.run_sync(
@@ -145,7 +146,7 @@ class Accounts:
         return given
 
     def knows(self, who: str, given: str, now: datetime) -> bool:
-        """Whether a browser that shows this was signed in to this account before."""
+        """Return whether a browser that shows this was signed in to this account before."""
         query = "SELECT 1 FROM browsers WHERE browser = ? AND who = ? AND ends > ?"
         row = (digest(given), who, rfc3339(now))
         return self._ledger.execute(query, row).fetchone() is not None
@@ -171,7 +172,7 @@ def unchanged(ledger: Database, by: SignedIn) -> Iterator[bool]:
 
 
 def digest(given: str) -> str:
-    """What is kept of a secret that a browser was given."""
+    """Return what is kept of a secret that a browser was given: its SHA-256, in hex."""
     return hashlib.sha256(given.encode()).hexdigest()
 
 
@@ -183,7 +184,7 @@ def _nobodys_hash(hasher: PasswordHasher) -> str:
 
 
 def viewer_of(role: str, who: str) -> Viewer:
-    """Who is signed in by this account."""
+    """Return the viewer that is signed in by this account."""
     match role:
         case "customer":
             return Customer(who)

@@ -16,7 +16,7 @@ SHORTEST_PASSWORD: Final = 8
 
 
 def add_to(commands: Any) -> None:
-    """To the subcommands of a parser."""
+    """Add `account` and `remove-account` to the subcommands of a parser."""
     account = commands.add_parser("account", help="add an account, or change its role and password")
     account.add_argument("role", choices=ROLES)
     account.add_argument("who", help="the customer's id, the agent's number, or a name")

@@ -14,7 +14,7 @@ from doorstep_backend.wire.asking import asked_by_people
 
 
 class CustomerPages:
-    """What a customer sees is theirs alone; every other number is answered like none."""
+    """The pages of one customer alone; every other number is answered as if there were none."""
 
     def __init__(self, office: Office, pictures: Pictures, render: Render) -> None:
         self._office = office
@@ -22,6 +22,7 @@ class CustomerPages:
         self._render = render
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the routes of these pages."""
         return [
             door.page("/orders", Customer, self.orders),
             door.page("/orders/{number}", Customer, self.order),
@@ -42,6 +43,7 @@ class CustomerPages:
         return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
 
     def order(self, visit: Visit[Customer]) -> Response:
+        """Show one order, with its photos and who looked at them. Raise 404 if another's."""
         order = self._own_order(visit)
         views = self._office.access.views_of(order.number)
         return self._render(
@@ -69,12 +71,14 @@ class CustomerPages:
         return self._render(visit, "code.html", order=order, code=code, until=until, zone=zone)
 
     def addresses(self, visit: Visit[Customer]) -> Response:
+        """Show the addresses and their choices; the line of a confidential order's is left out."""
         addresses = self._office.orders.addresses_of(visit.viewer.customer)
         orders = self._office.orders.of_customer(visit.viewer.customer)
         hidden = {order.address for order in orders if order.confidential}
         return self._render(visit, "addresses.html", addresses=addresses, hidden=hidden)
 
     def choose_for_address(self, visit: Visit[Customer]) -> Response:
+        """Note whether this address takes photos, and erase those it has if not."""
         address = self._own_address(visit)
         self._office.opt_out_address(address.address, _opts_out(visit))
         return RedirectResponse(f"{PREFIX}/delivery-photos", 303)

@@ -44,6 +44,7 @@ class DispatchPages:
         self._rescues = Rescues(office.store)
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the routes of these pages."""
         return [
             door.page("/dispatch", Dispatch, self.overview),
             door.page("/dispatch/{capture_id}", Dispatch, self.waiting),
@@ -52,6 +53,7 @@ class DispatchPages:
         ]
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
+        """Show the lists of photos and voids, and the fleet's summary with identity."""
         fleet = await self._fleet.summary(visit.now) if self._fleet else None
         return await asked_by_people(self._overview, visit, fleet)
 
@@ -79,6 +81,7 @@ class DispatchPages:
         )
 
     def waiting(self, visit: Visit[Dispatch]) -> Response:
+        """Show a photo that waits, with the orders that it may be of. Raise 404."""
         photo = self._waiting_photo(visit)
         orders = [(order, self._line(order)) for order in self._candidates(photo)]
         return self._render(
@@ -91,6 +94,7 @@ class DispatchPages:
         )
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
+        """Put a photo on an order. Raise 409 if it waits no more, or the order is none for it."""
         photo = self._still_waiting_photo(visit)
         number = visit.form.get("number", "")
         if number not in [order.number for order in self._candidates(photo)]:
@@ -104,6 +108,7 @@ class DispatchPages:
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def discard(self, visit: Visit[Dispatch]) -> Response:
+        """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
         photo = self._still_waiting_photo(visit)
         try:
             self._office.keeping.discard(photo.capture_id, visit.now)
@@ -118,7 +123,7 @@ class DispatchPages:
         return photo
 
     def _still_waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
-        """The same for a form; its page was loaded while the photo waited, so it answers why."""
+        """Return the photo for a form; say if it waits no more, as its page was loaded before."""
         photo = self._office.filing.photo(visit.path["capture_id"])
         if photo is not None and photo.number is None:
             return photo

@@ -48,7 +48,7 @@ V_co = TypeVar("V_co", bound=Viewer, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Visit(Generic[V_co]):
-    """One request by somebody who may be here.
+    """A request by somebody who may be here.
 
     Attributes:
         cookie: names the session; empty when the browser sent none.
@@ -69,6 +69,7 @@ class Visit(Generic[V_co]):
     now: datetime
 
     def with_cookie(self, cookie: str) -> "Visit[V_co]":
+        """Return the same visit in the session of another cookie."""
         return replace(self, cookie=cookie)
 
 
@@ -81,7 +82,8 @@ class Render(Protocol):
 
     def __call__(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
-    ) -> Response: ...
+    ) -> Response:
+        """Return the page of `template` with these values, as the visit's viewer sees it."""
 
 
 class Door:
@@ -96,7 +98,7 @@ class Door:
         return self._route(path, "GET", role, answer)
 
     def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
-        """What a form of one role does; the form must be of this session."""
+        """Return a route for a form of one role; the form must be of this session."""
         return self._route(path, "POST", role, answer)
 
     def granting(
@@ -114,7 +116,7 @@ class Door:
         return self._route(path, "POST", role, granted)
 
     def signed_in(self, path: str, answer: Answer[Viewer]) -> Route:
-        """What every role may ask for; the answer looks at who it is."""
+        """Return a route for every role; the answer looks at who it is."""
         return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
 
     def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
@@ -158,7 +160,7 @@ class Door:
 
 
 def home(viewer: Viewer) -> str:
-    """Where somebody's work begins; empty for whoever is not signed in."""
+    """Return the path where a viewer's work begins; empty for one that is not signed in."""
     match viewer:
         case Customer():
             return f"{PREFIX}/orders"

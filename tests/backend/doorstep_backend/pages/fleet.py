@@ -61,6 +61,7 @@ class FleetPages:
         self._looks = CapacityLimiter(LOOKS)
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the routes of these pages."""
         return [
             door.page("/fleet", Dispatch, self.overview),
             door.page("/fleet/{device_id}", Dispatch, self.device),
@@ -71,6 +72,7 @@ class FleetPages:
         return summary(await self._briefs(now))
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
+        """Show the list of devices. Raise 400 for parameters that are wrong."""
         try:
             wanted = Asked.read(fields(visit.query))
         except NotAskedRightError as error:
@@ -94,6 +96,7 @@ class FleetPages:
         )
 
     async def device(self, visit: Visit[Dispatch]) -> Response:
+        """Show one device. Raise 404 for one that was never let in."""
         device_id = visit.path["device_id"]
         closing = await asked_by_people(self._ending.register.closing, device_id)
         ends = await self._ending.chains_in_a_thread(device_id) if closing else ()

@@ -21,7 +21,7 @@ MOST_DIGITS: Final = 6
 
 
 class Group(StrEnum):
-    """What a device is among, in the order in which they are told."""
+    """A group of devices, in the order in which the groups are listed."""
 
     NEEDS = "needs"
     WAITS = "waits"
@@ -46,7 +46,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Of a device what a list is made by: ten thousand whole reports take 60 MB.
+    """The part of a device by which a list is made: ten thousand whole reports take 60 MB.
 
     Attributes:
         oldest_utc: when its oldest waiting record was made, to the hour.
@@ -85,7 +85,7 @@ def group(device: Device) -> Group:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the page is asked for.
+    """The parameters of the page.
 
     Attributes:
         show: one of SHOWN.
@@ -113,12 +113,12 @@ class Asked:
 
     @property
     def is_in_groups(self) -> bool:
-        """Whether the devices of a group stand together."""
+        """Return whether the devices of a group stand together."""
         return self.sort is Sort.WORST
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether it asks for anything but all devices in their first order."""
+        """Return whether it asks for anything but all devices in their first order."""
         return replace(self, page=1) != Asked()
 
     def query(self, **changes: Any) -> str:
@@ -130,7 +130,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the devices that were asked for.
+    """A page of the devices that were asked for.
 
     Attributes:
         number: of this page, from 1.
@@ -170,7 +170,7 @@ class Summary:
 
 
 def summary(devices: Sequence[Brief]) -> Summary:
-    """What stands above the list."""
+    """Return the counts that stand above the list."""
     groups = Counter(device.group for device in devices)
     needs = Counter(need for device in devices for need in device.needs)
     oldest = [device.oldest_utc for device in devices if device.group is Group.WAITS]

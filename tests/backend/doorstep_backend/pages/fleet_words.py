@@ -56,7 +56,7 @@ def sentence(text: str) -> Markup:
 
 
 def shortly(text: str) -> Markup:
-    """What is wrong without what it means."""
+    """Return what is wrong without what it means."""
     return _begun(text.partition(":")[0])
 
 
@@ -82,7 +82,7 @@ def moment(utc: str) -> str:
 
 
 def tags(device: Device) -> list[str]:
-    """What is to be seen at once."""
+    """Return what must be seen at once: bench mode, or simulated parts."""
     said = device.report.document if device.report else {}
     simulated = (said.get("capture") or {}).get("simulated")
     told = {"Bench mode": said.get("bench_mode"), "Simulated": simulated}
@@ -90,7 +90,7 @@ def tags(device: Device) -> list[str]:
 
 
 def waits(device: Device) -> str:
-    """What waits since when and why, as its last report has it; empty where nothing does.
+    """Return what waits since when and why, as the last report has it; empty if nothing does.
 
     Of one that is shut out that is why, and not what it said before.
     """
@@ -111,7 +111,7 @@ def waits(device: Device) -> str:
 
 
 def why_waits(device: Device) -> Told | None:
-    """What to do about it; None where that is said already."""
+    """Return what to do about it; None if that is said already."""
     why = _queue(device).get("why")
     if why is None or why in {Trouble.NEXT, *device.needs} or device.state is not DeviceState.IN:
         return None
@@ -124,7 +124,7 @@ def _queue(device: Device) -> Mapping[str, Any]:
 
 
 def quiet(device: Device) -> str:
-    """Whether there was no press for ten minutes, when it last reported."""
+    """Return whether it had no press for ten minutes at its last report: yes, no, or not known."""
     capture = device.report.document["capture"] if device.report else None
     found = (capture or {}).get("quiet")
     return "not known" if found is None else "yes" if found else "no"
@@ -139,7 +139,7 @@ FILTERS: Final = {
 def facts(
     device: Device, certificates: Sequence[Known], now: datetime
 ) -> Iterator[tuple[str, str]]:
-    """What is asked for first of one device, each with its name."""
+    """Return what is asked for first of one device, each with its name."""
     yield "State", STATES[device.state]
     report = device.report
     yield "Last contact", day_and_time(report.received_at) if report else "none yet"
@@ -158,7 +158,7 @@ def facts(
 def ended(
     closing: Closing | None, ends: Sequence[ChainEnd], rescues: Sequence[Rescue]
 ) -> Iterator[tuple[str, str]]:
-    """How it ended for good, where its chains stand, and who brought what of it."""
+    """Return how it ended for good, where its chains stand, and who brought what of it."""
     if closing is not None:
         yield "Ended", closings.told(closing)
         for line in closings.ends_told(closing, ends):

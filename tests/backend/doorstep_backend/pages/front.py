@@ -46,6 +46,7 @@ class FrontPages:
         self._limit = SignInLimit(office.ledger)
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the routes of these pages."""
         return [
             door.public("/", self.first),
             door.public("/sign-in", self.ask),
@@ -57,6 +58,7 @@ class FrontPages:
         ]
 
     def first(self, visit: Visit[Viewer]) -> Response:
+        """Redirect to where the viewer's work begins, or to the sign-in."""
         return RedirectResponse(home(visit.viewer) or SIGN_IN, 303)
 
     def ask(self, visit: Visit[Viewer]) -> Response:
@@ -102,16 +104,19 @@ class FrontPages:
         return answer
 
     def sign_out(self, visit: Visit[Viewer]) -> Response:
+        """End the session, and delete its cookie; the browser stays known."""
         self._sessions.close(visit.cookie)
         answer = RedirectResponse(SIGN_IN, 303)
         answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
         return answer
 
     def kept(self, visit: Visit[Viewer]) -> Response:
+        """Show what is kept, for whom and how long."""
         kept = plain_language(self._office.settings.retention)
         return self._render(visit, "kept.html", kept=kept)
 
     def style(self, _visit: Visit[Viewer]) -> Response:
+        """Return the style sheet, read anew for each request."""
         return Response((FOLDER / "style.css").read_bytes(), media_type="text/css")
 
     def icon(self, _visit: Visit[Viewer]) -> Response:

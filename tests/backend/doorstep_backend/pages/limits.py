@@ -47,7 +47,7 @@ people type their password where the name goes.
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try.
+    """A try to sign in.
 
     Attributes:
         address: of the network.
@@ -59,11 +59,11 @@ class Try:
     browser: str
 
     def place(self) -> tuple[str, str, str]:
-        """What makes two tries the same person's, as far as anybody can tell."""
+        """Return what makes two tries the same person's, as far as anybody can tell."""
         return self.name[:_LONGEST_NAME], _network(self.address), self.browser
 
     def limits(self) -> dict[tuple[str, ...], int]:
-        """What it counts towards, with how many there may be."""
+        """Return what the try counts towards, with how many tries each may have."""
         name, network, _ = self.place()
         if self.browser:
             return {("browser", self.browser): PER_PLACE}
@@ -85,7 +85,7 @@ class SignInLimit:
         ledger.migrate(TRIES)
 
     def book(self, made: Try, now: datetime) -> bool:
-        """Whether this try may be made; if so it is counted."""
+        """Return whether this try may be made; if so it is counted."""
         limits = made.limits()
         count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"
         into = "INSERT INTO sign_in_tries VALUES (?, ?, ?)"

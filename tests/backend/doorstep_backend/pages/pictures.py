@@ -58,9 +58,11 @@ class Pictures:
         self._copies = copies
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the route of the pictures."""
         return [door.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
+        """Return a photo with an address that this session can open, or why it is not shown."""
         address, wrong, capture_id = None, "", photo.capture_id
         original = self._office.filing.original(capture_id)
         if not original.can_be_shown:
@@ -73,6 +75,7 @@ class Pictures:
         return Shown(photo, address, wrong, original.sha256, self._office.zone_of(photo.number))
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
+        """Return the photos of an order, each as `shown` has it; by time of arrival."""
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]
 
     async def picture(self, visit: Visit[Viewer]) -> Response:

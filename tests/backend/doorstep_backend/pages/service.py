@@ -33,6 +33,7 @@ class ServicePages:
         self._render = render
 
     def routes(self, door: Door) -> list[Route]:
+        """Return the routes of these pages."""
         return [
             door.page("/service", Agent, self.ask),
             door.granting("/service", Agent, self.verify),
@@ -40,9 +41,11 @@ class ServicePages:
         ]
 
     def ask(self, visit: Visit[Agent]) -> Response:
+        """Show the form for an order and its code."""
         return self._form(visit, 200, "")
 
     def verify(self, visit: Visit[Agent]) -> Response:
+        """Open an order for GRANT, or show the form: 400 no reason, 403 wrong, 429 too often."""
         number = visit.form.get("number", "").strip()
         code = "".join(visit.form.get("code", "").split())
         why = words.REASONS.get(visit.form.get("why", ""))
@@ -57,6 +60,7 @@ class ServicePages:
         return RedirectResponse(f"{PREFIX}/service/{quote(number, safe='')}", 303)
 
     def order(self, visit: Visit[Agent]) -> Response:
+        """Show the photos of an order, or the form with 403 if it is not open to this agent."""
         number = visit.path["number"]
         if not self._office.access.may_see_order(visit.viewer, number, visit.now):
             return self._form(visit, 403, CLOSED, number)

@@ -79,7 +79,7 @@ class Sessions:
         self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
-        """Whose session this is, which counts as using it; Nobody when there is none or no more."""
+        """Return whose session this is, which counts as a use; Nobody if it is none or over."""
         query = """SELECT s.used, a.role, a.who FROM sessions s JOIN accounts a USING (who)
             WHERE s.cookie = ? AND s.used >= ? AND s.began >= ?"""
         row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
@@ -105,13 +105,15 @@ class Sessions:
             yield Nobody() if found is None else viewer_of(*found)
 
     def close(self, cookie: str) -> None:
+        """End the session of this cookie, if there is one."""
         self._ledger.execute("DELETE FROM sessions WHERE cookie = ?", (digest(cookie),))
 
     def form_token(self, cookie: str) -> str:
-        """What a form of this session carries, and no other site can know."""
+        """Return what a form of this session carries, and no other site can know."""
         return _mac(cookie, "form")
 
     def is_form_token(self, cookie: str, token: str) -> bool:
+        """Return whether a form of this session carries this; False without a session."""
         return bool(cookie) and _same(token, self.form_token(cookie))
 
     def photo_address(self, cookie: str, capture_id: str, now: datetime) -> str:
