@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One alert.
+    """An alert.
 
     Attributes:
         expr: in PromQL.
@@ -64,7 +64,7 @@ _DEVICE: Final = "{{ $labels.device }}: "
 
 
 def _having(needs: str) -> str:
-    """How many devices; one that is pulled, and reports too, counts once."""
+    """Return how many devices have a need; one that is pulled, and reports too, counts once."""
     return f'count(count by (device) (doorstep_needs{{need=~"{needs}"}}))'
 
 

@@ -56,6 +56,7 @@ class Asked:
         )
 
     def fits(self, device: Device) -> bool:
+        """Return whether the device has the need or note that is asked for, or none is."""
         return self.need is None or self.need in (*device.needs, *device.notes)
 
 

@@ -30,7 +30,7 @@ AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What the register knows of a device.
+    """The part of the register about one device.
 
     Attributes:
         enrolled: whether it ever got a TLS certificate.
@@ -88,7 +88,7 @@ class Fleet:
             after = found[-1].device_id
 
     def find(self, device_id: str, now: datetime, unreadable: Mapping[str, str]) -> Device | None:
-        """One device; None if it was never let in."""
+        """Return one device; None if it was never let in."""
         return next(iter(self._read("e.device_id = ?", device_id, now, unreadable)), None)
 
     def _read(
@@ -101,7 +101,7 @@ class Fleet:
 def seen(
     registered: Registered, said: Report | None, unreadable: str | None, now: datetime
 ) -> Device:
-    """What is wrong with one device. Pure.
+    """Return what is wrong with one device. Pure.
 
     Nobody asks how one is that is gone; of one that is shut out only that.
     """

@@ -25,6 +25,7 @@ class ReportIntake:
         self._reports = reports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Keep the report in the headers, if there is one; then pass the request on."""
         if scope["type"] == "http":
             await self._take(scope)
         await self._app(scope, receive, send)

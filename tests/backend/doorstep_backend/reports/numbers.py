@@ -48,7 +48,7 @@ _RELEASE: Final = re.compile(r"([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,4})")
 def exposition(
     devices: Iterable[Device], backlog: Backlog | None, overdue_s: float | None
 ) -> bytes:
-    """What Prometheus reads; nothing of devices that are gone, nor of what is not known now."""
+    """Return what Prometheus reads: nothing of devices that are gone, nor what is not known."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
     return metrics.exposition(told, FLEET_HELP, _of_no_device(backlog, overdue_s))
 
@@ -64,7 +64,7 @@ def _of_no_device(backlog: Backlog | None, overdue_s: float | None) -> Iterator[
 
 
 def samples(device: Device) -> Iterator[Sample]:
-    """Of what a device said, only while it is let in: what is shut out says nothing new."""
+    """Return the samples of a device; of its report only while it is let in."""
     yield Sample("doorstep_device_state", 1, {"state": str(device.state)})
     for need in device.needs:
         yield Sample("doorstep_needs", 1, {"need": str(need)})

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace, data: Path) -> Iterator[str]:
 def pulled(
     addresses: Iterable[str], context: ssl.SSLContext, within_s: float = WITHIN_S
 ) -> Iterator[tuple[str, Report | str]]:
-    """What each of them answers, or why there is no report, in their order."""
+    """Return what each of them answers, or why there is no report, in their order."""
     addresses = list(addresses)
     with ThreadPoolExecutor(AT_ONCE) as asking:
         answers = asking.map(lambda one: ask(one, context, within_s), addresses)
@@ -112,7 +112,7 @@ def pulled(
 
 
 class _Keeping:
-    """What devices say of themselves goes where what they push goes."""
+    """The place where reports that were pulled go: the same as of those that are pushed."""
 
     def __init__(self, data: Path) -> None:
         Register(data)  # makes its tables where this backend has none yet

@@ -32,7 +32,7 @@ SENTENCE_CHARS: Final = 200
 
 
 def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Report | str:
-    """What the device at https://NAME:PORT answers, or a sentence why there is no report.
+    """Return what the device at https://NAME:PORT answers, or a sentence why there is no report.
 
     Args:
         address: as `is_address` takes it.
@@ -55,7 +55,7 @@ def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Re
 
 
 def is_address(text: str) -> bool:
-    """Whether it is https://NAME:PORT, with nothing behind it; the port may be left out."""
+    """Return whether it is https://NAME:PORT, with nothing behind it; the port may be left out."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -71,7 +71,7 @@ def _is_bare(text: str, netloc: str) -> bool:
 
 
 def _said(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, bytes]:
-    """Whose certificate was shown, and all that was said, up to a byte more than may be."""
+    """Return whose certificate was shown, and all that was said, up to a byte too many."""
     parts = urlsplit(address)
     request = f"GET /v1/status HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     with socket.create_connection((parts.hostname, parts.port or 443), _left(until_s)) as plain:
@@ -96,9 +96,10 @@ def _left(until_s: float) -> float:
 
 
 class _Heard(io.BytesIO):
-    """What was said, as the library wants to read it."""
+    """The bytes that were heard, as the library wants to read them."""
 
     def makefile(self, mode: str) -> Self:
+        """Return itself, which http.client asks its socket for."""
         del mode
         return self
 
@@ -122,7 +123,7 @@ def _read(said: bytes, device_id: str) -> Report | str:
 
 
 def common_name(certificate: Mapping[str, Any]) -> str:
-    """Whose it is, as TLS has verified; nothing where it has no name or several."""
+    """Return the name in it, as TLS has verified; nothing if it has no name or several."""
     names = [
         value
         for part in certificate.get("subject", ())

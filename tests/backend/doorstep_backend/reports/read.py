@@ -41,12 +41,12 @@ class Report:
 
     @property
     def needs(self) -> tuple[Trouble, ...]:
-        """What the device says that a person must do something about, worst first."""
+        """Return what the device says that a person must do something about, worst first."""
         return tuple(one for one in _NEEDS if one in self.document["needs"])
 
     @property
     def unknown_needs(self) -> tuple[str, ...]:
-        """What else it says that a person must do something about: the device is newer."""
+        """Return what else it says a person must do something about: the device is newer."""
         return tuple(one for one in self.document["needs"] if one not in _NEEDS)
 
     @property
@@ -71,10 +71,12 @@ class Report:
 
     @property
     def agent(self) -> str:
+        """Return the version of its agent."""
         return str(self.document["agent"])
 
     @property
     def bench_mode(self) -> bool:
+        """Return whether bench mode is on."""
         return bool(self.document["bench_mode"])
 
 
@@ -93,7 +95,7 @@ def read(text: str, device_id: str, now: datetime) -> Report | str:
 
 
 def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Report | str:
-    """The same of a document, whichever way it came."""
+    """Return the report of a document, whichever way it came, or a sentence as `read` does."""
     if found.get("device") != device_id:
         return OF_ANOTHER
     if found.get("v") != VERSION:

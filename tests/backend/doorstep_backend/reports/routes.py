@@ -51,6 +51,7 @@ class FleetRoutes:
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
 
     def routes(self) -> list[Route]:
+        """Return the routes of STATUS and METRICS."""
         return [
             Route(STATUS, self.status, methods=["GET"]),
             Route(METRICS, self.metrics, methods=["GET"]),
@@ -103,7 +104,7 @@ def _known(ask: Callable[[], T]) -> T | None:
 
 
 def page(devices: Iterator[Device], asked: Asked) -> dict[str, Any]:
-    """What is answered: devices from the cursor on, and the next cursor."""
+    """Return the answer: devices from the cursor on, and the next cursor."""
     fitting = (one for one in devices if asked.fits(one))
     shown = list(islice(fitting, asked.limit + 1))
     rest = shown[asked.limit :]

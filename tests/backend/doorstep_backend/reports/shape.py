@@ -138,7 +138,7 @@ def _list_of(member: Member) -> Member:
 
 
 def _object(needed: Shape, more: Shape = MappingProxyType({})) -> Member:
-    """What must be there, and what else there is."""
+    """Return the reader of an object: `needed` must be there, `more` may."""
     shape = {**needed, **more}
 
     def kept(found: object, name: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _object(needed: Shape, more: Shape = MappingProxyType({})) -> Member:
 
 
 def _or_error(needed: Shape, more: Shape) -> Member:
-    """The same, or `error` in place of what must be there."""
+    """Return the reader of an object that has `error` in place of what must be there."""
     whole, failed = _object(needed, more), _object({"error": _text}, {**needed, **more})
 
     def kept(found: object, name: str) -> dict[str, Any]:

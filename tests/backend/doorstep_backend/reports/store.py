@@ -41,7 +41,7 @@ _PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class Reports:
-    """One connection of its own, that never waits for a disk. Any thread may use it.
+    """A connection of its own, that never waits for a disk. Any thread may use it.
 
     What could not be read is in memory only: after a restart the next report tells it again.
     """
@@ -89,6 +89,7 @@ class Reports:
         return dict(self._unreadable)
 
     def find(self, device_id: str) -> Report | None:
+        """Return the last report of a device; None without one."""
         query = "SELECT * FROM reports WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
         return None if row is None else report(row)

@@ -15,7 +15,7 @@ SILENT: Final = timedelta(hours=25)
 
 
 class Noticed(StrEnum):
-    """What no device says of itself, in the order in which it is told."""
+    """The troubles that no device says of itself, in the order in which they are listed."""
 
     CLONE = "clone"
     REVOKED = "revoked"
