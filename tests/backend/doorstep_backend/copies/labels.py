@@ -51,7 +51,7 @@ def searched_share(height: int, width: int) -> float:
 
 
 def _turned(grey: Luma, turn_deg: int) -> Iterator[Area]:
-    """What is read in the picture turned about its middle, where it is in the one that is not."""
+    """Return the areas of what is read in the picture when it is turned about its middle."""
     height, width = grey.shape
     side = ceil(hypot(width, height)) if turn_deg else 0
     size_px = (max(side, width), max(side, height))

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Shows(StrEnum):
-    """Whether a copy has the parcel's label in it; faces it never has."""
+    """The copies with and without the parcel label; faces are in neither."""
 
     LABEL = "label"
     NO_LABEL = "no_label"
