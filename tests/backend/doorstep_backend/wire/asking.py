@@ -27,7 +27,7 @@ Told = TypeVar("Told")
 
 
 async def asked(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
-    """What `ask` returns or raises; others are served meanwhile.
+    """Return or raise what `ask` does, from a thread: others are served meanwhile.
 
     Raises:
         Away: it took too long. What was begun goes on, within the limits of its engine, which it
@@ -39,7 +39,7 @@ async def asked(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> To
 
 
 async def asked_by_people(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
-    """The same for a page: people wait for each other, also for what nobody waits for any more."""
+    """Return or raise what `ask` does for a page; such questions wait for each other."""
     in_turn = partial(get_running_loop().run_in_executor, _PEOPLE)
     return await _told(in_turn, partial(ask, *args, **kwargs))
 

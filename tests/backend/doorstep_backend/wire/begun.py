@@ -58,5 +58,5 @@ class Begun:
             after = found[-1]
 
     def forget_ended(self) -> None:
-        """What processes of an earlier version left."""
+        """Delete the rows of what has its receipt, which an earlier version left."""
         self._db.execute(f"DELETE FROM begun WHERE {_HAS_RECEIPT.format('begun')}")

@@ -68,6 +68,8 @@ class WholeBodies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; give it what came of a body before a cut, then the cut."""
+
         async def received() -> Message:
             message = await receive()
             if message["type"] != "http.disconnect":
@@ -81,6 +83,7 @@ class PatientProtocol(H11Protocol):
     """Puts the Connection into each request's state, and ends it when it is too slow."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        """Begin to time the connection, and end idle ones if there are too many."""
         super().connection_made(transport)
         has_tls(transport.get_extra_info("socket"))
         self._connection = Connection(transport, self._unread)
@@ -92,7 +95,7 @@ class PatientProtocol(H11Protocol):
         self._look()
 
     def _make_room(self) -> None:
-        """Of those that ask for nothing, at one address or in all, who waits longest goes."""
+        """End those that asked nothing for longest, of this address or of all."""
         proxies = self.config.forwarded_allow_ips or ()
         waiting = [one for one in self.connections if _waits(one) and _address(one) not in proxies]
         waiting.sort(key=lambda one: one._patience.since_s)  # noqa: SLF001 - of this class
@@ -101,6 +104,7 @@ class PatientProtocol(H11Protocol):
             one._connection.reset()  # noqa: SLF001 - of this class
 
     def data_received(self, data: bytes) -> None:
+        """Read what came, and reset the connection if it is too slow or sends too much."""
         self._follow()
         if self._patience.phase is Phase.NOTHING:
             self._patience.begin(Phase.HEAD, self.loop.time())
@@ -117,6 +121,7 @@ class PatientProtocol(H11Protocol):
         self._end_if_over()
 
     def on_response_complete(self) -> None:
+        """Begin to wait for the next request, or end if the server ends."""
         super().on_response_complete()
         self._follow()
         if self._is_leaving:
@@ -131,7 +136,7 @@ class PatientProtocol(H11Protocol):
             self.loop.call_at(self._patience.since_s + GOODBYE_S, self.transport.abort)
 
     def _unread(self) -> Message | None:
-        """What came of a body before the line was cut, and was not asked for in time."""
+        """Return what came of a body before the line was cut, and was not asked for in time."""
         cycle = self.cycle
         if cycle is None or not cycle.body:
             return None
@@ -172,5 +177,6 @@ def _address(one: PatientProtocol) -> str:
 
 
 def connection_of(scope: Any) -> Connection:
+    """Return the connection that this ASGI scope came in on."""
     connection: Connection = scope["state"]["connection"]
     return connection

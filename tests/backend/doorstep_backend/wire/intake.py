@@ -148,7 +148,7 @@ class Intake:
             return b""
 
     def _keep_for_later(self, upload: Upload, unkept: bytes | None) -> None:
-        """What came stays, unless somebody else has gone on with it."""
+        """Keep what came, unless another request has gone on with it."""
         if unkept is not None:
             with suppress(WrongOffsetError):
                 self._store.append(upload, 0, unkept)
@@ -216,7 +216,7 @@ class Intake:
         return sum(self._signs_again(one) for one in found)
 
     def _signs_again(self, verdict: Verdict) -> bool:
-        """Unless another verdict was given meanwhile, or its upload is gone."""
+        """Sign a verdict again, unless there is another one meanwhile, or its upload is gone."""
         with self._store.held(verdict.capture_id) as upload:
             if upload is None or self._store.verdict(verdict.capture_id) != verdict:
                 return False
@@ -271,12 +271,12 @@ def _type(reason: str | None) -> str:
 
 
 def is_anothers(upload: Upload, device_id: str | None) -> bool:
-    """Whether another device than this one began it; one without a certificate began nobody's."""
+    """Return whether another device began it; without a certificate, none did."""
     return upload.device_id is not None and upload.device_id != device_id
 
 
 def is_closed_to(scope: Any, upload: Upload) -> bool:
-    """Whether whoever asks may not know of it; a technician may of any, to finish it."""
+    """Return whether whoever asks may not know of it; a technician may of any, to finish it."""
     return technician_of(scope) is None and is_anothers(upload, device_of(scope))
 
 

@@ -26,7 +26,7 @@ MOST_EARLY: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """How many connections there may be.
+    """The limits of how many connections there may be.
 
     Attributes:
         proxies: addresses that speak for others: only `most` limits them.
@@ -87,17 +87,18 @@ def give_up_early() -> None:
 
 
 class _Line(socket.socket):
-    """One connection; calls `let_go` once, when it is closed."""
+    """A connection; calls `let_go` once, when it is closed."""
 
     let_go: Callable[[], None] | None = None
 
     def give_up(self) -> None:
-        """Whoever waits for something to come sees its end."""
+        """Shut the connection down: whoever waits for something to come sees its end."""
         _EARLY.pop(self.fileno(), None)
         with suppress(OSError):  # the other side may have gone
             self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        """Close the socket, and call `let_go` the first time."""
         _EARLY.pop(self.fileno(), None)
         super().close()
         done, self.let_go = self.let_go, None

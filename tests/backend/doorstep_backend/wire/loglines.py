@@ -49,6 +49,7 @@ class AFewPerMinute(logging.Filter):
         self._held = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Let PER_MINUTE lines of a level through; add to the next one how many were left out."""
         now_s = time.monotonic()
         if now_s - self._began_s >= 60:
             self._began_s = now_s
@@ -64,7 +65,7 @@ class AFewPerMinute(logging.Filter):
 
 
 def limit() -> None:
-    """For this process."""
+    """Let only a few lines a minute through of each logger in NOISY, in this process."""
     for name in NOISY:
         logger = logging.getLogger(name)
         if not any(isinstance(one, AFewPerMinute) for one in logger.filters):

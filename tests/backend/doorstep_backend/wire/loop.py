@@ -10,6 +10,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
     """Ends a TLS handshake, and a TLS goodbye, that nobody answers."""
 
     async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:
+        """Make a server, with HANDSHAKE_S as the limit of a TLS handshake and its end."""
         if kwargs.get("ssl") is not None:
             kwargs |= {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": HANDSHAKE_S}
         return await super().create_server(*args, **kwargs)

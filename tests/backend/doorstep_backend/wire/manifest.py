@@ -41,6 +41,7 @@ class ManifestRoute:
         self._now = now
 
     def routes(self) -> list[Route]:
+        """Return the route of GET /manifest."""
         return [Route("/manifest", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
@@ -85,6 +86,6 @@ def tag_of(token: str) -> str:
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Whether If-None-Match names `tag`. Source: RFC 9110 section 13.1.2, weak comparison."""
+    """Return whether If-None-Match names `tag`, weakly. Source: RFC 9110 section 13.1.2."""
     given = request.headers.get("If-None-Match", "")
     return tag in [one.strip().removeprefix("W/") for one in given.split(",")]

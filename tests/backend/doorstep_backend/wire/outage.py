@@ -23,6 +23,7 @@ class Outage:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; answer 503 with Retry-After if it raises Away before it has answered."""
         began = False
 
         async def note(message: Message) -> None:
@@ -41,4 +42,5 @@ class Outage:
 
 
 def note_away(error: Exception) -> None:
+    """Log why an engine could not be asked."""
     log.warning("event=away why=%r", str(error))

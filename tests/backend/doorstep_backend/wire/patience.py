@@ -21,7 +21,7 @@ UNWANTED_BYTES: Final = 8_388_608
 
 
 class Phase(Enum):
-    """What is waited for."""
+    """The part of a request for which a connection waits."""
 
     NOTHING = auto()
     HEAD = auto()
@@ -42,6 +42,7 @@ class Patience:
         self.moved_s = self.since_s
 
     def begin(self, phase: Phase, now_s: float) -> None:
+        """Begin a phase: its limits count from `now_s`, of the loop's clock."""
         self.phase, self.since_s, self.moved_s = phase, now_s, now_s
         self.unwanted_bytes = 0
 
@@ -50,6 +51,7 @@ class Patience:
         self.moved_s = now_s
 
     def is_over(self, now_s: float) -> bool:
+        """Return whether the phase takes longer, or has more unwanted bytes, than it may."""
         here_s, still_s = now_s - self.since_s, now_s - self.moved_s
         match self.phase:
             case Phase.NOTHING:

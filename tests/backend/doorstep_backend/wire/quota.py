@@ -59,7 +59,7 @@ _DUE_NEXT: Final = f"{_DUE} AND b.capture_id > :after AND b.capture_id <= :to OR
 
 
 def owner_of(scope: Any) -> str:
-    """Whose quota it is: the device's or technician's by certificate, else the address's."""
+    """Return whose quota it is: the device's or technician's by certificate, else the address's."""
     for kind in ("device", "technician"):
         if name := scope["state"].get(kind):
             return f"{kind} {name}"
@@ -145,7 +145,7 @@ class Quota:
         return None if to is None else str(to)
 
     def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:
-        """Unless its device went on with it meanwhile, or another process has dropped it.
+        """Drop an upload, unless its device went on with it, or another process has dropped it.
 
         Its row is held, and goes last: an object may be there already, of a process that died
         before the verdict, and one that is put by who begins anew must stay.

@@ -29,7 +29,7 @@ class Records(ABC):
         """Returns what the device announced, hex. Raises Missing: no such record ever came."""
 
     def open(self, content: bytes) -> recordfile.RecordFile:
-        """What a record holds; its `record` is UNOPENED where no identity here opens it.
+        """Return what a record holds; its `record` is UNOPENED if no identity here opens it.
 
         Raises:
             RecordDamaged: it does not verify.
@@ -72,7 +72,7 @@ class Records(ABC):
         return self.photo_of(capture_id, self.sha256_of(capture_id))
 
     def photo_of(self, capture_id: str, sha256: str) -> bytes:
-        """The same, of the record of this digest. Any thread may ask."""
+        """Return the photo of the record of this digest, as `photo` does. Any thread may ask."""
         if self.objects.lays_open:
             return self.objects.get(capture_id, PHOTO)
         photo = self.open(self._received(capture_id, sha256)).photo
@@ -123,7 +123,7 @@ class Records(ABC):
             self.objects.put(capture_id, TEXT, _text({"label": label}))
 
     def is_changed(self, capture_id: str, name: str, sha256: str) -> bool:
-        """Whether something else lies there now, or nothing."""
+        """Return whether something else is there now, or nothing."""
         try:
             return hashlib.sha256(self.objects.get(capture_id, name)).hexdigest() != sha256
         except Missing:
@@ -152,7 +152,7 @@ class Records(ABC):
 
 
 def _payload(line: bytes) -> dict[str, Any]:
-    """What a label says, by the key that it carries. Raises Changed."""
+    """Return what a label says, by the key that it carries. Raises Changed."""
     try:
         token = line.decode("ascii")
         key = signing.embedded_key(token)

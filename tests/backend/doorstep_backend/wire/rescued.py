@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS rescued (
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """What one technician brought of one device.
+    """The records that one technician brought of one device.
 
     Attributes:
         by: a technician's name, or A_TECHNICIAN.
@@ -55,13 +55,13 @@ class Rescues:
             raise NoUploadError(f"{capture_id} was dropped meanwhile") from error
 
     def by(self, capture_id: str) -> str | None:
-        """Who brought this record; None where its device did."""
+        """Return who brought this record; None if its device did."""
         query = "SELECT technician FROM rescued WHERE capture_id = ?"
         found = self._db.execute(query, (capture_id,)).fetchone()
         return None if found is None else found[0] or A_TECHNICIAN
 
     def of(self, capture_ids: Sequence[str]) -> dict[str, str]:
-        """Who brought those of these records that their devices did not, by id: in one question."""
+        """Return who brought each of these records, by id; those of their devices are left out."""
         marks = ", ".join("?" * len(capture_ids))
         query = f"""SELECT capture_id, coalesce(technician, ?) FROM rescued
             WHERE capture_id IN ({marks})"""
@@ -69,7 +69,7 @@ class Rescues:
         return {row[0]: row[1] for row in rows}
 
     def of_device(self, device_id: str) -> list[Rescue]:
-        """What has its receipt, by technician."""
+        """Return what was brought of a device and has its receipt, by technician."""
         query = """SELECT coalesce(r.technician, ?), count(*), max(v.at) FROM rescued r
             JOIN uploads u USING (capture_id) JOIN verdicts v USING (capture_id)
             WHERE u.device_id = ? AND v.accepted GROUP BY 1 ORDER BY 3"""
@@ -77,7 +77,7 @@ class Rescues:
         return [Rescue(by, records, from_rfc3339(at)) for by, records, at in rows]
 
     def forget_names(self, before: datetime) -> None:
-        """Whose hand it was in what came before this; the mark stays."""
+        """Forget the names of the technicians who brought what came before; the mark stays."""
         change = """UPDATE rescued SET technician = NULL WHERE technician IS NOT NULL
             AND capture_id IN (SELECT capture_id FROM verdicts WHERE at <= ?)"""
         self._db.execute(change, (rfc3339(before),))

@@ -84,7 +84,7 @@ class UploadExistsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What a device declared when it created an upload.
+    """A device's declaration when it created an upload.
 
     Attributes:
         length: bytes of the whole record file.
@@ -103,7 +103,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the backend signed about a finished upload: a receipt, or a refusal with a reason."""
+    """A signed statement about a finished upload: a receipt, or a refusal with a reason."""
 
     capture_id: str
     at: str
@@ -112,6 +112,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
+        """Return whether it is a receipt."""
         return self.reason is None
 
 
@@ -136,7 +137,7 @@ class Store(Records):
 
     @property
     def db(self) -> Database:
-        """For what else is known about uploads (quota.py)."""
+        """Return the database, for what else is known about uploads (quota.py)."""
         return self._db
 
     def create(self, upload: Upload, owner: str = "") -> None:
@@ -157,11 +158,12 @@ class Store(Records):
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
 
     def own(self, upload: Upload, device_id: str) -> None:
-        """Whose it is, where nobody's device has begun it."""
+        """Note whose it is, if no device has begun it."""
         change = "UPDATE uploads SET device_id = ? WHERE capture_id = ? AND device_id IS NULL"
         self._db.execute(change, (device_id, upload.capture_id))
 
     def find(self, capture_id: str) -> Upload | None:
+        """Return the upload of this id; None if it was never created, or was dropped."""
         row = self._db.execute(_FIND, (capture_id,)).fetchone()
         return Upload(*row) if row else None
 
@@ -264,6 +266,7 @@ class Store(Records):
             self._db.execute(whole, (verdict.capture_id,))
 
     def verdict(self, capture_id: str) -> Verdict | None:
+        """Return what was signed about an upload; None without a verdict."""
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
         row = self._db.execute(query, (capture_id,)).fetchone()
         return Verdict(*row) if row else None
@@ -293,12 +296,13 @@ class Store(Records):
         return is_dropped
 
     def lose(self, capture_id: str) -> None:
-        """The same, whatever was signed about it: for a row without a record."""
+        """Delete an upload, whatever was signed about it: for a row without a record."""
         with self.held(capture_id):
             self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
             self.objects.erase(capture_id)  # after it: a row that is held no more is noticed there
 
     def sha256_of(self, capture_id: str) -> str:
+        """Return the SHA-256 of a record as lower-case hex. Raise Missing if none came."""
         upload = self.find(capture_id)
         if upload is None:
             raise Missing(f"no record {capture_id} ever came")

@@ -24,6 +24,7 @@ class _LeftError(ValueError):
 
 
 def add_to(commands: Any) -> None:
+    """Add the command `objects` to the subcommands of a parser."""
     command = commands.add_parser("objects", help="where rows and objects tell different things")
     what = command.add_subparsers(dest="what", required=True)
     stray = what.add_parser("stray", help="list what lies there and no upload is known of")
@@ -95,7 +96,7 @@ def _was_erased(office: Office, capture_id: str) -> bool:
 
 
 def _erase(office: Office, capture_id: str) -> bool:
-    """Of what is in an archive, the label too: it is there."""
+    """Erase a capture; of one that is in an archive, the label too: it is there."""
     if not office.filing.is_erased(capture_id):
         return _lose(office.store, capture_id)
     office.store.erase(capture_id)
@@ -114,7 +115,7 @@ def _lose(store: Store, capture_id: str) -> bool:
 
 
 def _listed(found: Iterable[str], what: str, delete: Callable[[str], bool] | None) -> Iterator[str]:
-    """What `delete` says no to is not among them any more."""
+    """List the captures, without those that `delete` says no to, and their number last."""
     count = 0
     for capture_id in found:
         if delete is not None and not delete(capture_id):

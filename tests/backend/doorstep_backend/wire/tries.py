@@ -14,7 +14,7 @@ engine that is away, and seldom chance where half of all objects cannot be read.
 
 
 class Tries:
-    """Of one round.
+    """The tries to erase, of one round.
 
     Args:
         most: so many in a row that are Away end it.
@@ -31,7 +31,7 @@ class Tries:
         self._in_vain = 0
 
     def does(self, erase: Callable[[str], bool], capture_id: str) -> bool:
-        """What `erase` says; False where it cannot be: the others go on.
+        """Return what `erase` says; False if it cannot be: the others go on.
 
         Raises:
             Away: as many in a row could not be as are tried; so much is away altogether.

@@ -9,7 +9,7 @@ from doorstep_backend.engines.away import Away
 
 
 class Turns:
-    """Of threads. With threading's own semaphore who comes just then may be before all who wait.
+    """A fair semaphore of threads. In threading's own a thread that comes late may be first.
 
     So of 300 records that 50 devices sent at once to two instances, one or two waited for longer
     than 1.5 s in each of six runs; here none did.

@@ -65,6 +65,7 @@ class Tus:
         ]
 
     async def options(self, _request: Request) -> Response:
+        """Return 204 with the versions and extensions of tus, and the largest upload in bytes."""
         abilities = {
             "Tus-Resumable": headers.TUS_VERSION,
             "Tus-Version": headers.TUS_VERSION,
@@ -74,6 +75,15 @@ class Tus:
         return Response(status_code=204, headers=abilities)
 
     async def create(self, request: Request) -> Response:
+        """Create an upload; return 201, or 422 and the refusal of a whole record.
+
+        A body is its first bytes, and what came of it before a cut is kept.
+
+        Raises:
+            HTTPException: 400, 412, 413, 415: a header or the body is wrong. 403: the signing key
+                is not vouched for. 409: the id is taken. 429: too many are unfinished. 460: the
+                digest is another.
+        """
         headers.check_version(request)
         upload = replace(headers.announced(request), device_id=device_of(request.scope))
         has_body = headers.body_length(request) != 0
@@ -94,11 +104,21 @@ class Tus:
             raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
 
     async def head(self, request: Request) -> Response:
+        """Return how many bytes of an upload came. Raise HTTPException (400, 403, 404, 412)."""
         upload, offset = await asked(self._asked_for, request)
         answer = {"Upload-Metadata": upload.metadata, "Cache-Control": "no-store"}
         return Response(headers=_progress(upload, offset) | answer)
 
     async def patch(self, request: Request) -> Response:
+        """Append the body; return 204, or 422 and the refusal of a whole record.
+
+        What came of the body before a cut is kept.
+
+        Raises:
+            HTTPException: 400, 412, 413, 415: a header or the body is wrong. 403: the upload is
+                another's, or the signing key is not vouched for. 404: there is none. 409: it stands
+                at another offset. 460: the digest is another.
+        """
         upload, offset = await asked(self._asked_for, request)
         if headers.number(request, "Upload-Offset") != offset:
             raise _moved(upload, offset)
@@ -171,7 +191,7 @@ class Tus:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """How far an upload is after a request.
+    """The progress of an upload after a request.
 
     Attributes:
         whole: all of the record, where it came in one piece and was not kept yet.
@@ -194,7 +214,7 @@ def _moved(upload: Upload, offset: int) -> HTTPException:
 
 
 def _route(path: str, **by_method: Endpoint) -> Route:
-    """One for all methods: of several the first would answer 405, and `Allow` name its own only."""
+    """Return one route for all methods; with several the first would answer 405 for the others."""
 
     async def answer(request: Request) -> Response:
         return await by_method[request.method](request)

@@ -60,7 +60,7 @@ MOST_COUNTED: Final = 10_001
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits to be filed.
+    """The records that wait to be filed.
 
     Attributes:
         records: up to MOST_COUNTED.
@@ -95,7 +95,7 @@ class Unfiled:
         return self._take(which, (rfc3339(since), rfc3339(now), rfc3339(now)), now)
 
     def take_of(self, capture_ids: Sequence[str], now: datetime) -> list[str]:
-        """The same of these alone, as long as nobody has tried them; MOST of them at most."""
+        """Take as `take` does, of these alone and if nobody has tried them; MOST at most."""
         if not capture_ids:
             return []
         marks = ", ".join("?" * len(capture_ids))
@@ -140,17 +140,18 @@ class Unfiled:
             self._db.execute(f"DELETE FROM unfiled WHERE capture_id IN ({marks})", capture_ids)
 
     def has(self, capture_id: str) -> bool:
+        """Return whether the record has its receipt and waits to be filed."""
         query = "SELECT 1 FROM unfiled WHERE capture_id = ?"
         return self._db.execute(query, (capture_id,)).fetchone() is not None
 
     def of_device(self, device_id: str) -> list[str]:
-        """What came from it, as far as certificates say."""
+        """Return the ids of what came from it, as far as certificates say."""
         query = """SELECT f.capture_id FROM unfiled f JOIN uploads u USING (capture_id)
             WHERE u.device_id = ?"""
         return [row["capture_id"] for row in self._db.execute(query, (device_id,))]
 
     def backlog(self) -> Backlog:
-        """How many, and since when: as quick when a fleet's day waits."""
+        """Return how many wait, and since when; as quick when a fleet's day waits."""
         some = f"(SELECT 1 FROM unfiled LIMIT {MOST_COUNTED}) AS counted"
         query = f"SELECT (SELECT count(*) FROM {some}), (SELECT min(at) FROM unfiled)"
         records, since = self._db.execute(query).fetchone()
