@@ -2,17 +2,16 @@
 
 import argparse
 
-from tests.bench.retries.scenarios import AGENTS, BACKOFFS, SCENARIOS, peaks
+from tests.bench.retries import BACKOFFS, DEVICES, SCENARIOS, peaks
 
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tests.bench.retries", description=__doc__).parse_args()
-    print(f"{AGENTS} devices: first tries in the busiest second (all requests)")
+    print(f"{DEVICES} devices: first tries in the busiest second (all requests)")
     print(f"{'':<32}" + "".join(f"{name:>16}" for name in BACKOFFS))
-    for scenario in SCENARIOS:
-        found = [peaks(scenario, backoff) for backoff in BACKOFFS.values()]
-        cells = (f"{one.first} ({one.all})" for one in found)
-        print(f"{scenario.name:<32}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
+    for name in SCENARIOS:
+        cells = ("{} ({})".format(*peaks(name, backoff)) for backoff in BACKOFFS.values())
+        print(f"{name:<32}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":
