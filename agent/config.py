@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
+from agent.models import DEVICE_ID, has_host
 from hardware.firmware import BUILD_PINS
 from hardware.settings import (
     BoardSettings,
@@ -33,6 +34,7 @@ from hardware.settings_toml import TableReader, read_document
 
 _Percent = Annotated[float, Range(0, 100, "a percentage")]
 _Score = Annotated[float, Range(0, 1_000_000, "a score")]
+_Name = Annotated[str, Match(DEVICE_ID.pattern, "letters, digits, . _ -")]
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration: /etc is for what is this host's own.
@@ -76,7 +78,7 @@ class ContentCredentials(StrEnum):
 class DeviceSettings:
     """`[device]`."""
 
-    id: Annotated[str, Match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, . _ -")]
+    id: _Name
     bench_mode: bool = False
     """Whether presses may come through the socket on a real board; shown in the status."""
 
@@ -150,7 +152,6 @@ _Endpoint = Annotated[
 _LAST_PORT: Final = 65_535
 
 _HostName = Annotated[str, Match(r"[A-Za-z0-9.:-]{1,253}", "a host name or an address")]
-_CommonName = Annotated[str, Match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, . _ -")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class ServeSettings:
     """Loopback by default: then it is reached through SSH."""
     names: tuple[_HostName, ...] = ()
     """What its certificate is for; the office must have given this device each of them."""
-    clients: tuple[_CommonName, ...] = ()
+    clients: tuple[_Name, ...] = ()
     """Who may ask: common names of the fleet's certificates. Every device holds one."""
 
     @property
@@ -329,18 +330,10 @@ def _misfits(
 
 def wrong_address(name: str, url: str | None) -> list[str]:
     """What is wrong with the address in the setting `name`, beyond its shape."""
-    if not url or _is_address(url):
+    if not url or has_host(url):
         return []
     allowed = "https://HOST, with a right :PORT or none, and no user name"
     return [f"{name}: {json.dumps(url)} is not {allowed}"]
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # the port, or an IPv6 address
-        return False
 
 
 def _is_endpoint(host: str, port: int) -> bool:

@@ -6,9 +6,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NewType
+from urllib.parse import urlsplit
 
 CaptureId = NewType("CaptureId", str)
 """A UUIDv4 in its canonical text form; it holds no time."""
+
+CAPTURE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A UUID of any version: what an id of a record looks like to a reader."""
+
+DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""A device's id, and the common name of another system's certificate."""
+
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+"""A digest in lower-case hex."""
 
 CODE: Final = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
 """A parcel's code: printable ASCII without a space at its ends.
@@ -254,6 +264,15 @@ def from_rfc3339(text: object) -> datetime:
     if not isinstance(text, str) or not _UTC.fullmatch(text):
         raise ValueError("not a time in UTC, as 2026-12-01T06:00:00Z")
     return datetime.fromisoformat(text)
+
+
+def has_host(url: str) -> bool:
+    """Return whether a URL names a host, a possible port or none, and no user."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # the port, or an IPv6 address
+        return False
 
 
 class Verdict(StrEnum):

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from typing import Final
 
 from agent import __version__
 from agent.errors import DoorstepError, ExitCode
-from agent.models import State, printable
+from agent.models import SHA256, State, printable
 from agent.process import streams
 from hardware.errors import DeviceError, ScriptError
 
@@ -211,7 +210,7 @@ def _add_enrol(add: _Add) -> None:
 
 def _sha256(text: str) -> str:
     digest = text.replace(":", "").lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not SHA256.fullmatch(digest):
         raise argparse.ArgumentTypeError("not a SHA-256: 64 hexadecimal digits")
     return digest
 

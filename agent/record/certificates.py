@@ -79,7 +79,7 @@ def request(key: PrivateKey, device_id: str, names: Collection[str] = ()) -> Req
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     if asked := server_names(names):
-        others = x509.SubjectAlternativeName([_general(one) for one in sorted(asked)])
+        others = x509.SubjectAlternativeName([general_name(one) for one in sorted(asked)])
         builder = builder.add_extension(others, critical=False)
     made = builder.sign(key, hashes.SHA256())
     return Request(
@@ -288,7 +288,8 @@ def _names(extensions: x509.Extensions) -> frozenset[str]:
     return frozenset([*(one.lower() for one in hosts), *map(str, addresses)])
 
 
-def _general(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """Return an address or a host name as a subjectAltName has it."""
     address = _address(name)
     return x509.DNSName(name) if address is None else x509.IPAddress(address)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.errors import NotGenuine, RecordDamaged
-from agent.models import Body, Kind, Label, from_rfc3339, rfc3339
+from agent.models import SHA256, Body, Kind, Label, from_rfc3339, rfc3339
 from agent.record import sealing, signing
 from agent.record.sealing import SEALED_TYPE, Identity
 
@@ -43,8 +43,6 @@ _MTIME_LIMIT_S: Final = 8**11 - 1
 
 UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 """A CaptureId as a regular expression. Source: RFC 9562, section 5.4."""
-
-_SHA256: Final = r"[0-9a-f]{64}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +174,13 @@ def _check(payload: dict[str, Any], body: dict[str, Any]) -> None:
         _require(name, values, _is_text)
     _require("capture_id", values, UUID4)
     _require("utc", values, _is_utc)
-    _require("body.sha256", values, _SHA256)
+    _require("body.sha256", values, SHA256.pattern)
     if values.get("about") is not None or values["kind"] == Kind.VOID:
         _require("about", values, UUID4)
     if values["v"] != 1:
         raise ValueError(f"version {values['v']} is unknown; this program reads version 1")
     if values["seq"] > 1:
-        _require("prev", values, _SHA256)
+        _require("prev", values, SHA256.pattern)
     elif values["seq"] != 1 or values.get("prev") is not None:
         raise ValueError("seq begins at 1, where prev is null")
 

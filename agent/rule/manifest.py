@@ -36,7 +36,7 @@ VALIDITY_LIMIT: Final = timedelta(hours=24)
 VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
 
-_STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What may go into a record, a file name or a page without harm: nothing to quote or to escape."""
 
 
@@ -161,7 +161,7 @@ def _stop(stop: Any, where: str) -> RouteStop:
     if lat_deg == 0 and lon_deg == 0:
         raise _wrong(where, "at 0, 0, where a place goes that nobody knows")
     return RouteStop(
-        id=_text(stop.get("id"), _STOP_ID, f"{where}.id", "1 to 64 letters, digits, . _ -"),
+        id=_text(stop.get("id"), STOP_ID, f"{where}.id", "1 to 64 letters, digits, . _ -"),
         codes=_codes(stop, "codes", f"{where}."),
         lat_deg=lat_deg,
         lon_deg=lon_deg,

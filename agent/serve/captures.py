@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.errors import UnknownItem
-from agent.models import CaptureId, State, from_rfc3339, printable, to_the_hour
+from agent.models import CAPTURE_ID, CaptureId, State, from_rfc3339, printable, to_the_hour
 from agent.queue.reader import NOT_DELIVERED, OutboxReader, Undelivered
 from agent.serve.answer import Answer, refused, told
 from hardware.clock import ClockSource
@@ -25,7 +25,6 @@ LIMIT: Final = 50
 LIMIT_MOST: Final = 100
 
 _LIMIT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NOT_AN_END: Final = "after: not what a page named as `next`; begin again without it"
 
 
@@ -47,7 +46,7 @@ def wanted(parameters: Mapping[str, str]) -> Page:
     state, after = parameters.get("state"), parameters.get("after")
     if state is not None and state not in STATES:
         raise ValueError(f"state: none of {', '.join(STATES)}")
-    if after is not None and not _ID.fullmatch(after):
+    if after is not None and not CAPTURE_ID.fullmatch(after):
         raise ValueError(_NOT_AN_END)
     limit = parameters.get("limit", str(LIMIT))
     if not _LIMIT.fullmatch(limit) or not 1 <= int(limit) <= LIMIT_MOST:

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from agent.models import printable
+
 FILE_TYPE: Final = "application/octet-stream"
 """`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
 
@@ -97,7 +99,6 @@ def _date(text: str) -> datetime | None:
 
 def quoted(what: str, answer: Answer) -> str:
     """What was answered to what, in one line of printable characters."""
-    text = answer.body[: 4 * QUOTE_LIMIT].decode("utf-8", "replace")
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    words = " ".join(printable.split())[:QUOTE_LIMIT]
+    text = printable(answer.body[: 4 * QUOTE_LIMIT].decode("utf-8", "replace"))
+    words = " ".join(text.split())[:QUOTE_LIMIT]
     return f"{what} was answered {answer.status}" + (f' "{words}"' if words else "")

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -60,7 +59,7 @@ class Authority:
         if not ca:
             made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if server:
-            others = x509.SubjectAlternativeName([_general(one) for one in names])
+            others = x509.SubjectAlternativeName(map(certificates.general_name, names))
             made = made.add_extension(others, critical=False)
         return made.sign(self.key, hashes.SHA256())
 
@@ -88,13 +87,6 @@ def new_authority(name: str = "Test fleet CA") -> Authority:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = _builder(key.public_key(), name, subject, (now, now + YEAR * 10), ca=True)
     return Authority(key, made.sign(key, hashes.SHA256()))
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def _builder(

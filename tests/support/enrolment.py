@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
-from agent.record import signing
+from agent.record import certificates, signing
 from agent.wire.tls import IDENTITY_FILE
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.clients import Clients, Kind
@@ -114,17 +113,10 @@ def asked(name: str, key: Any, names: Sequence[str] = ()) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if names:
-        other = x509.SubjectAlternativeName([_general(one) for one in names])
+        other = x509.SubjectAlternativeName(map(certificates.general_name, names))
         builder = builder.add_extension(other, critical=False)
     made = builder.sign(key, hashes.SHA256())
     return base64.encodebytes(made.public_bytes(serialization.Encoding.DER))
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def ask(backend: Enrols, what: str, body: bytes | None = None, **how: Any) -> Any:

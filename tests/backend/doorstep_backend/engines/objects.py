@@ -1,9 +1,9 @@
 """What the backend asks of whatever keeps its objects: a folder, or a bucket of S3."""
 
-import re
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from agent.models import CAPTURE_ID, SHA256
 from doorstep_backend.copies.shows import Shows
 
 REFUSED: Final = "refused"
@@ -14,9 +14,6 @@ PHOTO: Final = "photo.jpg"
 
 TEXT: Final = "record.json"
 """What label and record say, as the next one."""
-
-_RECORD: Final = re.compile(r"[0-9a-f]{64}")
-_CAPTURE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Missing(LookupError):
@@ -104,9 +101,9 @@ def copy_name(shows: Shows) -> str:
 
 def is_record(name: str) -> bool:
     """Return whether an object of this name is an accepted record."""
-    return _RECORD.fullmatch(name) is not None
+    return SHA256.fullmatch(name) is not None
 
 
 def is_capture(text: str) -> bool:
     """Return whether this is how ids of captures are spelled; all else is somebody else's."""
-    return _CAPTURE.fullmatch(text) is not None
+    return CAPTURE_ID.fullmatch(text) is not None

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
@@ -11,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.record import signing
+from agent.record import certificates, signing
 from agent.record.signing import PrivateKey, PublicKey
 
 TLS_LIFE: Final = timedelta(days=365)
@@ -104,7 +103,9 @@ class Authority:
     def _serving(
         self, builder: x509.CertificateBuilder, names: Collection[str]
     ) -> x509.Certificate:
-        named = x509.SubjectAlternativeName([_general(name) for name in sorted(names)])
+        named = x509.SubjectAlternativeName(
+            [certificates.general_name(name) for name in sorted(names)]
+        )
         builder = builder.add_extension(named, critical=False)
         return self._signed(builder, ExtendedKeyUsageOID.SERVER_AUTH)
 
@@ -136,13 +137,6 @@ def _builder(
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

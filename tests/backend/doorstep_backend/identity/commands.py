@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
-from agent.models import from_rfc3339, rfc3339
+from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from doorstep_backend import keys
@@ -26,9 +25,6 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.intake import Intake
-
-_DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-"""What a device's configuration takes as its id (agent/config.py)."""
 
 COMMON_CHARS: Final = 64
 """Longest common name; a host's may be longer. Source: RFC 5280, ub-common-name."""
@@ -146,7 +142,7 @@ class Desk:
         """
         ids: list[str] = given.ids
         tokens: Path | None = given.tokens
-        wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
+        wrong = [one for one in ids if not DEVICE_ID.fullmatch(one)]
         if wrong:
             raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
         for one in ids:
@@ -227,7 +223,7 @@ class Desk:
     def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
         """Key and certificate go into one file, which nobody else here has."""
         name, out = given.name, given.out
-        if not _DEVICE_ID.fullmatch(name):
+        if not DEVICE_ID.fullmatch(name):
             raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
         key = signing.new_key()
         made = self.identity.authority.client(name, key.public_key(), self.office.ledger.now())

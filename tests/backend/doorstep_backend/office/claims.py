@@ -3,7 +3,6 @@
 The label is verified; record.json is signed, but what is in it has been checked by nobody.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -11,13 +10,10 @@ from typing import Any, Final, NamedTuple
 from agent.models import BoundBy, Kind, Reason, Verdict, from_rfc3339, rfc3339
 from agent.record import signing
 from agent.record.file import RecordFile
+from agent.rule.manifest import STOP_ID
 from agent.rule.reach import Circle, Ring
 from doorstep_backend.wire.records import UNOPENED
 from hardware.clock import ClockSource
-
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""
-
 
 LABEL_ELSEWHERE: Final = "label_elsewhere"
 """`bound_by` where the label's stop was out of reach: a stranger may have printed it."""
@@ -138,7 +134,7 @@ def _object(found: object) -> dict[str, Any]:
 
 
 def _id(found: object) -> str | None:
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+    return found if isinstance(found, str) and STOP_ID.fullmatch(found) else None
 
 
 def _number(found: Any) -> float | None:

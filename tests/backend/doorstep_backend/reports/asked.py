@@ -5,15 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
+from agent.models import DEVICE_ID
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.troubles import NEEDS, Need, Noticed
 
 LIMIT: Final = 100
 MOST: Final = 1_000
 """Devices in one answer: with the longest documents some 2 MB."""
-
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
-"""What a device's configuration takes as its id (agent/config.py)."""
 
 _NAMES: Final[dict[str, Need]] = {str(one): one for one in (*NEEDS, Noticed.BENCH_MODE)}
 
@@ -61,7 +59,7 @@ class Asked:
 
 
 def _after(text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not DEVICE_ID.fullmatch(text):
         raise NotAskedRightError("after is no device id: take `next` of the page before")
     return text
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 
-from agent.models import printable
+from agent.models import has_host, printable
 from doorstep_backend.reports.read import Report, of_document
 
 WITHIN_S: Final = 10.0
@@ -56,18 +56,17 @@ def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Re
 
 def is_address(text: str) -> bool:
     """Return whether it is https://NAME:PORT, with nothing behind it; the port may be left out."""
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-        host.encode("idna")
-    except ValueError:
-        return False
-    return bool(host) and port != 0 and _is_bare(text, parts.netloc)
-
-
-def _is_bare(text: str, netloc: str) -> bool:
     is_printable = text.isascii() and text.isprintable() and " " not in text
-    return is_printable and "@" not in netloc and text.rstrip("/") == f"https://{netloc}"
+    return is_printable and has_host(text) and _is_bare(text)
+
+
+def _is_bare(text: str) -> bool:
+    parts = urlsplit(text)
+    try:
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # a part of the name is empty or too long
+        return False
+    return text.rstrip("/") == f"https://{parts.netloc}"
 
 
 def _said(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, bytes]:

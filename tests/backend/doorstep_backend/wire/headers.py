@@ -8,6 +8,7 @@ from uuid import UUID
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from agent.models import SHA256
 from doorstep_backend.wire.store import Upload
 
 TUS_VERSION: Final = "1.0.0"
@@ -44,7 +45,7 @@ def announced(request: Request) -> Upload:
     metadata = _metadata(header)
     if set(metadata) != METADATA_KEYS:
         raise HTTPException(400, f"Upload-Metadata must have {', '.join(sorted(METADATA_KEYS))}")
-    if not re.fullmatch(r"[0-9a-f]{64}", metadata["sha256"]):
+    if not SHA256.fullmatch(metadata["sha256"]):
         raise HTTPException(400, "sha256 in Upload-Metadata must be 64 lower-case hex digits")
     return Upload(uuid(metadata["capture_id"]), length, metadata["sha256"], header)
 
