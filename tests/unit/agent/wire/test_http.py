@@ -217,7 +217,7 @@ def test_dripping_body_is_ended_by_the_end_of_the_attempt(server: RawServer) -> 
     server.script = lambda _: drip_after(head(200, Content_Length=500))
 
     with closing(open_backend(server, IMPATIENT)) as backend:
-        assert 0.7 < duration_s(lambda: post(backend)) < 1.5
+        assert 0.7 < duration_s(lambda: post(backend)) < 3.0  # all of it takes 4 s
 
 
 def drip_after(first: bytes) -> Iterator[bytes]:
@@ -226,10 +226,10 @@ def drip_after(first: bytes) -> Iterator[bytes]:
 
 
 def test_silence_is_ended(server: RawServer) -> None:
-    server.script = lambda _: drip_once(0.8)
+    server.script = lambda _: drip_once(3.0)
 
     with closing(open_backend(server, IMPATIENT)) as backend:
-        assert duration_s(lambda: post(backend)) < 0.7
+        assert duration_s(lambda: post(backend)) < 2.0
 
 
 def drip_once(seconds: float) -> Iterator[bytes]:
