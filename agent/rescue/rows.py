@@ -32,7 +32,10 @@ class Row:
 
 
 def rows(state: Path) -> list[Row] | None:
-    """All of them; None where they say nothing: gone, broken, or of another release."""
+    """Return all rows; None if they say nothing: gone, broken, or of a release that is too old.
+
+    The copy of a queue of 2026.11.7 is migrated.
+    """
     if (folder := below(state, "queue")) is None:
         return None
     with tempfile.TemporaryDirectory(prefix="doorstep-", dir=work_folder()) as name:
@@ -40,7 +43,9 @@ def rows(state: Path) -> list[Row] | None:
         layout.make()
         try:
             _take(folder, layout)
-            with closing(Database(layout)) as database:
+            if layout.database.stat().st_size == 0:
+                return None
+            with closing(Database(layout, migrates=True)) as database:
                 return [_row(item) for item in OutboxReader(database).every()]
         except (OSError, DoorstepError):
             return None

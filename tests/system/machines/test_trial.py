@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.backend import REPOSITORY
 from tests.system.machines.answers import BAD, SHALLOW, nested
@@ -370,6 +371,34 @@ def _process(folder: Path, answer: bytes) -> Iterator[str]:
         yield place
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def test_what_else_reads_the_queue_has_stopped_before_capture_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sync of the release before would leave the mark that has the changed queue set aside."""
+    tool, calls = tmp_path / "systemctl", tmp_path / "calls"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ "$1" = show ] && echo enabled\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    processes.restart()
+
+    *_, stopped, started = calls.read_text().splitlines()
+    others = "doorstep-sync.service doorstep-serve.service doorstep-prune.timer"
+    assert stopped == f"stop doorstep-prune.service {others}"
+    assert started == f"restart --no-block doorstep-capture.service {others}"
+
+
+def test_provisioning_stops_what_else_reads_the_queue_before_it_starts_capture() -> None:
+    role = REPOSITORY / "scripts/provisioning/roles/doorstep_services/tasks/main.yml"
+    tasks = yaml.safe_load(role.read_text())
+    changed = [one["ansible.builtin.systemd_service"] for one in tasks if "loop" in one]
+    loops = [one["loop"] for one in tasks if "loop" in one]
+
+    assert changed[0]["state"] == "stopped"
+    assert set(loops[0]) == {processes.PRUNE, *processes.STARTED} - {processes.CAPTURE}
+    assert loops[1][0] == processes.CAPTURE
 
 
 @pytest.mark.parametrize("name", BAD)

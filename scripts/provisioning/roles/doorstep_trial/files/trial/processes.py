@@ -22,8 +22,10 @@ LONGEST_ANSWER_BYTES: Final = 65_536
 
 CAPTURE, SYNC = "doorstep-capture.service", "doorstep-sync.service"
 
+PRUNE: Final = "doorstep-prune.service"
+
 STARTED: Final = (CAPTURE, SYNC, "doorstep-serve.service", "doorstep-prune.timer")
-"""What is started anew, where it is enabled or runs."""
+"""The units that are started again if they are enabled or run."""
 
 
 def systemctl(*words: str) -> str:
@@ -38,13 +40,18 @@ def shown(unit: str, name: str) -> str:
 
 
 def restart() -> None:
-    """Start anew what is enabled or runs, by the units as they are now; waits for none of it."""
+    """Start again what is enabled or runs, by the units as they are now; wait for no start.
+
+    All but capture are stopped before: a process of the other release would take the queue for
+    broken once capture has changed its schema.
+    """
     systemctl("daemon-reload")
     ours = [
         unit
         for unit in STARTED
         if shown(unit, "UnitFileState") == "enabled" or shown(unit, "ActiveState") != "inactive"
     ]
+    systemctl("stop", PRUNE, *(unit for unit in ours if unit != CAPTURE))
     systemctl("restart", "--no-block", *ours)
 
 
