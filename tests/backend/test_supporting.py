@@ -20,6 +20,7 @@ def test_command_writes_the_files_of_the_package_for_every_user(tmp_path: Path) 
 
     assert ran.stdout.splitlines() == [str(written[name]) for name in supporting.FILES]
     assert {path.stat().st_mode & 0o777 for path in written.values()} == {0o644}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o755
     for name, place in supporting.FILES.items():
         assert written[name].read_bytes() == (PACKAGE / place).read_bytes()
 

@@ -12,6 +12,7 @@ from typing import Final
 from agent.record import signing
 from agent.record.certificates import pem
 from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.names import NameRefusedError, canonical
 from doorstep_backend.settings import WrongSettingError
 
 HOSTS: Final = ("127.0.0.1", "localhost")
@@ -121,8 +122,10 @@ def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:
 def _as_written(name: str) -> str:
     """Return a name as it is in certificates: in ASCII. Source: RFC 5280 section 7.2."""
     try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError as error:
+        ascii_name = name.encode("idna").decode("ascii")
+        pattern = "*." if ascii_name.startswith("*.") else ""
+        return pattern + canonical(ascii_name.removeprefix("*."))
+    except (UnicodeError, NameRefusedError) as error:
         raise WrongSettingError(NO_NAME.format(name)) from error
 
 

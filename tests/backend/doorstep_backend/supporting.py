@@ -31,7 +31,9 @@ def write(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder or a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
     written = []
     for name, place in FILES.items():
         path = folder / name
