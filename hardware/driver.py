@@ -1,7 +1,7 @@
-"""What the file of a driver declares, and the closed list of these files.
+"""The declarations in the file of a device driver, and the closed list of these files.
 
-A driver is imported when its part is opened or examined, by its name in the configuration.
-`status`, `serve` and `sync` read the configuration without importing one.
+A process that opens or examines a part imports the driver by its name in the configuration.
+`status`, `serve` and `sync` read the configuration without importing a driver.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 SIMULATED: Final = "simulated"
-"""The kind of each part in `hardware/simulated/`; there is one for each part."""
+"""The kind of the simulated drivers, in `hardware/simulated/`; each part has one."""
 
 
 def _kinds() -> Mapping[str, tuple[str, ...]]:
@@ -31,7 +31,7 @@ class Access:
     """Device files that a driver opens.
 
     Attributes:
-        what: their name in a sentence.
+        what: what a sentence calls these files.
         group: the group that owns them on Raspberry Pi OS, by its rules for udev.
         patterns: where they are below /dev.
     """
@@ -43,14 +43,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """One driver; its file has it as `DRIVER`.
+    """One device driver; its file declares it as `DRIVER`.
 
     Attributes:
-        open: opens the part, by its settings and a function that returns the simulated world.
-        access: returns the device files that it opens, by its settings, so that `doctor` names a
-            missing group; None if it opens none.
-        settings: extends the class of the part's table by settings of this driver alone, with a
-            default each. Their table is named after the driver: `[camera.v4l2]`.
+        open: opens the part; takes its settings, and a function that returns the simulated world.
+        access: takes the settings, and returns the device files that the driver opens, so that
+            `doctor` can name a missing group; None if the driver opens none.
+        settings: a subclass of the part's settings, with the settings of this driver alone, which
+            have defaults. Their table is named after the driver: `[camera.v4l2]`.
     """
 
     open: Callable[[Any, Any], Any]
@@ -58,7 +58,7 @@ class Driver:
     settings: type | None = None
 
     def own(self, settings: Any) -> Any:
-        """Return `settings` with the driver's own; these are at their defaults without a table."""
+        """Return `settings` with the driver's own settings, at their defaults without a table."""
         if self.settings is None or isinstance(settings, self.settings):
             return settings
         return self.settings(**{one.name: getattr(settings, one.name) for one in fields(settings)})
@@ -69,10 +69,11 @@ class CameraDriver(Driver):
     """A driver of a camera, and what its photos say of it.
 
     Attributes:
-        model: the camera in EXIF. If the source is not `digitalCapture`, that is its last word.
-        source: in Content Credentials, a NewsCode of IPTC. `digitalCapture`: the device's own
-            sensor. `composite`: any video device, which may show anything. `algorithmicMedia`:
-            drawn by a program.
+        model: the camera's name in EXIF. In a new driver whose source is not `digitalCapture`, its
+            last word must be the source, because `verify` reads the source there.
+        source: the origin in Content Credentials, a NewsCode of IPTC. `digitalCapture`: the
+            device's own sensor. `composite`: any video device, which may show anything.
+            `algorithmicMedia`: drawn by a program.
     """
 
     model: str
@@ -87,10 +88,10 @@ class PositionDriver(Driver):
 
 
 def open_part(part: str, settings: Any, world: Callable[[], Any] | None = None) -> Any:
-    """Open one configured part, and load nothing else; whoever opened it closes it.
+    """Open one configured part, and load nothing else; the caller closes the part.
 
     Raises:
-        DeviceError: the part is missing or failed; no other one is tried in its place.
+        DeviceError: the part is missing or failed; no other driver is tried in its place.
     """
     driver = load(part, settings.kind)
     return driver.open(driver.own(settings), world)

@@ -1,1 +1,1 @@
-"""Who a device is, for all its processes: enrolment, certificates, renewal and the end."""
+"""The identity of a device, for all its processes: enrolment, certificates, renewal, the end."""

@@ -231,18 +231,18 @@ def check_age(state: Path, shown: str = "") -> None:
 
     Args:
         state: a state folder; it is only looked at.
-        shown: what the error calls it, if not by its path.
+        shown: what the error calls the state folder, if not by its path.
     """
-    names = ["doorstep.db", "queue.moving"]  # 2026.11.7 moves a queue by way of the second one
+    names = ["doorstep.db", "queue.moving"]  # 2026.11.7 moves a queue by way of the second name
     own = state / "keys" / "capture"
     if not os.path.lexists(own) or (os.access(own, os.X_OK) and not (own / "device.pem").exists()):
-        names.append("keys/device.pem")  # else it is a key that 2026.11.7 left beside the own one
+        names.append("keys/device.pem")  # else 2026.11.7 left it beside capture's own key
     for name in names:
         if os.path.lexists(state / name):
             raise StateTooOld(
                 f"{shown or state}: a release before 2026.11.7 left {name} there, and this release "
-                "cannot read that; nothing was changed. Install 2026.11.7, let it start and send "
-                "all records, then update again; from a card, `rescue` of 2026.11.7 saves them"
+                "cannot read that state; nothing was changed. Install 2026.11.7, let it start and "
+                "send all records, then update again; `rescue` of 2026.11.7 saves those of a card"
             )
 
 

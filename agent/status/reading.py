@@ -1,6 +1,7 @@
-"""Reads what capture and sync say of themselves, and the queue that capture kept, as input.
+"""Reads what capture and sync say of themselves, and what capture kept of the queue.
 
-Another process may say anything: the status has the members that it knows, of their kinds.
+Another process may say anything, so the status takes only members that it knows, and of these only
+values of the right kind.
 """
 
 import math
@@ -18,7 +19,7 @@ from agent.status.troubles import HINDRANCES
 from agent.status.values import Capture, Failed, Queue, QueueFailed, Sync
 
 MOST: Final = 999_999
-"""Counts and seconds end here: a queue holds a fifth, and others may have written any number."""
+"""Largest count or seconds: a queue holds a fifth, but others may have written any number."""
 
 _LARGEST: Final = 2**53
 """Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
@@ -26,12 +27,12 @@ _LARGEST: Final = 2**53
 _WORD: Final = re.compile(r"[a-z_]{1,10}")
 
 _ASK_TIMEOUT_S: Final = 2.0
-"""Longest wait for what a process says of itself: somebody waits at a terminal."""
+"""Longest wait for the answer of a process, because a person waits at a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureSays:
-    """All that capture says: its own part, and what `identity` and doctor make of the rest."""
+    """All that capture says: its part of the status, and values for `identity` and for doctor."""
 
     part: Capture = field(default_factory=Capture)
     evidence_until: str | None = None
@@ -43,7 +44,7 @@ class CaptureSays:
 
 @dataclass(frozen=True, slots=True)
 class SyncSays:
-    """All that sync says: its own part, and what `identity` makes of the rest."""
+    """All that sync says: its part of the status, and values for `identity`."""
 
     part: Sync = field(default_factory=Sync)
     tls_until: str | None = None
@@ -89,7 +90,7 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     "manifest": _is_version,
     "hindrance": _is_hindrance,
 }
-"""The members that capture and sync say of themselves; all else that they say is left out."""
+"""The members that capture and sync say of themselves, with their kinds; `_TIMES` has the times."""
 
 _MAY_BE_NULL: Final = frozenset(
     {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
@@ -105,13 +106,13 @@ _COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
 
 
 def ask_capture(layout: Layout) -> CaptureSays | Failed | None:
-    """Return what the running process says of itself; None when it does not run."""
+    """Return what capture says of itself; None if it does not run."""
     told = _ask(layout.capture_socket)
     return capture_says(told) if isinstance(told, dict) else told
 
 
 def ask_sync(layout: Layout) -> SyncSays | Failed | None:
-    """Return what the running process says of itself; None when it does not run."""
+    """Return what sync says of itself; None if it does not run."""
     told = _ask(layout.sync_socket)
     return sync_says(told) if isinstance(told, dict) else told
 
@@ -124,19 +125,19 @@ def _ask(socket: Path) -> dict[str, Any] | Failed | None:
 
 
 def capture_says(told: Mapping[str, Any]) -> CaptureSays:
-    """Return capture's answer as far as it is as expected."""
+    """Return the members of capture's answer that are of the right kind."""
     known = _believable(told)
     return CaptureSays(Capture(**_of(Capture, known)), **_of(CaptureSays, known))
 
 
 def sync_says(told: Mapping[str, Any]) -> SyncSays:
-    """Return sync's answer as far as it is as expected."""
+    """Return the members of sync's answer that are of the right kind."""
     known = _believable(told)
     return SyncSays(Sync(**_of(Sync, known)), **_of(SyncSays, known))
 
 
 def queue_kept(told: Mapping[str, Any]) -> Queue | QueueFailed:
-    """Return the queue's part that capture kept, as far as it is as expected."""
+    """Return what capture kept of the queue, as far as it is of the right kind."""
     counts = {name: min(told[name], MOST) for name in _COUNTS if _is_count(told.get(name))}
     if len(counts) < len(_COUNTS):
         error = told.get("error")
@@ -148,7 +149,7 @@ def queue_kept(told: Mapping[str, Any]) -> Queue | QueueFailed:
 
 
 def to_hour(told: object) -> str | None:
-    """Return a time to the hour; None of what is no time."""
+    """Return a time to the hour; None if `told` is no time."""
     try:
         return rfc3339(to_the_hour(from_rfc3339(told)))
     except ValueError:
@@ -169,5 +170,5 @@ def _is_as_expected(name: str, told: Mapping[str, Any]) -> bool:
 
 
 def _of(kind: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that this kind of value has: neither process speaks for the other."""
+    """Return the members of this kind of value: neither process may speak for the other."""
     return {one.name: known[one.name] for one in fields(kind) if one.name in known}

@@ -23,14 +23,14 @@ UNSAID: Final = Unsaid.UNSAID
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A process that does not answer, or answers no status; `error` says why."""
+    """A process that does not answer with a status; `error` says why."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The certificates: until when, and what is wrong; only the mode where identity is off."""
+    """The certificates: their ends, and what is wrong; if identity is off, only the mode."""
 
     mode: str
     tls_until: str | Unsaid | None = UNSAID
@@ -53,10 +53,11 @@ class Queue:
     """The records that the backend does not have.
 
     Attributes:
-        oldest_utc: since when the oldest waits, to the hour; None where its clock knew no time.
-        as_of: when capture kept this, to the hour; only where the queue could not be read.
-        oldest_suspect: whether the oldest was answered as if it were wrong.
-        why: why the oldest waits, a name of Trouble; unsaid until the whole status is known.
+        oldest_utc: since when the oldest record waits, to the hour; None if its clock knew no time.
+        as_of: when capture kept these figures, to the hour; only if the queue could not be read.
+        oldest_suspect: whether the backend answered the oldest record as if it were wrong.
+        why: why the oldest record waits, as a name of Trouble; unsaid until the whole status is
+            known.
     """
 
     waiting: int
@@ -80,7 +81,7 @@ class QueueFailed:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The free space of the card; None where it cannot be asked for, and `error` says why."""
+    """The free space of the card; None if it cannot be read, and then `error` says why."""
 
     free_mb: int | None
     reserve_mb: int
@@ -155,12 +156,12 @@ class Status:
 
     @property
     def of_capture(self) -> Capture:
-        """What capture says; nothing where it does not answer."""
+        """The part of capture; empty if capture does not answer."""
         return self.capture if isinstance(self.capture, Capture) else Capture()
 
     @property
     def of_sync(self) -> Sync:
-        """What sync says; nothing where it does not answer."""
+        """The part of sync; empty if sync does not answer."""
         return self.sync if isinstance(self.sync, Sync) else Sync()
 
 
@@ -173,5 +174,5 @@ def plain(part: object) -> Any:
 
 
 def compact(part: object) -> str:
-    """Return the same as JSON in ASCII without spaces."""
+    """Return a value of this module as JSON in ASCII without spaces."""
     return json.dumps(plain(part), separators=(",", ":"))

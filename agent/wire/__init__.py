@@ -1,1 +1,1 @@
-"""HTTPS of a device: a client, what it trusts and shows, and what an answer says."""
+"""The HTTPS client of a device: what it trusts, what it shows, and what an answer says."""

@@ -31,7 +31,7 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"https": pool}
 
         self._verifies = "CERT_REQUIRED"
-        if trust.verify_mode is ssl.CERT_NONE:  # it is compared with a pin, see agent.wire.tls
+        if trust.verify_mode is ssl.CERT_NONE:  # compared with a pin, see agent.wire.tls
             self._verifies = "CERT_NONE"
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 

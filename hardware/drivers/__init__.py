@@ -1,1 +1,1 @@
-"""The drivers of the real parts, a file each: `PART_KIND.py`."""
+"""The drivers of the real parts, each in a file `PART_KIND.py`."""
