@@ -1,1 +1,1 @@
-"""A sampled mutation test: which small breaks of the product no fast test notices."""
+"""A sampled mutation test: whether the fast tests notice small changes of the product."""

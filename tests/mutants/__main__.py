@@ -1,4 +1,4 @@
-"""`scripts/test --mutants [MODULE]...` breaks the product a little, to see whether a test fails."""
+"""`scripts/test --mutants [MODULE]...` changes the product a little, to see if a test fails."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from tests.mutants.naming import Mutant, module_of
 from tests.mutants.sample import Outcome
 
 PACKAGES: Final = ("rule", "trust", "queue", "wire", "identity", "sync", "record", "capture")
-"""Those of `agent/` whose mutants are tried."""
+"""The packages of `agent/` that the rig tries."""
 
 PURE: Final = (
     "camera",
@@ -37,7 +37,7 @@ TESTS: Final = ("tests/unit/agent", "tests/unit/hardware", "tests/contracts")
 
 
 def main() -> int:
-    """Try the sample; return 1 if a mutant survives that a test killed when it was recorded."""
+    """Try the sample; return 1 if a mutant was killed when recorded, and is not killed now."""
     options = _options()
     modules = _modules(options.modules)
     recorded = sample.read()
@@ -69,7 +69,10 @@ def _options() -> argparse.Namespace:
         epilog="Example: scripts/test --mutants agent.sync.backoff --survivors",
     )
     parser.add_argument(
-        "modules", nargs="*", metavar="MODULE", help="only these modules or packages, dotted"
+        "modules",
+        nargs="*",
+        metavar="MODULE",
+        help="only these modules or packages, dotted (default: all)",
     )
     parser.add_argument(
         "--survivors", action="store_true", help="list each mutant that no test kills"
@@ -77,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write the outcomes into the sample, and sample the modules that it does not have",
+        help="write the outcomes into the sample, with a sample of each module that has none",
     )
     parser.add_argument(
         "--own-tests",
@@ -122,7 +125,7 @@ def _copy_repository(copy: Path) -> None:
 def _prepare(
     copy: Path, modules: list[str], recorded: dict[Mutant, Outcome]
 ) -> tuple[dict[Mutant, str], list[Mutant]]:
-    """Write the mutated modules; return mutmut's names of the sample, and what is not found."""
+    """Write the mutated modules; return mutmut's names of the sample, and the mutants not found."""
     from tests.mutants import found  # noqa: PLC0415 - --help works without mutmut
 
     tried: dict[Mutant, str] = {}

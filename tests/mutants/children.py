@@ -33,7 +33,7 @@ class Work:
 
     Attributes:
         do: the work; its answer is given to the parent as JSON.
-        limit_s: longest time, without waiting for a processor; None for any.
+        limit_s: longest time, without waits for a processor; None for no limit.
     """
 
     do: Callable[[Note], Any]
@@ -87,9 +87,9 @@ def results(jobs: Iterable[Job[Result]]) -> Iterator[Result]:
 
 
 def taken_s(began_s: float, process: int | str = "self") -> float:
-    """Return the time since then, without the time for which this process waited for a processor.
+    """Return the time since `began_s`, without the time that the process waited for a processor.
 
-    So a limit means the same on a busy machine. A fork begins with no such time.
+    So a limit means the same on a busy machine. In a fork, the count of waits begins anew.
     Source: Linux's Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat.
     """
     queued_ns = int(Path(f"/proc/{process}/schedstat").read_bytes().split()[1])
@@ -110,7 +110,7 @@ class _Child:
         self.sentinel = self._process.sentinel
 
     def ended(self) -> Ended | None:
-        """Return how it ended, and remove what it wrote; None while it may run."""
+        """Return how the child ended, and remove what it wrote; None while it may run."""
         late_s = None
         if self._process.is_alive():
             late_s = self._late_s()
@@ -126,10 +126,10 @@ class _Child:
         return Ended(None, last.get("step"), step_s, is_late=late_s is not None)
 
     def end(self) -> None:
-        """End it, with all that its tests started."""
+        """End the child, with all that its tests started."""
         with suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
-        self._process.kill()  # it may not have made its group yet
+        self._process.kill()  # the child may not have made its group yet
         self._process.join()
 
     def _late_s(self) -> float | None:

@@ -17,7 +17,7 @@ from mutmut.mutation.trampoline_templates import mangle_function_name
 from tests.mutants.naming import Edit, Mutant, module_of, named
 
 _SWITCH: Final = "from mutmut.mutation.trampoline import"
-"""What mutmut writes to import its own switch; `tests.mutants.switch` takes its place."""
+"""What mutmut writes to import its own switch; `tests.mutants.switch` replaces that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Module:
 def read(path: Path) -> Module:
     """Return the module at this path, which is relative to the current folder.
 
-    mutmut leaves out constants and what is decorated, so properties, fixtures and context managers;
-    static methods and class methods it takes. Calls that write a log are left out by its
-    configuration in pyproject.toml, and texts that a log gets by another name are left out here.
+    mutmut leaves out constants and decorated functions, such as properties, fixtures and context
+    managers, but it mutates static methods and class methods. Its configuration in pyproject.toml
+    leaves out calls that write a log. This function leaves out texts that a log gets by a name.
     """
     tree, changes, *_ = create_mutations(str(path), path.read_text())
     functions = _functions(tree)

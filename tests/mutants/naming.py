@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 LONGEST_CHANGE: Final = 60
-"""Characters of each side of a change; the rest is cut. The occurrence tells equal ones apart."""
+"""Characters of each side of a change; the rest is cut. The occurrence tells equal texts apart."""
 
 ANY: Final = "*"
 """Name for all functions of a module that moved as a whole."""

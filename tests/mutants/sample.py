@@ -17,7 +17,7 @@ SAMPLE: Final = "sample.tsv"
 """File of the sample: module, function, change, occurrence, outcome."""
 
 NAMES: Final = "names.tsv"
-"""File of the functions that moved since then: old module, old name, new module, new name.
+"""File of the functions that moved since the recording: old module, old name, new module, new name.
 
 With `*` for both names, all other functions of the module moved.
 """
@@ -47,7 +47,7 @@ def read(folder: Path = FOLDER) -> dict[Mutant, Outcome]:
 
 
 def write(outcomes: dict[Mutant, Outcome], folder: Path = FOLDER) -> None:
-    """Record these outcomes as the committed ones; what moved has its new name from here on."""
+    """Write these outcomes into the sample, with the new names of functions that moved."""
     lines = (
         f"{one.module}\t{one.function}\t{one.change}\t{one.occurrence}\t{outcome}\n"
         for one, outcome in sorted(outcomes.items())
@@ -57,14 +57,14 @@ def write(outcomes: dict[Mutant, Outcome], folder: Path = FOLDER) -> None:
 
 
 def chosen(module: str, mutants: Iterable[Mutant]) -> list[Mutant]:
-    """Return as many mutants of a module as are tried, the same for each call."""
+    """Return the sample of a module: the same mutants at each call."""
     all_of_them = sorted(mutants)
     dice = random.Random(module)
     return sorted(dice.sample(all_of_them, min(PER_MODULE, len(all_of_them))))
 
 
 def lost(recorded: dict[Mutant, Outcome], outcomes: dict[Mutant, Outcome]) -> list[Mutant]:
-    """Return what was killed when it was recorded, and was tried now and not killed."""
+    """Return the mutants that were killed when recorded, and were tried now and not killed."""
     fine = {Outcome.KILLED, Outcome.OPEN}
     return sorted(
         one
@@ -76,9 +76,9 @@ def lost(recorded: dict[Mutant, Outcome], outcomes: dict[Mutant, Outcome]) -> li
 def settled(
     recorded: dict[Mutant, Outcome], outcomes: dict[Mutant, Outcome], *, all_tests: bool
 ) -> dict[Mutant, Outcome]:
-    """Return what to record of these mutants: a former outcome if the new one settles nothing.
+    """Return the outcomes to record: a former outcome if the new one settles nothing.
 
-    A mutant that only some of the tests did not kill is not settled.
+    If only some of the tests ran, and none of them killed a mutant, that settles nothing.
     """
     settles = {*Outcome} - {Outcome.OPEN} if all_tests else {Outcome.KILLED}
     return {

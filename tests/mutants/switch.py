@@ -1,6 +1,6 @@
 """The switch in front of each mutated function: calls the original or the active mutant.
 
-mutmut has one too. This one notes calls only in the process that the rig asks, and reads no
+mutmut has a switch too. This one notes calls only in the process that the rig asks, and reads no
 configuration, so that it works in a process that a test starts in any folder.
 """
 
@@ -13,13 +13,13 @@ MUTANT: Final = "DOORSTEP_MUTANT"
 """Environment variable with mutmut's name of the active mutant, for the processes of a test."""
 
 MutantDict = dict[str, Callable[..., Any]]
-"""The versions of one function by mutmut's name, and the original. mutmut's name for this type."""
+"""The versions of one function by mutmut's name, with the original; mutmut so calls this type."""
 
 _ORIGINAL: Final = "_mutmut_orig"
 
 
 class _Active:
-    """The mutant of this process; every call of another function is that of the original.
+    """The active mutant of this process; a call of any other function runs the original.
 
     Attributes:
         module: the mutant's module, empty if none is active.
@@ -36,7 +36,7 @@ _active = _Active(os.environ.get(MUTANT, ""))
 
 
 def activate(name: str) -> None:
-    """Make a mutant active, here and in the processes started from here; none if it is empty."""
+    """Make a mutant active, here and in processes started from here; none if `name` is empty."""
     os.environ[MUTANT] = name
     _active.module, _, _active.mutant = name.rpartition(".")
 

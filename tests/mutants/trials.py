@@ -16,7 +16,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Final
 
-import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
+import cv2  # noqa: TID251 - only to end its threads: they do not survive a fork
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
@@ -30,16 +30,16 @@ LIMIT_S: Final = 10.0
 """Longest time of one mutant, without waiting for a processor."""
 
 BEGIN: Final = 0.7
-"""Part of that time after which a child begins no further test."""
+"""Part of LIMIT_S after which a child begins no further test."""
 
 
 class Answer(StrEnum):
-    """What the tests of one mutant say."""
+    """How the tests of one mutant ended."""
 
     PASSED = "passed"
     FAILED = "failed"
     LEFT = "left"
-    """Those that began passed; the time was over before the others."""
+    """The tests that began passed; the time was over before the other tests began."""
 
 
 _OUTCOMES: Final = {Answer.PASSED: Outcome.SURVIVED, Answer.LEFT: Outcome.UNDECIDED}
@@ -61,7 +61,7 @@ class Passed:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names the file of mutants and the file for their outcomes."""
+    """Add the options: the files of mutants and of their outcomes, and the limits of time."""
     parser.addoption("--mutants", nargs=2, metavar=("NAMES", "OUTCOMES"))
     parser.addoption("--mutant-limit-s", type=float, default=LIMIT_S)
     parser.addoption("--mutants-until-s", type=float, default=math.inf)
@@ -96,7 +96,7 @@ class Trials:
     """The collected tests, and which of them take part.
 
     A test takes part if it passes on the unchanged code: once with all others, and again after each
-    mutant with which it failed. So a test that this rig or a busy machine makes fail kills nothing.
+    mutant with which it failed. So a test that fails by this rig or a busy machine kills nothing.
     """
 
     def __init__(self, items: Sequence[pytest.Item], limit_s: float) -> None:
@@ -113,7 +113,9 @@ class Trials:
                 _say(f"{number:,} mutants")
             yield result
         for place in sorted(self._unfit):
-            _say(f"takes no part, it fails on the unchanged code: {self._items[place].nodeid}")
+            _say(
+                f"takes no part, since it fails on the unchanged code: {self._items[place].nodeid}"
+            )
 
     def _passed(self) -> list[Passed]:
         files = sorted({item.path for item in self._items})

@@ -1,4 +1,4 @@
-"""`doorstep-backend`: receives what devices send, or runs one command of the office."""
+"""Receive what devices send, or run one command of the office."""
 
 import argparse
 import logging
@@ -72,7 +72,7 @@ TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance t
 
 
 def main(wiring: Wiring | None = None) -> int:
-    """Serve, or do one command; returns the exit code: 1 for what failed, 2 for wrong words."""
+    """Serve, or run one command; return 1 if that fails, and 2 for a wrong command line."""
     out = streams.outlast()
     code = 0
     try:
@@ -164,7 +164,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
     if options.demo_accounts:
         site.accounts.keep_all(demo.ACCOUNTS)
     behind, proxies = options.behind_proxy, office.settings.proxy
-    # Intake asks while it holds the file of rows: on a connection that nobody waits on with it
+    # Intake asks while it locks the rows, so it needs a connection that nothing else waits for
     vouching = None if identity is None else Register(data)
     app = create_app(
         store,
@@ -240,21 +240,21 @@ def parser() -> argparse.ArgumentParser:
         "--data",
         type=Path,
         metavar="DIR",
-        help=f"folder for all it keeps; only {supporting.COMMAND} needs none",
+        help=f"folder for all that the backend keeps; only {supporting.COMMAND} needs no folder",
     )
     whole.add_argument(
         "--database",
         metavar="URL",
         default=os.environ.get(URL, ""),
-        help="postgresql://... for what it keeps in rows; by default what DOORSTEP_DATABASE says, "
-        "which nobody else can read, or else SQLite in the folder",
+        help="postgresql://... for what the backend keeps in rows (default: DOORSTEP_DATABASE, an "
+        "environment variable that no other user can read; without it, SQLite in the folder)",
     )
     whole.add_argument(
         "--name",
         action="append",
         default=[],
-        help="a name or address in its certificate, for who reaches it through something else; "
-        "at the first start",
+        help="a name or address for the backend's certificate, if devices reach it by something "
+        "else than loopback; counts at the first start; may be repeated",
     )
     whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
     whole.add_argument("--demo-accounts", action="store_true", help="let the demo's people sign in")
@@ -264,14 +264,14 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument(
         "--objects",
         metavar="s3://BUCKET?endpoint=URL&region=NAME",
-        help="keep records in this bucket; said at the first start, and remembered",
+        help="keep records in this bucket; give it at the first start, and the folder remembers it",
     )
     whole.add_argument(
         "--behind-proxy",
         nargs="?",
         const=HOST,
         metavar="ADDRESS",
-        help="speak HTTP without TLS at this address, loopback when left out, and believe what the "
+        help="speak HTTP without TLS at this address (default: loopback), and believe what the "
         "proxies in backend.toml say of clients' certificates",
     )
     verbs = commands.add_to(whole)

@@ -19,10 +19,10 @@ def add_to(verbs: Any) -> None:
     """Add the command to those of the backend."""
     command = verbs.add_parser(
         COMMAND,
-        help="write nginx.conf, the systemd unit, the alert rules and the pin of the face model "
-        "into a folder; replace those of an earlier release",
+        help="write nginx.conf, the systemd unit, the alert rules and face-model.txt into a "
+        "folder; replace those of an earlier release",
     )
-    command.add_argument("folder", type=Path)
+    command.add_argument("folder", type=Path, help="folder for the files; it is made if missing")
 
 
 def write(folder: Path) -> list[Path]:

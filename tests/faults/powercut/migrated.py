@@ -22,16 +22,16 @@ _OF_FILE: Final = (
 """Columns that say which file a row is about; the other columns stay as they were released."""
 
 _COUNTS: Final = ("answer", "dead_ends", "sent_whole")
-"""Columns of what came of a record so far, by which its next attempt is judged."""
+"""Columns that say what came of a record so far; sync judges its next attempt by them."""
 
 _ALARMS: Final = {"suspected": 1, "refused": 1, "damaged": 1}
-"""Figures of the status, by the rows of the released queue."""
+"""Figures of the status that the rows of the released queue must give."""
 
 
 def as_released(stage: Stage, bench: Bench) -> None:
     """Leave the queue of 2026.11.7 open, with ten records of this device in its rows.
 
-    Only the queue has another form than today.
+    All other files have the form of this release.
     """
     for _ in range(9):  # the start of the chain is the first record
         bench.press()
@@ -92,7 +92,7 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
 
 
 def _miscounted(released: dict[str, Row], found: dict[str, Row]) -> Iterator[str]:
-    """Yield wrong counts: all later promises are what the migration itself has counted."""
+    """Yield wrong counts; all later promises are only what the migration itself has counted."""
     for name, row in released.items():
         wanted = [row[count] for count in _COUNTS]
         counts = [found.get(name, {}).get(count) for count in _COUNTS]

@@ -1,4 +1,4 @@
-"""Which requests are a device's: only these go wrong, and only these are counted."""
+"""The requests of devices: only these go wrong, and only these are counted."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ from doorstep_backend.identity.admission import is_for_clients
 from doorstep_backend.pages import is_for_people
 
 CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
-"""Where a test asks."""
+"""Paths that only tests ask."""
 
 
 def is_a_devices(path: str) -> bool:
-    """Return whether a device asks there: no test, no person, no other system and no probe."""
+    """Return whether devices ask this path, and no test, person, other system or probe."""
     is_near = path in CONTROL_PATHS or path in {ALIVE, READY}
     return not (is_near or is_for_people(path) or is_for_clients(path))

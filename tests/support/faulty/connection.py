@@ -11,7 +11,7 @@ from tests.support.faulty.switches import Counts, Switches
 
 
 class FaultyProtocol(PatientProtocol):
-    """The backend's connection; counts handshakes, and is in each request's state as `line`."""
+    """The backend's connection; counts handshakes. Each request has it in its state as `line`."""
 
     counts: ClassVar[Counts]
 
@@ -29,11 +29,11 @@ class FaultyProtocol(PatientProtocol):
             self.counts.control_connections += 1
 
     def body(self, receive: Receive, switches: Switches) -> Receive:
-        """Return what receives the body of a request: counted, and ended early if switched."""
+        """Return a receiver of a request's body that counts bytes, and ends early if switched."""
         return _Body(self, receive, switches).receive
 
     async def answer_raw(self, raw: bytes, receive: Receive) -> None:
-        """Write past the HTTP library, which rightly refuses such answers, and close."""
+        """Write an answer that the HTTP library rightly refuses, and close the connection."""
         self.transport.write(raw)
         self.transport.close()
         await until_gone(receive)
@@ -50,7 +50,7 @@ class FaultyProtocol(PatientProtocol):
 
 
 def counting(counts: Counts) -> type[FaultyProtocol]:
-    """Return the class of connections that are counted here; uvicorn makes its connections."""
+    """Return a class of connections that adds to these counts; uvicorn makes the connections."""
 
     class Counted(FaultyProtocol):
         pass
@@ -100,7 +100,7 @@ async def drain(receive: Receive) -> None:
 
 
 async def until_gone(receive: Receive) -> Message:
-    """Swallow what still comes until the connection is lost; return the message that says so."""
+    """Discard all messages until the connection is lost; return the message that says so."""
     while (message := await receive())["type"] != "http.disconnect":
         pass
     return message

@@ -1,4 +1,4 @@
-"""PUT /switches and GET /counts: where a test speaks, and no device."""
+"""PUT /switches and GET /counts, which only tests ask."""
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from tests.support.faulty.switches import Counts, Panel, Switches
 
 
 class Controls:
-    """ASGI middleware: answers both, without a certificate."""
+    """ASGI middleware that answers both paths, without a certificate."""
 
     def __init__(self, app: ASGIApp, store: Store, panel: Panel, counts: Counts) -> None:
         self._app = app
@@ -34,7 +34,7 @@ class Controls:
         await (self._controls if is_control else self._app)(scope, receive, send)
 
     async def switch(self, request: Request) -> Response:
-        """Replace all switches; `"forget": true` at once loses every upload, receipts too."""
+        """Replace all switches; `"forget": true` at once loses every upload and receipt."""
         given = await json_object(request)
         if given.pop("forget", False):
             await run_in_threadpool(forget, self._store)

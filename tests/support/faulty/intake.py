@@ -1,4 +1,4 @@
-"""An intake that refuses what it would take in, and dies once it knows the digest."""
+"""An intake that a test can let refuse a good record, or die once it knows the digest."""
 
 from agent.record import file as recordfile
 from doorstep_backend.wire.intake import Intake, Refusal

@@ -1,4 +1,4 @@
-"""What is around the application: answers in its place, and wrong receipts on its answers."""
+"""The middleware around the application: answers in its place, or changes its receipts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +29,7 @@ ENDLESS_CHUNK: Final = bytes(65_536)
 
 
 class Faults:
-    """ASGI middleware: carries out the switches and counts; people and probes notice nothing."""
+    """ASGI middleware that applies the switches and counts; people and probes notice nothing."""
 
     def __init__(
         self, app: ASGIApp, panel: Panel, counts: Counts, key: Callable[[], PrivateKey]
@@ -40,7 +40,7 @@ class Faults:
         self._forger = Forger(app, key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        IN_FORCE.set(Switches())  # a connection's next request may begin in the context of its last
+        IN_FORCE.set(Switches())  # the next request of a connection may begin in this context
         if scope["type"] == "http" and is_a_devices(scope["path"]):
             await self._device_request(scope, receive, send)
         else:
@@ -66,7 +66,7 @@ class Faults:
             await self._app(scope, receive, send)
 
     def _count(self, method: str, path: str) -> None:
-        """Strangers ask for anything: the first kinds count, and memory is not theirs."""
+        """Count a request; strangers may ask for anything, so only the first kinds have a count."""
         if path.startswith(f"{EST}/"):
             self._counts.est_requests += 1
             return

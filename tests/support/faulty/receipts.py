@@ -14,14 +14,14 @@ from tests.support.faulty.switches import IN_FORCE, ReceiptMode
 HEADERS: Final = {"Doorstep-Receipt": RECEIPT_TYPE, "Doorstep-Refusal": REFUSAL_TYPE}
 
 MEMBERS: Final = {"receipt": RECEIPT_TYPE, "refusal": REFUSAL_TYPE}
-"""Of what POST /receipts tells about one id."""
+"""Members of the answer of POST /receipts for one id, and the type of each."""
 
 WRONG: Final = {
     ReceiptMode.OTHER_ID: {"capture_id": "00000000-0000-4000-8000-000000000000"},
     ReceiptMode.OTHER_DIGEST: {"sha256": "0" * 64},
     ReceiptMode.OTHER_KEY: dict[str, str](),
 }
-"""What is changed in a payload before it is signed again."""
+"""Members of a payload that are replaced before it is signed again."""
 
 GARBAGE: Final = "bm90.YQ.signature"
 

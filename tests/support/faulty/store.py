@@ -1,4 +1,4 @@
-"""A store that dies between the steps of an intake, and one that forgets everything."""
+"""A store that dies between the steps of an intake, and a function that empties a store."""
 
 import threading
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class FaultyStore(Store):
 
     @contextmanager
     def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
-        """As the store's; the first that ends after `settle` is the intake's own, which commits."""
+        """Hold an upload; the first hold that ends after `settle` is the intake's, and commits."""
         try:
             with super().held(capture_id, waits=waits) as found:
                 yield found

@@ -1,4 +1,4 @@
-"""What the faulty backend shall do wrong on purpose, and what it counted."""
+"""The faults that a test switches on in the backend, and the counts of requests."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 
 class Step(StrEnum):
-    """What the intake of a record has just done; in this order, before the answer."""
+    """A step that an intake has just done; the steps are in this order, before the answer."""
 
     DIGEST = "digest"
     PUT = "put"
@@ -23,9 +23,9 @@ class Step(StrEnum):
 
 
 class ReceiptMode(StrEnum):
-    """Which receipt or refusal stands on an answer, header and /receipts alike.
+    """The receipt or refusal in an answer, in the header and in /receipts alike.
 
-    `NONE` leaves only the header away: the receipt can still be asked for.
+    `NONE` leaves out only the header: a device can still ask for the receipt.
     """
 
     RIGHT = "right"
@@ -41,8 +41,8 @@ class Switches:
     """Faults of the next device requests; the defaults are a healthy backend.
 
     Attributes:
-        methods: only requests with these methods are concerned; empty means all.
-        times: switch off by itself after so many concerned requests; None means never.
+        methods: only requests with these methods go wrong; empty means all.
+        times: the number of requests that go wrong before all is well again; None means no end.
         delay_s: wait before the request is looked at.
         status: answer this status, 100 to 599, after the body was read; nothing is stored.
             Below 200 it is sent as a final answer and the connection closed.
@@ -86,7 +86,7 @@ class Switches:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
-        """Raises ValueError, naming them, for switches that do not exist."""
+        """Return the switches in `given`; raise ValueError with the names that do not exist."""
         unknown = set(given) - {one.name for one in fields(cls)}
         if unknown:
             raise ValueError(f"no such switch: {', '.join(sorted(unknown))}")
@@ -115,7 +115,7 @@ def switched(**switches: Any) -> Iterator[None]:
 
 
 def reach(step: Step) -> None:
-    """Note that the intake has done this step: die here if the switches say so."""
+    """Die here if the switches say so: the intake has just done this step."""
     if IN_FORCE.get().die_after is step:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -132,7 +132,7 @@ class Panel:
         self._left = switches.times
 
     def take(self, method: str) -> Switches:
-        """Returns what concerns a request with this method, and counts it as used."""
+        """Return the switches for a request with this method, and count the request."""
         wanted = self._switches
         if wanted.methods and method not in wanted.methods:
             return Switches()
@@ -149,10 +149,10 @@ class Counts:
 
     Attributes:
         connections: completed TLS handshakes.
-        control_connections: those of them on which somebody else than a device spoke.
+        control_connections: those of them that a test, a person or a probe used.
         body_bytes: bytes of request bodies that arrived.
         by_method: requests, by method and first part of the path, as in `POST /files`.
-        est_requests: of them those for certificates, which are in no other figure of requests.
+        est_requests: requests for certificates, which no other figure of requests counts.
     """
 
     connections: int = 0

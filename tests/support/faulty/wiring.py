@@ -29,7 +29,7 @@ class Faulty:
         self.counts = Counts()
 
     def wiring(self) -> Wiring:
-        """Return what the faulty server is made of."""
+        """Return the classes and the middleware of the faulty server."""
         return Wiring(FaultyStore, FaultyIntake, self.protocol(), self.middleware)
 
     def protocol(self) -> type[FaultyProtocol]:
