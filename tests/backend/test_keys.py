@@ -60,7 +60,7 @@ def test_first_certificates_have_the_names_and_no_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a..b", "", "a b", "http://x", "x:8443", "-a", "a\nb"])
 def test_a_name_that_no_certificate_can_have_is_a_wrong_setting(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WrongSettingError, match="^--name: .* is no host name"):
+    with pytest.raises(WrongSettingError, match=r"^--name: .* is no host name"):
         keys.certificates(tmp_path / "ca", [name])
 
     assert not (tmp_path / "ca" / "ca.pem").exists()
