@@ -48,6 +48,11 @@ def certificates_in(photo: bytes) -> list[bytes]:
         raise NotGenuine(f"{_ANOTHER}: boxes") from None
 
 
+def has_any(photo: bytes) -> bool:
+    """Return whether a segment before the picture is of the kind that holds a manifest."""
+    return any(marker == APP11 for marker, _content in before_picture(photo))
+
+
 def _store(photo: bytes) -> _Box:
     """The manifest store: in one segment, alone."""
     segments = before_picture(photo)
