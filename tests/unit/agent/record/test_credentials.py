@@ -330,7 +330,7 @@ def test_a_photo_whose_certificate_has_ended_since_is_told_from_an_altered_one()
 
 
 def test_library_gets_only_what_has_the_form_of_a_device() -> None:
-    """For these 64 KB it took 396 MB, although their room alone is not a device's."""
+    """For these 4 KB it took 396 MB, although their room alone is not a device's."""
     corpus = Path(__file__).parents[3] / "faults/fuzz/corpus/c2pa"
 
     found = credentials.read((corpus / "found-396-mb").read_bytes(), None)
