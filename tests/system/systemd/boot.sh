@@ -54,7 +54,8 @@ product() {
     cat >"$place/python.sh" <<'SH'
 #!/bin/sh
 export PYTHONHOME=/opt/doorstep/python LD_LIBRARY_PATH=/opt/doorstep/python/lib
-export PYTHONPATH=/opt/doorstep/source:/opt/doorstep/site PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=/opt/doorstep/source:/opt/doorstep/source/tests/backend:/opt/doorstep/site
+export PYTHONDONTWRITEBYTECODE=1
 exec /opt/doorstep/python/bin/python3 "$@"
 SH
     chmod +x "$place/python.sh"

@@ -50,6 +50,10 @@ backend() {
         "$python" -m doorstep_backend --port 9443 --data "$BACKEND" --name 10.77.9.1 --show-simulated
     systemd-run -q --unit road -p "WorkingDirectory=$SOURCE" "$python" -m tests.system.systemd.road
     until [[ -e $BACKEND/fleet-key.pem ]] && (: </dev/tcp/10.77.9.1/9443) 2>/dev/null; do
+        systemctl -q is-active backend || {
+            journalctl --no-pager --unit backend >&2
+            return 1
+        }
         sleep 0.2
     done
     "$python" -m doorstep_backend --data "$BACKEND" devices add van-0042 | cut -d' ' -f2 >/tmp/token
