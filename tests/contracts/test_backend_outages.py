@@ -357,7 +357,7 @@ def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
     assert receipt is not None
     assert again == {capture_id: {"receipt": receipt}}
     assert proven(scene.backend.receipt_key_file, receipt)["bytes"] == len(content)
-    assert scene.page() == 200
+    until(lambda: scene.page() == 200, every_s=0.2)
     assert scene.objects(capture_id) == [content]
     assert scene.rows(capture_id) == {"uploads": 1, "verdicts": 1, "pieces": 0}
 
