@@ -170,7 +170,7 @@ def test_card_of_a_release_before_the_oldest_accepted_one_is_refused(tmp_path: P
 
     assert ended.returncode == 70
     assert f"{image}: a release before 2026.11.7 left doorstep.db there" in ended.stderr
-    assert "`rescue` of 2026.11.7 saves them" in ended.stderr
+    assert "`rescue` of 2026.11.7 saves those of a card" in ended.stderr
     assert not (tmp_path / "saved").exists()
     assert cards.sha256(image) == before
 
