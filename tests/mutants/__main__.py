@@ -145,7 +145,8 @@ def _prepare(
 
 
 def _own_tests(module: str) -> str:
-    return "/".join(("tests", *module.split(".")[:2])) if module.startswith("agent.") else TESTS[1]
+    """Return the folder that mirrors the module's package."""
+    return "/".join(("tests/unit", *module.split(".")[: 2 if module.startswith("agent.") else 1]))
 
 
 def _outcomes(
