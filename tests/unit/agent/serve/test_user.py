@@ -91,11 +91,24 @@ def traced(pid: int, folder: Path) -> Iterator[Path]:
 READS = re.compile(r"open(at)?\(.*, O_RDONLY(\|O_(NOFOLLOW|CLOEXEC|NONBLOCK|DIRECTORY|PATH))*\)")
 
 
+def whole_calls(trace: str) -> Iterator[str]:
+    """Yield a line for each call; strace splits a call that another thread's came into."""
+    begun: dict[str, str] = {}
+    for line in trace.splitlines():
+        thread = line.partition(" ")[0]
+        if line.endswith("<unfinished ...>"):
+            begun[thread] = line.removesuffix("<unfinished ...>")
+        elif " resumed>" in line:
+            yield begun.pop(thread, "") + line.partition(" resumed>")[2]
+        else:
+            yield line
+
+
 def changes(trace: str, below: Path) -> list[str]:
     """The calls that have changed something there, or could have by what they opened."""
     return [
         line
-        for line in trace.splitlines()
+        for line in whole_calls(trace)
         if str(below) in line and " = -1 E" not in line and not READS.search(line)
     ]
 
