@@ -38,7 +38,7 @@ EVERY_S: Final = 60.0
 
 
 class KeptStatus:
-    """What the queue holds, in `run/status.json`, for when no process has the database open.
+    """The state of the queue in `run/status.json`, to read while no process has the database open.
 
     It is written in the loop's thread; what fails here holds up nothing.
 

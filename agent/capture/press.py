@@ -39,7 +39,7 @@ It counts from the end of the press before, when that light is shown, to the ret
 """
 
 _MENDABLE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
-"""What a second try can mend; dark and rain it cannot."""
+"""Faults of a photo that a second press can correct; it cannot correct darkness or rain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Retakes:
         self._asked: _Asked | None = None
 
     def replaced_by(self, edge_ns: int, stop: Stop) -> CaptureId | None:
-        """What the photo of a press takes the place of: the one asked for just now, at this stop.
+        """Return the photo that this press replaces: the one asked for just now, at this stop.
 
         Whatever was asked for is settled by it.
         """

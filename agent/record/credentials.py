@@ -195,8 +195,8 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     in which a device writes it is accepted: no byte of the photo can be another one, but for the
     signature's second spelling (`signing.other_spelling`).
 
-    A photo of more than PHOTO_LIMIT_BYTES is INVALID: no device makes one. The library gets only
-    what has that form: for other bytes it took up to 396 MB (64 KB, fuzzed, c2pa-python 0.39).
+    A photo of more than PHOTO_LIMIT_BYTES is INVALID: no device makes one. The library gets only a
+    photo in that form: for another one, of 64 KB, c2pa-python 0.38.1 took 396 MB.
 
     Raises:
         NoLibrary: c2pa cannot be loaded.

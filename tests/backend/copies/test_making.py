@@ -161,7 +161,7 @@ def test_an_area_beyond_the_picture_changes_nothing(area: Area) -> None:
 def test_a_picture_is_searched_with_as_many_pixels_as_a_devices_largest(
     size_px: tuple[int, int],
 ) -> None:
-    """Else a picture of 61 KB takes 300 MB and four seconds of whoever opens it."""
+    """Searched whole, a picture of 61 KB takes 300 MB and four seconds at its first view."""
     share = labels.searched_share(*size_px)
     turned_px = hypot(*size_px) ** 2 * share**2
 

@@ -1,1 +1,1 @@
-"""What people are shown of a photo: faces, and for some the label, are blurred."""
+"""The copies of photos that people see: faces, and for some people the label, are blurred."""

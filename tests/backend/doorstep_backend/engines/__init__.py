@@ -1,1 +1,1 @@
-"""What the backend keeps things in: SQL and objects, each behind one seam."""
+"""The engines that store rows (SQL) and objects, each behind one interface."""
