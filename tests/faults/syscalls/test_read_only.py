@@ -1,6 +1,7 @@
 """A card that goes read-only under the real commands, and comes back."""
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -93,12 +94,23 @@ def test_a_card_that_fails_under_capture_and_sync_loses_nothing_when_it_is_mount
         assert json.loads(status.stdout)["capture"]["ready"] is False
         assert "Traceback" not in van.log("capture") + van.log("sync") + asked.stderr
         assert check_stopped(van) <= {0, 70}
-        subprocess.run(["umount", card], check=True)
-        subprocess.run(["mount", "-o", "loop", card.parent / "disk.img", card], check=True)
+        mount_again(card)
         van.start("capture")
         after = van.press()
         assert after["label"]["seq"] == before["label"]["seq"] + 1
         check_all_sent(van, backend, [before, after])
+
+
+def mount_again(card: Path) -> None:
+    """Unmount the failed card and mount a copy of its image.
+
+    A process with its own mount namespace may still have the old one mounted. The kernel would
+    then mount that same, failed file system a second time.
+    """
+    subprocess.run(["umount", card], check=True)
+    copy = card.parent / "copy.img"
+    shutil.copyfile(card.parent / "disk.img", copy)
+    subprocess.run(["mount", "-o", "loop", copy, card], check=True)
 
 
 def check_stopped(van: Device) -> set[int]:
