@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Inside a device of tests/system/systemd/running.py: what provisioning does, and a backend to talk to.
+# Does in a container what provisioning does on a device, and starts a backend.
+# tests/system/systemd/running.py runs it.
 set -euo pipefail
 
 SOURCE=/opt/doorstep/source
@@ -48,7 +49,9 @@ backend() {
     cd "$SOURCE"
     systemd-run -q --unit backend -p "WorkingDirectory=$SOURCE" \
         "$python" -m doorstep_backend --port 9443 --data "$BACKEND" --name 10.77.9.1 --show-simulated
-    systemd-run -q --unit road -p "WorkingDirectory=$SOURCE" "$python" -m tests.system.systemd.road
+    # sync's unit may not reach 127.0.0.1, and the backend listens there only
+    systemd-run -q --unit relay --socket-property=ListenStream=10.77.9.1:9443 \
+        /usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:9443
     until [[ -e $BACKEND/fleet-key.pem ]] && (: </dev/tcp/10.77.9.1/9443) 2>/dev/null; do
         systemctl -q is-active backend || {
             journalctl --no-pager --unit backend >&2

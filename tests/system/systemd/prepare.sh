@@ -1,53 +1,27 @@
 #!/usr/bin/env bash
-# Becomes a device: this machine's files with a layer of its own above them, and systemd as pid 1.
-# tests/system/systemd/running.py starts it in namespaces of its own (mount, pid, uts, ipc, network).
-# boot.sh LAYER CGROUP REPOSITORY PYTHON SITE    LAYER lies in memory: it may not be below itself
+# Puts these sources where the units expect the product, and leaves only systemd's own units.
+# prepare.sh ROOT    tests/system/boot.sh runs it; REPOSITORY, PYTHON and SITE_PACKAGES are folders of the host
 set -euo pipefail
 
-# shellcheck source=tests/support/devices.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../../support/devices.sh"
-
-# The clock, modules and raw ports are of the whole host.
-WITHOUT=-sys_time,-sys_module,-sys_rawio,-syslog
-
-# What is not of systemd is of this machine, and would be started a second time.
+# The other services of this machine would start a second time.
 LEFT_OUT=(networkd resolved timesyncd udevd)
 
 main() {
-    local layer=$1 cgroup=$2 repository=$3 python=$4 site=$5 root=$1/root
-    if [[ ${6:-} != inside ]]; then
-        echo $$ >"$cgroup/cgroup.procs"
-        exec unshare --cgroup "$0" "$@" inside
-    fi
-    mount --make-rprivate /
-    mkdir -p "$layer/upper" "$layer/work" "$root"
-    mount -t overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" overlay "$root"
-    product "$root/opt/doorstep" "$repository" "$python" "$site"
-    mount -t proc proc "$root/proc"
-    mount -t sysfs -o ro sysfs "$root/sys"
-    mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
-    mount -t tmpfs -o mode=0755 tmpfs "$root/run"
-    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-    make_devices "$root/dev"
+    local root=$1
+    product "$root/opt/doorstep"
     only_systemd "$root/etc/systemd"
     ip link set lo up
     ip address add 10.77.9.1/32 dev lo # sync reaches no 127.0.0.1
-    cd "$root"
-    pivot_root . . # in a chroot there are no user namespaces
-    umount -l .
-    exec setpriv --bounding-set "$WITHOUT" -- \
-        /usr/bin/env -i container=doorstep-test PATH=/usr/sbin:/usr/bin TERM=dumb \
-        /usr/lib/systemd/systemd --system
 }
 
 # Where the units expect it: these sources, by the Python that runs the tests.
 product() {
-    local place=$1 repository=$2 python=$3 site=$4 one
+    local place=$1 one
     rm -rf "$place"
     mkdir -p "$place/current/bin" "$place/source" "$place/python" "$place/site"
-    mount --bind "$repository" "$place/source"
-    mount --bind "$python" "$place/python"
-    mount --bind "$site" "$place/site"
+    mount --bind "$REPOSITORY" "$place/source"
+    mount --bind "$PYTHON" "$place/python"
+    mount --bind "$SITE_PACKAGES" "$place/site"
     for one in source python site; do
         mount -o remount,bind,ro "$place/$one" # an isolated Python would write bytecode there
     done
@@ -59,14 +33,14 @@ export PYTHONDONTWRITEBYTECODE=1
 exec /opt/doorstep/python/bin/python3 "$@"
 SH
     chmod +x "$place/python.sh"
-    environment "$place/current" "$python"
+    environment "$place/current"
 }
 
 # As install-release.sh makes it: an isolated Python finds the product, and sees what the system has.
 environment() {
-    local current=$1 python=$2 installs site
+    local current=$1 installs site
     installs=$(dirname "${BASH_SOURCE[0]}")/../../../scripts/provisioning/roles/doorstep_agent/files/install-release.sh
-    site=$current/lib/$("$python/bin/python3" -I -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages
+    site=$current/lib/$("$PYTHON/bin/python3" -I -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages
     mkdir -p "$site"
     printf '/opt/doorstep/%s\n' source site >"$site/product.pth"
     printf 'home = /opt/doorstep/python/bin\ninclude-system-site-packages = true\n' >"$current/pyvenv.cfg"
