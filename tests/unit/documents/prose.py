@@ -1,0 +1,158 @@
+"""`python -m tests.unit.documents.prose [PATH]...` finds sentences that break the writing rules.
+
+CONTRIBUTING.md has the rules. Prose is Markdown without code, headings and link targets; the first
+line of each docstring; and the texts of argparse. A question may begin with any word.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from tests.unit.documents.pages import REPOSITORY, files
+
+OPENERS: Final = re.compile(r"(Who|Whose|Whoever|What|Whatever|Of(?! (the |these |all )?\d))\b")
+"""Words that may not begin a sentence: the reader cannot know which thing is meant."""
+
+PAGE_OPENERS: Final = re.compile(r"Where\b")
+"""A word that may not begin a sentence of a page."""
+
+DOCSTRING_OPENERS: Final = re.compile(
+    r"(Unless|Else|But for|So|The same|It|One|Whether|How|This|That)\b"
+)
+"""Words that may not begin a docstring: they continue the function's name."""
+
+PHRASES: Final = re.compile(
+    r"\b(?:told in (?:words|a sentence)|(?:stands?|stood) (?:in|on|there)|lies in|mend(?:s|ed|ing)?"
+    r"|anew|but for|besides|reckon\w*|spoilt|(?:go|goes) by|(?:is|are) away|is none"
+    r"|(?:is|are) so(?=[.!;:]|$)|whoever|seams?)\b",
+    re.IGNORECASE,
+)
+"""Phrases of no clear meaning; CONTRIBUTING.md names what to write in place of each."""
+
+VERBS: Final = frozenset((REPOSITORY / "scripts" / "verbs.txt").read_text().split())
+"""Words that may begin the docstring of a function, and a commit subject."""
+
+_DOCUMENTED_TESTS: Final = ("tests/backend/", "tests/support/")
+"""Folders below tests/ with docstrings for everybody; elsewhere only help texts are checked."""
+
+_HELP: Final = frozenset({"help", "description", "epilog"})
+
+_CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2|<[^>]*>", re.MULTILINE | re.DOTALL)
+_MARKS: Final = re.compile(r"^[ >]*(?:[-*+] |\d+\. )?|(?<=\|) *", re.MULTILINE)
+_SENTENCE: Final = re.compile(r"(?:(?<=[.!?:;])|(?<=[.!?][\"')*]))\s+|\|")
+
+_Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+
+
+def of_page(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of the line and the words of each sentence that breaks a rule."""
+    text = _CODE.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.startswith("#"):
+            plain = re.sub(r"`[^`]*`", "`", re.sub(r"\]\([^)]*\)", "", line)).replace("[", "")
+            for sentence in _sentences(_MARKS.sub("", plain)):
+                if _breaks(sentence, OPENERS, PAGE_OPENERS):
+                    yield number, sentence
+
+
+def of_code(text: str, *, all_docstrings: bool) -> Iterator[tuple[int, str]]:
+    """Yield the same of a Python file; without `all_docstrings` only of its help texts."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in _HELP:
+            words = "".join(_texts(node.value))
+            if any(_breaks(one, OPENERS) for one in _sentences(words)):
+                yield node.value.lineno, words
+    for number, line, is_right in _docstrings(tree) if all_docstrings else ():
+        sentences = list(_sentences(re.sub(r"`[^`]*`", "`", line)))
+        if (
+            not is_right
+            or DOCSTRING_OPENERS.match(line)
+            or any(_breaks(one, OPENERS) for one in sentences)
+        ):
+            yield number, line
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for sentence in _SENTENCE.split(text):
+        if (plain := sentence.strip(" *_\"'(")) and not plain.endswith("?"):
+            yield plain
+
+
+def _breaks(sentence: str, *openers: re.Pattern[str]) -> bool:
+    return any(one.match(sentence) for one in openers) or bool(PHRASES.search(sentence))
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    for one in ast.walk(node):
+        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+            yield one.value
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
+    """Yield each one's line number, its first line, and whether that suits what it describes."""
+    for node in ast.walk(tree):
+        if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
+            first = text.splitlines()[0]
+            yield node.body[0].lineno, first, _suits(node, first)
+        if isinstance(node, ast.Module | ast.ClassDef):
+            yield from _of_assignments(node)
+
+
+def _of_assignments(node: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str, bool]]:
+    """Yield the same for the docstrings of constants and attributes."""
+    for before, after in pairwise(node.body):
+        match before, after:
+            case ast.Assign() | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))):
+                yield after.lineno, text.splitlines()[0], True
+
+
+def _suits(node: _Documented, first: str) -> bool:
+    is_verb = first.split(maxsplit=1)[0].strip(".,:").lower() in VERBS
+    if isinstance(node, ast.ClassDef) or _is_property(node):
+        return not is_verb
+    return isinstance(node, ast.Module) or is_verb
+
+
+def _is_property(node: _Documented) -> bool:
+    decorators = [] if isinstance(node, ast.Module) else node.decorator_list
+    return any("property" in ast.unparse(one) for one in decorators)
+
+
+def name(path: Path) -> str:
+    """Return a file's path from the top of the repository."""
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def findings(paths: list[Path]) -> list[str]:
+    """Return a line for each sentence that breaks a rule, with file and line."""
+    return [f"{name(path)}:{number}: {words}" for path in paths for number, words in _broken(path)]
+
+
+def _broken(path: Path) -> list[tuple[int, str]]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return list(of_page(text))
+    is_test = path.name.startswith("test_") or path.name == "conftest.py"
+    has_rules = not name(path).startswith("tests/") or name(path).startswith(_DOCUMENTED_TESTS)
+    return sorted(of_code(text, all_docstrings=has_rules and not is_test))
+
+
+def main() -> None:
+    """Print the findings in these files and folders; in all, if there are none."""
+    asked = [Path(one).resolve() for one in sys.argv[1:]]
+    paths = [
+        path
+        for path in files(".md", ".py")
+        if not asked or any(path == one or one in path.parents for one in asked)
+    ]
+    found = findings(paths)
+    sys.stdout.write("\n".join([*found, f"{len(found)} findings\n"]))
+
+
+if __name__ == "__main__":
+    main()
