@@ -44,7 +44,7 @@ Source: Filesystem Hierarchy Standard 3.0 section 3.7.
 
 
 class ManifestPolicy(StrEnum):
-    """Whether stops come from a manifest; OFF is in every record and in the status.
+    """Source of the stops; every record and the status say if it is OFF.
 
     REQUIRED: without a valid manifest there is no photo.
     """
@@ -54,9 +54,9 @@ class ManifestPolicy(StrEnum):
 
 
 class Seal(StrEnum):
-    """Whether bodies are sealed on the card; OFF is shown.
+    """Encryption of bodies on the card; the status shows OFF.
 
-    REQUIRED: while nobody is known to seal to, no press makes a photo.
+    REQUIRED: while no recipient is known, no press makes a photo.
     """
 
     OFF = "off"
@@ -64,9 +64,9 @@ class Seal(StrEnum):
 
 
 class ContentCredentials(StrEnum):
-    """Whether photos carry a C2PA manifest; they cost capture some 20 MB of memory.
+    """C2PA manifests in photos; they cost capture about 20 MB of memory.
 
-    AUTO: where identity is required and the board has more than 512 MB.
+    AUTO: on, if identity is required and the board has more than 512 MB.
     """
 
     AUTO = "auto"
@@ -80,7 +80,7 @@ class DeviceSettings:
 
     id: _Name
     bench_mode: bool = False
-    """Whether presses may come through the socket on a real board; shown in the status."""
+    """True if presses may come through the socket on a real board; shown in the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ class PolicySettings:
 
     manifest: ManifestPolicy
     seal: Seal = Seal.REQUIRED
-    """Whether bodies are sealed on the card."""
+    """Encryption of bodies on the card."""
     credentials: ContentCredentials = ContentCredentials.AUTO
     scanning: bool = True
-    """Whether labels are read: by the scan button, and after a refusal that one would settle."""
+    """True if labels are read: by the scan button, and after a refusal that a label can settle."""
     eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0
     """From the receiver's error estimate to a 95 % one; 2.45 where it means one sigma."""
 
@@ -111,7 +111,7 @@ Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// ad
 
 
 class IdentityMode(StrEnum):
-    """Whether the device has an identity of the fleet; OFF is for the bench, and is shown.
+    """The device's identity in the fleet; OFF is for the bench, and is shown.
 
     REQUIRED: mutual TLS, and keys from the fleet document; without one no press makes a photo.
     """
@@ -161,9 +161,9 @@ class ServeSettings:
     listen: _Endpoint = "127.0.0.1:8443"
     """Loopback by default: then it is reached through SSH."""
     names: tuple[_HostName, ...] = ()
-    """What its certificate is for; the office must have given this device each of them."""
+    """Names in its certificate; the office must have given this device each of them."""
     clients: tuple[_Name, ...] = ()
-    """Who may ask: common names of the fleet's certificates. Every device holds one."""
+    """Common names of the fleet's certificates that may ask. Every device holds a certificate."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -242,7 +242,7 @@ class Config:
 
 
 def path_of(argument: Path | None) -> Path:
-    """Which file: the command's, else `$DOORSTEP_CONFIG`, else the provisioned device's."""
+    """Return the file to read: `argument`, `$DOORSTEP_CONFIG` or the provisioned device's."""
     return argument or Path(os.environ.get("DOORSTEP_CONFIG") or DEFAULT_PATH)
 
 
@@ -267,7 +267,7 @@ def load(path: Path, *, drivers: bool = False) -> Config:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """What a configuration file has in it. Raises ConfigError."""
+    """Read a configuration file. Raises ConfigError."""
     try:
         return read_document(path)
     except OSError as error:
@@ -281,7 +281,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _contradictions(sections: Mapping[str, Any]) -> list[str]:
-    """What is wrong between settings, in those `sections` that are right by themselves."""
+    """Find contradictions between settings, in those `sections` that are valid by themselves."""
     found = []
     camera, position = sections.get("camera"), sections.get("position")
     if camera and camera.mains_hz not in {0, 50, 60}:
@@ -304,7 +304,7 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
 def _misfits(
     backend: BackendSettings, identity: IdentitySettings, policy: PolicySettings
 ) -> list[str]:
-    """What the mode of identity asks for and what it rules out."""
+    """Find settings that are missing for the mode of identity, and settings that it rules out."""
     if identity.mode is IdentityMode.OFF:
         found = []
         if not backend.receipt_keys:
@@ -329,7 +329,7 @@ def _misfits(
 
 
 def wrong_address(name: str, url: str | None) -> list[str]:
-    """What is wrong with the address in the setting `name`, beyond its shape."""
+    """Find errors in the address in the setting `name`, beyond its shape."""
     if not url or has_host(url):
         return []
     allowed = "https://HOST, with a right :PORT or none, and no user name"

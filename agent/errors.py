@@ -1,4 +1,4 @@
-"""What can go wrong: one base, one family per part, each with the exit code a command ends with."""
+"""The errors of the agent: one base, one family per part, each with a command's exit code."""
 
 import errno
 from enum import IntEnum
@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
-    """What a command ends with; from NOT_GENUINE on as in sysexits.h, INTERRUPTED as a shell's."""
+    """Exit codes of commands: from NOT_GENUINE on those of sysexits.h, INTERRUPTED a shell's."""
 
     DONE = 0
     USAGE = 2
@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 
 
 class DoorstepError(Exception):
-    """Any failure that the operator is told in words; a bug is never one of these."""
+    """A failure that is reported to the operator; a bug is never one of these."""
 
     exit_code: ClassVar[int] = ExitCode.FAULT
 
@@ -38,17 +38,17 @@ class NotReadNow(ConfigError):
 
 
 _PASSING: Final = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""What may be over at the next try: the card, descriptors, memory. Source: open(2), read(2)."""
+"""Errors that a second try may not have: card, descriptors, memory. Source: open(2), read(2)."""
 
 
 def unreadable(words: str, error: Exception) -> ConfigError:
-    """What it means that a file of the configuration was not read: wrong, or try again."""
+    """Make the error for a configuration file that was not read: wrong, or worth another try."""
     passes = isinstance(error, OSError) and error.errno in _PASSING
     return NotReadNow(f"{words}; try again") if passes else ConfigError(words)
 
 
 def not_read(path: Path, what: str, error: Exception) -> ConfigError:
-    """A public file of the configuration: missing, closed to this user, or not `what`, PEM."""
+    """Make the error for a public file: missing, closed to this user, or not `what` in PEM."""
     put = f"put {what} there, PEM"
     match error:
         case FileNotFoundError():
@@ -112,11 +112,11 @@ class NotNow(DoorstepError):
 
 
 class NotEnrolled(NotNow):
-    """This device has no TLS certificate yet: `doorstep enrol` gets it one."""
+    """A device without a TLS certificate; `doorstep enrol` gets it one."""
 
 
 class FailedElsewhere(DoorstepError):
-    """What another process could not do, in its words and with its exit code."""
+    """A failure of another process, with its message and exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

@@ -35,7 +35,7 @@ _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCI
 
 
 class Kind(StrEnum):
-    """What a record is; a reader passes on kinds it does not know."""
+    """The kind of a record; a reader passes on kinds that it does not know."""
 
     PHOTO = "photo"
     NO_PHOTO = "no_photo"
@@ -86,7 +86,7 @@ class State(StrEnum):
 
 
 class BoundBy(StrEnum):
-    """How a record got its stop."""
+    """The way by which a record got its stop."""
 
     CODE = "code"
     PLACE = "place"
@@ -111,7 +111,7 @@ without one."""
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What the label says of the body: media type, size in bytes, lower-case hex digest."""
+    """The body in the record label: media type, size in bytes, lower-case hex digest."""
 
     type: str
     bytes: int
@@ -153,25 +153,26 @@ class Label:
     body: Body
 
     def payload(self) -> dict[str, Any]:
-        """The label as JSON types, in the order above."""
+        """Return the record label as JSON types, in the order above."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of the queue.
+    """A row of the queue.
 
     Attributes:
         number: order of arrival; later than every number before it.
         sha256: digest of the whole record file.
-        adopted: whether the backend may have it although `attempts` is 0.
-        attempts: booked so far, the running one included.
-        suspected: how many bare 4xx answers it has had, and alarms for dead ends.
-        dead_ends: how many attempts led nowhere, if the last of them was a dead end; otherwise 0.
-        sent_whole: how many attempts led nowhere, if the last of them sent the whole record without
-            a receipt; otherwise 0. The third such attempt is a dead end.
+        adopted: True if the backend may have it although `attempts` is 0.
+        attempts: number of attempts so far, with the running one.
+        suspected: number of bare 4xx answers, and of alarms for dead ends.
+        dead_ends: number of attempts without a result, if the last of them was a dead end;
+            otherwise 0.
+        sent_whole: number of attempts without a result, if the last of them sent the whole record
+            without a receipt; otherwise 0. The third such attempt is a dead end.
         due_s: CLOCK_BOOTTIME before which it is not sent.
-        answer: the last answer, or what is wrong, in words; a dead end outlasts lost lines.
+        answer: the last answer or error, as text; a dead end outlasts lost connections.
         decision: the backend's receipt or refusal, as a JWS.
         decided_utc: when the backend decided.
     """
@@ -202,7 +203,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is not yet with the backend; there is no count of what is."""
+    """Counts of records that the backend does not have yet; there is no count of those it has."""
 
     waiting: int
     suspected: int
@@ -237,12 +238,12 @@ def rfc3339(moment: datetime) -> str:
 
 
 def to_the_hour(moment: datetime) -> datetime:
-    """Downwards: to the minute it would be a record of somebody's pace."""
+    """Round down to the hour: a minute would be a record of a person's pace."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def printable(text: str) -> str:
-    r"""One line of what a terminal shows and does not obey: what others wrote may hold anything.
+    r"""Return one line that a terminal shows and does not obey: foreign text may hold anything.
 
     Bytes of a file's name that are not UTF-8 are shown as in `\xff`; all else becomes a space.
     """
@@ -256,10 +257,10 @@ def _shown(character: str) -> str:
 
 
 def from_rfc3339(text: object) -> datetime:
-    """The moment that somebody else wrote in UTC with Z, to the second or more exactly.
+    """Read a time that another program wrote in UTC with Z, to the second or more exactly.
 
     Raises:
-        ValueError: it is none; what it says is not told.
+        ValueError: the text is not such a time; the message does not quote it.
     """
     if not isinstance(text, str) or not _UTC.fullmatch(text):
         raise ValueError("not a time in UTC, as 2026-12-01T06:00:00Z")
@@ -288,7 +289,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What was found in one picture.
+    """The findings of the quality check in one picture.
 
     Attributes:
         verdict: the first check that failed.

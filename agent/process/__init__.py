@@ -1,1 +1,1 @@
-"""What a process shares with the system: control socket, sd_notify and streams."""
+"""Parts of a process that connect it to the system: control socket, sd_notify and streams."""

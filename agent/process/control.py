@@ -1,7 +1,7 @@
-"""One JSON line in, one JSON line out, over a Unix socket: how commands talk to the daemons.
+"""The control socket: one JSON line in, one JSON line out, between commands and daemons.
 
-`socketserver` was tried and passed every test, but was no shorter: its places, its want of
-descriptors, its mode, its end at once and its failures each need a method of it overridden.
+`socketserver` was tried and passed every test, but was no shorter: limits, missing descriptors,
+the socket's mode, a quick end and failures each need one of its methods overridden.
 """
 
 import json
@@ -28,7 +28,7 @@ from hardware.told import Told
 log = logging.getLogger(__name__)
 
 LINE_LIMIT_BYTES: Final = 65_536
-"""Longest line that is read, either way, but for a document: other requests have 100 bytes."""
+"""Longest line in both directions, except for documents; other requests have 100 bytes."""
 
 DOCUMENT_LIMIT_BYTES: Final = 6_000_000
 """Longest line that brings a document: the longest manifest has 4.2 MB."""
@@ -49,7 +49,7 @@ CLIENTS_LIMIT: Final = 16
 """Most clients of one user at once, who keeps nobody else's place. A device has two or three."""
 
 TICK_S: Final = 0.5
-"""How often a waiting client looks around: often enough that a progress bar does not look stuck."""
+"""Interval at which a waiting client calls back: a progress bar must not look stuck."""
 
 ACCEPT_AGAIN_S: Final = 0.2
 """Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""
@@ -59,7 +59,7 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 _MEMBER: Final = rb' ?"[^"]*" ?: ?(?:"[^"]*"|[0-9.eE+-]{1,40}) ?'
 _FLAT: Final = re.compile(rb" ?\{%b(?:,%b){0,7}\} ?" % (_MEMBER, _MEMBER))
-"""One object of at most eight members, all strings or numbers, in a line without escaped quotes.
+"""An object of at most eight members, all strings or numbers, in a line without escaped quotes.
 
 Each repetition is bounded or ends at a quote, so the time grows with the length of the line only.
 """
@@ -73,9 +73,9 @@ Answering = Callable[[Line, str], Line]
 
 
 class _Service:
-    """What is answered, and to how many at once.
+    """The answers of a socket, and the number of clients at once.
 
-    A line of more than LINE_LIMIT_BYTES is read, and answered, one at a time: sixteen of them would
+    It reads and answers lines of more than LINE_LIMIT_BYTES one at a time: sixteen of them would
     take a hundred megabytes.
     """
 
@@ -185,7 +185,7 @@ def _check_unserved(path: Path, name: str) -> None:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """A name of at most 108 bytes for a socket in however deep a folder. Source: unix(7)."""
+    """Yield a path of at most 108 bytes for a socket in a folder of any depth. Source: unix(7)."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -205,7 +205,7 @@ def _accept(listener: socket.socket, service: _Service) -> None:
 
 
 def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[socket.socket]:
-    """Each client that comes, until `stopping` is set and the listener shut down."""
+    """Yield each client that connects, until `stopping` is set and the listener shut down."""
     told = Told[str | None](None)
     while not stopping.is_set():
         try:
@@ -229,7 +229,7 @@ def _serve_one(client: socket.socket, user: str, service: _Service) -> None:
 
 
 def _answered(client: socket.socket, user: str, service: _Service, held: ExitStack) -> Line:
-    """The answer to what a client says; what a long line takes is `held` until it was told."""
+    """Return the answer to a client; `held` releases the place of a long line after the answer."""
 
     def grow() -> None:
         if not service.long_lines.acquire(timeout=LINE_TIMEOUT_S):
@@ -266,7 +266,7 @@ def _user(client: socket.socket) -> str:
 
 
 def user_name(uid: int) -> str:
-    """A user as `Answering` is told it: the name, or the number of one without a name."""
+    """Return a user's name as `Answering` gets it; the number if the user has no name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -285,7 +285,7 @@ def _await(line: socket.socket, timeout_s: float | None, meanwhile: Callable[[],
 def _read_line(
     line: socket.socket, limit_bytes: int, grow: Callable[[], None] = lambda: None
 ) -> bytes:
-    """A line without its end; calls `grow` once where it is longer than LINE_LIMIT_BYTES."""
+    """Read a line without its end; call `grow` once if it is longer than LINE_LIMIT_BYTES."""
     read = bytearray()
     deadline_s = time.monotonic() + LINE_TIMEOUT_S
     is_long = False

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 EXTENDED_S: Final = 60
-"""How long a start may go on after it last said that it gets on: a card may hang for seconds."""
+"""Time by which each sign of progress extends a start: a card may hang for seconds."""
 
 
 def ready() -> None:
@@ -38,7 +38,7 @@ def gets_on() -> None:
 
 
 def is_heard() -> bool:
-    """Whether systemd listens: it started this process, and starts it again."""
+    """Return True if systemd started this process, and so starts it again."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 

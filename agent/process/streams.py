@@ -52,7 +52,7 @@ def all_told(out: Outlasting, program: str) -> bool:
 
 
 def _fill_closed() -> None:
-    """Where a standard stream was closed, the next file that is opened would get what is told."""
+    """Open /dev/null for closed standard streams: the next opened file would get the output."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -61,7 +61,7 @@ def _fill_closed() -> None:
 
 
 def _text(raw: Outlasting, before: TextIO | None) -> TextIO:
-    """The stream in the encoding it had; what that cannot say is escaped."""
+    """Wrap a stream in the encoding that it had, and escape characters that this encoding lacks."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=before.encoding if before else "utf-8",

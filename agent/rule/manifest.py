@@ -37,11 +37,11 @@ VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
 
 STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What may go into a record, a file name or a page without harm: nothing to quote or to escape."""
+"""Pattern of a stop's id: nothing in it needs quoting in a record, a file name or a page."""
 
 
 class PhotoRule(StrEnum):
-    """Whether a stop may be photographed."""
+    """The rule of a stop: may it be photographed."""
 
     ALLOWED = "allowed"
     SIGNATURE_REQUIRED = "signature_required"
@@ -50,16 +50,16 @@ class PhotoRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteStop:
-    """One stop of the route.
+    """A stop of the route.
 
     Attributes:
         id: the backend's; letters, digits, `.`, `_`, `-`, at most 64.
         codes: the tracking codes of its parcels, printable ASCII.
         lat_deg: WGS 84 latitude, -90 to 90.
         lon_deg: WGS 84 longitude, -180 to 180.
-        radius_m: how far from there its door may be, 1 to 1,000.
-        done: whether its parcels are delivered, as far as the backend knew.
-        photo: what the rule is here.
+        radius_m: greatest distance of its door from that place, 1 to 1,000.
+        done: True if its parcels are delivered, as far as the backend knew.
+        photo: the rule for photos at this stop.
     """
 
     id: str
@@ -73,7 +73,7 @@ class RouteStop:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One device's route, valid from `begins` until just before `ends` (both UTC).
+    """The route of a device, valid from `begins` until just before `ends` (both UTC).
 
     Attributes:
         version: rises with every change for this device.
@@ -109,7 +109,7 @@ def read(token: str, keys: Mapping[str, signing.PublicKey], device_id: str) -> M
 
 
 def supersedes(manifest: Manifest, version: int | None) -> bool:
-    """Whether it is newer than the last `version` this device had; None when it had none.
+    """Return True if the manifest is newer than `version`, the last one that this device had.
 
     The same version is the same manifest. Keep the number when the manifest is wiped: otherwise
     an older one of the same day could be played back.
@@ -118,17 +118,17 @@ def supersedes(manifest: Manifest, version: int | None) -> bool:
 
 
 def is_valid(manifest: Manifest, moment: Moment, floor: datetime) -> bool:
-    """Whether it holds at `moment`; while the clock is unsynced the time `floor` stands for it."""
+    """Return True if it is valid at `moment`; the time `floor` replaces an unsynchronised clock."""
     return manifest.begins <= _reckoned(moment, floor) < manifest.ends
 
 
 def has_ended(manifest: Manifest, moment: Moment, floor: datetime) -> bool:
-    """Whether it is over for certain, and is to be wiped."""
+    """Return True if it has certainly ended, and must be wiped."""
     return _reckoned(moment, floor) >= manifest.ends
 
 
 def _reckoned(moment: Moment, floor: datetime) -> datetime:
-    """The time to judge by: a clock behind the floor is wrong, an unsynced one says nothing."""
+    """Return the time to judge by: the floor if the clock is unsynced; never before the floor."""
     return floor if moment.source is ClockSource.UNSYNCED else max(moment.utc, floor)
 
 

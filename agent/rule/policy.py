@@ -49,10 +49,10 @@ class Refused:
 
 
 def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Manifest | Absent:
-    """The manifest if it is valid, else why there is none; one that has not begun is missing.
+    """Return the manifest if it is valid, otherwise the reason why it is absent.
 
-    So is one without stops, which a device gets that has handed its route on: it knows no door
-    where a photo is forbidden.
+    A manifest that has not begun is missing. So is one without stops, which a device gets that
+    has handed its route on: it knows no door where a photo is forbidden.
     """
     if manifest is None or not manifest.stops:
         return Absent.MISSING
@@ -63,7 +63,7 @@ def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Mani
 
 
 def version(manifest: Manifest | Absent) -> int | str:
-    """What a record says of the manifest: its version, "none" without a valid one, or "off"."""
+    """Return a record's note on the manifest: its version, "none" without a valid one, or "off"."""
     if isinstance(manifest, Manifest):
         return manifest.version
     return "off" if manifest is Absent.OFF else "none"
@@ -88,11 +88,12 @@ def decide(
 def may_stream(
     manifest: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
 ) -> bool:
-    """Whether the sensor may be on outside a scan window; to be asked once a second.
+    """Return True if the sensor may be on outside a scan window; capture asks once a second.
 
-    A press would be allowed, and an open stop where a photo may be taken is in reach; or
-    `lingers`, the 60 s after a served press. Never where place forbids a photo: for the sensor
-    no code overrides that. A fleet without manifests has no stops to wait for.
+    The sensor may be on if a press would be allowed and an open stop that takes photos is in
+    reach, or if `lingers` is set, for 60 s after a served press. It may never be on where place
+    forbids a photo: no code overrides that for the sensor. A fleet without manifests has no stops
+    to wait for.
     """
     if isinstance(manifest, Absent):
         return manifest is Absent.OFF and lingers
@@ -138,9 +139,9 @@ def _decide(
 
 
 def _is_elsewhere(by_code: Allowed | Refused, near: list[Near]) -> bool:
-    """Whether a `no_photo` stop is in reach, and the one that the code names is not.
+    """Return True if a `no_photo` stop is in reach, and the stop that the code names is not.
 
-    A label can be printed by anybody who has an order on the route, and put up at any door.
+    Everybody who has an order on the route can print a label and put it up at any door.
     """
     in_reach = {at.stop.id for at in near}
     is_forbidden = any(at.stop.photo is PhotoRule.NO_PHOTO for at in near)
@@ -177,7 +178,7 @@ def _by_place(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Al
 
 
 def _forbidden(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Refused | None:
-    """What place alone forbids: a `no_photo` stop in reach, done or not, or nobody knows."""
+    """Return the refusal by place: a `no_photo` stop in reach, done or not, or an unknown place."""
     if circle is None:
         has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in manifest.stops)
         return Refused(Reason.NO_POSITION) if has_any else None
@@ -189,7 +190,10 @@ def _forbidden(manifest: Manifest, circle: Circle | None, near: list[Near]) -> R
 
 
 def _named(stop: RouteStop, circle: Circle | None) -> Stop:
-    """Where nothing vouches for the place, nothing is said of it; the backend goes by that."""
+    """Return a label's stop, with ring and distance only if the position is exact enough.
+
+    The backend relies on ring and distance.
+    """
     if circle is None or circle.radius_m > reach.VOUCHES_M:
         return Stop(stop.id, BoundBy.CODE, distance_m=None, ring=None)
     return _bound(stop.id, BoundBy.CODE, Near(stop, reach.distance_m(stop, circle)), circle)

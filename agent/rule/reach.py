@@ -23,10 +23,10 @@ Source: PMC2613379.
 """
 
 WALKING_MPS: Final = 1.2
-"""How fast an old fix grows: normal walking speed. Source: MUTCD 2003, section 4E.10."""
+"""Growth of the circle around an old fix: walking speed. Source: MUTCD 2003, section 4E.10."""
 
 DRIVING_MPS: Final = 15.0
-"""How fast it grows when it was moving fast, or may have been: 54 km/h, as in a town."""
+"""Growth if the device moved fast, or may have: 54 km/h, as in a town."""
 
 DRIVING_ABOVE_MPS: Final = 3.0
 """The speed above which it was a vehicle's: 11 km/h, faster than a walk with a parcel."""
@@ -93,7 +93,7 @@ class Near:
 
 
 def where(fix: Fix | None, now_ns: int, eph_factor: float) -> Circle | None:
-    """Where we could be at `now_ns` (CLOCK_MONOTONIC), or None when nobody knows.
+    """Return the circle around the device at `now_ns` (CLOCK_MONOTONIC); None if unknown.
 
     `eph_factor` makes the receiver's error estimate a 95 % one: gpsd documents `eph` as of
     unknown certainty, and what it means depends on the receiver. A fix of unknown speed counts
@@ -111,7 +111,7 @@ def where(fix: Fix | None, now_ns: int, eph_factor: float) -> Circle | None:
 
 
 def distance_m(one: Place, other: Place) -> float:
-    """Metres between two places on the WGS 84 ellipsoid, as the chord through it.
+    """Return metres between two places on the WGS 84 ellipsoid, as the chord through it.
 
     Right at the poles and across the date line. The chord is shorter than the way over ground
     by d^3 / 24 R^2, 1 mm at 10 km, so a circle rather meets a stop than not; heights are left
@@ -121,14 +121,14 @@ def distance_m(one: Place, other: Place) -> float:
 
 
 def ring(distance_m: float, stop: RouteStop, circle: Circle) -> Ring:
-    """Where `circle`, whose middle is `distance_m` away, lies seen from `stop`."""
+    """Return the ring around `stop` that `circle` touches, its centre at `distance_m`."""
     if distance_m <= stop.radius_m:
         return Ring.INSIDE
     return Ring.NEAR if distance_m <= stop.radius_m + circle.radius_m else Ring.OUTSIDE
 
 
 def in_reach(stops: Iterable[RouteStop], circle: Circle) -> list[Near]:
-    """The stops whose radius meets `circle` (touching it is enough), the nearest first.
+    """Return the stops whose radius meets `circle` (touching is enough), the nearest first.
 
     Of stops at one place, as in one building, an open one comes before a done one.
     """
@@ -147,7 +147,7 @@ def in_reach(stops: Iterable[RouteStop], circle: Circle) -> list[Near]:
 def named(
     manifest: Manifest, code: str
 ) -> RouteStop | Literal[Reason.UNKNOWN_CODE, Reason.AMBIGUOUS_CODE]:
-    """The one stop that `code` names, or why it names none.
+    """Return the one stop that `code` names, or the reason why it names none.
 
     A code of two stops is ambiguous, and so is one that is also for practice.
     """
@@ -160,12 +160,12 @@ def named(
 
 
 def is_practice(manifest: Manifest, code: str) -> bool:
-    """Whether `code` is for practice and for no parcel."""
+    """Return True if `code` is for practice and for no parcel."""
     return code in manifest.practice_codes and named(manifest, code) is Reason.UNKNOWN_CODE
 
 
 def _is_on_globe(place: Place) -> bool:
-    """Whether these are coordinates at all; not so for a NaN."""
+    """Return True if these are coordinates of the globe; False for a NaN."""
     return abs(place.lat_deg) <= 90 and abs(place.lon_deg) <= 180
 
 

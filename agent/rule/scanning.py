@@ -9,7 +9,7 @@ from agent.rule.manifest import Manifest, RouteStop
 from agent.rule.reach import Circle
 
 OPENS_S: Final = 60.0
-"""How long after it was read a code opens a door where place allows no photo; no photo renews it.
+"""Time for which a read code permits a photo where place alone does not; no photo extends it.
 
 If a code lasted longer, it would open the next doors too: with 15 minutes, 13 to 54 photos in 100
 presses at forbidden doors instead of 1 to 4.
@@ -17,7 +17,7 @@ Source: `python -m tests.bench.policy`, "if codes lasted".
 """
 
 WAITS_S: Final = 300.0
-"""How long a code waits for its press: from the van to the door of a large building.
+"""Time that a code waits for its press: the way from the van to the door of a large building.
 
 A code that gets no press, because the parcel was handed over in person, waits for the next door's
 press. With 2 minutes it would bind 1.9 to 9.3 wrong photos in 1,000 presses instead of 2.1 to 10.9,
@@ -27,7 +27,7 @@ Source: `python -m tests.bench.policy`, "how long a label speaks" (2026-11-29).
 """
 
 WITHIN_M: Final = 100.0
-"""How far from where it was read a code still speaks: the van may stand that far from the door.
+"""Greatest distance from the place of reading: the van may be that far from the door.
 
 Errors of both positions are in favour of the code. With 25 m, up to 6 of 100 labels would no longer
 speak for their own press. Without a limit twice as many photos would wait for dispatch under a
@@ -36,10 +36,10 @@ wrong order in the suburb. Source: as for `WAITS_S`.
 
 
 def choose(manifest: Manifest, codes: Iterable[str]) -> str | None:
-    """Which of the codes in one picture is meant; None to look on.
+    """Choose the code that is meant by one picture; None to continue looking.
 
-    A label has several, and those that the manifest does not have are passed over.
-    Two parcels in one picture leave it open which is meant.
+    A label has several codes, and those that the manifest does not have are ignored. If two
+    parcels are in the picture, it is unclear which one is meant.
     """
     known = [code for code in codes if _is_known(manifest, code)]
     is_one = len({_means(manifest, code) for code in known}) == 1
@@ -47,7 +47,7 @@ def choose(manifest: Manifest, codes: Iterable[str]) -> str | None:
 
 
 def unknown(manifest: Manifest, codes: Iterable[str]) -> tuple[str, ...]:
-    """The codes in one picture, where the manifest has none of them; () where it has one."""
+    """Return the codes in one picture if the manifest has none of them; otherwise ()."""
     seen = tuple(codes)
     return () if any(_is_known(manifest, code) for code in seen) else seen
 

@@ -15,16 +15,16 @@ _REFUSED: Final = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
 
 
 _STRANGE: Final = (ssl.SSLError, http.client.HTTPException, ValueError)
-"""What is raised where something answers, but neither TLS nor HTTP: libraries leak all three."""
+"""Errors if a server answers neither TLS nor HTTP: the libraries let all three through."""
 
 
 def in_words(error: BaseException, whose: str, ca: str) -> str:
-    """The innermost cause, in words.
+    """Describe the innermost cause for a person.
 
     Args:
-        error: what was raised.
-        whose: who is at the other end.
-        ca: the setting that names who is trusted.
+        error: the error that was raised.
+        whose: the other end.
+        ca: the setting that names the trusted authorities.
     """
     causes = list(_causes(error))
     for cause in causes:
@@ -47,9 +47,10 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
 
 
 def hindrance(error: BaseException) -> Trouble:
-    """What it means for this device.
+    """Return the trouble that an error means for this device.
 
-    A line that is cut without a word says nothing of certificates: mobile ones are all day.
+    A connection that is cut without an alert is no trouble with certificates: mobile ones are cut
+    all day.
     """
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLError) and _is_about_certificates(cause) for cause in causes):
@@ -62,14 +63,14 @@ def hindrance(error: BaseException) -> Trouble:
 
 
 def is_unverified(error: BaseException) -> bool:
-    """Whether the other end did not prove who it is."""
+    """Return True if the other end did not prove its identity."""
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
 
 
 def is_turned_away(error: BaseException) -> bool:
-    """Whether the other end ended it: by an alert about our own certificate, or without a word.
+    """Return True if the other end cut the connection, or sent an alert about our own certificate.
 
-    Who verifies certificates in TLS may do either, before or after our handshake is done.
+    A server that verifies certificates in TLS may do either, before or after our handshake is done.
     """
     return any(
         _is_cut(cause)

@@ -49,14 +49,14 @@ _ALWAYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long things may take, in seconds.
+    """Limits of time, in seconds.
 
     Attributes:
         connect_s: a TCP connection, per address of the backend; and the TLS handshake.
         read_s: the next bytes of an answer, or the taking of one piece. Ten times the 3 s that
             @tus/server 2.4.5 needs to notice a dead connection (November 2026).
         progress_s: between two pieces that went out or came in: twice `read_s`.
-        attempt_s: one attempt altogether: 2 MB at 32 kbit/s. A claim books it for longer.
+        attempt_s: one whole attempt: 2 MB at 32 kbit/s. A claim lasts longer.
     """
 
     connect_s: float = 15.0
@@ -119,7 +119,7 @@ class Client:
             self._renew()
 
     def attempt(self) -> AbstractContextManager[None]:
-        """All requests of one attempt are made within this; the limits hold as long."""
+        """Limit all requests within the block to the time of one attempt."""
         return self._stall.attempt()
 
     def interrupt(self) -> None:
@@ -157,7 +157,7 @@ class Client:
                 return self._answer(response, limit_bytes)
 
     def _renew(self) -> Adapter:
-        """What to send with: another where a file of TLS has changed."""
+        """Return the adapter to send with, a new one after a file of TLS has changed."""
         if (context := self._tls.renewed()) is not None or self._adapter is None:
             self.hang_up()
             assert context is not None  # the first time it is news
@@ -234,7 +234,7 @@ class Backend(Client):
         return self._ask("POST", f"{self.base}/files", headers, content)
 
     def offset(self, url: str) -> Answer:
-        """HEAD an upload: how much of it is there."""
+        """Ask by HEAD how much of an upload the backend has."""
         return self._ask("HEAD", url, {}, None)
 
     def append(self, url: str, offset: int, piece: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""What a TLS connection trusts and shows; looked at again when a file of it changed."""
+"""The trust and the certificates of a TLS connection, read again when a file of them changes."""
 
 import logging
 import ssl
@@ -19,20 +19,20 @@ IDENTITY_FILE: Final = "tls.pem"
 """In `keys/sync/`: the key and its certificate's chain in one, so that they never part."""
 
 Seen = tuple[Look | None, ...]
-"""Of each file; None for one that is not there."""
+"""The state of each file; None for a missing one."""
 
 
 class Tls:
-    """Who is trusted, and who this device is.
+    """The trusted authorities, and this device's own certificate.
 
     Args:
         ca: trusted certificates, PEM; None for the system's.
-        setting: what names `ca` in the configuration, for messages.
+        setting: the setting that names `ca`, for messages.
         own: key and certificates that are shown to the other end; None to show none.
         next_ca: more trusted certificates, PEM.
-        watched: what `next_ca` depends on.
-        verifies: whether the other end must prove who it is; what an unverified one says counts
-            for nothing until it is compared with a pin.
+        watched: the files that `next_ca` depends on.
+        verifies: True if the other end must prove its identity. Without it, ignore what the other
+            end says until its certificate was compared with a pin.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Tls:
         self._seen: Seen | None = None
 
     def renewed(self) -> ssl.SSLContext | None:
-        """What to connect with, where that is another than last time; None while it is the same.
+        """Return the context to connect with if it has changed since the last call; otherwise None.
 
         Raises:
-            ConfigError: the trusted certificates cannot be read; NotReadNow where that may pass.
+            ConfigError: the trusted certificates cannot be read; NotReadNow if that may pass.
             NotNow: there is no usable identity yet; the message says what to do.
         """
         seen = tuple(map(look, self._watched))
@@ -89,7 +89,7 @@ class Tls:
         return context
 
     def _trust_next(self, context: ssl.SSLContext) -> None:
-        """Also whom the fleet document names; one that is none locks nobody out."""
+        """Trust the authorities of the fleet document too; an unusable one locks nobody out."""
         try:
             if more := self._next_ca():
                 context.load_verify_locations(cadata=more)
@@ -98,7 +98,7 @@ class Tls:
 
 
 def for_backend(config: Config) -> Tls:
-    """What the backend is reached with: as this device, where identity is required."""
+    """Return how to reach the backend: as this device, if identity is required."""
     if config.identity.mode is IdentityMode.OFF:
         return Tls(config.backend.ca)
     if config.backend.ca is not None:
@@ -107,9 +107,9 @@ def for_backend(config: Config) -> Tls:
 
 
 def for_est(config: Config, *, as_device: bool = True) -> Tls:
-    """What the EST server is reached with; as nobody yet, for the first certificate.
+    """Return how to reach the EST server; without an identity, for the first certificate.
 
-    It is trusted as the backend is where it has no address of its own.
+    If the EST server has no address of its own, the backend's authorities are trusted.
     """
     own = _own(config) if as_device else None
     if config.backend.ca is not None and config.identity.est is None:

@@ -1,4 +1,4 @@
-"""What an answer of tus and HTTP says, read without trust; pure."""
+"""Readers of answers of tus and HTTP, which trust nothing; pure."""
 
 import base64
 import re
@@ -30,12 +30,12 @@ _READ_IN_TWO_WAYS: Final = r"\\|%(?i:00|25|2e|2f|5c)"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whoever sent it.
+    """An answer from any server.
 
     Attributes:
-        status: 100 to 999; below 200 as final, which no server of ours sends.
+        status: 100 to 999. A status below 200 is final here, although no server of ours sends one.
         headers: by name in any case; repeated ones are joined by a comma.
-        body: as sent, and cut off at what is read of an answer.
+        body: as sent, and cut off at the limit of an answer.
     """
 
     status: int
@@ -44,17 +44,17 @@ class Answer:
 
 
 def metadata(capture_id: str, sha256: str) -> str:
-    """Upload-Metadata: these three and nothing else, since proxies log it and limit it to 2 KB."""
+    """Return Upload-Metadata: these three only, since proxies log it and limit it to 2 KB."""
     pairs = {"capture_id": capture_id, "sha256": sha256, "filetype": FILE_TYPE}
     return ",".join(f"{key} {base64.b64encode(pairs[key].encode()).decode()}" for key in pairs)
 
 
 def own_address(base: str, location: str | None) -> str | None:
-    """Where an upload is, below our own base; None for a Location that does not say.
+    """Return the address of an upload below our own base; None for a Location without one.
 
     A proxy may rewrite scheme, port and Host, so the path is taken and the origin stays ours.
-    It is one that every server, proxy and library reads alike: dots go up in any spelling, encoded
-    slashes are slashes to some, and what is encoded twice is decoded by whoever decodes twice.
+    The path must mean the same to every server, proxy and library: dots go up in any spelling,
+    encoded slashes are slashes to some, and some decode twice.
     """
     if not location or len(location) > URL_LIMIT or not re.fullmatch(r"[!-~]+", location):
         return None
@@ -73,13 +73,13 @@ def own_address(base: str, location: str | None) -> str | None:
 
 
 def number(answer: Answer, name: str) -> int | None:
-    """A header that counts bytes; None when it is missing or anything else."""
+    """Return a header that counts bytes; None if it is missing or anything else."""
     text = answer.headers.get(name, "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def retry_after_s(answer: Answer) -> float | None:
-    """Seconds until the time that Retry-After names, on the sender's own clock."""
+    """Return the seconds until the time that Retry-After names, on the sender's own clock."""
     text = answer.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,18}", text):
         return min(float(text), RETRY_AFTER_LIMIT_S)
@@ -98,7 +98,7 @@ def _date(text: str) -> datetime | None:
 
 
 def quoted(what: str, answer: Answer) -> str:
-    """What was answered to what, in one line of printable characters."""
+    """Describe a request and its answer in one line of printable characters."""
     text = printable(answer.body[: 4 * QUOTE_LIMIT].decode("utf-8", "replace"))
     words = " ".join(text.split())[:QUOTE_LIMIT]
     return f"{what} was answered {answer.status}" + (f' "{words}"' if words else "")

@@ -27,7 +27,7 @@ DOCSTRING_OPENERS: Final = re.compile(
 
 PHRASES: Final = re.compile(
     r"\b(?:told in (?:words|a sentence)|(?:stands?|stood) (?:in|on|there)|lies in|mend(?:s|ed|ing)?"
-    r"|anew|but for|besides|reckon\w*|spoilt|(?:go|goes) by|(?:is|are) away|is none"
+    r"|anew|but for|besides|reckon\w*|spoilt|(?:go|goes) by|(?:is|are) away|is (?-i:none)"
     r"|(?:is|are) so(?=[.!;:]|$)|whoever|seams?)\b",
     re.IGNORECASE,
 )
@@ -40,6 +40,8 @@ _DOCUMENTED_TESTS: Final = ("tests/backend/", "tests/support/")
 """Folders below tests/ with docstrings for everybody; elsewhere only help texts are checked."""
 
 _HELP: Final = frozenset({"help", "description", "epilog"})
+
+_OBJECT: Final = re.compile(r"(the|a|an|all|each|every|its|whether)\b")
 
 _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2|<[^>]*>", re.MULTILINE | re.DOTALL)
 _MARKS: Final = re.compile(r"^[ >]*(?:[-*+] |\d+\. )?|(?<=\|) *", re.MULTILINE)
@@ -112,9 +114,10 @@ def _of_assignments(node: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str,
 
 
 def _suits(node: _Documented, first: str) -> bool:
-    is_verb = first.split(maxsplit=1)[0].strip(".,:").lower() in VERBS
+    verb, _, rest = first.partition(" ")
+    is_verb = verb.strip(".,:").lower() in VERBS
     if isinstance(node, ast.ClassDef) or _is_property(node):
-        return not is_verb
+        return not (is_verb and _OBJECT.match(rest))  # "Exit codes" is a noun
     return isinstance(node, ast.Module) or is_verb
 
 
