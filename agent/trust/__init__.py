@@ -1,4 +1,4 @@
-"""What the device believes: documents that capture verified and alone wrote, and the time floor."""
+"""Documents that the device trusts, verified and written by capture alone, and the time."""
 
 from typing import Final
 

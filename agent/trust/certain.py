@@ -1,4 +1,4 @@
-"""What time it certainly is: by a clock and a receipt that agree; pure."""
+"""The certain time: a clock and a receipt that agree; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN, LATEST
 
 _SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
-"""Whose word counts; a real-time clock may be years off."""
+"""Sources that count; a real-time clock may be years off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Agreed:
 
 
 def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | None:
-    """What a receipt that came in during this boot and the clock say together.
+    """Return the time on which the clock and a receipt that came in during this boot agree.
 
     Neither is enough: network time and GNSS are not authenticated, and the backend's clock may be
-    wrong. Where they are apart by less than a day, the earlier of them is certainly past.
-    None where they do not agree, and for a receipt of so late a year that it is believed nowhere.
+    wrong. If they differ by less than a day, the earlier of them is certainly past.
+    None if they do not agree, and for a receipt of a year that is too late to be believed.
     """
     if moment.source not in _SYNCHRONISED or received > LATEST:
         return None
@@ -41,10 +41,10 @@ def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | No
 
 
 def certain_now(known: Agreed | None, moment: Moment, boottime_s: float) -> datetime | None:
-    """The latest time that is certainly reached at `boottime_s`; None where nobody knows.
+    """Return the latest time that is certainly reached at `boottime_s`; None if it is unknown.
 
-    In the same boot only: CLOCK_BOOTTIME starts anew with the next. Where the network's time is
-    behind, it counts; where it is ahead, it does not.
+    It counts in the same boot only: CLOCK_BOOTTIME starts again with the next. If the network's
+    time is behind, it counts; if it is ahead, it does not.
     """
     if known is None or known.boot_id != moment.boot_id or boottime_s < known.boottime_s:
         return None

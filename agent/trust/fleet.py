@@ -28,16 +28,16 @@ VERSION_LIMIT: Final = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """One version of the fleet document.
+    """A version of the fleet document.
 
     Attributes:
         version: rises with every change.
-        receipt_keys: who may sign receipts and refusals, by thumbprint; revoked ones are left out.
+        receipt_keys: keys that may sign receipts and refusals, by thumbprint, without revoked ones.
         manifest_keys: the same for manifests.
-        revoked: thumbprints of keys that are compromised: what they sign counts for nothing,
-            whatever its date, since whoever has the key dates as they like.
-        recipients: whom bodies are sealed to; None in a document from before sealing.
-        next_fleet_key: who may sign the next version besides the one that signed this.
+        revoked: thumbprints of compromised keys: their signatures count for nothing, whatever their
+            date, since a thief of a key chooses the date.
+        recipients: recipients that bodies are sealed to; None in a document from before sealing.
+        next_fleet_key: a key that may sign the next version, as the one that signed this may.
         next_ca: another certificate authority to trust, PEM.
     """
 
@@ -76,7 +76,7 @@ def read(token: str, signers: Sequence[PublicKey]) -> Fleet:
 
 
 def walk(tokens: Sequence[str], pinned: PublicKey) -> Fleet:
-    """The document in force, the last of `tokens`.
+    """Return the document in force, the last of `tokens`.
 
     The first is signed by the `pinned` key, each later one by that of the one before it or by the
     next key that it names.
@@ -88,13 +88,13 @@ def walk(tokens: Sequence[str], pinned: PublicKey) -> Fleet:
 
 
 def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, ...]:
-    """What is to be kept once `token` is in force too: the links to its key, and itself.
+    """Return the tokens to keep once `token` is in force too: the links to its key, and itself.
 
-    The same document again changes nothing. What is there counts for nothing where it does not
-    follow from the `pinned` key: root gave the device another one.
+    The same document again changes nothing. Ignore the present tokens if they do not follow from
+    the `pinned` key: root gave the device another one.
 
     Raises:
-        NotGenuine: `token` does not follow from what is there, or is not newer.
+        NotGenuine: `token` does not follow from the present ones, or is not newer.
     """
     try:
         before, signer = _steps(tokens, pinned)[-1]
@@ -117,10 +117,10 @@ def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, .
 
 
 def tag(tokens: Sequence[str], pinned: PublicKey) -> str | None:
-    """The ETag of the document in force, the last of `tokens`: its SHA-256.
+    """Return the ETag of the document in force, the last of `tokens`: its SHA-256.
 
-    A backend that reads it answers with a document that follows, however long this one was in
-    hand. None where they do not lead from the `pinned` key: then the newest is what helps.
+    A backend that reads it answers with a document that follows, however old this one is. None if
+    the tokens do not lead from the `pinned` key: then only the newest document helps.
     """
     try:
         walk(tokens, pinned)
@@ -130,7 +130,7 @@ def tag(tokens: Sequence[str], pinned: PublicKey) -> str | None:
 
 
 def _steps(tokens: Sequence[str], pinned: PublicKey) -> list[tuple[Fleet, PublicKey]]:
-    """Each document with the key that signed it."""
+    """Return each document with the key that signed it."""
     if not tokens:
         raise NotGenuine("no fleet document has come yet")
     allowed: Sequence[PublicKey] = (pinned,)

@@ -13,7 +13,7 @@ from agent.trust.store import TrustStore
 
 
 def pinned(config: Config) -> PublicKey:
-    """The key in `identity.fleet_key`, which is set.
+    """Return the key in `identity.fleet_key`, which is set.
 
     Raises:
         ConfigError: it cannot be read.
@@ -26,7 +26,7 @@ def pinned(config: Config) -> PublicKey:
 
 
 def fleet_in_hand(config: Config) -> Fleet:
-    """The fleet document in `trust/`, verified.
+    """Return the fleet document in `trust/`, verified.
 
     Raises:
         NotNow: there is none yet, or none that verifies.
@@ -44,7 +44,7 @@ def fleet_in_hand(config: Config) -> Fleet:
 
 
 def given_recipients(config: Config) -> Recipients | None:
-    """Those of the configuration; None where the fleet document has them, or nothing is sealed.
+    """Return the configured recipients; None if the fleet document has them, or seal is off.
 
     Raises:
         ConfigError: they are wrong.
@@ -58,21 +58,21 @@ def given_recipients(config: Config) -> Recipients | None:
 
 
 def recipients_in_hand(config: Config) -> Recipients | None:
-    """Whom bodies are sealed to now, where they are. Raises as `fleet_in_hand` does."""
+    """Return the recipients to seal to now, if there are any. Raises as `fleet_in_hand` does."""
     if config.identity.mode is IdentityMode.OFF:
         return given_recipients(config)
     return fleet_in_hand(config).recipients
 
 
 def receipt_keys(config: Config) -> Keys:
-    """Who may sign receipts and refusals. Raises as `fleet_in_hand` does."""
+    """Return the keys that may sign receipts and refusals. Raises as `fleet_in_hand` does."""
     if config.identity.mode is IdentityMode.OFF:
         return receipt.read_keys(config.backend.receipt_keys)
     return fleet_in_hand(config).receipt_keys
 
 
 def manifest_keys(config: Config) -> Keys:
-    """Who may sign manifests. Raises as `fleet_in_hand` does."""
+    """Return the keys that may sign manifests. Raises as `fleet_in_hand` does."""
     if config.identity.mode is IdentityMode.OFF:
         return receipt.read_keys(config.backend.receipt_keys)
     return fleet_in_hand(config).manifest_keys

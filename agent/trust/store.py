@@ -1,4 +1,4 @@
-"""The files in `trust/`: capture alone writes them, whoever reads one verifies it again."""
+"""The files in `trust/`: capture alone writes them, and each reader verifies them again."""
 
 import json
 import logging
@@ -43,12 +43,12 @@ _LEFTOVERS: Final = ("manifest.old", "manifest.part")
 
 @dataclass(frozen=True, slots=True)
 class KeptTime:
-    """What is known of time across restarts.
+    """The knowledge of time that is kept across restarts.
 
     Attributes:
-        floor: None where it was never kept.
-        agreed: None where nothing has agreed yet.
-        allowance: how far GNSS may raise the floor; None where it did not alone.
+        floor: None if none was ever kept.
+        agreed: None if nothing has agreed yet.
+        allowance: how far GNSS may raise the floor; None if it did not alone.
     """
 
     floor: datetime | None = None
@@ -69,7 +69,7 @@ class TrustStore:
         self._troubles: dict[str, str] = {}
 
     def fleet(self) -> tuple[str, ...]:
-        """The fleet document and the links to its key (`agent.trust.fleet`), unverified."""
+        """Return the fleet document and the links to its key (`agent.trust.fleet`), unverified."""
         return tuple((self._text("fleet.jws") or "").split(maxsplit=LINKS_LIMIT))
 
     def keep_fleet(self, tokens: tuple[str, ...]) -> None:
@@ -77,7 +77,7 @@ class TrustStore:
         self._write("fleet.jws", "\n".join(tokens))
 
     def fleet_version(self, kid: str) -> int | None:
-        """Of the newest that ever followed from this fleet key; also where it is spoilt since."""
+        """Return the version of the newest document that followed from this key, corrupt or not."""
         text = self._text("fleet.version", _SHORT_BYTES)
         try:
             if text is None:
@@ -93,11 +93,11 @@ class TrustStore:
         self._write("fleet.version", f"{kid} {version}")
 
     def manifest(self) -> str | None:
-        """The manifest in hand, unverified."""
+        """Return the kept manifest, unverified."""
         return self._text("manifest.jws")
 
     def manifest_version(self) -> int | None:
-        """Of the newest that was ever in hand; it stays when the manifest is wiped."""
+        """Return the version of the newest manifest ever kept; it outlasts the manifest."""
         text = self._text("manifest.version", _SHORT_BYTES)
         try:
             return None if text is None else int(text)
@@ -137,7 +137,7 @@ class TrustStore:
                 wipe_file(self._folder / name)
 
     def evidence(self) -> bytes | None:
-        """The evidence certificate and what leads to its root, PEM, unverified."""
+        """Return the evidence certificate and the chain to its root, PEM, unverified."""
         text = self._text("evidence.pem")
         return None if text is None else text.encode()
 
@@ -146,7 +146,7 @@ class TrustStore:
         self._write("evidence.pem", pem.decode())
 
     def serve(self) -> bytes | None:
-        """Serve's certificate and what leads to its root, PEM, unverified."""
+        """Return serve's certificate and the chain to its root, PEM, unverified."""
         text = self._text("serve.pem")
         return None if text is None else text.encode()
 
@@ -155,7 +155,7 @@ class TrustStore:
         self._write("serve.pem", pem.decode())
 
     def serve_request(self) -> str | None:
-        """The request that serve's certificate is asked for with, PEM, unverified."""
+        """Return the request for serve's certificate, PEM, unverified."""
         return self._text("serve.csr")
 
     def keep_serve_request(self, pem: str) -> None:
@@ -163,7 +163,7 @@ class TrustStore:
         self._write("serve.csr", pem)
 
     def time(self) -> KeptTime:
-        """What is known of time."""
+        """Return the kept knowledge of time."""
         text = self._text("time.json", _SHORT_BYTES)
         if text is None:
             return KeptTime()
@@ -216,7 +216,7 @@ class TrustStore:
             return None
 
     def _tell_unreadable(self, name: str, error: Exception) -> None:
-        """Told once: some of these are asked for every second."""
+        """Log an error once: the loop asks for some of these every second."""
         words = getattr(error, "strerror", None) or str(error)
         if self._troubles.get(name) != words:
             self._troubles[name] = words
