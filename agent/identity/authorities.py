@@ -13,7 +13,7 @@ from hardware.clock import BUILT
 
 
 def now() -> datetime:
-    """The time by which a certificate has ended; a clock before the build date knows nothing."""
+    """Return the time to judge certificates by; a clock before the build date knows nothing."""
     return max(datetime.now(UTC), BUILT)
 
 
@@ -24,12 +24,12 @@ def check_not_ended(certificate: Certificate) -> None:
 
 
 def kept_evidence(store: TrustStore) -> Chain:
-    """The evidence certificate that capture verified and kept; empty where there is none."""
+    """Return the evidence certificate that capture verified and kept; empty if it is missing."""
     return _kept(store.evidence())
 
 
 def kept_serve(store: TrustStore) -> Chain:
-    """The same of serve's certificate."""
+    """Return serve's certificate that capture verified and kept; empty if it is missing."""
     return _kept(store.serve())
 
 
@@ -41,7 +41,7 @@ def _kept(text: bytes | None) -> Chain:
 
 
 def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
-    """The one that is kept, where it is for this key and still leads to a trusted authority."""
+    """Return the kept one if it is for this key and still leads to a trusted authority."""
     try:
         return certificates.issued(kept_evidence(store), key, known)
     except NotGenuine:
@@ -49,7 +49,7 @@ def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
 
 
 def good_serve(store: TrustStore, asked: Request, known: Expected) -> Chain:
-    """The same of serve's: for the key and all names that are `asked` for."""
+    """Return serve's kept one if it is for the key and all names that are `asked` for."""
     try:
         chain = certificates.issued(kept_serve(store), asked.key, known)
         certificates.check_server(chain[0], asked.names)
@@ -59,7 +59,7 @@ def good_serve(store: TrustStore, asked: Request, known: Expected) -> Chain:
 
 
 def expected(config: Config) -> Expected:
-    """This device's certificates: by `identity.ca`, or `next_ca` of the fleet document in hand.
+    """Return the rules for this device's certificates: `identity.ca`, or the document's `next_ca`.
 
     Raises:
         ConfigError: `identity.ca` cannot be read as certificates, or is not set.
@@ -68,7 +68,7 @@ def expected(config: Config) -> Expected:
 
 
 def given(config: Config) -> Chain:
-    """The certificates in `identity.ca`. Raises as `expected` does."""
+    """Return the certificates in `identity.ca`. Raises as `expected` does."""
     path = config.identity.ca
     if path is None:
         raise ConfigError("identity.ca: missing; identity.mode required needs it")
@@ -80,7 +80,7 @@ def given(config: Config) -> Chain:
 
 
 def _next(config: Config) -> Chain:
-    """Nothing where the fleet names none, or nothing that can be read."""
+    """Return the certificates that the fleet names; nothing if it names none, or none readable."""
     try:
         named = fleet_in_hand(config).next_ca
         return () if named is None else certificates.read_pem(named.encode())

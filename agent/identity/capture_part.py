@@ -21,14 +21,14 @@ from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
 
 Kind = Literal["evidence", "fleet", "serve"]
-"""What may be taken."""
+"""Documents that capture takes."""
 
 _TIMEOUT_S: Final = 30.0
 """Longest wait for a running capture process: it may be at a press, on a worn card."""
 
 
 def request(config: Config) -> str:
-    """A request for a certificate, PEM, for the key that signs records; made where there is none.
+    """Return a request for a certificate, PEM, for the key that signs records; make a missing key.
 
     Raises:
         NotNow: another process holds capture's lock, and does not answer yet.

@@ -39,31 +39,31 @@ class CurrentFleet:
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether a press may leave a photo, as far as this goes: it must be sealed to somebody."""
+        """Return True if a photo may be stored: it is plain, or there is a recipient."""
         return self._has_keys and (not self._seals or self._recipients is not None)
 
     @property
     def recipient_count(self) -> int | None:
-        """How many can open what is recorded now; None where it is not sealed, or not known yet."""
+        """Number of recipients of new records; None if they are not sealed, or it is unknown."""
         if not self._seals or not self._has_keys:
             return None
         return 0 if self._recipients is None else len(self._recipients.names)
 
     @property
     def version(self) -> int | None:
-        """Of the document in hand."""
+        """Version of the document in force."""
         found = self._fleet
         return None if found is None else found.version
 
     @property
     def refused(self) -> str | None:
-        """Why the last one that was offered, or that lies in `trust/`, does not count."""
+        """Reason why the last offered document, or the one in `trust/`, does not count."""
         return self._refused.last
 
     def seal(self, body: bytes, has_photo: bool) -> tuple[bytes, str]:
-        """What is stored of a body, and its media type.
+        """Return the form in which a body is stored, and its media type.
 
-        While nobody is known to seal to, what has no photo stays plain: it has nothing of a
+        While there is no recipient, a body without a photo stays plain: it has nothing of a
         customer in it. No photo is made then (`is_enrolled`), and later documents keep recipients.
         """
         if not self._seals:
@@ -85,7 +85,7 @@ class CurrentFleet:
         return self._fleet.recipients
 
     def receipt_keys(self) -> Keys:
-        """Who may sign receipts.
+        """Return the keys that may sign receipts.
 
         Raises:
             NotNow: there is no document yet.
@@ -95,7 +95,7 @@ class CurrentFleet:
         return receipt.read_keys(self._key_files) if found is None else found.receipt_keys
 
     def manifest_keys(self) -> Keys:
-        """Who may sign manifests; raises as `receipt_keys` does."""
+        """Return the keys that may sign manifests; raises as `receipt_keys` does."""
         found = self._in_hand()
         return receipt.read_keys(self._key_files) if found is None else found.manifest_keys
 
@@ -130,7 +130,7 @@ class CurrentFleet:
         return None if self.is_enrolled else "a_fleet_that_names_recipients"
 
     def _in_hand(self) -> Fleet | None:
-        """The document; None where identity is off."""
+        """Return the document; None if identity is off."""
         self.turn()  # sync may offer a manifest before this process has looked
         if self._fleet is None and not self._is_off:
             raise NotNow("not enrolled: no fleet document yet")

@@ -8,10 +8,12 @@ from agent.record.signing import PrivateKey, PublicKey
 
 
 def device_key(layout: Layout) -> tuple[PrivateKey, bool]:
-    """This device's signing key, made at the first start or enrolment; whether it was made now.
+    """Return this device's signing key, and True if it was made now.
+
+    The first start or enrolment makes it.
 
     Raises:
-        StorageFault: it cannot be written, or what is there cannot be used.
+        StorageFault: it cannot be written, or the present one cannot be used.
     """
     path = layout.capture_keys / "device.pem"
     is_new = not path.exists()
@@ -30,5 +32,5 @@ def device_key(layout: Layout) -> tuple[PrivateKey, bool]:
 
 
 def own_keys(layout: Layout) -> list[PublicKey]:
-    """Every key that this device ever signed with: its records stay its own with a new one."""
+    """Return every key that this device ever signed with: a new key does not disown its records."""
     return [signing.read_public_key(path) for path in sorted(layout.capture_keys.glob("*.pub.pem"))]

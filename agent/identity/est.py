@@ -30,7 +30,7 @@ _USUAL: Final = Limits()
 
 
 class Operation(StrEnum):
-    """What is asked for: its path below `/.well-known/est/` (RFC 7030 section 3.2.2)."""
+    """Operations: the path below `/.well-known/est/` (RFC 7030 section 3.2.2)."""
 
     FIRST = "simpleenroll"
     AGAIN = "simplereenroll"
@@ -60,7 +60,7 @@ class Waits:
 
 
 class Est(Client):
-    """One EST server.
+    """A client of an EST server.
 
     Args:
         origin: its address; `/.well-known/est/` comes behind it.
@@ -78,11 +78,11 @@ class Est(Client):
         self._place = f"{origin.rstrip('/')}/.well-known/est"
 
     def authorities(self) -> Sequence[Certificate]:
-        """What the server says its authorities are.
+        """Ask the server for its authorities.
 
         Raises:
-            NoAnswer: none came, or none of an EST server.
-            NotGenuine: an answer with something else than certificates.
+            NoAnswer: no answer came, or none of an EST server.
+            NotGenuine: the answer has something else than certificates.
         """
         with self.attempt():
             answer = self._ask("GET", f"{self._place}/cacerts", {}, None)

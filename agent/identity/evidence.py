@@ -34,11 +34,11 @@ class Evidence:
 
     @property
     def ends(self) -> datetime | None:
-        """Until when the kept one counts; None where there is none for this key."""
+        """Return when the kept certificate for this key ends; None if it is missing."""
         return certificates.ends(self.chain[0]) if self.chain else None
 
     def request(self) -> str:
-        """What to ask an authority with: PKCS#10, PEM."""
+        """Return a request to an authority: PKCS#10, PEM."""
         return certificates.request_pem(certificates.request(self.key, self._config.device.id))
 
     def offer(self, text: str) -> Verdict:

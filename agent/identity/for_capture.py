@@ -1,4 +1,4 @@
-"""What enrolment fetches for capture, over mutual TLS: two certificates, and the fleet document."""
+"""Enrolment's requests for capture, over mutual TLS: two certificates, and the fleet document."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -26,7 +26,7 @@ _NO_LABEL: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came; None for what is not new, or did not come: `trouble` says why."""
+    """The answers; None for one that is not new, or did not come: `trouble` gives the reason."""
 
     evidence: str | None
     fleet: str | None
@@ -92,7 +92,7 @@ def _issued(
     kept: Chain,
     without: str,
 ) -> str | None:
-    """The certificate, PEM; None where the authority has no such label, or the kept is better."""
+    """Ask for the certificate, PEM; None without the label, or if the kept one is better."""
     with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
         try:
             chain = decided(lambda: ask(est), say)
@@ -110,7 +110,7 @@ def _issued(
 
 
 def _fleet(config: Config, say: Say) -> str | None:
-    """The next one; None where the backend has none but the one that is kept."""
+    """Ask for the next document; None if the backend has only the kept one."""
     answer = asked_for_fleet(config)
     said = quoted("the fleet document", answer)
     match answer.status:

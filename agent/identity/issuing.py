@@ -18,7 +18,7 @@ def tls_identity(
     current: Identity | None,
     login: tuple[str, str] | None,
 ) -> Identity | Waits:
-    """A certificate for a new key: by `login`, or else renewed as the `current` one.
+    """Ask for a certificate for a new key: by `login`, or else renewed as the `current` one.
 
     The key is durable before it is asked for, and used once its certificate is durable too.
 
@@ -38,7 +38,7 @@ def tls_identity(
 
 
 def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
-    """A certificate for the key that signs records, asked for as this device.
+    """Ask, as this device, for a certificate for the key that signs records.
 
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
@@ -50,7 +50,7 @@ def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
 
 
 def serve(est: Est, request: Request, expected: Expected) -> Chain | Waits:
-    """A certificate for serve's key, asked for as this device.
+    """Ask, as this device, for a certificate for serve's key.
 
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or no server may show it so.

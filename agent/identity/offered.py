@@ -1,4 +1,4 @@
-"""What both certificates have in common that capture takes: for evidence, and for serve."""
+"""Common parts of both certificates that capture takes: for evidence, and for serve."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from agent.record.certificates import Chain
 
 
 def verdict(take: Callable[[], None]) -> Verdict:
-    """What comes of taking one; `take` raises what is wrong with it."""
+    """Return the result of `take`, which raises an error if the certificate does not count."""
     try:
         take()
     except NotGenuine as error:

@@ -34,7 +34,7 @@ Source: letsencrypt.org/docs/integration-guide, "when to renew": a third of life
 """
 
 SPREAD: Final = 1 / 30
-"""Of its life, by which a renewal may be later: a fleet enrolled in a day spreads over 12."""
+"""Share of its life by which a renewal may be later: a fleet enrolled in a day spreads over 12."""
 
 LOOK_S: Final = 3_600.0
 """From look to look while all is well: a certificate ends on a day."""
@@ -57,14 +57,14 @@ Asking = Callable[[control.Line], control.Line | None]
 
 
 def due(chain: Chain, share: float = DUE_AT) -> datetime:
-    """When a certificate is to be renewed: when `share` of its life is over."""
+    """Return when to renew a certificate: when `share` of its life is over."""
     starts, ends = certificates.starts(chain[0]), certificates.ends(chain[0])
     return starts + (ends - starts) * share
 
 
 @dataclass
 class _Task:
-    """One certificate's renewal: when it is looked at next, and what is wrong."""
+    """The renewal of a certificate: the time of its next check, and its trouble."""
 
     due_s: float = float("-inf")
     failures: int = 0
@@ -139,28 +139,28 @@ class Renewal:
             _log.warning("event=renewal tls=%r evidence=%r serve=%r", *troubles)
 
     def has_ended(self) -> bool:
-        """Whether the TLS certificate has: nobody who looks lets this device in."""
+        """Return True if the TLS certificate has ended: the backend lets this device in no more."""
         return self._ends is not None and self._ends <= now()
 
     def is_enrolled(self) -> bool:
-        """Whether there is a TLS certificate, as it is now: the last look may be a minute old."""
+        """Return True if there is a TLS certificate now: the last check may be a minute old."""
         try:
             return self._store.is_there()
         except OSError:  # a card that fails is told by its own trouble
             return True
 
     def status(self) -> control.Line:
-        """What sync says of its identity."""
+        """Return sync's report on its identity."""
         told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}
         return told | {"identity_trouble": next(filter(None, self._troubles()), None)}
 
     def _troubles(self) -> tuple[str | None, ...]:
-        """What is wrong with each; that there is none yet is no failure, and is not kept."""
+        """Return the trouble of each; a missing first certificate is no failure and not kept."""
         tls, *others = (task.trouble for task, _ in self._tasks)
         return (tls if self.is_enrolled() else _NOT_ENROLLED, *others)
 
     def _renew_tls(self) -> float | Waits:
-        """Returns how many seconds to wait until the next look."""
+        """Renew the TLS certificate if it is due; return the seconds until the next check."""
         known = expected(self._config)
         with disk.lock(self._folder, exclusive=True, wait=False):
             current = self._store.read(known)
@@ -192,7 +192,7 @@ class Renewal:
         return self._renew_for_capture("evidence", self._kept(request.key), ask)
 
     def _renew_serve(self) -> float | Waits:
-        """By the request that `doorstep enrol` put into `trust/`; without one there is nothing."""
+        """Renew serve's certificate by the request in `trust/`, if `doorstep enrol` made one."""
         text = self._trust.serve_request() if self._config.serve.names else None
         if text is None:
             return LOOK_S
@@ -225,7 +225,7 @@ class Renewal:
             raise NotGenuine(f"{kind} certificate: capture did not take it: {verdict.why}")
 
     def _kept(self, key: PublicKey) -> Chain:
-        """The chain in `trust/` where it is for this key; none otherwise."""
+        """Return the chain in `trust/` if it is for this key; otherwise none."""
         found = kept_evidence(self._trust)
         return found if found and certificates.is_for(found[0], key) else ()
 

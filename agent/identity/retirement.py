@@ -15,7 +15,7 @@ from agent.wire.http import Backend
 from agent.wire.tus import Answer, quoted
 
 _REVOKED: Final = "certificate revoked"
-"""How a 403 begins by which the backend knows this device no more. Source: agent/README.md."""
+"""Beginning of the 403 by which the backend refuses a revoked device. Source: agent/README.md."""
 
 _CHAINS_MOST: Final = 1_000
 
@@ -57,7 +57,7 @@ def _told(revoked: Revoked, serial: str | None = None) -> dict[str, Any]:
 
 
 def judged(answer: Answer, device_id: str) -> Revoked:
-    """What an answer means; pure.
+    """Judge an answer; pure.
 
     Raises:
         NotNow: the device is not revoked.
@@ -72,7 +72,7 @@ def judged(answer: Answer, device_id: str) -> Revoked:
 
 
 def _received(body: bytes, device_id: str) -> dict[str, int] | None:
-    """Of each chain, where it is the backend's answer about this device."""
+    """Return the received count of each chain, if the answer is about this device."""
     try:
         told = json.loads(body)
         if told["device_id"] != device_id:

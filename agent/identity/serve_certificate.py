@@ -63,7 +63,7 @@ class ServeCertificate:
         self.ends = certificates.ends(chain[0])
 
     def _request(self) -> Request | None:
-        """The one in `trust/`; one that cannot be read counts as not there."""
+        """Return the request in `trust/`; one that cannot be read counts as missing."""
         text = self._store.serve_request()
         try:
             return None if text is None else certificates.read_request(text)

@@ -13,12 +13,12 @@ KEY_FILE: Final = "key.pem"
 
 
 def request(config: Config) -> str:
-    """A request, PEM, for serve's key and `serve.names`; the key is made where there is none.
+    """Return a request, PEM, for serve's key and `serve.names`; make a missing key.
 
-    The key is durable when this returns; a cut before that leaves none, or the one that was there.
+    The key is durable when this returns; a cut before that leaves none, or the earlier one.
 
     Raises:
-        StorageFault: the disk failed, or what is there cannot be used.
+        StorageFault: the disk failed, or the present key cannot be used.
     """
     path = Layout.of(config.state).serve_keys / KEY_FILE
     if not path.exists():

@@ -31,17 +31,17 @@ LIMITS: Final = Limits(attempt_s=60.0)
 """Somebody waits at a terminal, or records wait for a renewal; the requests are small."""
 
 DECIDING_LIMIT_S: Final = 120.0
-"""How long somebody at a terminal waits for an authority that has to decide."""
+"""Longest wait of a person at a terminal for an authority that has to decide."""
 
 _Got = TypeVar("_Got")
 
 
 def authority(config: Config, pin: str) -> str:
-    """The authority whose key has this SHA-256, PEM, by a server that is not verified yet.
+    """Return the authority whose key has this SHA-256, PEM, from a server that is not verified yet.
 
     Raises:
-        NoAnswer: none came, or none of an EST server.
-        NotGenuine: none that it names is genuine, or the server itself is not by it.
+        NoAnswer: no answer came, or none of an EST server.
+        NotGenuine: the server names no genuine one, or its own certificate is not by it.
     """
     with closing(Est(config.est, tls.Tls(None, verifies=False), LIMITS)) as est:
         text = certificates.pem([genuine(est.authorities(), pin)])
@@ -50,7 +50,7 @@ def authority(config: Config, pin: str) -> str:
 
 
 def _try(config: Config, text: bytes) -> None:
-    """Whether the server can be reached once this is in `identity.ca`; raises NotGenuine."""
+    """Try to reach the server with this authority in `identity.ca`; raises NotGenuine."""
     with NamedTemporaryFile(suffix=".pem") as file:
         file.write(text)
         file.flush()
@@ -66,7 +66,7 @@ def _try(config: Config, text: bytes) -> None:
 
 
 def pinned(found: Sequence[Certificate], pin: str) -> Sequence[Certificate]:
-    """Those of these certificates whose key has this SHA-256; raises NotGenuine."""
+    """Return those of these certificates whose key has this SHA-256; raises NotGenuine."""
     if those := [one for one in found if certificates.key_sha256(one) == pin]:
         return those
     keys = ", ".join(certificates.key_sha256(one) for one in found)
@@ -75,7 +75,7 @@ def pinned(found: Sequence[Certificate], pin: str) -> Sequence[Certificate]:
 
 
 def genuine(found: Sequence[Certificate], pin: str) -> Certificate:
-    """The one of these that counts, whoever sent it: by the pinned key itself, and not ended.
+    """Return the certificate that counts, from any source: signed by the pinned key, and not ended.
 
     A public key is no secret: anybody puts one into a certificate of their own. Raises NotGenuine.
     """
@@ -134,9 +134,9 @@ def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
 def _again(
     config: Config, current: Identity, say: Say
 ) -> tuple[Identity | None, DoorstepError | None]:
-    """Renewed as the current one; or why not, where a token may help.
+    """Renew the current identity; if a token may help, return the error instead.
 
-    An authority that verifies certificates in TLS gives no answer to one that it does not take.
+    An authority that verifies certificates in TLS does not answer if it refuses one.
     """
     with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
         try:
@@ -154,7 +154,7 @@ def _first(
     say: Say,
     why: DoorstepError | None,
 ) -> Identity:
-    """By the token; `why` the certificate in use is of no use any more."""
+    """Enrol by the token; `why` is the reason for which the certificate in use is useless."""
     if why is not None:
         say("TLS certificate", str(why))
     secret = token()
@@ -200,7 +200,7 @@ def decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
 
 
 def _refusal(config: Config) -> DoorstepError | None:
-    """How the backend refuses the certificate in use; None where it does not, or says nothing."""
+    """Ask if the backend refuses the certificate in use; None if it does not, or is silent."""
     try:
         answer = asked_for_fleet(config)
     except TurnedAway as error:
@@ -212,7 +212,7 @@ def _refusal(config: Config) -> DoorstepError | None:
 
 
 def asked_for_fleet(config: Config) -> Answer:
-    """The fleet document that follows the one that is kept, as this device. Raises NoAnswer."""
+    """Ask, as this device, for the fleet document that follows the kept one. Raises NoAnswer."""
     assert config.identity.fleet_key is not None  # the configuration is checked
     pinned = signing.read_public_key(config.identity.fleet_key)
     held = fleet.tag(TrustStore(Layout.of(config.state)).fleet(), pinned)

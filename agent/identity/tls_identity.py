@@ -1,4 +1,4 @@
-"""This device's TLS identity: a key, its certificate, and the change from one to the next."""
+"""The TLS identity of this device: a key, its certificate, and the change from one to the next."""
 
 import logging
 from dataclasses import dataclass
@@ -50,10 +50,10 @@ class IdentityStore:
         self._next = self._folder / "next-key.pem"
 
     def read(self, expected: Expected) -> Identity | None:
-        """What is in use; None where there is none yet.
+        """Read the identity in use; None before the first one.
 
         Raises:
-            NotGenuine: it is not whole, or not what is `expected`.
+            NotGenuine: it is not whole, or not the `expected` one.
             StorageFault: it cannot be read.
         """
         with disk_errors(f"cannot read {self._file}"):
@@ -68,11 +68,11 @@ class IdentityStore:
             raise NotGenuine(f"{self._file}: {error}") from error
 
     def is_there(self) -> bool:
-        """Whether there is one, whole or not."""
+        """Return True if there is an identity, whole or not."""
         return self._file.exists()
 
     def next_key(self, current: Identity | None) -> PrivateKey:
-        """The key to ask with: the one of a request that was not answered, else a new one.
+        """Return the key to ask with: that of an unanswered request, or else a new one.
 
         It is durable when this returns.
 

@@ -1,7 +1,7 @@
-"""Who may ask: what a client's certificate says, and what the configuration says of it. Pure.
+"""Admission of clients: the client's certificate against the configuration. Pure.
 
-TLS has verified that it is the fleet's; its end is judged here, so that it can be told in words.
-Its beginning is not: a device whose clock is behind could not say that it is.
+TLS has verified that the certificate is the fleet's; its end is judged here, so that the answer
+can name it. Its beginning is not judged: a device with a slow clock could not report that.
 """
 
 import ssl
@@ -32,7 +32,7 @@ class Refusal:
 
 
 def refusal(peer: Peer, clients: Collection[str], now: datetime) -> Refusal | None:
-    """Why this client may not ask; None of one that may."""
+    """Return why this client may not ask; None if it may."""
     if not peer:
         return Refusal(Kind.NO_CERTIFICATE, "no client certificate was shown; show the fleet's")
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(peer["notAfter"]), UTC)

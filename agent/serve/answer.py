@@ -1,4 +1,4 @@
-"""What is answered: a status of HTTP and a body."""
+"""Answers: a status of HTTP and a body."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `allow` names the methods that there are, where another was asked for."""
+    """An answer; after another method, `allow` names the methods that there are."""
 
     status: int
     body: bytes
@@ -18,10 +18,10 @@ class Answer:
 
 
 def told(document: dict[str, Any], status: int = 200) -> Answer:
-    """A JSON document, compact and in ASCII."""
+    """Return a JSON document, compact and in ASCII."""
     return Answer(status, json.dumps(document, separators=(",", ":")).encode())
 
 
 def refused(status: int, sentence: str) -> Answer:
-    """What is wrong, in words; every error looks like this."""
+    """Return an error for the client; every error has this form."""
     return told({"error": sentence}, status)

@@ -27,7 +27,7 @@ _ROUTES: Final = {
 
 
 class Answers:
-    """What is told of one device.
+    """The answers about one device.
 
     Args:
         config: its configuration.
@@ -41,7 +41,7 @@ class Answers:
         self._outbox = OutboxReader(ReadOnlyDatabase(self._layout))
 
     def answer(self, target: str) -> Answer:
-        """The answer to a GET of `target`, an address with its parameters."""
+        """Answer a GET of `target`, an address with its parameters."""
         try:
             address = _split(target)
             allowed = _ROUTES.get(address.path)
@@ -61,11 +61,11 @@ class Answers:
             return refused(503, printable(str(error)))
 
     def status(self) -> Status:
-        """The status document."""
+        """Return the status document."""
         return document(self._config, self._queue())
 
     def _queue(self) -> Queue | QueueFailed:
-        """From the queue; where it cannot be looked at now, what capture kept of it."""
+        """Read the queue's part; if the queue is unavailable, the part that capture kept."""
         found = queue_part(self._outbox)
         if isinstance(found, QueueFailed):
             with suppress(NotNow):

@@ -38,10 +38,10 @@ class Page:
 
 
 def wanted(parameters: Mapping[str, str]) -> Page:
-    """The page that an address asks for; `parameters` has no others than a page has.
+    """Return the page that an address asks for; `parameters` has no others than a page has.
 
     Raises:
-        ValueError: one of them is wrong; says so.
+        ValueError: one of them is wrong; the message names it.
     """
     state, after = parameters.get("state"), parameters.get("after")
     if state is not None and state not in STATES:
@@ -55,10 +55,10 @@ def wanted(parameters: Mapping[str, str]) -> Page:
 
 
 def page(outbox: OutboxReader, wanted: Page, now: datetime) -> Answer:
-    """The page, and by what the next one is asked for; null behind the last.
+    """Return the page, with the parameter for the next one; null after the last page.
 
     Raises:
-        DoorstepError: the queue cannot be looked at now.
+        DoorstepError: the queue is unavailable now.
     """
     one_more = wanted.limit + 1
     try:
@@ -85,9 +85,9 @@ def _line(one: Undelivered, now: datetime) -> dict[str, Any]:
 
 
 def _age_h(one: Undelivered, now: datetime) -> int | None:
-    """From hour to hour; None where its clock knew no time, or this one knows none that is later.
+    """Return the age in hours; None if its clock was unset, or the clock now shows an earlier time.
 
-    From moment to moment it would rise to the second when the press was so many hours ago.
+    An exact age would rise to the second when the press was so many hours ago.
     """
     try:
         age = to_the_hour(now) - to_the_hour(from_rfc3339(one.utc))

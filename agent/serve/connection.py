@@ -1,6 +1,6 @@
-"""One connection: the handshake, then one request after the other, as HTTP/1.1 has it.
+"""A client's connection: the handshake, then requests in turn, as HTTP/1.1 has it.
 
-Whatever is wrong is told as JSON; what is not understood ends the connection.
+Every error is answered as JSON; a request that is not understood ends the connection.
 """
 
 import time
@@ -33,14 +33,14 @@ Answering = Callable[[Peer, str], Answer]
 
 
 class Head:
-    """What a client says, up to a limit for each request."""
+    """The lines that a client sends, up to a limit for each request."""
 
     def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self.left = 0
 
     def readline(self, most: int) -> bytes:
-        """The next line; raises LineTooLong where the request has become too long."""
+        """Read the next line; raises LineTooLong if the request has become too long."""
         line = self._file.readline(min(most, self.left + 1))
         self.left -= len(line)
         if self.left < 0:
@@ -48,7 +48,7 @@ class Head:
         return line
 
     def close(self) -> None:
-        """Of the socket's file."""
+        """Close the socket's file."""
         self._file.close()
 
 
@@ -60,7 +60,7 @@ class Connection(BaseHTTPRequestHandler):
     wbufsize = 65_536  # a whole answer at once: 45 ms otherwise, where an ACK is delayed
 
     def setup(self) -> None:
-        """The handshake is made here, in the connection's own thread."""
+        """Make the handshake, in the connection's own thread."""
         self._began_s = time.monotonic()
         self.request.do_handshake()
         super().setup()
@@ -92,7 +92,7 @@ class Connection(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _has_body(self) -> bool:
-        """Nothing reads one: what follows it is no request."""
+        """Return True if the request has a body: nothing reads it, so no request follows."""
         length = self.headers.get("Content-Length", "0").strip()
         return length != "0" or "Transfer-Encoding" in self.headers
 
@@ -110,18 +110,18 @@ class Connection(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Nothing per request."""
+        """Log nothing per request."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """As the library calls it for what it does not understand; its words are not told."""
+        """Answer a request that the library does not understand, without the library's words."""
         del message, explain
         self.close_connection = True
         self._send(refused(code, _SENTENCES.get(code, _NO_REQUEST)))
 
     def handle_expect_100(self) -> bool:
-        """Nobody is asked for a body."""
+        """Ask no client for a body."""
         return True
 
     def version_string(self) -> str:
-        """No versions for whoever looks for old ones."""
+        """Return no version: it would help an attacker who looks for old ones."""
         return "doorstep"

@@ -59,7 +59,7 @@ class Places:
                 self._end(client)
 
     def leave(self, client: socket.socket) -> None:
-        """It has ended by itself: close it."""
+        """Close a client that has ended by itself, and free its place."""
         with self._changing:
             self._taken.pop(client, None)
             client.close()

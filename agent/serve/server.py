@@ -25,14 +25,14 @@ READ_S: Final = 5.0
 """Longest wait for anything from a client, or for it to take anything."""
 
 TURN_S: Final = 1.0
-"""How often old connections are looked for, and the watchdog is fed."""
+"""Interval at which old connections are closed, and the watchdog is fed."""
 
 ACCEPT_AGAIN_S: Final = 0.2
 """Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""
 
 LINGER_S: Final = 1.0
 LINGER_LIMIT_BYTES: Final = 65_536
-"""What a client still says is read for so long and so much: else TCP takes the answer back."""
+"""Time and bytes for which a client's rest is read: otherwise TCP takes the answer back."""
 
 
 class StatusServer(ThreadingMixIn, TCPServer):
@@ -105,7 +105,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         self._places.end_all()
 
     def get_request(self) -> tuple[ssl.SSLSocket, Any]:
-        """The next client, in a place of its own; its handshake is its thread's."""
+        """Accept the next client, in a place of its own; its thread makes the handshake."""
         try:
             plain, address = self.socket.accept()
         except OSError:
@@ -125,7 +125,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         return client, address
 
     def answer(self, peer: Peer, method: str, target: str) -> Answer:
-        """What is answered to this client: nothing but why not, where it may not ask."""
+        """Answer a client; one that may not ask gets only the reason."""
         if found := refusal(peer, self._clients, self._now()):
             self.tell(found.kind, found.sentence)
             return refused(403, found.sentence)
@@ -148,7 +148,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         self._places.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection ended: by the network, by a client that is none, or by a bug."""
+        """Handle the end of a connection by the network, by a client's error or by a bug."""
         del request, client_address
         match sys.exc_info()[1]:
             case ssl.SSLCertVerificationError() as error:
@@ -159,7 +159,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
                 self.tell("bug", repr(error), exc_info=True)
 
     def tell(self, kind: str, words: str, *, exc_info: bool = False) -> None:
-        """In the log, once per kind: whoever is refused may come again a thousand times."""
+        """Log an event once per kind: a refused client may come again a thousand times."""
         with self._telling:
             if kind in self._told:
                 return

@@ -1,4 +1,4 @@
-"""What is served with: serve's own certificate, and whose clients are known.
+"""The TLS of the server: serve's own certificate, and the authorities of its clients.
 
 A client's certificate is asked for and not insisted on, and its dates are left to
 `agent.serve.admission`: HTTP can say what is wrong, TLS cannot.
@@ -22,12 +22,12 @@ _NOT_YET: Final = "serve has no certificate yet; `doorstep enrol URL` gets one"
 
 
 class Tls:
-    """Made anew when one of its files has changed.
+    """The context of TLS, renewed when one of its files has changed.
 
     Args:
-        chain: serve's certificate and what leads to its root, PEM.
+        chain: serve's certificate and the chain to its root, PEM.
         key: its key, PEM.
-        ca: whose clients are known, PEM.
+        ca: authorities of clients, PEM.
     """
 
     def __init__(self, chain: Path, key: Path, ca: Path) -> None:
@@ -37,7 +37,7 @@ class Tls:
         self._told = Told[str | None](None)
 
     def context(self) -> ssl.SSLContext:
-        """What the next connection is served with; the last one where the files are unusable now.
+        """Return the context of the next connection; the last one if the files are unusable now.
 
         Raises:
             NotNow: there has never been a usable one.

@@ -12,17 +12,17 @@ LONG: Final = timedelta(hours=24)
 """A record that waits longer missed a whole round, and the night in the depot's network."""
 
 ENDS_SOON: Final = timedelta(days=30)
-"""One of a year is renewed four months before its end: a month to find out why it was not."""
+"""Warning before the end: a certificate of a year is renewed four months before its end."""
 
 _JUDGED_BY_THE_CLOCK: Final = {Trouble.CERTIFICATE, Trouble.NO_ANSWER, Trouble.NO_NETWORK}
-"""What a clock that is wrong looks like from sync: TLS fails at either end."""
+"""Troubles that a wrong clock causes in sync: TLS fails at either end."""
 
 
 def why_waits(status: Status) -> Trouble | None:
-    """Why the oldest record waits; None where none does.
+    """Return why the oldest record waits; None if none does.
 
     Args:
-        status: a status document; its `needs` and `queue.why` are not looked at.
+        status: a status document; its `needs` and `queue.why` are ignored.
     """
     queue, sync = status.queue, status.sync
     if isinstance(queue, QueueFailed) or not queue.waiting:
@@ -35,10 +35,10 @@ def why_waits(status: Status) -> Trouble | None:
 
 
 def needs(status: Status, now: datetime) -> list[Trouble]:
-    """What a person must do something about, worst first.
+    """Return the troubles that a person must act on, worst first.
 
     Args:
-        status: a status document; its `needs` and `queue.why` are not looked at.
+        status: a status document; its `needs` and `queue.why` are ignored.
         now: the time; the device's own may be wrong.
     """
     found = {
@@ -72,7 +72,7 @@ def _is_silent(process: Capture | Sync | Failed | None, status: Status) -> bool:
 
 
 def _of_the_disk(status: Status) -> Iterator[Trouble]:
-    """A card that fails ends capture: where that does not run, its own trouble leads to this."""
+    """Yield troubles of the disk; they also explain a capture that a failing card has ended."""
     disk, capture = status.disk, status.capture
     if disk.free_mb is not None and disk.free_mb < disk.reserve_mb:
         yield Trouble.FULL
@@ -119,7 +119,7 @@ def _of_the_documents(status: Status, now: datetime) -> Iterator[Trouble]:
 
 
 def _hindrance(status: Status) -> Trouble | None:
-    """What sync says hinders it; a clock that is wrong explains all that is judged by it."""
+    """Return sync's own reason; a wrong clock explains each that depends on the time."""
     hindrance = status.of_sync.hindrance
     if hindrance in _JUDGED_BY_THE_CLOCK and status.clock_wrong:
         return Trouble.CLOCK
@@ -127,5 +127,5 @@ def _hindrance(status: Status) -> Trouble | None:
 
 
 def _is_before(text: str | Unsaid | None, moment: datetime) -> bool:
-    """Whether a time of the status is; not where there is none."""
+    """Return True if a time of the status is before `moment`; False if it is missing."""
     return bool(text) and from_rfc3339(text) < moment

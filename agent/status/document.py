@@ -1,9 +1,9 @@
-"""The status document: for a terminal, for whoever asks `doorstep serve`, and for the backend.
+"""The status document: for a terminal, for clients of `doorstep serve`, and for the backend.
 
 It stays within 1,500 bytes and takes the same time however long the queue is.
-It has no places, no codes, and of somebody's pace no more than who asks each second could see from
-what waits: no count of what was delivered, times to the hour, free space to two digits, and not
-whether the camera is on.
+It has no places and no codes. It reveals no more of a person's pace than a client sees who asks
+each second for the waiting records: no count of delivered ones, times to the hour, free space to
+two digits, and no state of the camera.
 """
 
 import os
@@ -29,10 +29,10 @@ from hardware.clock import BUILT, ClockSource
 VERSION: Final = 1
 
 LIMIT_BYTES: Final = 1_500
-"""Of the document, as compact JSON: 2,000 characters in a header."""
+"""Largest document, as compact JSON: 2,000 characters in a header."""
 
 ALARMS: Final = 1
-"""How many items are named one by one; `doorstep queue` and `/v1/captures` name all."""
+"""Number of items that are named; `doorstep queue` and `/v1/captures` name all."""
 
 _TORN_COUNTED: Final = 1_000
 """Counting more would take time; a person looks at the first."""
@@ -130,7 +130,7 @@ def wrong_clock(now: datetime | None = None) -> str | None:
 
 
 def torn(layout: Layout) -> int | None:
-    """How many files did not verify, 1,000 for more; None where this user may not look."""
+    """Count the files that did not verify, at most 1,000; None if this user may not look."""
     try:
         with os.scandir(layout.torn) as entries:  # `iterdir` would read all names first
             return sum(1 for _ in islice(entries, _TORN_COUNTED))
@@ -146,7 +146,7 @@ def _alarm(item: Item) -> Alarm:
 
 
 def _disk(config: Config, layout: Layout) -> Disk:
-    """As capture measures it before a press."""
+    """Measure the disk as capture does before a press."""
     reserve_mb = config.state.reserve_mb
     try:
         with disk_errors("cannot ask for the free space"):
@@ -157,9 +157,9 @@ def _disk(config: Config, layout: Layout) -> Disk:
 
 
 def shown_mb(free_mb: int, reserve_mb: int) -> int:
-    """Two digits, rounded down: each photo takes half a megabyte, and would be counted by it.
+    """Round free space down to two digits: a photo takes half a megabyte, and could be counted.
 
-    Never across the reserve: a card that has just enough is not said to be full.
+    Never round across the reserve: a card that has just enough must not look full.
     """
     unit = int(10 ** max(len(str(free_mb)) - 2, 0))
     rounded_mb = free_mb // unit * unit

@@ -11,7 +11,7 @@ TEXT_LIMIT_BYTES: Final = 128
 """Longest text, as JSON: more than any of Doorstep's own sentences that a process may quote."""
 
 _LEAST_BYTES: Final = 8
-"""Of a text where everything is wrong at once, which no device was seen to be."""
+"""Least length of a text if all texts are long at once, which was never seen."""
 
 _TEXTS: Final = frozenset(
     {"error", "trouble", "what", "position", "fleet_refused", "manifest_refused"}
@@ -21,7 +21,7 @@ _TEXTS: Final = frozenset(
 
 
 def fitting(status: Status, limit_bytes: int) -> Status:
-    """The same with each text printable, in one line, and as short as it has to be.
+    """Return the document with each text printable, in one line, and as short as necessary.
 
     Args:
         status: the document.
@@ -51,7 +51,7 @@ def _one_cut(name: str, value: Any, most_bytes: int) -> Any:
 
 
 def short(text: str, most_bytes: int) -> str:
-    """One line whose JSON keeps to the limit, whatever is in it: its middle says the least."""
+    """Shorten a text to one line whose JSON keeps the limit; the middle is left out."""
     text = printable(text)
     shown, kept = text, min(len(text), most_bytes)
     while len(json.dumps(shown)) > most_bytes:

@@ -18,16 +18,16 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def encoded(document: Status | Mapping[str, Any]) -> str:
-    """The document as base64url without padding, of compact JSON in ASCII (RFC 4648 section 5)."""
+    """Encode the document as base64url of compact JSON, without padding (RFC 4648 section 5)."""
     text = compact(document).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def decoded(header: str) -> dict[str, Any]:
-    """What a header says; any JSON object.
+    """Read a header; any JSON object is accepted.
 
     Raises:
-        ValueError: it is none; says so in words that quote nothing.
+        ValueError: the header is not one; the message quotes nothing.
     """
     if len(header) > LIMIT_CHARS:
         raise ValueError(f"{NAME} is longer than {LIMIT_CHARS} characters")

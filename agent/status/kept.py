@@ -22,7 +22,7 @@ from agent.status.reading import queue_kept
 from agent.status.values import Doctor, Queue, QueueFailed, plain
 
 SHOWN: Final = 3
-"""How many failed checks the status names: doctor itself names all."""
+"""Number of failed checks that the status names: doctor itself names all."""
 
 _MODE: Final = 0o640
 """For the group to read."""
@@ -68,7 +68,7 @@ def read_queue(layout: Layout) -> Queue | QueueFailed:
 
 
 def keep_doctor(layout: Layout, failed: Iterable[str]) -> None:
-    """Replace the file, whole and durably; whoever does not own the state keeps nothing.
+    """Replace the file, whole and durably; a user who does not own the state keeps nothing.
 
     A card that cannot be written is found by the check of the disk, where it matters.
     """

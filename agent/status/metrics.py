@@ -19,7 +19,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One number of one device; `labels` beside the device's own."""
+    """A number of one device; `labels` are added to the device's own."""
 
     name: str
     value: float
@@ -51,9 +51,9 @@ def exposition(
     help_of: Mapping[str, str],
     whole: Iterable[Sample] = (),
 ) -> bytes:
-    """What Prometheus reads: each device's samples, of metrics that `help_of` has.
+    """Return the samples of each device as Prometheus reads them, for the metrics in `help_of`.
 
-    What is `whole` is of no device, and has no labels.
+    Samples in `whole` are of no device, and have no labels.
     """
     families = {
         one.name: GaugeMetricFamily(one.name, help_of[one.name], value=one.value) for one in whole
@@ -80,7 +80,7 @@ class _Collected:
 
 
 def samples(status: Status) -> Iterator[Sample]:
-    """What is known of one device; what is not known has no sample."""
+    """Yield the known numbers of one device; unknown ones have no sample."""
     queue, ready = status.queue, status.of_capture.ready
     if isinstance(queue, Queue):
         yield Sample("doorstep_waiting_records", queue.waiting)

@@ -1,7 +1,7 @@
-"""What may be wrong with a device, what it means and what to do; why the oldest record waits.
+"""The troubles of a device, with their remedies, and the reasons why the oldest record waits.
 
-The same list for the device's own words, for the backend's fleet page and for alerts: a name in it
-is a contract, and each has a sentence and a remedy.
+The status, the backend's fleet page and the alerts use the same list: a name in it is a contract,
+and each has a sentence and a remedy.
 """
 
 from collections.abc import Mapping
@@ -207,4 +207,4 @@ HINDRANCES: Final = frozenset(
         Trouble.BUSY,
     }
 )
-"""What sync itself may say of why it sends nothing."""
+"""Reasons that sync itself gives for sending nothing."""

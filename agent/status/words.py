@@ -24,7 +24,7 @@ _TOLD_BY: Final = {"capture": "the evidence certificate", "sync": "the TLS certi
 
 
 def lines(status: Status) -> Iterator[str]:
-    """First what a person must do; then what waits, since when and why; then how each part is."""
+    """Yield what a person must do, then what waits and why, then the state of each part."""
     yield f"device    {status.device}, agent {status.agent}"
     yield from _needs_lines(status.needs)
     yield ""
@@ -35,7 +35,7 @@ def lines(status: Status) -> Iterator[str]:
 
 
 def _needs_lines(needs: Sequence[str]) -> Iterator[str]:
-    """Each takes two lines, and its remedy begins with where it is."""
+    """Yield two lines for each trouble; its remedy begins with the place."""
     if not needs:
         yield f"all well  {_NOTHING}"
     for name in needs:
@@ -58,7 +58,7 @@ def _queue_lines(queue: Queue | QueueFailed) -> Iterator[str]:
 
 
 def _waiting_words(queue: Queue) -> str:
-    """What waits, and since when."""
+    """Describe what waits, and since when."""
     waiting = queue.waiting
     oldest = ", since" if waiting == 1 else ", the oldest since"
     since = f"{oldest} {_hour(queue.oldest_utc)}" if queue.oldest_utc else ""
@@ -134,7 +134,7 @@ def _capture_words(status: Status) -> str:
 
 
 def _not_ready(status: Status, capture: Capture) -> str:
-    """With its reason where that is known: a route that is missing is no need of its own."""
+    """Describe why capture is not ready, if known: a missing route is no trouble of its own."""
     has_identity, disk = status.identity.mode == IdentityMode.REQUIRED, status.disk
     reasons = {
         "the card is full": disk.free_mb is not None and disk.free_mb < disk.reserve_mb,
@@ -202,6 +202,6 @@ def _counted(number: int, what: str) -> str:
 
 
 def _hour(utc: str) -> str:
-    """Seen to be an hour: nobody's minutes are told, and 16:00 alone reads as wrong at 16:58."""
+    """Describe an hour as a span: no minutes are known, and 16:00 alone reads as wrong at 16:58."""
     hour = int(utc[11:13])
     return f"{utc[:10]} between {hour:02}:00 and {hour + 1:02}:00 UTC"
