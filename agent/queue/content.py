@@ -1,4 +1,4 @@
-"""What a queue may hold: other processes write it too, so that it is input and not truth."""
+"""The valid contents of a queue: other processes write it too, so it is input, not truth."""
 
 import sqlite3  # noqa: TID251 - with database.py the door
 from functools import cache
@@ -15,7 +15,7 @@ _LONGEST_ENTRY_CHARS: Final = 4_096
 
 _HEX: Final = "[0-9a-f]"
 UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
-"""What an id looks like, for GLOB."""
+"""Pattern of an id, for GLOB."""
 
 _NUMBER: Final = 2**53
 """Largest number that is believed: SQLite's own end at 2**63, where adding one fails."""
@@ -58,16 +58,16 @@ That a text is a text, SQLite itself looks after: the tables are strict, and cap
 
 
 def corrupt(what: str) -> sqlite3.DatabaseError:
-    """As SQLite says it of pages: the queue is to be made again."""
+    """Return the error that SQLite raises for broken pages: the queue must be made again."""
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
 
 
 def check_schema(connection: sqlite3.Connection) -> int:
-    """How many migrations made its tables; 0 of an empty database.
+    """Return the number of migrations that made the tables; 0 for an empty database.
 
-    Looks before it asks: a view of any name may never come to an end.
+    It reads the schema before any query: a view of any name may never come to an end.
 
     Raises:
         DatabaseError: it has another table, index, view or trigger than they make, or lacks one.
@@ -100,7 +100,7 @@ def _made_header() -> tuple[object, ...]:
 
 @cache
 def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
-    """The schema that so many migrations make, in memory."""
+    """Return the schema that so many migrations make, made in memory."""
     connection = sqlite3.connect(":memory:")
     try:
         for statements in [LEDGER, *STEPS.values()][: taken + 1]:
@@ -112,7 +112,7 @@ def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
 
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]:
-    """Types, names and words, which sqlite-utils parts by other white space than LEDGER."""
+    """Return types, names and statements, without white space: sqlite-utils and LEDGER differ."""
     found: set[tuple[str | None, ...]] = set()
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
     for row in rows:  # one by one: a file may have names of a megabyte

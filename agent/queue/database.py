@@ -34,7 +34,7 @@ _BUGS: Final = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 """No disk and no other process does these; they are not told as a fault of one."""
 
 _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-"""What SQLite calls a full disk: for the log, and for the index beside it."""
+"""Codes of SQLite for a full disk: of the log, and of its index."""
 
 _CLOSED: Final = {
     sqlite3.SQLITE_READONLY,
@@ -42,7 +42,7 @@ _CLOSED: Final = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 }
-"""The same, in a folder that can be written: another process has put its own file there."""
+"""Codes for a full disk in a writable folder: another process has put its own file there."""
 
 _IMPATIENCE_S: Final = 1.0
 """Wait for a lock after one that lasted too long: until it is free, presses should not wait again.
@@ -54,10 +54,10 @@ _REMEDY: Final = "the records are safe; `doorstep capture` makes the queue again
 
 
 class Database:
-    """One connection to the queue, opened at the first step and reopened when the file changed.
+    """A connection to the queue, opened at the first step and reopened when the file changed.
 
     Args:
-        layout: where it lies.
+        layout: the paths of the state folder.
         migrates: True in the capture process only; the others wait for the schema.
     """
 
@@ -71,12 +71,12 @@ class Database:
 
     @contextmanager
     def step(self) -> Iterator[Connection]:
-        """One transaction: committed and durable when the block ends, rolled back when it raises.
+        """Run a transaction: committed and durable when the block ends, rolled back when it raises.
 
         Raises:
-            StorageFull: no room; the ballast was given up, so that the next step may have some.
+            StorageFull: no space; the ballast was given up, so that the next step may have some.
             StateHeld: another process keeps it from being written.
-            QueueBroken: it is not what Doorstep made; capture is told to make it again.
+            QueueBroken: Doorstep did not make it so; capture is asked to make it again.
             StorageFault: the disk or the database failed.
             NotNow: there is no schema yet.
         """
@@ -92,9 +92,9 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
-        """Like `step`, for reading only: waits for no writer and makes none wait.
+        """Run a read-only transaction, which waits for no writer and makes none wait.
 
-        All its queries see one state of the queue; what it writes is rolled back.
+        All its queries see one state of the queue; its writes are rolled back.
         """
         with self._held() as connection:
             connection.execute("BEGIN")
@@ -159,7 +159,7 @@ class Database:
         self._patience_s = LOCK_PATIENCE_S
 
     def _told(self, path: Path, error: sqlite3.Error) -> StorageFault:
-        """What an error of SQLite's means; leaves the mark where the queue is broken."""
+        """Translate an error of SQLite; mark a broken queue for capture."""
         code = getattr(error, "sqlite_errorcode", 0)
         kind = code & 0xFF
         if kind in HELD:
@@ -174,7 +174,7 @@ class Database:
         return StorageFault(f"{path}: {said(error)}")
 
     def _look_at_schema(self, connection: Connection) -> None:
-        """Within the transaction, where nobody else can change it."""
+        """Check the schema within the transaction, in which no other process can change it."""
         version = int(connection.execute("PRAGMA schema_version").fetchone()[0])
         if version != self._schema:
             limit_schema(connection)

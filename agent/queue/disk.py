@@ -23,8 +23,8 @@ RECORD_MODE: Final = 0o644
 """Behind a folder that only the group passes: sync reads what it cannot alter."""
 
 LOCK_PATIENCE_S: Final = 10.0
-"""Longest wait for a lock. A rebuild of 1,500 records holds one for 2 s on a Pi; whoever holds one
-for longer may hold it for ever, and presses must go on without it."""
+"""Longest wait for a lock. A rebuild of 1,500 records holds one for 2 s on a Pi. A process that
+holds one for longer may hold it for ever, and presses must continue without it."""
 
 _LOOK_EVERY_S: Final = 0.02
 """Between two looks at a held lock: nobody notices so little."""
@@ -105,7 +105,7 @@ def write_durably(
 
 @contextmanager
 def _new_file(path: Path, content: bytes, mode: int, at: int | None) -> Iterator[int]:
-    """A file with its content, not yet flushed; its descriptor."""
+    """Yield the descriptor of a new file with its content, not yet flushed."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode, dir_fd=at)
     try:
         os.fchmod(descriptor, mode)
@@ -118,14 +118,14 @@ def _new_file(path: Path, content: bytes, mode: int, at: int | None) -> Iterator
 
 
 def flushes_names(folder: Path | int, system: Path = Path("/")) -> bool:
-    """Whether flushing a new file in `folder` makes its name durable too, as ext4's journal does.
+    """Return True if flushing a new file in `folder` also makes its name durable, as on ext4.
 
-    Each disk is asked once per process: only `barrier` can change while it is mounted, and without
+    The answer for a disk is kept: only `barrier` can change while it is mounted, and without
     barriers no way is durable.
 
     Args:
-        folder: where the file is; its path, or a descriptor of it.
-        system: what /proc and /sys are below.
+        folder: the file's folder; its path, or a descriptor of it.
+        system: the folder that contains /proc and /sys.
     """
     return _orders(os.stat(folder).st_dev, system)  # noqa: PTH116 - or a descriptor
 
@@ -155,7 +155,7 @@ def sync_folder(folder: Path | int) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that this user can still write on `folder`'s file system."""
+    """Return the bytes that this user can still write on `folder`'s file system."""
     with disk_errors(f"cannot ask for the free space of {folder}"):
         status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize
@@ -180,7 +180,7 @@ def make_way(ballast: Path) -> None:
 
 
 def room_bytes(folder: Path, ballast: Path) -> int:
-    """Bytes free for records in `folder`: the ballast's are not, also when it was given up."""
+    """Return the bytes free for records in `folder`, without the ballast's, deleted or not."""
     with suppress(FileNotFoundError):
         return free_bytes(folder) - max(BALLAST_BYTES - ballast.stat().st_size, 0)
     return free_bytes(folder) - BALLAST_BYTES
@@ -202,7 +202,7 @@ Look = tuple[int, int, int]
 
 
 def look(path: Path) -> Look | None:
-    """What tells a changed file from the one that was read; None where it cannot be looked at."""
+    """Return values that differ if the file has changed; None if they cannot be read."""
     try:
         found = path.stat()
     except OSError:
@@ -287,7 +287,7 @@ def _flock(descriptor: int, kind: int, path: Path, patience_s: float | None) -> 
 
 
 def held(path: Path, patience_s: float) -> str:
-    """What to say of somebody who does not let go."""
+    """Return the error message about a process that holds a lock for too long."""
     return (
         f"{path}: held by another process for more than {patience_s:g} s: sync, prune, or a "
         f"command; `fuser -v {path}` as root names it, `systemctl restart doorstep-sync` may help"

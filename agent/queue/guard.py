@@ -64,7 +64,7 @@ def _refuse_deleting() -> None:
 
 
 def _program(machine: int, calls: tuple[int, ...]) -> "ctypes.Array[ctypes.c_char]":
-    """Of another machine's calls, allow; of these, refuse; of the rest, allow."""
+    """Return a filter that refuses these calls, and allows all others and other machines' calls."""
     steps = [(_LOAD, 0, 0, 4), (_EQUALS, 0, len(calls) + 1, machine), (_LOAD, 0, 0, 0)]
     steps += [(_EQUALS, len(calls) - index, 0, call) for index, call in enumerate(calls)]
     steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _EPERM)]

@@ -1,6 +1,6 @@
-"""What the labels in `records/` say: the head of the chain, and what this boot knew of the time.
+"""Readers of the labels in `records/`: the head of the chain, and what this boot knew of the time.
 
-The files are capture's own; rows are not asked, since other processes write them too.
+The files are capture's own; rows are ignored, since other processes write them too.
 """
 
 import base64
@@ -51,7 +51,7 @@ _FIRST_BYTES: Final = 2_048
 
 
 def glances(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[Glance]:
-    """Every label in `records/`; what cannot be read or is none is left out.
+    """Read every label in `records/`; leave out those that are unreadable or invalid.
 
     1,500 take 0.02 s of a processor, 100,000 take 1.3 s (November 2026, x86-64, from tmpfs).
     Every file is read, because the head of the chain may be the last one; names without a label
@@ -121,7 +121,7 @@ def _json(segment: bytes) -> Any:
 
 
 def first_line(path: Path) -> bytes | None:
-    """A record's label without its newline; None where its file does not tell."""
+    """Read a record's label without its newline; None if the file has none."""
     try:
         content = read_plain(path, recordfile.LABEL_LIMIT_BYTES + 1)
     except OSError:
@@ -131,11 +131,11 @@ def first_line(path: Path) -> bytes | None:
 
 
 def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str) -> Head | None:
-    """Where this device and key go on; None where they have no chain to follow.
+    """Return the record that this device and key continue from; None if they have no chain yet.
 
-    The highest number of the chain that has the latest time, as far as a clock knew it. Only that
-    one's signature is verified; where it does not verify, as of a file that a card garbled, the
-    one before it is taken.
+    It is the highest number of the chain that has the latest time, as far as a clock knew it. Only
+    its signature is verified; if that fails, as of a file that a card garbled, the record before it
+    is taken.
     """
     kid = thumbprint(key)
     own = [one for one in seen if (one.kid, one.device_id) == (kid, device_id)]
@@ -152,7 +152,7 @@ def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: st
 def gnss_label(
     layout: Layout, seen: Collection[Glance], keys: Collection[PublicKey], boot_id: str
 ) -> Label | None:
-    """This boot's newest label that GNSS dated and one of `keys` signed; None without one."""
+    """Return this boot's newest label that GNSS dated and one of `keys` signed, or None."""
     dated = [one for one in seen if (one.boot_id, one.clock) == (boot_id, ClockSource.GNSS)]
     for one in sorted(dated, key=attrgetter("monotonic_ns"), reverse=True):
         if (found := _verified(layout, one.capture_id)) and found[1] in keys:
@@ -161,7 +161,7 @@ def gnss_label(
 
 
 def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
-    """The boot in which a record was made, as its own label says; None where no file tells."""
+    """Return the boot in which a record was made, by its own label; None if no file has it."""
     if not re.fullmatch(recordfile.UUID4, capture_id):
         return None
     found = _verified(layout, capture_id)
@@ -169,7 +169,7 @@ def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
 
 
 def newest_of_each_chain(seen: Collection[Glance]) -> frozenset[CaptureId]:
-    """What the next label may build on: no receipt allows to delete these."""
+    """Return the records that the next label may build on: no receipt allows to delete these."""
     newest: dict[str, Glance] = {}
     for one in seen:
         if one.chain not in newest or one.seq > newest[one.chain].seq:

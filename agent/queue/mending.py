@@ -19,10 +19,10 @@ from hardware.told import Told
 _log = logging.getLogger(__name__)
 
 ENOUGH: Final = 5
-"""So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
+"""Number of queues set aside after which a restart does not hurry the next repair either."""
 
 MEND_EVERY_S: Final = 60.0
-"""A card that breaks each new queue within a minute is beyond mending."""
+"""Interval of repairs: no repair helps a card that breaks each new queue within a minute."""
 
 SWEEP_EVERY_S: Final = 3_600.0
 """Rows that somebody deleted come back within the hour; a sweep of 1,500 takes 0.1 s."""
@@ -65,10 +65,10 @@ class Mending:
         self.is_whole = False
 
     def start(self) -> None:
-        """Sweep; where the queue is broken, mend it first.
+        """Sweep, and repair a broken queue first.
 
-        Where another process keeps the queue to itself, or breaks it again and again, that is
-        told, and `turn` tries again: records are kept without it.
+        If another process keeps the queue to itself, or breaks it again and again, log that and let
+        `turn` try again: records are kept without the queue.
 
         Raises:
             StorageFault: the disk failed.

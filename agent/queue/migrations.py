@@ -137,7 +137,7 @@ LEDGER: Final = (
     ON "_sqlite_migrations" ("migration_set", "name")
     """,
 )
-"""What sqlite-utils notes the steps in. Source: a queue that its release 4.0 made."""
+"""Table in which sqlite-utils notes the steps. Source: a queue that its release 4.0 made."""
 
 SCHEMA_VERSION: Final = len(STEPS)
-"""How many steps there are; processes other than capture wait for the last one."""
+"""Number of steps; processes other than capture wait for the last one."""

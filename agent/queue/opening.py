@@ -16,7 +16,7 @@ from agent.queue.guard import without_deleting
 from agent.queue.migrations import SCHEMA_VERSION, STEPS
 
 HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-"""What SQLite says where another process keeps the database to itself."""
+"""Codes of SQLite if another process keeps the database to itself."""
 
 BROKEN: Final = {
     sqlite3.SQLITE_CORRUPT,
@@ -28,7 +28,7 @@ BROKEN: Final = {
     sqlite3.SQLITE_FORMAT,
     sqlite3.SQLITE_SCHEMA,
 }
-"""What no database says that only Doorstep has written."""
+"""Codes that a database gives only if another program has written it."""
 
 _PAGE_BYTES: Final = 4_096
 _INDEX_BYTES: Final = 32_768
@@ -42,17 +42,17 @@ _LARGEST_BYTES: Final = 536_870_912
 
 
 def parts(path: Path) -> list[Path]:
-    """The files of a database: its log, the index of that, and itself."""
+    """Return the files of a database: its log, the index of the log, and itself."""
     return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
 
 
 def open_database(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
-    """A connection with the schema of today, in a log that is flushed at each commit.
+    """Open a connection with today's schema, in a log that is flushed at each commit.
 
     Raises:
-        StorageFull: there is no room for the log.
+        StorageFull: there is no space for the log.
         NotNow: capture has not made the schema yet.
-        sqlite3.Error: the database failed, or is none that Doorstep made.
+        sqlite3.Error: the database failed, or Doorstep did not make it.
     """
     with disk_errors("cannot look at the queue"):
         check_files(path)
@@ -82,14 +82,14 @@ def check_files(path: Path) -> None:
 
 
 def open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
-    """A connection that can write nothing; only while the log and the index of it are there.
+    """Open a connection that can write nothing; only while the log and its index exist.
 
-    Where another process closes the queue at just that moment, and this user may write there (not
-    in serve's unit), SQLite may leave an empty log, which is everybody's to use.
+    If another process closes the queue at just that moment, and this user may write there (not
+    in serve's unit), SQLite may leave an empty log, which every process can use.
 
     Raises:
-        NotNow: nobody has it open, or capture has not made the schema yet.
-        sqlite3.Error: the database failed, or is none that Doorstep made.
+        NotNow: no process has it open, or capture has not made the schema yet.
+        sqlite3.Error: the database failed, or Doorstep did not make it.
     """
     with disk_errors("cannot look at the queue"):
         check_files(path)
@@ -129,7 +129,7 @@ def _open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
 
 
 def _check_ready(connection: sqlite3.Connection) -> None:
-    """Of those who do not migrate."""
+    """Check the schema and the log for a process that does not migrate."""
     if _schema_taken(connection) < SCHEMA_VERSION:
         raise NotNow("the queue is not ready; start `doorstep capture` first")
     if _mode(connection) != "wal":
@@ -137,7 +137,7 @@ def _check_ready(connection: sqlite3.Connection) -> None:
 
 
 def _schema_taken(connection: sqlite3.Connection) -> int:
-    """What `check_schema` finds at one moment, whatever capture makes meanwhile."""
+    """Run `check_schema` on one state of the database, while capture may be migrating it."""
     connection.execute("BEGIN")
     try:
         return check_schema(connection)
@@ -180,7 +180,7 @@ def _mode(connection: sqlite3.Connection) -> str:
 
 
 def _begin_log(connection: sqlite3.Connection) -> None:
-    """Of a new database, which has nothing to roll back to."""
+    """Begin the log of a new database, which has nothing to roll back to."""
     connection.execute("PRAGMA journal_mode = MEMORY")
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":  # SQLite does not call this an error

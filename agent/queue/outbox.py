@@ -10,10 +10,10 @@ from agent.queue.database import Connection, Database
 from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 
 BOOKING_S: Final = 600.0
-"""How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
+"""Time for which a claim keeps an item: an attempt lasts 540 s, and no other may begin then."""
 
 _NOT_SUSPECT: Final = "(suspected = 0 OR dead_ends > 0)"
-"""A dead end may have its alarm, but the backend can be mended at any time: it is tried as ever."""
+"""Items that are tried as usual. Dead ends are: the backend can be fixed at any time."""
 
 _NO_COUNT: Final = "dead_ends = 0, sent_whole = 0"
 """The counts of a row whose way to the backend has ended; a retry counts from the first again."""
@@ -62,7 +62,7 @@ class Outbox(OutboxReader):
         self.add(kept.label, kept.label_sha256, (kept.file_bytes, kept.file_sha256), adopted=True)
 
     def holder(self, label: Label) -> CaptureId | None:
-        """Whose row has the label's number in the chain."""
+        """Return the record whose row has the label's number in the chain."""
         with self._database.look() as sql:
             query = "SELECT capture_id FROM captures WHERE chain = ? AND seq = ?"
             row = sql.execute(query, (label.chain, label.seq)).fetchone()
@@ -77,7 +77,7 @@ class Outbox(OutboxReader):
             return [one for one in records if not self._insert(sql, one, adopted=True, due_s=0.0)]
 
     def _insert(self, sql: Connection, kept: Kept, *, adopted: bool, due_s: float) -> bool:
-        """Whether the record has its row now."""
+        """Insert a row; return True if the record has its row now."""
         label = kept.label
         values = {
             "capture_id": label.capture_id,
@@ -173,18 +173,18 @@ class Outbox(OutboxReader):
         self._mark(item, "upload_url = :url", {"url": url})
 
     def mark_delivered(self, item: Item, receipt: str, received: datetime) -> None:
-        """The backend has it; `receipt` is kept for capture and prune, which verify it themselves.
+        """Mark an item as received by the backend, and keep the `receipt`.
 
-        Capture learns by `last_decided` that one came.
+        Capture and prune verify the receipt themselves. Capture sees it by `last_decided`.
         """
         self._decide(item, State.DELIVERED, receipt, received, None)
 
     def mark_refused(self, item: Item, refusal: str, refused: datetime, reason: str) -> None:
-        """The backend refused it with its signature; kept."""
+        """Mark an item as refused by the backend, with its signature; the record is kept."""
         self._decide(item, State.REFUSED, refusal, refused, reason)
 
     def mark_damaged(self, item: Item, what: str) -> None:
-        """Its file is gone or holds other bytes; kept, alarm."""
+        """Mark an item whose file is missing or holds other bytes; the row is kept, as an alarm."""
         with self._database.step() as sql:
             sql.execute(
                 f"UPDATE captures SET state = 'DAMAGED', answer = ?, {_NO_COUNT}"  # noqa: S608 - constants
@@ -213,7 +213,7 @@ class Outbox(OutboxReader):
             )
 
     def mark_pruned(self, *items: Item) -> None:
-        """Their files were deleted, as their receipts allow; one transaction for all."""
+        """Mark items whose files were deleted, as their receipts allow; one transaction for all."""
         with self._database.step() as sql:
             sql.executemany(
                 "UPDATE captures SET state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'",
@@ -221,7 +221,7 @@ class Outbox(OutboxReader):
             )
 
     def put_back(self, item: Item) -> None:
-        """What was called delivered has no receipt: the backend is asked first what it has."""
+        """Queue a delivered item without a receipt again: sync asks the backend what it has."""
         self._write(
             "state = 'PENDING', adopted = 1, suspected = 0, due_boot_id = :boot, due_s = 0.0,"
             " decision = NULL, decided_utc = NULL WHERE capture_id = :id AND state = 'DELIVERED'",

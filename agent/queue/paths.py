@@ -1,6 +1,6 @@
-"""Where everything lies in the state folder, and the modes that let each process do its part only.
+"""The paths in the state folder, and the modes that limit each process to its part.
 
-systemd/doorstep.tmpfiles makes the same on a device, with an owner for each place.
+systemd/doorstep.tmpfiles makes the same on a device, with an owner for each path.
 """
 
 import os
@@ -22,13 +22,13 @@ Set-group-id: what is made below is the group's. Source: inode(7).
 """
 
 QUEUE_MODE: Final = 0o2770
-"""Whoever may use the database makes its log too. Not sticky: there the kernel refuses O_CREAT on
-another user's file, which is how SQLite opens its log. Source: Linux's
+"""Mode: each process that may use the database makes its log too. Not sticky: in a sticky folder
+the kernel refuses O_CREAT on another user's file, which is how SQLite opens its log. Source: Linux,
 Documentation/admin-guide/sysctl/fs.rst, protected_regular.
 """
 
 RECORDS_MODE: Final = 0o2775
-"""Capture and prune write, whoever passes the state folder reads."""
+"""Mode: capture and prune write; a process that can enter the state folder reads."""
 
 TRUST_MODE: Final = 0o750
 """Capture writes, the group reads and verifies."""
@@ -40,7 +40,7 @@ PRIVATE_MODE: Final = 0o700
 """Keys are seen by the one process that needs them."""
 
 CAPTURE_LOCK_MODE: Final = 0o600
-"""Whoever can open a lock can hold it for ever; nobody stops capture that way."""
+"""Mode: a process that can open a lock can hold it for ever, and could so stop capture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,17 @@ class Layout:
 
     @property
     def records(self) -> Path:
-        """One file per record."""
+        """Folder with a file for each record."""
         return self.state / "records"
 
     @property
     def torn(self) -> Path:
-        """What a power cut left and does not verify; never deleted by a program."""
+        """Folder of files that a power cut left and that do not verify; no program deletes them."""
         return self.state / "torn"
 
     @property
     def trust(self) -> Path:
-        """What capture has verified, and alone writes."""
+        """Folder of documents that capture has verified and alone writes."""
         return self.state / "trust"
 
     @property
@@ -102,7 +102,7 @@ class Layout:
 
     @property
     def serve_keys(self) -> Path:
-        """Keys of whoever answers for the status."""
+        """Folder with the keys of `doorstep serve`."""
         return self.keys / "serve"
 
     @property
@@ -122,19 +122,19 @@ class Layout:
 
     @property
     def rebuild_mark(self) -> Path:
-        """Left by whoever finds the queue broken, for capture to make it again."""
+        """File by which a process that finds the queue broken asks capture to make it again."""
         return self.queue / "rebuild"
 
     def aside(self, number: int) -> Path:
-        """Where a broken queue is put: the folder as it was."""
+        """Return the path to which a broken queue is moved as a whole."""
         return self.state / f"queue.aside-{number}"
 
     def asides(self) -> list[Path]:
-        """The broken queues that are still there."""
+        """Return the broken queues that still exist."""
         return sorted(self.state.glob("queue.aside-*"))
 
     def spoilt(self) -> str | None:
-        """What is wrong with `queue/` without opening anything; None of what Doorstep leaves there.
+        """Return what is wrong with `queue/`, without opening a file; None if all is as usual.
 
         Raises:
             OSError: it cannot be read.
@@ -165,24 +165,24 @@ class Layout:
 
     @property
     def status_file(self) -> Path:
-        """What capture says of the queue, for when nobody has the database open."""
+        """File with capture's report on the queue, for readers while the database is closed."""
         return self.run / "status.json"
 
     @property
     def doctor_file(self) -> Path:
-        """What the last `doorstep doctor` found."""
+        """File with the results of the last `doorstep doctor`."""
         return self.state / "doctor.json"
 
     def socket(self, process: str) -> Path:
-        """Where a process listens, `capture` or `sync`."""
+        """Return the socket of a process, `capture` or `sync`."""
         return {"capture": self.capture_socket, "sync": self.sync_socket}[process]
 
     def record(self, capture_id: str) -> Path:
-        """The file of one record."""
+        """Return the path of a record's file."""
         return self.records / f"{capture_id}.rec"
 
     def folders(self) -> Iterator[tuple[Path, int]]:
-        """Every folder and its mode, each after the one that it lies in."""
+        """Yield every folder and its mode, each after the one that contains it."""
         yield self.state, STATE_MODE
         yield self.queue, QUEUE_MODE
         yield from ((folder, RECORDS_MODE) for folder in (self.records, self.torn))
@@ -193,13 +193,13 @@ class Layout:
         yield from ((folder, STATE_MODE) for folder in (self.run, self.sync_socket.parent))
 
     def files(self) -> Iterator[tuple[Path, int]]:
-        """Every file that is there before anything else, and its mode."""
+        """Yield every file that must exist before all others, and its mode."""
         yield self.database, FILE_MODE
         yield self.capture_lock, CAPTURE_LOCK_MODE
         yield from ((file, FILE_MODE) for file in (self.sync_lock, self.state_lock, self.ballast))
 
     def _has_lost_its_database(self) -> bool:
-        """Whether a log lies beside no database, or beside one that tmpfiles.d has just made."""
+        """Return True if there is a log without a database, or with one that is empty."""
         log = self.database.with_name("doorstep.db-wal")
         return _is_empty(self.database) and not _is_empty(log)
 

@@ -1,4 +1,4 @@
-"""What is in the queue: questions that wait for no writer and make none wait."""
+"""Queries on the queue, which wait for no writer and make none wait."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from agent.queue.database import Connection, Row
 from hardware.clock import ClockSource
 
 COLUMNS: Final = ", ".join([*Item.__dataclass_fields__, f"({BELIEVABLE}) AS believable"])
-"""What a row must tell to be an Item."""
+"""Columns that a row must have to become an Item."""
 
 _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 """A small index's condition; a query that repeats it word for word is answered from that index."""
 
 _SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
-"""The same for another."""
+"""Condition of suspect items."""
 
 NOT_LET_IN: Final = " OR ".join(
     f"answer GLOB '{asked} was answered 40[13]*'"
@@ -34,12 +34,12 @@ _PAGE_ROWS: Final = 100
 """Items read at once: with the longest answers and receipts they take 13 MB."""
 
 _ANSWER_CHARS: Final = 200
-"""Of an answer in a list: a page of a hundred stays below 32 KB."""
+"""Length of an answer in a list: a page of a hundred stays below 32 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """What is told of one item that the backend does not have; fields as in `Item`.
+    """An item that the backend does not have, as lists show it; fields as in `Item`.
 
     Attributes:
         answer: its first characters.
@@ -58,13 +58,13 @@ class Looked(Protocol):
     """A door to SQL through which can be looked: `Database`, or `ReadOnlyDatabase`."""
 
     def look(self) -> AbstractContextManager[Connection]:
-        """One state of the queue."""
+        """Open one state of the queue."""
 
 
 class OutboxReader:
-    """One device's queue, for those who only look.
+    """A device's queue, for reading.
 
-    All raise StorageFault, StorageFull or NotNow as `look` of its database does.
+    All methods raise StorageFault, StorageFull or NotNow as `look` of its database does.
     """
 
     def __init__(self, database: Looked, boot_id: str = "") -> None:
@@ -72,7 +72,7 @@ class OutboxReader:
         self._boot_id = boot_id
 
     def get(self, capture_id: CaptureId) -> Item:
-        """One item.
+        """Return an item.
 
         Raises:
             UnknownItem: it is not in the queue.
@@ -82,14 +82,14 @@ class OutboxReader:
         raise UnknownItem(f"{capture_id}: not in the queue")
 
     def due_s(self) -> float | None:
-        """CLOCK_BOOTTIME when the next item is due; None when nothing waits."""
+        """Return the CLOCK_BOOTTIME when the next item is due; None if no item waits."""
         query = "SELECT min(due_s) FROM captures WHERE state = 'PENDING'"
         with self._database.look() as sql:
             found = sql.execute(query).fetchone()[0]
         return None if found is None else float(found)
 
     def counts(self) -> Counts:
-        """What is not with the backend; as quick for many rows as for few."""
+        """Count the records that are not with the backend; as quick for many rows as for few."""
         with self._database.look() as sql:
             tally = _tally(sql)
             suspects = f"FROM captures INDEXED BY captures_suspect WHERE {_SUSPECT}"
@@ -115,7 +115,7 @@ class OutboxReader:
             return bool(is_any) and not sql.execute(f"SELECT 1 {waiting} {other}").fetchone()
 
     def items(self, state: State | None, after: int, limit: int) -> list[Item]:
-        """Up to `limit` items in order of arrival, those with a number above `after`."""
+        """Return up to `limit` items in order of arrival, those with a number above `after`."""
         where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
         return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
 
@@ -132,9 +132,9 @@ class OutboxReader:
     def undelivered(
         self, states: Sequence[State], after: CaptureId | None, limit: int
     ) -> list[Undelivered]:
-        """Up to `limit` items in these states, in order of arrival, behind the one that is named.
+        """Return up to `limit` items in these states, in order of arrival, behind the named one.
 
-        As quick behind the last as behind the first: each state is asked for by its index, whose
+        It is as quick at the end as at the beginning: each state is read by its index, whose
         rows are in order of their numbers.
 
         Raises:
@@ -144,11 +144,11 @@ class OutboxReader:
         return self._page(where, after, limit)
 
     def suspects(self, after: CaptureId | None, limit: int) -> list[Undelivered]:
-        """The same of those that are answered as if wrong, or are dead ends, and still wait."""
+        """Return the same of items that wait and have bare 4xx answers or are dead ends."""
         return self._page([f"INDEXED BY captures_suspect WHERE {_SUSPECT}"], after, limit)
 
     def alarms(self, limit: int) -> list[Item]:
-        """The oldest items that need a person: suspect, refused, damaged."""
+        """Return the oldest items that need a person: suspect, refused, damaged."""
         return list(
             self._select(
                 f"{_ALARMING} AND state NOT IN ('DELIVERED', 'PRUNED') ORDER BY number LIMIT ?",
@@ -157,10 +157,10 @@ class OutboxReader:
         )
 
     def states(self) -> dict[CaptureId, State]:
-        """Every known record and its state, for the sweep: the one look at every row.
+        """Return every record and its state, for the sweep: the only query that reads every row.
 
         Raises:
-            QueueBroken: a row is none that Doorstep could have written.
+            QueueBroken: a row is invalid.
         """
         query = f"SELECT capture_id, state, ({BELIEVABLE}) AS believable FROM captures"  # noqa: S608 - constants
         with self._database.look() as sql:
@@ -174,9 +174,9 @@ class OutboxReader:
         return found
 
     def dated_by(self) -> ClockSource:
-        """Who dates the worst dated record of this boot: its own label, or the best `time` record.
+        """Return the source of this boot's worst date: the record's own label, or a `time` record.
 
-        What GNSS or the network dated at once needs no better date: that counts as the best.
+        A record that GNSS or the network dated at once needs no better date: it counts as best.
         """
         with self._database.look() as sql:
             rows = sql.execute(
@@ -192,7 +192,7 @@ class OutboxReader:
         return next((source for source in ClockSource if source in times), weak[0])
 
     def last_decided(self) -> CaptureId | None:
-        """The record whose receipt came last, by what sync says; None where that is no id."""
+        """Return the record whose receipt came last, as sync wrote it; None if that is no id."""
         query = "SELECT text FROM facts WHERE name = 'last_decided' AND text GLOB ?"
         with self._database.look() as sql:
             row = sql.execute(query, (UUID,)).fetchone()
@@ -249,10 +249,10 @@ def _check_tally(sql: Connection, wanted: Counter[State]) -> None:
 
 
 def item_of(row: Row) -> Item:
-    """A row that has all of COLUMNS, as a value.
+    """Return a row that has all of COLUMNS as a value.
 
     Raises:
-        DatabaseError: it is none that Doorstep could have written.
+        DatabaseError: the row is invalid.
     """
     values = dict(row)
     if values.pop("believable") != 1:

@@ -19,11 +19,11 @@ from agent.queue.opening import BROKEN, HELD, open_to_look
 from agent.queue.paths import Layout
 
 _PATIENCE_S: Final = 1.0
-"""Longest wait for a lock: a queue that is made again holds one for 2 s on a Pi, and whoever asks
-meanwhile is told what capture kept."""
+"""Longest wait for a lock: a queue that is made again holds one for 2 s on a Pi, and the
+report that capture kept answers meanwhile."""
 
 _NOT_OPEN: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-"""What SQLite says where the log, or the index of it, has gone since it was looked for."""
+"""Codes of SQLite if the log, or its index, has been deleted since it was looked for."""
 
 
 class ReadOnlyDatabase:
@@ -39,12 +39,12 @@ class ReadOnlyDatabase:
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
-        """One state of the queue; holds `state.lock` shared, as every step does.
+        """Open one state of the queue; holds `state.lock` shared, as every step does.
 
         Raises:
-            NotNow: nobody has the queue open, or there is none yet.
+            NotNow: no process has the queue open, or there is no queue yet.
             StateHeld: another process keeps it to itself.
-            QueueBroken: it is not what Doorstep made.
+            QueueBroken: Doorstep did not make it so.
             StorageFault: the disk or the database failed.
         """
         path = self._layout.database
@@ -64,7 +64,7 @@ class ReadOnlyDatabase:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """One after the other, and nobody waits for long: who asks on and on may fill no queue."""
+        """Let readers in one after the other, so that a client that asks without pause waits."""
         if not self._one.acquire(timeout=_PATIENCE_S):
             raise StateHeld(held(self._layout.state_lock, _PATIENCE_S))
         try:
@@ -73,7 +73,7 @@ class ReadOnlyDatabase:
             self._one.release()
 
     def _told(self, error: sqlite3.Error) -> StorageFault | NotNow:
-        """What an error of SQLite's means."""
+        """Translate an error of SQLite."""
         path, kind = self._layout.database, getattr(error, "sqlite_errorcode", 0) & 0xFF
         if kind in HELD:
             return StateHeld(held(path, _PATIENCE_S))

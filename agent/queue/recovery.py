@@ -1,4 +1,4 @@
-"""What a power cut or another process left behind: sweep the folder, adopt what verifies."""
+"""The sweep after a power cut or another process's writes: adopt records that verify."""
 
 import hashlib
 import logging
@@ -38,16 +38,16 @@ _LOGGED_MOST: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What the sweep found and did.
+    """The results of a sweep.
 
     Attributes:
         parts: unfinished files deleted; green was never shown for them.
         adopted: whole records without a row, queued.
-        torn: what is no record of this device's, or has another's number; moved to `torn/`.
-        damaged: rows whose file is gone, marked DAMAGED.
-        pruned: delivered rows whose file is gone, marked PRUNED.
-        mended: rows that said of a whole record what is not so; they begin anew.
-        stuck: what could neither be read nor moved; it stays, and is an alarm.
+        torn: files that are no record of this device, or have another's number; moved to `torn/`.
+        damaged: rows whose file is missing, marked DAMAGED.
+        pruned: delivered rows whose file is missing, marked PRUNED.
+        mended: rows that were wrong about a whole record; they begin again.
+        stuck: files that could neither be read nor moved; they stay, and are an alarm.
         left: files that this sweep had no time for; the next sweep continues there.
     """
 
@@ -105,7 +105,7 @@ class _Patience:
 
     @property
     def is_over(self) -> bool:
-        """Whether the sweep has no more time for strange files."""
+        """Return True if the sweep has no more time for strange files."""
         return self._spent_s >= STRANGE_S
 
     def spend(self, since_s: float) -> None:
@@ -177,7 +177,7 @@ def _count_part(names: _Names, part: Path, patience: _Patience) -> None:
 
 
 def _ends(name: str, suffix: str) -> bool:
-    """As `Path.suffix` has it: a name that begins with its only dot has none."""
+    """Return True as `Path.suffix` does: a name that begins with its only dot has no suffix."""
     return name.endswith(suffix) and name != suffix
 
 
@@ -269,7 +269,7 @@ def _judge(
 
 
 def _twin(layout: Layout, outbox: Outbox, one: Kept) -> CaptureId | None:
-    """Which record has its number too, by its own label; a row alone says nothing."""
+    """Return another record with its number, by that record's label; a row proves nothing."""
     holder = outbox.holder(one.label)
     line = first_line(layout.record(holder)) if holder else None
     try:
@@ -287,9 +287,9 @@ def _mend_rows(
     keys: Collection[PublicKey],
     alive: Callable[[], None],
 ) -> int:
-    """Begin anew where a row says that a record is damaged or deleted, and it is neither.
+    """Reset rows that call a record damaged or deleted if it is neither.
 
-    What a card really damaged stays so: then the row is right about the bytes that were queued.
+    A record that a card really damaged keeps its row: the row is right about the queued bytes.
     """
     mended = 0
     for capture_id, state in whole.items():
@@ -315,7 +315,7 @@ def _mend_rows(
 
 
 def _in_order(records: list[Kept]) -> list[Kept]:
-    """One chain after the other, by when they began, as far as a clock knew."""
+    """Sort by chain, by the time when each began, as far as a clock knew."""
     began: dict[str, str] = {}
     for label in (one.label for one in records):
         began[label.chain] = min(label.utc, began.get(label.chain, label.utc))
@@ -323,7 +323,7 @@ def _in_order(records: list[Kept]) -> list[Kept]:
 
 
 def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
-    """What a queue keeps of a record. Raises NotGenuine, or OSError where it cannot be read."""
+    """Return a record for the queue. Raises NotGenuine, or OSError if the file cannot be read."""
     content = None if path.is_dir() else read_plain(path, LARGEST_RECORD_BYTES + 1)
     if content is None or len(content) > LARGEST_RECORD_BYTES:
         raise NotGenuine("not a plain file of a record's size")
@@ -335,7 +335,7 @@ def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
 
 
 _STUCK: Final[set[Path]] = set()
-"""What was logged by this process, each once."""
+"""Files that this process has logged, each once."""
 
 
 def _log_stuck(path: Path, error: OSError) -> None:
@@ -346,7 +346,7 @@ def _log_stuck(path: Path, error: OSError) -> None:
 
 
 def _free_name(target: Path) -> Path:
-    """The name itself, or with a number behind it: a rename would delete what has it already."""
+    """Return the name itself, or one with a number: a rename would delete the present file."""
     names = (target.with_name(f"{target.name}.{number}") for number in count(1))
     return next(name for name in chain([target], names) if not os.path.lexists(name))
 

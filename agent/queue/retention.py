@@ -1,4 +1,4 @@
-"""What may be deleted: only what a receipt covers, and only when its time has come."""
+"""Deletion of records: only those that a receipt covers, and only when their time has come."""
 
 import logging
 from collections.abc import Collection, Generator, Iterable, Iterator
@@ -35,7 +35,7 @@ _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was deleted: files, and rows of records whose file went before."""
+    """The deleted files, and rows of records whose file was deleted before."""
 
     files: int
     rows: int
@@ -73,10 +73,10 @@ def prune(
 
 
 def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> int:
-    """Where less than `wanted_bytes` are free, delete some delivered records, the oldest; how many.
+    """Delete the oldest delivered records if less than `wanted_bytes` are free; return how many.
 
-    Their receipts allow it at any time; the hours that prune waits are for when there is room.
-    ROOM_PAGE of them at once, so that a press does not wait for more.
+    Their receipts allow it at any time; the hours that prune waits are for when there is space.
+    It deletes ROOM_PAGE of them at once, so that a press does not wait for more.
 
     Raises:
         StorageFault: the disk or the database failed.
@@ -95,7 +95,7 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
 
 
 def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
-    """Whether the item's own receipt is of `until` or before.
+    """Return True if the item's own receipt is of `until` or before.
 
     Raises:
         NotGenuine: it does not verify, or is not for exactly this id, digest and size.
@@ -104,10 +104,10 @@ def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
 
 
 def _may_forget(item: Item, keys: Keys, until: datetime) -> bool:
-    """Whether the row of a record without a file may go.
+    """Return True if the row of a record without a file may be deleted.
 
-    Also where its receipt counts no more, since its key was revoked: nothing is left to be asked
-    for. Where a row says so of a record that has its file, the sweep queues that anew.
+    It may also if its receipt counts no more, since its key was revoked: no question about it is
+    left. If a row claims this of a record that has its file, the sweep queues that again.
     """
     try:
         return may_delete(item, keys, until)
@@ -116,7 +116,7 @@ def _may_forget(item: Item, keys: Keys, until: datetime) -> bool:
 
 
 def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:
-    """Those that may go; what is called delivered and has no receipt is put back, to be asked."""
+    """Yield items that may be deleted; queue delivered ones without a receipt again."""
     for item in items:
         try:
             if may_delete(item, keys, until):
@@ -136,9 +136,10 @@ def _pages(
     newest: Collection[CaptureId],
     size: int = PAGE,
 ) -> Generator[list[Item]]:
-    """All items in a state but the newest of each chain, on which the next label builds.
+    """Yield all items in a state but the newest of each chain, on which the next label builds.
 
-    The queue is not made again while a page is worked on: it would adopt what is being deleted.
+    The queue is not made again while a page is worked on: it would adopt records while they are
+    deleted.
     """
     after = 0
     while True:

@@ -1,4 +1,4 @@
-"""What an ext4 file system says of itself in its superblock; pure, and nothing of it is believed.
+"""The reader of an ext4 file system's superblock; pure, and nothing of it is believed.
 
 Source of the layout: Linux, Documentation/filesystems/ext4/super.rst.
 """
@@ -32,13 +32,13 @@ _LARGEST_SHIFT: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Superblock:
-    """What it says; nothing of it is checked against the rest of the file system.
+    """The values of a superblock; none is checked against the rest of the file system.
 
     Attributes:
         bytes: size of the file system.
-        is_dirty: its journal holds what was not yet written to its place.
+        is_dirty: its journal holds writes that are not yet in their place.
         is_odd: it names a journal on another disk, is one, or brings options for its own mount:
-            mkfs leaves none of that, and whoever mounts it would follow.
+            mkfs leaves none of that, and a kernel that mounts it would obey.
     """
 
     uuid: str
@@ -49,7 +49,7 @@ class Superblock:
 
 
 def read(content: bytes) -> Superblock | None:
-    """The superblock in `content`, which begins where it does; None where there is none."""
+    """Read the superblock at the beginning of `content`; None if there is no superblock."""
     if len(content) < LENGTH or struct.unpack_from("<H", content, 0x38)[0] != _MAGIC:
         return None
     blocks, shift = (struct.unpack_from("<I", content, at)[0] for at in (0x04, 0x18))

@@ -99,12 +99,12 @@ def overwrite_in(folder: int, name: bytes) -> Generator[None, None, bool]:
 
 
 def _is_its_own(found: os.stat_result) -> bool:
-    """Whether it is a plain file that has no other name."""
+    """Return True if it is a plain file that has no other name."""
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _written(descriptor: int) -> Iterator[tuple[int, int]]:
-    """From where to where something stands. Source: lseek(2), SEEK_DATA."""
+    """Yield the start and end of each written range. Source: lseek(2), SEEK_DATA."""
     end = 0
     while True:
         try:
