@@ -1,4 +1,4 @@
-"""What is left in the battery, as the driver and the process have to know it; pure."""
+"""The battery's charge, as the driver and the process have to know it; pure."""
 
 from enum import StrEnum
 from typing import Final
@@ -12,14 +12,14 @@ EMPTY_BELOW_PCT: Final = 5
 """Battery below which no press is served any more: what is left is for an orderly end."""
 
 MARGIN_PCT: Final = 3
-"""How far above it a gauge must be before the light goes back: they jump by a point or two."""
+"""Rise that a gauge must show before the light changes back: gauges jump by a point or two."""
 
 EMPTY_READINGS: Final = 3
-"""So many, one a second, before the device powers off: a gauge that is disturbed says 0 once."""
+"""Readings, one a second, before the device powers off: a disturbed gauge shows 0 once."""
 
 
 class Charge(StrEnum):
-    """How much the battery has; ENOUGH too where something feeds it, or nobody knows."""
+    """The charge of the battery; ENOUGH also with external power, or if it is unknown."""
 
     ENOUGH = "enough"
     LOW = "low"
@@ -27,7 +27,7 @@ class Charge(StrEnum):
 
 
 class Battery:
-    """What the readings come to, one a second; a single one may be wrong."""
+    """The result of the readings, one a second; a single one may be wrong."""
 
     def __init__(self) -> None:
         self._charge = Charge.ENOUGH
@@ -53,6 +53,6 @@ class Battery:
 
 
 def is_empty(power: PowerReading) -> bool:
-    """Whether this reading leaves too little for another record, and nothing feeds it."""
+    """Return True if too little is left for another record, without external power."""
     level_pct = power.battery_pct
     return level_pct is not None and level_pct < EMPTY_BELOW_PCT and not power.external

@@ -95,10 +95,10 @@ def shoot(
 
 
 def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
-    """Whether a last frame that sharp is kept, though the favourite is encoded already.
+    """Return True if a last frame this sharp is kept, although the favourite is encoded already.
 
-    It must be sharper, and clearly so where the favourite would pass; with noise alone both may be
-    negative.
+    It must be sharper, and clearly sharper if the favourite would pass; with noise alone both may
+    be negative.
     """
     is_clear = last >= CLEARLY_SHARPER * favourite
     return last > favourite and (is_clear or favourite < blurred_below)

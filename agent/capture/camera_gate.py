@@ -15,7 +15,7 @@ from hardware.board import Board
 from hardware.position import Fix
 
 STREAM_S: Final = 60.0
-"""How long the camera streams after a served press: a retake or a second parcel finds it warm."""
+"""Time for which the camera streams after a press: a retake or a second parcel finds it warm."""
 
 _LONG_AGO_NS: Final = -(10**12)
 
@@ -34,7 +34,7 @@ class CameraGate:
         self._served_ns = _LONG_AGO_NS
 
     def situation(self, at_ns: int) -> Situation:
-        """What is known of that moment: each device is asked once."""
+        """Ask each device once for its state at that moment."""
         board = self._board
         moment = board.clock.at(at_ns)
         fix = self._fix()

@@ -94,7 +94,7 @@ class Chain:
         return label
 
     def is_whole(self) -> bool:
-        """Whether the queue has every record that lies there, as far as was looked."""
+        """Return True if the queue has every record on the card, as far as was checked."""
         return not self._unqueued and (self._mending is None or self._mending.is_whole)
 
     def turn(self) -> int:
@@ -117,7 +117,7 @@ class Chain:
             return self._queue()
 
     def _keep_file(self, label: Label, content: bytes) -> None:
-        """The commit point: from here on the record exists, whatever happens to its row."""
+        """Commit: from here on the record exists, even if its row fails."""
         make_way(self._layout.ballast)
         write_durably(self._layout.record(label.capture_id), content, RECORD_MODE)
         digest = recordfile.label_digest(content)

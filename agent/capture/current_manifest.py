@@ -52,11 +52,11 @@ class CurrentManifest:
         self._refused: Told[str | None] = Told(None)
 
     def in_force(self) -> Manifest | Absent:
-        """The manifest in force now, or why there is none."""
+        """Return the manifest in force now, or the reason why it is absent."""
         return self.at(self._clock.now())
 
     def at(self, moment: Moment) -> Manifest | Absent:
-        """What a press of this moment is decided by; from any thread."""
+        """Return the manifest that decides a press of this moment; from any thread."""
         if self._is_off:
             return Absent.OFF
         in_hand = self._in_hand
@@ -70,12 +70,12 @@ class CurrentManifest:
         return self._refused.last
 
     def version(self) -> int | str:
-        """What a record of now says of it."""
+        """Return a record's note on the manifest now."""
         return policy.version(self.in_force())
 
     @property
     def ends(self) -> datetime | None:
-        """Until when the one in force is; None where there is none."""
+        """End of the manifest in force; None without one."""
         found = self.in_force()
         return None if isinstance(found, Absent) else found.ends
 
@@ -116,7 +116,7 @@ class CurrentManifest:
         return verdict
 
     def _read_once(self) -> None:
-        """Put in hand what lies in `trust/`, until that is read or wiped."""
+        """Load the manifest in `trust/`, until it is read or wiped."""
         if self._is_read:
             return
         self._trust.wipe_leftovers()
@@ -131,13 +131,13 @@ class CurrentManifest:
         self._is_read = token is None or self._in_hand is not None
 
     def _judge_again(self) -> None:
-        """A key may have been revoked since."""
+        """Verify the manifest again: its key may have been revoked since."""
         in_hand = self._in_hand
         if in_hand is not None and in_hand.by_fleet != self._current_fleet.version:
             self._put_in_hand(in_hand.token)
 
     def _put_in_hand(self, token: str) -> None:
-        """What capture itself had kept: of whatever version, nobody else writes there."""
+        """Load a manifest of any version that capture kept: no other process writes there."""
         try:
             self._in_hand = self._verified(token)
         except (ConfigError, NotNow) as error:  # the keys may be readable the next time
@@ -164,9 +164,9 @@ class CurrentManifest:
         return TAKEN
 
     def _is_newer(self, manifest: Manifest) -> bool:
-        """Than any before it; the newest may come again where it is not in hand.
+        """Return True if it is newer than any before; the newest counts too if it is not loaded.
 
-        It was wiped by a clock that was wrong, or a power cut kept its number alone.
+        That one was wiped by a wrong clock, or a power cut kept its number alone.
         """
         in_hand = self._in_hand
         is_back = in_hand is None or in_hand.manifest.version < manifest.version

@@ -19,13 +19,13 @@ from hardware.clock import Clock
 OFFERS: Final = (
     '{"offer": "manifest"|"fleet"|"evidence"|"serve", "text": "..."}, {"request": "evidence"}'
 )
-"""What may be said here, for who said something else."""
+"""Requests that are possible, for the answer to an unknown one."""
 
 REST_S: Final = 0.25
-"""Least time between two looks: whoever may offer may do so without end."""
+"""Least time between two documents: a process that may offer may do so without end."""
 
 REST_SHARE: Final = 3.0
-"""How much longer a rest is than the look before it: presses have the interpreter meanwhile.
+"""Rest after a document, as a multiple of its time: presses have the interpreter meanwhile.
 
 The longest manifest, of 4 MB, takes it a second (November 2026, a laptop).
 """
@@ -54,7 +54,7 @@ class Documents:
         self._rested_s = 0.0
 
     def turn(self) -> None:
-        """What is due once a second. Raises StorageFault as the manifest's turn does."""
+        """Do the work of each second. Raises StorageFault as the manifest's turn does."""
         self.fleet.turn()
         self.credentials.turn()
         self.manifest.turn()

@@ -1,4 +1,4 @@
-"""What the capture process does once a second, pressed or not, and how it ends."""
+"""The capture process's work of each second, with or without a press, and its end."""
 
 import logging
 from datetime import datetime
@@ -23,7 +23,7 @@ from hardware.told import Told
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
-"""How often: within a second the sensor is off at a forbidden door, and the light is right."""
+"""Interval of the work: the sensor is off at a forbidden door, and the light right, within 1 s."""
 
 FRAMES_MISSED_S: Final = 5.0
 """A streaming camera without a new frame for this long serves no press: the light says so.
@@ -32,7 +32,7 @@ A frame may have that long to come (`camera.frame_deadline_ms`), on a busy machi
 """
 
 SHUT_DOWN_AGAIN_S: Final = 60.0
-"""How often an empty device that was not powered off asks for it again.
+"""Interval at which an empty device that was not powered off asks for it again.
 
 Each time starts a process, from the little that is left; a login has often ended by then.
 """
@@ -48,14 +48,14 @@ QUIET_AFTER_S: Final = 600.0
 
 
 FIX_NOW_S: Final = 5.0
-"""How old the newest fix of a receiver that has one may be: they come once a second."""
+"""Greatest age of the newest fix of a receiver that has one: they come once a second."""
 
 
 class Stage(StrEnum):
-    """How far the process is.
+    """The stage of the process.
 
-    SERVING: presses are served. ENDING: so they are, until the last light was seen.
-    STOPPED: what was pressed before is served, and nothing else.
+    SERVING: presses are served. ENDING: they are, until the last light was seen.
+    STOPPED: earlier presses are served, and no new ones.
     """
 
     SERVING = "serving"
@@ -73,7 +73,7 @@ class Ending:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a reason to end, other than being stopped."""
+        """True if there is a reason to end, other than being stopped."""
         return self._at_ns is not None
 
     def begin(self, exit_code: ExitCode, now_ns: int) -> None:
@@ -89,7 +89,7 @@ class Ending:
         self.stage = Stage.STOPPED
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether the last light was seen."""
+        """Return True if the last light was seen."""
         return self._at_ns is not None and now_ns >= self._at_ns
 
 
@@ -132,11 +132,11 @@ class Duties:
         self.due_ns = 0
 
     def pressed(self, now_ns: int) -> None:
-        """A button was pressed."""
+        """Note that a button was pressed."""
         self._pressed_ns = now_ns
 
     def status(self, now_ns: int) -> dict[str, Any]:
-        """What only this process knows."""
+        """Return the part of the status that only this process knows."""
         return {
             "ready": self._is_ready(),
             "writable": self._housekeeping.may_write(),
@@ -177,7 +177,7 @@ class Duties:
             self.ending.stop()
 
     def camera_failed(self, error: DeviceError, now_ns: int) -> None:
-        """A fault of the camera outside a press: told once, and the process ends."""
+        """Log a fault of the camera outside a press once, and end the process."""
         if self.ending.has_begun:
             return
         _log.error("event=camera_fault error=%r", str(error))
@@ -199,7 +199,7 @@ class Duties:
         return self._frames_come.last and self._housekeeping.is_ready()
 
     def _see_to_battery(self, charge: Charge, now_ns: int) -> None:
-        """Power off when it is empty; where that is not allowed, it may be later."""
+        """Power off if the battery is empty; if that is not permitted, ask again later."""
         if self._empty.is_news(charge is Charge.EMPTY) and self._empty.last:
             _log.error("event=battery_empty")
         if self._empty.last and now_ns >= self._ask_from_ns:
@@ -225,9 +225,9 @@ class Duties:
         return fix is not None and now_ns - fix.received_ns <= FIX_NOW_S * 1e9
 
     def _feed_watchdog(self, now_ns: int) -> None:
-        """Feed it, but for a camera that streams and gave no new frame since it was fed last.
+        """Feed the watchdog, unless the camera streams and gave no new frame since the last time.
 
-        How old a frame is does not count: on a busy machine each is late, and none is missing.
+        The age of a frame does not count: on a busy machine each is late, and none is missing.
         """
         camera, frame_ns = self._board.camera, self._board.camera.last_frame_ns
         if not camera.streaming or (frame_ns is not None and frame_ns != self._fed_by_ns):

@@ -1,4 +1,4 @@
-"""What the driver means by the buttons; pure."""
+"""The driver's gestures on the buttons; pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ Nobody aims at another parcel in less.
 """
 
 HOLD_S: Final = 2.0
-"""How long the scan button is held to take a press back: nobody holds it so long by mistake."""
+"""Time for which the scan button is held to take a press back: too long to happen by mistake."""
 
 _LONG_AGO_NS: Final = -(10**12)
 
@@ -71,7 +71,7 @@ class Presses:
         self._counted_ns = self._before_ns = _LONG_AGO_NS
 
     def is_same(self, edge_ns: int) -> bool:
-        """Whether a press at `edge_ns` would be the one before."""
+        """Return True if a press at `edge_ns` would count as the one before."""
         return abs(edge_ns - self._counted_ns) < ONE_PRESS_S * 1e9
 
     def counts(self, edge_ns: int) -> bool:
@@ -82,7 +82,7 @@ class Presses:
         return True
 
     def was_none(self, edge_ns: int) -> None:
-        """The press at `edge_ns` was a glitch, if it counted: the one before it is the last."""
+        """Note that the press at `edge_ns` was a glitch: the one before it is the last again."""
         if edge_ns == self._counted_ns:
             self._counted_ns = self._before_ns
 
@@ -103,7 +103,7 @@ class Gestures:
         return None if self._scan_ns is None else self._scan_ns + int(HOLD_S * 1e9)
 
     def take(self, event: ButtonEvent) -> Gesture | None:
-        """What an event makes of those before it; None where nothing, or nothing yet."""
+        """Return the gesture that an event completes; None without one, or without one yet."""
         at_ns = event.edge_ns
         match event.button, event.change:
             case ButtonName.PHOTO, Change.PRESSED:
@@ -119,7 +119,7 @@ class Gestures:
         return None
 
     def held(self, until_ns: int) -> TakeBack | None:
-        """The scan button was down until then; whether that is a hold, also before it is let go."""
+        """Return a gesture if the scan button was down long enough by then, released or not."""
         edge_ns, due_ns = self._scan_ns, self.due_ns
         if edge_ns is None or due_ns is None or until_ns < due_ns:
             return None

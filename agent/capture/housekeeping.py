@@ -1,4 +1,4 @@
-"""What the capture process keeps in order between presses: the time, and whether it can write."""
+"""The order that the capture process keeps between presses: the time, and the right to write."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ Measured in November 2026 on x86-64, not on a Pi.
 """
 
 EVERY_S: Final = 60.0
-"""How often the status is kept: its reader is told how old it is."""
+"""Interval at which the status is kept: its reader sees its age."""
 
 
 class KeptStatus:
@@ -77,7 +77,7 @@ class KeptStatus:
 
 
 class Housekeeping:
-    """One turn a second; `is_ready` may be called from any thread."""
+    """The work of each second; `is_ready` may be called from any thread."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Housekeeping:
         self._status = KeptStatus(self._layout, outbox, board.clock, now_ns)
 
     def turn(self) -> None:
-        """Learn the time from a fix, and write what waits to be written."""
+        """Learn the time from a fix, and write records that wait for it."""
         self._timekeeping.learn()
         try:
             if not self._writable.last:
@@ -129,13 +129,13 @@ class Housekeeping:
         self._status.turn()
 
     def end(self) -> None:
-        """The last turn is over: nobody looks after the queue for now."""
+        """Note the last turn: from now on no thread looks after the queue."""
         self._status.keep()
 
     def has_room(self) -> bool:
-        """Whether the reserve is free; where not, what receipts cover is pruned first.
+        """Return True if the reserve is free, if necessary after pruning what receipts cover.
 
-        What is not sent never is.
+        Unsent records are never pruned.
 
         Raises:
             StorageFault: the disk or the database failed.
@@ -145,7 +145,7 @@ class Housekeeping:
         return self._room_bytes() >= self._reserve_bytes
 
     def kept(self, label: Label) -> None:
-        """A record was written, so others can be."""
+        """Note that a record was written, so that others can be."""
         self._dates = self._dates.after_label(label)
         clock = ClockSource(label.clock)
         if self._dated_by.beats(clock):
@@ -153,17 +153,17 @@ class Housekeeping:
         self._writable.last = True
 
     def failed(self) -> None:
-        """A record was not written: not ready until a turn could write."""
+        """Note that a record was not written: not ready until a turn could write."""
         self._writable.last = False
 
     def is_ready(self) -> bool:
-        """Whether a press could leave its photo, where the rule allows one."""
+        """Return True if a press could leave its photo where the rule permits one."""
         manifest = self._documents.manifest.in_force()
         has_manifest = manifest not in (Absent.MISSING, Absent.EXPIRED)
         return self._documents.fleet.is_enrolled and has_manifest and self.may_write()
 
     def may_write(self) -> bool:
-        """Whether the card takes a photo; from any thread."""
+        """Return True if the card takes a photo; from any thread."""
         try:
             room_bytes = self._room_bytes()
         except StorageFault:
@@ -172,11 +172,11 @@ class Housekeeping:
         return takes_files and room_bytes >= self._reserve_bytes
 
     def is_whole(self) -> bool:
-        """Whether others can be written, and every record that lies there is in the queue."""
+        """Return True if records can be written, and the queue has every record on the card."""
         return self.may_write() and self._chain.is_whole()
 
     def counts(self) -> Counts | None:
-        """What the queue holds; None where it cannot be read."""
+        """Count the records in the queue; None if it cannot be read."""
         try:
             return self._outbox.counts()
         except DoorstepError:
@@ -194,7 +194,7 @@ class Housekeeping:
         return self._shut_out
 
     def _receipt_keys(self) -> receipt.Keys | None:
-        """The keys that allow to delete, as they are now; None, and a line in the log, without."""
+        """Return the keys whose receipts permit deletion now; log and return None without keys."""
         try:
             keys = self._documents.fleet.receipt_keys()
         except (ConfigError, NotNow) as error:

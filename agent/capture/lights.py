@@ -1,4 +1,4 @@
-"""What the light shows, and which light shows while nobody presses."""
+"""The light: what it shows after a press, and while nothing is pressed."""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,7 +20,7 @@ SHOWN_S: Final[dict[Signal, float]] = {
     Signal.FAULT: 30.0,
     Signal.LOCATE: LOCATE_S,
 }
-"""How long what was asked for stays before the idle light: long enough to be seen in the hand.
+"""Time for which a light stays before the idle light: long enough to be seen in the hand.
 
 Green is short: the driver walks on. Red is steady until the driver has had time to call.
 """
@@ -86,21 +86,21 @@ class Light:
         self._idle_from_ns = 0
 
     def touched(self, edge_ns: int) -> None:
-        """The first edge of what may become a press: hold still."""
+        """Show "hold still" at the first edge of a possible press."""
         self._touched_ns = edge_ns
         self._indicator.show(Signal.HOLD_STILL)
 
     def give_back(self, edge_ns: int) -> None:
-        """That touch was no press: what it covered, unless that has changed since."""
+        """Show the earlier light again if that touch was no press, unless it has changed since."""
         if edge_ns == self._touched_ns and self._shown is not None:
             self._indicator.show(self._shown)
 
     def hold_still(self) -> None:
-        """A press is served now; the one before it may have shown its own."""
+        """Show "hold still" for the press that is served now, over the light of the one before."""
         self._indicator.show(Signal.HOLD_STILL)
 
     def exposed(self) -> None:
-        """The last frame is exposed, and the record is not yet durable."""
+        """Show that the last frame is exposed, and the record is not yet durable."""
         self._indicator.show(Signal.EXPOSED)
 
     def show(self, signal: Signal) -> None:
@@ -109,15 +109,15 @@ class Light:
         self._idle_from_ns = self._now_ns() + int(SHOWN_S[signal] * 1e9)
 
     def shows(self, signal: Signal) -> bool:
-        """Whether that came last, a touch aside."""
+        """Return True if this signal came last, apart from a touch."""
         return self._shown is signal
 
     def is_seen(self, now_ns: int) -> bool:
-        """Whether what was shown was seen, and the idle light may come back."""
+        """Return True if the light was seen, and the idle light may come back."""
         return now_ns >= self._idle_from_ns
 
     def end(self, now_ns: int) -> None:
-        """What is shown holds no longer."""
+        """End the current light."""
         self._idle_from_ns = now_ns
 
     def idle(self, signal: Signal) -> None:

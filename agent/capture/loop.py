@@ -41,7 +41,7 @@ from hardware.indicator import Signal
 _log = logging.getLogger(__name__)
 
 READING_AFTER_S: Final = 1.0
-"""How long a refusal's own light is seen before codes are read: long enough to be told apart."""
+"""Time for which a refusal's own light is seen before codes are read: it must be recognised."""
 
 LOOK_EVERY_S: Final = 0.05
 """Rest between two pictures of a scan window, so that presses come first."""
@@ -119,7 +119,7 @@ class CaptureLoop:
 
     @property
     def takes_commands(self) -> bool:
-        """Whether presses may come through the socket."""
+        """True if presses may come through the socket."""
         return self._socket_presses.allowed
 
     # From other threads
@@ -142,7 +142,7 @@ class CaptureLoop:
         return self._socket_presses.press(button, held_s, user, timeout_s)
 
     def status(self) -> Reply:
-        """What only this process knows."""
+        """Return the part of the status that only this process knows."""
         return self._duties.status(self._now_ns())
 
     def stop(self) -> None:
@@ -272,7 +272,7 @@ class CaptureLoop:
         self._light.show(Signal.READING)
 
     def _look(self, edge_ns: int, now_ns: int) -> None:
-        """One picture of the window that the press at `edge_ns` opened, or its end."""
+        """Read a picture of the window that the press at `edge_ns` opened, or end the window."""
         if not self._window.is_looking(now_ns):
             is_unknown = self._count_unknown(now_ns)
             told = "a label was read that the route does not know" if is_unknown else "no label"
@@ -294,7 +294,7 @@ class CaptureLoop:
             _log.info("event=label_read")
 
     def _count_unknown(self, at_ns: int) -> bool:
-        """No known code was read in the window until then; whether an unknown one counts."""
+        """Count a window without a known code; return True if an unknown code counts."""
         opened = self._window.opened
         if opened is None or opened.unknown is None:
             return False

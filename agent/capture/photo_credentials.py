@@ -57,7 +57,7 @@ class PhotoCredentials:
     def sign(
         self, photo: bytes, source: Source, claim: Mapping[str, Any]
     ) -> tuple[bytes, str | None]:
-        """The photo with its credentials; or as it is, and why in words."""
+        """Return the photo with its credentials; if that fails without them, and the reason."""
         if self._off is not None:
             return photo, self._off
         signed, missing = self._signed(photo, source, claim)
@@ -78,7 +78,7 @@ class PhotoCredentials:
 
 
 def why_off(config: Config, memory_bytes: int) -> str | None:
-    """Why this device's photos carry none, in words; None where they do."""
+    """Return why this device's photos carry no credentials, as text; None if they do."""
     setting = config.policy.credentials
     if config.identity.mode is IdentityMode.OFF or setting is ContentCredentials.OFF:
         return SWITCHED_OFF
@@ -88,5 +88,5 @@ def why_off(config: Config, memory_bytes: int) -> str | None:
 
 
 def memory_bytes() -> int:
-    """The machine's memory, as far as it has any."""
+    """Return the size of the machine's memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""What a photo says of itself: from the frame and the press to facts; pure."""
+"""The facts in a photo's EXIF, from the frame and the press; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from hardware.position import Fix
 
 @dataclass(frozen=True, slots=True)
 class GpsFacts:
-    """One fix that is fresh enough to be called the place of the photo.
+    """A fix that is fresh enough to be called the place of the photo.
 
     Attributes:
         lat_deg: WGS 84 latitude, -90 to 90, north positive.
@@ -25,7 +25,7 @@ class GpsFacts:
         alt_m: metres above mean sea level.
         accuracy_m: horizontal 95 % error, metres.
         hdop: horizontal dilution of precision.
-        satellites: how many were used.
+        satellites: number of satellites used.
         utc: time of the fix, aware; receivers report 3D fixes before they know the time.
         method: GPSProcessingMethod, "GPS" for a receiver, "MANUAL" for a configured position.
     """
@@ -43,7 +43,7 @@ class GpsFacts:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What the EXIF of one photo says.
+    """The facts in the EXIF of a photo.
 
     Characters outside ASCII become "?" in the texts, since EXIF has no others; an empty text
     leaves its tag out.
@@ -76,12 +76,12 @@ class PhotoFacts:
 
 
 def source(kind: str) -> Source:
-    """Where a camera's pictures come from: only the device's own sensor sees what is there."""
+    """Return the source of a camera's pictures: only the device's own sensor sees the place."""
     return Source(IPTC + load("camera", kind).source)
 
 
 def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation) -> PhotoFacts:
-    """The photo's time is that of its exposure; its place is told by a fresh fix only."""
+    """Collect the facts: the time is that of the exposure, and only a fresh fix gives a place."""
     moment = known.moment
     exposed_us = (frame.sensor_time_ns - moment.monotonic_ns) / 1000
     height_px, width_px = frame.pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""One press to one durable record, with a photo or with the reason why there is none."""
+"""A press, from its edge to its durable record with a photo or with the reason for having none."""
 
 import hashlib
 import logging
@@ -30,10 +30,10 @@ from hardware.indicator import Signal
 _log = logging.getLogger(__name__)
 
 VOID_WINDOW_S: Final = 30.0
-"""How long after a press it can be taken back: later the driver may mean another one."""
+"""Time after a press within which it can be taken back: later the driver may mean another one."""
 
 RETAKE_WINDOW_S: Final = 20.0
-"""How long after the light "press once more" the retake may begin: the driver is still at the door.
+"""Time after the light "press once more" within which the retake begins: the driver is at the door.
 
 It counts from the end of the press before, when that light is shown, to the retake's first edge.
 """
@@ -44,10 +44,10 @@ _MENDABLE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """One press of a button, or a command that stands for one.
+    """A press of a button, or a command in its place.
 
     Attributes:
-        known: what was known at its first edge.
+        known: the state of the devices at its first edge.
         unlit_ns: exposures before it may show the lamp of a scan window.
     """
 
@@ -98,14 +98,14 @@ class Retakes:
         return until_ns
 
     def forget(self) -> None:
-        """Something else came: what was asked for is not waited for any more."""
+        """Forget the retake that was asked for: something else came."""
         self._asked = None
 
 
 class Capture:
-    """Serves presses; whoever calls it gives the devices' time to nothing else.
+    """The service of presses; its caller gives the devices' time to nothing else.
 
-    `credentials` signs photos, `has_room` says whether one may be written; `now_ns` tells
+    `credentials` signs photos, `has_room` decides if one may be written; `now_ns` returns
     CLOCK_MONOTONIC.
     """
 
@@ -184,7 +184,7 @@ class Capture:
         return None if self._has_room() else Reason.STORAGE_FULL
 
     def _by_rule(self, press: Press, answer: Allowed | Refused) -> Served:
-        """The sensor starts only where the rule allows it."""
+        """Serve a press by the rule: the sensor starts only if the rule permits it."""
         match answer:
             case Allowed():
                 return self._keep_photo(press, answer, self._shoot(press))

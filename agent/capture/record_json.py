@@ -1,4 +1,4 @@
-"""What record.json says: pure functions from what is known to JSON types."""
+"""The contents of record.json: pure functions from values to JSON types."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -16,7 +16,7 @@ FRESH_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What asked for the record: a button, or a command and the user who gave it."""
+    """The trigger of a record: a button, or a command and the user who gave it."""
 
     by: str
     user: str | None = None
@@ -39,10 +39,9 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every record of this device says.
+    """The part that is equal in every record of this device.
 
-    `manifest` is the version of the one in hand, "none" without one, "off" where the fleet has
-    none.
+    `manifest` is the version of the one in force, "none" without one, "off" if the fleet has none.
     """
 
     simulated: bool
@@ -50,12 +49,12 @@ class Setting:
 
 
 def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
-    """The fix if it may stand for a place at `at_ns` (CLOCK_MONOTONIC), else None."""
+    """Return the fix if it may count as the place at `at_ns` (CLOCK_MONOTONIC), otherwise None."""
     return fix if fix is not None and abs(_apart_s(fix, at_ns)) <= FRESH_S else None
 
 
 def without_false_time(fix: Fix | None, clock: Clock) -> Fix | None:
-    """The fix as it may be written down: without its time where the clock refuses that."""
+    """Return the fix for the record: without its time, if the clock refuses that."""
     if fix is None or fix.utc is None or clock.is_possible(fix.utc):
         return fix
     return replace(fix, utc=None)
@@ -72,7 +71,7 @@ def photo_record(
     power: PowerReading,
     retake_of: CaptureId | None,
 ) -> dict[str, Any]:
-    """record.json of a photo or a test; without a fresh fix it has no coordinates and says why."""
+    """Make record.json of a photo or test; without a fresh fix it has a reason, no coordinates."""
     return {
         "stop": _stop(stop),
         **_position(fix, photo.press_ns),
@@ -90,7 +89,7 @@ def photo_record(
 def capture_claim(
     capture_id: CaptureId, device_id: str, moment: Moment, fix: Fix | None
 ) -> dict[str, Any]:
-    """What the photo's Content Credentials say of its record: as label and record.json do."""
+    """Make the claim of the photo's Content Credentials: the same as in label and record.json."""
     position = _position(fix, moment.monotonic_ns)["position"]
     told = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
     return {
@@ -108,17 +107,17 @@ def capture_claim(
 def no_photo_record(
     setting: Setting, trigger: Trigger, reason: Reason, power: PowerReading, stop: Stop
 ) -> dict[str, Any]:
-    """record.json of a press that made no photo: no coordinates, wherever it was."""
+    """Make record.json of a press that made no photo: it has no coordinates in any case."""
     return {"reason": reason, "stop": _stop(stop), **_common(setting, trigger, power)}
 
 
 def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
-    """record.json of a record that takes another back; the label's `about` names it."""
+    """Make record.json of a record that takes another back; the label's `about` names that one."""
     return _common(setting, trigger, power)
 
 
 def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
-    """record.json that dates every record of its boot: this monotonic instant was this UTC.
+    """Make record.json that dates every record of its boot: this monotonic instant was this UTC.
 
     If a boot has several, the last one of the best source counts; the clock in its label names the
     source too.
@@ -134,7 +133,7 @@ def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
 
 
 def chain_start_record(setting: Setting, why: str) -> dict[str, Any]:
-    """record.json of a chain's first record, which says why there is a new chain."""
+    """Make record.json of a chain's first record, with the reason for a new chain."""
     return {"why": why, **_origin(setting)}
 
 
@@ -202,5 +201,5 @@ def _position(fix: Fix | None, at_ns: int) -> dict[str, Any]:
 
 
 def _apart_s(fix: Fix, at_ns: int) -> float:
-    """Seconds from the fix's arrival to `at_ns`; below 0 for one that came while it was served."""
+    """Return the seconds from the fix's arrival to `at_ns`; below 0 if it came during the press."""
     return (at_ns - fix.received_ns) / 1e9

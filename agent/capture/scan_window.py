@@ -13,7 +13,7 @@ from agent.rule.manifest import Manifest
 from hardware.board import Board
 
 WINDOW_S: Final = 10.0
-"""How long codes are read: enough to find the parcel's label and hold it up."""
+"""Time for which codes are read: enough to find the parcel label and hold it up."""
 
 _LONG_AGO_NS: Final = -(10**12)
 
@@ -43,11 +43,11 @@ class Opened:
         return self.seen if self.asked else None
 
     def is_over(self, now_ns: int) -> bool:
-        """Whether no code is read any more."""
+        """Return True if codes are read no more."""
         return now_ns - self.since_ns >= WINDOW_S * 1e9
 
     def saw(self, codes: Iterable[str]) -> "Opened":
-        """The window after a picture with codes that the manifest does not have."""
+        """Return the window after a picture with codes that the manifest does not have."""
         return replace(self, seen=next(iter(codes), self.seen))
 
 
@@ -71,7 +71,7 @@ class ScanWindow:
 
     @property
     def reads_codes(self) -> bool:
-        """Whether there is a manifest whose codes could be read, and the fleet has them read."""
+        """True if the fleet has codes read, and there is a manifest with codes."""
         return self._config.policy.scanning and isinstance(
             self._current_manifest.in_force(), Manifest
         )
@@ -89,7 +89,7 @@ class ScanWindow:
             self.unlit_ns = now_ns + LAMP_SETTLE_MS * 1_000_000
 
     def is_looking(self, now_ns: int) -> bool:
-        """Whether codes are read now: it is open, and there is still a manifest."""
+        """Return True if codes are read now: the window is open, and there is still a manifest."""
         return self.opened is not None and not self.opened.is_over(now_ns) and self.reads_codes
 
     def look(self) -> str | None:

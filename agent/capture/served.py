@@ -1,4 +1,4 @@
-"""What came of a press: a record, or the reason why none could be written."""
+"""The result of a press: a record, or the reason why none could be written."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,5 +44,5 @@ class Unserved:
 
 
 def made_photo(served: Served | Unserved) -> bool:
-    """Whether a photo came of the press, queued or not."""
+    """Return True if the press made a photo, queued or not."""
     return served.label is not None and served.label.kind in {Kind.PHOTO, Kind.TEST}

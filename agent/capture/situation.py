@@ -1,4 +1,4 @@
-"""What is known at a press, read once: the code, the rule and the record go by this alone."""
+"""The state of all devices at a press, read once: code, rule and record use this alone."""
 
 from dataclasses import dataclass
 

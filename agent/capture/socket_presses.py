@@ -17,7 +17,7 @@ Reply = dict[str, Any]
 SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": ExitCode.LATER}
 BUTTON_IS_DOWN: Final[Reply] = {"error": "the button is down; try again", "exit": ExitCode.LATER}
 LET_GO_S: Final = 0.3
-"""How long after its release a button is not pressed again: until then its debounce may be shut."""
+"""Rest after a button's release before a command presses: its debounce may be shut until then."""
 
 BENCH_IS_OFF: Final[Reply] = {
     "error": "bench mode is off; set device.bench_mode to test",
@@ -27,7 +27,7 @@ BENCH_IS_OFF: Final[Reply] = {
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Who waits, and where the answer goes."""
+    """A waiting client, and the place for its answer."""
 
     trigger: Trigger
     reply: "queue.SimpleQueue[Reply]"
@@ -90,7 +90,7 @@ class SocketPresses:
             self._waiting.pop(edge_ns, None)
 
     def trigger(self, edge_ns: int) -> Trigger:
-        """Who made the press at `edge_ns`."""
+        """Return the trigger of the press at `edge_ns`."""
         waiting = self._waiting.get(edge_ns)
         return waiting.trigger if waiting else BUTTON
 

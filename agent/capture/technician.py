@@ -1,4 +1,4 @@
-"""What a technician may ask of a device that nobody is at work with: to call, and to look once."""
+"""A technician's requests to a device that is not in use: to call, and to look once."""
 
 import logging
 import queue
@@ -34,7 +34,7 @@ from hardware.patterns import LOCATE_S
 _log = logging.getLogger(__name__)
 
 ASKED: Final = '{"locate": true}, {"test_card": true}'
-"""What may be said here, for who said something else."""
+"""Requests that are possible, for the answer to an unknown one."""
 
 ANSWER_S: Final = 15.0
 """Longest wait for the loop: a press that is served, and then a camera's first frame."""
@@ -53,12 +53,12 @@ _AT_WORK: Final = (
 
 
 def why_not_call(route: Manifest | Absent) -> str | None:
-    """Why the device may not blink and sound now, in words; None where it may."""
+    """Return why the device may not blink and sound now, as text; None if it may."""
     return ROUTE_IN_HAND if isinstance(route, Manifest) else None
 
 
 def why_not_look(route: Manifest | Absent, *, is_nobody_at_work: bool) -> str | None:
-    """Why the camera may not look at a test card now, in words; None where it may.
+    """Return why the camera may not look at a test card now, as text; None if it may.
 
     Args:
         route: the manifest in force. A fleet without manifests has no route that could end.
@@ -70,7 +70,7 @@ def why_not_look(route: Manifest | Absent, *, is_nobody_at_work: bool) -> str | 
 
 
 def kept_route(config: Config, clock: Clock) -> Manifest | Absent:
-    """The manifest in force, as it lies there for a capture that does not run; changes nothing.
+    """Return the manifest in force from the card, for a capture that does not run; changes nothing.
 
     Raises:
         ConfigError: a key cannot be read.
@@ -88,7 +88,7 @@ def kept_route(config: Config, clock: Clock) -> Manifest | Absent:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What the loop is asked to do in its turn, until when, and where the answer goes."""
+    """A request to the loop, with its deadline and the place for its answer."""
 
     act: Callable[[], Reply]
     until_ns: int
@@ -150,7 +150,7 @@ class Technician:
         errand.reply.put(reply)
 
     def pressed(self) -> None:
-        """A button was pressed: the device is found."""
+        """Stop blinking and sounding after a press: the device is found."""
         if self._light.shows(Signal.LOCATE):
             self._end_light()
 
@@ -184,6 +184,6 @@ class Technician:
             raise NotNow("the capture process is about to end: ask again in a minute")
 
     def _end_light(self) -> None:
-        """The idle light comes back at once, and the sensor rests where the rule has it rest."""
+        """Show the idle light at once, and let the sensor rest if the rule wants it."""
         self._light.end(self._now_ns())
         self._duties.due_ns = 0

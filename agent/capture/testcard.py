@@ -1,7 +1,7 @@
-"""One frame in figures: sharpness, exposure, colour; and what a technician does about them.
+"""A frame in figures: sharpness, exposure, colour; and the technician's remedies.
 
-A printed page tells whether the lens is set and clean. Of a hand that moves it tells less: smeared
-by 12 px along its lines of text a page still counts as sharp, across them it does not.
+A printed page shows if the lens is set and clean. It shows less of a hand that moves: smeared
+by 12 px along its lines of text, a page still counts as sharp; across them it does not.
 """
 
 import time
@@ -35,7 +35,7 @@ Figures = dict[str, Any]
 """JSON: numbers, null where the camera does not tell, and the verdict of quality."""
 
 Judged = tuple[str, str]
-"""How bad it is, by the names of doctor's levels, and what to do."""
+"""A level by the names of doctor's levels, and the remedy."""
 
 
 def look(camera: Camera, config: Config, now_ns: Callable[[], int] = time.monotonic_ns) -> Figures:
@@ -73,10 +73,10 @@ def figures(frame: Frame, thresholds: Thresholds) -> Figures:
 
 
 def judged(figures: Mapping[str, Any], thresholds: Thresholds) -> Iterator[Judged]:
-    """What the figures mean, in words, each with what to do; pure.
+    """Yield the meaning of the figures, each with its remedy; pure.
 
     Raises:
-        KeyError, TypeError, ValueError: they are not such figures.
+        KeyError, TypeError, ValueError: the figures are invalid.
     """
     verdict = Verdict(figures["verdict"])
     yield _exposure(figures, verdict)

@@ -1,4 +1,4 @@
-"""What capture learns of time from fixes, the network and receipts, and keeps in `trust/`."""
+"""The time that capture learns from fixes, the network and receipts, and keeps in `trust/`."""
 
 import logging
 from datetime import datetime, timedelta
@@ -22,10 +22,10 @@ from hardware.told import Told
 _log = logging.getLogger(__name__)
 
 FLOOR_STEP: Final = timedelta(hours=1)
-"""How far what is kept may lag behind: each step costs a flush of the card."""
+"""Greatest lag of the kept time: each step costs a flush of the card."""
 
 AGREED_STEP_S: Final = 6 * 3600.0
-"""How old an agreement may be before a newer one is kept, for the same reason."""
+"""Age of an agreement from which a newer one is kept, for the same reason."""
 
 
 class Timekeeping:
@@ -93,7 +93,7 @@ class Timekeeping:
             self._write(new)
 
     def _received(self, decided: CaptureId) -> datetime | None:
-        """The date of the record's own receipt; None where it does not verify."""
+        """Return the date of the record's own receipt; None if it does not verify."""
         try:
             item = self._outbox.get(decided)
             received = read_receipt(item.decision or "", item, receipt_keys(self._config)).received
