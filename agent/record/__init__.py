@@ -1,1 +1,1 @@
-"""What leaves the device: the record file, its signature, receipts, and verification."""
+"""The record file that leaves the device, its signature, receipts, and verification."""

@@ -40,12 +40,12 @@ UNREADABLE: Final = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""What the library raises for certificates that are not right, some of it only at a later look."""
+"""Errors of the library for wrong certificates, some raised only at a later use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose certificates count: this device's, by an authority that is trusted."""
+    """The certificates that count: this device's, by a trusted authority."""
 
     device_id: str
     trusted: Chain
@@ -88,12 +88,12 @@ def request(key: PrivateKey, device_id: str, names: Collection[str] = ()) -> Req
 
 
 def server_names(names: Collection[str]) -> frozenset[str]:
-    """The names as certificates have them: hosts in lower case, addresses in their short form."""
+    """Write names as certificates do: hosts in lower case, addresses in their short form."""
     return frozenset(str(_address(one) or one.lower()) for one in names)
 
 
 def request_pem(asked: Request) -> str:
-    """The request as PEM."""
+    """Write the request as PEM."""
     text = base64.encodebytes(asked.der).decode()
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
 
@@ -114,7 +114,7 @@ def read_request(pem: str) -> Request:
 
 
 def read_pem(pem: bytes) -> Chain:
-    """The certificates in PEM, in their order.
+    """Read the certificates in PEM, in their order.
 
     Raises:
         NotGenuine: there are none, too many, or one cannot be read.
@@ -124,7 +124,7 @@ def read_pem(pem: bytes) -> Chain:
 
 
 def read_der(der: bytes) -> Certificate:
-    """One certificate in DER.
+    """Read a certificate in DER.
 
     Raises:
         NotGenuine: it cannot be read.
@@ -134,7 +134,7 @@ def read_der(der: bytes) -> Certificate:
 
 
 def read_answer(body: bytes) -> Chain:
-    """The certificates in an EST answer: certs-only PKCS#7 in base64, in lines or not (RFC 8951).
+    """Read an EST answer: certs-only PKCS#7 in base64, in lines or not (RFC 8951).
 
     Raises:
         NotGenuine: it is anything else.
@@ -145,12 +145,12 @@ def read_answer(body: bytes) -> Chain:
 
 
 def pem(chain: Sequence[Certificate]) -> bytes:
-    """The certificates as PEM, one after the other."""
+    """Write the certificates as PEM, one after the other."""
     return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
 
 
 def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> Chain:
-    """The chain from the certificate for `key` among those `found` to a trusted authority.
+    """Return the chain from the certificate for `key` among those `found` to a trusted authority.
 
     Raises:
         NotTrusted: it leads to no trusted authority.
@@ -182,13 +182,13 @@ def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certi
 
 
 def is_for(certificate: Certificate, key: PublicKey) -> bool:
-    """Whether the certificate is for this key."""
+    """Return True if the certificate is for this key."""
     found = certificate.public_key()
     return _is_p256(found) and found == key
 
 
 def is_authority(certificate: Certificate) -> bool:
-    """Whether it may issue others."""
+    """Return True if it may issue others."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except UNREADABLE:
@@ -197,23 +197,23 @@ def is_authority(certificate: Certificate) -> bool:
 
 
 def is_self_signed(certificate: Certificate) -> bool:
-    """Whether it is by its own key: nobody else can have made it."""
+    """Return True if its own key signed it: then the key's owner made it."""
     return _is_by(certificate, certificate)
 
 
 def common_name(one: Certificate | x509.CertificateSigningRequest) -> str:
-    """The CN; empty where there is none, or more than one."""
+    """Return the CN; empty if it is missing, or there are several."""
     names = one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if len(names) == 1 else ""
 
 
 def starts(certificate: Certificate) -> datetime:
-    """From when it is valid."""
+    """Return the beginning of its validity."""
     return certificate.not_valid_before_utc
 
 
 def ends(certificate: Certificate) -> datetime:
-    """Until when it is valid."""
+    """Return the end of its validity."""
     return certificate.not_valid_after_utc
 
 
@@ -244,7 +244,7 @@ def check_evidence(certificate: Certificate) -> None:
 
 
 def names_of(certificate: Certificate) -> frozenset[str]:
-    """Under which host names and addresses a server may show it; as `server_names` writes them."""
+    """Return the hosts and addresses for which a server may show it, as `server_names` does."""
     with _readable("not a certificate for a server"):
         return _names(certificate.extensions)
 
@@ -263,7 +263,7 @@ def check_server(certificate: Certificate, names: Collection[str]) -> None:
 
 
 def key_sha256(certificate: Certificate) -> str:
-    """SHA-256 of the public key (SubjectPublicKeyInfo), hex: what pins an authority (RFC 7469)."""
+    """Return the SHA-256 of the SubjectPublicKeyInfo, hex: it pins an authority (RFC 7469)."""
     with _readable("not a certificate with a usable key"):
         info = certificate.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -280,7 +280,7 @@ def _is_by(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def _names(extensions: x509.Extensions) -> frozenset[str]:
-    """What the subjectAltName says of hosts and addresses; empty without one."""
+    """Return the hosts and addresses in the subjectAltName; empty without one."""
     kind = x509.SubjectAlternativeName
     found = next((one.value for one in extensions if isinstance(one.value, kind)), None)
     hosts = found.get_values_for_type(x509.DNSName) if found else []

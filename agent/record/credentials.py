@@ -23,7 +23,7 @@ from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
 
 LABEL: Final = "doorstep.capture"
-"""Of the assertion that says which record this photo belongs to."""
+"""Label of the assertion that says which record this photo belongs to."""
 
 OUTSIDE: Final = "outside its validity"
 """Why a photo is not signed: its certificate is not for now, by this machine's clock."""
@@ -62,10 +62,10 @@ class Source(StrEnum):
 
 
 class State(StrEnum):
-    """What a manifest is worth.
+    """The value of a manifest.
 
-    TRUSTED: whole, and by a certificate of the authority that was given.
-    VALID: whole, by somebody.
+    TRUSTED: whole, and by a certificate of the given authority.
+    VALID: whole, by an unknown signer.
     ENDED: the same, and today is outside the validity of the signer's certificate.
     """
 
@@ -80,7 +80,7 @@ _WHOLE: Final = {"Trusted": State.TRUSTED, "Valid": State.VALID}
 
 _UNTRUSTED: Final = "signingCredential.untrusted"
 _EXPIRED: Final = "signingCredential.expired"
-"""What c2pa finds wrong with a certificate alone. Source: C2PA 2.2 section 15.2.2."""
+"""Error of c2pa for a certificate that has ended. Source: C2PA 2.2 section 15.2.2."""
 
 
 class NoLibrary(DoorstepError, RuntimeError):
@@ -93,13 +93,13 @@ class Unsigned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the manifest of a photo says.
+    """The contents of a photo's manifest.
 
     Attributes:
-        reasons: why it is not trusted; empty where it is.
-        chain: the signer's certificate and those above it; empty where the manifest is invalid.
-        capture: our assertion's content, as it is; empty where there is none.
-        source: the digitalSourceType; empty where there is none.
+        reasons: why it is not trusted; empty if it is.
+        chain: the signer's certificate and those above it; empty if the manifest is invalid.
+        capture: our assertion's content, as it is; empty without one.
+        source: the digitalSourceType; empty without one.
         agent: version of the program that made it; empty if it names no version of ours.
     """
 
@@ -139,7 +139,7 @@ class PhotoSigner:
         self._leaf = chain[0]
 
     def sign(self, photo: bytes, source: Source, capture: Mapping[str, Any]) -> bytes:
-        """The photo with its manifest; not one byte of it may change after this.
+        """Add the manifest to a photo; no byte of it may change afterwards.
 
         Raises:
             Unsigned: outside the certificate's validity by this machine's clock, or it failed.
@@ -176,7 +176,7 @@ def load() -> ModuleType:
 
 @contextmanager
 def _in_the_root_folder() -> Iterator[None]:
-    """c2pa takes its machine code from the current folder first, be it one of foreign evidence."""
+    """Change to / meanwhile: c2pa loads machine code from the current folder, also foreign code."""
     before = None
     with suppress(OSError):
         before = Path.cwd()
@@ -189,11 +189,11 @@ def _in_the_root_folder() -> Iterator[None]:
 
 
 def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
-    """What the manifest in a photo says, and what that is worth; None where it has none.
+    """Read the manifest in a photo and judge it; None if the photo has none.
 
-    `anchor_pem` are the authorities to trust; without, nothing is better than VALID. Only the form
-    in which a device writes it is accepted: no byte of the photo can be another one, but for the
-    signature's second spelling (`signing.other_spelling`).
+    `anchor_pem` are the authorities to trust; without them, nothing is better than VALID. Only the
+    form in which a device writes it is accepted: no byte of the photo can be another one, except
+    for the signature's second spelling (`signing.other_spelling`).
 
     A photo of more than PHOTO_LIMIT_BYTES is INVALID: no device makes one. The library gets only a
     photo in that form: for another one, of 64 KB, c2pa-python 0.38.1 took 396 MB.
@@ -251,7 +251,7 @@ def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assertion(said: Mapping[str, Any], label: str) -> Mapping[str, Any]:
-    """Of those that the signer answers for; what it has from others is none."""
+    """Return an assertion that the signer answers for; those from others do not count."""
     for one in said.get("assertions", ()):
         if one.get("label") == label and one.get("created") and isinstance(one.get("data"), dict):
             found: Mapping[str, Any] = one["data"]

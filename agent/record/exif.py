@@ -46,7 +46,7 @@ _Tags = Mapping[int, tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """What is compared; None for what it does not say.
+    """The values that are compared; None for missing ones.
 
     Attributes:
         taken: DateTimeOriginal with its fraction and offset; without an offset it is no instant.
@@ -83,10 +83,10 @@ class Exif:
 
 
 def read(jpeg: bytes) -> Exif | None:
-    """The EXIF of a JPEG; None where it has none.
+    """Read the EXIF of a JPEG; None without any.
 
     Raises:
-        ValueError: it is garbled, or there is more than one; in words.
+        ValueError: it is garbled, or there is more than one.
     """
     found = [
         one[6:]
@@ -102,10 +102,10 @@ def read(jpeg: bytes) -> Exif | None:
 
 
 def picture_px(jpeg: bytes) -> tuple[int, int] | None:
-    """Width and height of the picture itself; None unless there is exactly one frame header.
+    """Read width and height of the picture itself; None unless there is exactly one frame header.
 
     Raises:
-        ValueError: the JPEG is cut off; in words.
+        ValueError: the JPEG is cut off.
     """
     frames = [one for mark, one in before_picture(jpeg) if mark in _FRAMES]
     if len(frames) != 1 or len(frames[0]) < 5:
@@ -185,7 +185,7 @@ def _text(tags: _Tags, tag: int) -> str | None:
 
 
 def _instant(tags: _Tags, exif: _Tags, tag: int) -> datetime | None:
-    """The time of a tag in `tags`; its fraction and its offset are in `exif`."""
+    """Read the time of a tag in `tags`; its fraction and its offset are in `exif`."""
     if _text(exif, _OFFSETS[tag]) != "+00:00":
         return None
     found = _TIME.fullmatch(_text(tags, tag) or "")
@@ -200,7 +200,7 @@ def _instant(tags: _Tags, exif: _Tags, tag: int) -> datetime | None:
 
 
 def _fix_time(order: str, gps: _Tags) -> datetime | None:
-    """A date without a time of day, or the other way round, is no instant, and not allowed."""
+    """Read the fix's time: a date without a time of day, or the reverse, is not allowed."""
     if _GPS_DATE not in gps and _GPS_TIME not in gps:
         return None
     found = _DATE.fullmatch(_text(gps, _GPS_DATE) or "")
@@ -220,7 +220,7 @@ def _altitude(order: str, gps: _Tags) -> float | None:
 
 
 def _method(gps: _Tags) -> str | None:
-    """Without the code of its characters. Source: EXIF 2.32, section 4.6.6, UserComment."""
+    """Read the method without the code of its characters. Source: EXIF 2.32, section 4.6.6."""
     return gps[_METHOD][1].removeprefix(b"ASCII\0\0\0").decode("ascii") if _METHOD in gps else None
 
 

@@ -47,7 +47,7 @@ UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """One record file whose label and body are what the label says; nobody looked into the body.
+    """A record file whose body has the digest in its label; the body was not opened.
 
     Attributes:
         label: line 1.
@@ -64,7 +64,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class RecordFile:
-    """One record file, opened and verified.
+    """A record file, opened and verified.
 
     Attributes:
         label: line 1.
@@ -72,7 +72,7 @@ class RecordFile:
         key: the device's public key as the label carries it.
         record: record.json.
         photo: photo.jpg; None in a record without one.
-        others: names of what else is in the body; devices put nothing else there.
+        others: names of other members of the body; devices put no others there.
     """
 
     label: Label
@@ -105,7 +105,7 @@ def pack_body(record: Mapping[str, Any], photo: bytes | None, moment: datetime) 
 
 
 def describe(body: bytes, media_type: str = BODY_TYPE) -> Body:
-    """What a label says of `body`, as it is stored."""
+    """Describe `body`, as it is stored, for a label."""
     return Body(media_type, len(body), hashlib.sha256(body).hexdigest())
 
 
@@ -115,21 +115,21 @@ def sign(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
 
 
 def label_digest(content: bytes) -> str:
-    """SHA-256 of line 1 without its newline: the next record's `prev`."""
+    """Calculate the SHA-256 of line 1 without its newline: the next record's `prev`."""
     return hashlib.sha256(content[: content.index(b"\n")]).hexdigest()
 
 
 def respelled_digest(content: bytes) -> str:
-    """The same of the label with the other signature that verifies (`signing.other_spelling`).
+    """Calculate the same for the label's other signature that verifies (`signing.other_spelling`).
 
-    For a label that was verified: it is the same one, under another digest.
+    It is for a label that was verified: this is the same label, under another digest.
     """
     line = content[: content.index(b"\n")].decode("ascii")
     return hashlib.sha256(signing.other_spelling(line).encode()).hexdigest()
 
 
 def file_digests(content: bytes) -> frozenset[str]:
-    """SHA-256 of the whole file, with either signature; for a label that was verified."""
+    """Calculate the SHA-256 of the whole file, with either signature, for a verified label."""
     end = content.index(b"\n")
     other = hashlib.sha256(signing.other_spelling(content[:end].decode("ascii")).encode())
     other.update(memoryview(content)[end:])
@@ -200,12 +200,12 @@ def _is_number(value: object) -> bool:
 
 
 def _is_utc(value: object) -> bool:
-    """As devices write it: to the millisecond."""
+    """Return True for a time as devices write it: to the millisecond."""
     return rfc3339(from_rfc3339(value)) == value
 
 
 def _is_text(value: object) -> bool:
-    """Printable: it ends up on a terminal."""
+    """Return True for printable text: it ends up on a terminal."""
     return isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable()
 
 
@@ -223,7 +223,7 @@ def check(content: bytes) -> Closed:
 
 
 def closed(line: bytes, label: Label, key: signing.PublicKey, body: bytes) -> Closed:
-    """A record whose label was opened, with its body held against it; raises as `check` does."""
+    """Compare the body with its opened label; raises as `check` does."""
     _compare(body, label.body)
     return Closed(label, hashlib.sha256(line).hexdigest(), key, body)
 
@@ -273,7 +273,7 @@ def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None, tuple[str, ..
 
 
 def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Plain files only; `tarfile.open` would follow links, long names, sparse maps and loops."""
+    """Yield plain files; `tarfile.open` would follow links, long names, sparse maps and loops."""
     seen, offset = set[str](), 0
     while (header := body[offset : offset + tarfile.BLOCKSIZE]).strip(b"\0"):
         member = tarfile.TarInfo.frombuf(header, "ascii", "strict")

@@ -13,10 +13,10 @@ from agent.record.segments import APP11, SCAN, before_picture
 _ANOTHER: Final = "they are not in the form in which a device writes them"
 
 _TAIL: Final = bytes.fromhex("00110010800000aa00389b71")
-"""What the four letters of a box's kind end with. Source: ISO/IEC 19566-5, annex B."""
+"""End of a box's kind, behind its four letters. Source: ISO/IEC 19566-5, annex B."""
 
 _SALTED: Final = b"cbor" + _TAIL + b"\x13"
-"""Of an assertion: CBOR, with a name and a salt."""
+"""Kind of an assertion: CBOR, with a name and a salt."""
 
 _COSE_SIGN1: Final = 0xD2
 """The tag that it begins with, 18."""
@@ -35,10 +35,10 @@ _Item = _Name | None | list["_Item"] | dict[_Name, "_Item"]
 
 
 def certificates_in(photo: bytes) -> list[bytes]:
-    """The signer's certificate, DER, and those above it, of a photo whose manifest is sound.
+    """Return the signer's certificate and those above it, DER, of a photo with a sound manifest.
 
     Raises:
-        NotGenuine: it is not in the form in which a device writes it; says where.
+        NotGenuine: it is not in the form in which a device writes it; the message says where.
     """
     try:
         return _chain(_signature(_store(photo)))
@@ -54,7 +54,7 @@ def has_any(photo: bytes) -> bool:
 
 
 def _store(photo: bytes) -> _Box:
-    """The manifest store: in one segment, alone."""
+    """Return the manifest store, which is in one segment, alone."""
     segments = before_picture(photo)
     found = [content for marker, content in segments if marker == APP11]
     _require(
@@ -88,7 +88,7 @@ def _signature(store: _Box) -> bytes:
 
 
 def _label(box: _Box) -> bytes:
-    """Whichever it has: it is in the claim, and so signed."""
+    """Return its label, which is in the claim, and so signed."""
     return _boxes(box[1])[0][1][17:-1]
 
 
@@ -122,7 +122,7 @@ def _is_room(member: tuple[_Name, _Item]) -> bool:
 
 
 def _item(cbor: bytes, at: int) -> tuple[_Item, int]:
-    """One item of CBOR (RFC 8949) and where the next begins; a tag is passed over."""
+    """Read an item of CBOR (RFC 8949); return it and the start of the next. A tag is skipped."""
     major, extra = cbor[at] >> 5, cbor[at] & 31
     at += 1
     if (major, extra) == (_OTHER, 22):

@@ -1,4 +1,4 @@
-"""What the backend signed about a record: a receipt or a refusal, and whether it is about ours."""
+"""The backend's signed statements on a record: receipt, refusal, erasure; and their checks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ RECEIPT_TYPE: Final = "doorstep-receipt"
 """`typ` in the header of the JWS: the same keys may sign other things. Source: RFC 8725 3.11."""
 
 REFUSAL_TYPE: Final = "doorstep-refusal"
-"""The same of a refusal."""
+"""Type of a refusal."""
 
 ERASURE_TYPE: Final = "doorstep-erased"
-"""The same of a statement that a record's body was erased."""
+"""Type of a statement that a record's body was erased."""
 
 REASON_LIMIT: Final = 200
 """Longest reason that is kept, in characters: two lines on a terminal."""
@@ -141,12 +141,12 @@ def check_date(at: datetime, token: str, keys: Keys) -> None:
 
 
 def public(keys: Keys) -> Mapping[str, signing.PublicKey]:
-    """The keys alone."""
+    """Return the keys alone."""
     return {kid: signer.key for kid, signer in keys.items()}
 
 
 def read_keys(paths: Iterable[Path]) -> Keys:
-    """The public keys in these PEM files.
+    """Read the public keys in these PEM files.
 
     Raises:
         ConfigError: one cannot be read.
@@ -155,5 +155,5 @@ def read_keys(paths: Iterable[Path]) -> Keys:
 
 
 def in_use(*keys: signing.PublicKey) -> Keys:
-    """These keys, without an end."""
+    """Return these keys, without an end."""
     return {signing.thumbprint(key): Signer(key) for key in keys}

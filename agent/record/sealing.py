@@ -59,7 +59,7 @@ class NotIdentities(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Who can open what is sealed from now on, each alone.
+    """The recipients that can open new bodies, each alone.
 
     Attributes:
         names: as age writes them, `age1...`.
@@ -87,7 +87,7 @@ class Recipients:
 
 
 def _problem(name: str) -> str:
-    """What is wrong with one; a secret is not repeated."""
+    """Return what is wrong with a name; a secret is not repeated."""
     if name.strip().upper().startswith(_IDENTITY):
         return "an identity, which is secret: give its recipient, as `age-keygen -y FILE` tells it"
     shown = f"{name[:_SHOWN]!r}..." if len(name) > _SHOWN else repr(name)
@@ -110,17 +110,17 @@ def seal(body: bytes, recipients: Recipients) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who can open: whoever reads records, and never a device."""
+    """A key that opens bodies: a reader of records has it, and never a device."""
 
     recipient: str
     secret: pyrage.x25519.Identity = field(repr=False)
 
 
 def read_identities(text: str) -> list[Identity]:
-    """Those in an identity file as `age-keygen` writes it: comments, and one per line.
+    """Read an identity file as `age-keygen` writes it: comments, and one identity per line.
 
     Raises:
-        NotIdentities: there is none, or a line is none; the message repeats nothing of it.
+        NotIdentities: there is none, or a line is invalid; the message repeats nothing of it.
     """
     found = []
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):

@@ -36,7 +36,7 @@ took 132 MB; ours have 300 characters.
 
 
 UNKNOWN_SIGNER: Final = "signed by a key that is not trusted here"
-"""What is said of it; `doctor` adds what to look at."""
+"""Message about an unknown signer; `doctor` adds the remedy."""
 
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """n, the order of P-256. Source: NIST SP 800-186, section 3.2.1.3."""
@@ -48,7 +48,7 @@ def new_key() -> PrivateKey:
 
 
 def private_pem(key: PrivateKey) -> bytes:
-    """The key as unencrypted PKCS 8 PEM."""
+    """Write the key as unencrypted PKCS 8 PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -57,7 +57,7 @@ def private_pem(key: PrivateKey) -> bytes:
 
 
 def public_pem(key: PublicKey) -> bytes:
-    """The key as SubjectPublicKeyInfo PEM."""
+    """Write the key as SubjectPublicKeyInfo PEM."""
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -79,10 +79,10 @@ def read_private_key(path: Path) -> PrivateKey:
 
 
 def read_public_key(path: Path, what: str = "a public key") -> PublicKey:
-    """Read a P-256 public key from a PEM file; `what` it should be stands in what is raised.
+    """Read a P-256 public key from a PEM file; `what` names the expected key in errors.
 
     Raises:
-        ConfigError: it cannot be read, or is another kind of key; NotReadNow where that may pass.
+        ConfigError: it cannot be read, or is another kind of key; NotReadNow if that may pass.
     """
     try:
         return public_key(path.read_bytes())
@@ -93,11 +93,11 @@ def read_public_key(path: Path, what: str = "a public key") -> PublicKey:
 
 
 def public_key(pem: bytes) -> PublicKey:
-    """A P-256 public key in PEM.
+    """Read a P-256 public key in PEM.
 
     Raises:
         NotGenuine: it is another kind of key.
-        ValueError: it is none.
+        ValueError: it is no key.
     """
     try:
         key = serialization.load_pem_public_key(pem)
@@ -109,13 +109,13 @@ def public_key(pem: bytes) -> PublicKey:
 
 
 def jwk(key: PublicKey) -> dict[str, str]:
-    """The key as a JSON Web Key: exactly the members that RFC 7638 hashes."""
+    """Return the key as a JSON Web Key: exactly the members that RFC 7638 hashes."""
     members = ECAlgorithm.to_jwk(key, as_dict=True)
     return {name: members[name] for name in ("crv", "kty", "x", "y")}
 
 
 def thumbprint(key: PublicKey) -> str:
-    """The key's RFC 7638 SHA-256 thumbprint, base64url without padding; our `kid`."""
+    """Return the key's RFC 7638 SHA-256 thumbprint, base64url without padding; our `kid`."""
     return _thumbprint(jwk(key))
 
 
@@ -139,7 +139,7 @@ def sign(
 
 @lru_cache(maxsize=8)
 def _named(key: PrivateKey, embed_key: bool) -> dict[str, Any]:
-    """Names a key in a header; worked out once, it took as long as the signature itself."""
+    """Name a key in a header; kept, because calculating it takes as long as the signature."""
     members = jwk(key.public_key())
     named: dict[str, Any] = {"kid": _thumbprint(members)}
     return named | {"jwk": members} if embed_key else named
@@ -172,7 +172,7 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
 
 
 def other_spelling(token: str) -> str:
-    """A JWS that was verified, with the other signature that verifies: n - s in place of s.
+    """Return a verified JWS with the other signature that verifies: n - s in place of s.
 
     Anybody can turn one into the other without the key, and signers write either: RFC 7518 section
     3.4 does not say which. So two spellings of one label are one label.
@@ -185,7 +185,7 @@ def other_spelling(token: str) -> str:
 
 
 def claimed(token: str, *, typ: str | None = None) -> dict[str, Any]:
-    """The payload of a JWS whose signer is not known: what it says, and no reason to believe it.
+    """Return the payload of a JWS of an unknown signer: nothing in it is to be believed.
 
     Raises:
         NotGenuine: malformed, or of another type.
@@ -198,7 +198,7 @@ def claimed(token: str, *, typ: str | None = None) -> dict[str, Any]:
 
 
 def has_type(token: str, typ: str | None = None) -> bool:
-    """Whether the header of a JWS that was verified says of which type it is, or that it is one."""
+    """Return True if the header of a verified JWS names this type, or any type."""
     header = _header(token)
     return "typ" in header and (typ is None or header["typ"] == typ)
 
@@ -217,9 +217,9 @@ def _trusted(token: str, keys: Mapping[str, PublicKey]) -> PublicKey:
 
 
 def _header(token: str) -> dict[str, Any]:
-    """The header by `read_json`: PyJWT takes the last of two members of one name.
+    """Read the header by `read_json`: PyJWT takes the last of two members of one name.
 
-    And looks at each character of the payload for it: of 4 MB, for a second.
+    PyJWT also looks at each character of the payload for it: of 4 MB, for a second.
     """
     return _members(token.partition(".")[0], "its header")
 
@@ -235,7 +235,7 @@ def _members(text: str, what: str) -> dict[str, Any]:
 
 
 def embedded_key(token: str) -> PublicKey:
-    """The public key that a JWS carries in its header; who owns it is for the caller to know.
+    """Return the public key in the header of a JWS; the caller must know its owner.
 
     Raises:
         NotGenuine: there is none, or not a P-256 key.
@@ -251,7 +251,7 @@ def embedded_key(token: str) -> PublicKey:
 
 
 def from_jwk(members: object) -> PublicKey:
-    """The public key in a JSON Web Key.
+    """Read the public key in a JSON Web Key.
 
     Raises:
         NotGenuine: not a P-256 public key.
@@ -266,7 +266,7 @@ def from_jwk(members: object) -> PublicKey:
 
 
 def key_id(token: str) -> str:
-    """The `kid` in the header of a JWS that was verified; empty where it names none."""
+    """Return the `kid` in the header of a verified JWS; empty if it names none."""
     return str(_header(token).get("kid") or "")
 
 

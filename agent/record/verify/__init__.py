@@ -24,12 +24,12 @@ _END: Final = "whether records are missing at the end of a chain: no folder can 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found, in words.
+    """The findings, for people and programs.
 
     Attributes:
         lines: one per record by (chain, seq), one per gap and per file that is no record, then
             the summary; printable text, whatever the files hold.
-        problems: how many things do not verify; remarks are none. At least 1 without any record.
+        problems: number of failed checks, without remarks. At least 1 without any record.
         verdict: on all of it.
         document: the same for programs, JSON types.
     """
@@ -141,7 +141,7 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
 
 
 def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> bool:
-    """Whether nobody says whose the keys or the list are, or something could not be read."""
+    """Return True if no authority confirms the keys or the list, or something was unreadable."""
     is_anchored = pinned is not None or bool(papers.authorities)
     is_listed = papers.listed is None or papers.listed.is_pinned
     is_open = bool(seen.records) and not (is_anchored and is_listed)
@@ -149,7 +149,7 @@ def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -
 
 
 def _verdict(seen: _Seen, *, is_doubted: bool) -> Verdict:
-    """The worst of them; but where some bodies are there, the others are a remark."""
+    """Return the worst verdict; if some bodies are present, missing ones are a remark."""
     found = [each.verdict for each in seen.records]
     is_missing = bool(seen.gaps) or not seen.records
     found += [Verdict.BROKEN] * bool(seen.strangers) + [Verdict.MISSING] * is_missing
@@ -162,7 +162,7 @@ def _verdict(seen: _Seen, *, is_doubted: bool) -> Verdict:
 
 
 def _not_checked(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> Iterator[str]:
-    """What was not given, and what that leaves open."""
+    """Yield the inputs that were not given, and what that leaves open."""
     yield from (f"file {each.name}: {each.why}" for each in seen.unread)
     if not seen.records:
         yield _NO_RECORD

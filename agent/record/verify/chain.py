@@ -1,4 +1,4 @@
-"""Whether records are in sequence: keys, chains, gaps, forks."""
+"""Checks of the sequence of records: keys, chains, gaps, forks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -24,9 +24,9 @@ def check_keys(
     pinned: signing.PublicKey | None,
     certified: frozenset[tuple[str, str]] | None,
 ) -> dict[str, Keys]:
-    """The keys of each device: the given one; else those certified for it; else its first one.
+    """Return the keys of each device: the given one; else those certified for it; else its first.
 
-    What is `certified` was judged by its certificate already; None where nobody could.
+    Those that are `certified` were judged by their certificates; None if that was impossible.
     """
     keys: dict[str, Keys] = {}
     for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
@@ -54,7 +54,7 @@ def _keys(
 
 
 def by_their_owner(records: list[Record]) -> list[Record]:
-    """Those of the device whose chain it is; where nothing tells whose, nobody's."""
+    """Return the records of the device that owns the chain; none if the owner is unknown."""
     chains: dict[str, list[Record]] = defaultdict(list)
     for each in records:
         chains[each.label.chain].append(each)
@@ -71,7 +71,7 @@ def by_their_owner(records: list[Record]) -> list[Record]:
 
 
 def _owner(chain: list[Record]) -> str | None:
-    """Whose record follows another device's is no owner; of the rest, who follows themselves."""
+    """Return the owner: a device that follows no other device's record, but its own."""
     made_by = {digest: each.label.device_id for each in chain for digest in each.spellings}
     devices = {each.label.device_id for each in chain}
     follows = [(each.label.device_id, made_by.get(each.label.prev or "")) for each in chain]
@@ -83,7 +83,7 @@ def _owner(chain: list[Record]) -> str | None:
 
 
 def originals(records: list[Record]) -> list[Record]:
-    """Each label once; a second file with the same label is a copy, not a fork."""
+    """Return each label once; a second file with the same label is a copy, not a fork."""
     first: dict[frozenset[str], Record] = {}
     for each in records:
         original = first.setdefault(each.spellings, each)
@@ -117,9 +117,9 @@ def check_starts(records: list[Record]) -> None:
 
 
 def _began(chain: list[Record]) -> tuple[int, str, bool]:
-    """Chains in order; where no clock knew, pruned ones first, and last those that begin here.
+    """Return a key that sorts chains; without a clock, pruned ones first, and new ones last.
 
-    Among these what lacks its chain_start comes behind: no device made it first.
+    Among these a chain without its chain_start comes last: no device made it first.
     """
     utc = [each.label.utc for each in chain if each.label.clock != ClockSource.UNSYNCED]
     first = chain[0].label
@@ -128,7 +128,7 @@ def _began(chain: list[Record]) -> tuple[int, str, bool]:
 
 
 def check_forks(records: list[Record]) -> None:
-    """Two of one number, of one id, or after the same one."""
+    """Report two records of one number, of one id, or after the same record."""
     by_number, by_prev, by_id = defaultdict(list), defaultdict(list), defaultdict(list)
     one_of = {digest: min(each.spellings) for each in records for digest in each.spellings}
     for each in records:
@@ -153,7 +153,7 @@ def _several(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:
 
 
 def check_voids(records: list[Record]) -> None:
-    """A device takes back its own records only."""
+    """Report voids of other devices' records: a device takes back its own records only."""
     by_id = {each.label.capture_id: each for each in records}
     for each in records:
         about = each.label.about

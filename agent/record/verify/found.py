@@ -1,4 +1,4 @@
-"""One file of a folder: a record whose label verifies, or a stranger."""
+"""A file of a folder: a record whose label verifies, or a stranger."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ from hardware.clock import ClockSource
 
 
 class Verdict(StrEnum):
-    """What is said of a record, and of all of them; the first one counts.
+    """The verdict on a record, and on all of them; the first in this list counts.
 
-    The first four do not verify. Where only the label is left the chain verifies, and nothing can
-    be said of the photo.
+    The first four do not verify. If only the label is left, the chain verifies, and nothing is
+    known of the photo.
     """
 
     BROKEN = "broken"
@@ -34,13 +34,13 @@ class Verdict(StrEnum):
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """The one that counts; nothing at all holds."""
+    """Return the verdict that counts; HOLDS without any."""
     return min(verdicts, key=list(Verdict).index, default=Verdict.HOLDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What does not verify, in words."""
+    """A failed check, as text."""
 
     verdict: Verdict
     words: str
@@ -89,17 +89,17 @@ class Record:
 
     @property
     def spellings(self) -> frozenset[str]:
-        """What the next record's `prev` may be; the same for a copy in either spelling."""
+        """Possible values of the next record's `prev`; the same for a copy in either spelling."""
         return frozenset({self.label_sha256, self.respelled_sha256})
 
     @property
     def has_body(self) -> bool:
-        """Whether there is more than the label."""
+        """True if there is more than the label."""
         return bool(self.file_sha256s)
 
     @property
     def verdict(self) -> Verdict:
-        """What is said of it as a whole."""
+        """Verdict on the whole record."""
         if self.problems:
             return worst([each.verdict for each in self.problems])
         if not self.has_body:
@@ -107,7 +107,7 @@ class Record:
         return Verdict.REMARKS if self.remarks else Verdict.HOLDS
 
     def is_file(self, sha256: str) -> bool:
-        """Whether it may be the digest of the whole file; of a label alone nobody can tell."""
+        """Return True if this may be the digest of the whole file; for a label alone, always."""
         return not self.file_sha256s or sha256 in self.file_sha256s
 
     def fails(self, verdict: Verdict, words: str) -> None:

@@ -1,4 +1,4 @@
-"""What is in an opened body: the photo against record.json, its EXIF and the label."""
+"""Checks in an opened body: the photo against record.json, its EXIF and the label."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from agent.record.verify import told_twice
 from agent.record.verify.told_twice import members
 
 _BOX: Final = b"jumb"
-"""Stands in whatever holds Content Credentials. Source: ISO 19566-5, JUMBF superbox."""
+"""Mark of a segment with Content Credentials. Source: ISO 19566-5, JUMBF superbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What does not fit, what somebody should know, what fits, and what was not looked at."""
+    """The findings: problems, remarks, facts, and things that were not checked."""
 
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -106,7 +106,7 @@ def _credentials(
 
 
 def _is_by_fleet(found: Credentials, authorities: Chain) -> bool:
-    """As the label's certificate is judged: no dates, where c2pa stumbles over one that ended."""
+    """Judge the certificate as the label's is judged: without dates, which stop c2pa."""
     if found.state is State.TRUSTED:
         return True
     try:
@@ -156,7 +156,7 @@ _SAID_TWICE: Final = {
     "boot_id": "boot_id",
     "monotonic_ns": "monotonic_ns",
 }
-"""What the credentials say, by its name in the label."""
+"""Values of the credentials, by their names in the label."""
 
 
 def _position(record: Mapping[str, Any]) -> dict[str, Any] | None:

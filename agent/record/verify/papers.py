@@ -1,4 +1,4 @@
-"""What lies beside the records: certificates, receipts, and the fleet's list of revoked keys."""
+"""The files beside the records: certificates, receipts, and the fleet's list of revoked keys."""
 
 import re
 from collections import defaultdict
@@ -36,12 +36,12 @@ _TOKEN_LIMIT_CHARS: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The fleet's list for whoever checks its records.
+    """The fleet's list for those who check its records.
 
     Attributes:
-        revoked: from when a device's signing key is not believed, by thumbprint.
-        keys: who may sign receipts; those that are compromised are not among them.
-        is_pinned: whether its own signature was checked.
+        revoked: time from which a device's signing key is not believed, by thumbprint.
+        keys: keys that may sign receipts, without compromised ones.
+        is_pinned: True if its own signature was checked.
     """
 
     revoked: Mapping[str, datetime]
@@ -51,15 +51,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What records are held against, besides themselves; what is not there is not checked.
+    """The files that records are compared with, except the records; missing ones are not checked.
 
     Attributes:
-        authorities: the fleet's; empty where none was given.
+        authorities: the fleet's; empty if none was given.
         certificates: of devices, not believed yet.
-        receipts: JWS by the id of their record, not believed yet; None where none were looked for.
-        listed: None where no list was given.
-        unusable: files that should say something, and why they do not.
-        passed_over: names of other files in the folder, at which nobody looked.
+        receipts: JWS by the id of their record, not believed yet; None if none were looked for.
+        listed: None if no list was given.
+        unusable: files without their expected contents, and the reasons.
+        passed_over: names of other files in the folder, which were ignored.
     """
 
     authorities: Chain = ()
@@ -71,7 +71,7 @@ class Papers:
 
 
 def read_certificates(paths: Sequence[Path], unusable: list[str]) -> list[Certificate]:
-    """The certificates in PEM files; a file that is none goes to `unusable`."""
+    """Read the certificates in PEM files; a file without one goes to `unusable`."""
     found: list[Certificate] = []
     for path in sorted(paths):
         try:
@@ -84,7 +84,7 @@ def read_certificates(paths: Sequence[Path], unusable: list[str]) -> list[Certif
 
 
 def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Sequence[str]]:
-    """What the backend signed, by record: one JWS per line, in any number of files."""
+    """Read the backend's signatures by record: one JWS per line, in any number of files."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(paths):
         try:
@@ -166,7 +166,7 @@ def _listed(payload: Mapping[str, Any], *, is_pinned: bool) -> Listed:
 
 
 def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """Lists of before receipt keys were in them have none."""
+    """Yield the entries; lists from before receipt keys were in them have none."""
     found = payload.get(name, [])
     if not isinstance(found, list):
         raise ValueError(f"{name} is not a list")  # noqa: TRY004 - one way out
@@ -177,7 +177,7 @@ def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any
 
 
 def _text(path: Path) -> str:
-    """Raises ValueError, as `content` does."""
+    """Read a text. Raises ValueError, as `content` does."""
     try:
         return content(path).decode("ascii")
     except UnicodeDecodeError:
@@ -185,7 +185,7 @@ def _text(path: Path) -> str:
 
 
 def content(path: Path) -> bytes:
-    """What is in a file. Raises ValueError: not a plain file, too big, or not to be read."""
+    """Read a file. Raises ValueError: not a plain file, too big, or unreadable."""
     try:
         if not path.is_file():
             raise ValueError("not a plain file")

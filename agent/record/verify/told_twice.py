@@ -15,31 +15,31 @@ from agent.record.exif import Exif
 from hardware.clock import ClockSource
 
 _PLACE_DEG: Final = 1e-7
-"""How far two writings of a place may be apart: record.json has 7 digits (half of one is 5e-8),
+"""Greatest difference of two forms of a place: record.json has 7 digits (half of one is 5e-8),
 EXIF ten-thousandths of a second of arc (half of one is 1.4e-8). It is a centimetre."""
 
 _TIME: Final = timedelta(milliseconds=5)
-"""The same of a time: label and EXIF cut to a millisecond, record.json rounds to 0.1 ms."""
+"""Greatest difference of times: label and EXIF cut to 1 ms, record.json rounds to 0.1 ms."""
 
 _FIX_TIME: Final = timedelta(milliseconds=1)
-"""The same of a fix's time: record.json and EXIF both cut it to a millisecond. One is too much."""
+"""Least difference of a fix's times that is too much: record.json and EXIF both cut it to 1 ms."""
 
 _HUNDREDTHS: Final = 0.005 + 1e-6
-"""The same of altitude, accuracy and HDOP: record.json has what the receiver said, EXIF rounds it
-to hundredths. The millionth is for the arithmetic of floats up to 40,000 km."""
+"""Greatest difference of altitude, accuracy and HDOP: record.json has the receiver's values, EXIF
+rounds them to hundredths. The millionth is for the arithmetic of floats up to 40,000 km."""
 
 _EXPOSURE_US: Final = 0.5
-"""The same of an exposure: both have whole microseconds."""
+"""Greatest difference of exposures: both have whole microseconds."""
 
 _ISO: Final = 1 + 1e-6
-"""The same of a gain in ISO, 100 times the gain: record.json rounds the gain to hundredths, EXIF
+"""Greatest difference of gains in ISO, 100 times the gain: record.json rounds the gain to hundredths, EXIF
 the ISO to whole numbers. Each may be half an ISO off."""
 
 _ISO_MAX: Final = 65_535
 """EXIF has 1 to this, whatever the gain. Source: TIFF 6.0, SHORT."""
 
 _RECEIVER_AGREES: Final = timedelta(minutes=1)
-"""How far a receiver's time may be from a label that has its time from it: until it hears of the
+"""Greatest difference of a receiver's time and a label that is dated by it: until it knows the
 leap seconds it is 18 s off (IS-GPS-200, 20.3.3.5.2.4), and a fix may be 5 s old."""
 
 _FIRST_BUILT: Final = datetime(2026, 11, 24, tzinfo=UTC)
@@ -169,7 +169,7 @@ def odd_receiver(record: Mapping[str, Any], label: Label) -> Iterator[str]:
 
 
 def _is_taken_then(taken: datetime | None, label_utc: str, told: Mapping[str, Any]) -> bool:
-    """EXIF has the end of the exposure, the label the press."""
+    """Return True if the end of the exposure in EXIF fits the press in the label."""
     began_ms = number(told.get("exposed_after_press_ms"))
     exposure_us = number(told.get("exposure_us"))
     if taken is None or began_ms is None or exposure_us is None:
@@ -211,13 +211,13 @@ def _text(said: object) -> str | None:
 
 
 def members(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return the object of that name; an empty one if there is none."""
+    """Return the object of that name; an empty one if it is missing."""
     found = document.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def number(said: object) -> float | None:
-    """Return what record.json says as a number; None if it is none."""
+    """Return a number of record.json; None for anything else."""
     if not isinstance(said, int | float) or isinstance(said, bool):
         return None
     try:

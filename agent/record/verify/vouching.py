@@ -1,4 +1,4 @@
-"""Who vouches for records: certificates for their keys, receipts, and until when a key counts."""
+"""Confirmation of records: certificates for their keys, receipts, and the end of a key."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from agent.record.verify.found import Problem, Record, Verdict
 from agent.record.verify.papers import Listed, Papers
 
 _CLOCKS_APART: Final = timedelta(minutes=5)
-"""What two clocks that are both right may differ by, with room."""
+"""Greatest difference of two clocks that are both right, with room to spare."""
 
 Owner = tuple[str, str]
 """A device's id and the thumbprint of a key."""
@@ -23,9 +23,9 @@ Owner = tuple[str, str]
 def certified(
     records: Iterable[Record], papers: Papers, *, is_pinned: bool
 ) -> frozenset[Owner] | None:
-    """The keys that the fleet's authority gave to these devices; says of each record if not.
+    """Return the keys that the fleet's authority gave to these devices; note each that is not.
 
-    None where no authority was given. With `is_pinned` a key needs no certificate.
+    None if no authority was given. With `is_pinned` a key needs no certificate.
     """
     asked: dict[Owner, str | Problem | None] = {}
     for each in records:
@@ -58,9 +58,9 @@ def is_believed(record: Record, papers: Papers, pinned: signing.PublicKey | None
 
 
 def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
-    """None where one is right, or none can be judged.
+    """Return None if a certificate is right, or cannot be judged.
 
-    What is by somebody else counts for nothing: anybody could have put it there.
+    A certificate of another authority counts for nothing: anybody could have put it there.
     """
     leaves = [one for one in papers.certificates if certificates.is_for(one, key)]
     ours = [one for one in leaves if _is_by_fleet(one, papers)] if papers.authorities else leaves
@@ -117,7 +117,7 @@ def check_receipts(records: Iterable[Record], papers: Papers) -> None:
 
 
 def _received(record: Record, tokens: Iterable[str], listed: Listed) -> datetime | None:
-    """When the backend took it in, by its earliest receipt; says what else it signed."""
+    """Return when the backend received it, by its earliest receipt; note its other signatures."""
     dates = []
     for token in tokens:
         try:
@@ -140,7 +140,7 @@ def _received(record: Record, tokens: Iterable[str], listed: Listed) -> datetime
 
 
 def _one(record: Record, token: str, keys: Keys) -> datetime | None:
-    """The date of a receipt; None of what else the backend signs. Raises NotGenuine."""
+    """Return the date of a receipt; None for other signed statements. Raises NotGenuine."""
     payload = signing.verify(token, receipt.public(keys))
     capture_id = record.label.capture_id
     if signing.has_type(token, receipt.ERASURE_TYPE):

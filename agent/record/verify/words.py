@@ -1,4 +1,4 @@
-"""What was found, in lines of words and as JSON."""
+"""The findings as lines of text and as JSON."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -21,7 +21,7 @@ Gaps = Mapping[tuple[str, int], range]
 
 
 def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
-    """A line per record and per gap, in their order."""
+    """Yield a line per record and per gap, in their order."""
     chain_before, seq_before = "", 0
     places = [(each.label.chain, each.label.seq) for each in records]
     for each in records:
@@ -52,7 +52,7 @@ def _said(each: Record) -> str:
 
 
 def dated(verdict: Verdict, erased: datetime | None) -> str:
-    """The verdict, with the day where a body was erased."""
+    """Return the verdict, with the day if a body was erased."""
     is_dated = verdict is Verdict.ERASED and erased is not None
     return f"{verdict} on {erased:%Y-%m-%d}" if is_dated else verdict
 
@@ -64,7 +64,7 @@ def _short(chain: str) -> str:
 def summary(
     records: Sequence[Record], keys: Mapping[str, Keys], not_checked: Sequence[str]
 ) -> Iterator[str]:
-    """The keys, what was not checked, and how many there are of everything."""
+    """Yield the keys, the unchecked things, and the totals."""
     for device_id, found in sorted(keys.items()):
         for kid in sorted(found.kids):
             yield f"key of {device_id}: {kid} ({found.why})"
@@ -75,7 +75,7 @@ def summary(
 
 
 def last_line(verdict: str, problems: int, unchecked: int) -> str:
-    """The verdict on all of it; `unchecked` are things, besides the end of chains."""
+    """Return the verdict on all of it; `unchecked` are things, apart from the end of chains."""
     if problems:
         found = "1 problem" if problems == 1 else f"{problems} problems"
         return f"{verdict}: {found}, not everything verifies"
@@ -92,7 +92,7 @@ def nothing_read(verdict: str) -> str:
 
 
 def counted(records: Sequence[Record]) -> list[str]:
-    """What could not be looked at, each reason once."""
+    """Return what could not be checked, each reason once."""
     found = Counter(words for each in records for words in each.unchecked)
     return [f"{words} ({_records(number)})" for words, number in sorted(found.items())]
 
@@ -102,7 +102,7 @@ def _records(number: int) -> str:
 
 
 def document(each: Record) -> dict[str, Any]:
-    """One record for programs; whatever a hostile file says of itself is printable."""
+    """Return a record for programs; text of a hostile file is made printable."""
     label = each.label
     said = [*(one.words for one in each.problems), *each.remarks, *each.facts]
     return {
@@ -121,7 +121,7 @@ def document(each: Record) -> dict[str, Any]:
 
 
 def gap_documents(gaps: Gaps) -> list[dict[str, Any]]:
-    """The numbers that are missing, for programs."""
+    """Return the missing numbers, for programs."""
     return [
         {"chain": chain, "from_seq": gap[0], "to_seq": gap[-1], "verdict": Verdict.MISSING}
         for (chain, _), gap in sorted(gaps.items())
@@ -129,7 +129,7 @@ def gap_documents(gaps: Gaps) -> list[dict[str, Any]]:
 
 
 def file_documents(strangers: Sequence[Stranger]) -> list[dict[str, Any]]:
-    """The files that are no records, for programs."""
+    """Return the files that are no records, for programs."""
     return [
         {
             "file": printable_line(each.name),
@@ -141,6 +141,6 @@ def file_documents(strangers: Sequence[Stranger]) -> list[dict[str, Any]]:
 
 
 def printable_line(line: str) -> str:
-    """The line as a terminal may show it."""
+    """Return the line as a terminal may show it."""
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return text if len(text) <= _LINE_LIMIT else f"{text[:_LINE_LIMIT]}..."
