@@ -1,1 +1,1 @@
-"""What is left of a device on its card: looked at in a copy, and saved."""
+"""The rescue of records from a device's card: found in a copy, and saved."""

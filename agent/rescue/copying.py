@@ -42,7 +42,7 @@ def copy(source: int, offset: int, length: int, target: int) -> int:
 
 
 def _chunk(source: int, offset: int, length: int) -> tuple[bytes, int]:
-    """The bytes there, zeros for what cannot be read, and how many these are."""
+    """Return the bytes there, with zeros for unreadable ones, and the number of these."""
     try:
         return _padded(_read(source, offset, length), length)
     except OSError:
@@ -66,7 +66,7 @@ def _padded(content: bytes, length: int) -> tuple[bytes, int]:
 
 
 def _read(source: int, offset: int, length: int) -> bytes:
-    """As much as there is."""
+    """Read as many bytes as there are."""
     found = b""
     while len(found) < length:
         some = os.pread(source, length - len(found), offset + len(found))
@@ -77,7 +77,7 @@ def _read(source: int, offset: int, length: int) -> bytes:
 
 
 def _put(target: int, offset: int, content: bytes) -> None:
-    """But for zeros, which a new file has by itself."""
+    """Write content except zeros, which a new file has by itself."""
     if not content.strip(b"\0"):
         return
     view = memoryview(content)

@@ -1,4 +1,4 @@
-"""What the files of a dead device are: whole records, torn ones, and what could not be read."""
+"""The files of a dead device: whole records, torn ones, and unreadable files."""
 
 import hashlib
 import os
@@ -32,12 +32,12 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """A file where records are that is none, or not all of one.
+    """A file among the records that is no record, or not a whole one.
 
     Attributes:
         name: as on the card: it may be anything.
-        label: where at least that verifies.
-        content: None of what is no plain file of a record's size.
+        label: the record label, if at least that verifies.
+        content: None if it is no plain file of a record's size.
     """
 
     name: str
@@ -65,7 +65,7 @@ Found = Whole | Torn | Unread | Unfinished
 
 
 def files(state: Path) -> Iterator[Found]:
-    """One after the other, so that only one is in memory; each name once, in order."""
+    """Yield the files one after the other, so that one is in memory; each name once, in order."""
     for folder in ("records", "torn", _SALVAGED):
         place = below(state, folder)
         if place is None:
@@ -104,7 +104,7 @@ def _file(folder: Path, name: str) -> Found:
 
 
 def judged(name: str, content: bytes | None) -> Whole | Torn:
-    """What the bytes of a file are; None of a link, a pipe or a folder."""
+    """Judge the bytes of a file; None stands for a link, a pipe or a folder."""
     if content is None or len(content) > LARGEST_RECORD_BYTES:
         return Torn(name, "not a plain file of a record's size")
     try:
@@ -123,7 +123,7 @@ def _label(content: bytes) -> Label | None:
 
 
 def name_of(one: Whole | Torn) -> str:
-    """What it is called where it is saved: nothing of a name that the card chose leads astray."""
+    """Return the name of the saved file, safe even if the card chose a name that is hostile."""
     if isinstance(one, Whole):
         return f"{one.label.capture_id}.rec"  # the label's check made sure that it is a UUID
     tame = "".join(

@@ -10,7 +10,7 @@ from agent.record.certificates import Chain
 from agent.rescue.found import Found, Torn, Whole, name_of
 
 _MODE: Final = 0o644
-"""What is sealed needs no other; the folder is for its owner alone where it is made here."""
+"""Mode of a sealed file; a folder made here is for its owner alone."""
 
 
 class Keeper:
@@ -53,7 +53,7 @@ class Keeper:
                 self.torn += _put(torn, name_of(one), one.content) is not False
 
     def keep_certificate(self, chain: Chain) -> None:
-        """The device's own, for `doorstep verify`."""
+        """Save the device's own certificate, for `doorstep verify`."""
         if chain:
             _put(self._folder, "evidence.pem", certificates.pem(chain))
 

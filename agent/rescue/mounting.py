@@ -23,7 +23,7 @@ OPTIONS: Final = "ro,nosuid,nodev,noexec,errors=remount-ro"
 
 
 def hide_mounts() -> None:
-    """What this process mounts from now on is its own.
+    """Hide the mounts that this process makes from now on.
 
     Raises:
         StorageFault: the kernel does not allow it.
@@ -36,10 +36,9 @@ def hide_mounts() -> None:
 
 @contextmanager
 def mounted(copy: int, *, mends: bool) -> Iterator[Path]:
-    """The file system in the file `copy`, played back and read-only; where it is mounted.
+    """Mount the file system in the file `copy`, played back and read-only; yield its folder.
 
-    One that does not mount is mended first (`e2fsck`), and so is one that `mends` says to: it is
-    only a copy.
+    If it does not mount, or if `mends` is set, `e2fsck` repairs it first: it is only a copy.
 
     Raises:
         StorageFault: it does not mount all the same.
@@ -65,15 +64,15 @@ def mounted(copy: int, *, mends: bool) -> Iterator[Path]:
 
 
 def _mend(device: str) -> None:
-    """As well as it goes; whether it mounts then is seen."""
+    """Repair as much as possible; the mount shows the result."""
     subprocess.run(["e2fsck", "-f", "-y", device], capture_output=True, check=False)
 
 
 def _run(*command: str) -> str:
-    """What it printed.
+    """Run a command and return its output.
 
     Raises:
-        StorageFault: it failed, or is not there.
+        StorageFault: it failed, or is not installed.
     """
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Whose card it is: the device by its own certificate, and the fleet by who made that."""
+"""The owner of the card: the device by its own certificate, the fleet by its issuer."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ _PEM_MOST_BYTES: Final = 65_536
 
 
 class Fleet(StrEnum):
-    """What can be said of whose card it is."""
+    """The relation of the card to this machine's fleet."""
 
     OURS = "ours"
     ANOTHERS = "another's"
@@ -26,12 +26,12 @@ class Fleet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What the device's evidence certificate says.
+    """The device's evidence certificate.
 
     Attributes:
-        device_id: None where the card has no such certificate.
-        issuer: who made it, by its own word.
-        chain: the certificate and what lies with it.
+        device_id: None if the card has no such certificate.
+        issuer: its issuer, by the issuer's own word.
+        chain: the certificate and those stored with it.
     """
 
     fleet: Fleet

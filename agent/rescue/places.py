@@ -20,7 +20,7 @@ Source: scripts/provisioning/roles/doorstep_state/files/state-file-system.sh.
 
 
 def is_state(folder: Path) -> bool:
-    """Whether it is what the agent leaves: records, and one more of its folders."""
+    """Return True if the agent left this folder: records, and one more of its folders."""
     others = ("queue", "trust", "keys")
     return _is(folder / "records", stat.S_ISDIR) and any(
         _is(folder / name, stat.S_ISDIR) for name in others
@@ -28,7 +28,7 @@ def is_state(folder: Path) -> bool:
 
 
 def state_below(root: Path) -> Path | None:
-    """The state in this file system: all of it is one, or a device's root has it as a folder."""
+    """Return the state in this file system: its root, or a folder in a device's root."""
     if is_state(root):
         return root
     found = below(root, *STATE)
@@ -36,7 +36,7 @@ def state_below(root: Path) -> Path | None:
 
 
 def below(root: Path, *parts: str) -> Path | None:
-    """A folder, each part of its way a plain one; None where there is none."""
+    """Return a folder, each part of its path a plain one; None if it is missing."""
     for part in parts:
         root /= part
         if not _is(root, stat.S_ISDIR):
@@ -46,7 +46,7 @@ def below(root: Path, *parts: str) -> Path | None:
 
 @contextmanager
 def image_below(root: Path) -> Iterator[int | None]:
-    """A descriptor of the state's file in a device's root file system; None where there is none."""
+    """Yield a descriptor of the state's file in a device's root; None if it is missing."""
     folder = below(root, *IMAGE[:-1])
     if folder is None or not _is(folder / IMAGE[-1], stat.S_ISREG):
         yield None

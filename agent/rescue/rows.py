@@ -1,4 +1,4 @@
-"""What the queue of a dead device says of its records, looked at in a copy of its own."""
+"""The rows in the queue of a dead device, read in a copy of its own."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ _LARGEST_BYTES: Final = 268_435_456
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a row says; nobody vouches for it."""
+    """A row's contents; nothing confirms them."""
 
     capture_id: CaptureId
     chain: str
@@ -57,7 +57,7 @@ def _row(item: Item) -> Row:
 
 
 def _take(folder: Path, layout: Layout) -> None:
-    """The database and its log, without the index, which SQLite makes anew."""
+    """Copy the database and its log, without the index, which SQLite makes again."""
     for suffix in ("", "-wal"):
         target = layout.database.with_name(layout.database.name + suffix)
         try:

@@ -14,7 +14,7 @@ from agent.queue import superblock
 from agent.queue.superblock import Superblock
 
 SECTOR_BYTES: Final = 512
-"""What partx counts in. Source: partx(8)."""
+"""Unit of partx. Source: partx(8)."""
 
 _PARTITIONS_MOST: Final = 32
 """More are not looked at: an image of a device has two or three."""
@@ -25,11 +25,11 @@ LARGEST_BYTES: Final = 2 * 2**40
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One ext4 file system of a source.
+    """An ext4 file system of a source.
 
     Attributes:
-        offset: where it begins, in bytes.
-        where: the same in words.
+        offset: its beginning, in bytes.
+        where: the same for a person.
     """
 
     offset: int
@@ -39,7 +39,7 @@ class Place:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A descriptor that can only read.
+    """Open an image or a disk for reading only; yield its descriptor.
 
     Raises:
         ConfigError: it is neither an image nor a disk, or a disk that is mounted.
@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def file_systems(source: int, path: Path) -> list[Place]:
-    """Every ext4 file system, the most likely first.
+    """Return every ext4 file system, the most likely first.
 
     Raises:
         StorageFault: not even its beginning can be read.
@@ -76,12 +76,12 @@ def file_systems(source: int, path: Path) -> list[Place]:
 
 
 def _turn(place: Place) -> int:
-    """The state's own first; what was never mounted as that has at most copies."""
+    """Sort the state's own first; one that was never mounted as that has at most copies."""
     return {superblock.OF_THE_STATE: 0, superblock.NOT_YET: 2}.get(place.superblock.label, 1)
 
 
 def at(source: int, offset: int, where: str) -> Place | None:
-    """The file system that begins there; None where there is none of a possible size."""
+    """Return the file system that begins there; None without one of a possible size."""
     try:
         content = os.pread(source, superblock.LENGTH, offset + superblock.OFFSET)
     except OSError as error:
@@ -95,7 +95,7 @@ def at(source: int, offset: int, where: str) -> Place | None:
 
 
 def _partitions(path: Path) -> Iterator[tuple[int, str]]:
-    """Where each partition begins; nothing where there is no table that can be read."""
+    """Yield the beginning of each partition; nothing without a readable table."""
     command = ["partx", "--raw", "--noheadings", "--output", "START", "--", str(path)]
     told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     for number, line in enumerate(told.split()[:_PARTITIONS_MOST], 1):

@@ -15,12 +15,12 @@ SHOWN_MOST: Final = 20
 """Lines of one kind: a card may hold a great many."""
 
 _LINE_CHARS: Final = 300
-"""Of a line: a name on a card may have 255 bytes, and say anything."""
+"""Longest line: a name on a card may have 255 bytes, and contain anything."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was found so far; no content of it."""
+    """The findings so far, without any content."""
 
     whole: list[Label] = field(default_factory=list)
     torn: list[Torn] = field(default_factory=list)
@@ -42,10 +42,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ChainFound:
-    """One chain of one device.
+    """A chain of a device.
 
     Attributes:
-        first, last: lowest and highest number that file or row tell of.
+        first, last: lowest and highest number in a file or row.
         delivered: whole here, and the backend has it by the queue's word.
         missing: numbers in between that are not here, and that no row calls delivered.
     """
@@ -60,7 +60,7 @@ class ChainFound:
 
 
 def chains(tally: Tally, rows: Sequence[Row]) -> list[ChainFound]:
-    """Each chain that a label tells of, the longest first."""
+    """Return each chain that a label names, the longest first."""
     labels: dict[tuple[str, str], list[Label]] = defaultdict(list)
     torn: dict[tuple[str, str], list[int]] = defaultdict(list)
     told: dict[str, list[Row]] = defaultdict(list)
@@ -88,7 +88,7 @@ def _chain(
 
 
 def _runs_without(there: set[int], first: int, last: int) -> Iterator[range]:
-    """The numbers from `first` to `last` that are not `there`; quick also for an absurd `last`."""
+    """Yield the numbers from `first` to `last` that are not `there`, quickly for any `last`."""
     inside = sorted(one for one in there if first <= one <= last)
     for before, after in zip([first - 1, *inside], [*inside, last + 1], strict=True):
         if after - before > 1:
@@ -96,14 +96,14 @@ def _runs_without(there: set[int], first: int, last: int) -> Iterator[range]:
 
 
 def is_all_whole(tally: Tally, found: Sequence[ChainFound]) -> bool:
-    """Whether nothing is torn, unreadable or missing."""
+    """Return True if nothing is torn, unreadable or missing."""
     return not (tally.torn or tally.unread or any(one.missing for one in found))
 
 
 def lines(
     where: str, owner: Owner, tally: Tally, rows: Sequence[Row] | None, also: Sequence[str]
 ) -> Iterator[str]:
-    """For a person; printable, whatever the card holds."""
+    """Yield the report for a person; printable, whatever the card holds."""
     told = [("card", where), *_whose(owner, tally), *_chains(tally, rows), *_bodies(tally)]
     told += [("torn", f"{one.name}: {one.why}") for one in tally.torn[:SHOWN_MOST]]
     told += [("unreadable", f"{one.name}: {one.why}") for one in tally.unread[:SHOWN_MOST]]
@@ -118,12 +118,12 @@ def lines(
 
 
 def line(name: str, words: str) -> str:
-    """One line, as a terminal may show it."""
+    """Return a line as a terminal may show it."""
     return printable(f"{name:<10}  {words}")[:_LINE_CHARS]
 
 
 def counted(number: int, what: str) -> str:
-    """As `1 record`, `2 records`."""
+    """Count things: `1 record`, `2 records`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

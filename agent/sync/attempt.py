@@ -1,4 +1,4 @@
-"""One attempt to deliver one record: a machine of four steps, and what leads from each to which."""
+"""An attempt to deliver one record: a state machine of four steps."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ over 1 MB through to the backend, so nothing is there yet. Source: nginx, client
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """POST the upload, with the whole record or with none of it."""
+    """The step that POSTs the upload, with the whole record or with none of it."""
 
     content: bytes | None
 
@@ -56,7 +56,7 @@ class AskForReceipt:
 
 
 Step = Create | Ask | Append | AskForReceipt
-"""What an attempt asks of the backend next.
+"""The next request of an attempt.
 
        first attempt                 later attempts
              v                              v
@@ -70,9 +70,9 @@ Step = Create | Ask | Append | AskForReceipt
 
 
 class Attempt:
-    """One attempt: step after step until one comes to an Outcome.
+    """An attempt: step after step until one has an Outcome.
 
-    It ends: Append must get further each time, and all that leads back to Create or Ask is counted.
+    It ends: Append must make progress each time, and the steps back to Create or Ask are counted.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Attempt:
         self._has_disagreed = False
 
     def run(self) -> Outcome:
-        """All steps; a signed refusal ends them on any answer."""
+        """Run all steps; a signed refusal ends them on any answer."""
         is_first = self._item.attempts == 1 and not self._item.adopted
         coming: Step | Outcome = Create(self._content) if is_first else Ask()
         while isinstance(coming, Step):
@@ -187,11 +187,11 @@ class Attempt:
         return self._finish(answer) if taken == length else Append(taken)
 
     def _after_ask(self, answer: Answer) -> Step | Outcome:
-        """Go on from the offset.
+        """Continue from the offset.
 
-        Where the backend has moved the upload to is asked first; its own place then, since a
-        device never POSTs an id that HEAD finds, and a Location may have come cut short, or have
-        been another record's.
+        The address to which the backend has moved the upload is asked first, then the upload's
+        own: a device never POSTs an id that HEAD finds, and a Location may have been cut short, or
+        belong to another record.
         """
         is_told = answer.status in _DONE
         coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
@@ -225,7 +225,7 @@ class Attempt:
         return AskForReceipt() if offset == length else Append(offset)
 
     def _after_append(self, offset: int, answer: Answer) -> Step | Outcome:
-        """Go on after the piece; the answer must tell of progress within it."""
+        """Continue after the piece; the answer must show progress within it."""
         if answer.status in _GONE:
             return self._create_again(answer)
         if answer.status not in _DONE:
@@ -283,7 +283,7 @@ class Attempt:
             return Deferred(words, hindrance=Trouble.NO_ANSWER)
 
     def _refusal(self, answer: Answer) -> Refusal | None:
-        """The signed refusal on an answer; one that is not for us counts as none."""
+        """Read the signed refusal on an answer; one for another record counts as none."""
         try:
             return read_refusal(answer.headers["Doorstep-Refusal"], self._item, self._keys)
         except UnknownSigner:
@@ -298,7 +298,7 @@ class Attempt:
             self._keep_url(self._item, self._url)
 
     def _otherwise(self, what: str, answer: Answer) -> Outcome:
-        """The answers that mean the same for every request."""
+        """Handle the answers that mean the same for every request."""
         words, why = quoted(what, answer), hindrance.of_answer(answer.status)
         match answer.status:
             case 401 | 403:

@@ -1,4 +1,4 @@
-"""How fast the sync loop goes: back-off, pauses, and one log line when that changes."""
+"""The speed of the sync loop: back-off, pauses, and one log line when that changes."""
 
 import logging
 import random
@@ -21,7 +21,7 @@ With full jitter 5,000 devices make 44 retries a second (simulated, November 202
 
 SUSPECT_BASE_S: Final = 300.0
 SUSPECT_CAP_S: Final = 86_400.0
-"""First and longest wait of a suspect item: a proxy is mended in minutes, a record never."""
+"""First and longest wait of a suspect item: a proxy is fixed in minutes, a record never."""
 
 SUSPECTS_IN_A_ROW: Final = 3
 """From here on suspect answers slow the loop: then no record is at fault, and each costs a POST."""
@@ -63,27 +63,27 @@ class Backoff:
         self.hindrance: Trouble | None = None
 
     def spread_s(self, most_s: float) -> float:
-        """A wait of any length up to `most_s`: a fleet may come back in the same second."""
+        """Return a random wait of up to `most_s`: a fleet may come back in the same second."""
         return self._dice.uniform(0.0, most_s)
 
     def back_off_s(self, failures: int) -> float:
-        """Full jitter; a millisecond at least, so that what was tried is not due at once."""
+        """Return a wait with full jitter; at least 1 ms, so that nothing is due at once."""
         cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
         return max(self._dice.uniform(0.0, cap_s), 0.001)
 
     def wait_s(self, failures: int, asked_s: float | None) -> float:
-        """What a backend asked for, but never less than the own back-off: it may ask for 0."""
+        """Return the wait that a backend asked for, or the back-off if that is longer."""
         return max(self.back_off_s(failures), asked_s or 0.0)
 
     def signed(self, utc: datetime, *, delivered: bool) -> None:
-        """The backend has decided about a record; waits are over."""
+        """Reset all waits: the backend has decided about a record."""
         self.contact, self.answer = utc, "delivered" if delivered else "refused"
         self._delivered += delivered
         self._reached()
         self.clear()
 
     def deferred(self, now_s: float, answer: str) -> None:
-        """The backend answered, but one record did not get through."""
+        """Note that the backend answered, but one record did not get through."""
         self.answer = answer
         self._reached()
         self._resume()
@@ -92,9 +92,9 @@ class Backoff:
     def lost(
         self, now_s: float, answer: str, retry_after_s: float | None, *, moved: bool = False
     ) -> None:
-        """No answer, or none of a working backend; after one that `moved` the record, as the first.
+        """Note a lost connection or a broken backend; if the record `moved`, it is the first.
 
-        Otherwise a line that is cut every ten seconds would be waited for longer and longer.
+        Otherwise the waits for a connection that is cut every ten seconds would grow and grow.
         """
         self.answer = answer
         if moved:
@@ -107,7 +107,7 @@ class Backoff:
         self._rest(now_s, retry_after_s)
 
     def paused(self, now_s: float, answer: str) -> float:
-        """This device is not let in; returns until when the loop pauses."""
+        """Pause, because this device is not let in; return the end of the pause."""
         self.answer = answer
         self._reached()
         if self.pause is None:
@@ -118,7 +118,7 @@ class Backoff:
         return self.rest_until_s
 
     def suspected(self, now_s: float, answer: str, before: int) -> float:
-        """One record had a bare 4xx, `before` times already; returns how long it waits."""
+        """Note a bare 4xx for a record that had `before` of them; return how long it waits."""
         self.answer = answer
         self._suspects += 1
         self._reached()
@@ -128,14 +128,14 @@ class Backoff:
         return suspect_wait_s(before)
 
     def is_hopeless(self, now_s: float) -> bool:
-        """Whether somebody who waits for all to be sent had better come back later."""
+        """Return True if a person who waits for all records should come back later."""
         is_resting = self.rest_until_s - now_s > LONG_REST_S
         return is_resting or self.silent >= GIVE_UP_AFTER or self.pause is not None
 
     def link_news(self, now_s: float) -> None:
-        """The network has changed: try soon, the sooner the shorter it was away.
+        """Try soon after a change of the network, the sooner the shorter it was unavailable.
 
-        Not at once: a mobile network tells all devices of a cell in the same second.
+        Not at once: a mobile network informs all devices of a cell in the same second.
         """
         if self._failures and now_s >= self._news_s + LINK_NEWS_S:
             self._news_s = now_s

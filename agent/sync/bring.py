@@ -18,7 +18,7 @@ from agent.wire.http import Backend
 from agent.wire.tus import Answer
 
 TRIES: Final = 3
-"""Of one record, while the line breaks: whoever stands beside it starts the next run."""
+"""Tries for a record while the connection fails: the technician starts the next run."""
 
 RECEIPT_LIMIT_BYTES: Final = 65_536
 """Longest file that is looked at for a receipt of before; one has 400."""
@@ -30,26 +30,26 @@ class Watched(Backend):
     gave = False
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
-        """As of Backend."""
+        """Create an upload as Backend does."""
         self.gave = True
         return super().create(length, metadata, content)
 
     def append(self, url: str, offset: int, piece: bytes) -> Answer:
-        """As of Backend."""
+        """Append a piece as Backend does."""
         self.gave = True
         return super().append(url, offset, piece)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the records of a card.
+    """The result for the records of a card.
 
     Attributes:
         sent: delivered now.
-        there: the backend had them, or their receipt lay there.
-        refused: the name of each file and why the backend does not take it.
-        left: the same of what may go another time.
-        stopped: why nothing more was tried; None where all was.
+        there: the backend had them, or their receipt was in the folder.
+        refused: the name of each file and why the backend refuses it.
+        left: the same of those that may be delivered another time.
+        stopped: why nothing more was tried; None if all was.
     """
 
     sent: int = 0
@@ -84,7 +84,7 @@ class Bringing:
         self._barred: dict[str, str] = {}
 
     def all_of(self, card: Card, progress: Callable[[int, int], None]) -> Tally:
-        """Each record once; what is delivered survives a kill and a power cut at any point."""
+        """Deliver each record once; a delivery survives a kill and a power cut at any point."""
         tally, total = Tally(), len(card.records)
         for done, found in enumerate(card.records):
             progress(done, total)
@@ -149,7 +149,7 @@ class Bringing:
 
 
 def by_reason(told: Sequence[tuple[str, str]]) -> list[str]:
-    """A line for each reason: how many records, and the name of the first."""
+    """Return a line for each reason: the number of records, and the name of the first."""
     first: dict[str, list[str]] = {}
     for name, why in told:
         first.setdefault(why, []).append(name)

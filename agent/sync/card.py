@@ -44,14 +44,14 @@ class Torn:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What lies in a folder, the records by device, chain and number."""
+    """The records in a folder by device, chain and number."""
 
     records: tuple[Found, ...]
     torn: tuple[Torn, ...]
 
 
 def read(folder: Path) -> Card:
-    """Every `*.rec` in `folder` and in `records/` below it; nothing is written, no link followed.
+    """Read every `*.rec` in `folder` and in `records/` below it; write nothing, follow no link.
 
     Raises:
         ConfigError: it is no folder, has no such file, or a device works with it.
@@ -85,7 +85,7 @@ def _in(place: Path, folder: Path) -> Iterator[Path]:
 
 
 def _record(path: Path) -> Found | str:
-    """What a file holds; in words, why it is no whole record."""
+    """Read a file; return as text why it is no whole record."""
     try:
         content = disk.read_plain(path, LARGEST_RECORD_BYTES + 1)
         if content is None:
@@ -134,7 +134,7 @@ def _place(one: Found) -> tuple[str, str, int]:
 
 
 def _is_live(folder: Path) -> bool:
-    """Whether it is where this machine's device works, or somebody holds its locks now."""
+    """Return True if this machine's device works there, or a process holds its locks now."""
     own, here = StateSettings().dir, folder.resolve()
     if here in {own, own / "records"}:
         return True

@@ -39,7 +39,7 @@ class Delivery:
         self._furthest: dict[CaptureId, int] = {}
 
     def obstacle(self) -> str | None:
-        """Why no attempt can come to anything yet, in words; None when one can."""
+        """Return why no attempt can succeed yet, as text; None when one can."""
         try:
             self._keys()
         except NotNow as error:

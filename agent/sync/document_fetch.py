@@ -20,13 +20,13 @@ from hardware.told import Told
 _log = logging.getLogger(__name__)
 
 MANIFEST_EVERY_S: Final = 60.0
-"""How often the backend is asked, give or take a third: a changed route is at the door in a minute.
+"""Interval of requests, give or take a third: a changed route reaches the driver in a minute.
 
 5,000 devices ask 83 times a second; nearly all answers are a 304 of a hundred bytes.
 """
 
 FLEET_EVERY_S: Final = 600.0
-"""The same for what changes once in months; what needs it sooner says so."""
+"""Interval for a document that changes once in months; a process can ask for it sooner."""
 
 WANTED_EVERY_S: Final = 60.0
 """Least time between two askings that something wanted: a backend may go on signing strangely."""
@@ -35,13 +35,13 @@ _STATUS_S: Final = 2.0
 """Longest wait for what capture says it has: then the question goes out as if it had it."""
 
 _ETAG: Final = re.compile(r'(W/)?"[!#-~]{1,128}"')
-"""What is sent back in If-None-Match: others make a request that no library sends.
+"""Pattern of an ETag for If-None-Match: others make a request that no library sends.
 
 Source: RFC 9110 section 8.8.3, in ASCII; 128 characters hold any digest.
 """
 
 _JWS: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+\s*")
-"""What has the shape of a signed document. Source: RFC 7515 section 7.1."""
+"""Pattern of a signed document. Source: RFC 7515 section 7.1."""
 
 ANSWER_S: Final = 30.0
 """Longest wait for an answer to an offer: capture verifies 4 MB, and flushes them in ten seconds on
@@ -54,15 +54,15 @@ AGAIN_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One kind of document.
+    """A kind of document.
 
     Attributes:
-        kind: its name in the log, in an offer, and in what capture says that it has.
-        every_s: how often it is asked for, give or take a third.
+        kind: its name in the log, in an offer, and in capture's list of its documents.
+        every_s: interval at which it is asked for, give or take a third.
         ask: asks the backend for it, unless it is still the one with this ETag.
-        missing: what a 404 means, in words.
-        held: the ETag of the one that the device has, where that shows without asking capture;
-            else it is the one that was fetched last.
+        missing: the meaning of a 404, as text.
+        held: the ETag of the device's document, if that can be read without capture;
+            otherwise it is the one that was fetched last.
     """
 
     kind: str
@@ -87,7 +87,7 @@ class Offers:
 
     @property
     def waits(self) -> bool:
-        """Whether there is one that capture has not answered."""
+        """True if there is one that capture has not answered."""
         return self._text is not None
 
     def turn(self, now_s: float) -> Verdict | None:
@@ -149,7 +149,7 @@ class DocumentFetch:
 
     @property
     def waits(self) -> bool:
-        """Whether one came and waits for capture: who ends now forgets it."""
+        """True if one came and waits for capture: a process that ends now forgets it."""
         return self._offers.waits
 
     def wanted(self) -> None:
@@ -169,7 +169,7 @@ class DocumentFetch:
         self._offer(now_s)
 
     def _outcome(self) -> str:
-        """What asking came to, in words."""
+        """Ask, and describe the result."""
         try:
             with self._backend.attempt():
                 answer = self._document.ask(self._etag_to_name())
@@ -183,14 +183,14 @@ class DocumentFetch:
         return told.get(answer.status, f"answered {answer.status}")
 
     def _note(self, answer: Answer) -> None:
-        """Any 200 may be a captive portal's: only what looks signed is a backend's."""
+        """Note contact if a document is signed: any other 200 may be a captive portal's."""
         if answer.status in {304, 404} or (answer.status == 200 and _JWS.fullmatch(answer.body)):
             self._reach.answered()
         else:
             self._reach.hindrance = hindrance.of_answer(answer.status)
 
     def _etag_to_name(self) -> str | None:
-        """Nothing where capture says that it has none, whatever was fetched before."""
+        """Return the ETag to name; none if capture has no document, whatever was fetched before."""
         if self._document.held is not None:
             return self._document.held()
         if self._etag is None:
@@ -203,7 +203,7 @@ class DocumentFetch:
         return None if has_none else self._etag
 
     def _take(self, body: bytes, etag: str) -> str:
-        """What came may be anything; capture verifies."""
+        """Take a document of any content; capture verifies it."""
         try:
             text = body.decode("ascii")
         except ValueError:

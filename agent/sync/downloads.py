@@ -18,7 +18,7 @@ class Download(Protocol):
         """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
 
     def hurry(self) -> None:
-        """It is time at the next turn."""
+        """Ask at the next turn."""
 
 
 class Downloads:

@@ -1,4 +1,4 @@
-"""Whose receipts count, by the newest fleet document that sync has verified itself."""
+"""The keys of valid receipts, by the newest fleet document that sync has verified itself."""
 
 import logging
 from collections.abc import Callable
@@ -15,11 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 class FleetKeys:
-    """A copy in memory: while capture is down it is newer than what lies in `trust/`.
+    """A copy in memory: while capture is down it is newer than the one in `trust/`.
 
     Args:
         pinned: the fleet key that this device was given.
-        trust: where capture keeps what it has verified.
+        trust: the store in which capture keeps verified documents.
     """
 
     def __init__(self, pinned: PublicKey, trust: TrustStore) -> None:
@@ -30,7 +30,7 @@ class FleetKeys:
         self._doubted = Told[str | None](None)
 
     def keys(self) -> Keys:
-        """Who may sign receipts and refusals now.
+        """Return the keys that may sign receipts and refusals now.
 
         Raises:
             NotNow: there is no fleet document yet.
@@ -42,11 +42,11 @@ class FleetKeys:
         return self._fleet.receipt_keys
 
     def tag(self) -> str | None:
-        """The ETag of what capture has kept; what it has not may lead to nothing that it takes."""
+        """Return the ETag of capture's document, whose successor capture can accept."""
         return fleet.tag(self._trust.fleet(), self._pinned)
 
     def consider(self, token: str) -> None:
-        """Go by this one if it is genuine and newer."""
+        """Use this document if it is genuine and newer."""
         before = self._tokens or self._trust.fleet()
         self._adopt(lambda: fleet.extend(before, token, self._pinned))
 

@@ -1,4 +1,4 @@
-"""What keeps this device from getting through, as one word of a closed list."""
+"""The obstacle between this device and the backend, as one word of a closed list."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from agent.status.troubles import Trouble
 
 
 def of_answer(status: int) -> Trouble:
-    """What an answer means that is none of a backend that does its work, by its status."""
+    """Return the meaning of an answer's status that no working backend gives."""
     match status:
         case 401 | 403:
             return Trouble.NOT_LET_IN
@@ -18,18 +18,18 @@ def of_answer(status: int) -> Trouble:
 
 @dataclass
 class Reach:
-    """What asking for documents has told of the backend; a queue that is empty tells nothing.
+    """The result of asking for documents; an empty queue says nothing of the backend.
 
     Attributes:
-        contact: when it last answered as a backend does, by this device's clock.
-        hindrance: why it did not the last time; None where it did, or was not asked yet.
+        contact: its last proper answer, by this device's clock.
+        hindrance: why it gave none the last time; None if it did, or was not asked yet.
     """
 
     contact: datetime | None = None
     hindrance: Trouble | None = None
 
     def answered(self) -> None:
-        """It answered as a backend does."""
+        """Note a proper answer of the backend."""
         self.contact, self.hindrance = datetime.now(UTC), None
 
 
@@ -41,17 +41,17 @@ def told(
     is_enrolled: bool,
     has_ended: bool,
 ) -> Trouble | None:
-    """What the status says; None where nothing is in the way.
+    """Return the obstacle for the status; None without one.
 
-    The worse of the two: a server that refuses a certificate may say so of a short request and cut
-    a long one off, whose body is still on its way.
+    It is the worse of the two: a server that refuses a certificate may answer a short request and
+    cut a long one off, whose body is still on its way.
 
     Args:
         records: why the last record did not get through.
         documents: the same of the last document.
-        obstacle: why no record is sent at all, in words: no receipt could be verified.
-        is_enrolled: whether there is a TLS certificate now; what was told before may be over.
-        has_ended: whether the TLS certificate has: who refuses it may hang up without a word.
+        obstacle: why no record is sent at all, as text: no receipt could be verified.
+        is_enrolled: True if there is a TLS certificate now; earlier reasons may be over.
+        has_ended: True if the TLS certificate has: a server that refuses it may just hang up.
     """
     if not is_enrolled:
         return Trouble.NOT_ENROLLED

@@ -1,4 +1,4 @@
-"""What wakes the sync loop: a change of the network, as the kernel tells it, or another thread."""
+"""The events that wake the sync loop: a change of the network, or another thread."""
 
 import logging
 import select
@@ -27,7 +27,7 @@ class LinkWatch:
             log.warning("event=link_watch_absent error=%r meaning=retries_by_time_only", str(error))
 
     def changed(self) -> bool:
-        """Whether anything changed since the last call; never waits."""
+        """Return True if anything changed since the last call; never waits."""
         changed = False
         with suppress(BlockingIOError):
             for netlink in self.sockets:
@@ -61,7 +61,7 @@ class Bell:
             self._hear.recv(4096)
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the sockets."""
         self._hear.close()
         self._strike.close()
 

@@ -39,7 +39,7 @@ class BootClock(Protocol):
     """The little of a clock that sync needs; hardware.clock.Clock has it."""
 
     def boottime_s(self) -> float:
-        """CLOCK_BOOTTIME in seconds."""
+        """Return CLOCK_BOOTTIME in seconds."""
 
 
 class Sync:
@@ -123,7 +123,7 @@ class Sync:
         return max(wait_s, 0.0)
 
     def link_news(self) -> None:
-        """The network has changed: the loop's wait is nearly over."""
+        """Shorten the loop's wait after a change of the network."""
         self._backoff.link_news(self._clock.boottime_s())
 
     def send_once(self, progress: Progress) -> Sent:
@@ -161,7 +161,7 @@ class Sync:
         round_.begin(now_s, total)
 
     def _go_on_with(self, round_: Round, now_s: float) -> None:
-        """One record more, without the short rests of the loop: somebody waits."""
+        """Try one more record, without the short rests of the loop: a person waits."""
         item = self._claim(now_s, due_s=round_.started_s, suspects=False)
         if item is not None:
             round_.count(delivered=isinstance(self._attempt(item), Receipt))
@@ -174,7 +174,7 @@ class Sync:
         round_.end(self._outbox.counts().waiting, paused, self._downloads.unkept())
 
     def _look_for_obstacle(self) -> str | None:
-        """Why nothing is sent at all: no receipt for it could be verified."""
+        """Return why nothing is sent at all: no receipt for it could be verified."""
         found = self._delivery.obstacle()
         if self._obstacle.is_news(found) and found:
             log.warning("event=not_delivering why=%r", found)
@@ -207,7 +207,7 @@ class Sync:
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
 
     def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
-        """Once more on a full card: the first time gives the ballast up."""
+        """Claim an item; try twice on a full card, since the first time gives the ballast up."""
         try:
             return self._outbox.claim(now_s, due_s=due_s, suspects=suspects)
         except StorageFull:
@@ -225,7 +225,7 @@ class Sync:
         return outcome
 
     def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
-        """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
+        """Answer a request in the client's thread: read, and leave all work to the loop."""
         match request:
             case {"status": True}:
                 return self.status()
@@ -236,7 +236,7 @@ class Sync:
         return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
     def status(self) -> control.Line:
-        """What sync says of itself; from any thread."""
+        """Return sync's report on itself; from any thread."""
         backoff, downloads = self._backoff, self._downloads
         waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
         obstacle = self._obstacle.last
@@ -255,7 +255,7 @@ class Sync:
 
     @contextmanager
     def _stopping(self, stop: threading.Event, bell: Bell) -> Iterator[None]:
-        """While the block runs, `stop` also ends waits and a running transfer."""
+        """Let `stop` also end waits and a running transfer while the block runs."""
 
         def await_stop() -> None:
             stop.wait()

@@ -1,4 +1,4 @@
-"""What one attempt to deliver one record comes to; values only."""
+"""The outcome of an attempt to deliver a record; values only."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from agent.status.troubles import Trouble
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This record could not be delivered now; `retry_after_s` is what the backend asked for.
+    """A record that could not be delivered now; the backend asked for a wait of `retry_after_s`.
 
-    `hindrance` is None where it concerns this record alone.
-    `sent_whole` says that this attempt sent the record from its first to its last byte, and the
+    `hindrance` is None if the reason concerns this record alone.
+    `sent_whole` is True if this attempt sent the record from its first to its last byte, and the
     answer was no receipt.
     """
 
@@ -23,7 +23,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """The backend answers, but the upload leads nowhere: time alone will not mend that."""
+    """An upload without a result: the backend answers, but time alone will not help."""
 
     answer: str
 
@@ -69,7 +69,7 @@ Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Su
 
 
 def hindrance(outcome: Outcome) -> Trouble | None:
-    """What kept the record from getting through, if that concerns others too."""
+    """Return the obstacle of the record, if it concerns other records too."""
     match outcome:
         case Deferred() | NoService():
             return outcome.hindrance

@@ -24,16 +24,17 @@ A capture that hangs is waited for 2 s each time, so this is also what that cost
 """
 
 STARTS_S: Final = 60.0
-"""How long a capture that is not there yet may still be starting: at boot both start at once."""
+"""Time for which a missing capture may still be starting: at boot both start at once."""
 
 _FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
-"""What may come of a document whose parts others wrote. Records must not wait for its mending."""
+"""Errors of a document whose parts other processes wrote. Records must not wait for its repair."""
 
 
 def said(document: Status) -> tuple[object, ...]:
-    """What a document says to a person: when this changes it is news.
+    """Return the part of a document that concerns a person: a change of it is sent.
 
-    Not counts and times, and not that something is being sent: an upload says that itself.
+    Counts and times are not part of it, nor the fact that a record is being sent: an upload shows
+    that itself.
     """
     why = document.queue.why
     waits = None if why == Trouble.NEXT else why
@@ -67,7 +68,7 @@ class Push:
         self._failed = Told[str | None](None)
 
     def on_fetch(self, ask: Ask) -> Ask:
-        """The same asking; its request carries the document, whatever it says."""
+        """Wrap a request for a document so that it carries the status in any case."""
 
         def telling(etag: str | None) -> Answer:
             self._put(only_news=False)
@@ -76,7 +77,7 @@ class Push:
         return telling
 
     def on_upload(self) -> None:
-        """The next request carries it, where it says something else than what was told last."""
+        """Attach the status to the next request, if it differs from the last one sent."""
         if self._now_s() >= self._next_look_s:
             self._put(only_news=True)
 

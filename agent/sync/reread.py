@@ -9,10 +9,10 @@ from agent.sync.outcome import Damaged, Deferred
 
 
 def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:
-    """The file's bytes, if they are what was queued.
+    """Return the file's bytes, if they are the queued ones.
 
-    An error of the disk only defers: it may be gone next time, and the bytes be right. So does a
-    link: it is not followed, and capture's next sweep moves it away.
+    An error of the disk only defers: it may be over next time, and the bytes be right. So does a
+    link: it is not followed, and capture's next sweep moves it.
     """
     try:
         content, size = read_plain(path, item.bytes + 1), path.lstat().st_size

@@ -15,12 +15,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one round came to.
+    """The result of a round.
 
     Attributes:
         tried: records that had their attempt.
         delivered: those of them that the backend has.
-        waiting: records that are still to be sent, suspect ones included.
+        waiting: records that are still to be sent, with suspect ones.
         paused: why the backend does not let this device in, or None.
         unkept: kinds of documents that came and wait for capture.
     """
@@ -46,11 +46,11 @@ class Round:
     over: threading.Event = field(default_factory=threading.Event)
 
     def begin(self, now_s: float, total: int) -> None:
-        """It is on, with `total` records to try."""
+        """Begin the round, with `total` records to try."""
         self.started_s, self.total, self.has_begun = now_s, total, True
 
     def count(self, *, delivered: bool) -> None:
-        """One record more was tried."""
+        """Count another record that was tried."""
         self.tried += 1
         self.delivered += delivered
         self.progress(self.tried, max(self.total, self.tried))
@@ -73,7 +73,7 @@ class Round:
 
 
 def read(answer: dict[str, Any]) -> Sent:
-    """What a running sync answers.
+    """Read the answer of a running sync.
 
     Raises:
         NotNow: it is something else; another release may run.
@@ -97,7 +97,7 @@ class Rounds:
         return round_
 
     def current(self) -> Round | None:
-        """The one that is on, or else the next; None when nobody waits."""
+        """Return the current round, or else the next; None when no client waits."""
         if self._current is None or self._current.over.is_set():
             self._current = None
             with suppress(queue.Empty):

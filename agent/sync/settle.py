@@ -1,4 +1,4 @@
-"""What an outcome means: for the record's row, for the back-off, and for the log."""
+"""The consequences of an outcome: for the record's row, for the back-off, and for the log."""
 
 import logging
 from typing import Final, assert_never
@@ -87,7 +87,7 @@ class Settlement:
                 self._may_be_let_in = False
 
     def _note(self, outcome: Outcome | Damaged) -> None:
-        """What the status says of it; who is being stopped hangs up, and what is damaged stays."""
+        """Note the outcome for the status; stopped attempts and damaged records are left out."""
         if not (self.is_stopping or isinstance(outcome, Damaged)):
             self._backoff.hindrance = hindrance(outcome)
 

@@ -1,4 +1,4 @@
-"""What a technician's machine is told: where the backend is, whom to trust, who comes."""
+"""The settings of a technician's machine: the backend, the trust, and the technician."""
 
 import ssl
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Technician:
     identity: Papers
 
     def tls(self) -> Tls:
-        """What a connection trusts and shows. Raises ConfigError."""
+        """Return the trust and the certificate of a connection. Raises ConfigError."""
         ca, own = self.identity.ca, self.identity.technician
         if not ca.is_file():
             raise ConfigError(f"identity.ca: {ca}: no such file; the fleet's authority, PEM")
@@ -54,7 +54,7 @@ class Technician:
         return Tls(ca, "identity.ca", own=own)
 
     def pinned(self) -> PublicKey:
-        """The fleet key. Raises ConfigError."""
+        """Return the fleet key. Raises ConfigError."""
         return signing.read_public_key(self.identity.fleet_key, "the fleet's public key")
 
 

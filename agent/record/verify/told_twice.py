@@ -32,7 +32,7 @@ _EXPOSURE_US: Final = 0.5
 """Greatest difference of exposures: both have whole microseconds."""
 
 _ISO: Final = 1 + 1e-6
-"""Greatest difference of gains in ISO, 100 times the gain: record.json rounds the gain to hundredths, EXIF
+"""Greatest difference of ISO, 100 times the gain: record.json rounds the gain to hundredths, EXIF
 the ISO to whole numbers. Each may be half an ISO off."""
 
 _ISO_MAX: Final = 65_535
