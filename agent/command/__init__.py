@@ -1,1 +1,1 @@
-"""What each command does, and how each process is put together."""
+"""The commands, and the assembly of each process."""

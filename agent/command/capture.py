@@ -34,18 +34,18 @@ PRESS_TIMEOUT_S: Final = 35.0
 """Longest wait for a running process, which answers within 30 s: `COMMAND_TIMEOUT_S` there."""
 
 FAULT_HELD_S: Final = 20.0
-"""How long a process that cannot start stays, red, before it ends and is started again.
+"""Time for which a process that cannot start shows red, before it ends and is started again.
 
 It is the slow retry. Longer, and a camera that was plugged in is found later; shorter, and the
 device is dark for more of the time: systemd waits in the dark.
 """
 
 _LOOK_EVERY_S: Final = 0.1
-"""How soon SIGTERM ends that: nobody notices so little."""
+"""Interval at which SIGTERM is noticed meanwhile."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep capture [--once]`."""
+    """Run `doorstep capture [--once]`."""
     config = load(path_of(arguments.config), drivers=True)
     become_owner(config)
     if not arguments.once:
@@ -71,7 +71,7 @@ def _serve_presses(config: Config) -> int:
 
 
 def _indicator(config: Config) -> Indicator:
-    """The indicator; where another capture process has it, that is what is told."""
+    """Open the indicator; if another capture process has it, raise that error."""
     try:
         opened: Indicator = open_part("indicator", config.indicator)
     except DeviceError:
@@ -119,7 +119,7 @@ def _print_reply(reply: Line) -> int:
 
 
 def exit_code(reply: Line) -> ExitCode:
-    """What `capture --once` ends with for a press that left its record."""
+    """Return the exit code of `capture --once` for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
         return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED

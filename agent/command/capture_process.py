@@ -51,10 +51,10 @@ COMMAND_TIMEOUT_S: Final = 30.0
 """Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
 
 FINGER_S: Final = 0.12
-"""How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
+"""Duration of a press through the socket: like a person's, 0.08 to 0.15 s."""
 
 BUTTON_WAIT_S: Final = 30.0
-"""How long `capture --once` waits for a device's own button: long enough to go and press it."""
+"""Time for which `capture --once` waits for a device's own button: enough to go and press it."""
 
 
 def serve(config: Config, indicator: Indicator) -> int:
@@ -68,10 +68,10 @@ def serve(config: Config, indicator: Indicator) -> int:
 
 
 def press_once(config: Config) -> Reply:
-    """The reply to one press, by command or by the device's own button; nothing else runs.
+    """Serve one press, by command or by the device's own button, and nothing else.
 
     Raises:
-        NotNow: nobody pressed the device's own button.
+        NotNow: the device's own button was not pressed.
         KeyboardInterrupt: it was stopped before.
     """
     replies: list[Reply] = []
@@ -105,12 +105,12 @@ def capture_loop(
     opening: Opening = open_board,
     now_ns: Callable[[], int] = time.monotonic_ns,
 ) -> Iterator[CaptureLoop]:
-    """The capture process, ready to run: swept, with a chain, its devices open.
+    """Build the capture process, ready to run: swept, with a chain, its devices open.
 
     Args:
         config: the whole of it.
         opening: opens other devices than the configured ones, for tests.
-        now_ns: tells CLOCK_MONOTONIC.
+        now_ns: returns CLOCK_MONOTONIC.
 
     Raises:
         NotNow: another capture process runs.
@@ -175,7 +175,7 @@ def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> 
 
 
 def user() -> str:
-    """The name of the user that runs this process."""
+    """Return the name of the user that runs this process."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -24,7 +24,7 @@ NUMBER_MOST: Final = 2**63 - 1
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The words of one command; raises SystemExit where they are wrong, or ask for help."""
+    """Parse the words of a command; raises SystemExit if they are wrong, or ask for help."""
     return parsed(parser(), arguments)
 
 
@@ -51,7 +51,7 @@ def _is_text(word: str) -> bool:
 
 
 def serves(parsed: argparse.Namespace) -> bool:
-    """Whether the command goes on until it is stopped."""
+    """Return True if the command runs until it is stopped."""
     if parsed.command not in {"capture", "sync"}:
         return bool(parsed.command == "serve")
     return not parsed.once and getattr(parsed, "folder", None) is None

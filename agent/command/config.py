@@ -14,7 +14,7 @@ from hardware.simulated.script import read_script
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep config [--check]`."""
+    """Run `doorstep config [--check]`."""
     path = path_of(arguments.config)
     config = load(path, drivers=True)
     check(config)

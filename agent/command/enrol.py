@@ -42,7 +42,7 @@ _READABLE: Final = 0o644
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep enrol URL [--renew] [--token FILE] [--ca-sha256 HEX]`."""
+    """Run `doorstep enrol URL [--renew] [--token FILE] [--ca-sha256 HEX]`."""
     config = load(path_of(arguments.config))
     _check(config, arguments.url)
     layout = Layout.of(config.state)  # each owner is looked up before anybody's part makes anything
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def say(step: str, words: str) -> None:
-    """One line per step; at once, also into a pipe."""
+    """Print a line per step; at once, also into a pipe."""
     print(f"{step:<16}  {words}", flush=True)
 
 
@@ -81,7 +81,7 @@ def await_time(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """While the clock is before the build date, which is certainly past, wait for network time."""
+    """Wait for network time while the clock is before the build date, which is certainly past."""
     if now() >= BUILT:
         return
     words = f"says {now():%Y-%m-%d}, which is past; waiting up to {TIME_WAIT_S:.0f} s for the time"
@@ -95,7 +95,7 @@ def await_time(
 
 
 def _check(config: Config, url: str) -> None:
-    """Whether this device can be enrolled, and there."""
+    """Check that this device can be enrolled, and at this address."""
     if config.identity.mode is IdentityMode.OFF:
         words = 'set it to "required", with identity.ca and identity.fleet_key, to enrol'
         raise ConfigError(f"identity.mode is off: there is nothing to enrol; {words}")
@@ -116,7 +116,7 @@ def _place(url: str) -> tuple[str, str | None, int | None, str]:
 
 
 def _token(file: Path | None) -> Callable[[], str | None]:
-    """Gives the token where it is needed; root's file is read before root becomes another."""
+    """Return a function that gives the token; root's file is read before the user changes."""
     if file is not None:
         try:
             text = file.read_text(encoding="ascii")
@@ -150,7 +150,7 @@ def _tidy(text: str, where: str) -> str:
 
 
 def _serve_request(config: Config, as_serve: AsOwner, as_capture: AsOwner) -> str:
-    """Serve's part, and what capture's makes of it: neither sees the other's folder."""
+    """Make serve's request, and store it as capture: neither sees the other's folder."""
     made = str(as_serve(lambda: {"made": serve_part.request(config)}).get("made"))
     return str(as_capture(lambda: {"kept": capture_part.serve_request(config, made)}).get("kept"))
 
@@ -174,7 +174,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
 def _over_the_network(
     config: Config, request: str, serve: str | None, token: Callable[[], str | None], *, renew: bool
 ) -> Report:
-    """Sync's part, in sync's process."""
+    """Run sync's part, in sync's process."""
     asked: list[str | None] = []
 
     def once() -> str | None:
@@ -189,7 +189,7 @@ def _over_the_network(
 
 
 def _keep(config: Config, fetched: Report) -> Report:
-    """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
+    """Verify the fetched documents again and keep them, in capture's process."""
     codes = []
     kinds: tuple[tuple[capture_part.Kind, str], ...] = (
         ("evidence", "evidence"),

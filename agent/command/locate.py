@@ -24,7 +24,7 @@ ANSWER_S: Final = 20.0
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep locate`."""
+    """Run `doorstep locate`."""
     config = configured(arguments, drivers=True)
     if not _is_ours(config):
         raise FailedElsewhere(NOT_YOURS, ExitCode.USAGE)
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_ours(config: Config) -> bool:
-    """Whether the state is this user's, or nobody's yet."""
+    """Return True if the state is this user's, or does not exist."""
     try:
         return Layout.of(config.state).queue.stat().st_uid == os.geteuid() or os.geteuid() == 0
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def _is_ours(config: Config) -> bool:
 
 
 def _without_capture(config: Config) -> int:
-    """The indicator is this process's, until the time is over or Ctrl-C; it ends dark."""
+    """Use the indicator in this process, until the time is over or Ctrl-C; it ends dark."""
     layout, found = Layout.of(config.state), threading.Event()
     if why_not := why_not_call(kept_route(config, SystemClock(floor(layout)))):
         raise NotNow(why_not)

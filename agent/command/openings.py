@@ -1,4 +1,4 @@
-"""What several commands open of what is kept: the queue, and the time floor."""
+"""Stored things that several commands open: the queue, and the time floor."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,11 +15,11 @@ from hardware.floor import as_kept
 
 @contextmanager
 def open_queue(config: Config) -> Iterator[Outbox]:
-    """The queue as every process but capture opens it."""
+    """Open the queue as every process except capture does."""
     with closing(Database(Layout.of(config.state))) as database:
         yield Outbox(database, boot_id())
 
 
 def floor(layout: Layout) -> datetime:
-    """The latest time that is certainly past, as capture has kept it."""
+    """Return the latest time that is certainly past, as capture has kept it."""
     return as_kept(TrustStore(layout).time().floor)

@@ -10,7 +10,7 @@ from agent.command.shared import become
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere
 
 Report = dict[str, Any]
-"""What an owner's part came to; JSON."""
+"""The result of an owner's part; JSON types."""
 
 _ANSWER_LIMIT_BYTES: Final = 1_048_576
 """Most that a part tells: a fleet document and a few certificates are a tenth."""
@@ -39,7 +39,7 @@ def as_owner(owner: os.stat_result | None, act: Callable[[], Report]) -> Report:
 
 
 def _run(owner: os.stat_result, act: Callable[[], Report], writer: int) -> None:
-    """The child's whole life; a bug leaves its traceback."""
+    """Run the child; a bug leaves its traceback."""
     try:
         become(owner)
         try:

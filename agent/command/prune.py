@@ -21,7 +21,7 @@ _NOT_CERTAIN = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep prune`."""
+    """Run `doorstep prune`."""
     config = configured(arguments)
     layout = Layout.of(config.state)
     clock = SystemClock(floor(layout))

@@ -12,7 +12,7 @@ from agent.models import CaptureId, Item, printable
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep queue [...]` and `doorstep queue retry ID|--all`."""
+    """Run `doorstep queue [...]` and `doorstep queue retry ID|--all`."""
     config = configured(arguments)
     with open_queue(config) as outbox:
         if arguments.action == "retry":

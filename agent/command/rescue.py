@@ -32,7 +32,7 @@ _SECRETS: Final = {
     "keys/capture/device.pem": "the device's signing key",
     "keys/sync/tls.pem": "the device's TLS key: in the office, `devices gone ID` shuts it out",
 }
-"""What else there may be that somebody has to know of."""
+"""Other remains on a card that a person has to know of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class State:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep rescue IMAGE|DEVICE [--to DIR] [--ca FILE]`."""
+    """Run `doorstep rescue IMAGE|DEVICE [--to DIR] [--ca FILE]`."""
     ours = _authorities(arguments.ca) if arguments.ca else ()
     if os.geteuid() != 0:
         raise ConfigError("run this as root: it mounts a copy of what is on the card")
@@ -72,7 +72,7 @@ def _authorities(path: Path) -> Chain:
 
 
 def _state(card: int, place: Place, mounts: ExitStack) -> State | None:
-    """The state in one file system: all of it, a folder in it, or a file in it; mounted."""
+    """Mount the state in a file system: all of it, a folder in it, or a file in it."""
     try:
         root, unread = _mounted(card, place, mounts)
         where = place.where
@@ -90,7 +90,7 @@ def _state(card: int, place: Place, mounts: ExitStack) -> State | None:
 
 
 def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
-    """Where a copy of it is mounted, and how many bytes of it could not be read."""
+    """Mount a copy; return its folder, and the number of bytes that could not be read."""
     if place.superblock.is_odd:
         raise StorageFault("it wants another disk or options of its own, which Doorstep's never do")
     size = place.superblock.bytes
@@ -102,7 +102,7 @@ def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
 
 
 def _image(root: Path, mounts: ExitStack) -> tuple[int, Place] | None:
-    """The state's file in a device's root; None where the folder counts, or there is none."""
+    """Return the state's file in a device's root; None if the folder counts, or it is missing."""
     image = mounts.enter_context(places.image_below(root))
     place = None if image is None else source.at(image, 0, "/" + "/".join(places.IMAGE))
     if image is None or place is None or place.superblock.label == superblock.NOT_YET:

@@ -59,15 +59,15 @@ _WORLD: Final = ("world.json", "world.part")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a run needs that finds the configuration gone; nothing in it is a secret.
+    """The notes for a later run that finds the configuration deleted; nothing in them is a secret.
 
     Attributes:
         state, run: folders that are wiped.
         files: of the configuration, and those that it named beside itself.
-        disk: the state's own file system, as `StateDisk`; None where it has none.
-        is_provisioned: whether there are units.
+        disk: the state's own file system, as `StateDisk`; None if it has none.
+        is_provisioned: True if there are units.
         line: for the office's books.
-        is_wiped: whether all that was done: what lies there since is another life's.
+        is_wiped: True if all that was done: files there since then belong to another life.
     """
 
     device_id: str
@@ -81,7 +81,7 @@ class Mark:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep retire DEVICE_ID [--give-up N]`."""
+    """Run `doorstep retire DEVICE_ID [--give-up N]`."""
     path = path_of(arguments.config)
     mark = _read(path.with_name(MARK)) if is_missing(path) else None
     if mark is None:
@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def say(step: str, words: str) -> None:
-    """One line per step, at once."""
+    """Print a line per step, at once."""
     print(printable(f"{step:<10}  {words}"), flush=True)
 
 
@@ -116,7 +116,7 @@ def _check_named(own: str, given: str) -> None:
 
 
 def _end(config: Config, path: Path, given_up: int) -> Mark:
-    """Up to the commit point; until then whatever fails leaves the device as it was."""
+    """Do everything up to the commit point; until then a failure leaves the device as it was."""
     layout, is_provisioned = Layout.of(config.state), path == DEFAULT_PATH and units.are_there()
     if not os.access(layout.state, os.R_OK | os.W_OK | os.X_OK):
         raise FailedElsewhere("run this as root: the state is not this user's", ExitCode.USAGE)
@@ -153,7 +153,7 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
 
 
 def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report]) -> Report:
-    """All that nobody else may have; what `e2fsck` put into `lost+found` root alone can see."""
+    """Count the records that only this device has; only root sees those in `lost+found`."""
     found, salvaged = as_capture(lambda: _look(config)), config.state.dir / state_disk.SALVAGED
     doing = f"cannot look into {salvaged}"
     with disk_errors(doing), suppress(FileNotFoundError), os.scandir(salvaged) as entries:
@@ -162,7 +162,7 @@ def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report])
 
 
 def _look(config: Config) -> Report:
-    """As capture: what is unsent, and whether a route is in hand."""
+    """Count unsent records, and look for a route in force, as capture."""
     route = kept_route(config, SystemClock(floor(Layout.of(config.state))))
     ends = f"{route.ends:%Y-%m-%d %H:%M} UTC" if isinstance(route, Manifest) else None
     return {**unsent.look(config), "route": ends}
@@ -177,7 +177,7 @@ def _check(found: Report, given_up: int) -> None:
 
 @contextmanager
 def _nobody_at_work(layout: Layout) -> Iterator[None]:
-    """Neither capture nor sync runs, or begins."""
+    """Keep capture and sync from running within the block."""
     with ExitStack() as held:
         for name, path in (("capture", layout.capture_lock), ("sync", layout.sync_lock)):
             if not path.exists():
@@ -191,7 +191,7 @@ def _nobody_at_work(layout: Layout) -> Iterator[None]:
 
 
 def _revoked(config: Config) -> Report:
-    """As sync, whose certificate it is."""
+    """Ask for the revocation as sync, the owner of the certificate."""
     try:
         return retirement.retire(config)
     except DoorstepError as error:
@@ -200,19 +200,19 @@ def _revoked(config: Config) -> Report:
 
 
 def _old(path: Path) -> Path:
-    """What the configuration is called once it counts no more, until it is wiped."""
+    """Return the name of a configuration that no longer counts, until it is wiped."""
     return path.with_name(f"{path.name}.retired")
 
 
 def _beside(config: Config, path: Path) -> list[Path]:
-    """The fleet's files of the configuration: what lies elsewhere may be somebody else's too."""
+    """Return the fleet's files in the configuration's folder: others may be in use elsewhere."""
     named = (config.identity.ca, config.identity.fleet_key, config.backend.ca)
     folder, all_of_it = path.parent.resolve(), (*named, *config.backend.receipt_keys)
     return [one for one in all_of_it if one is not None and one.parent.resolve() == folder]
 
 
 def _line(device_id: str, found: Report, revoked: Report, given_up: int) -> str:
-    """For the office's books: what it was, when it went, how far its chains came."""
+    """Return a line for the office's books: the device, the day, and the end of its chains."""
     received = revoked.get("received") or {}
     parts = [f"{device_id} retired {rfc3339(datetime.now(UTC))}"]
     parts.append(f"certificate {revoked.get('serial') or 'none'}")
@@ -223,16 +223,16 @@ def _line(device_id: str, found: Report, revoked: Report, given_up: int) -> str:
 
 
 def _keep(mark: Mark, path: Path) -> None:
-    """Durable when it returns; a cut leaves the one of before."""
+    """Write the notes durably; a cut leaves the earlier ones."""
     text = json.dumps(asdict(mark)).encode()
     write_durably(path.with_name(MARK), text, _MARK_MODE, whole=True)
 
 
 def _read(path: Path) -> Mark | None:
-    """What an earlier run left; None where there was none.
+    """Read the notes of an earlier run; None without one.
 
     Raises:
-        ConfigError: it is none that this command wrote.
+        ConfigError: this command did not write them.
     """
     try:
         return Mark(**json.loads(path.read_bytes()))

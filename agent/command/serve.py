@@ -23,7 +23,7 @@ _ARENAS: Final = -8
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep serve`."""
+    """Run `doorstep serve`."""
     path = path_of(arguments.config)
     config = load(path)
     if missing := _missing(config):
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _missing(config: Config) -> list[str]:
-    """What serving needs and other commands do not."""
+    """Return the settings that serving needs and that are missing."""
     found = []
     if config.identity.mode is IdentityMode.OFF:
         found.append(
@@ -58,7 +58,7 @@ def _server(config: Config, layout: Layout) -> StatusServer:
     tls.context()  # says at once what is missing
 
     def now() -> datetime:
-        """A clock that was set back lets nobody in whose certificate has ended."""
+        """Return the time; a clock that was set back revives no certificate that has ended."""
         return max(datetime.now(UTC), floor(layout))
 
     answers = Answers(config, now)

@@ -1,4 +1,4 @@
-"""What several commands share: whose process it is, and POSIX signals; it loads little."""
+"""Common parts of commands: the owner of the process, and POSIX signals; it loads little."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def configured(arguments: argparse.Namespace, *, drivers: bool = False) -> Config:
-    """The configuration that the command line names; goes on as the owner of its queue.
+    """Read the configuration that the command line names; continue as the owner of its queue.
 
     Raises:
         ConfigError: it is wrong.
@@ -37,19 +37,19 @@ def configured(arguments: argparse.Namespace, *, drivers: bool = False) -> Confi
 
 
 def become_owner(config: Config) -> None:
-    """Be the owner of the queue from now on, if this process is root's; raise StorageFault."""
+    """Change to the owner of the queue for good, if this process is root's; raise StorageFault."""
     layout = Layout(config.state.dir, config.state.run_dir)
     become(owner_of(layout.queue, layout.state))
 
 
 def owner_of(folder: Path, state: Path) -> os.stat_result | None:
-    """Whom root goes on as, so that no file of root's gets into `state`; None for nobody else.
+    """Return the owner that root becomes, so that no file of root's gets into `state`, or None.
 
-    Root works as root in a state that is its own, or that is not there yet, and only where the
-    units have no users: in a container, or on a laptop. Whoever is not root stays who they are.
+    Root works as root in a state that is its own, or that does not exist, and only if the units
+    have no users: in a container, or on a laptop. A user who is not root does not change.
 
     Raises:
-        StorageFault: in a state of the units' `folder` is not there, root's, or reached by a link.
+        StorageFault: in a state of the units' `folder` is missing, root's, or reached by a link.
     """
     if os.geteuid() != 0:
         return None
@@ -63,7 +63,7 @@ def owner_of(folder: Path, state: Path) -> os.stat_result | None:
 
 
 def _look(folder: Path, state: Path) -> os.stat_result | None:
-    """A folder of the state; None where it is not there. Whoever owns the state may lay links."""
+    """Look at a folder of the state; None if it is missing. The state's owner may make links."""
     place = state
     with (
         disk_errors(f"cannot look at {folder}"),
@@ -94,7 +94,7 @@ def _is_the_units(state: Path) -> bool:
 
 
 def become(owner: os.stat_result | None) -> None:
-    """Be this owner from now on, for good; None changes nothing."""
+    """Change to this owner for good; None changes nothing."""
     if owner is None:
         return
     try:

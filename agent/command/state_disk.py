@@ -78,7 +78,7 @@ def _is_doorsteps(name: str) -> bool:
 
 
 def own_disk(state: Path) -> StateDisk | None:
-    """What is mounted at `state` and nowhere else; None where the state shares a file system."""
+    """Return the disk that is mounted only at `state`; None if the state shares a file system."""
     number = mounted_once(state.resolve(), _MOUNTS.read_text())
     if number is None:
         return None
@@ -92,7 +92,7 @@ def own_disk(state: Path) -> StateDisk | None:
 
 
 def mounted_once(state: Path, mounts: str) -> str | None:
-    """MAJOR:MINOR of the ext4 whose root is mounted there; pure.
+    """Return MAJOR:MINOR of the ext4 whose root is mounted there; pure.
 
     Source: proc_pid_mountinfo(5): the third word is the device, then root and mount point.
     """
@@ -107,7 +107,7 @@ def mounted_once(state: Path, mounts: str) -> str | None:
 
 
 def _unescaped(text: str) -> str:
-    """Blanks are octal there."""
+    """Decode a path of mountinfo, in which blanks are octal."""
     return text.encode("latin-1", "replace").decode("unicode_escape")
 
 

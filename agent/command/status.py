@@ -11,7 +11,7 @@ from agent.status.values import compact
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep status [--json]`."""
+    """Run `doorstep status [--json]`."""
     config = configured(arguments)
     with open_queue(config) as outbox:
         found = document(config, queue_part(outbox))

@@ -45,7 +45,7 @@ from hardware.clock_system import SystemClock, boot_id
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep sync [--once]`, and `doorstep sync --from DIR`."""
+    """Run `doorstep sync [--once]`, and `doorstep sync --from DIR`."""
     if arguments.folder is not None:
         return sync_from.run(arguments)
     if arguments.receipts is not None:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def sync_loop(config: Config) -> Iterator[Sync]:
-    """The sending process, ready to run."""
+    """Build the sync process, ready to run."""
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with ExitStack() as opened:
         database = opened.enter_context(closing(Database(layout)))
@@ -115,7 +115,7 @@ Fetches = dict[str, DocumentFetch]
 def _documents(
     config: Config, backend: Backend, dice: random.Random, reach: Reach, push: Push
 ) -> tuple[Fetches, Callable[[], Keys]]:
-    """What this device asks for, and who may sign its receipts."""
+    """Return the documents that this device asks for, and the keys of its receipts."""
     fetches: Fetches = {}
     layout = Layout.of(config.state)
     has_manifest = config.policy.manifest is ManifestPolicy.REQUIRED
@@ -146,5 +146,5 @@ def _documents(
 
 
 def _wanted(fetches: Fetches) -> Callable[[], None]:
-    """Asks for the fleet document soon, where there is one."""
+    """Return a function that asks for the fleet document soon, if there is one."""
     return fetches["fleet"].wanted if "fleet" in fetches else lambda: None

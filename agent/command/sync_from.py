@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _receipts(folder: Path, given: Path | None) -> Iterator[OwnedFolder]:
-    """Where they go; asked before anything is sent, since they are what a second run goes by."""
+    """Open the folder for receipts before anything is sent: a second run uses them."""
     receipts = given or folder / "receipts"
     remedy = "--receipts DIR2 names another folder for the receipts"
     if given is None and receipts.is_symlink():
@@ -64,7 +64,7 @@ def _receipts(folder: Path, given: Path | None) -> Iterator[OwnedFolder]:
 
 
 def _fleet(backend: Watched) -> Answer:
-    """Raises NotNow: no answer came, or the technician is not let in."""
+    """Fetch the fleet document. Raises NotNow: no answer came, or the technician is refused."""
     try:
         with backend.attempt():
             answer = backend.fleet(None)
@@ -79,7 +79,7 @@ def _fleet(backend: Watched) -> Answer:
 
 
 def _objection(backend: Watched) -> Callable[[], str | None]:
-    """Asks whether the technician is let in still."""
+    """Return a function that asks if the technician is still accepted."""
 
     def objection() -> str | None:
         try:

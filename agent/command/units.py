@@ -26,7 +26,7 @@ _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def are_there() -> bool:
-    """Whether this machine has systemd."""
+    """Return True if this machine has systemd."""
     return shutil.which("systemctl") is not None
 
 
@@ -37,15 +37,15 @@ class Stopped:
         self.running: list[str] = []
 
     def ended(self) -> None:
-        """None of them goes on."""
+        """Forget them, so that none is started again."""
         self.running = []
 
 
 @contextmanager
 def stopped() -> Iterator[Stopped]:
-    """No unit runs within the block; however it ends, those that ran go on.
+    """Stop all units within the block, and start those that ran when it ends in any way.
 
-    But for `kill -9` and a power cut: then the next start of the machine starts them.
+    After `kill -9` and a power cut, the next start of the machine starts them.
 
     Raises:
         StorageFault: one cannot be stopped.
@@ -66,7 +66,7 @@ def stopped() -> Iterator[Stopped]:
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """The first signal raises KeyboardInterrupt, in this process; a child of it just ends."""
+    """Turn the first signal into KeyboardInterrupt in this process; a child of it just ends."""
     own, told = os.getpid(), list[int]()
 
     def end(kind: int, _frame: object) -> None:
@@ -85,13 +85,13 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def disable() -> None:
-    """Never start them again; those that are not there are no matter."""
+    """Disable them; missing ones do not matter."""
     for unit in (*UNITS, MOUNT):
         _systemctl("disable", unit)
 
 
 def _systemctl(*words: str) -> "subprocess.CompletedProcess[str]":
-    """In a group of its own: Ctrl-C is for this process."""
+    """Run systemctl in a group of its own: Ctrl-C is for this process."""
     return subprocess.run(
         ["systemctl", *words], capture_output=True, text=True, check=False, process_group=0
     )

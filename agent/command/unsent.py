@@ -1,4 +1,4 @@
-"""What a device still holds that the backend has not; looked at as the queue's owner."""
+"""The records of a device that the backend does not have, counted as the queue's owner."""
 
 import os
 from collections import Counter
@@ -26,15 +26,15 @@ _WITH_THE_BACKEND: Final = {State.DELIVERED, State.PRUNED}
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """How many there are of each kind.
+    """The number of records of each kind.
 
     Attributes:
         waiting: records that are to be sent.
         refused: by the backend, with its signature.
-        damaged: the file is gone, or holds other bytes.
+        damaged: the file is missing, or holds other bytes.
         unproven: called delivered or pruned, the file is here, and the receipt does not verify.
         unqueued: record files without a row.
-        torn: what a power cut left in `torn/`, or `e2fsck` in `lost+found/`.
+        torn: files that a power cut left in `torn/`, or `e2fsck` in `lost+found/`.
     """
 
     waiting: int = 0
@@ -61,7 +61,7 @@ _WAYS_OUT: Final = {
 
 
 def why_not(unsent: Unsent, given_up: int) -> str | None:
-    """Why the device cannot go, in words; None where nothing is lost that nobody gave up."""
+    """Return why the device cannot be retired; None if nothing is lost that was not given up."""
     if unsent.total == given_up:
         return None
     told = [
@@ -78,7 +78,7 @@ def why_not(unsent: Unsent, given_up: int) -> str | None:
 
 
 def look(config: Config) -> dict[str, Any]:
-    """`unsent`, and of each chain its last number and how many receipts are here; JSON.
+    """Return `unsent`, and of each chain its last number and its count of receipts; JSON types.
 
     Raises:
         NotNow: capture has not made the queue yet.
@@ -107,7 +107,7 @@ def _noted(items: Iterable[Item], chains: dict[str, list[int]]) -> Iterator[Item
 
 
 def counted(items: Iterable[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
-    """What of the rows and the files is not with the backend."""
+    """Count the rows and files that are not with the backend."""
     states: Counter[State] = Counter()
     unproven, unqueued = 0, set(files)
     for item in items:

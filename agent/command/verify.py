@@ -20,7 +20,7 @@ _KNOWN: Final = {"README.txt", "receipts", "revoked.jws"}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep verify DIR`, with what there is to check it by."""
+    """Run `doorstep verify DIR`, with the given certificates, keys and receipts."""
     folder: Path = arguments.folder
     paths = _files(folder, ".rec")
     pinned = _key(arguments.key, "a public key")
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _papers(arguments: argparse.Namespace) -> Papers:
-    """What lies in the folder under its own name is taken too; nothing there ends the check."""
+    """Collect the papers; those in the folder under their own names are used too."""
     folder, unusable = arguments.folder, list[str]()
     authorities = _authorities(arguments.ca) if arguments.ca else ()
     fleet_key = _key(arguments.fleet_key, "the fleet's public key")
@@ -53,7 +53,7 @@ def _papers(arguments: argparse.Namespace) -> Papers:
 def _compare(
     folder: Path, authorities: Chain, fleet_key: signing.PublicKey | None, unusable: list[str]
 ) -> None:
-    """What the folder says of itself is not believed; that it says otherwise is told."""
+    """Note papers of the folder that differ from the given ones; the given ones count."""
     if authorities and _differs(folder / "fleet-ca.pem", certificates.read_pem, authorities):
         unusable.append("fleet-ca.pem: another authority than --ca")
     if fleet_key and _differs(folder / "fleet-key.pem", signing.public_key, fleet_key):
@@ -83,7 +83,7 @@ def _files(folder: Path, suffix: str = "") -> list[Path]:
 def _receipts(
     given: Path | None, there: Path, unusable: list[str]
 ) -> Mapping[str, Sequence[str]] | None:
-    """Those in a folder, or in one file."""
+    """Read the receipts in a folder, or in one file."""
     if given is not None:
         paths = _files(given) if os.path.isdir(given) else [_given(given)]  # noqa: PTH112 - a closed one is none
         return papers.read_receipts(paths, unusable)
@@ -136,7 +136,7 @@ def _identities(path: Path) -> list[Identity]:
 
 
 def _given(path: Path) -> Path:
-    """A file that the command line names, when it can be opened: whose it is, others know."""
+    """Return a file of the command line if it can be opened; its contents are checked later."""
     try:
         path.open("rb").close()
     except OSError as error:

@@ -94,7 +94,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
-    """0, 70 if a check failed, 75 if only the backend or the camera has to be asked later."""
+    """Return 0, 70 if a check failed, 75 if only backend or camera must be asked later."""
     levels = {finding.level for finding in findings}
     if Level.FAILED in levels:
         return ExitCode.FAULT
@@ -102,7 +102,7 @@ def exit_code(findings: Iterable[Finding]) -> ExitCode:
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """One line per finding, in words."""
+    """Yield a line per finding."""
     for finding in findings:
         first, *rest = map(printable, finding.words.splitlines() or [""])
         yield f"{finding.level:<6}  {finding.check:<13}  {first}"
@@ -110,7 +110,7 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def _fleet(config: Config, over_tls: Iterable[Finding], running: Capture) -> Iterator[Finding]:
-    """The fleet document that capture has in hand, or that lies there for it."""
+    """Check the fleet document that capture uses, or that is stored for it."""
     if config.identity.mode is IdentityMode.OFF:
         return
     try:
@@ -131,7 +131,7 @@ def _fleet(config: Config, over_tls: Iterable[Finding], running: Capture) -> Ite
 
 
 def _sealing(config: Config) -> Finding:
-    """A fleet document that is missing is told by its own check."""
+    """Check the recipients; a missing fleet document is reported by its own check."""
     if config.policy.seal is Seal.OFF:
         words = "policy.seal is off: photos are readable on the card: not for the road"
         return Finding("sealing", Level.NOTE, words)
@@ -152,7 +152,7 @@ def _sealing(config: Config) -> Finding:
 
 
 def _credentials(config: Config, running: Capture) -> Finding:
-    """Of the last photo: whether there is a certificate for the next is the identity's check."""
+    """Check the credentials of the last photo; another check covers the next one's certificate."""
     if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
         words = f"{off}: photos carry no Content Credentials, records are signed all the same"
         return Finding("credentials", Level.NOTE, words)
@@ -193,7 +193,7 @@ def _queue(config: Config) -> Iterator[Finding]:
 
 
 def _stuck(layout: Layout, outbox: Outbox) -> Iterator[Finding]:
-    """Records that have no row; capture queues or moves all that it can."""
+    """Report records that have no row; capture queues or moves all that it can."""
     with disk.disk_errors(f"cannot read {layout.records}"):
         files = {path.stem for path in layout.records.glob("*.rec")}
     if stuck := files - outbox.states().keys():
@@ -205,7 +205,7 @@ def _stuck(layout: Layout, outbox: Outbox) -> Iterator[Finding]:
 
 
 def _left_over(layout: Layout) -> Iterator[Finding]:
-    """What broken queues and power cuts left."""
+    """Report files that broken queues and power cuts left."""
     if aside := [path.name for path in layout.asides()]:
         words = (
             f"{', '.join(aside)} in {layout.state}: the queue was broken, and set aside; capture "
@@ -256,7 +256,7 @@ def _clock(config: Config, running: Capture, *, runs: bool) -> Finding:
 
 
 def _as_sync(config: Config, layout: Layout) -> list[Finding]:
-    """What the owner of sync's keys finds."""
+    """Run checks as the owner of sync's keys."""
     try:
         owner = owner_of(layout.sync_keys, layout.state)
         told = as_owner(owner, lambda: {"found": findings(config)})
@@ -266,7 +266,7 @@ def _as_sync(config: Config, layout: Layout) -> list[Finding]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep doctor [--json] [--camera]`."""
+    """Run `doorstep doctor [--json] [--camera]`."""
     findings = examine(path_of(arguments.config), looks=arguments.camera)
     if arguments.json:
         print(json.dumps([finding.told() for finding in findings]))

@@ -1,4 +1,4 @@
-"""Who keeps this machine's clock, asked and told in words: the network, or a receiver behind it."""
+"""The sources of this machine's clock: the network, or a receiver behind it."""
 
 import subprocess
 from contextlib import suppress
@@ -15,11 +15,11 @@ ASK_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Keepers:
-    """Who says that it keeps the clock.
+    """The services that claim to keep the clock.
 
     Attributes:
-        chronyd: whom it follows; None where none answers.
-        timesyncd: the address of timesyncd's server; empty where it has none.
+        chronyd: the source that it follows; None if no chronyd answers.
+        timesyncd: the address of timesyncd's server; empty without one.
     """
 
     chronyd: chrony.Reference | None = None
@@ -32,7 +32,7 @@ def keepers() -> Keepers:
 
 
 def _timesyncd() -> str:
-    """Its server, a network's; timesyncd knows no other source. Source: timedatectl(1)."""
+    """Return timesyncd's server; it knows no source but the network. Source: timedatectl(1)."""
     command = ["timedatectl", "show-timesync", "--property=ServerAddress", "--value"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
@@ -42,7 +42,7 @@ def _timesyncd() -> str:
 
 
 def told(source: ClockSource, by: Keepers) -> tuple[bool, str]:
-    """Whether all is well with a clock that `source` vouches for, and what there is to say."""
+    """Return True if a clock from `source` is all right, and the message about it."""
     match source:
         case ClockSource.NTP:
             return _network(by)

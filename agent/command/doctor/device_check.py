@@ -1,4 +1,4 @@
-"""What doctor finds of the devices: asked of capture where it runs, opened here where not."""
+"""Doctor's checks of the devices: asked of a running capture, otherwise opened here."""
 
 import os
 import time
@@ -26,7 +26,7 @@ from hardware.errors import DeviceBusy, DeviceError
 from hardware.position import Position
 
 POSITION_WAIT_S: Final = 5.0
-"""How long a receiver just opened may take to report. Source: gpsd reports once a second."""
+"""Time that a receiver just opened may take to report. Source: gpsd reports once a second."""
 
 LOOK_S: Final = 20.0
 """Longest wait for a test card's figures: capture answers within 15 s."""
@@ -60,12 +60,12 @@ NO_FIX: Final = (
 def findings(
     config: Config, running: CaptureSays | Failed | None, *, looks: bool
 ) -> Iterator[Finding]:
-    """Of all devices; `looks` has the camera look at a test card.
+    """Check all devices; with `looks` the camera looks at a test card.
 
     Args:
         config: the whole of it.
-        running: what capture says of itself; None where it does not run.
-        looks: whether to take a frame, which is measured and dropped.
+        running: capture's report on itself; None if it does not run.
+        looks: True to take a frame, which is measured and dropped.
     """
     if running is None:
         yield from _opened(config, looks=looks)
@@ -110,14 +110,14 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
 
 
 def _keep_capture_off(config: Config, opened: ExitStack) -> None:
-    """Else its start, which may come at any moment, would find the pins taken."""
+    """Keep capture from starting now: it would find the pins taken."""
     path = Layout.of(config.state).capture_lock
     if os.access(path, os.R_OK, effective_ids=True):  # not another user's
         opened.enter_context(lock(path, exclusive=True, wait=False))
 
 
 def _trouble(position: Position) -> str | None:
-    """Why it gives no fixes; waits for the first report, and a moment more for the first fix."""
+    """Return why it gives no fixes; waits for the first report, and a moment more for a fix."""
     until_s = time.monotonic() + POSITION_WAIT_S
     while (trouble := position.trouble()) or not _has_fix(position):
         if time.monotonic() >= until_s:
@@ -132,7 +132,7 @@ def _has_fix(position: Position) -> bool:
 
 
 def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
-    """A receiver that is not there is a fault, one without a fix is none; None says nothing."""
+    """Report a missing receiver as a fault; one without a fix is no fault."""
     if trouble is not None:
         yield Finding("position", Level.FAILED, trouble)
     elif has_fix is not None:
@@ -142,7 +142,7 @@ def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
 
 
 def _battery(level_pct: int | None) -> Finding:
-    """A gauge that is not there is no fault: a device works without one."""
+    """Report the battery; a missing gauge is no fault: a device works without one."""
     if level_pct is None:
         return Finding("battery", Level.NOTE, NO_GAUGE)
     return Finding("battery", Level.OK, f"{level_pct} %")
@@ -164,7 +164,7 @@ def _asked(config: Config) -> Iterator[Finding]:
 
 
 def _looked(config: Config, board: Board) -> Iterator[Finding]:
-    """Nobody can be at work with it: no process serves presses."""
+    """Look at a test card; the device is not in use, since no process serves presses."""
     try:
         clock = SystemClock(floor(Layout.of(config.state)))
         if why_not := why_not_look(kept_route(config, clock), is_nobody_at_work=True):

@@ -1,4 +1,4 @@
-"""What doctor finds of the card: its free space, and how long it takes to write to it."""
+"""Doctor's checks of the card: its free space, and how long a write takes."""
 
 import os
 import statistics
@@ -29,11 +29,11 @@ AS_WHOM: Final = "run this as root"
 _PROBES: Final = 5
 
 Found = tuple[Level, str]
-"""How bad it is, and what to do."""
+"""A level, and the remedy."""
 
 
 def findings(config: Config) -> Iterator[Found]:
-    """Of the card that the state is on; a probe is written to it, and deleted."""
+    """Check the card that holds the state; a probe is written to it, and deleted."""
     layout = Layout.of(config.state)
     folder = layout.state
     if not folder.exists():
@@ -58,7 +58,7 @@ def findings(config: Config) -> Iterator[Found]:
 
 
 def _of_its_own(folder: Path) -> Iterator[Found]:
-    """Whether what others write on the card leaves presses their records."""
+    """Report if other programs can fill the card so that presses leave no records."""
     try:
         is_mounted, found = folder.is_mount(), os.statvfs(folder)
     except OSError:  # the card fails just now: the next doctor tells
@@ -78,18 +78,18 @@ def _of_its_own(folder: Path) -> Iterator[Found]:
 
 
 def root_reserve_bytes(found: os.statvfs_result) -> int:
-    """How much of a file system only root can fill; at least, where all else is full."""
+    """Return the least part of a full file system that only root can use."""
     pool = min(found.f_blocks // EXT4_POOL_SHARE, EXT4_POOL_BLOCKS)
     return max(found.f_bfree - found.f_bavail - pool, 0) * found.f_frsize
 
 
 def swallows_ballast(reserve_bytes: int) -> bool:
-    """Whether a ballast that is given up would be root's, and none of it a press's."""
+    """Return True if root, and no press, would get the space of a ballast that is given up."""
     return disk.BALLAST_BYTES - reserve_bytes < disk.LEAST_BYTES
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether this user may write there; others of the group look only."""
+    """Return True if this user may write there; others of the group only read."""
     with disk.disk_errors(f"cannot look at {folder}"):
         return folder.stat().st_uid == os.geteuid() or os.geteuid() == 0
 

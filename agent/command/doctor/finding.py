@@ -1,4 +1,4 @@
-"""What a check of doctor found."""
+"""The finding of a check of doctor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Level(StrEnum):
-    """How bad a finding is; NOTE asks for nothing now.
+    """The level of a finding; NOTE asks for nothing now.
 
     LATER is a backend out of reach, or a camera that may not look just now.
     """
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what was looked at, how it is, and what to do; figures where there are any."""
+    """The result of a check: its name, its level and the remedy; figures if there are any."""
 
     check: str
     level: Level
@@ -28,6 +28,6 @@ class Finding:
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
-        """JSON."""
+        """Return the finding as JSON types."""
         plain = {"check": self.check, "level": self.level, "words": self.words}
         return {**plain, "figures": dict(self.figures)} if self.figures else plain

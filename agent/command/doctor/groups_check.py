@@ -1,4 +1,4 @@
-"""Whether this user may use what doctor looks at, and which group is missing where not."""
+"""Check of this user's access to the things that doctor checks, and of its missing groups."""
 
 import grp
 import os
@@ -19,7 +19,7 @@ STATE: Final = Access("the state of Doorstep", "doorstep", ())
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who asks: `groups` are those of this process, `members` those that /etc/group has."""
+    """The user: `groups` are those of this process, `members` those in /etc/group."""
 
     name: str
     uid: int
@@ -40,7 +40,7 @@ class Need:
 
 
 def missing(who: Who, needs: Iterable[Need]) -> Iterator[str]:
-    """What `who` may not use, in words, each with what to do about it; one line for each thing."""
+    """Yield a line for each thing that `who` may not use, with its remedy."""
     told: set[str] = set()
     for need in needs:
         what = need.access.what
@@ -50,7 +50,7 @@ def missing(who: Who, needs: Iterable[Need]) -> Iterator[str]:
 
 
 def _may_use(who: Who, need: Need) -> bool:
-    """As the kernel decides it: the first of owner, group and others that fits counts alone."""
+    """Return the kernel's decision: the first match of owner, group and others counts alone."""
     if who.uid == 0:
         return True
     if who.uid == need.owner:
@@ -80,7 +80,7 @@ def _remedy(who: Who, need: Need) -> str:
 
 
 def this_user() -> Who:
-    """Who runs this process."""
+    """Return the user of this process."""
     uid, groups = os.geteuid(), {os.getegid(), *os.getgroups()}
     try:
         entry = pwd.getpwuid(uid)
@@ -90,13 +90,13 @@ def this_user() -> Who:
 
 
 def of_the_state(config: Config) -> list[str]:
-    """What keeps this user from the state, in words."""
+    """Return why this user cannot use the state."""
     places = (Layout.of(config.state).state, Layout.of(config.state).run)
     return list(missing(this_user(), _needs(STATE, places)))
 
 
 def of_the_devices(config: Config, dev: Path = Path("/dev")) -> list[str]:
-    """What keeps this user from the devices that are configured, in words."""
+    """Return why this user cannot use the configured devices."""
     wanted = [
         need
         for access in _accesses(config)
@@ -115,7 +115,7 @@ def _accesses(config: Config) -> Iterator[Access]:
 
 
 def _needs(access: Access, places: Iterable[Path]) -> Iterator[Need]:
-    """Those that are there; a place that cannot be looked at is the business of the one above."""
+    """Yield the existing places; one that cannot be read is reported for the place above it."""
     for place in places:
         try:
             found = place.stat()

@@ -1,4 +1,4 @@
-"""What doctor finds of certificates and backend; sync's user looks, whose keys they are."""
+"""Doctor's checks of certificates and backend, run by sync's user, the owner of the keys."""
 
 import os
 import uuid
@@ -25,16 +25,16 @@ from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import quoted
 
 NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
-"""What the words of such a finding begin with: other findings depend on it."""
+"""Beginning of the message of such a finding: other findings depend on it."""
 
 NOT_OURS: Final = "not looked at, since only root and sync's own user may: run this as root"
 
 Found = tuple[str, str]
-"""How bad it is, by the names of doctor's levels, and what to do."""
+"""A level by the names of doctor's levels, and the remedy."""
 
 
 def findings(config: Config) -> list[tuple[str, str, str]]:
-    """What was looked at, how bad it is, and what to do; nothing but JSON."""
+    """Return the name of each check, its level and the remedy, as JSON types."""
     if config.identity.mode is IdentityMode.REQUIRED and not _is_ours(config):
         return [("identity", *_as_sync_says(config)), ("backend", "NOTE", NOT_OURS)]
     found = [("identity", *one) for one in _identity(config)]
@@ -42,7 +42,7 @@ def findings(config: Config) -> list[tuple[str, str, str]]:
 
 
 def _is_ours(config: Config) -> bool:
-    """Whether sync's keys are this user's, or nobody's yet: to others all would look missing."""
+    """Return True if sync's keys are this user's, or do not exist: to others all look missing."""
     try:
         owner = Layout.of(config.state).sync_keys.stat().st_uid
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def _is_ours(config: Config) -> bool:
 
 
 def _as_sync_says(config: Config) -> Found:
-    """Whoever may not look at sync's keys may ask sync itself."""
+    """Ask sync itself, for a user who may not read sync's keys."""
     running = reading.ask_sync(Layout.of(config.state))
     if isinstance(running, SyncSays) and running.part.hindrance == Trouble.NOT_ENROLLED:
         return "FAILED", _enrol(config)

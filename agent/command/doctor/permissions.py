@@ -1,4 +1,4 @@
-"""Whether the state folder still has the owners and modes that keep its processes apart."""
+"""Check of the owners and modes that keep the processes apart in the state folder."""
 
 import os
 import stat
@@ -14,9 +14,9 @@ _REMEDY: Final = "on a device `systemd-tmpfiles --create` as root does it"
 
 
 def wrong(layout: Layout) -> Iterator[str]:
-    """What is not as it must be, in words, each with its remedy; asked as the owner of `queue/`.
+    """Yield each wrong owner or mode with its remedy, to the owner of `queue/`.
 
-    Nothing is said to another user, nor of what is not there.
+    Another user gets none, and a missing file is not reported.
     """
     with suppress(OSError):
         owner = layout.queue.stat().st_uid
@@ -28,7 +28,7 @@ def wrong(layout: Layout) -> Iterator[str]:
 
 
 def _is_captures(layout: Layout, path: Path) -> bool:
-    """All are but those of sync and serve."""
+    """Return True for all except those of sync and serve."""
     others = (layout.sync_keys, layout.serve_keys, layout.sync_socket.parent)
     return path not in others
 
@@ -48,7 +48,7 @@ def _amiss(path: Path, mode: int, owner: int | None) -> str | None:
 
 
 def _closed(layout: Layout) -> Iterator[str]:
-    """The log may be another user's, a key is nobody else's."""
+    """Report a closed log or key: the log may be another user's, a key may not."""
     wanted = dict.fromkeys(parts(layout.database)[:2], os.R_OK | os.W_OK)
     wanted |= dict.fromkeys(layout.capture_keys.glob("*.pem"), os.R_OK)
     for path, access in wanted.items():

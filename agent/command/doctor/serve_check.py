@@ -1,4 +1,4 @@
-"""What doctor finds of `doorstep serve`: its certificate, and who may ask."""
+"""Doctor's check of `doorstep serve`: its certificate, and its clients."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ from agent.status.causes import ENDS_SOON
 from agent.trust.store import TrustStore
 
 Found = tuple[Level, str]
-"""How bad it is, and what to do."""
+"""A level, and the remedy."""
 
 
 def findings(config: Config) -> Iterator[Found]:
-    """Nothing where `serve.names` is empty: then nobody wants to ask."""
+    """Check the certificate and the clients; nothing if `serve.names` is empty."""
     if not config.serve.names:
         return
     if config.identity.mode is IdentityMode.OFF:
