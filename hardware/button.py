@@ -14,7 +14,7 @@ class ButtonName(StrEnum):
 
 
 class Change(StrEnum):
-    """What a button did, as debounced.
+    """The change of a button, as debounced.
 
     TOUCHED comes at the first kernel edge, not yet known to be a press: it may only light a lamp.
     PRESSED follows when the level was stable, GLITCH when it was not.
@@ -29,7 +29,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ButtonEvent:
-    """One debounced change; `edge_ns` is the kernel's CLOCK_MONOTONIC time of the first edge.
+    """A debounced change; `edge_ns` is the kernel's CLOCK_MONOTONIC time of the first edge.
 
     TOUCHED, PRESSED and GLITCH of one press share their `edge_ns`.
     """

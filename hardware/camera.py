@@ -25,15 +25,15 @@ def lores_px(width_px: int, height_px: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One still and the sensor settings that made it.
+    """A still and the sensor settings that made it.
 
     Attributes:
         pixels: height x width x 3, uint8, BGR as OpenCV expects.
         exposure_us: sensor exposure time, microseconds.
         gain: analogue times digital gain; 1.0 is about ISO 100.
-        lux: scene illuminance as the image processor estimates it; None where it does not.
+        lux: scene illuminance as the image processor estimates it; None without an estimate.
         sensor_time_ns: CLOCK_MONOTONIC when the exposure ended.
-        focused: whether the lens says that it found its focus; None where it does not say.
+        focused: True if the lens reports that it found its focus; None without a report.
     """
 
     pixels: NDArray[np.uint8]
@@ -54,11 +54,11 @@ class Camera(Protocol):
 
     @property
     def simulated(self) -> bool:
-        """Whether its frames are anything but a picture by our own sensor."""
+        """True if its frames are anything but a picture by our own sensor."""
 
     @property
     def streaming(self) -> bool:
-        """Whether the sensor is exposing frames now."""
+        """True if the sensor is exposing frames now."""
 
     @property
     def last_frame_ns(self) -> int | None:

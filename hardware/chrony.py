@@ -17,7 +17,7 @@ WAIT_S: Final = 0.1
 """Longest wait for an answer: from a daemon on this machine it takes 0.1 ms."""
 
 _VERSION: Final = 6
-"""Of the protocol, since chrony 2.2 of 2015. Source: chrony's candm.h, PROTO_VERSION_NUMBER."""
+"""Version of the protocol, since chrony 2.2 of 2015. Source: candm.h, PROTO_VERSION_NUMBER."""
 
 _REQUEST, _REPLY = 1, 2
 _TRACKING: Final = 33
@@ -72,7 +72,7 @@ def reference(port: int = PORT) -> Reference | None:
 
 
 def parse(reply: bytes, sequence: int) -> Reference | None:
-    """What a reply says; None where it is no answer to this request, or names nobody."""
+    """Read a reply; None if it answers another request, or names no source."""
     if len(reply) < _ANSWERED.size:
         return None
     *head, refid, address, family, _stratum, leap = _ANSWERED.unpack_from(reply)

@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 BUILT: Final = datetime(2026, 11, 29, tzinfo=UTC)
-"""No time before it is believed, whoever says it: no device runs before its program was built.
+"""Build date: no source of an earlier time is believed, as no program runs before its build.
 
 Each release moves it.
 """
 
 
 class ClockSource(StrEnum):
-    """Who vouches for the wall clock, best first: the network tells of a receiver's wrong date."""
+    """The source of the wall clock, best first: the network corrects a receiver's wrong date."""
 
     NTP = "ntp"
     GNSS = "gnss"
@@ -21,21 +21,21 @@ class ClockSource(StrEnum):
     UNSYNCED = "unsynced"
 
     def beats(self, other: "ClockSource") -> bool:
-        """Whether this one's word counts and the other's does not, where both have spoken."""
+        """Return True if this source counts and the other does not, where both have a time."""
         best_first = list(ClockSource)
         return best_first.index(self) < best_first.index(other)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One instant as this device knows it.
+    """An instant as this device knows it.
 
     Attributes:
-        utc: aware, UTC; a guess where `source` is UNSYNCED.
+        utc: aware, UTC; a guess if `source` is UNSYNCED.
         monotonic_ns: CLOCK_MONOTONIC.
         boot_id: the kernel's random id of this boot.
-        source: who vouches for `utc`.
-        uncertainty_s: bound of the error of `utc` as far as the source tells; None if UNSYNCED.
+        source: the source of `utc`.
+        uncertainty_s: bound of the error of `utc`, if the source gives one; None if UNSYNCED.
     """
 
     utc: datetime
@@ -49,13 +49,13 @@ class Clock(Protocol):
     """Tells the time of any recent CLOCK_MONOTONIC instant."""
 
     def now(self) -> Moment:
-        """This instant."""
+        """Return this instant."""
 
     def at(self, monotonic_ns: int) -> Moment:
-        """The instant `monotonic_ns` of this boot, dated with what is known now."""
+        """Return the instant `monotonic_ns` of this boot, dated by today's knowledge."""
 
     def boottime_s(self) -> float:
-        """CLOCK_BOOTTIME in seconds: runs on in suspend, starts anew at boot."""
+        """Return CLOCK_BOOTTIME in seconds: it continues in suspend, and starts again at boot."""
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
         """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
@@ -64,9 +64,9 @@ class Clock(Protocol):
         """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS."""
 
     def is_possible(self, gnss_utc: datetime) -> bool:
-        """Whether a GNSS time may be true; a receiver after its week rollover says 2007.
+        """Return True if a GNSS time may be true; a receiver after its week rollover says 2007.
 
-        It is judged by the floor as far as that is firm: what was forged does not refuse the truth.
+        The floor judges it as far as that is firm: a forged time does not refuse the truth.
         """
 
     def move_floor(self, utc: datetime, firm: datetime | None = None) -> None:

@@ -27,7 +27,7 @@ GNSS_UNCERTAINTY_S: Final = 1.0
 """Source: a receiver at 1 Hz tells a fix before the next one, so it arrives less than 1 s late."""
 
 DRIFT: Final = 500e-6
-"""How fast the error of an old GNSS time grows. Source: MAXFREQ, linux/timex.h: 500 ppm at most."""
+"""Growth of the error of an old GNSS time. Source: MAXFREQ, linux/timex.h: 500 ppm at most."""
 
 GNSS_AGREES_WITHIN: Final = timedelta(seconds=2)
 """Two GNSS times agree when the monotonic clock says so; each may come up to 1 s late."""
@@ -46,7 +46,7 @@ RTC_AGREES_WITHIN_S: Final = 60.0
 """The system runs apart from the RTC that set it, by DRIFT 43 s a day at most."""
 
 ASK_EVERY_S: Final = 10.0
-"""How old chronyd's answer may be: it polls a receiver every 16 s, and a server more seldom.
+"""Greatest age of chronyd's answer: it polls a receiver every 16 s, and a server more rarely.
 
 Source: chrony.conf(5), the default `poll 4` of refclock, and `minpoll 6` of server.
 """
@@ -55,7 +55,7 @@ _TIMESYNCD: Final = Path("run/systemd/timesync/synchronized")
 """Made when timesyncd has set the clock. Source: systemd-timesyncd.service(8)."""
 
 TIME_ERROR: Final = 5
-"""What adjtimex returns while the clock is not synchronised. Source: adjtimex(2)."""
+"""Result of adjtimex while the clock is not synchronised. Source: adjtimex(2)."""
 
 STA_UNSYNC: Final = 0x40
 """Status bit that says the same; some daemons set only one of the two. Source: adjtimex(2)."""
@@ -98,7 +98,7 @@ class SystemWitness:
         self._follows: chrony.Reference | None = None
 
     def __call__(self) -> ClockSource:
-        """Who vouches now; starts no process, and takes `chrony.WAIT_S` at most."""
+        """Return the source now; starts no process, and takes `chrony.WAIT_S` at most."""
         if _kernel_is_synchronised() or (self._root / _TIMESYNCD).exists():
             follows = self._reference()
             return ClockSource.NTP if follows is None or follows.is_network else ClockSource.GNSS
@@ -193,11 +193,11 @@ class SystemClock:
             self._gnss = known
 
     def is_possible(self, gnss_utc: datetime) -> bool:
-        """Whether a GNSS time may be true: not far before the firm floor, nor far ahead of it."""
+        """Return True if a GNSS time may be true: not far from the firm floor."""
         return max(BUILT, self._firm - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
-        """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
+        """Trust a GNSS time that the one before agrees with: a single one may be anything."""
         before, self._told = self._told, told
         if before is None or before.at_ns == told.at_ns:
             return
@@ -205,18 +205,18 @@ class SystemClock:
             self._gnss = told
 
     def now(self) -> Moment:
-        """This instant."""
+        """Return this instant."""
         return self.at(time.monotonic_ns())
 
     def at(self, monotonic_ns: int) -> Moment:
-        """The instant `monotonic_ns` of this boot, dated with what is known now."""
+        """Return the instant `monotonic_ns` of this boot, dated by today's knowledge."""
         known, source, uncertainty_s = self._best(monotonic_ns)
         return Moment(
             known.utc_at(monotonic_ns), monotonic_ns, self._boot_id, source, uncertainty_s
         )
 
     def boottime_s(self) -> float:
-        """CLOCK_BOOTTIME in seconds."""
+        """Return CLOCK_BOOTTIME in seconds."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def _doubt(self, network: _Known) -> None:
@@ -244,7 +244,7 @@ class SystemClock:
 
 
 def boot_id(root: Path = Path("/")) -> str:
-    """The kernel's random id of this boot; `root` is a prefix for tests.
+    """Return the kernel's random id of this boot; `root` is a prefix for tests.
 
     Raises:
         DeviceError: /proc is hidden from this process.

@@ -5,7 +5,7 @@ from typing import Final
 from hardware.button import ButtonEvent, ButtonName, Change
 
 STABLE_NS: Final = 12_000_000
-"""How long a level must stand to count.
+"""Time for which a level must be stable to count.
 
 Source: a new tactile switch bounces for 5 ms at most (Omron B3FS datasheet); twice that for wear,
 and less than the 20 ms after which a light seems late.
@@ -19,13 +19,13 @@ Half of the 600 ms within which the capture loop counts presses as one.
 
 
 class Debounce:
-    """One button's state; all times are CLOCK_MONOTONIC in ns.
+    """The state of a button; all times are CLOCK_MONOTONIC in ns.
 
-    What it says depends on the edges and their times, not on when `settle` is called: an edge after
+    The result depends on the edges and their times, not on when `settle` is called: an edge after
     the due time settles first.
-    A press tells TOUCHED at once, and PRESSED or GLITCH when the level was stable.
-    What happens in the lock-out after it is judged when that ends: still held, or released.
-    A button that is down before its first edge is no press until it is let go and pressed again.
+    A press gives TOUCHED at once, and PRESSED or GLITCH when the level was stable.
+    Changes in the lock-out after it are judged when that ends: still held, or released.
+    A button that is down before its first edge is no press until it is released and pressed again.
     """
 
     def __init__(self, button: ButtonName) -> None:

@@ -43,7 +43,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """One device driver; its file declares it as `DRIVER`.
+    """A device driver; its file declares it as `DRIVER`.
 
     Attributes:
         open: opens the part; takes its settings, and a function that returns the simulated world.

@@ -1,4 +1,4 @@
-"""What can go wrong with a device: one base, one class per thing the caller does about it."""
+"""The errors of devices: one base, and one class per reaction of the caller."""
 
 
 class DeviceError(OSError):

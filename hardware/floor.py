@@ -23,22 +23,22 @@ A device that lay unused for a year has its floor right again after two days.
 """
 
 ALLOWANCE_S: Final = 86_400.0
-"""So long one allowance counts, CLOCK_BOOTTIME: a day is longer than anybody stands near."""
+"""Life of an allowance, by CLOCK_BOOTTIME: a forger does not stay near a device for a day."""
 
 FRESH_S: Final = 5.0
-"""So old a fix still says what the receiver hears: it tells one each second, and some are lost."""
+"""Age up to which a fix shows what the receiver hears: it sends one each second, some are lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How far GNSS alone may raise the floor: GNSS_RAISES_BY from a floor of a day ago or more.
+    """The limit for GNSS alone: it may raise the floor by GNSS_RAISES_BY a day.
 
     Attributes:
         boot_id: the boot that it counts in.
         begun_s: CLOCK_BOOTTIME when it began.
         base: the floor that it counts from: before GNSS, or as it was when the last one began.
-        reached: the floor when it began; the next one counts from there. Who forges a signal
-            while one ends and the next begins has no more of it.
+        reached: the floor when it began; the next one counts from there. A forger whose signal
+            covers the end of one and the start of the next gains nothing by that.
         firm: the floor without all that GNSS alone raised it by in this boot.
     """
 
@@ -49,7 +49,7 @@ class Allowance:
     firm: datetime
 
     def holds(self, boot_id: str, boottime_s: float) -> bool:
-        """Whether it is still the one that counts."""
+        """Return True if it is still the one that counts."""
         return self.boot_id == boot_id and 0 <= boottime_s - self.begun_s < ALLOWANCE_S
 
 
@@ -61,13 +61,13 @@ class Floor:
     allowance: Allowance | None = None
 
     def firm(self, boot_id: str) -> datetime:
-        """The floor by which fixes are judged: true ones lie before what a forged one raised."""
+        """Return the floor by which fixes are judged: true ones are before a forged floor."""
         allowance = self.allowance
         return allowance.firm if allowance and allowance.boot_id == boot_id else self.utc
 
 
 def by_receipt(floor: Floor, received: datetime) -> Floor:
-    """The floor after a receipt, whose signature was verified."""
+    """Return the floor after a receipt, whose signature was verified."""
     if received > LATEST:
         return floor
     allowance = floor.allowance
@@ -77,12 +77,13 @@ def by_receipt(floor: Floor, received: datetime) -> Floor:
 
 
 def by_clock(floor: Floor, moment: Moment, boottime_s: float, fix: Fix | None = None) -> Floor:
-    """The floor after a look at the clock and at the newest fix.
+    """Return the floor after a reading of the clock and of the newest fix.
 
-    The network's time counts more than all that GNSS and receipts said: the floor is never after
-    it, and it lifts the limit from a fix that agrees with it. It raises nothing by itself, since
-    it is not authenticated. GNSS alone raises the floor by little, and only while a fix says what
-    the clock says: a clock goes on with what it once heard. Nobody beats the build date.
+    The network's time counts more than GNSS and receipts: the floor is never after it, and it lifts
+    the limit from a fix that agrees with it. It raises nothing by itself, since it is not
+    authenticated. GNSS alone raises the floor by little, and only while a fix agrees with the
+    clock: a clock continues from a time that it heard once. The floor is never before the build
+    date.
     """
     fix_utc = None if fix is None else fix.utc
     agrees = fix_utc is not None and abs(fix_utc - moment.utc) <= AGREES_WITHIN
@@ -113,5 +114,5 @@ def _raised(floor: datetime, told: datetime, base: datetime) -> datetime:
 
 
 def as_kept(utc: datetime | None) -> datetime:
-    """The floor that an earlier process kept; one that nothing can have raised so far is none."""
+    """Return the floor that an earlier process kept; an impossible one counts as none."""
     return utc if utc is not None and BUILT <= utc <= LATEST else BUILT

@@ -1,4 +1,4 @@
-"""What the driver sees, hears and feels: signals as data."""
+"""The signals for the driver, as data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Signal(StrEnum):
-    """What the driver is told."""
+    """A signal to the driver."""
 
     HOLD_STILL = "hold_still"
     EXPOSED = "exposed"  # the last frame is exposed, the record not yet durable: dark
@@ -37,7 +37,7 @@ class Indicator(Protocol):
         """
 
     def close(self) -> None:
-        """Dark and silent; safe to call twice."""
+        """Turn dark and silent; safe to call twice."""
 
 
 class Lamp(Protocol):

@@ -1,6 +1,6 @@
-"""What each signal looks, sounds and feels like, as data; pure.
+"""The light, the tone and the vibration of each signal, as data; pure.
 
-No two signals share a rhythm of light, sound and vibration: none is told by its colour alone.
+No two signals share a rhythm of light, sound and vibration: colour alone tells none apart.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ HIGH_HZ: Final = 2_700
 """A fifth apart, where passive sounders are loud: they resonate at 2 to 4 kHz (Murata P37E)."""
 
 LOCATE_S: Final = 20
-"""How long a device that is looked for blinks and sounds: long enough to look through a box."""
+"""Time for which `locate` blinks and sounds: long enough to look through a box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is given for `seconds`: a light, a tone or silence, and whether the motor runs."""
+    """A step of `seconds`: a light, a tone or silence, and the motor."""
 
     colour: Colour
     seconds: float

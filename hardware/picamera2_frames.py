@@ -1,4 +1,4 @@
-"""What picamera2 is asked for, and what its buffers and metadata say as a Frame; pure."""
+"""The requests to picamera2, and its buffers and metadata as a Frame; pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final

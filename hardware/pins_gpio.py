@@ -17,7 +17,7 @@ WORK_FOLDER: Final = "LG_WD"
 """Where lgpio makes its FIFO, and goes to. Source: lg 0.2.2, lguGetWorkDir in lgUtil.c."""
 
 BUSY: Final = "GPIO busy"
-"""How lgpio calls LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
+"""Message of lgpio for LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
 
 
 def access(_settings: object) -> Access:
@@ -57,11 +57,11 @@ def open_pins() -> Factory:
 
 @contextmanager
 def _fifo_elsewhere() -> Iterator[None]:
-    """While lgpio is imported, its work folder is one of this user's own, and gone afterwards.
+    """Give lgpio a work folder of this user's own while it is imported, and delete it afterwards.
 
     On import it makes a FIFO there, opens both ends, and stays in that folder. Without this the
-    folder is the current one, which may be another user's: nothing then works. The name is needed
-    no more once both ends are open, so that nothing is left whatever ends the process.
+    folder is the current one, which may be another user's: then nothing works. The name is needed
+    no more once both ends are open, so that nothing is left, however the process ends.
     """
     before, folder = _current_folder(), os.environ.get(WORK_FOLDER)
     with TemporaryDirectory(prefix="doorstep-lgpio-") as own:

@@ -7,18 +7,18 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One position fix.
+    """A position fix.
 
     Attributes:
         lat_deg: WGS 84 latitude, -90 to 90.
         lon_deg: WGS 84 longitude, -180 to 180.
         alt_m: above mean sea level; None in a 2D fix.
-        eph_m: the receiver's horizontal error estimate; None where it gives none.
-        hdop: horizontal dilution of precision; None until the receiver told it.
-        satellites: used in the fix; None until the receiver told it.
+        eph_m: the receiver's horizontal error estimate; None without one.
+        hdop: horizontal dilution of precision; None until the receiver sends it.
+        satellites: used in the fix; None until the receiver sends it.
         mode: 2 or 3 dimensions.
-        speed_mps: over ground; None where unknown.
-        utc: the fix's own time, as the receiver tells it; None where it has none yet.
+        speed_mps: over ground; None if unknown.
+        utc: the fix's own time by the receiver; None before it has one.
         received_ns: CLOCK_MONOTONIC when it arrived.
     """
 
@@ -39,13 +39,13 @@ class Position(Protocol):
 
     @property
     def simulated(self) -> bool:
-        """Whether its fixes are anything but a receiver's own."""
+        """True if its fixes are anything but a receiver's own."""
 
     def last_fix(self) -> Fix | None:
-        """The newest fix however old, or None; the caller judges its age by `received_ns`."""
+        """Return the newest fix of any age, or None; the caller judges its age by `received_ns`."""
 
     def trouble(self) -> str | None:
-        """Why the source gives no fixes, in the technician's words; None while it does."""
+        """Return why the source gives no fixes, for a technician; None while it does."""
 
     def close(self) -> None:
-        """Disconnect; safe to call twice."""
+        """Disconnect from the source; safe to call twice."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PowerReading:
-    """What is known of the supply; None where the board cannot tell."""
+    """A reading of the supply; None for values that the board cannot measure."""
 
     battery_pct: int | None
     external: bool | None

@@ -1,6 +1,6 @@
-"""What can be set about the devices: plain values, no vendor library, one dataclass per part.
+"""The settings of the devices: plain values, no vendor library, one dataclass per part.
 
-Each is a table of the configuration file; `Range` and `Match` say what is allowed, in its words.
+Each is a table of the configuration file; `Range` and `Match` hold the allowed values, as text too.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ Pin = Annotated[int, Range(0, 27, "a BCM pin number")]
 
 
 class Autofocus(StrEnum):
-    """What the lens does; NONE for fixed-focus modules."""
+    """The use of the lens; NONE for fixed-focus modules."""
 
     CONTINUOUS = "continuous"
     NONE = "none"

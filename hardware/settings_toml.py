@@ -101,7 +101,7 @@ class TableReader:
         return found
 
     def unknown(self, name: str, known: Iterable[str], where: str) -> None:
-        """Note a name that is none of `known`."""
+        """Report a name that is not in `known`."""
         self.problems.append(f"{where}{name}: unknown setting{_guess(name, known)}")
 
     def _section(self, cls: Any, value: object, name: str) -> object:
@@ -154,7 +154,7 @@ def _within(rule: Range | Match | Kind, value: Any) -> bool:
 
 
 def _allowed(hint: Any) -> str:
-    """What a setting allows, in words that follow "is not"."""
+    """Describe the allowed values of a setting, to follow "is not"."""
     if choices := _choices(hint):
         return f"one of: {', '.join(choices)}"
     origin, arguments = get_origin(hint), get_args(hint)
@@ -171,7 +171,7 @@ def _allowed(hint: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value nearly as the file has it, and short enough for one line."""
+    """Show a value nearly as the file has it, and short enough for one line."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= _SHOWN_LIMIT else f"{text[:_SHOWN_LIMIT]}..."
 

@@ -1,4 +1,4 @@
-"""What was told last, so that a log has one line per change and none per attempt."""
+"""The last logged value, so that a log has one line per change and none per attempt."""
 
 from typing import Generic, TypeVar
 
@@ -16,6 +16,6 @@ class Told(Generic[T]):
         self.last = last
 
     def is_news(self, now: T) -> bool:
-        """Whether `now` is not what was told last; from this call on it is."""
+        """Return True if `now` differs from the last value, and keep it."""
         before, self.last = self.last, now
         return now != before

@@ -24,7 +24,7 @@ from hardware.settings import ButtonSettings
 log = logging.getLogger(__name__)
 
 DELIVERY_S: Final = 0.005
-"""How late an edge may arrive. Source: 5 ms from edge to callback, measured in QEMU, 2026-11."""
+"""Delay of an edge. Source: 5 ms from edge to callback, measured in QEMU, 2026-11."""
 
 PLAUSIBLE_NS: Final = 2_000_000_000
 """An edge stamped further from now than this was stamped by another clock.
@@ -86,7 +86,7 @@ class GpioButtons:
 
 
 class _Line:
-    """One button's pin; gpiozero refers to `_pin_changed` weakly, so this must be kept."""
+    """The pin of a button; gpiozero refers to `_pin_changed` weakly, so this must be kept."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ def _say_unknown_clock() -> None:
 
 
 def _settled_ns() -> int:
-    """Until when every edge has arrived."""
+    """Return the time up to which every edge has arrived."""
     return time.monotonic_ns() - round(DELIVERY_S * 1e9)
 
 

@@ -42,11 +42,11 @@ AF_STATE_SCANNING: Final = 1
 """Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
 
 PICAMERA_ERRORS: Final = (RuntimeError, OSError, KeyError, ValueError, IndexError)
-"""What picamera2 and libcamera raise; picamera2 has no class of its own."""
+"""Errors of picamera2 and libcamera; picamera2 has no class of its own."""
 
 
 def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
-    """When to shoot anyhow: 600 ms after the press, or after a cold camera's first frame."""
+    """Return when to expose without focus: 600 ms after the press or a cold start's first frame."""
     return max(after_ns, first_frame_ns) + FOCUS_NS
 
 
@@ -78,7 +78,7 @@ class PiCamera:
 
     @property
     def streaming(self) -> bool:
-        """Whether the sensor is exposing frames now; a dead camera is not."""
+        """True if the sensor is exposing frames now; a dead camera is not."""
         return not (self._dead or self._closed) and bool(self._picamera.started)
 
     @property
@@ -293,7 +293,7 @@ def _finish(done: "Future[None]", call: Callable[[], None]) -> None:
 
 
 def _nothing() -> None:
-    """Stand in for the close of a camera that hangs."""
+    """Do nothing, in place of the close of a camera that hangs."""
 
 
 class Opened(NamedTuple):

@@ -27,7 +27,7 @@ EXPOSURE_US: Final = 33_333
 """A webcam tells no exposure time: the longest there is at 30 frames a second."""
 
 LATE_NS: Final = 133_000_000
-"""How old a frame without a good time may be: the 4 buffers of OpenCV's V4L2 at 30 a second."""
+"""Greatest age of a frame without a good time: OpenCV's V4L2 has 4 buffers, at 30 a second."""
 
 PLAUSIBLE_NS: Final = 2_000_000_000
 """A driver's time further from now than this is of another clock: the wall clock is years away."""
@@ -84,7 +84,7 @@ class WebCamera:
 
     @property
     def streaming(self) -> bool:
-        """Whether the webcam is open."""
+        """True if the webcam is open."""
         return self._reader is not None and not self._dead
 
     @property
@@ -126,7 +126,7 @@ class WebCamera:
         return _small(taken)
 
     def close(self) -> None:
-        """Stop; safe to call twice."""
+        """Stop the camera; safe to call twice."""
         self.stop()
 
     def _running(self) -> "_Reader":

@@ -52,7 +52,7 @@ class GpioIndicator:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Dark and silent; safe to call twice."""
+        """Turn dark and silent; safe to call twice."""
         with self._changed:
             self._closed = True
             self._changed.notify()

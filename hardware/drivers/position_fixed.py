@@ -26,7 +26,7 @@ class FixedPosition:
         return True
 
     def last_fix(self) -> Fix:
-        """The set place, received now."""
+        """Return the set place, received now."""
         return Fix(
             lat_deg=self._lat_deg,
             lon_deg=self._lon_deg,
@@ -41,10 +41,10 @@ class FixedPosition:
         )
 
     def trouble(self) -> None:
-        """Nothing can be out of reach."""
+        """Return None: this source is never out of reach."""
 
     def close(self) -> None:
-        """Nothing to disconnect."""
+        """Do nothing: there is no connection."""
 
 
 DRIVER: Final = PositionDriver(

@@ -46,7 +46,7 @@ BACKOFF_S: Final = (1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """What the newest SKY reports told; one of them may lack what the one before had."""
+    """The newest SKY reports; one of them may lack values that the one before had."""
 
     hdop: float | None = None
     satellites: int | None = None
@@ -161,15 +161,15 @@ class GpsdPosition:
         return False
 
     def last_fix(self) -> Fix | None:
-        """The newest fix however old, or None."""
+        """Return the newest fix of any age, or None."""
         return self._fix
 
     def trouble(self) -> str | None:
-        """Why no reports come; None while the receiver reports, with or without a fix."""
+        """Return why no reports come; None while the receiver reports, with or without a fix."""
         return self._trouble.last
 
     def close(self) -> None:
-        """Disconnect; safe to call twice."""
+        """Disconnect from gpsd; safe to call twice."""
         self._closing.set()
         self._reader.join(CONNECT_S + READ_S)
 

@@ -13,7 +13,7 @@ from hardware.driver import Driver
 from hardware.simulated.world import World
 
 PRESS_S: Final = 0.12
-"""How long a finger stays on a button. Pressing a key takes 0.08 to 0.15 s."""
+"""Time for which a finger is on a button. Pressing a key takes 0.08 to 0.15 s."""
 
 BOUNCES_NS: Final = (0, 400_000, 700_000, 1_500_000, 1_900_000)
 """When the contact toggles after the first touch: closed, open, closed, open, closed.

@@ -30,24 +30,24 @@ START_NS: Final = 500_000_000
 """From start to the end of the first frame. Half a second, in which exposure and gain settle."""
 
 QUIET_NS: Final = 1_000_000_000
-"""How long after a press no scene is drawn ahead: a press is green in less."""
+"""Time after a press without drawing ahead: a press is green in less."""
 
 AHEAD_NS: Final = 5_000_000_000
-"""How long before a scripted second its scene is drawn: 2.5 s each on 2 cores, twice that."""
+"""Time before a scripted second at which its scene is drawn: 2.5 s each on 2 cores, twice that."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One stretch of streaming; times are CLOCK_MONOTONIC."""
+    """A stretch of streaming; times are CLOCK_MONOTONIC."""
 
     started_ns: int
 
     def end_ns(self, number: int) -> int:
-        """When frame `number`, counted from 0, ends."""
+        """Return when frame `number`, counted from 0, ends."""
         return self.started_ns + START_NS + number * FRAME_NS
 
     def ended(self, now_ns: int) -> int:
-        """How many frames have ended."""
+        """Count the frames that have ended."""
         return max(0, (now_ns - self.started_ns - START_NS) // FRAME_NS + 1)
 
 
@@ -78,12 +78,12 @@ class SimulatedCamera:
 
     @property
     def streaming(self) -> bool:
-        """Whether the sensor is exposing frames now."""
+        """True if the sensor is exposing frames now."""
         return self._run is not None
 
     @property
     def frames_exposed(self) -> int:
-        """How many frames the sensor has exposed since it was opened."""
+        """Number of frames that the sensor has exposed since it was opened."""
         with self._lock:
             return self._frames_before + self._frames_of_run()
 
@@ -195,7 +195,7 @@ class SimulatedCamera:
         return Frame(pixels, taken.exposure_us, taken.gain, taken.lux, run.end_ns(number))
 
     def _frames_of_run(self) -> int:
-        """Frames of this stretch so far: until now, or until the fault that ended them."""
+        """Count the frames of this stretch: until now, or until the fault that ended them."""
         if not self._run:
             return 0
         now_ns = time.monotonic_ns()
@@ -222,7 +222,7 @@ class SimulatedCamera:
         )
 
     def _ahead(self) -> list[Scene]:
-        """The scenes of the next press, of now and of soon, dark ones with and without the lamp."""
+        """Return the scenes of the next press, of now and of soon; dark ones also with the lamp."""
         now_ns = time.monotonic_ns()
         states = [
             self._world.state_after_next_press(now_ns),
@@ -237,7 +237,7 @@ class SimulatedCamera:
 
 
 def _lamp_shows(state: State) -> bool:
-    """Whether the lamp adds anything: a tenth of the light that is there."""
+    """Return True if the lamp adds a tenth or more of the present light."""
     return exposure(Scene(light=state.light)).lux < 10 * LAMP_LUX
 
 

@@ -1,4 +1,4 @@
-"""Who vouches for a simulated board's clock; the clock itself is the system's."""
+"""The source of a simulated board's clock; the clock itself is the system's."""
 
 import time
 from functools import partial

@@ -30,7 +30,7 @@ IN_PROCESS_PX: Final = 400_000
 """Scenes of at most this size are drawn in the caller's process: 0.3 s, 80 MB (x86-64, 2026-11)."""
 
 Strip = NDArray[np.uint8]
-"""One scene's variants: variants x (1.5 height) x width, uint8, I420: half the size of BGR."""
+"""The variants of a scene: variants x (1.5 height) x width, uint8, I420: half the size of BGR."""
 
 
 def draw(scene: Scene) -> Strip:

@@ -12,7 +12,7 @@ from hardware.simulated.scenes import Scene
 _log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
-"""How often the world is asked what comes next. Scripts count in seconds."""
+"""Interval at which the world is asked for the next scenes. Scripts count in seconds."""
 
 
 class Film:
@@ -52,7 +52,7 @@ class Film:
 
     @property
     def scenes(self) -> int:
-        """How many strips are kept."""
+        """Number of strips that are kept."""
         return len(self._strips)
 
     def close(self) -> None:

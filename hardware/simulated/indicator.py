@@ -26,7 +26,7 @@ class SimulatedIndicator:
 
     @property
     def light(self) -> Colour:
-        """What is lit now."""
+        """Colour of the light now."""
         if self._closed or not self.shown:
             return DARK
         signal, since_ns = self.shown[-1]
@@ -39,7 +39,7 @@ class SimulatedIndicator:
             _log.info("event=light signal=%s", signal)
 
     def close(self) -> None:
-        """Dark; safe to call twice."""
+        """Turn dark; safe to call twice."""
         self._closed = True
 
 

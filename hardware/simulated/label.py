@@ -14,10 +14,10 @@ from hardware.simulated.scenes import EXPOSURE_LUX_US, Exposure
 from hardware.simulated.script import LabelKind
 
 HOLDS_DEG: Final = (-2.5, 1.0, 3.5)
-"""How far the paper is turned, frame by frame: a hand is never still."""
+"""Angles of the paper, frame by frame: a hand is never still."""
 
 SHARE: Final = 0.9
-"""How much of the picture's width or height the paper fills at most: its edges are in view."""
+"""Largest share of the picture's width or height for the paper: its edges are in view."""
 
 MODULE_PX: Final = 6
 """Largest width of the narrowest bar: held closer it is out of focus."""
@@ -27,7 +27,7 @@ BLUR_PX: Final = 0.7
 
 _WHITE: Final = 0.85
 _INK: Final = 0.05
-"""What paper and ink reflect, to an order: a thermal label is greyer than paper."""
+"""Reflectance of paper and ink, roughly: a thermal label is greyer than paper."""
 
 _GAMMA: Final = 2.2
 """Near enough to the curve of BT.709 video."""

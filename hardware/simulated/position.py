@@ -27,7 +27,7 @@ class SimulatedPosition:
         self._world: Final = world
 
     def last_fix(self) -> Fix | None:
-        """The newest fix, or None."""
+        """Return the newest fix, or None."""
         now_ns = time.monotonic_ns()
         changes = self._world.changes()
         if state_at(changes, now_ns).fix.has_fix:
@@ -44,7 +44,7 @@ class SimulatedPosition:
         return None
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
     def _epoch_ns(self, at_ns: int) -> int:
         return at_ns - (at_ns - self._world.began_ns) % EPOCH_NS

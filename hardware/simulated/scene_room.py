@@ -47,7 +47,7 @@ _FLOORS: Final = ((148, 152, 156), (104, 130, 160), (126, 128, 126))
 _MATS: Final = ((52, 84, 120), (60, 62, 66), (66, 58, 92))
 _GREETINGS: Final = ("WELCOME", "HELLO", "COME IN", "HOME")
 _DOOR_DEPTH_M: Final = 0.14
-"""How far a door lies behind its wall: half a brick and its plaster."""
+"""Depth of a door behind its wall: half a brick and its plaster."""
 
 
 def bands(high: int) -> Iterator[slice]:

@@ -26,7 +26,7 @@ DAY_LUX: Final = 2_000.0
 """Illuminance at light 1.0: a porch on an overcast day, 1,000 to 5,000 lux."""
 
 LAMP_LUX: Final = 60.0
-"""What the lamp adds where it points: a 1 W white LED at 1.5 m, about 100 lm in 60 deg."""
+"""Light of the lamp where it points: a 1 W white LED at 1.5 m, about 100 lm in 60 deg."""
 
 EXPOSURE_LUX_US: Final = 4_000.0 * 2_000.0
 """Exposure times illuminance of a well exposed picture at gain 1. Source: f/1.8, ISO 100."""
@@ -40,7 +40,7 @@ _WHITE: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What stands before the camera, and what is wrong with it.
+    """The scene in front of the camera, with its faults.
 
     Attributes:
         seed: chooses the door, the floor, the mat, the parcel and the view.
@@ -71,7 +71,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the camera's automatic chose: exposure_us, gain (1.0 is about ISO 100), lux."""
+    """The choice of the camera's automatic: exposure_us, gain (1.0 is about ISO 100), lux."""
 
     exposure_us: int
     gain: float
@@ -159,7 +159,7 @@ def _moved(picture: NDArray[np.uint16], scene: Scene) -> NDArray[np.uint16]:
 
 
 def _covered(seen: Linear, scene: Scene, rows: slice) -> Linear:
-    """Slide a finger in from the right; light that gets through it is red and has no edges."""
+    """Draw a finger that comes in from the right; light through it is red and has no edges."""
     y, x = _grid(scene, rows)
     lux = exposure(scene).lux
     glow = (0.17 - 0.09 * np.hypot(x - 0.45, 0.6 * (y - 0.35))) * lux * _exposed(scene)

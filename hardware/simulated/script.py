@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class CameraFault(StrEnum):
-    """What the simulated sensor does."""
+    """A fault of the simulated sensor."""
 
     NONE = "none"
     STALL = "stall"
@@ -24,7 +24,7 @@ class CameraFault(StrEnum):
 
 
 class LabelKind(StrEnum):
-    """How the code on the label is drawn."""
+    """The style of the code on the label."""
 
     CODE128 = "code128"
     DATAMATRIX = "datamatrix"
@@ -33,7 +33,7 @@ class LabelKind(StrEnum):
 
 
 class Reception(StrEnum):
-    """What the simulated receiver has; UNPLUGGED is no receiver at all."""
+    """The reception of the simulated receiver; UNPLUGGED is no receiver at all."""
 
     FIX_3D = "3d"
     FIX_2D = "2d"
@@ -42,12 +42,12 @@ class Reception(StrEnum):
 
     @property
     def has_fix(self) -> bool:
-        """Whether fixes come."""
+        """True if fixes come."""
         return self in {Reception.FIX_3D, Reception.FIX_2D}
 
 
 class Witness(StrEnum):
-    """Who vouches for the system clock; GNSS is the receiver's to say."""
+    """The source of the system clock; the receiver decides about GNSS."""
 
     NTP = ClockSource.NTP.value
     RTC = ClockSource.RTC.value
@@ -87,7 +87,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One `[[at]]`: what is so from a press or a second on; one of the two is None.
+    """An entry `[[at]]`: values from a press or a second on; one of the two is None.
 
     `press` counts the photo button's presses from 1, `second` the world's time from 0.
     `values` are fields of `State`.
@@ -99,7 +99,7 @@ class Entry:
 
     @property
     def moves(self) -> bool:
-        """Whether it names a place."""
+        """True if it names a place."""
         return "lat_deg" in self.values
 
 
@@ -107,13 +107,13 @@ _KEYS: Final[Mapping[str, Any]] = {
     "press": Annotated[int, Range(1, 99_999, "a press number")],
     "second": Annotated[float, Range(0, 999_999, "a time in seconds")],
 }
-"""What an entry goes by."""
+"""Keys that give the moment of an entry."""
 
 
 class Script:
-    """A world script that is followed: whoever replaces its file changes the world that is running.
+    """A world script that is followed: a new file changes the running world.
 
-    Replace it by a rename, so that nobody reads half of it. Safe in any thread.
+    Replace it by a rename, so that no process reads half of it. Safe in any thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,7 +123,7 @@ class Script:
         self._entries = read_script(path)
 
     def entries(self) -> tuple[Entry, ...]:
-        """As the file has them now; where it is wrong, those of before."""
+        """Return the entries of the file; while it is wrong, the last right ones."""
         version = _version(self._path)
         if version != self._version:
             self._version = version
@@ -135,7 +135,7 @@ class Script:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    """What differs when a file was replaced or written; nothing of a file that is gone."""
+    """Return values that differ after a file was replaced or written; empty for a missing one."""
     try:
         told = path.stat()
     except OSError:

@@ -33,11 +33,11 @@ class Change:
 
 
 class World:
-    """One world, shared by the simulated parts; every method may be called from any thread.
+    """A world that the simulated parts share; every method may be called from any thread.
 
     All times are CLOCK_MONOTONIC in ns. Presses and the world's beginning are kept in
-    `run_dir/world.json`, so that it goes on when the process is killed and started again.
-    It begins anew after a reboot, or when that file is removed. Without `run_dir` nothing is kept.
+    `run_dir/world.json`, so that the world continues when the process is killed and started again.
+    It begins again after a reboot, or when that file is removed. Without `run_dir` nothing is kept.
     """
 
     def __init__(self, script: Path | None, run_dir: Path | None) -> None:
@@ -54,7 +54,7 @@ class World:
 
     @property
     def presses(self) -> int:
-        """How often a finger has pressed the photo button since the world began."""
+        """Number of presses of the photo button since the world began."""
         return len(self._presses_ns)
 
     @property
@@ -69,15 +69,15 @@ class World:
             self._keep()
 
     def state(self, at_ns: int) -> State:
-        """What is so at a moment; a future one as far as no press changes it."""
+        """Return the state at a moment; a future one as if no press came before."""
         return state_at(self.changes(self._presses_ns), at_ns)
 
     def state_after_next_press(self, at_ns: int) -> State:
-        """What would be so if the next press came at a moment."""
+        """Return the state that a next press at a moment would find."""
         return state_at(self.changes([*self._presses_ns, at_ns]), at_ns)
 
     def changes(self, presses_ns: Sequence[int] | None = None) -> list[Change]:
-        """The script's entries whose moment is known, the earliest first."""
+        """Return the script's entries whose moment is known, the earliest first."""
         known = self._presses_ns if presses_ns is None else presses_ns
         found = []
         for entry in self._script.entries() if self._script else ():
@@ -88,7 +88,7 @@ class World:
         return sorted(found, key=lambda change: change.at_ns)
 
     def first_fault(self, from_ns: int, until_ns: int) -> tuple[int, CameraFault] | None:
-        """When the camera's fault began, or `from_ns` if it was there by then; None if none."""
+        """Return when the camera's fault began, or `from_ns` if it was earlier; None without one."""
         moments = [change.at_ns for change in self.changes() if from_ns < change.at_ns <= until_ns]
         for moment_ns in [from_ns, *moments]:
             fault = self.state(moment_ns).camera
@@ -97,11 +97,11 @@ class World:
         return None
 
     def light_lamp(self, lit: bool, at_ns: int) -> None:
-        """The lamp goes on or off."""
+        """Turn the lamp on or off."""
         self._lamp.append((at_ns, lit))
 
     def lamp_lit(self, at_ns: int) -> bool:
-        """Whether the lamp was on at a moment."""
+        """Return True if the lamp was on at a moment."""
         lit = [lit for changed_ns, lit in self._lamp.copy() if changed_ns <= at_ns]
         return bool(lit) and lit[-1]
 
