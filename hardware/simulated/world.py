@@ -88,7 +88,7 @@ class World:
         return sorted(found, key=lambda change: change.at_ns)
 
     def first_fault(self, from_ns: int, until_ns: int) -> tuple[int, CameraFault] | None:
-        """Return when the camera's fault began, or `from_ns` if it was earlier; None without one."""
+        """Return when the camera's fault began, at least `from_ns`; None without a fault."""
         moments = [change.at_ns for change in self.changes() if from_ns < change.at_ns <= until_ns]
         for moment_ns in [from_ns, *moments]:
             fault = self.state(moment_ns).camera

@@ -1,6 +1,6 @@
-"""Whether an inventory can be read and has these devices: `inventory.py FILE [HOST...]`.
+"""A check of an inventory: can it be read, and has it these devices: `inventory.py FILE [HOST...]`.
 
-Ansible itself only warns of a file that it cannot read, and goes on with no device.
+Ansible itself only warns of a file that it cannot read, and continues with no device.
 """
 
 import json
@@ -15,7 +15,7 @@ UNUSABLE = 2
 
 
 def unreadable(file: str, said: str) -> str:
-    """What Ansible said of a file that it cannot read, in one sentence: where, and what."""
+    """Translate Ansible's words on an unreadable file into one sentence: where, and what."""
     cause = re.search(
         r"<<< caused by >>>\s+(.+)\n(?:Origin: .+?:(\d+)(?::\d+)?$)?", said, re.MULTILINE
     )
@@ -28,7 +28,7 @@ def unreadable(file: str, said: str) -> str:
 
 
 def missing(file: str, listed: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
-    """Which devices are not there, of what `ansible-inventory --list` gave."""
+    """Return a message for each missing device, by the output of `ansible-inventory --list`."""
     groups = [group for name, group in listed.items() if name != "_meta"]
     hosts = {host for group in groups for host in group.get("hosts", ())}
     if not hosts:
@@ -38,7 +38,7 @@ def missing(file: str, listed: Mapping[str, Any], wanted: Iterable[str]) -> list
 
 
 def main(file: str, *wanted: str) -> int:
-    """Reads it as the playbook will; prints what is wrong."""
+    """Read it as the playbook will, and print the errors."""
     command = Path(sys.executable).with_name("ansible-inventory")
     ran = subprocess.run(
         [command, "--inventory", file, "--list"], capture_output=True, text=True, check=False

@@ -30,25 +30,25 @@ PARTS = frozenset(
 )
 
 PART_BYTES = 2_000_000
-"""Of one part, as collect.sh cuts it."""
+"""Largest part, as collect.sh cuts it."""
 
 
 TAR_BYTES = 20_000
-"""What tar adds to a part, and at its end; a multiple of what it does."""
+"""Bytes that tar adds to a part, and at its end; a multiple of the real number."""
 
 GZIP = 16
 """To zlib: with gzip's header. Source: zlib.h, inflateInit2."""
 
 
 class NoLogs(ValueError):
-    """It is not what collect.sh gives."""
+    """An answer that collect.sh does not give."""
 
 
 def archive(given: str) -> bytes:
-    """The archive, looked through.
+    """Check the archive, and return it.
 
     Raises:
-        NoLogs: it is none, or holds something else.
+        NoLogs: it is no archive, or holds something else.
     """
     if len(given) > len(PARTS) * PART_BYTES * 2:
         raise NoLogs("it gave more than logs can be")
@@ -62,7 +62,7 @@ def archive(given: str) -> bytes:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """No more of it than logs can be: some kilobytes may unpack without an end."""
+    """Unpack no more than logs can be: some kilobytes may unpack without an end."""
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | GZIP)
     found = unpacking.decompress(packed, len(PARTS) * (PART_BYTES + TAR_BYTES))
     if not unpacking.eof:

@@ -1,4 +1,4 @@
-"""What is new in one version, from the changelog: `notes.py CHANGELOG VERSION COMMIT`."""
+"""The notes of a version, from the changelog: `notes.py CHANGELOG VERSION COMMIT`."""
 
 import re
 import sys
@@ -12,10 +12,10 @@ class NoNotes(ValueError):
 
 
 def notes(changelog: str, version: str, commit: str) -> str:
-    """The section of `version`, and which commit it was built from.
+    """Return the section of `version`, and the commit that it was built from.
 
     Raises:
-        NoNotes: there is no such section, it says nothing, or it is not called released.
+        NoNotes: there is no such section, it is empty, or it is not called released.
     """
     sections = re.split(r"^## +(.+?) *\n", changelog, flags=re.MULTILINE)
     found = dict(zip(sections[1::2], sections[2::2], strict=True))

@@ -1,4 +1,4 @@
-"""What one architecture's archive is made of, as CycloneDX 1.6: `sbom.py TAR VERSION COMMIT DATE`.
+"""The parts of an architecture's archive, as CycloneDX 1.6: `sbom.py TAR VERSION COMMIT DATE`.
 
 The archive itself is read, since it is what a device gets. The same archive and commit give the
 same bytes: DATE (RFC 3339, the commit's) is the document's time, and its serial number is made of
@@ -34,7 +34,7 @@ UNUSABLE = 2
 
 @dataclass(frozen=True)
 class Wheel:
-    """One wheel as it lies in the archive; `licence` as its author states it, None where not."""
+    """A wheel in the archive; `licence` as its author states it, or None."""
 
     name: str
     version: str
@@ -43,7 +43,7 @@ class Wheel:
 
 
 def wheels(archive: Path) -> list[Wheel]:
-    """All wheels in the archive, by name."""
+    """Return all wheels in the archive, by name."""
     return sorted(_wheels(archive), key=lambda wheel: wheel.name)
 
 
@@ -62,7 +62,7 @@ def _wheels(archive: Path) -> Iterator[Wheel]:
 
 
 def _metadata(wheel: bytes) -> Message:
-    """Of the package itself: setuptools, for one, carries others inside."""
+    """Read the metadata of the package itself: setuptools, for one, carries others inside."""
     with zipfile.ZipFile(BytesIO(wheel)) as packed:
         (place,) = (
             name
@@ -83,7 +83,7 @@ def _licence(about: Message) -> str | None:
 
 
 def sbom(archive: Path, version: str, commit: str, date: datetime) -> str:
-    """The document.
+    """Make the document.
 
     Raises:
         ValueError: it has no wheel of this version of the agent.

@@ -1,4 +1,4 @@
-"""What a run says on the way to its table: Ansible's lines, without those that help nobody."""
+"""The progress lines of a run: Ansible's, without those that help nobody."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class CallbackModule(Default):
     CALLBACK_NAME = "doorstep_lines"
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Nothing: which file a step stands in is told where it fails."""
+        """Print nothing: a failure names the file of its step."""
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """The same of the step that includes it."""
+        """Print nothing for the step that includes a file."""
         if not isinstance(result.task, TaskInclude):
             super().v2_runner_on_ok(result)
 
     def v2_runner_retry(self, result: Any) -> None:
-        """What is waited for has not failed."""
+        """Print nothing: a step that is retried has not failed."""
         self._display.display(f"not yet: [{result.host.get_name()}]: {result.task.get_name()}")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """A refusal of the playbook's own is no fault in it: where it stands helps nobody."""
+        """Print a refusal of the playbook's own without its place: the playbook is right."""
         ours = str(result.task.action).rpartition(".")[2] in {"fail", "assert"}
         words = str(result.result.get("msg") or "")
         if not ours or ignore_errors or not words or self._display.verbosity:

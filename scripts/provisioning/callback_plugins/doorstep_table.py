@@ -62,7 +62,7 @@ UNREACHED = (
     ),
     (r"", "not reached: {said}; mend what `ssh` to it says, then try again"),
 )
-"""What ssh says, and what a technician can do about it."""
+"""Messages of ssh, and a technician's remedies."""
 
 
 class CallbackModule(CallbackBase):
@@ -81,17 +81,17 @@ class CallbackModule(CallbackBase):
         self._list = "retry.txt"
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """What is not provisioning has a list of its own."""
+        """Name the list after the playbook: provisioning and deploys have lists of their own."""
         stem = Path(str(playbook._file_name)).stem  # noqa: SLF001 - there is no other way
         self._list = LISTS.get(stem, "retry.txt")
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Whom the list of the run before may name."""
+        """Note the devices that the list of the run before may name."""
         known = play.get_variable_manager().get_vars(play=play, include_hostvars=False)
         self._fleet = set(known["groups"]["all"])
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """The last failure that counts is what the table says."""
+        """Keep the last failure that counts for the table."""
         if not ignore_errors:
             told = _worst(_member(result, "result"))
             words = told.get("msg") or told.get("stderr") or told.get("stdout") or "it failed"
@@ -103,7 +103,7 @@ class CallbackModule(CallbackBase):
             self._said[_host(result)] = self._last
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """What ssh said, in a technician's words."""
+        """Keep ssh's message, in a technician's words."""
         host, said = _host(result), str(_member(result, "result").get("msg", ""))
         known = _kept() / "known_hosts" / host
         self._said[host] = why_unreached(said, known)
@@ -140,13 +140,13 @@ class CallbackModule(CallbackBase):
 
 
 def judged(told: dict[str, str], said: str, *, failed: bool, dark: bool) -> tuple[str, str, bool]:
-    """A device's verdict, what to do, and whether it is through.
+    """Return a device's verdict, its remedy, and True if the device is through.
 
     Args:
-        told: what the playbook noted of it; empty where it came to no verdict.
+        told: the playbook's notes on it; empty before a verdict.
         said: the last failure.
-        failed: whether a step of it failed.
-        dark: whether it was lost on the way.
+        failed: True if a step of it failed.
+        dark: True if it was lost on the way.
     """
     if dark:
         return "not reached", said, False
@@ -158,7 +158,7 @@ def judged(told: dict[str, str], said: str, *, failed: bool, dark: bool) -> tupl
 
 
 def why_unreached(said: str, known: Path) -> str:
-    """What ssh said, in a technician's words, and what to do."""
+    """Translate ssh's message into a technician's words, with the remedy."""
     last = said.strip().splitlines()[-1] if said.strip() else "no answer"
     tried = ((re.search(pattern, said, re.IGNORECASE), words) for pattern, words in UNREACHED)
     found, words = next((found, words) for found, words in tried if found)
@@ -166,7 +166,7 @@ def why_unreached(said: str, known: Path) -> str:
 
 
 def _plain(text: object) -> str:
-    """A device's words are shown, and not obeyed: they could repaint the lines of others."""
+    """Make a device's words safe to show: they could repaint the lines of others."""
     return "".join(one if one.isprintable() else " " for one in str(text))
 
 
@@ -176,10 +176,10 @@ def _kept() -> Path:
 
 
 def write_list(path: Path, again: Iterable[str], left_out: Collection[str], of: str) -> None:
-    """Whom to try again: those of this run, and those of the last list that it left out.
+    """Write the devices to try again: those of this run, and those of the last list left out now.
 
-    Whole or not at all; an empty list is a file too, and says that nothing is left to do.
-    `of` is the inventory, and the version in a deploy; of a list for another nobody is kept.
+    It is written whole or not at all; an empty list is a file too: nothing is left to do. `of` is
+    the inventory, and the version in a deploy; a list for another one is replaced.
     """
     first = f"# for {of}\n" if of else ""
     text = path.read_text("utf-8") if path.exists() else ""
@@ -193,12 +193,12 @@ def write_list(path: Path, again: Iterable[str], left_out: Collection[str], of: 
 
 
 def _member(result: Any, name: str) -> Any:
-    """Ansible 2.19 gives `result.result`, earlier ones `result._result`."""
+    """Return a member: Ansible 2.19 has `result.result`, earlier ones `result._result`."""
     return getattr(result, name, None) or getattr(result, f"_{name}", {})
 
 
 def _worst(told: dict[str, Any]) -> dict[str, Any]:
-    """Of a loop, the turn that failed."""
+    """Return the turn of a loop that failed."""
     turns = [one for one in told.get("results") or () if isinstance(one, dict)]
     return next((one for one in turns if one.get("failed")), told)
 
@@ -212,5 +212,5 @@ def _task(result: Any) -> str:
 
 
 def _is_ours(result: Any) -> bool:
-    """Whether the words are the playbook's own, which need no task's name before them."""
+    """Return True if the words are the playbook's own, which need no task's name before them."""
     return str(_member(result, "task").action).rpartition(".")[2] in {"fail", "assert"}

@@ -19,7 +19,7 @@ ITS_OWN_START_S = 600
 QUIET_AFTER_S in agent/capture/duties.py."""
 
 COMES_NOT_UP = 3
-"""So many restarts in a row, and nobody can press: such a device is what a run may have to mend."""
+"""Restarts in a row after which a run may repair a device: nobody can press on it."""
 
 
 LONGEST_ANSWER = 1_000_000
@@ -37,46 +37,46 @@ def heard(answer: object) -> Any:
 
 
 def plain(text: object) -> str:
-    """A device's words, on one line: what a terminal shows and does not obey."""
+    """Make a device's words one line that a terminal shows and does not obey."""
     return "".join(one if one.isprintable() else " " for one in str(text))
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Lines `key=value`, as the probes print them; a terminal's carriage returns are dropped."""
+    """Read lines `key=value`, as the probes print them, without a terminal's carriage returns."""
     lines = (plain(line.rstrip("\r")).partition("=") for line in text.splitlines())
     return {key: value for key, equals, value in lines if equals}
 
 
 def beside(path: str, folder: str) -> str:
-    """A path of the inventory: relative ones are relative to the inventory's folder."""
+    """Resolve a path of the inventory: relative ones are relative to the inventory's folder."""
     return str(Path(folder or ".") / Path(path).expanduser())
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of an address."""
+    """Return scheme, host and port of an address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def ports(urls: Iterable[str]) -> list[int]:
-    """The TCP ports that these addresses lead to."""
+    """Return the TCP ports of these addresses."""
     return sorted({urlsplit(url).port or HTTPS_PORT for url in urls if url})
 
 
 def is_loopback(listen: str) -> bool:
-    """Whether `ADDRESS:PORT` is reached from the device itself only."""
+    """Return True if `ADDRESS:PORT` is reached from the device itself only."""
     return ip_address(listen.rpartition(":")[0].strip("[]")).is_loopback
 
 
 def within(address: str, networks: Iterable[str]) -> bool:
-    """Whether an address is in one of the networks; an IPv6 zone is ignored."""
+    """Return True if an address is in one of the networks; an IPv6 zone is ignored."""
     found = ip_address(address.partition("%")[0])
     mapped = getattr(found, "ipv4_mapped", None)
     return any((mapped or found) in ip_network(one, strict=False) for one in networks)
 
 
 def of_version(networks: Iterable[str], version: int) -> list[str]:
-    """The networks of IPv4, or of IPv6."""
+    """Return the networks of IPv4, or of IPv6."""
     found = (ip_network(one, strict=False) for one in networks)
     return [str(one) for one in found if one.version == version]
 
@@ -84,12 +84,12 @@ def of_version(networks: Iterable[str], version: int) -> list[str]:
 def twins(
     others: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], device: str
 ) -> list[str]:
-    """Which other hosts of the inventory have this device id too."""
+    """Return other hosts of the inventory that have this device id too."""
     return [one for one in others if str(hostvars[one].get("doorstep_device_id", one)) == device]
 
 
 OURS = ("config.toml", "fleet-ca.pem", "fleet-key.pem")
-"""What a run puts into /etc/doorstep itself."""
+"""Files that a run itself puts into /etc/doorstep."""
 
 ZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 """A name below /usr/share/zoneinfo; whether the device has it is asked there."""
@@ -99,11 +99,11 @@ NUMBERS_TOO = ("doorstep_device_id", "doorstep_update_time")
 """Texts that YAML may take for a number."""
 
 TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
-"""What -e makes of a flag is text."""
+"""Values of a flag as text, which `-e` gives."""
 
 
 def unfit(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """Which variables of a device are none that may be set, or of another kind than the default."""
+    """Return a device's variables that are unknown, or of another kind than the default."""
     found = []
     for name in sorted(one for one in given if one.startswith("doorstep_")):
         if name not in defaults:
@@ -124,7 +124,7 @@ def unfit(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
 
 
 def _other_kind(name: str, value: Any, default: Any) -> str:
-    """What a value must be, where it is of another kind than the default; else nothing."""
+    """Return the kind that a value must have, if it has another kind than the default; else ""."""
     text = str(value)
     match default:
         case bool():
@@ -140,7 +140,7 @@ def _other_kind(name: str, value: Any, default: Any) -> str:
 
 
 def misread(text: str, repository: str) -> list[str]:
-    """What this release's reader, as later on the device, finds wrong with a `config.toml`."""
+    """Return the errors in a `config.toml`, by this release's reader, as later on the device."""
     if repository not in sys.path:
         sys.path.append(repository)
     from agent.config import load, pins_of_the_build  # noqa: PLC0415 - known only now
@@ -156,7 +156,7 @@ def misread(text: str, repository: str) -> list[str]:
 
 
 def wrong(settings: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a device's settings in the inventory, in words."""
+    """Return the errors in a device's settings in the inventory."""
     found = []
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", settings["device"]):
         found.append(f'doorstep_device_id: "{settings["device"]}" is not letters, digits, . _ -')
@@ -183,7 +183,7 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _odd_addresses(settings: Mapping[str, Any]) -> list[str]:
-    """The same of where a device sends to; without est_url it is the backend."""
+    """Return the errors in a device's addresses; without est_url it is the backend."""
     if not settings["backend_url"]:
         return ["doorstep_backend_url: missing; it says where the records go"]
     urls = {name: settings[name] for name in ("backend_url", "est_url")}
@@ -195,7 +195,7 @@ def _odd_addresses(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _odd_names(settings: Mapping[str, Any]) -> list[str]:
-    """The same of names and places, which go into commands."""
+    """Return the errors in names and paths, which go into commands."""
     taken = [path for path in settings["config_files"] if Path(path).name in OURS]
     found = [
         f"doorstep_config_files: {path} has the name of a file that a run makes" for path in taken
@@ -208,7 +208,7 @@ def _odd_names(settings: Mapping[str, Any]) -> list[str]:
 
 
 def token(text: str, device: str) -> str:
-    """The newest token of a device in a list of lines `ID TOKEN`; empty where there is none."""
+    """Return the newest token of a device in a list of lines `ID TOKEN`; empty without one."""
     for line in reversed(text.splitlines()):
         match line.split():
             case [name, found, *_] if name == device:
@@ -217,7 +217,7 @@ def token(text: str, device: str) -> str:
 
 
 def tokenless(found: Mapping[str, str], tokens: str, device: str, file: str) -> str:
-    """Why a device cannot be enrolled, or nothing; one that is enrolled already needs no token."""
+    """Return why a device cannot be enrolled, or ""; an enrolled one needs no token."""
     if found.get("enrolled") or token(tokens, device):
         return ""
     name = Path(file).name
@@ -228,7 +228,7 @@ def tokenless(found: Mapping[str, str], tokens: str, device: str, file: str) -> 
 
 
 def later(clock: str, minutes: int) -> str:
-    """A time of day `HH:MM`, so many minutes later."""
+    """Return a time of day `HH:MM`, so many minutes later."""
     hour, minute = clock.split(":")
     at = (int(hour) * 60 + int(minute) + minutes) % 1440
     return f"{at // 60:02}:{at % 60:02}"
@@ -257,9 +257,9 @@ def foreign_kernel(found: Mapping[str, str], camera: str) -> str:
 
 
 def on_the_road(found: Mapping[str, str]) -> str:
-    """Why a device must not be touched now, or nothing; of what the probe found as root.
+    """Return why a device must not be touched now, or ""; by the probe's findings as root.
 
-    A status that cannot be had says nothing of a capture that runs: that one is not touched.
+    If a running capture gives no status, its device is not touched.
     """
     state = found.get("capture", "")
     if state == "activating":
@@ -270,7 +270,7 @@ def on_the_road(found: Mapping[str, str]) -> str:
 
 
 def _in_use(found: Mapping[str, str]) -> str:
-    """The same of a capture that runs, by what `doorstep status` says of it."""
+    """Return the same for a running capture, by its status."""
     status = heard(found.get("status", ""))
     capture = status.get("capture", 0) if isinstance(status, dict) else 0
     capture = {} if capture is None else capture
@@ -307,7 +307,7 @@ def configuration(
     serve_clients: Iterable[str] = (),
     more: Mapping[str, Any] | None = None,
 ) -> str:
-    """`/etc/doorstep/config.toml` of one device; `more` are tables of the inventory, which win."""
+    """Make a device's `config.toml`; `more` are tables of the inventory, which win."""
     more = more or {}
     identity: dict[str, Any] = {"mode": "required"}
     if more.get("identity", {}).get("mode") != "off":
@@ -331,12 +331,12 @@ def configuration(
 
 
 def any_set(table: Mapping[str, Any]) -> bool:
-    """Whether a table says anything: an empty list is the default."""
+    """Return True if a table sets anything: an empty list is the default."""
     return any(value != [] for value in table.values())
 
 
 def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """Tables of strings, numbers, flags and lists of them, as TOML."""
+    """Write tables of strings, numbers, flags and lists of them as TOML."""
     parts = []
     for name, table in tables.items():
         lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items()]
@@ -359,19 +359,19 @@ def _value(value: Any) -> str:
 
 
 def without(text: str, secret: str) -> str:
-    """A text in which a secret does not stand."""
+    """Remove a secret from a text."""
     return text.replace(secret, "(the token)") if secret else text
 
 
 def sentence(stderr: str, stdout: str = "") -> str:
-    """What a command of the product said last, in one line."""
+    """Return the last message of a command of the product, in one line."""
     lines = [line.strip() for line in [*stdout.splitlines(), *stderr.splitlines()]]
     said = [line for line in lines if line]
     return plain(said[-1]).removeprefix("doorstep: ") if said else "it said nothing"
 
 
 def enrolment_words(said: tuple[str, str]) -> str:
-    """What `doorstep enrol` says of a failure: its error, or the step that did not go."""
+    """Return the message of `doorstep enrol` on a failure: its error, or the step that failed."""
     stdout, stderr = said
     last = sentence(stderr)
     if "see above" not in last:
@@ -385,7 +385,7 @@ def contents(paths: Iterable[str]) -> list[dict[str, str]]:
 
 
 def same(looked: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Which files on the device have the text that they are to have, and root's mode 0644."""
+    """Return the files on the device that have the right text, and root's mode 0644."""
     found = []
     for one in looked:
         stat, wanted = one["stat"], hashlib.sha1(one["item"]["text"].encode())  # noqa: S324
@@ -395,7 +395,7 @@ def same(looked: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -> dict[str, str]:
-    """The device's line in the table: verdict, and what to do; of `doorstep doctor --json`."""
+    """Return the device's verdict and remedy for the table, by `doorstep doctor --json`."""
     findings = _findings(answer)
     if not findings:
         return {"verdict": "FAILED", "todo": f"doctor gave no answer: {sentence(said)}"}
@@ -429,10 +429,10 @@ def _findings(answer: str) -> list[tuple[str, str, str]]:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The class that Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filters by their names in the playbook."""
+        """Return the filters by their names in the playbook."""
         found = (
             twins,
             unfit,

@@ -1,6 +1,6 @@
-"""What a deploy decides: whether a release is fit to be sent, and what came of it on a device.
+"""The decisions of a deploy: is a release fit to be sent, and what was its outcome on a device.
 
-`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached. If the
+`doorstep_release.py FOLDER` prints the errors of a release, before a device is reached. If the
 release is fit, it prints the digests that the whole roll-out uses.
 """
 
@@ -44,16 +44,16 @@ def heard(answer: object) -> Any:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The class that Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filters by their names in the playbook."""
+        """Return the filters by their names in the playbook."""
         found = (amiss, changed, sha256, digest, room_mb, off_power, findings, outcome, too_many)
         return {f"doorstep_{one.__name__}": one for one in found}
 
 
 def amiss(folder: str, architecture: str = "") -> str:
-    """What is wrong with a release, or with its part for one architecture; nothing where all is."""
+    """Return what is wrong with a release, or with its part for one architecture, or ""."""
     place = Path(folder)
     sums, version = place / "SHA256SUMS", place.name
     if not re.fullmatch(VERSION, version) or not place.is_dir():
@@ -73,7 +73,7 @@ def amiss(folder: str, architecture: str = "") -> str:
 
 
 def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
-    """The same of one tar, of which SHA256SUMS says `wanted`."""
+    """Return the same for a tar, which has the digest `wanted` in SHA256SUMS."""
     if wanted is None:
         return f"SHA256SUMS does not name {tar.name}: build it again, or take it away"
     if wanted != sha256(str(tar)):
@@ -131,36 +131,36 @@ def changed(tar: str, was: str) -> str:
 
 
 def sha256(file: str) -> str:
-    """Of a file on this computer, in hex."""
+    """Calculate the SHA-256 of a file on this computer, in hex."""
     with Path(file).open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def digest(tar: str) -> str:
-    """What tells a release from another build of its version: of the digests in its tar."""
+    """Calculate a digest of the digests in its tar: it differs between builds of one version."""
     with tarfile.open(tar) as opened:
         member = opened.extractfile("./SHA256SUMS")
         return hashlib.sha256(member.read() if member else b"").hexdigest()
 
 
 def room_mb(tar: str) -> int:
-    """How much a device must have free for it, beside the release that runs."""
+    """Return the space that a device must have free for it, beside the running release."""
     return Path(tar).stat().st_size * TIMES_ITS_SIZE // 1_000_000 + MORE_MB
 
 
 def off_power(found: Mapping[str, str]) -> str:
-    """Why a device's power does not last for certain, or nothing; a board may not tell."""
+    """Return why a device's power may end, or ""; some boards cannot measure it."""
     on_battery = found.get("external") == "0"
     return "it runs on its battery: put it into its cradle, and try again" if on_battery else ""
 
 
 def findings(new: str, said: str, now: str) -> str:
-    """What doctor of a new release finds that doctor of the one in use does not, or nothing.
+    """Return the faults that only doctor of the new release finds, or "".
 
     Args:
-        new: what `doorstep doctor --json` of the new one printed.
-        said: what it said besides.
-        now: what that of the release in use printed.
+        new: the output of `doorstep doctor --json` of the new one.
+        said: its error output.
+        now: the output of the release in use.
     """
     told, before = _levels(new), _levels(now)
     if not told:
@@ -188,7 +188,7 @@ def _levels(answer: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def outcome(answer: str, version: str) -> dict[str, Any]:
-    """The line of a device in the table, of what its trial told; `counts` against the roll-out."""
+    """Return a device's line in the table by its trial; `counts` against the roll-out."""
     match heard(answer):
         case {"release": str(release), "outcome": str(result), "why": str(words)}:
             why = _line(words)
@@ -203,7 +203,7 @@ def outcome(answer: str, version: str) -> dict[str, Any]:
 
 
 def lost() -> dict[str, Any]:
-    """The same of one that does not answer any more."""
+    """Return the line of a device that does not answer any more."""
     words = "it goes on or back by itself: deploy again, which says what came of it"
     return {"verdict": "not reached", "todo": words, "counts": True}
 
@@ -220,7 +220,7 @@ def too_many(hosts: Iterable[str], hostvars: Mapping[str, Any], most: int) -> st
 
 
 def _line(text: object) -> str:
-    """A device's words on one line, and not too many of them."""
+    """Make a device's words one line of limited length."""
     words = " ".join(str(text).split())
     return "".join(one if one.isprintable() else " " for one in words)[:400]
 

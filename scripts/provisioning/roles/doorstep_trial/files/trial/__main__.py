@@ -36,8 +36,8 @@ from release import (
 )
 
 WATCH_S: Final = 120
-"""How long a release is watched: imports, the sweep of a full queue and a first contact fit in,
-and a process that dies every half minute is seen to."""
+"""Time for which a release is watched: enough for imports, the sweep of a full queue and a first
+contact, and to see a process that dies every half minute."""
 
 STARTS_WITHIN_S: Final = 60
 """Longest wait for the release before to be there again; it goes on starting after that too."""
@@ -51,7 +51,7 @@ class Refused(Exception):
 
 
 def run(places: Places) -> None:
-    """The whole trial; or the way back, where one was broken off."""
+    """Run the whole trial; after an interrupted one, go back."""
     if places.previous.is_symlink():
         go_back(places, KILLED if places.begun.exists() else CUT)
         restart()
@@ -79,7 +79,7 @@ def _try(places: Places) -> None:
 
 
 def _remember_start(places: Places) -> None:
-    """No press is behind this start: see roles/doorstep_services/files/remember-start.sh."""
+    """Note that no press caused this start: see roles/doorstep_services/files/remember-start.sh."""
     until_s = time.monotonic() + STARTS_WITHIN_S
     while shown(CAPTURE, "ActiveState") != "active" and time.monotonic() < until_s:
         time.sleep(1)
@@ -88,7 +88,7 @@ def _remember_start(places: Places) -> None:
 
 @contextmanager
 def alone(places: Places) -> Iterator[None]:
-    """Two deploys at once: the second one is told."""
+    """Lock out a second deploy, which gets an error."""
     with (places.run / "doorstep-trial.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +98,7 @@ def alone(places: Places) -> Iterator[None]:
 
 
 def refuse_during_a_trial(places: Places) -> None:
-    """Raises Refused where a release is tried now, or waits to be gone back from."""
+    """Raise Refused while a release is on trial, or about to be rolled back."""
     if is_under_way(places):
         raise Refused(
             "a release is being tried on it just now: try again in five minutes;"
@@ -107,7 +107,7 @@ def refuse_during_a_trial(places: Places) -> None:
 
 
 def refuse_unless_whole(places: Places, release: Path) -> None:
-    """Raises Refused where nothing would start: it is not there, or not to its end."""
+    """Raise Refused if nothing would start: the release is missing, or incomplete."""
     if release.parent != places.opt / "releases" or not (release / ".complete").exists():
         there = sorted(one.parent.name for one in places.opt.glob("releases/*/.complete"))
         raise Refused(
@@ -131,7 +131,7 @@ def request(places: Places, release: Path, watch_s: float) -> None:
 
 
 def wait(places: Places, seconds: float) -> str:
-    """The last result, as JSON.
+    """Wait for the last result, and return it as JSON.
 
     Raises:
         Refused: a trial is still under way.
@@ -148,7 +148,7 @@ def wait(places: Places, seconds: float) -> str:
 
 
 def main(words: list[str], places: Places) -> None:
-    """One of the commands above."""
+    """Run one of the commands above."""
     match words:
         case ["use", release]:
             with alone(places):

@@ -29,13 +29,13 @@ STARTED: Final = (CAPTURE, SYNC, "doorstep-serve.service", "doorstep-prune.timer
 
 
 def systemctl(*words: str) -> str:
-    """What it printed; nothing where it failed, which is seen by what then does not run."""
+    """Run systemctl and return its output; "" on failure, which shows in what then does not run."""
     ran = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
     return ran.stdout.strip()
 
 
 def shown(unit: str, name: str) -> str:
-    """One property of a unit."""
+    """Return a property of a unit."""
     return systemctl("show", "--value", f"--property={name}", unit)
 
 
@@ -85,7 +85,7 @@ class Watch:
         self._starts: dict[str, set[str]] = {unit: set() for unit in (CAPTURE, SYNC)}
 
     def look(self, seen: Seen) -> Seen:
-        """What is seen now, added to what was seen."""
+        """Add what is seen now to what was seen."""
         capture = self._answer(CAPTURE, "/run/doorstep/capture.sock")
         sync = self._answer(SYNC, "/run/doorstep/sync/sync.sock") or {}
         is_started = shown(CAPTURE, "ActiveState") == "active"
@@ -97,7 +97,7 @@ class Watch:
         return replace(seen, lacks=missing, frame=frame, contact=contact, ended=ended)
 
     def _answer(self, unit: str, socket_path: str) -> dict[str, Any] | None:
-        """Of the process that was started since; never of the one before it."""
+        """Ask the process that was started since; never the one before it."""
         run = shown(unit, "InvocationID")
         if not run or run == self._before[unit]:
             return None
@@ -114,7 +114,7 @@ class Watch:
 
 
 def watched(watch: Watch, watch_s: float) -> Verdict:
-    """Looks until there is a verdict; by a clock that nobody sets."""
+    """Watch until there is a verdict; by a clock that nobody sets."""
     seen, began_s = Seen(), time.clock_gettime(time.CLOCK_BOOTTIME)
     while True:
         seen = watch.look(seen)
@@ -125,7 +125,7 @@ def watched(watch: Watch, watch_s: float) -> Verdict:
 
 
 def tell_systemd() -> None:
-    """That the units may be started: at a boot they wait for the way back. Source: sd_notify(3)."""
+    """Let systemd start the units: at a boot they wait for the rollback. Source: sd_notify(3)."""
     with suppress(KeyError, OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.connect(os.environ["NOTIFY_SOCKET"])
         line.send(b"READY=1")

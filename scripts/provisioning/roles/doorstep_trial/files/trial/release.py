@@ -17,7 +17,7 @@ UNIT_NAME: Final = re.compile(r"doorstep-(?!(trial|state)\b)[a-z-]+\.(service|ti
 """A release's own units; never those of provisioning: what tries it, what checks the state."""
 
 UNDER_WAY, DONE, BACK = "under way", "done", "rolled back"
-"""What a result may be."""
+"""Outcomes of a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Places:
 
     @property
     def result(self) -> Path:
-        """What came of the last trial, as JSON."""
+        """File with the result of the last trial, as JSON."""
         return self.opt / "trial.json"
 
     @property
     def request(self) -> Path:
-        """What is to be tried, as JSON, until it is; gone after a boot."""
+        """File with the release to try, as JSON, until it is tried; deleted by a boot."""
         return self.run / "doorstep-trial.json"
 
     @property
@@ -55,7 +55,7 @@ class Places:
 
 
 def flush(folder: Path) -> None:
-    """Names in a folder survive a power cut from here on."""
+    """Flush the names in a folder, so that they survive a power cut."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
@@ -64,7 +64,7 @@ def flush(folder: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """A file of root's that is whole, as before or as now, whenever the power goes."""
+    """Write a file of root's so that a power cut leaves the old or the new one whole."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -76,7 +76,7 @@ def write(path: Path, text: str) -> None:
 
 
 def lead(link: Path, target: Path) -> None:
-    """The same of a link: it leads to the one or to the other, never nowhere."""
+    """Replace a link so that a power cut leaves the old or the new one."""
     part = link.with_name(f"{link.name}.new")
     part.unlink(missing_ok=True)
     part.symlink_to(target)
@@ -85,7 +85,7 @@ def lead(link: Path, target: Path) -> None:
 
 
 def units_in(folder: Path) -> dict[str, str]:
-    """The units of Doorstep in a folder, by name."""
+    """Return the units of Doorstep in a folder, by name."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {one.name: one.read_text("utf-8") for one in found if UNIT_NAME.fullmatch(one.name)}
 
@@ -152,7 +152,7 @@ def make_room(places: Places, *kept: Path) -> None:
 
 
 def begin(places: Places, release: Path) -> None:
-    """From `previous` on a power cut leads back, until `stay`; what that needs is kept before."""
+    """Begin a trial: from `previous` on a power cut leads back, until `stay`."""
     before = places.current.readlink()
     keep_units(places, before)
     lead(places.previous, before)
@@ -160,16 +160,17 @@ def begin(places: Places, release: Path) -> None:
 
 
 def stay(places: Places, words: str) -> None:
-    """The release is the device's own. The result first: without it nobody knows."""
+    """Keep the release for good; the result comes first: without it nobody knows."""
     tell(places, places.current.readlink().name, DONE, words)
     places.previous.unlink()
     flush(places.opt)
 
 
 def go_back(places: Places, why: str) -> None:
-    """The release before is the device's own again, units and all; whoever calls starts it.
+    """Make the release before the device's own again, with its units; the caller starts it.
 
-    One that somebody deleted is not gone back to, and a result that finds no room holds up nothing.
+    A release that was deleted is not gone back to, and a result for which there is no space stops
+    nothing.
     """
     tried, before = told(places).get("release", "a release"), places.previous.readlink()
     if before.is_dir():
@@ -183,13 +184,13 @@ def go_back(places: Places, why: str) -> None:
 
 
 def tell(places: Places, release: str, outcome: str, why: str) -> None:
-    """Leave what came of a trial for whoever asks, in the file and in the journal."""
+    """Write the outcome of a trial into the file and the journal."""
     write(places.result, json.dumps({"release": release, "outcome": outcome, "why": why}) + "\n")
     print(f"event=trial release={release} outcome={outcome!r} why={why!r}", flush=True)
 
 
 def told(places: Places) -> dict[str, str]:
-    """What came of the last trial; empty where there was none, or its file is no such thing."""
+    """Return the outcome of the last trial; empty without one, or if its file is corrupt."""
     with suppress(OSError, ValueError, RecursionError):
         found = json.loads(places.result.read_text("utf-8"))
         if isinstance(found, dict):
@@ -198,6 +199,6 @@ def told(places: Places) -> dict[str, str]:
 
 
 def is_under_way(places: Places) -> bool:
-    """Whether a release is tried now, or waits to be gone back from."""
+    """Return True while a release is on trial, or about to be rolled back."""
     marks = (places.request, places.begun)
     return places.previous.is_symlink() or any(mark.exists() for mark in marks)

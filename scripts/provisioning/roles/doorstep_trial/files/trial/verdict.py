@@ -1,4 +1,4 @@
-"""Whether a release stays: decided of what was seen, without a clock, a disk or a process."""
+"""The verdict on a release, from what was seen: without a clock, a disk or a process."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,13 +10,13 @@ hand. Source: agent/errors.py."""
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of a release since it was switched to.
+    """The observations of a release since it was switched to.
 
     Attributes:
-        lacks: what capture lacks to serve presses now, in words; empty where nothing.
-        frame: whether the camera gave one; or why it was not asked to, in words.
-        contact: whether the new sync has heard from the backend.
-        ended: what ended for good, or was started again, in words.
+        lacks: what capture lacks to serve presses now, as text; empty if nothing.
+        frame: True if the camera gave one; or the reason why it was not asked to.
+        contact: True if the new sync has heard from the backend.
+        ended: processes that ended for good, or were started again, as text.
     """
 
     lacks: str = "capture has not answered"
@@ -27,14 +27,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a trial ends: the release stays, or why it does not; `note` is told in any case."""
+    """The end of a trial: it stays, or the reason against it; `note` is always reported."""
 
     stays: bool
     words: str
 
 
 def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
-    """Whether the release stays; None as long as it must be watched. Pure."""
+    """Judge if the release stays; None as long as it must be watched. Pure."""
     if seen.ended:
         return Verdict(stays=False, words=seen.ended)
     if elapsed_s < watch_s:
@@ -50,7 +50,7 @@ def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
 
 
 def lacks(capture: dict[str, Any] | None) -> str:
-    """What capture says that it lacks to serve presses in a cradle; a route comes later. Pure."""
+    """Return what capture lacks to serve presses in a cradle; a route comes later. Pure."""
     if capture is None:
         return "capture does not answer"
     if "error" in capture:
@@ -61,7 +61,7 @@ def lacks(capture: dict[str, Any] | None) -> str:
 
 
 def framed(answer: dict[str, Any] | None) -> bool | str:
-    """What an answer to `test_card` tells of the camera. Pure."""
+    """Return the camera's state by an answer to `test_card`. Pure."""
     if answer is None:
         return False
     if answer.get("exit") == MAY_NOT_NOW:
