@@ -1,4 +1,4 @@
-"""Who may see a photo, and who has seen one."""
+"""Access to photos, and the log of who has seen one."""
 
 import hmac
 import secrets
@@ -12,10 +12,10 @@ from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import NoSuchOrder, Orders
 
 GRANT: Final = timedelta(minutes=15)
-"""How long a verified agent sees one order's photos: longer than the call, shorter than a shift."""
+"""Time for which a verified agent sees an order's photos: longer than the call."""
 
 CODE_VALID: Final = timedelta(minutes=10)
-"""How long a one-time code can be told to an agent: one phone call, with its waiting."""
+"""Life of a one-time code: a phone call, with its waiting."""
 
 CODE_TRIES: Final = 5
 """Wrong codes until the order needs a new one: a guess has 5 in a million."""
@@ -25,13 +25,13 @@ AGENT_TRIES: Final = 10
 """Wrong codes of one agent within AGENT_WINDOW: a slip at every call of a busy hour."""
 
 AGENT_WINDOW: Final = timedelta(hours=1)
-"""How long a wrong code counts: an agent who guesses has 240 in a day, and is read of in each."""
+"""Time for which a wrong code counts: a guesser has 240 a day, and the customer reads each."""
 
 OFFICE: Final = "office"
 """`viewer` of who exports at the backend's terminal, by no account."""
 
 WRONG_CODE: Final = "Gave a code that does not fit. No photo was shown."
-"""What the customer reads of it."""
+"""The customer's entry for a wrong code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Access:
                 assert_never(other)
 
     def one_time_code(self, number: str, now: datetime) -> str:
-        """A new code of six digits to show to the customer, in place of an earlier one."""
+        """Make a new code of six digits for the customer, in place of an earlier one."""
         code = f"{secrets.randbelow(1_000_000):06}"
         row = (number, code, rfc3339(now + CODE_VALID))
         upsert = """INSERT INTO one_time_codes VALUES (?, ?, ?, 0) ON CONFLICT (number) DO UPDATE
@@ -156,13 +156,13 @@ class Access:
         return True
 
     def may_try(self, agent: Agent, now: datetime) -> bool:
-        """Return whether this agent may try a code; one for an order that is none counts too."""
+        """Return True if this agent may try a code; one for an unknown order counts too."""
         query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
         row = (_name(agent), rfc3339(now - AGENT_WINDOW))
         return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
 
     def why(self, agent: Agent, number: str) -> str:
-        """The reason this agent gave when the account was last verified; empty if never."""
+        """Return this agent's reason when the account was last verified; empty if never."""
         query = "SELECT why FROM grants WHERE agent = ? AND number = ?"
         row = self._ledger.execute(query, (agent.number, number)).fetchone()
         return str(row["why"]) if row else ""

@@ -127,9 +127,9 @@ def _bounds(month: str) -> tuple[datetime, datetime]:
 
 
 def _opened(ledger: Database, month: str, folder: Path) -> _File:
-    """Its file, and a row that says so before there is a line in it. Raises NotDone.
+    """Open the month's file; a row says so before there is a line in it. Raises NotDone.
 
-    The row decides between two who archive one month into different folders at once.
+    The row decides between two processes that archive one month into different folders at once.
     """
     path = folder / f"{month}.jsonl"
     is_new = not path.exists()
@@ -152,7 +152,7 @@ def _places(path: Path) -> dict[str, int]:
 
 
 def _flush(folder: Path) -> None:
-    """A file that is new in it would else be gone after a power cut."""
+    """Flush a folder: a new file in it could otherwise be lost in a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -161,7 +161,7 @@ def _flush(folder: Path) -> None:
 
 
 def _mend(path: Path) -> None:
-    """Without half a line, which a power cut may leave: its record is still here."""
+    """Cut off half a line, which a power cut may leave: its record is still here."""
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         end = file.seek(0, os.SEEK_END)
         while end and (file.seek(end - 1), file.read(1))[1] != b"\n":
@@ -190,7 +190,7 @@ def _batches(
 
 
 def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -> int:
-    """Returns how many of them are in the file now, and nowhere else."""
+    """Move labels to the file; return the number of those that are only there now."""
     store, ledger = office.store, office.ledger
     with ThreadPoolExecutor(AT_ONCE) as threads:
         whole = [one for one in ids if store.find(one) is not None]
@@ -209,7 +209,7 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
 
 
 def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> None:
-    """Flushed when it returns; what an interrupted run has added is there already."""
+    """Add lines durably; those of an interrupted run are there already."""
     new = [(label, line) for label, line in found if label.capture_id not in file.places]
     places: dict[str, int] = {}
     with file.path.open("ab") as opened:
@@ -222,7 +222,7 @@ def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> N
 
 
 def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:
-    """Its label, and the line that says it; None where that is not as received."""
+    """Return its label and the label's line; None if that is not as received."""
     try:
         line = store.line(capture_id)
         label, _ = recordfile.open_label(line)
@@ -242,7 +242,7 @@ def _line(office: Office, label: Label, line: bytes) -> bytes:
 
 
 def _note(ledger: Database, device_id: str, labels: Sequence[Label]) -> None:
-    """Which numbers are in files now; again changes nothing."""
+    """Note the numbers that are in files now; a second time changes nothing."""
     with ledger.together():
         seqs = _seqs(ledger, device_id)
         for label in labels:
@@ -265,7 +265,7 @@ def _seqs(ledger: Database, device_id: str) -> Seqs:
 
 
 def _runs(numbers: set[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each."""
+    """Yield first and last number of each run."""
     for first in sorted(one for one in numbers if one - 1 not in numbers):
         last = first
         while last + 1 in numbers:

@@ -1,6 +1,6 @@
-"""What a record says of itself, read as the word of a stranger: of the wrong type, it says nothing.
+"""The contents of a record, read as a stranger's word: members of a wrong type are missing.
 
-The label is verified; record.json is signed, but what is in it has been checked by nobody.
+The label is verified; record.json is signed, but its contents have not been checked.
 """
 
 from dataclasses import dataclass
@@ -84,12 +84,12 @@ def _columns(opened: RecordFile) -> dict[str, Any]:
 
 
 def stop_id(record: dict[str, Any]) -> str | None:
-    """The stop that a record.json names, for certain or not."""
+    """Return the stop that a record.json names, for certain or not."""
     return _id(_object(record.get("stop")).get("id"))
 
 
 def _bound_by(stop: dict[str, Any]) -> str:
-    """In the device's own words; of a label, only where its stop was in reach."""
+    """Return the device's own word; that of a label only if its stop was in reach."""
     by = _choice(BoundBy, stop.get("bound_by")) or BoundBy.UNASSIGNED
     if by != BoundBy.CODE:
         return by
@@ -103,7 +103,7 @@ def _bound_by(stop: dict[str, Any]) -> str:
 
 
 def _boot(opened: RecordFile) -> BootTime | None:
-    """Its source by the label."""
+    """Return the boot's time, with its source by the label."""
     said = _object(opened.record.get("time"))
     at, monotonic_ns = said.get("utc"), said.get("monotonic_ns")
     if type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:
@@ -117,7 +117,7 @@ def _boot(opened: RecordFile) -> BootTime | None:
 
 
 def circle(position: object) -> Circle | None:
-    """A record's position, to measure from; None when it has none that is on the globe."""
+    """Return a record's position as a circle; None without one that is on the globe."""
     found = _object(position)
     lat_deg, lon_deg = _number(found.get("lat_deg")), _number(found.get("lon_deg"))
     if lat_deg is None or lon_deg is None or abs(lat_deg) > 90 or abs(lon_deg) > 180:

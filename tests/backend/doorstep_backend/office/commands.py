@@ -1,4 +1,4 @@
-"""What the office does at a terminal: `python -m doorstep_backend --data DIR COMMAND ...`."""
+"""The office's commands at a terminal: `python -m doorstep_backend --data DIR COMMAND ...`."""
 
 import argparse
 from datetime import datetime
@@ -14,7 +14,7 @@ from doorstep_backend.wire.tries import IN_VAIN, Tries
 
 
 def add_to(parser: argparse.ArgumentParser) -> Any:
-    """Without one of these commands, the backend serves; returns where others add theirs."""
+    """Add these commands; without one the backend serves. Return the object to add others to."""
     commands = parser.add_subparsers(dest="command", title="instead of serving")
     commands.add_parser("expire", help="erase what is due by the retention table; from a timer")
     commands.add_parser("kept", help="say what is kept, for whom and how long")
@@ -68,7 +68,7 @@ def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 
 def _expire(office: Office, now: datetime) -> str:
-    """Raises Away, which says too what was done before."""
+    """Erase what is due. Raises Away, with what was done before."""
     tries = Tries(IN_VAIN)
     try:
         for _ in office.keeping.steps(now, tries):

@@ -34,7 +34,7 @@ PLACES: Final[Mapping[str, tuple[float, float]]] = {
 """222 m apart, so that no forbidden stop reaches the next; the two doors are 8 m apart."""
 
 SHIFT: Final = timedelta(hours=12)
-"""How long the demo's route is valid."""
+"""Validity of the demo's route."""
 
 ORDERS: Final = (
     Order(ALLOWED, "c-1", "a-1", "s-7f3a", ("DSTEP1001",), 0, 0),

@@ -50,11 +50,11 @@ class Dues:
         self._retention = retention
 
     def all(self, now: datetime) -> Iterator[list[Due]]:
-        """By time, in batches, from a random time on, and then what is older.
+        """Yield what is due by time, in batches, from a random time on, and then what is older.
 
-        Whoever stops in between leaves the rest due, and begins elsewhere the next time: what
-        cannot be erased is before no other for long, however much of it there is, and processes
-        that are at it at once seldom meet.
+        A process that stops in between leaves the rest due, and begins elsewhere the next time:
+        what cannot be erased blocks nothing for long, however much of it there is, and processes
+        that run at once seldom meet.
         """
         before = self._before(now)
         for why, since, _, which in _OVER:
@@ -69,7 +69,7 @@ class Dues:
                     yield [(capture_id, why) for _, capture_id in found]
 
     def _somewhere(self, each: str, before: dict[str, str]) -> str:
-        """A time between the first and the last of what is due; empty where nothing is."""
+        """Return a random time between the first and the last due one; empty without any."""
         ends = [
             self._ledger.execute(f"{each} ORDER BY 1 {way} LIMIT 1", before).fetchone()
             for way in ("", "DESC")
@@ -106,11 +106,11 @@ class Dues:
         return []
 
     def of_orders(self, numbers: Sequence[str]) -> list[Due]:
-        """Photos of those of these orders that take none."""
+        """Return photos of those of these orders that take none."""
         return self._photos(f"o.number IN ({_marks(numbers)})", numbers)
 
     def of_address(self, address: str) -> list[Due]:
-        """Photos of all orders that go there, where they take none."""
+        """Return photos of all orders to an address, if they take none."""
         return self._photos("o.address = ?", [address])
 
     def unwanted(self) -> Iterator[list[Due]]:
@@ -125,7 +125,7 @@ class Dues:
             yield self._photos(f"o.address IN ({_marks(addresses)})", addresses)
 
     def _batches(self, what: str) -> Iterator[list[str]]:
-        """Keys in their order; `what` names the column, and ends with it."""
+        """Yield keys in their order; `what` names the column, and ends with it."""
         query = f"SELECT {what} > ? ORDER BY 1 LIMIT {KEYS}"
         after = ""
         while found := [row[0] for row in self._ledger.execute(query, (after,))]:

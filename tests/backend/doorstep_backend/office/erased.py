@@ -1,4 +1,4 @@
-"""What the backend signs about a record for whoever checks it: its receipt, and its end."""
+"""The backend's signed statements on a record for its examiner: receipt, and erasure."""
 
 from agent.record import signing
 from agent.record.receipt import ERASURE_TYPE
@@ -8,7 +8,7 @@ from doorstep_backend.office.model import Office
 
 
 def signed_about(office: Office, capture_id: str) -> str:
-    """The receipt and, where the body was erased, that it was: a JWS per line, for `verify`."""
+    """Return the receipt and a statement of the erasure, if any: a JWS per line, for `verify`."""
     verdict = office.store.verdict(capture_id)
     receipt = [] if verdict is None else [verdict.jws]
     return "\n".join([*receipt, *_erased(office, capture_id), ""])

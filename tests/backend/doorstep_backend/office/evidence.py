@@ -1,4 +1,4 @@
-"""What a dispute about one record needs, in one folder or zip that `doorstep verify` takes."""
+"""The evidence on a record, in a folder or zip that `doorstep verify` takes."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -27,13 +27,13 @@ Add = Callable[[str, bytes], None]
 """Takes a file's name and what is in it."""
 
 README: Final = "evidence.txt"
-"""What the folder's README.txt is made from; it lies beside this module."""
+"""Source of the folder's README.txt, next to this module."""
 
 TOOLS: Final = "evidence_tools.txt"
 """Shell functions in it: those of "One photo, without this program" in agent/record/README.md."""
 
 WHY: Final = "Exported as evidence about the delivery."
-"""What the customer reads of it; while a case is open, its number stands there too."""
+"""The customer's entry for an export; while a case is open, its number is added."""
 
 
 def add_to(commands: Any) -> None:
@@ -131,7 +131,7 @@ def _why(office: Office, found: Received) -> str:
 
 @contextmanager
 def _new(into: Path) -> Iterator[Add]:
-    """A zip or a folder that is not there yet, for its owner's eyes only."""
+    """Make a new zip or folder, for its owner's eyes only."""
     if into.suffix == ".zip":
         with new_zip(into) as archive:
             yield archive.writestr

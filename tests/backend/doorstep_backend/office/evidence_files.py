@@ -1,4 +1,4 @@
-"""What lies in a folder of evidence, by name (evidence.py)."""
+"""The files in a folder of evidence, by name (evidence.py)."""
 
 import io
 import tarfile
@@ -27,7 +27,7 @@ NOBODY_OPENS: Final = (
 
 
 def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str, bytes]:
-    """All that needs no asking, by name; what there is not is left out."""
+    """Return all files that every export has, by name, without missing ones."""
     folder, capture_id = office.store.folder, found.label.capture_id
     fleet_key, revoked = KeyFiles(folder).fleet_public, folder / "revoked.jws"
     files = {

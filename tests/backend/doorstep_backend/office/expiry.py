@@ -14,7 +14,7 @@ from doorstep_backend.wire.outage import note_away
 log = logging.getLogger(__name__)
 
 FIRST_S: Final = 60.0
-"""From a start until it begins: whoever waited for the start is served before."""
+"""Time from a start until it begins: requests that waited for the start come first."""
 
 AGAIN_S: Final = 60.0
 """After the database or the objects were away: a first clean-up of a month takes hours."""
@@ -23,8 +23,8 @@ EVERY_S: Final = 3600.0
 """A retention is counted in days, and an hour is 4 % of the shortest."""
 
 SHARE: Final = 0.1
-"""Of its time in which it erases: 5 records a second, as bench peak has it, where an instance that
-takes in all that it can has 2 a second due on a day's average. Devices are at the objects too."""
+"""Share of its time in which it erases: 5 records a second, as bench peak has it, while an instance
+at its limit has 2 a second due on a day's average. Devices use the objects too."""
 
 PAUSE_AT_MOST_S: Final = 20.0
 """Between two steps: where some objects answer late, the others still go in their time."""
@@ -42,7 +42,7 @@ class Expiry:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """In a thread of its own until the end of it."""
+        """Run it in a thread of its own during the block."""
         thread = Thread(target=self._run, name="expiry", daemon=True)
         thread.start()
         try:
@@ -57,7 +57,7 @@ class Expiry:
             wait_s = self._expire()
 
     def _expire(self) -> float:
-        """Returns how long to wait, in seconds."""
+        """Erase what is due; return the seconds to wait."""
         try:
             began_s = time.monotonic()
             for _ in self._keeping.steps(self._keeping.now()):

@@ -1,4 +1,4 @@
-"""What is kept, to hand out: about one order to who asks, or of one device to who checks it."""
+"""The exports: about an order for its customer, or of a device for those who check it."""
 
 import json
 import os

@@ -75,10 +75,10 @@ class Filing(Showing):
                 self.take_in(said, received_at)
 
     def _date(self, told: BootTime, received_at: str) -> None:
-        """The last one by the best source dates a boot, in whatever order its `time` records come.
+        """Date a boot by the last `time` record of the best source, in whatever order they come.
 
-        A device writes another one by the same source if what that source says now contradicts
-        it. A date later than the record's receipt, by more than clocks differ, was never true.
+        A device writes another one by the same source if that source now contradicts it. A date
+        later than the record's receipt, by more than clocks differ, was never true.
         """
         if from_rfc3339(told.utc) - from_rfc3339(received_at) > AGREES_WITHIN:
             return
@@ -116,19 +116,19 @@ class Filing(Showing):
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def of_order(self, number: str) -> list[str]:
-        """Ids of all that is kept about an order, shown or not, as it came in."""
+        """Return ids of everything that is kept about an order, shown or not, as it came in."""
         query = "SELECT capture_id FROM captures WHERE number = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (number,))]
 
     def of_device(self, device_id: str) -> list[str]:
-        """Ids of all that a device sent, erased or not, as it came in."""
+        """Return ids of everything that a device sent, erased or not, as it came in."""
         query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (device_id,))]
 
     def numbers_of(self, device_id: str) -> Result:
-        """All that a device sent, as it came in: `capture_id`, `chain` and `seq`.
+        """Return everything that a device sent, as it came in: `capture_id`, `chain` and `seq`.
 
-        The last two are NULL of what an earlier version filed.
+        The last two are NULL if an earlier version filed it.
         """
         return self._ledger.execute(f"{_NUMBERS} ORDER BY received_at", (device_id,))
 
@@ -159,9 +159,10 @@ class Filing(Showing):
             self._reckon_done(numbers)
 
     def candidates(self, capture_id: str) -> list[Order]:
-        """Orders that a waiting photo could be of, on its device's routes, the likeliest first.
+        """Return the orders on its device's routes that a waiting photo may be of, likeliest first.
 
-        That is the one that its label names, then the nearest. None of what nobody could look at.
+        That is the order that its label names, then the nearest. A photo that nobody may see has
+        none.
         """
         found = self._photos("c.capture_id = :id", id=capture_id)
         if not found or found[0].bound_by == claims.UNOPENED_BODY:
@@ -241,10 +242,10 @@ class Filing(Showing):
         return {row["number"] for row in changed if row["kind"] == Kind.PHOTO} - {None}
 
     def _reckon_done(self, numbers: set[str]) -> None:
-        """A stop is done while it has a photo that nobody took back.
+        """Set each stop's done: it is done while it has a photo that was not taken back.
 
-        Two devices may deliver to one order at once: who changed its photos locks its row until
-        the end, and sees in the next statement what the one before has changed.
+        Two devices may deliver to one order at once: a transaction that changes its photos locks
+        its row until the end, and the next one then sees the change.
         """
         change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
             WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
@@ -254,7 +255,7 @@ class Filing(Showing):
             self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:
-        """The order that the device bound; only of stops which its manifest had."""
+        """Return the order that the device bound; only of stops which its manifest had."""
         if stop_id is None or not _is_certain(row):
             return None
         try:

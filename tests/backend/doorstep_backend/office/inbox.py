@@ -1,4 +1,4 @@
-"""What this process has just received: its worker files it first, and need not fetch it."""
+"""The records that this process has just received: its worker files them first, without a fetch."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Inbox:
         self._woken = Event()
 
     def put(self, said: Claims) -> None:
-        """Wakes the worker."""
+        """Add a record, and wake the worker."""
         capture_id = said.columns["capture_id"]
         with self._lock:
             self._came.append(capture_id)
@@ -37,17 +37,17 @@ class Inbox:
         self.wake()
 
     def take(self, capture_id: str) -> Claims | None:
-        """None where it is not here any more, or came elsewhere."""
+        """Return a record; None if it was removed, or another process received it."""
         with self._lock:
             return self._said.pop(capture_id, None)
 
     def came(self, most: int) -> list[str]:
-        """Ids of what came, the oldest first; each once, and so many at most."""
+        """Return ids of received records, the oldest first; each once, and at most `most`."""
         with self._lock:
             return [self._came.popleft() for _ in range(min(most, len(self._came)))]
 
     def drop(self, capture_ids: Iterable[str]) -> None:
-        """Somebody else files these."""
+        """Remove records that another process files."""
         with self._lock:
             for capture_id in capture_ids:
                 self._said.pop(capture_id, None)
@@ -57,6 +57,6 @@ class Inbox:
         self._woken.set()
 
     def wait(self, longest_s: float) -> None:
-        """Until something came since the last wait; no longer than this."""
+        """Wait until a record came since the last wait; no longer than this."""
         self._woken.wait(longest_s)
         self._woken.clear()

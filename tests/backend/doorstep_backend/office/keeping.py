@@ -1,4 +1,4 @@
-"""How long what is kept: erasing by the retention table, and holding back from it."""
+"""The retention of what is kept: erasing by the retention table, and holding back from it."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ BATCH: Final = 100
 are wiped; and ten times as many views."""
 
 LOOK_BACK: Final = timedelta(days=1)
-"""How often all orders that take no photo are looked at: it repairs what seldom happens."""
+"""Interval at which all orders that take no photo are checked, to repair rare failures."""
 
 ERASING_TRIES: Final = 10
 """Waits for a row of 1.5 s each (LOCK_MS): the five requests to S3 for one record have 3 s each."""
@@ -155,7 +155,7 @@ class Keeping:
             yield 0
 
     def _forget(self, now: datetime, before: datetime) -> Iterator[int]:
-        """Rows that are of no object."""
+        """Delete rows without an object."""
         while self._routes.forget_ended(now, BATCH):
             yield 0
         while self._routes.forget(before, BATCH):
@@ -321,7 +321,7 @@ class Keeping:
         self._tries.forget_ended(now)
 
     def _forget_views(self) -> int:
-        """Some looks of before the horizon; returns how many."""
+        """Delete some views of before the horizon; return how many."""
         gone = f"""DELETE FROM views WHERE id IN (SELECT id FROM views
             WHERE at < (SELECT max(before) FROM view_horizon)
             AND (number IS NULL OR number NOT IN (SELECT number FROM holds))
@@ -335,7 +335,7 @@ class Keeping:
 
 
 def plain_language(retention: Retention) -> list[Kept]:
-    """Return what is kept, for whom and how long; the days stand in the table alone."""
+    """Return what is kept, for whom and how long; the days are in the table alone."""
     return [
         _kept(
             "The photo of a delivery, where it was taken and how exactly that is known",

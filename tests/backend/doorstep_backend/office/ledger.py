@@ -95,7 +95,7 @@ CREATE INDEX IF NOT EXISTS views_by_record ON views (capture_id);
 CREATE INDEX IF NOT EXISTS views_by_time ON views (at);
 CREATE INDEX IF NOT EXISTS views_of_wrong_codes ON views (viewer, at) WHERE capture_id = '';
 """
-"""Whoever has millions of rows makes them beforehand, with CONCURRENTLY, by these names."""
+"""Indexes by name: with millions of rows, make them beforehand, with CONCURRENTLY."""
 
 _ARCHIVES: Final = """
 CREATE TABLE IF NOT EXISTS archives (
@@ -112,7 +112,7 @@ _SQLITE_INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS captures_of_order ON captures (number) WHERE number IS NOT NULL",
     "DROP INDEX IF EXISTS captures_by_order",
 )
-"""It took the index of an order's captures for those of none, and sorted all of these."""
+"""Index that misled the planner: it sorted all captures of no order."""
 
 _SQLITE_VIEWS: Final = (
     """CREATE TRIGGER IF NOT EXISTS views_are_not_amended BEFORE UPDATE ON views
@@ -161,7 +161,7 @@ stands among its device's is NULL of what was filed before: its label says it.
 
 
 def open_ledger(folder: Path) -> Database:
-    """The office's database of this folder, its tables made; each step survives a power cut.
+    """Open the office's database of this folder, with its tables; each step survives a power cut.
 
     Several processes may have it open: the server, and a command beside it.
     """

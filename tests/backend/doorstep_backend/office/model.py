@@ -50,14 +50,14 @@ class Office:
     inbox: Inbox = field(default_factory=Inbox)
 
     def zone_of(self, number: str | None) -> ZoneInfo:
-        """In which times of an order are told: its door's; of none, the backend's."""
+        """Return the time zone of an order's address; without an order, the backend's."""
         zone = None if number is None else self.orders.find(number).zone
         return zone or self.settings.zone
 
     def take_in(self, opened: recordfile.RecordFile) -> None:
-        """A record has just got its receipt: the worker of this process is to file it now.
+        """Have this process's worker file a record that has just got its receipt.
 
-        Raises nothing: who sent it is to have the receipt, and a worker fetches it all the same.
+        Raises nothing: the sender must have the receipt, and a worker files the record in any case.
         """
         try:
             self.inbox.put(claims.read(opened))
@@ -65,7 +65,7 @@ class Office:
             log.exception("record=not_read capture_id=%s", opened.label.capture_id)
 
     def received_of(self, device_id: str) -> list[str]:
-        """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""
+        """Return ids of all records of a device with a receipt, erased or not, filed or not yet."""
         unfiled = self.store.unfiled.of_device(device_id)  # before the others: it moves to them
         return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
 

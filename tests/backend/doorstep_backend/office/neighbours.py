@@ -28,7 +28,7 @@ class Neighbour:
 
 
 def neighbours(office: Office, label: Label) -> list[Neighbour]:
-    """Those received with the number before, the same (a fork) or the next; by number."""
+    """Return received records with the number before, the same (a fork) or the next; by number."""
     found = []
     for capture_id, _, seq in office.numbered_beside(label):
         if capture_id != label.capture_id:

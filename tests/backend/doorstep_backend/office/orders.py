@@ -97,7 +97,7 @@ class Order:
 
     @property
     def photo(self) -> PhotoRule:
-        """Return the stop's rule in the manifest; a reason for no photo outweighs a signature."""
+        """Rule of the stop in the manifest; a reason for no photo outweighs a signature."""
         if self.confidential or self.gift or self.opted_out or self.address_opted_out:
             return PhotoRule.NO_PHOTO
         return PhotoRule.SIGNATURE_REQUIRED if self.signature_required else PhotoRule.ALLOWED
@@ -127,7 +127,7 @@ class Orders:
         self._ledger.execute("INSERT INTO customers VALUES (?, ?)", (customer, name))
 
     def customer_name(self, customer: str) -> str:
-        """Raises LookupError."""
+        """Return the name. Raises LookupError."""
         query = "SELECT name FROM customers WHERE customer = ?"
         row = self._ledger.execute(query, (customer,)).fetchone()
         if row is None:
@@ -153,11 +153,11 @@ class Orders:
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
 
     def find(self, number: str) -> Order:
-        """Raises NoSuchOrder."""
+        """Return the order. Raises NoSuchOrder."""
         return self._one("o.number", number)
 
     def at_stop(self, stop_id: str) -> Order:
-        """Raises NoSuchOrder."""
+        """Return the order of a stop. Raises NoSuchOrder."""
         return self._one("o.stop_id", stop_id)
 
     def numbers(self) -> list[str]:
@@ -166,7 +166,7 @@ class Orders:
         return [row[0] for row in self._ledger.execute(query)]
 
     def of_customer(self, customer: str) -> list[Order]:
-        """Theirs, the highest number first."""
+        """Return a customer's orders, the highest number first."""
         query = f"{_SELECT} WHERE o.customer = ? ORDER BY o.number DESC"
         return _orders(self._ledger.execute(query, (customer,)))
 
@@ -176,7 +176,7 @@ class Orders:
         return [_address(row) for row in self._ledger.execute(query, (customer,))]
 
     def address(self, address: str) -> Address:
-        """Raises LookupError."""
+        """Return the address. Raises LookupError."""
         query = "SELECT * FROM addresses WHERE address = ?"
         row = self._ledger.execute(query, (address,)).fetchone()
         if row is None:
@@ -184,13 +184,13 @@ class Orders:
         return _address(row)
 
     def on_route(self, route: str) -> list[Order]:
-        """In the order of the round."""
+        """Return a route's orders, in the order of the round."""
         query = f"""{_SELECT} JOIN route_orders r ON r.number = o.number
             WHERE r.route = ? ORDER BY r.place"""
         return _orders(self._ledger.execute(query, (route,)))
 
     def carried_by(self, device_id: str) -> list[Order]:
-        """All that was on a route which this device has, or had before a swap."""
+        """Return everything on a route which this device has, or had before a swap."""
         query = f"""{_SELECT} WHERE o.number IN (SELECT number FROM route_orders
             JOIN route_devices USING (route) WHERE device_id = ?) ORDER BY o.number"""
         return _orders(self._ledger.execute(query, (device_id,)))
@@ -217,13 +217,13 @@ class Orders:
         self._ledger.execute(change, (number,))
 
     def set_opted_out(self, number: str, *, opted_out: bool) -> None:
-        """Raises NoSuchOrder. Use `Office.opt_out_order`, which erases as well."""
+        """Set the opt-out. Raises NoSuchOrder. `Office.opt_out_order` erases as well."""
         change = "UPDATE orders SET opted_out = ? WHERE number = ?"
         if self._ledger.execute(change, (opted_out, number)).rowcount == 0:
             raise NoSuchOrder("no such order")
 
     def set_address_opted_out(self, address: str, *, opted_out: bool) -> None:
-        """Raises LookupError. Use `Office.opt_out_address`, which erases as well."""
+        """Set the opt-out. Raises LookupError. `Office.opt_out_address` erases as well."""
         change = "UPDATE addresses SET opted_out = ? WHERE address = ?"
         if self._ledger.execute(change, (opted_out, address)).rowcount == 0:
             raise LookupError("no such address")
@@ -236,7 +236,7 @@ class Orders:
 
 
 def _orders(rows: Iterable[Row]) -> list[Order]:
-    """In the order of the rows, each with its codes."""
+    """Return orders in the order of the rows, each with its codes."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["number"], []).append(row)

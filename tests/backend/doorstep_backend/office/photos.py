@@ -97,7 +97,7 @@ class Filed:
 
 
 def from_rows(rows: Iterable[Row]) -> list[Photo]:
-    """Rows of `captures`, with the `dated_` columns of the time record of their boot."""
+    """Make photos of rows of `captures`, with the `dated_` columns of their boot's time record."""
     return [
         Photo(
             capture_id=row["capture_id"],
@@ -116,15 +116,15 @@ def from_rows(rows: Iterable[Row]) -> list[Photo]:
 
 
 def void(row: Row) -> Void:
-    """A row of `captures` of kind void, with `taken`: the order of what it took back."""
+    """Make a void of a row of `captures`, with `taken`: the order of the record it took back."""
     return Void(row["capture_id"], row["about"], row["taken"], _instant(row["received_at"]))
 
 
 def _left_at(row: Row) -> datetime | None:
-    """By its own clock, or by the `time` record of its boot; else unknown.
+    """Return the time by its own clock, or by the `time` record of its boot; else None.
 
-    That one counts if its source is better, or as good and contradicts the label: a device writes
-    it once its source has changed its mind.
+    That record counts if its source is better, or as good and contradicts the label: a device
+    writes it once its source has changed its mind.
     """
     clock = ClockSource(row["clock"])
     own = None if clock is ClockSource.UNSYNCED else _instant(row["utc"])

@@ -1,7 +1,7 @@
-"""What of a photo's bytes people may have: the picture itself, without place, time and device.
+"""The picture in a photo for people: without place, time and device.
 
-What a decoder needs goes into it and nothing else, so that nobody has to know what else there is.
-What somebody draws into pixels, or writes as the numbers of a table, cannot be told from a picture.
+Only the parts that a decoder needs go into it, so that nothing unknown can leak. A drawing in the
+pixels, or in the numbers of a table, cannot be told from a picture.
 """
 
 import struct
@@ -89,7 +89,7 @@ def is_picture(jpeg: bytes) -> bool:
 
 
 def drawn_anew(copy: bytes, jpeg: bytes) -> bytes:
-    """A picture drawn anew from the decoded pixels of a copy: it is turned as that is."""
+    """Draw a picture again from the decoded pixels of a copy, turned as that is."""
     turned = _exif(_orientation(list(segments(copy))))
     return customer_copy(jpeg[:2] + turned + jpeg[2:])
 
@@ -128,7 +128,7 @@ def _first(marker: int, begins: bytes, parts: Iterable[tuple[int, bytes]]) -> by
 
 
 def _orientation(parts: Parts) -> int:
-    """Orientation in IFD 0; 1 where there is none, or nothing that makes sense."""
+    """Return the Orientation in IFD 0; 1 if it is missing or nonsense."""
     tiff = _first(APP1, b"Exif\0\0", parts)[10:]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2], ">")
     try:
@@ -144,7 +144,7 @@ def _orientation(parts: Parts) -> int:
 
 
 def _exif(orientation: int) -> bytes:
-    """An APP1 segment that says the rotation only; none for an upright picture."""
+    """Return an APP1 segment with the rotation only; empty for an upright picture."""
     if orientation == 1:
         return b""
     ifd = struct.pack(">HHHIHHI", 1, _ORIENTATION, 3, 1, orientation, 0, 0)

@@ -1,4 +1,4 @@
-"""A record that has its receipt, as it lies here; or in a sentence why there is none."""
+"""A record that has its receipt, as stored here; or the reason why it is missing."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -41,12 +41,12 @@ class Received:
 
     @property
     def kid(self) -> str:
-        """Return the thumbprint of the key in its label."""
+        """Thumbprint of the key in its label."""
         return signing.thumbprint(self.key)
 
     @property
     def is_sealed(self) -> bool:
-        """Return whether its body was sealed."""
+        """True if its body was sealed."""
         return self.label.body.type == SEALED_TYPE
 
     def left(self) -> str:
@@ -69,7 +69,7 @@ def _unknown(office: Office) -> str:
 
 
 def received(office: Office, capture_id: str) -> Received:
-    """Raises NotDone, which says what there is instead."""
+    """Return the record. Raises NotDone, which says what there is instead."""
     upload, verdict = office.store.find(capture_id), office.store.verdict(capture_id)
     if upload is None:
         raise NotDone(_unknown(office))

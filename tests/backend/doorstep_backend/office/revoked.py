@@ -10,7 +10,7 @@ from doorstep_backend.engines.sql import Database
 from doorstep_backend.office.filing import Filing
 
 BATCH: Final = 100
-"""Records that are reckoned anew in one step, for which what is filed meanwhile waits."""
+"""Records that are filed again in one step, for which new ones wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class RevokedKeys:
     def add(self, kid: str, device_id: str, since: datetime) -> None:
         """Believe this key no more from `since` on; again with an earlier date moves it back.
 
-        A record that was received before stays good. What is shown goes by the list from the first
-        step on; what later records took back or did is undone in further ones. Durable when it
-        returns; interrupted, do it again.
+        A record that was received before stays good. The first step already hides later photos;
+        further steps undo what later records took back or did. Durable when it returns;
+        interrupted, do it again.
         """
         upsert = """INSERT INTO revoked_keys
             SELECT ?, ?, ?, coalesce(max(version), 0) + 1 FROM revoked_keys WHERE true
@@ -40,7 +40,7 @@ class RevokedKeys:
             self.filing.conclude_anew(device_id, capture_ids, since)
 
     def _batches(self, device_id: str) -> Iterator[list[str]]:
-        """Ids of all that a device sent."""
+        """Yield ids of everything that a device sent."""
         query = f"""SELECT received_at, capture_id FROM captures WHERE device_id = ?
             AND (received_at, capture_id) > (?, ?) ORDER BY 1, 2 LIMIT {BATCH}"""
         last = ("", "")

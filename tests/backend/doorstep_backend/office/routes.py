@@ -98,18 +98,18 @@ class Routes:
                 self._ledger.execute(append, {"to": own, "of": given})
 
     def _route_of(self, device_id: str, now: datetime) -> str | None:
-        """None where it has none, or one that has ended."""
+        """Return the route; None without one, or if it has ended."""
         query = """SELECT route FROM assignments
             WHERE device_id = ? AND route IS NOT NULL AND ends > ?"""
         row = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
         return None if row is None else str(row["route"])
 
     def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
-        """The manifest for this device; None when it has no route today, or that has ended.
+        """Return the manifest for this device; None if it has no route today, or that has ended.
 
-        The version is one more than the last, or the Unix time where that is more: so it also
-        grows when this database was lost or put back from a copy. One that another key than `kid`
-        signed is made anew.
+        The version is one more than the last, or the Unix time if that is more: so it also grows
+        when this database was lost or restored from a copy. A manifest that another key than `kid`
+        signed is made again.
         """
         found = self._found(device_id, now, kid)
         if not isinstance(found, _Changed):
@@ -119,7 +119,7 @@ class Routes:
             return self._issue(found, now, sign) if isinstance(found, _Changed) else found
 
     def _found(self, device_id: str, now: datetime, kid: str) -> "Issued | _Changed | None":
-        """The manifest as it stands, or what is to be in the next one; None without a route."""
+        """Return the present manifest, or the contents of the next one; None without a route."""
         query = "SELECT * FROM assignments WHERE device_id = ? AND ends > ?"
         assignment = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
         if assignment is None:

@@ -17,7 +17,7 @@ _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker with its bytes, a scan with its coded data; what follows EOI is left out.
+    """Yield each marker with its bytes, a scan with its coded data, without bytes after EOI.
 
     Raises:
         ValueError: it is not a whole JPEG; raised when that is reached.
@@ -38,7 +38,7 @@ def segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def frame_size(frame: bytes) -> tuple[int, int]:
-    """Width and height that a frame declares, in pixels; its height may be 0. Source: B.2.2."""
+    """Return the width and height in a frame, in pixels; its height may be 0. Source: B.2.2."""
     height, width = struct.unpack_from(">HH", frame, 5)
     return width, height
 
@@ -66,7 +66,7 @@ def _is_frame(said: bytes) -> bool:
 
 
 def _is_scan(said: bytes) -> bool:
-    """Its own header; the coded data follow it."""
+    """Return True for a scan's own header; the coded data follow it."""
     return len(said) > 0 and 1 <= said[0] <= 4 and len(said) > 4 + 2 * said[0]
 
 
@@ -75,7 +75,7 @@ def _is_restart_interval(said: bytes) -> bool:
 
 
 def _are_quantisation_tables(said: bytes) -> bool:
-    """Source: B.2.4.1."""
+    """Return True for quantisation tables. Source: B.2.4.1."""
     at = 0
     while at < len(said) and said[at] >> 4 <= 1 and said[at] & 15 <= 3:
         at += 1 + 64 * (1 + (said[at] >> 4))
@@ -83,7 +83,7 @@ def _are_quantisation_tables(said: bytes) -> bool:
 
 
 def _are_huffman_tables(said: bytes) -> bool:
-    """Source: B.2.4.2."""
+    """Return True for Huffman tables. Source: B.2.4.2."""
     at = 0
     while at < len(said) and said[at] >> 4 <= 1 and said[at] & 15 <= 3:
         at += 17 + sum(said[at + 1 : at + 17])

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 IS_REVOKED: Final = """coalesce((SELECT TRUE FROM revoked_keys r WHERE r.device_id = {0}.device_id
     AND ({0}.kid IS NULL OR {0}.kid = r.kid) AND {0}.received_at >= r.since LIMIT 1), FALSE)"""
-"""Whether the key that signed this capture was not believed any more when it came (revoked.py).
+"""Condition: the key that signed this capture was no longer believed when it came (revoked.py).
 
 Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads all before a LIMIT.
 """
@@ -32,7 +32,7 @@ LISTED: Final = 50
 """Photos or voids in one of dispatch's lists: more than one person looks through at once."""
 
 COUNTED: Final = 1_000
-"""How far such a list is counted: of a fleet's month a count of all would be a page's whole time.
+"""Greatest count of such a list: counting a fleet's month would take a page's whole time.
 
 Each `how_many` is up to one more.
 """
@@ -77,9 +77,9 @@ class Showing:
         return found[0] if found else None
 
     def waiting(self) -> list[Photo]:
-        """Bound by nothing certain, or to a stop this device never had: for dispatch alone.
+        """Return photos without a certain order, or of a foreign stop: for dispatch alone.
 
-        The LISTED that wait longest; `how_many_wait` counts on.
+        It returns the LISTED that wait longest; `how_many_wait` counts the rest too.
         """
         return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
 
@@ -88,9 +88,9 @@ class Showing:
         return self._count(f"{_WAITS} AND {_SHOWN}")
 
     def flagged(self) -> list[Photo]:
-        """Photos whose quality check found something; the picture itself is not dispatch's.
+        """Return photos with a finding of the quality check; dispatch may not see the picture.
 
-        The oldest LISTED; `how_many_flagged` counts on.
+        It returns the oldest LISTED; `how_many_flagged` counts the rest too.
         """
         return self._photos(f"{_FLAGGED} AND {_SHOWN}", LISTED)
 
@@ -99,9 +99,9 @@ class Showing:
         return self._count(f"{_FLAGGED} AND {_SHOWN}")
 
     def revoked(self) -> list[Photo]:
-        """Photos by a key that was not believed any more when they came: shown to nobody.
+        """Return photos by a key that was no longer believed when they came: shown to nobody.
 
-        The oldest LISTED; `how_many_revoked` counts on.
+        It returns the oldest LISTED; `how_many_revoked` counts the rest too.
         """
         each = (self._photos(_UNTRUSTED, LISTED, **dict(one)) for one in self._mistrusted())
         found = [photo for photos_of_one in each for photo in photos_of_one]
@@ -113,7 +113,7 @@ class Showing:
         return min(sum(each), COUNTED + 1)
 
     def _mistrusted(self) -> Result:
-        """Devices with a key that is not believed any more, and since when at the earliest."""
+        """Return devices with a key that is no longer believed, and the earliest time of that."""
         query = "SELECT device_id, min(since) AS since FROM revoked_keys GROUP BY device_id"
         return self._ledger.execute(query)
 
@@ -143,7 +143,7 @@ class Showing:
         return Original(hashlib.sha256(content).hexdigest(), can_be_shown=is_picture)
 
     def _count(self, where: str, name: str = "c", **values: Any) -> int:
-        """In order: by the index that the list goes by, whatever the planner thinks is frequent."""
+        """Count rows in order, by the list's own index, whatever the planner expects."""
         some = f"""SELECT 1 FROM captures {name} WHERE {where}
             ORDER BY {name}.received_at LIMIT {COUNTED + 1}"""
         query = f"SELECT count(*) FROM ({some}) AS counted"

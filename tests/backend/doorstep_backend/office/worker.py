@@ -17,10 +17,10 @@ from doorstep_backend.wire.unfiled import AGAIN, LEASE, MOST
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = {"sqlite": AGAIN.total_seconds(), "postgresql": 1.0}
-"""How often it looks unasked: other processes receive too, where these share a database."""
+"""Interval of looking unasked: other processes receive too, if they share a database."""
 
 TRIED_S: Final = LEASE.total_seconds() + 1.0
-"""How long it waits after what concerns all: then what it had taken is due again."""
+"""Wait after an error that concerns all records: then those that it had taken are due again."""
 
 STOP_WITHIN_S: Final = 5.0
 """Longest wait for what it has in hand when the process ends; the rest is filed later."""
@@ -39,7 +39,7 @@ class Worker:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Files in a thread of its own until the end of it."""
+        """File in a thread of its own during the block."""
         thread = Thread(target=self._run, name="filing", daemon=True)
         thread.start()
         try:
@@ -54,7 +54,7 @@ class Worker:
             self._office.inbox.wait(self.step())
 
     def step(self) -> float:
-        """Files what is due, up to twice MOST records; returns how long to wait, in seconds."""
+        """File what is due, up to twice MOST records; return the seconds to wait."""
         try:
             self._file(self._take())
         except Away as error:
@@ -80,10 +80,10 @@ class Worker:
         return taken + others
 
     def _file(self, taken: Sequence[str]) -> None:
-        """Each, also after one that is Away by itself, as long as they are this worker's.
+        """File each, also after one whose object alone is missing, while they are this worker's.
 
         Raises:
-            Away: of the rows; or of the objects, where not one record was filed.
+            Away: of the rows; or of the objects, if not one record was filed.
         """
         filed, away, ends_s = list[str](), None, time.monotonic() + LEASE.total_seconds()
         try:
@@ -103,7 +103,7 @@ class Worker:
             note_away(away)
 
     def _tried(self, capture_id: str) -> Exception | None:
-        """Why it cannot be filed: then it is tried again later. Raises Away, of the rows."""
+        """Return why it cannot be filed: then it is tried again later. Raises Away, of the rows."""
         try:
             self._office.file(capture_id)
         except Exception as error:  # noqa: BLE001 - a bug that this record meets stops no other
