@@ -118,7 +118,7 @@ def create_app(
     shown: Shown = by_tls,
     reports: Reports | None = None,
 ) -> Starlette:
-    """Returns the ASGI application; it runs on connections of a PatientProtocol only.
+    """Return the ASGI application; it runs on connections of a PatientProtocol only.
 
     The middleware `around` it sees each request first; only probes are answered before. Without an
     `office` it takes records in and files none, and has no manifests; without a `site` it has no

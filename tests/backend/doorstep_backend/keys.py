@@ -104,7 +104,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:
-    """Returns the certificates in `folder`; makes all of them when the CA is not there yet.
+    """Return the certificates in `folder`; make all of them when the CA is not there yet.
 
     `names` are those of the server beside loopback's; later ones than the first start's count not.
     """
@@ -130,7 +130,7 @@ def _as_written(name: str) -> str:
 
 
 def put_server(found: Certificates, key: signing.PrivateKey, chain: bytes) -> None:
-    """Replaces the server's key and certificate; who loads both in between has two that differ."""
+    """Replace the server's key and certificate; who loads both in between has two that differ."""
     write_whole(found.key_file, signing.private_pem(key), mode=0o600)
     write_whole(found.chain_file, chain, mode=0o644)
 
@@ -152,7 +152,7 @@ class KeyInUse:
 
 
 def receipt_key(private_file: Path, public_file: Path) -> KeyInUse:
-    """Returns the key that signs receipts; makes it, and its public half, when not there yet."""
+    """Return the key that signs receipts; make it, and its public half, when not there yet."""
     if not private_file.exists():
         private_file.parent.mkdir(parents=True, exist_ok=True)
         put_key(private_file, signing.new_key())
@@ -162,19 +162,19 @@ def receipt_key(private_file: Path, public_file: Path) -> KeyInUse:
 
 
 def put_key(path: Path, key: signing.PrivateKey) -> None:
-    """Replaces the private key in a file; whoever signs with it uses the new one from now on."""
+    """Replace the private key in a file; whoever signs with it uses the new one from now on."""
     write_whole(path, signing.private_pem(key), mode=0o600)
 
 
 def put_public(path: Path, key: signing.PublicKey) -> None:
-    """Replaces the public key in a file, where it is another one."""
+    """Replace the public key in a file, where it is another one."""
     content = signing.public_pem(key)
     if not path.exists() or path.read_bytes() != content:
         write_whole(path, content, mode=0o644)
 
 
 def write_whole(path: Path, content: bytes, *, mode: int) -> None:
-    """Writes or replaces a file: whole or not at all, whatever other process does so too.
+    """Write or replace a file: whole or not at all, whatever other process does so too.
 
     Durable when it returns: what a fleet document names is not lost with it by a power cut.
     """

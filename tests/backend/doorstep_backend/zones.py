@@ -9,7 +9,7 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 
 
 def named(name: str) -> ZoneInfo:
-    """Raises ValueError: there is none of this name; the message says which could be meant."""
+    """Raise ValueError: there is none of this name; the message says which could be meant."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database

@@ -53,7 +53,7 @@ class FaceFinder:
     """Finds faces; any thread may use it. The memory that OpenCV takes for one picture is freed."""
 
     def __init__(self, model: Path | None = None) -> None:
-        """Raises NoModel: it is missing, is another one, or OpenCV cannot read it."""
+        """Raise NoModel: it is missing, is another one, or OpenCV cannot read it."""
         self._model = np.frombuffer(_checked(model or _packaged()), np.uint8)
         try:
             self._net()

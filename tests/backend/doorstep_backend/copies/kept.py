@@ -27,7 +27,7 @@ class Copies:
     """
 
     def __init__(self, store: Store) -> None:
-        """Loads the model; says in the log when it cannot."""
+        """Load the model; log when it cannot."""
         self._store = store
         self._finder = _loaded()
         self._one_at_a_time = anyio.CapacityLimiter(1)  # OpenCV uses all processors for one

@@ -51,23 +51,23 @@ class Objects(Protocol):
         """
 
     def check(self) -> None:
-        """Puts a byte that is no capture's, and deletes it. Raises Away, as a full disk is too."""
+        """Put a byte that is no capture's, and delete it. Raises Away, as a full disk is too."""
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
-        """Keeps an object, in place of one of this name: whole or not at all.
+        """Keep an object, in place of one of this name: whole or not at all.
 
         A record, accepted or refused, is durable when this returns; what can be made again from
         it need not be.
         """
 
     def get(self, capture_id: str, name: str) -> bytes:
-        """Returns the object; a record whose body was erased is none. Raises Missing, Changed."""
+        """Return the object; a record whose body was erased is none. Raises Missing, Changed."""
 
     def found(self, capture_id: str) -> bytes:
-        """Returns a record of which nothing else is known any more. Raises Missing, Changed."""
+        """Return a record of which nothing else is known any more. Raises Missing, Changed."""
 
     def line(self, capture_id: str, name: str) -> bytes:
-        """Returns the label line of a record without its newline, also once it was erased.
+        """Return the label line of a record without its newline, also once it was erased.
 
         Raises:
             Missing: there is no record.
@@ -77,10 +77,10 @@ class Objects(Protocol):
         """Return the label line of a record of which nothing else is known. Raise Missing."""
 
     def remove(self, capture_id: str, name: str) -> None:
-        """Removes one object, if it is there."""
+        """Remove one object, if it is there."""
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
-        """Erases all of a capture but its label line, where one is given.
+        """Erase all of a capture but its label line, where one is given.
 
         The record, or its photo where that is laid open, goes before its copies: whoever put a copy
         meanwhile finds it gone, and removes the copy. Durable when it returns; interrupted, do it
@@ -88,10 +88,10 @@ class Objects(Protocol):
         """
 
     def ids(self) -> Iterator[str]:
-        """Returns the ids of all captures that have an object, each once."""
+        """Return the ids of all captures that have an object, each once."""
 
     def bodies(self) -> Iterator[str]:
-        """Returns the ids of all captures whose record is whole, each once."""
+        """Return the ids of all captures whose record is whole, each once."""
 
 
 def copy_name(shows: Shows) -> str:

@@ -144,7 +144,7 @@ def _pool(key: _Key) -> Pool:
 
 
 def _made(key: _Key) -> Pool:
-    """Raises Away, UnfitError."""
+    """Raise Away, UnfitError."""
     limits = {
         "statement_timeout": STATEMENT_MS,
         "lock_timeout": min(LOCK_MS, int(key.patience_s * 1000)),
@@ -178,7 +178,7 @@ def _made(key: _Key) -> Pool:
 
 
 def _parsed(url: str) -> dict[str, Any]:
-    """Raises UnfitError, which does not quote it as libpq does: it may have a password."""
+    """Raise UnfitError, which does not quote it as libpq does: it may have a password."""
     try:
         return conninfo_to_dict(url)
     except psycopg.ProgrammingError:

@@ -204,7 +204,7 @@ class Database(ABC):
         """
 
     def migrate(self, room: Room) -> None:
-        """Brings a room's tables to this version; several processes may be at it. Raises Away.
+        """Bring a room's tables to this version; several processes may be at it. Raises Away.
 
         Each number is a step of its own, so that no table stays locked with what comes after. An
         index of millions of rows takes its time; who writes there meanwhile is told Away. A column

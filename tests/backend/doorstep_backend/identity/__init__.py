@@ -1,1 +1,1 @@
-"""Who may speak as a device: the fleet's CA, the devices that it let in, and the fleet document."""
+"""The identities of devices: the fleet's CA, the accepted devices, and the fleet document."""

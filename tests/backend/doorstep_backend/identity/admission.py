@@ -32,7 +32,7 @@ _OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll"})
 """Without a certificate: to get one."""
 
 FOR_CLIENTS: Final = ("/fleet/status", "/metrics")
-"""What paths of other systems begin with: a device's certificate opens none of them."""
+"""Beginnings of other systems' paths: a device's certificate opens none of them."""
 
 FOR_TECHNICIANS: Final = re.compile(r"/files(/.*)?|/receipts|/retire|/fleet")
 """All that a technician's certificate opens: to deliver, and to end a device; `/fleet` is the
@@ -60,7 +60,7 @@ A_TECHNICIANS: Final = "a technician's certificate: it delivers records and reti
 
 
 def objection(known: Known | None, now: datetime, path: str) -> str | None:
-    """Why a request with this certificate is refused; None where it is not. Pure."""
+    """Return why a request with this certificate is refused; None if it is not. Pure."""
     if known is None or known.label is not Label.TLS:
         return UNKNOWN
     if known.state is CertificateState.REVOKED:
@@ -73,7 +73,7 @@ def objection(known: Known | None, now: datetime, path: str) -> str | None:
 
 
 def client_objection(client: Client | None, now: datetime) -> str | None:
-    """Why this certificate does not let a client in; None where it does. Pure."""
+    """Return why this certificate does not let a client in; None if it does. Pure."""
     if client is None or client.kind is not Kind.CLIENT:
         return FOR_CLIENTS_ONLY
     if client.revoked:
@@ -82,7 +82,7 @@ def client_objection(client: Client | None, now: datetime) -> str | None:
 
 
 def other_objection(other: Client, now: datetime, path: str) -> str | None:
-    """Why who is no device is refused where devices ask; None where it is a technician. Pure."""
+    """Return why a client that is no device is refused; None for a technician. Pure."""
     if other.kind is not Kind.TECHNICIAN:
         return A_CLIENTS
     if other.revoked:
@@ -152,7 +152,7 @@ class Admission:
         return refused
 
     def _asked_again(self, serial: int, receive: Receive) -> Receive:
-        """At the end of a body too: it can be kept back until whoever sends it is shut out."""
+        """Check again at the end of a body: a sender may have been shut out meanwhile."""
 
         async def received() -> Message:
             message = await receive()
@@ -164,7 +164,7 @@ class Admission:
         return received
 
     def _shut_out_since(self, serial: int) -> str | None:
-        """Revocations only: a certificate that is superseded meanwhile is no copy."""
+        """Return why the device was shut out, after revocations only."""
         if (known := self._register.find(serial)) is not None:
             is_out = known.state is CertificateState.REVOKED
             return self._why_revoked(known.device_id) if is_out else None
@@ -172,7 +172,7 @@ class Admission:
         return TECHNICIAN_REVOKED if other is not None and other.revoked else None
 
     def _why_revoked(self, device_id: str) -> str:
-        """A device that retired itself learns that it is done."""
+        """Return the reason; a device that retired itself learns that it is done."""
         closing = self._register.closing(device_id)
         if closing is None:
             return REVOKED
@@ -188,13 +188,13 @@ class Admission:
 
 
 def device_of(scope: Any) -> str | None:
-    """The device that asks, by its certificate; None where the backend runs without identity."""
+    """Return the device that asks, by its certificate; None without identity."""
     found: str | None = scope["state"].get("device")
     return found
 
 
 def technician_of(scope: Any) -> str | None:
-    """The technician who asks, by the certificate; None where it is a device."""
+    """Return the technician who asks, by the certificate; None for a device."""
     found: str | None = scope["state"].get("technician")
     return found
 

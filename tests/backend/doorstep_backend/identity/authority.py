@@ -17,16 +17,16 @@ TLS_LIFE: Final = timedelta(days=365)
 """A year: a device that is lost and never reported can be let out by waiting."""
 
 CLIENT_LIFE: Final = timedelta(days=90)
-"""Of other systems: their keys lie where the office does not look."""
+"""Life of other systems' certificates: the office does not see where their keys are."""
 
 CLOCK_SLACK: Final = timedelta(hours=1)
-"""A certificate for TLS begins so long ago: whoever checks it may have a clock that is behind."""
+"""Time by which a TLS certificate begins early: the clock of the other end may be slow."""
 
 EVIDENCE_BEGINS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The clock of a device may say 1971, and what it signs then is to verify."""
 
 OWN_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""Of the CA and of the server's first certificate: a device's clock may be years behind."""
+"""Beginning of the CA and of the server's first certificate: a device's clock may be years slow."""
 
 OWN_ENDS: Final = datetime(3000, 1, 1, tzinfo=UTC)
 """Nobody renews these two; no device is in use for so long."""
@@ -47,7 +47,7 @@ class Authority:
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """Reads `ca.pem` and `ca-key.pem` in `folder`."""
+        """Read `ca.pem` and `ca-key.pem` in `folder`."""
         key = serialization.load_pem_private_key((folder / "ca-key.pem").read_bytes(), None)
         assert isinstance(key, PrivateKey)
         return cls(x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()), key)

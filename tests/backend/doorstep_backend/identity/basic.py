@@ -1,4 +1,4 @@
-"""Who asks, by HTTP Basic (RFC 7617)."""
+"""The client of a request, by HTTP Basic (RFC 7617)."""
 
 import base64
 

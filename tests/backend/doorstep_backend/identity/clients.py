@@ -1,4 +1,4 @@
-"""Who has a certificate and is no device: other systems that ask for a status, and technicians."""
+"""Clients that are no devices: other systems that ask for a status, and technicians."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +48,7 @@ class Clients:
         self._db = opened(folder)
 
     def add(self, name: str, made: x509.Certificate, kind: Kind = Kind.CLIENT) -> None:
-        """Lets in whoever shows this certificate. Raises NameTakenError."""
+        """Let the holder of this certificate in. Raises NameTakenError."""
         row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc), kind)
         with self._db.together():
             if who := self._others(name, kind):
@@ -76,14 +76,14 @@ class Clients:
         return None if found is None else Kind(found[0])
 
     def revoke(self, name: str, kind: Kind = Kind.CLIENT) -> None:
-        """Ends all its certificates at once. Raises LookupError."""
+        """End all its certificates at once. Raises LookupError."""
         change = "UPDATE clients SET revoked = TRUE WHERE name = ? AND kind = ?"
         with self._db.together():
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 
     def listed(self, kind: Kind = Kind.CLIENT) -> list[Client]:
-        """Every certificate of this kind, by name and end."""
+        """Return every certificate of this kind, by name and end."""
         query = "SELECT * FROM clients WHERE kind = ? ORDER BY name, until"
         return [_client(row) for row in self._db.execute(query, (kind,))]
 

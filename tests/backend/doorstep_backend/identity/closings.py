@@ -18,7 +18,7 @@ MOST_GAPS: Final = 100
 THE_OFFICE: Final = "the office"
 ITSELF: Final = "the device itself"
 A_TECHNICIAN: Final = "a technician"
-"""Who ended it; else it was a technician by name, as long as that is kept."""
+"""Text for a technician whose name is no longer kept."""
 
 
 class How(StrEnum):
@@ -64,7 +64,7 @@ class Closing:
     chains: tuple[ChainEnd, ...]
 
     def text(self) -> str:
-        """Its chains as JSON."""
+        """Return its chains as JSON."""
         return json.dumps([_members(one) for one in self.chains])
 
     def answer(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Closing:
 
 
 def told(closing: Closing) -> str:
-    """When it ended and by whom, in words."""
+    """Describe when it ended and by whom."""
     return f"{closing.how} since {closing.at:%Y-%m-%d %H:%M} UTC, by {closing.by}"
 
 
@@ -94,7 +94,7 @@ def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
 
 
 def closed(row: Row) -> Closing:
-    """A row of `closings`."""
+    """Make a closing of a row of `closings`."""
     chains = tuple(
         ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))
         for one in json.loads(row["chains"])

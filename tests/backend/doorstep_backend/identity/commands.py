@@ -1,4 +1,4 @@
-"""What the office does about devices and keys at a terminal, also while the backend serves."""
+"""The office's commands on devices and keys at a terminal, also while the backend serves."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ MOST_AFTER: Final = 1_000_000_000
 
 
 def add_to(commands: Any) -> None:
-    """`devices ...` and `fleet ...`, beside the office's own commands."""
+    """Add `devices ...` and `fleet ...` to the office's own commands."""
     devices = commands.add_parser("devices", help="let devices in, list them, shut them out")
     what = devices.add_subparsers(dest="what", required=True)
     add = what.add_parser("add", help="let devices in, or in again; prints a token for each")
@@ -97,22 +97,22 @@ class Desk:
 
     @classmethod
     def of(cls, folder: Path, office: Office) -> Self:
-        """Over a folder whose keys another process may be making just now."""
+        """Open a folder whose keys another process may be making just now."""
         with keys.alone(folder):
             identity = Identity.of(folder, keys.certificates(folder / "ca"))
             return cls(folder, office, identity, FleetDocuments(folder))
 
     @property
     def register(self) -> Register:
-        """Return the register of devices."""
+        """Register of devices."""
         return self.identity.register
 
     def run(self, options: argparse.Namespace) -> str:
-        """Carries out one command; returns what to print.
+        """Run a command; return what to print.
 
         Raises:
             NotDone: there is no such device or key.
-            FileExistsError: the file for the tokens is there.
+            FileExistsError: the file for the tokens exists.
         """
         commands: dict[tuple[str, str | None], Callable[[argparse.Namespace], str]] = {
             ("devices", "add"): self.add,
@@ -192,7 +192,7 @@ class Desk:
         return "\n".join([*lines, *self._still_certified(device_id, given)])
 
     def certify(self, names: Sequence[str]) -> str:
-        """The server's own next certificate, by another key; nginx is given a copy."""
+        """Make the server's own next certificate, with another key; nginx is given a copy."""
         key, found = signing.new_key(), keys.certificates(self.folder / "ca")
         try:
             own = tuple(dict.fromkeys([*map(canonical, names), *keys.HOSTS]))
@@ -221,7 +221,7 @@ class Desk:
         ]
 
     def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
-        """Key and certificate go into one file, which nobody else here has."""
+        """Write key and certificate into one file, the only copy of the key."""
         name, out = given.name, given.out
         if not DEVICE_ID.fullmatch(name):
             raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
@@ -294,7 +294,7 @@ class Desk:
         return self._told(self.documents.rotate())
 
     def revoke_key(self, kid: str) -> str:
-        """Receipts by the key are signed anew: no device would believe them any more."""
+        """Revoke a key, and sign its receipts again: no device would believe them any more."""
         try:
             version = self.documents.revoke(kid)
         except NoSuchKeyError as error:
@@ -323,9 +323,9 @@ class Desk:
 
 
 def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> None:
-    """The list as a file, by the fleet key of now; whole or not at all.
+    """Write the list to a file, by the fleet key of now; whole or not at all.
 
-    It names who may sign receipts too: whoever checks records needs nothing else of the fleet.
+    It names the keys of receipts too: an examiner of records needs nothing else of the fleet.
     """
     with keys.alone(folder):
         payload = office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}

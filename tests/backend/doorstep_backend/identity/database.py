@@ -44,7 +44,7 @@ Before 2026.12 there were no technicians, whose `kind` they are.
 
 
 def opened(folder: Path) -> Database:
-    """The register of this folder, its tables made."""
+    """Open the register of this folder, with its tables."""
     database = open_database(folder, "backend")
     database.migrate(REGISTER)
     return database

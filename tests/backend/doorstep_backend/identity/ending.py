@@ -27,7 +27,7 @@ class Ending:
     def now(
         self, device_id: str, how: How, by: str, at: datetime, *, to: str | None = None
     ) -> Closing:
-        """Ends a device, its route goes to the device `to`; the first end counts.
+        """End a device, and move its route to the device `to`; the first end counts.
 
         Raises:
             LookupError: there is no such device, or `to` is not let in; nothing was changed.

@@ -202,7 +202,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _certificates(one: x509.Certificate, media_type: str = ANSWER_TYPE) -> Response:
-    """A certs-only CMS message; the transfer encoding is said for clients of before RFC 8951."""
+    """Make a certs-only CMS message; clients from before RFC 8951 need the transfer encoding."""
     der = pkcs7.serialize_certificates([one], Encoding.DER)
     headers = {"Content-Type": media_type, "Content-Transfer-Encoding": "base64"}
     return Response(base64.encodebytes(der), headers=headers)

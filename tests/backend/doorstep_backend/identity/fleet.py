@@ -42,7 +42,7 @@ FIRST: Final[Mapping[str, Any]] = {
     "next_fleet_key": None,
     "next_ca": None,
 }
-"""What the first document is made from."""
+"""Values of the first document."""
 
 
 class NoSuchKeyError(ValueError):
@@ -60,36 +60,36 @@ class KeyFiles:
 
     @property
     def signs(self) -> Path:
-        """Return the path of the private key that signs receipts, refusals and manifests."""
+        """Path of the private key that signs receipts, refusals and manifests."""
         return self.folder / "keys" / "receipt.pem"
 
     @property
     def signs_public(self) -> Path:
-        """Return the path of the public half of `signs`."""
+        """Path of the public half of `signs`."""
         return self.folder / "receipt-key.pem"
 
     @property
     def fleet(self) -> Path:
-        """Return the path of the private key that signs fleet documents."""
+        """Path of the private key that signs fleet documents."""
         return self.folder / "keys" / "fleet.pem"
 
     @property
     def fleet_public(self) -> Path:
-        """Return the path of the public half of `fleet`."""
+        """Path of the public half of `fleet`."""
         return self.folder / "fleet-key.pem"
 
     @property
     def next_fleet(self) -> Path:
-        """Return the path of the private key that is to sign fleet documents next."""
+        """Path of the private key that is to sign fleet documents next."""
         return self.folder / "keys" / "fleet-next.pem"
 
 
 class FleetDocuments:
-    """Makes the documents and keeps them; the newest one says what is so.
+    """The maker and store of fleet documents; the newest one is in force.
 
-    The key in the file is what the server signs with, from one answer to the next. A command
-    changes that first and says it then: after a power cut in between, `settle` says it.
-    Whatever makes one runs `together`: of two at once the second goes by what the first made.
+    The server signs with the key in the file, from one answer to the next. A command changes that
+    first and publishes it then: after a power cut in between, `settle` publishes it.
+    Every maker of one runs `together`: of two at once the second uses what the first made.
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime] | None = None) -> None:
@@ -118,10 +118,10 @@ class FleetDocuments:
         return key
 
     def settle(self) -> None:
-        """Publishes where the newest document does not name the keys in use; at each start.
+        """Publish a document if the newest does not name the keys in use; at each start.
 
         Raises:
-            WrongSettingError: they are a copy of before a command changed them, or no copy.
+            WrongSettingError: the keys are a copy from before a command changed them, or no copy.
         """
         with self._db.together():
             said = self._newest()
@@ -135,7 +135,7 @@ class FleetDocuments:
             keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
 
     def publish(self, after: int = 0) -> int:
-        """Makes the next version, signed by the next fleet key where one is named; returns it.
+        """Make the next version, signed by the next fleet key if one is named; return it.
 
         Args:
             after: it is above this one too, which devices have and a restored database has not.
@@ -145,19 +145,19 @@ class FleetDocuments:
             return self._publish({**said, "version": max(said["version"], after)})
 
     def rotate(self) -> int:
-        """A new key signs from now on; the one before stays good for what is dated earlier."""
+        """Replace the signing key; the one before stays valid for what is dated earlier."""
         with self._db.together():
             self._renew_key()
             return self._publish(self._newest())
 
     def rotate_identity(self) -> int:
-        """Devices seal to another office identity from now on; what was sealed stays readable."""
+        """Replace the office identity that devices seal to; what was sealed stays readable."""
         with self._db.together():
             self._seals.rotate()
             return self._publish(self._newest())
 
     def rotate_fleet_key(self) -> int:
-        """Names the next fleet key in one document; it signs those that follow."""
+        """Name the next fleet key in one document; it signs those that follow."""
         with self._db.together():
             said = self._newest()
             self._promote(said)
@@ -166,9 +166,9 @@ class FleetDocuments:
             return self._publish(said, next_key=following.public_key())
 
     def revoke(self, kid: str) -> int:
-        """Lists a key as compromised: nothing that it signed counts, of whatever date.
+        """List a key as compromised: nothing that it signed counts, of whatever date.
 
-        Said again it changes nothing: what is to be done after it may have been cut short.
+        A second time it changes nothing: the work after it may have been cut short.
 
         Raises:
             NoSuchKeyError: no document names it, or it is the fleet key.
@@ -208,7 +208,7 @@ class FleetDocuments:
         return str(row[0])
 
     def keys_told(self) -> list[tuple[str, str]]:
-        """Each key that the newest document names, and what is said of it, for people."""
+        """Return each key in the newest document, with a description for people."""
         said = self._newest()
         told = [(_kid(one), _until(one["until"])) for one in said["receipt_keys"]]
         return told + [(one["kid"], f"revoked on {one['since']}") for one in said["revoked"]]
@@ -219,11 +219,11 @@ class FleetDocuments:
         return listed
 
     def fleet_key(self) -> signing.PrivateKey:
-        """The key that signed the newest document."""
+        """Return the key that signed the newest document."""
         return signing.read_private_key(self._files.fleet)
 
     def _check_signer(self, said: Mapping[str, Any]) -> None:
-        """Documents by a key that devices do not expect would be believed by none of them."""
+        """Check the signer: devices would believe no document by a key that they do not expect."""
         query = "SELECT signer, next FROM fleet_documents WHERE version = ?"
         row = self._db.execute(query, (said["version"],)).fetchone()
         if row is not None and signing.thumbprint(self.fleet_key().public_key()) not in tuple(row):
@@ -278,7 +278,7 @@ class FleetDocuments:
         return int(payload["version"])
 
     def _promote(self, said: Mapping[str, Any]) -> None:
-        """The next fleet key signs from now on, where the newest document names it."""
+        """Sign with the next fleet key from now on, if the newest document names it."""
         if said["next_fleet_key"] is not None and self._files.next_fleet.exists():
             following = signing.read_private_key(self._files.next_fleet).public_key()
             if signing.jwk(following) == said["next_fleet_key"]:

@@ -20,6 +20,6 @@ class FleetRoute:
         return [Route("/fleet", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
-        """200 with the JWS, or 304 when the device has it."""
+        """Answer 200 with the JWS, or 304 when the device has it."""
         held = request.headers.get("If-None-Match", "").strip().removeprefix("W/")
         return signed_answer(request, await asked(self._documents.served, held))

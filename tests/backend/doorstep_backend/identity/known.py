@@ -1,4 +1,4 @@
-"""What the register knows of a device and of a certificate."""
+"""The register's knowledge of a device and of a certificate."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,7 +57,7 @@ class Known:
 
     @property
     def x509(self) -> x509.Certificate:
-        """Return the certificate, read from `pem`."""
+        """Certificate, read from `pem`."""
         return x509.load_pem_x509_certificate(self.pem.encode())
 
 
@@ -72,7 +72,7 @@ class Listed:
 
 
 def known(row: Row) -> Known:
-    """A row of `certificates`."""
+    """Make a known certificate of a row of `certificates`."""
     return Known(
         number=row["number"],
         serial=row["serial"],

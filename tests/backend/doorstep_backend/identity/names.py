@@ -27,7 +27,7 @@ class NameRefusedError(ValueError):
 
 
 def canonical(text: str) -> str:
-    """A host name in lower case, or an address in its one short form; no pattern.
+    """Return a host name in lower case, or an address in its short form; no pattern.
 
     Raises:
         NameRefusedError: it is neither.
@@ -41,7 +41,7 @@ def canonical(text: str) -> str:
 
 
 def names_in(certificate: x509.Certificate | x509.CertificateSigningRequest) -> frozenset[str]:
-    """Host names (patterns too) and addresses of the subjectAltName, in lower case.
+    """Return host names (patterns too) and addresses of the subjectAltName, in lower case.
 
     Raises:
         ValueError: it cannot be read, or has other kinds.
@@ -84,7 +84,7 @@ class Names:
         self._server = server
 
     def give(self, device_id: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Replaces a device's names; returns them as they are written in certificates.
+        """Replace a device's names; return them as they are written in certificates.
 
         Raises:
             LookupError: there is no such device.
@@ -111,7 +111,7 @@ class Names:
         return tuple(row["name"] for row in rows)
 
     def objection(self, device_id: str, asked: Collection[str]) -> str | None:
-        """Why it gets no certificate for what it `asked`; None where it does."""
+        """Return why it gets no certificate for what it `asked`; None if it does."""
         if not asked:
             return "no name in the request: write them into serve.names"
         given, own = self.of(device_id), self._own()
@@ -136,7 +136,7 @@ class Names:
         self.check_free(name, device_id)
 
     def check_free(self, name: str, device_id: str = "") -> None:
-        """Raises NameRefusedError where another device than this one has it, or is called so."""
+        """Raise NameRefusedError if another device than this one has it, or has it as its id."""
         query = "SELECT device_id FROM names WHERE name = ? AND device_id != ?"
         if (found := self._db.execute(query, (name, device_id)).fetchone()) is not None:
             words = f"`devices names {found[0]}` with what it keeps takes it away"

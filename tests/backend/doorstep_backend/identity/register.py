@@ -31,11 +31,11 @@ from doorstep_backend.identity.names import is_fresh
 log = logging.getLogger(__name__)
 
 TOKEN_BYTES: Final = 24
-"""Of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
+"""Size of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
 
 
 MOST_IN_A_DAY: Final = 20
-"""Certificates for one device and use: it needs two a year, and whoever repairs it some more.
+"""Certificates for one device and use: it needs two a year, and a repair some more.
 
 Each stays for good, and whoever looks at the fleet has them all read.
 """
@@ -71,13 +71,13 @@ class Register:
         return self._db.now()
 
     def let_in(self, device_id: str, *, new_signing_key: bool = False) -> str:
-        """Lets a device in, for the first time or again; returns the one token that enrols it.
+        """Let a device in, for the first time or again; return the one token that enrols it.
 
-        What was revoked stays revoked: it needs a new TLS certificate. Its signing key still
+        A revoked certificate stays revoked: the device needs a new one. Its signing key still
         counts; it may bring another one with `new_signing_key` alone.
 
         Raises:
-            NameTakenError: a client or technician is called so, and names alone tell who it is.
+            NameTakenError: a client or technician has this name, and only names identify them.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         upsert = """INSERT INTO enrolled VALUES (?, ?, TRUE) ON CONFLICT (device_id) DO UPDATE
@@ -94,19 +94,19 @@ class Register:
         return token
 
     def shut_out(self, device_id: str, state: DeviceState) -> None:
-        """Ends every TLS certificate and token of a device at once. Raises LookupError.
+        """End every TLS certificate and token of a device at once. Raises LookupError.
 
-        One that is gone stays gone.
+        A device that is gone stays gone.
         """
         with self._db.together():
             self._shut_out(device_id, state)
 
     def ending(self) -> AbstractContextManager[None]:
-        """Hold the lock of whoever ends a device; routes change inside it. Raises Away."""
+        """Hold the lock for ending a device; routes change inside it. Raises Away."""
         return self._db.together("ending")
 
     def close(self, closing: Closing) -> Closing:
-        """Ends a device for good, and keeps where its chains ended; again changes nothing.
+        """End a device for good, and keep the ends of its chains; a second time changes nothing.
 
         Returns what is kept. Raises LookupError.
         """
@@ -136,13 +136,13 @@ class Register:
         return None if row is None else closed(row)
 
     def forget_names(self, before: datetime) -> None:
-        """Which technician ended a device before this."""
+        """Forget which technician ended a device before this."""
         change = "UPDATE closings SET by = ? WHERE at <= ? AND by NOT IN (?, ?)"
         row = (A_TECHNICIAN, rfc3339(before), THE_OFFICE, ITSELF)
         self._db.execute(change, row)
 
     def state(self, device_id: str) -> DeviceState | None:
-        """None for one that was never let in."""
+        """Return a device's state; None if it was never let in."""
         query = "SELECT state FROM enrolled WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
         return None if row is None else DeviceState(row["state"])
@@ -156,10 +156,10 @@ class Register:
     def enrol(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
     ) -> Known:
-        """The TLS certificate for a token that was shown; the same again for the same key.
+        """Issue the TLS certificate for a token; the same again for the same key.
 
         Raises:
-            TokenUsedError: it was used with another key, or what it gave is over.
+            TokenUsedError: it was used with another key, or its certificate is over.
         """
         kid = thumbprint(key)
         with self._db.together():
@@ -176,7 +176,7 @@ class Register:
     def renew(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
     ) -> Known:
-        """The next TLS certificate; the one before it lives until this one's first use.
+        """Issue the next TLS certificate; the one before it is valid until this one's first use.
 
         Raises TooManyError, ShutOutError.
         """
@@ -187,10 +187,10 @@ class Register:
     def vouch(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
     ) -> Known:
-        """The evidence certificate for a signing key; the same again for the same key.
+        """Issue the evidence certificate for a signing key; the same again for the same key.
 
         Raises:
-            OtherKeyError: it has another, and the office has not said that it may bring one.
+            OtherKeyError: it has another, and the office has not allowed a new one.
             ShutOutError: it is out.
         """
         kid = thumbprint(key)
@@ -212,7 +212,7 @@ class Register:
         now: datetime,
         issue: Callable[[], x509.Certificate],
     ) -> Known:
-        """Serve's certificate; the same for the same key and names until half its life is over.
+        """Issue serve's certificate; the same for the same key and names for half its life.
 
         A lost answer costs nothing that way, and a renewal always gets a new one.
         Raises TooManyError, ShutOutError.
@@ -232,13 +232,13 @@ class Register:
         return row is not None
 
     def find(self, serial: int) -> Known | None:
-        """The certificate of this serial number, if it was issued here."""
+        """Return the certificate of this serial number, if it was issued here."""
         query = "SELECT * FROM certificates WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
         return None if row is None else known(row)
 
     def note_first_use(self, used: Known, now: datetime) -> None:
-        """A TLS certificate was used for the first time: what was issued before it ends."""
+        """Note the first use of a TLS certificate: those issued before it end."""
         with self._db.together():
             first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
             self._db.execute(first, (rfc3339(now), used.number))
@@ -248,17 +248,17 @@ class Register:
             self._db.execute(end, (*states, CertificateState.LIVE, used.number))
 
     def note_clone(self, used: Known, now: datetime) -> None:
-        """A superseded certificate was used: two hold what one device should."""
+        """Note the use of a superseded certificate: two hold what one device should."""
         change = "UPDATE certificates SET cloned_at = ? WHERE number = ? AND cloned_at IS NULL"
         self._db.execute(change, (rfc3339(now), used.number))
 
     def certificates(self, device_id: str) -> list[Known]:
-        """All that a device ever got, the newest last."""
+        """Return all certificates of a device, the newest last."""
         query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
         return [known(row) for row in self._db.execute(query, (device_id,))]
 
     def devices(self) -> list[Listed]:
-        """All that were ever let in, by name."""
+        """Return all devices that were ever let in, by name."""
         return [self._listed(row) for row in self._db.execute("SELECT * FROM enrolled ORDER BY 1")]
 
     def _listed(self, row: Row) -> Listed:
@@ -269,7 +269,7 @@ class Register:
         return Listed(device_id, state, waits, found)
 
     def _check_in(self, device_id: str) -> None:
-        """Within the transaction: who asks may have been let in before somebody shut it out."""
+        """Check within the transaction: the device may have been shut out meanwhile."""
         if self.state(device_id) is not DeviceState.IN:
             raise ShutOutError(f"certificate revoked: {device_id} was shut out meanwhile")
 

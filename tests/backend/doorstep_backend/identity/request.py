@@ -14,11 +14,11 @@ from doorstep_backend.identity.names import canonical, names_in
 
 
 class BadRequestError(ValueError):
-    """The request cannot be met, whoever brings it; the text says why and what to change."""
+    """A request that cannot be met for anybody; the text says why and what to change."""
 
 
 def read(body: bytes, device_id: str) -> PublicKey:
-    """The public key of a request for `device_id`; nothing else of it is looked at or copied.
+    """Read the public key of a request for `device_id`; nothing else of it is used or copied.
 
     `body` is DER in base64, wrapped in lines or not (RFC 8951 section 3.1).
 
@@ -39,7 +39,7 @@ def read(body: bytes, device_id: str) -> PublicKey:
 
 
 def names(body: bytes) -> frozenset[str]:
-    """The host names and addresses that a request asks for, as they are given; may be none.
+    """Read the host names and addresses that a request asks for, as given; maybe none.
 
     Raises:
         BadRequestError: malformed, or something else than names and addresses.

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from doorstep_backend.wire.connections import connection_of
 
 HEADER: Final = b"ssl-client-cert"
-"""What a proxy that ends TLS says it in: PEM, percent-encoded, as nginx has it in
+"""Header of a proxy that ends TLS: PEM, percent-encoded, as nginx has it in
 `$ssl_client_escaped_cert`; ingress-nginx calls the header so too."""
 
 Shown = Callable[[Any], int | None]
@@ -48,7 +48,7 @@ class PassedOn:
 
 
 def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> x509.Certificate | None:
-    """The certificate in the headers of a request; None where it is not there once. Pure."""
+    """Return the certificate in the headers of a request; None unless it is there once. Pure."""
     found = [value for name, value in headers if name == HEADER]
     if len(found) != 1:
         return None

@@ -1,4 +1,4 @@
-"""What people see in a browser: customers, customer service, dispatch. No JavaScript."""
+"""The pages for people in a browser: customers, customer service, dispatch. No JavaScript."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Who can sign in; of a password only its Argon2id hash is kept."""
+"""The accounts; of a password only its Argon2id hash is kept."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
 from doorstep_backend.wire.asking import asked_by_people
 
 ROLES: Final = ("customer", "agent", "dispatch")
-"""What an account can be."""
+"""Roles of an account."""
 
 ACCOUNTS: Final = Room(
     "accounts",
@@ -40,10 +40,10 @@ HASHER: Final = PasswordHasher()
 """argon2-cffi's defaults. Source: RFC 9106 section 4, the second recommended choice: 64 MiB."""
 
 KNOWN_FOR: Final = timedelta(days=90)
-"""How long a browser is known after a sign-in: longer than a holiday."""
+"""Time for which a browser is known after a sign-in: longer than a holiday."""
 
 MOST_WAITING: Final = 20
-"""Who has a password checked, or waits for that: some 2 s on the machine that it was tried on."""
+"""People whose password is checked, or who wait for that: about 2 s on the machine of the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Accounts:
                 self.add(account)
 
     def remove(self, who: str) -> bool:
-        """Remove an account, with its sessions and what they opened. False when there is none."""
+        """Remove an account, with its sessions and what they opened; return False if it is missing."""
         codes = """DELETE FROM one_time_codes
             WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
         with self._ledger.together():
@@ -110,7 +110,7 @@ class Accounts:
         return gone.rowcount == 1
 
     def find(self, who: str) -> SignedIn | None:
-        """An account as it is now; None when there is none. Nobody's password was checked."""
+        """Return an account as it is now; None if it is missing. No password was checked."""
         row = self._ledger.execute("SELECT * FROM accounts WHERE who = ?", (who,)).fetchone()
         return row and SignedIn(viewer_of(row["role"], who), who, (row["role"], row["hash"]))
 
@@ -177,7 +177,7 @@ def digest(given: str) -> str:
 
 
 def _nobodys_hash(hasher: PasswordHasher) -> str:
-    """The hash of no password, which costs as much to check as any of this hasher's."""
+    """Return a hash of no password, which costs as much to check as any of this hasher's."""
     salt, digest = (base64.b64encode(bytes(n)).rstrip(b"=").decode() for n in (16, hasher.hash_len))
     cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     return f"$argon2id$v=19${cost}${salt}${digest}"

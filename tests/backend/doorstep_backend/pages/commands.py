@@ -9,7 +9,7 @@ from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.pages.accounts import ROLES, Account, Accounts
 
 COMMANDS: Final = frozenset({"account", "remove-account"})
-"""What `run` carries out."""
+"""Commands that `run` carries out."""
 
 SHORTEST_PASSWORD: Final = 8
 """In characters. Source: NIST SP 800-63B, section 5.1.1.1."""

@@ -63,7 +63,7 @@ class CustomerPages:
         return RedirectResponse(f"{PREFIX}/orders/{order.number}", 303)
 
     def code(self, visit: Visit[Customer]) -> Response:
-        """A new one-time code for this order; seen on this page and never again."""
+        """Make a new one-time code for this order; seen on this page and never again."""
         order = self._own_order(visit)
         code = self._office.access.one_time_code(order.number, visit.now)
         until = visit.now + CODE_VALID

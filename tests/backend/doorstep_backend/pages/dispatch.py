@@ -94,7 +94,7 @@ class DispatchPages:
         )
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
-        """Put a photo on an order. Raise 409 if it waits no more, or the order is none for it."""
+        """Assign a photo to an order. Raise 409 if it waits no more, or the order does not fit."""
         photo = self._still_waiting_photo(visit)
         number = visit.form.get("number", "")
         if number not in [order.number for order in self._candidates(photo)]:
@@ -132,7 +132,7 @@ class DispatchPages:
         raise HTTPException(404, NOT_HERE)
 
     def _candidates(self, photo: Photo) -> list[Order]:
-        """Orders that take a photo: of the others dispatch reads neither number nor place here."""
+        """Return orders that take a photo: dispatch sees neither number nor place of the others here."""
         orders = self._office.filing.candidates(photo.capture_id)
         return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
 

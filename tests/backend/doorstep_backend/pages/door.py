@@ -30,10 +30,10 @@ MOST_FIELDS: Final = 10
 """Fields in one form or query. Source: the longest of ours has 4."""
 
 SIGN_IN: Final = f"{PREFIX}/sign-in"
-"""Where whoever is not signed in is sent."""
+"""Page to which people who are not signed in are sent."""
 
 NOT_HERE: Final = "There is no such page, or it is not for this account."
-"""The same for what does not exist and for what is another's: a number opens nothing."""
+"""Message for a missing page and for another account's: a number opens nothing."""
 
 OLD_FORM: Final = "This form is too old. Go back, load the page again, and try once more."
 """For a form without the session's token."""
@@ -74,7 +74,7 @@ class Visit(Generic[V_co]):
 
 
 Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
-"""It runs in a thread; one that awaits something does not: it asks by `asked_by_people` itself."""
+"""The answer of a page. A plain function runs in a thread; a coroutine uses `asked_by_people`."""
 
 
 class Render(Protocol):
@@ -94,7 +94,7 @@ class Door:
         self._now = now
 
     def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
-        """A page of one role: whoever is not signed in may do that, others learn nothing."""
+        """Add a page of one role: others learn nothing, and people who are not signed in may do that."""
         return self._route(path, "GET", role, answer)
 
     def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
@@ -104,7 +104,7 @@ class Door:
     def granting(
         self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Response]
     ) -> Route:
-        """An action that opens something for a while; a session that has ended opens nothing.
+        """Add an action that opens something for a while; a session that has ended opens nothing.
 
         The account of the session stays as it is until the answer is there (`Sessions.held`).
         """
@@ -120,7 +120,7 @@ class Door:
         return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
 
     def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
-        """A page, or a form, for everybody."""
+        """Add a page, or a form, for everybody."""
         return self._route(path, method, None, answer)
 
     def _route(
@@ -131,7 +131,7 @@ class Door:
         answer: Callable[[Any], Any],
     ) -> Route:
         def entered(request: Request, form: Mapping[str, str]) -> Any:
-            """The answer; of one that awaits something, the visit. Asks engines: in a thread."""
+            """Return the answer; the visit, if the answer awaits something. Asks engines: in a thread."""
             visit = self._visit(request, form)
             if role is not None and isinstance(visit.viewer, Nobody):
                 return RedirectResponse(SIGN_IN, 303)
@@ -187,7 +187,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def fields(text: str) -> dict[str, str]:
-    """The first value of each field of a form or query; an empty one is left out. Answers 400."""
+    """Return the first value of each field of a form or query, without empty ones. Answers 400."""
     try:
         found = parse_qs(text, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError as error:  # also not UTF-8

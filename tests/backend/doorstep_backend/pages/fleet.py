@@ -35,7 +35,7 @@ from doorstep_backend.wire.asking import asked_by_people
 from doorstep_backend.wire.rescued import Rescues
 
 LOOKS: Final = 2
-"""At all devices at once; whoever comes next waits for them, and no device does."""
+"""Requests at all devices at once; the next person waits, and no device does."""
 
 LONGEST_ID: Final = 63
 """Characters of a device's id (agent/config.py)."""
@@ -68,7 +68,7 @@ class FleetPages:
         ]
 
     async def summary(self, now: datetime) -> Summary:
-        """The whole fleet in numbers."""
+        """Summarise the whole fleet in numbers."""
         return summary(await self._briefs(now))
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
@@ -125,7 +125,7 @@ class FleetPages:
         )
 
     async def _briefs(self, now: datetime) -> list[Brief]:
-        """In a thread, and question by question: ten thousand devices take their time."""
+        """Read the devices in a thread, query by query: ten thousand take their time."""
         unreadable = self._reports.unreadable()
         return await to_thread.run_sync(
             lambda: [brief(one) for one in self._fleet.devices(now, unreadable)],
@@ -133,7 +133,7 @@ class FleetPages:
         )
 
     def _rows(self, briefs: Sequence[Brief], asked: Asked, now: datetime) -> list[Row]:
-        """Under the headings of their groups, where the list is in their order."""
+        """Return rows under the headings of their groups, if the list is in their order."""
         unreadable, rows, group = self._reports.unreadable(), [], None
         for one in briefs:
             device = self._fleet.find(one.device_id, now, unreadable)

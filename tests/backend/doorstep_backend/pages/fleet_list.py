@@ -17,7 +17,7 @@ PAGE_LENGTH: Final = 50
 """Devices on one page: what a thumb still scrolls through."""
 
 MOST_DIGITS: Final = 6
-"""Of a page's number: more pages than any fleet has."""
+"""Digits of a page's number: more pages than any fleet has."""
 
 
 class Group(StrEnum):
@@ -32,7 +32,7 @@ class Group(StrEnum):
 ALL: Final = "all"
 
 SHOWN: Final = frozenset({ALL, *Group, *NEEDS})
-"""What may be asked for: all devices, those of a group, or those with a certain need."""
+"""Values of the filter: all devices, those of a group, or those with a certain need."""
 
 
 class Sort(StrEnum):
@@ -62,7 +62,7 @@ class Brief:
 
 
 def brief(device: Device) -> Brief:
-    """A device as a list has it."""
+    """Return a device as a list shows it."""
     said = device.report
     return Brief(
         device.device_id,
@@ -75,7 +75,7 @@ def brief(device: Device) -> Brief:
 
 
 def group(device: Device) -> Group:
-    """Nobody waits for what a device has that is gone."""
+    """Return a device's group; records of a device that is gone are not waited for."""
     if device.state is DeviceState.GONE:
         return Group.GONE
     if device.needs:
@@ -100,7 +100,7 @@ class Asked:
 
     @classmethod
     def read(cls, fields: Mapping[str, str]) -> "Asked":
-        """From a query's fields; others are not looked at. Raises NotAskedRightError."""
+        """Read a query's fields, ignoring others. Raises NotAskedRightError."""
         show, sort = fields.get("show", ALL), fields.get("sort", Sort.WORST)
         page = fields.get("page", "1")
         if show not in SHOWN:
@@ -113,16 +113,16 @@ class Asked:
 
     @property
     def is_in_groups(self) -> bool:
-        """Return whether the devices of a group stand together."""
+        """True if the devices of a group are together."""
         return self.sort is Sort.WORST
 
     @property
     def is_narrowed(self) -> bool:
-        """Return whether it asks for anything but all devices in their first order."""
+        """True if it asks for anything but all devices in their first order."""
         return replace(self, page=1) != Asked()
 
     def query(self, **changes: Any) -> str:
-        """As it stands in a link, with changes; what is as without a query is left out."""
+        """Return the query for a link, with changes; defaults are left out."""
         asked, plain = replace(self, **changes), Asked()
         told = {name: getattr(asked, name) for name in ("show", "sort", "text", "page")}
         return urlencode({one: what for one, what in told.items() if what != getattr(plain, one)})
@@ -145,7 +145,7 @@ class Page:
 
 
 def page(devices: Sequence[Brief], asked: Asked) -> Page:
-    """The devices that were asked for."""
+    """Return the page of devices that was asked for."""
     found = sorted(filter(_is_asked_for(asked), devices), key=_KEYS[asked.sort])
     of = max(1, -(-len(found) // PAGE_LENGTH))
     number = min(asked.page, of)
@@ -199,7 +199,7 @@ def _by_waiting(device: Brief) -> tuple[bool, str, str]:
 
 
 def _by_contact(device: Brief) -> tuple[str, str]:
-    """The longest ago first, and before them those that never said anything."""
+    """Sort by contact, the longest ago first, and before them devices without any."""
     return str(device.heard_at or ""), device.device_id
 
 

@@ -1,4 +1,4 @@
-"""What the fleet's pages say of devices, beside the needs' own words. Pure."""
+"""The words of the fleet's pages about devices, apart from the needs' own words. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +51,7 @@ _SAID_ABOVE: Final = frozenset({"device", "all well", "WRONG", "do", "why", "doc
 
 
 def sentence(text: str) -> Markup:
-    """Words for a terminal as a sentence of a page; what stands in backticks is a command."""
+    """Turn words for a terminal into a sentence of a page; text in backticks is a command."""
     return _begun(text if text.endswith((".", "?", "!")) else f"{text}.")
 
 
@@ -67,17 +67,17 @@ def _begun(text: str) -> Markup:
 
 
 def number(number: int) -> str:
-    """As in `10,000`."""
+    """Format a number: `10,000`."""
     return f"{number:,}"
 
 
 def counted(number: int) -> str:
-    """As in `1 device`, `10,000 devices`."""
+    """Count devices: `1 device`, `10,000 devices`."""
     return f"{number:,} device{'' if number == 1 else 's'}"
 
 
 def moment(utc: str) -> str:
-    """A time of a report, as in `1 December 2026, 09:00 UTC`."""
+    """Format a time of a report: `1 December 2026, 09:00 UTC`."""
     return day_and_time(from_rfc3339(utc))
 
 
@@ -133,7 +133,7 @@ def quiet(device: Device) -> str:
 FILTERS: Final = {
     word.__name__: word for word in (sentence, shortly, number, counted, moment, tags, waits, quiet)
 }
-"""What templates say with these."""
+"""Functions for templates."""
 
 
 def facts(
@@ -169,7 +169,7 @@ def ended(
 
 
 def said(device: Device) -> Iterator[tuple[str, str]]:
-    """The rest of its last report as `doorstep status` says it: what it is of, and words."""
+    """Yield the rest of its last report, as `doorstep status` prints it: names and words."""
     if device.report is None:
         return
     if device.report.unknown_needs:
@@ -183,7 +183,7 @@ def said(device: Device) -> Iterator[tuple[str, str]]:
 
 
 _NAME_CHARS: Final = 10
-"""Of a line of a status in words, what it is of."""
+"""Width of the name in a line of a status."""
 
 
 def _of_certificates(certificates: Sequence[Known], now: datetime) -> Iterator[tuple[str, str]]:

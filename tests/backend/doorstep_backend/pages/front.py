@@ -20,10 +20,10 @@ FOLDER: Final = Path(__file__).parent
 """Where style.css and icon.svg lie."""
 
 WRONG: Final = "Account or password is wrong. Please try again."
-"""The same for a name that nobody has."""
+"""Message for a wrong password, and for a name that nobody has."""
 
 TOO_OFTEN: Final = f"Too many tries. Please wait {WINDOW.seconds // 60} minutes, then try again."
-"""The same whether the password would have been right."""
+"""Message for too many tries, even with the right password."""
 
 
 BUSY: Final = "Very many people are signing in. Please try again in a minute."
@@ -62,7 +62,7 @@ class FrontPages:
         return RedirectResponse(home(visit.viewer) or SIGN_IN, 303)
 
     def ask(self, visit: Visit[Viewer]) -> Response:
-        """The form; a browser that comes without a cookie gets one, so that its form is its own."""
+        """Show the form; a browser without a cookie gets one, so that its form is its own."""
         if visit.cookie:
             return self._render(visit, "sign_in.html", wrong="")
         cookie = self._sessions.visitor()
@@ -70,7 +70,7 @@ class FrontPages:
         return _with_cookie(answer, cookie)
 
     async def sign_in(self, visit: Visit[Viewer]) -> Response:
-        """A password is checked in its turn, which nothing else waits for."""
+        """Check a password in its turn, which nothing else waits for."""
         with self._accounts.turn() as is_free:
             if not is_free:
                 return self._later(visit, 503, BUSY, BUSY_S)
@@ -83,7 +83,7 @@ class FrontPages:
         return await asked_by_people(self._let_in, visit, made, signed_in)
 
     def _booked(self, visit: Visit[Viewer]) -> Try | None:
-        """None where there were too many."""
+        """Book a try; None if there were too many."""
         who = visit.form.get("who", "")
         is_known = self._accounts.knows(who, visit.known, visit.now)
         made = Try(who, visit.address, visit.known if is_known else "")
@@ -116,16 +116,16 @@ class FrontPages:
         return self._render(visit, "kept.html", kept=kept)
 
     def style(self, _visit: Visit[Viewer]) -> Response:
-        """Return the style sheet, read anew for each request."""
+        """Return the style sheet, read again for each request."""
         return Response((FOLDER / "style.css").read_bytes(), media_type="text/css")
 
     def icon(self, _visit: Visit[Viewer]) -> Response:
-        """Browsers that are told of none ask for /favicon.ico, where devices are."""
+        """Return the icon: without one, browsers ask for /favicon.ico, where devices are."""
         return Response((FOLDER / "icon.svg").read_bytes(), media_type="image/svg+xml")
 
 
 def _with_cookie(answer: Response, cookie: str) -> Response:
-    """Until the browser is closed; whether the session has ended is the server's to know."""
+    """Set a cookie until the browser is closed; the server knows if the session has ended."""
     _set(answer, COOKIE, cookie)
     return answer
 

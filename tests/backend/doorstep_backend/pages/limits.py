@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in."""
+"""The limits of tries to sign in."""
 
 import hashlib
 import ipaddress
@@ -10,7 +10,7 @@ from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database, Room, statements
 
 WINDOW: Final = timedelta(minutes=15)
-"""How long a try counts: long for one who guesses, short for one who forgot."""
+"""Time for which a try counts: long for a guesser, short for a forgetful person."""
 
 PER_PLACE: Final = 5
 """Tries of one account from one browser that it knows, or from one network address."""
@@ -26,7 +26,7 @@ and shuts out no browser that has been signed in. Source: OWASP, device cookies.
 """
 
 _LONGEST_NAME: Final = 100
-"""Of a longer one the beginning counts: no account has such a name."""
+"""Length to which a name is cut: no account has such a name."""
 
 TRIES: Final = Room(
     "sign_in_tries",
@@ -99,12 +99,12 @@ class SignInLimit:
         return True
 
     def forget_ended(self, now: datetime) -> None:
-        """Tries that count no more."""
+        """Delete tries that count no more."""
         over = rfc3339(now - WINDOW)
         self._ledger.execute("DELETE FROM sign_in_tries WHERE at <= ?", (over,))
 
     def succeeded(self, by: Try) -> None:
-        """The account's own person was there: their tries from there count no more."""
+        """Forget the tries of an account from there: its own person signed in."""
         gone = "DELETE FROM sign_in_tries WHERE made = ?"
         self._ledger.execute(gone, (_digest(by.place()),))
 
@@ -114,7 +114,7 @@ def _digest(parts: tuple[str, ...]) -> str:
 
 
 def _network(address: str) -> str:
-    """A household has a /64 of IPv6, in which it takes any address. Source: RFC 6177."""
+    """Return the network: a household has a /64 of IPv6, and any address in it. Source: RFC 6177."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

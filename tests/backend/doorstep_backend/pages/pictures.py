@@ -1,4 +1,4 @@
-"""The photos themselves: each look is allowed anew, written down, and only then sent."""
+"""The photos themselves: each view is permitted, logged, and only then sent."""
 
 import logging
 from dataclasses import dataclass
@@ -79,9 +79,9 @@ class Pictures:
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]
 
     async def picture(self, visit: Visit[Viewer]) -> Response:
-        """The copy for this viewer; 404 for everything that is not theirs.
+        """Return the copy for this viewer; 404 for everything that is not theirs.
 
-        Whether they may is asked again when it is made: that takes a while.
+        The permission is checked again when the copy is made: that takes a while.
         """
         shows = Shows.LABEL if may_read_label(visit.viewer) else Shows.NO_LABEL
         capture_id = await asked_by_people(self._asked_for, visit)

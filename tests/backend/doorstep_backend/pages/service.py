@@ -13,13 +13,13 @@ from doorstep_backend.pages.door import Door, Render, Visit
 from doorstep_backend.pages.pictures import Pictures
 
 WRONG: Final = "Order and code do not fit, or the code is too old. Ask the customer for a new code."
-"""The same for an order that does not exist."""
+"""Message for a wrong code, and for an order that does not exist."""
 
 TOO_OFTEN: Final = "Too many codes did not fit. Please wait an hour, then try again."
 """Also for a code that would fit."""
 
 CLOSED: Final = "This order is not open to you. Ask the customer for a code."
-"""The same for an order that does not exist, and when the time is over."""
+"""Message when the time is over, and for an order that does not exist."""
 
 NO_REASON: Final = "Choose a reason. The customer can read it."
 

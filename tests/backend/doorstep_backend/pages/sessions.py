@@ -1,7 +1,7 @@
-"""Who is signed in, which forms they may send, and which photos they may ask for.
+"""The sessions, the forms that they may send, and the photos that they may ask for.
 
-All instances of a backend share it, and it outlives them. Of a cookie only its digest is kept: who
-reads the database, or a backup of it, is signed in as nobody.
+All instances of a backend share them, and they outlive instances. Of a cookie only its digest is
+kept: a thief of the database, or of a backup, cannot sign in with it.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ LONGEST: Final = timedelta(hours=12)
 """A session ends so long after its sign-in. A shift is as long."""
 
 USED_EVERY: Final = timedelta(minutes=1)
-"""How exactly the last page is known: not each of them is to wait for a disk."""
+"""Accuracy of the last use: not every page is to wait for a disk."""
 
 PHOTO_ADDRESS: Final = timedelta(minutes=5)
-"""How long the address of a photo opens it. Long enough to load a page on a bad line."""
+"""Time for which the address of a photo opens it: enough to load a page on a slow connection."""
 
 SESSIONS: Final = Room(
     "sessions",
@@ -57,7 +57,7 @@ class Sessions:
         ledger.migrate(SESSIONS)
 
     def visitor(self) -> str:
-        """A cookie for somebody not signed in, so that their sign-in form is theirs."""
+        """Make a cookie for a person who is not signed in, so that their sign-in form is theirs."""
         return secrets.token_urlsafe(32)
 
     def open(self, by: SignedIn, now: datetime) -> str:
@@ -74,7 +74,7 @@ class Sessions:
         return cookie
 
     def forget_ended(self, now: datetime) -> None:
-        """Sessions that are over; they opened nothing any more."""
+        """Delete sessions that have ended; they opened nothing any more."""
         over = "DELETE FROM sessions WHERE used < ? OR began < ?"
         self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
 
@@ -117,15 +117,15 @@ class Sessions:
         return bool(cookie) and _same(token, self.form_token(cookie))
 
     def photo_address(self, cookie: str, capture_id: str, now: datetime) -> str:
-        """An address, one part of a path, that opens a photo in this session for PHOTO_ADDRESS.
+        """Return an address, one part of a path, that opens a photo in this session for PHOTO_ADDRESS.
 
-        Whether its viewer may see the photo is asked anew when it is used.
+        The viewer's permission is checked again when the address is used.
         """
         ends = int((now + PHOTO_ADDRESS).timestamp())
         return f"{capture_id}.{ends}.{_mac(cookie, 'photo', capture_id, str(ends))}"
 
     def photo_at(self, cookie: str, address: str, now: datetime) -> str | None:
-        """The capture_id behind an address; None when it is not of this session, or too old."""
+        """Return the capture_id behind an address; None if it is of another session, or too old."""
         capture_id, _, rest = address.partition(".")
         ends, _, mac = rest.partition(".")
         if not _same(mac, _mac(cookie, "photo", capture_id, ends)):

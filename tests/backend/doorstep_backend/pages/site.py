@@ -53,7 +53,7 @@ HEADERS: Final = {
 
 
 AWAY: Final = "We cannot do this now. Please look again in a minute: it may have been done."
-"""What took too long goes on."""
+"""Message after a timeout: the action may still finish."""
 
 
 class Site:
@@ -88,7 +88,7 @@ class Site:
         self._templates.filters.update(fleet_words.FILTERS)
 
     def mount(self) -> Mount:
-        """Everything below PREFIX, with its own headers and its own words for errors."""
+        """Mount everything below PREFIX, with its own headers and its own error pages."""
         door = Door(self.sessions, self._now)
         pictures = Pictures(self._office, self.sessions, self._copies)
         fleet = self._fleet_pages()
@@ -113,7 +113,7 @@ class Site:
         return Mount(PREFIX, app)
 
     def _fleet_pages(self) -> FleetPages | None:
-        """None without identity: nobody knows there which device says something."""
+        """Return the fleet's pages; None without identity, as no report is certain then."""
         if self._register is None or self._reports is None:
             return None
         fleet = Fleet(self._office.store.folder)
@@ -122,7 +122,7 @@ class Site:
     def page(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
     ) -> Response:
-        """A page made from a template: every value that is put in is escaped."""
+        """Make a page from a template: every value in it is escaped."""
         form = self.sessions.form_token(visit.cookie)
         return self._render(template, status, visit.viewer, form=form, **values)
 
@@ -142,7 +142,7 @@ class Site:
         return answer
 
     async def _away(self, _request: Request, error: Exception) -> Response:
-        """Nobody is asked then who is signed in; the session goes on."""
+        """Answer an outage without looking at the session, which continues."""
         note_away(error)
         answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
         answer.headers.update(RETRY)

@@ -1,4 +1,4 @@
-"""Words that stand on more than one page."""
+"""Words of more than one page."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -50,18 +50,19 @@ FLAGS: Final[Mapping[str, str]] = {
     Verdict.NOISY: "Too grainy",
     Verdict.BLURRED: "Blurred",
 }
-"""What the quality check found."""
+"""Findings of the quality check."""
 
 
 def day(at: datetime) -> str:
-    """As in `1 December 2026`."""
+    """Format a day: `1 December 2026`."""
     return f"{at.day} {at:%B %Y}"
 
 
 def day_and_time(at: datetime, zone: ZoneInfo = zones.UTC_ZONE) -> str:
-    """As in `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`, the space without a break.
+    """Format a time: `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`.
 
-    An hour that the clocks there show twice has its offset: `02:30 UTC+2 (Europe/Zurich)`.
+    The space has no break. An hour that the clocks there show twice has its offset:
+    `02:30 UTC+2 (Europe/Zurich)`.
     """
     there = at.astimezone(zone)
     said = f"{day(there)}, {there:%H:%M}"

@@ -54,7 +54,7 @@ class Connection:
         return None if tls is None else tls.getpeercert(binary_form=True)
 
     def reset(self) -> None:
-        """Ends the connection with a TCP reset: the peer sees no close and no answer."""
+        """End the connection with a TCP reset: the peer sees no close and no answer."""
         plain: socket.socket = self._transport.get_extra_info("socket")
         with suppress(OSError):  # its socket may be closed, and its request not yet ended
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

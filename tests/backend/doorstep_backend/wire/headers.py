@@ -31,13 +31,13 @@ TOO_LONG: Final = "the body is longer than what is left of the upload; nothing o
 
 
 def check_version(request: Request) -> None:
-    """Raises 412 unless the device speaks our version of tus."""
+    """Raise 412 unless the device speaks our version of tus."""
     if request.headers.get("Tus-Resumable") != TUS_VERSION:
         raise HTTPException(412, f"Tus-Resumable must be {TUS_VERSION}", {"Tus-Version": "1.0.0"})
 
 
 def announced(request: Request) -> Upload:
-    """Reads what a POST creates. Raises 400 for missing or malformed headers, 413 when too big."""
+    """Read what a POST creates. Raises 400 for missing or malformed headers, 413 when too big."""
     length = number(request, "Upload-Length")
     if length > MAX_UPLOAD_BYTES:
         raise HTTPException(413, f"Upload-Length {length} is over {MAX_UPLOAD_BYTES}")
@@ -51,7 +51,7 @@ def announced(request: Request) -> Upload:
 
 
 def uuid(text: str) -> str:
-    """Returns `text` if it is a UUID in canonical form. Raises 400 otherwise."""
+    """Return `text` if it is a UUID in canonical form. Raises 400 otherwise."""
     try:
         canonical = str(UUID(text))
     except ValueError:
@@ -62,7 +62,7 @@ def uuid(text: str) -> str:
 
 
 def number(request: Request, name: str) -> int:
-    """Returns a header that counts bytes. Raises 400 when it does not."""
+    """Return a header that counts bytes. Raises 400 when it does not."""
     text = request.headers.get(name, "")
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise HTTPException(400, f"{name} must be a number of bytes")
@@ -70,7 +70,7 @@ def number(request: Request, name: str) -> int:
 
 
 def check_body(request: Request, room: int) -> None:
-    """Raises 415 for a body of another type, 413 for one announced as longer than `room` bytes."""
+    """Raise 415 for a body of another type, 413 for one announced as longer than `room` bytes."""
     if request.headers.get("Content-Type") != BODY_TYPE:
         raise HTTPException(415, f"Content-Type must be {BODY_TYPE}")
     length = body_length(request)
@@ -79,7 +79,7 @@ def check_body(request: Request, room: int) -> None:
 
 
 def body_length(request: Request) -> int | None:
-    """Returns the announced bytes of the body; 0 when there is none, None when chunked."""
+    """Return the announced bytes of the body; 0 when there is none, None when chunked."""
     if "Transfer-Encoding" in request.headers:
         return None
     return int(request.headers.get("Content-Length", "0"))

@@ -72,7 +72,7 @@ class Intake:
         self._turns = Turns(AT_ONCE)
 
     def judge(self, upload: Upload, unkept: bytes | None = None) -> Verdict:
-        """Returns the verdict on an upload whose bytes have all come.
+        """Return the verdict on an upload whose bytes have all come.
 
         A receipt is signed after the record was put, flushed and read back, and stays the same.
         A refusal is judged again each time, so that asking again helps after a repair.
@@ -154,7 +154,7 @@ class Intake:
                 self._store.append(upload, 0, unkept)
 
     def _put(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
-        """Raises Away, of the objects alone."""
+        """Raise Away, of the objects alone."""
         self._store.keep(upload, content, accepted=accepted)
         self._store.read_back(upload, accepted=accepted)
 
@@ -208,7 +208,7 @@ class Intake:
             raise NotVouchedError(f"the signing key of {device_id} was revoked: ask the office")
 
     def sign_again(self, kid: str) -> int:
-        """Signs anew whatever the key `kid` signed, of the same date; returns how many.
+        """Sign again whatever the key `kid` signed, of the same date; return how many.
 
         For a key that no device believes any more. Safe while the backend serves.
         """

@@ -81,7 +81,7 @@ def has_tls(connection: Any) -> None:
 
 
 def give_up_early() -> None:
-    """Ends all connections that have no TLS yet; from Python 3.12 on, a server waits for them."""
+    """End all connections that have no TLS yet; from Python 3.12 on, a server waits for them."""
     for line in list(_EARLY.values()):
         line.give_up()
 

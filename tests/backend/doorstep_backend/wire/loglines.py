@@ -27,7 +27,7 @@ class Dated(logging.Formatter):
 
 
 def begin() -> None:
-    """Writes to standard error from now on; journald has the time of each line itself."""
+    """Write to standard error from now on; journald has the time of each line itself."""
     dated = "" if _is_journald(os.fstat(2)) else "%(asctime)s "
     lines = logging.StreamHandler()
     lines.setFormatter(Dated(f"{dated}%(levelname)s %(message)s"))

@@ -8,7 +8,7 @@ from doorstep_backend.wire.store import PIECE_BYTES, NoUploadError, Store, Wrong
 
 
 def take_over(store: Store) -> None:
-    """Makes pieces of them, as old as they are; of an upload that is none any more, nothing.
+    """Make pieces of them, as old as they are; of an upload that is none any more, nothing.
 
     Interrupted, it is done again. Raises Away.
     """

@@ -26,7 +26,7 @@ class Records(ABC):
 
     @abstractmethod
     def sha256_of(self, capture_id: str) -> str:
-        """Returns what the device announced, hex. Raises Missing: no such record ever came."""
+        """Return what the device announced, hex. Raises Missing: no such record ever came."""
 
     def open(self, content: bytes) -> recordfile.RecordFile:
         """Return what a record holds; its `record` is UNOPENED if no identity here opens it.
@@ -44,7 +44,7 @@ class Records(ABC):
             return recordfile.RecordFile(found.label, found.label_sha256, found.key, UNOPENED, None)
 
     def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
-        """Lays the photo and what label and record say into the open, where that is kept at all."""
+        """Lay the photo and what label and record say into the open, where that is kept at all."""
         if not self.objects.lays_open:
             return
         capture_id, label = opened.label.capture_id, _payload(content.partition(b"\n")[0])
@@ -53,11 +53,11 @@ class Records(ABC):
             self.objects.put(capture_id, PHOTO, opened.photo)
 
     def received(self, capture_id: str) -> bytes:
-        """Returns an accepted record as it came. Raises Missing, as once erased, and Changed."""
+        """Return an accepted record as it came. Raises Missing, as once erased, and Changed."""
         return self._received(capture_id, self.sha256_of(capture_id))
 
     def line(self, capture_id: str) -> bytes:
-        """Returns the label line of a record, also once erased. Any thread may ask; as received.
+        """Return the label line of a record, also once erased. Any thread may ask; as received.
 
         Where rows do not know it, of a database that was lost by half, it is looked for.
         """
@@ -68,7 +68,7 @@ class Records(ABC):
         return self.objects.line(capture_id, sha256)
 
     def photo(self, capture_id: str) -> bytes:
-        """Returns the photo as the device made it. Raises Missing, as once erased, and Changed."""
+        """Return the photo as the device made it. Raises Missing, as once erased, and Changed."""
         return self.photo_of(capture_id, self.sha256_of(capture_id))
 
     def photo_of(self, capture_id: str, sha256: str) -> bytes:
@@ -81,7 +81,7 @@ class Records(ABC):
         return photo
 
     def copy(self, capture_id: str, shows: Shows) -> bytes:
-        """Returns the copy of a photo that people may be shown. Raises Missing until it is made."""
+        """Return the copy of a photo that people may be shown. Raises Missing until it is made."""
         return self.objects.get(capture_id, copy_name(shows))
 
     def keep_copy(self, capture_id: str, sha256: str, shows: Shows, content: bytes) -> None:
@@ -94,7 +94,7 @@ class Records(ABC):
             raise
 
     def label(self, capture_id: str) -> dict[str, Any]:
-        """Returns the label's payload; empty when the record never came. Any thread may ask."""
+        """Return the label's payload; empty when the record never came. Any thread may ask."""
         if self.objects.lays_open:
             return self._unpacked(capture_id).get("label", {})
         try:
@@ -103,7 +103,7 @@ class Records(ABC):
             return {}
 
     def record(self, capture_id: str) -> dict[str, Any]:
-        """Returns record.json; empty when its body was erased or never came."""
+        """Return record.json; empty when its body was erased or never came."""
         if self.objects.lays_open:
             return self._unpacked(capture_id).get("record", {})
         try:
@@ -112,7 +112,7 @@ class Records(ABC):
             return {}
 
     def erase(self, capture_id: str) -> None:
-        """Erases the body of a record and leaves its label, so that the chain still verifies.
+        """Erase the body of a record and leaves its label, so that the chain still verifies.
 
         A label that is not as received is erased too. Durable when it returns; after an
         interruption, do it again.

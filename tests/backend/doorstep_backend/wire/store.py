@@ -141,7 +141,7 @@ class Store(Records):
         return self._db
 
     def create(self, upload: Upload, owner: str = "") -> None:
-        """Begins an upload with no bytes. Raises UploadExistsError for an id begun before.
+        """Begin an upload with no bytes. Raises UploadExistsError for an id begun before.
 
         Args:
             owner: whose quota it counts to; empty for nobody's.
@@ -169,7 +169,7 @@ class Store(Records):
 
     @contextmanager
     def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
-        """Gives an upload as it stands, None without one; nobody else changes it meanwhile.
+        """Give an upload as it stands, None without one; nobody else changes it meanwhile.
 
         What is done inside with this store happens together, or not at all.
 
@@ -180,13 +180,13 @@ class Store(Records):
             yield Upload(*row) if row else None
 
     def offset(self, upload: Upload) -> int:
-        """Returns how many bytes of the upload have come; all, also once its body is erased."""
+        """Return how many bytes of the upload have come; all, also once its body is erased."""
         query = "SELECT received FROM uploads WHERE capture_id = ?"
         row = self._db.execute(query, (upload.capture_id,)).fetchone()
         return row[0] if row else 0
 
     def append(self, upload: Upload, at: int, content: bytes, when: datetime | None = None) -> None:
-        """Keeps bytes of an upload from offset `at` on. Durable when it returns.
+        """Keep bytes of an upload from offset `at` on. Durable when it returns.
 
         Raises:
             WrongOffsetError: it does not stand there any more; none of these were kept.
@@ -206,7 +206,7 @@ class Store(Records):
             self._db.execute(change, (at + len(content), last_byte_at, upload.capture_id))
 
     def cut_back(self, upload: Upload, at: int, to: int) -> None:
-        """Loses the pieces from offset `to` up to `at`, where the upload still stands at `at`."""
+        """Lose the pieces from offset `to` up to `at`, where the upload still stands at `at`."""
         with self.held(upload.capture_id):
             if self.offset(upload) == at and self.verdict(upload.capture_id) is None:
                 row = (upload.capture_id, to)
@@ -215,7 +215,7 @@ class Store(Records):
                 self._db.execute(change, (to, upload.capture_id))
 
     def to_judge(self, upload: Upload) -> bytes:
-        """Returns what came of a finished upload; of one that was refused before, what is kept.
+        """Return what came of a finished upload; of one that was refused before, what is kept.
 
         Raises:
             Missing: nothing is there any more.
@@ -230,17 +230,17 @@ class Store(Records):
             return self.objects.get(upload.capture_id, upload.sha256)
 
     def keep(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
-        """Makes a judged upload an object; durable when it returns."""
+        """Make a judged upload an object; durable when it returns."""
         self.objects.put(upload.capture_id, _object(upload, accepted=accepted), content)
 
     def read_back(self, upload: Upload, *, accepted: bool) -> None:
-        """Raises Away where the object is not what was announced."""
+        """Raise Away where the object is not what was announced."""
         name = _object(upload, accepted=accepted)
         if self.is_changed(upload.capture_id, name, upload.sha256):
             raise Away(f"{upload.capture_id} is read back differently than written: no receipt")
 
     def release(self, upload: Upload, *, was_refused: bool, accepted: bool) -> None:
-        """Removes what a settled upload leaves behind: pieces, and the object of another verdict.
+        """Remove what a settled upload leaves behind: pieces, and the object of another verdict.
 
         An earlier process may have put that and died before its own verdict.
         """
@@ -249,7 +249,7 @@ class Store(Records):
             self.objects.remove(upload.capture_id, _object(upload, accepted=not accepted))
 
     def settle(self, verdict: Verdict) -> None:
-        """Keeps the verdict, in place of an earlier one; all of its upload has come then.
+        """Keep the verdict, in place of an earlier one; all of its upload has come then.
 
         With its first receipt a record is marked as not filed yet.
         """
@@ -272,7 +272,7 @@ class Store(Records):
         return Verdict(*row) if row else None
 
     def verdicts(self) -> Iterator[Verdict]:
-        """Returns every verdict, receipts and refusals, by id; a batch of them is read at once."""
+        """Return every verdict, receipts and refusals, by id; a batch of them is read at once."""
         query = f"""SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id > ?
             ORDER BY capture_id LIMIT {BATCH}"""
         after = ""
@@ -281,14 +281,14 @@ class Store(Records):
             after = found[-1]["capture_id"]
 
     def pinned(self, device_id: str, kid: str) -> str:
-        """Returns the key id pinned for the device; pins `kid` at first sight."""
+        """Return the key id pinned for the device; pins `kid` at first sight."""
         into = "INSERT INTO devices VALUES (?, ?) ON CONFLICT DO NOTHING"
         self._db.execute(into, (device_id, kid))
         query = "SELECT kid FROM devices WHERE device_id = ?"
         return str(self._db.execute(query, (device_id,)).fetchone()[0])
 
     def drop(self, capture_id: str) -> bool:
-        """Loses an upload and its refusal: the id can be created again. False with a receipt."""
+        """Lose an upload and its refusal: the id can be created again. False with a receipt."""
         with self.held(capture_id):
             verdict = self.verdict(capture_id)
             if is_dropped := verdict is None or not verdict.accepted:

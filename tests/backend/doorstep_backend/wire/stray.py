@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
-    """Carries out the command; returns line by line what to print.
+    """Carry out the command; return line by line what to print.
 
     The backend may serve meanwhile: what begins until its turn comes is left alone. Interrupted,
     run it again.
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
 
 
 def _stray(store: Store) -> Iterator[str]:
-    """Returns their ids. An upload that begins meanwhile is none: its row is there before it."""
+    """Return their ids. An upload that begins meanwhile is none: its row is there before it."""
     return (capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None)
 
 
@@ -143,7 +143,7 @@ def _take_in(office: Office) -> Iterator[str]:
 
 
 def _restore(office: Office, intake: Intake, capture_id: str) -> None:
-    """Judges a record anew, in one step with its row, which is made where there is none.
+    """Judge a record anew, in one step with its row, which is made where there is none.
 
     Raises _LeftError: all is as before.
     """
@@ -171,7 +171,7 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
 
 
 def _begin(store: Store, upload: Upload, known: Upload | None) -> None:
-    """Raises _LeftError where another one is begun: judged by that, its object would be dropped."""
+    """Raise _LeftError where another one is begun: judged by that, its object would be dropped."""
     if known is None:
         store.create(upload)
     elif (known.length, known.sha256) != (upload.length, upload.sha256):

@@ -138,7 +138,7 @@ class Tus:
         return upload, self._store.offset(upload)
 
     async def _append(self, request: Request, upload: Upload, start: int, most: int) -> "Came":
-        """Keeps the body as it comes, but not one that is too long, nor a whole record at once."""
+        """Keep the body as it comes, but not one that is too long, nor a whole record at once."""
         technician, came = technician_of(request.scope), Came(start)
         try:
             async with aclosing(pieces(request, upload.length - start, most)) as body:

@@ -110,7 +110,7 @@ class Unfiled:
         return [row["capture_id"] for row in rows]
 
     def free(self) -> None:
-        """Makes all due at a start, where one process alone has workers.
+        """Make all due at a start, where one process alone has workers.
 
         On PostgreSQL others may be at it: there the LEASE of one that died has to end.
         """
