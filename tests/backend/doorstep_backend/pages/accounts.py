@@ -100,7 +100,7 @@ class Accounts:
                 self.add(account)
 
     def remove(self, who: str) -> bool:
-        """Remove an account, with its sessions and what they opened; return False if it is missing."""
+        """Remove an account and its sessions, with what they opened; False if it is missing."""
         codes = """DELETE FROM one_time_codes
             WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
         with self._ledger.together():

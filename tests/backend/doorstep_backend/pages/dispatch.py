@@ -132,7 +132,7 @@ class DispatchPages:
         raise HTTPException(404, NOT_HERE)
 
     def _candidates(self, photo: Photo) -> list[Order]:
-        """Return orders that take a photo: dispatch sees neither number nor place of the others here."""
+        """Return orders that take a photo: dispatch sees no number or place of the others."""
         orders = self._office.filing.candidates(photo.capture_id)
         return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
 

@@ -94,7 +94,7 @@ class Door:
         self._now = now
 
     def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
-        """Add a page of one role: others learn nothing, and people who are not signed in may do that."""
+        """Add a page of one role; others learn nothing, and strangers may sign in."""
         return self._route(path, "GET", role, answer)
 
     def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
@@ -131,7 +131,7 @@ class Door:
         answer: Callable[[Any], Any],
     ) -> Route:
         def entered(request: Request, form: Mapping[str, str]) -> Any:
-            """Return the answer; the visit, if the answer awaits something. Asks engines: in a thread."""
+            """Return the answer, or the visit for a coroutine. Asks engines: in a thread."""
             visit = self._visit(request, form)
             if role is not None and isinstance(visit.viewer, Nobody):
                 return RedirectResponse(SIGN_IN, 303)

@@ -68,7 +68,7 @@ class FleetPages:
         ]
 
     async def summary(self, now: datetime) -> Summary:
-        """Summarise the whole fleet in numbers."""
+        """Count the whole fleet."""
         return summary(await self._briefs(now))
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:

@@ -114,7 +114,7 @@ def _digest(parts: tuple[str, ...]) -> str:
 
 
 def _network(address: str) -> str:
-    """Return the network: a household has a /64 of IPv6, and any address in it. Source: RFC 6177."""
+    """Return the network: a household has a /64 of IPv6 for itself. Source: RFC 6177."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

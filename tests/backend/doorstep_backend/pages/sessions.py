@@ -79,7 +79,7 @@ class Sessions:
         self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
-        """Return whose session this is, which counts as a use; Nobody if it is none or over."""
+        """Return the viewer of this session, which counts as a use; Nobody if it is over."""
         query = """SELECT s.used, a.role, a.who FROM sessions s JOIN accounts a USING (who)
             WHERE s.cookie = ? AND s.used >= ? AND s.began >= ?"""
         row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
@@ -117,7 +117,7 @@ class Sessions:
         return bool(cookie) and _same(token, self.form_token(cookie))
 
     def photo_address(self, cookie: str, capture_id: str, now: datetime) -> str:
-        """Return an address, one part of a path, that opens a photo in this session for PHOTO_ADDRESS.
+        """Return a part of a path that opens a photo in this session for PHOTO_ADDRESS.
 
         The viewer's permission is checked again when the address is used.
         """

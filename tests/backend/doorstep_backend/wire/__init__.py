@@ -1,1 +1,1 @@
-"""What a device speaks to: tus, receipts, the manifest, and where uploads lie."""
+"""The interface for devices: tus, receipts, the manifest, and the store of uploads."""

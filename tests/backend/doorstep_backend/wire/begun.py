@@ -1,4 +1,4 @@
-"""What has no receipt yet, and whose it is: quotas count it, and what nobody finishes is found."""
+"""Uploads without a receipt, and their owners: quotas count them, and unfinished ones are found."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -41,15 +41,15 @@ class Begun:
         db.migrate(BEGUN)
 
     def book(self, capture_id: str, owner: str) -> None:
-        """Within the step that makes the upload."""
+        """Note an upload, within the step that makes it."""
         self._db.execute("INSERT INTO begun VALUES (?, ?)", (capture_id, owner))
 
     def end(self, capture_id: str) -> None:
-        """Within the step that keeps its receipt."""
+        """Forget an upload, within the step that keeps its receipt."""
         self._db.execute("DELETE FROM begun WHERE capture_id = ?", (capture_id,))
 
     def all(self) -> Iterator[str]:
-        """Ids of all that has no receipt, also what was refused; a batch is read at once."""
+        """Yield ids of all uploads without a receipt, also refused ones, read in batches."""
         query = f"""SELECT capture_id FROM begun WHERE capture_id > ?
             ORDER BY capture_id LIMIT {AT_ONCE}"""
         after = ""

@@ -8,8 +8,8 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 
 PIECE_S: Final = 1.0
-"""What came is kept so much later at most: on a slow line a transaction each second, and a process
-that is killed loses no more of it.
+"""Greatest delay until data is stored: on a slow connection a transaction each second, and a killed
+process loses no more of it.
 """
 
 
@@ -18,14 +18,14 @@ class TooLongError(ValueError):
 
 
 async def pieces(request: Request, room: int, most: int) -> AsyncGenerator[bytes]:
-    """The body in pieces of at most `most` bytes, none empty, each what came within PIECE_S.
+    """Yield the body in pieces of at most `most` bytes, none empty, each received within PIECE_S.
 
     Args:
         room: bytes that may come.
 
     Raises:
-        ClientDisconnect: the line was cut; all that had come was given before.
-        TooLongError: at once when it is.
+        ClientDisconnect: the connection was cut; all bytes before that were yielded.
+        TooLongError: as soon as it is too long.
     """
     clock, come = asyncio.get_running_loop().time, bytearray()
     due_s = clock() + PIECE_S
@@ -49,7 +49,7 @@ async def pieces(request: Request, room: int, most: int) -> AsyncGenerator[bytes
 
 
 async def _ticking(request: Request, every_s: float) -> AsyncGenerator[bytes]:
-    """The body's chunks as they come, and an empty one whenever none came for so long."""
+    """Yield the body's chunks as they come, and an empty one whenever none came for so long."""
     stream = request.stream()
     coming = _next(stream)
     try:
@@ -67,7 +67,7 @@ async def _ticking(request: Request, every_s: float) -> AsyncGenerator[bytes]:
 
 
 def _next(stream: AsyncGenerator[bytes, None]) -> asyncio.Future[bytes | None]:
-    """The next chunk, None at the end; nobody need ask for it, when the request has its answer."""
+    """Return the next chunk, None at the end; after the answer nobody need ask for it."""
     coming = asyncio.ensure_future(anext(stream, None))
     coming.add_done_callback(lambda done: done.cancelled() or done.exception())
     return coming

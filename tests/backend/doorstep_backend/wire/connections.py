@@ -1,4 +1,4 @@
-"""One connection: uvicorn's protocol, which ends it when it is too slow."""
+"""A connection: uvicorn's protocol, which ends it when it is too slow."""
 
 import asyncio
 import socket
@@ -44,12 +44,12 @@ class Connection:
 
     @property
     def peer(self) -> str:
-        """The network address at its other end, whoever that speaks for."""
+        """Network address of its other end, which may be a proxy's."""
         address: tuple[str, int] | None = self._transport.get_extra_info("peername")
         return address[0] if address else ""  # it may be gone already
 
     def client_certificate(self) -> bytes | None:
-        """The certificate (DER) that TLS verified, its dates apart; also of a resumed session."""
+        """Return the certificate (DER) that TLS verified, except its dates; also after a resumption."""
         tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         return None if tls is None else tls.getpeercert(binary_form=True)
 
@@ -128,7 +128,7 @@ class PatientProtocol(H11Protocol):
             self.loop.call_later(GOODBYE_S, self.transport.abort)
 
     def shutdown(self) -> None:
-        """The server is to end: so does this, after the answer if something was asked."""
+        """End with the server, after the answer if there is a request."""
         self._is_leaving = True
         is_idle = self.cycle is None or self.cycle.response_complete
         super().shutdown()

@@ -1,4 +1,4 @@
-"""What a device's tus headers say, and the refusals of those that say it wrongly."""
+"""Readers of a device's tus headers, and the refusals of wrong ones."""
 
 import base64
 import re
@@ -79,7 +79,7 @@ def check_body(request: Request, room: int) -> None:
 
 
 def body_length(request: Request) -> int | None:
-    """Return the announced bytes of the body; 0 when there is none, None when chunked."""
+    """Return the announced bytes of the body; 0 without a body, None if it is chunked."""
     if "Transfer-Encoding" in request.headers:
         return None
     return int(request.headers.get("Content-Length", "0"))

@@ -104,9 +104,9 @@ class Intake:
             return self._judge(found, unkept)
 
     def _judge(self, upload: Upload | None, unkept: bytes | None) -> "Judged | Exception":
-        """While the upload's row is held: an error is returned, since raised it would undo all.
+        """Judge while the row is held; an error is returned, since raised it would undo all.
 
-        But for Away of the database, which has undone it.
+        Away of the database is raised, since it has undone all already.
         """
         verdict = None if upload is None else self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
@@ -195,7 +195,7 @@ class Intake:
             )
 
     def _check_rescued(self, register: Register, device_id: str, kid: str) -> None:
-        """A technician brings genuine records of devices that the register knows, and no others."""
+        """Check that a technician's record is genuine, of a device that the register knows."""
         if register.state(device_id) is None:
             raise NotVouchedError(
                 f"{device_id} is no device of this fleet: its card stays as it is"
@@ -276,7 +276,7 @@ def is_anothers(upload: Upload, device_id: str | None) -> bool:
 
 
 def is_closed_to(scope: Any, upload: Upload) -> bool:
-    """Return whether whoever asks may not know of it; a technician may of any, to finish it."""
+    """Return True if this client may not know of the upload; a technician may finish any."""
     return technician_of(scope) is None and is_anothers(upload, device_of(scope))
 
 

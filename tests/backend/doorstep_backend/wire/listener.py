@@ -14,7 +14,7 @@ MOST: Final = 400
 """Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
 
 MOST_PER_ADDRESS: Final = 200
-"""Of one network address: half of all, since a carrier has many vans behind one.
+"""Limit for a network address: half of all, since a carrier has many vans behind one.
 
 Those that ask for nothing make room earlier (MOST_EARLY, and in connections.py).
 """
@@ -46,7 +46,7 @@ class Listener(socket.socket):
         self._inside: Counter[str] = Counter()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """As of a socket. Raises ConnectionAbortedError: there are too many, nobody came in."""
+        """Accept as a socket does. Raises ConnectionAbortedError: there are too many."""
         plain, address = super().accept()
         if self._is_full(address[0]):
             plain.close()
@@ -76,7 +76,7 @@ _EARLY: Final[dict[int, "_Line"]] = {}
 
 
 def has_tls(connection: Any) -> None:
-    """Is told when a connection, as its transport knows it, has its TLS."""
+    """Note that a connection has its TLS."""
     _EARLY.pop(connection.fileno(), None)
 
 
@@ -92,7 +92,7 @@ class _Line(socket.socket):
     let_go: Callable[[], None] | None = None
 
     def give_up(self) -> None:
-        """Shut the connection down: whoever waits for something to come sees its end."""
+        """Shut the connection down: a process that waits for data sees its end."""
         _EARLY.pop(self.fileno(), None)
         with suppress(OSError):  # the other side may have gone
             self.shutdown(socket.SHUT_RDWR)

@@ -15,7 +15,7 @@ NOISY: Final = (
     "doorstep_backend.wire.listener",
     "doorstep_backend.reports.intake",
 )
-"""Whoever can open a connection makes these write a line, and asyncio a traceback."""
+"""Loggers that any client can make write a line, and asyncio a traceback."""
 
 
 class Dated(logging.Formatter):
@@ -35,7 +35,7 @@ def begin() -> None:
 
 
 def _is_journald(error: os.stat_result) -> bool:
-    """Others inherit the variable too. Source: systemd.exec(5), $JOURNAL_STREAM."""
+    """Return True if stderr is journald's: children inherit the variable. Source: systemd.exec(5)."""
     return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
 
 

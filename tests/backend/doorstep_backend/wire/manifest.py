@@ -21,7 +21,7 @@ from doorstep_backend.wire.asking import asked
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/jose"
-"""Of a compact JWS. Source: RFC 7515 section 9.2.1."""
+"""Media type of a compact JWS. Source: RFC 7515 section 9.2.1."""
 
 NO_ROUTE: Final = "no route is assigned to this device today; ask dispatch"
 """Why a device is answered 404; the same for one that nobody knows."""
@@ -45,10 +45,10 @@ class ManifestRoute:
         return [Route("/manifest", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
-        """200 with the JWS, 304 when the device has it, 404 without a route, 401 without a name.
+        """Answer 200 with the JWS, 304 if the device has it, 404 without a route, 401 without a name.
 
-        Without certificates a device names itself by HTTP Basic, with an empty password: not in
-        the path or query, which proxies log. That proves nothing: whoever knows its id reads it.
+        Without certificates a device names itself by HTTP Basic, with an empty password: not in the
+        path or query, which proxies log. That proves nothing: anybody who knows its id reads it.
         """
         device_id = device_of(request.scope) or basic(request)[0]
         key = await asked(self._key)
@@ -72,7 +72,7 @@ def sign(payload: dict[str, Any], key: signing.PrivateKey) -> str:
 
 
 def signed_answer(request: Request, token: str) -> Response:
-    """A signed document, or 304 where If-None-Match says that the device has it."""
+    """Return a signed document, or 304 if If-None-Match says that the device has it."""
     tag = tag_of(token)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if _has(request, tag):
@@ -81,7 +81,7 @@ def signed_answer(request: Request, token: str) -> Response:
 
 
 def tag_of(token: str) -> str:
-    """The ETag of a signed document: its SHA-256, so that a device can name the one it has."""
+    """Return the ETag of a signed document, its SHA-256: a device names its document by it."""
     return f'"{hashlib.sha256(token.encode()).hexdigest()}"'
 
 

@@ -1,4 +1,4 @@
-"""What whoever asks is told while the database or the objects are away."""
+"""The answers while the database or the objects are unavailable."""
 
 import logging
 from typing import Final

@@ -8,9 +8,9 @@ from doorstep_backend.wire.store import PIECE_BYTES, NoUploadError, Store, Wrong
 
 
 def take_over(store: Store) -> None:
-    """Make pieces of them, as old as they are; of an upload that is none any more, nothing.
+    """Turn parts into pieces of the same age; drop those of an upload that is no longer open.
 
-    Interrupted, it is done again. Raises Away.
+    After an interruption it is done again. Raises Away.
     """
     uploads = store.folder / "uploads"
     for part in sorted(uploads.glob("*.part")):

@@ -1,4 +1,4 @@
-"""How long a connection may take for what it is doing; pure, times in seconds of one clock."""
+"""Limits of time for a connection, by its state; pure, times in seconds of one clock."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -17,7 +17,7 @@ REQUEST_S: Final = 600.0
 """A body, and again its answer: longer than a device's attempt, 540 s, however it drips."""
 
 UNWANTED_BYTES: Final = 8_388_608
-"""Of a body that has its answer already; a record that is still coming in shall read that."""
+"""Bytes of a body that has its answer already; the sender of a record must be able to read that."""
 
 
 class Phase(Enum):
@@ -47,7 +47,7 @@ class Patience:
         self.unwanted_bytes = 0
 
     def move(self, now_s: float) -> None:
-        """Something came."""
+        """Note that data came."""
         self.moved_s = now_s
 
     def is_over(self, now_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""What is asked in JSON, read as the word of a stranger."""
+"""Readers of requests in JSON, which trust nothing."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ MAX_IDS: Final = 100
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body. Raises 413 as soon as it is too long, 400 when it is no JSON object."""
+    """Read the body. Raises 413 as soon as it is too long, 400 when it is no JSON object."""
     body = await _body(request)
     try:
         found = signing.read_json(body)
@@ -28,7 +28,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 
 def asked_ids(question: dict[str, Any]) -> list[str]:
-    """The ids that receipts are asked for, each once. Raises 400 for anything else."""
+    """Return the ids that receipts are asked for, each once. Raises 400 for anything else."""
     ids = question.get("capture_ids")
     if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
         raise HTTPException(400, 'expected {"capture_ids": [...]}')

@@ -1,7 +1,7 @@
-"""How much of one device lies here without a receipt, and how long.
+"""Limits of a device's uploads without a receipt, in bytes and in time.
 
-Nothing of it is lost with what is dropped: a device keeps a record until that has a receipt, and
-sends it anew when its upload is not there any more. After the database was restored that is so once
+Nothing is lost with a dropped upload: a device keeps a record until it has a receipt, and sends it
+again when its upload is missing. After the database was restored that holds once
 `objects stray --take-in` is done (FLEET.md).
 """
 
@@ -25,7 +25,7 @@ MOST_OPEN: Final = 1000
 """Uploads of one device that are not whole: so many presses are a week on a line that breaks."""
 
 MOST_OPEN_BYTES: Final = 1_073_741_824
-"""What those announce together: 1000 photos of 1 MB."""
+"""Sum of the announced bytes: 1000 photos of 1 MB."""
 
 MOST_REFUSED: Final = 100
 """Refused uploads of one device that are kept to be looked at; the oldest goes first."""
@@ -140,7 +140,7 @@ class Quota:
                 span["after"] = to
 
     def _look_to(self, span: Mapping[str, str]) -> str | None:
-        """Up to where the next question goes, by id; None at the end."""
+        """Return the last id of the next query; None at the end."""
         ((to,),) = self._store.db.execute(_NEXT, {**span, "most": AT_ONCE})
         return None if to is None else str(to)
 
@@ -156,7 +156,7 @@ class Quota:
             return found is not None and self._store.drop(capture_id)
 
     def _of(self, owner: str, which: str) -> list[tuple[str, int]]:
-        """Ids and announced lengths of an owner's uploads, oldest first."""
+        """Return ids and announced lengths of an owner's uploads, oldest first."""
         query = f"""SELECT u.capture_id, u.length FROM begun b JOIN uploads u USING (capture_id)
             LEFT JOIN verdicts v USING (capture_id) WHERE b.owner = ? AND {which}
             ORDER BY v.at, u.capture_id"""

@@ -1,4 +1,4 @@
-"""What records hold, from their objects: label, record.json, photo and the copies of it."""
+"""The contents of records, from their objects: label, record.json, photo and its copies."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ UNOPENED: Final[dict[str, Any]] = {"simulated": False}
 
 
 class Records(ABC):
-    """Records that were accepted. Whatever asks for objects raises Away."""
+    """The accepted records. All methods that ask for objects raise Away."""
 
     def __init__(self, objects: Objects, seals: Seals) -> None:
         self.objects = objects
@@ -85,7 +85,7 @@ class Records(ABC):
         return self.objects.get(capture_id, copy_name(shows))
 
     def keep_copy(self, capture_id: str, sha256: str, shows: Shows, content: bytes) -> None:
-        """Any thread may. Raises Missing where the photo was erased meanwhile, and keeps none."""
+        """Keep a copy; from any thread. Raises Missing if the photo was erased meanwhile."""
         self.objects.put(capture_id, copy_name(shows), content)
         try:
             self.objects.get(capture_id, PHOTO if self.objects.lays_open else sha256)
@@ -130,7 +130,7 @@ class Records(ABC):
             return True
 
     def _kept_label(self, capture_id: str) -> tuple[bytes, dict[str, Any]]:
-        """Line and payload: the record's, else the one that was put when that was erased before."""
+        """Return line and payload: the record's, or those that were kept when it was erased."""
         for ask in (self.line, self.objects.line_found):
             with suppress(Missing):  # or Changed
                 line = ask(capture_id)
@@ -162,6 +162,6 @@ def _payload(line: bytes) -> dict[str, Any]:
 
 
 def _text(found: dict[str, Any]) -> bytes:
-    """Half a surrogate pair, which JSON can say and UTF-8 cannot, stays the escape that it was."""
+    """Return the text; half a surrogate pair, which UTF-8 does not allow, stays an escape."""
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     return text.encode(errors="backslashreplace")

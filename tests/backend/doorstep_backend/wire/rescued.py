@@ -43,7 +43,7 @@ class Rescues:
         self._db.migrate(RESCUED)
 
     def mark(self, capture_id: str, technician: str) -> None:
-        """Somebody has a hand in this upload. Durable when it returns; the first name stays.
+        """Note that a technician sends this upload. Durable when it returns; the first name stays.
 
         Raises:
             NoUploadError: it was dropped meanwhile.

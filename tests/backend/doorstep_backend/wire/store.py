@@ -112,7 +112,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Return whether it is a receipt."""
+        """True if it is a receipt."""
         return self.reason is None
 
 
@@ -137,7 +137,7 @@ class Store(Records):
 
     @property
     def db(self) -> Database:
-        """Return the database, for what else is known about uploads (quota.py)."""
+        """Database, for other facts about uploads (quota.py)."""
         return self._db
 
     def create(self, upload: Upload, owner: str = "") -> None:

@@ -57,14 +57,14 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
 
 
 def _stray(store: Store) -> Iterator[str]:
-    """Return their ids. An upload that begins meanwhile is none: its row is there before it."""
+    """Yield stray ids. An upload that begins meanwhile is not stray: its row comes first."""
     return (capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None)
 
 
 def _without_receipt(store: Store) -> Iterator[str]:
-    """Ids of records whose upload is there without a receipt.
+    """Yield ids of records whose upload is there without a receipt.
 
-    It was begun before a time to which the database was restored, and accepted after it.
+    The upload was begun before a time to which the database was restored, and accepted after it.
     """
     for capture_id in store.begun.all():
         verdict = store.verdict(capture_id)
@@ -73,7 +73,7 @@ def _without_receipt(store: Store) -> Iterator[str]:
 
 
 def _has_body(store: Store, capture_id: str) -> bool:
-    """Also one that is not what was put there: that is told."""
+    """Return True if there is a body, also a changed one, which is reported."""
     try:
         store.objects.found(capture_id)
     except Changed:
@@ -104,7 +104,7 @@ def _erase(office: Office, capture_id: str) -> bool:
 
 
 def _lose(store: Store, capture_id: str) -> bool:
-    """Under a row of its own, so that a device which sends it again now waits, or has begun."""
+    """Drop a record under a row of its own: a device that sends it again waits, or has begun."""
     try:
         with store.db.apart():
             store.create(Upload(capture_id, 0, "", ""))
@@ -143,7 +143,7 @@ def _take_in(office: Office) -> Iterator[str]:
 
 
 def _restore(office: Office, intake: Intake, capture_id: str) -> None:
-    """Judge a record anew, in one step with its row, which is made where there is none.
+    """Judge a record again, in one step with its row, which is made if it is missing.
 
     Raises _LeftError: all is as before.
     """
@@ -171,7 +171,7 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
 
 
 def _begin(store: Store, upload: Upload, known: Upload | None) -> None:
-    """Raise _LeftError where another one is begun: judged by that, its object would be dropped."""
+    """Raise _LeftError if another upload is begun: its verdict would drop this object."""
     if known is None:
         store.create(upload)
     elif (known.length, known.sha256) != (upload.length, upload.sha256):

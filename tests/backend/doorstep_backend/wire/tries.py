@@ -1,4 +1,4 @@
-"""What erasing does about what cannot be erased: one by itself stops no other, many in a row do."""
+"""The limit of failures while erasing: one failure stops no other, many in a row stop all."""
 
 import logging
 from collections.abc import Callable

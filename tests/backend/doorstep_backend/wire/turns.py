@@ -1,4 +1,4 @@
-"""So many at once, and who waits longest is next."""
+"""A semaphore that serves the longest waiting thread first."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ class Turns:
 
     @contextmanager
     def turn(self, within_s: float) -> Iterator[None]:
-        """Within it, so many are at once at most.
+        """Wait for a turn; only a limited number run the block at once.
 
         Raises:
-            Away: it was nobody's end within the time.
+            Away: no turn became free within the time.
         """
         self._await(within_s)
         try:
@@ -49,7 +49,7 @@ class Turns:
                 raise Away("this process takes in as many records at once as it can")
 
     def _pass_on(self) -> None:
-        """A turn is over: it is the next one's, or nobody's."""
+        """Give the turn to the next waiting thread, if there is one."""
         if self._waiting:
             self._waiting.popleft().set()
         else:

@@ -127,7 +127,7 @@ class Tus:
         return await self._answer(upload, came, 204, {})
 
     def _asked_for(self, request: Request) -> tuple[Upload, int]:
-        """The upload in the path, and where it stands."""
+        """Return the upload in the path, and its offset."""
         headers.check_version(request)
         capture_id = headers.uuid(request.path_params["capture_id"])
         upload = self._store.find(capture_id)

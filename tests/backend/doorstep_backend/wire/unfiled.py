@@ -1,4 +1,4 @@
-"""What has its receipt and is not filed yet, and until when a worker has it."""
+"""Records with a receipt that are not filed yet, and the workers that have them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,15 +39,15 @@ MOST: Final = 20
 well within LEASE."""
 
 LEASE: Final = timedelta(seconds=15)
-"""How long a worker has what it took: longer than the limits of SQL and S3 for one record.
+"""Time for which a worker has a record: longer than the limits of SQL and S3 for one record.
 
-Taken by another one meanwhile, it is filed once all the same.
+If another worker takes it meanwhile, it is filed once all the same.
 """
 
 OWN: Final = {"sqlite": timedelta(), "postgresql": timedelta(seconds=5)}
-"""How long a record is left to who received it, and need not fetch it: while others have workers.
+"""Time for which a record is left to the process that received it, and need not fetch it.
 
-Several times what filing takes on a machine that has much to do.
+It is several times what filing takes on a busy machine.
 """
 
 AGAIN: Final = timedelta(minutes=1)
@@ -55,7 +55,7 @@ AGAIN: Final = timedelta(minutes=1)
 
 
 MOST_COUNTED: Final = 10_001
-"""Of a backlog: whoever looks after it need not know by how much it is more than 10,000."""
+"""Limit of a backlog's count: by how much it is more than 10,000 does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,16 @@ class Unfiled:
         db.migrate(UNFILED)
 
     def mark(self, capture_id: str, at: str) -> None:
-        """Within the step that keeps a receipt, and before it: marks what has none yet."""
+        """Mark a record without a receipt, in the step that keeps its receipt, and before that."""
         into = """INSERT INTO unfiled (capture_id, due, at) SELECT ?, ?, ? WHERE NOT EXISTS
             (SELECT 1 FROM verdicts WHERE capture_id = ? AND accepted) ON CONFLICT DO NOTHING"""
         self._db.execute(into, (capture_id, at, at, capture_id))
 
     def take(self, now: datetime) -> list[str]:
-        """Ids of up to MOST that are due and that no other worker has, the oldest of them.
+        """Return ids of up to MOST due records that no other worker has, the oldest of them.
 
-        Each is booked as tried before it is: one that ends the process does so once a LEASE.
-        One that is in nobody's OWN time is due at once, also where its clock was ahead of ours.
+        Each is booked as tried before it is: a record that ends the process does so once a LEASE.
+        A record outside every OWN time is due at once, also if its clock was ahead of ours.
         """
         since = now - OWN[self._db.engine]
         which = "tries = 0 AND NOT (due > ? AND due < ?) OR tries > 0 AND due <= ?"
@@ -118,14 +118,14 @@ class Unfiled:
             self._db.execute("UPDATE unfiled SET due = '' WHERE tries > 0")
 
     def put_off(self, capture_id: str, why: str, now: datetime) -> bool:
-        """Tries it again after AGAIN; returns whether something else was wrong with it before."""
+        """Put a record off by AGAIN; return True if it had another error before."""
         change = "UPDATE unfiled SET due = ? WHERE capture_id = ?"
         self._db.execute(change, (rfc3339(now + AGAIN), capture_id))
         change = "UPDATE unfiled SET why = ? WHERE capture_id = ? AND why IS DISTINCT FROM ?"
         return self._db.execute(change, (why, capture_id, why)).rowcount == 1
 
     def hopeless(self, before: datetime) -> Iterator[list[str]]:
-        """Ids of what could not be filed and got its receipt before, in batches; each once."""
+        """Yield ids with an earlier receipt that could not be filed, in batches; each once."""
         query = f"""SELECT at, capture_id FROM unfiled WHERE why IS NOT NULL AND at <= ?
             AND (at, capture_id) > (?, ?) ORDER BY 1, 2 LIMIT {MOST}"""
         last = ("", "")
@@ -134,7 +134,7 @@ class Unfiled:
             last = (found[-1]["at"], found[-1]["capture_id"])
 
     def done(self, capture_ids: Sequence[str]) -> None:
-        """They are filed. Lost before, they are filed once more, which does nothing."""
+        """Note that they are filed. Without the note they are filed again, which changes nothing."""
         if capture_ids:
             marks = ", ".join("?" * len(capture_ids))
             self._db.execute(f"DELETE FROM unfiled WHERE capture_id IN ({marks})", capture_ids)
