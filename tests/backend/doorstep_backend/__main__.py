@@ -64,7 +64,7 @@ LAST_PORT: Final = 65_535
 """Source: RFC 9293, section 3.1."""
 
 REFUSED: Final = (WrongSettingError, UnfitError, NotDone, Missing, NoSuchOrder)
-"""What was asked for cannot be done; says why."""
+"""Errors of requests that cannot be met; the message gives the reason."""
 
 NO_ADDRESS: Final = "--behind-proxy: {} is no address; give one of this machine, as 10.0.0.5"
 

@@ -53,7 +53,7 @@ class Receipts:
         self._intake = intake
 
     async def answer(self, request: Request) -> Response:
-        """Return the receipt or refusal of each id that is asked for, null if there is none.
+        """Return the receipt or refusal of each id that is asked for, null without one.
 
         Raises:
             HTTPException: 403, if no id has one and the signing key of a record is not vouched for.
@@ -197,5 +197,5 @@ def _refused(_request: Request, error: Exception) -> Response:
 
 
 def _nobody_hears(_request: Request, _error: Exception) -> Response:
-    """The line was cut in the middle of a body: nothing to log, and nobody to answer."""
+    """Answer nothing: the connection was cut in the middle of a body."""
     return Response(status_code=400)

@@ -1,4 +1,4 @@
-"""Whether this process answers, and whether what it needs does: told to whoever runs it alone."""
+"""The health of this process and of its engines, for its operator."""
 
 import asyncio
 import time
@@ -16,16 +16,16 @@ from doorstep_backend.engines.sql import Database, Room, statements
 from doorstep_backend.wire.connections import connection_of
 
 ALIVE: Final = "/healthz"
-"""This process answers."""
+"""Path that answers while this process runs."""
 
 READY: Final = "/readyz"
 """And its databases and objects take something, and its key signs: it can take a record in."""
 
 WITHIN_S: Final = 2.0
-"""Longest wait for one of them: whoever asks gives up after some seconds too."""
+"""Longest wait for one of them: a monitor gives up after some seconds too."""
 
 FRESH_S: Final = 1.0
-"""How long an answer is given again: each costs a write and two requests to S3."""
+"""Time for which an answer is repeated: each costs a write and two requests to S3."""
 
 PROBES: Final = Room(
     "health", [statements("CREATE TABLE IF NOT EXISTS probes (probe TEXT PRIMARY KEY)")]
@@ -36,8 +36,8 @@ NEEDS_ROOM: Final = {
     "sqlite": (),
     "postgresql": ("SET LOCAL work_mem = 64", "SELECT count(*) FROM generate_series(1, 10000)"),
 }
-"""What takes room on the disk, which a row does not that goes where another one was: 140 KB, too
-much for so little memory, until the end of the statement. Measured on PostgreSQL 15, 2026-11-27.
+"""Statement that needs new space on the disk, unlike a row that replaces another: 140 KB, too much
+for so little memory, until the end of the statement. Measured on PostgreSQL 15, 2026-11-27.
 """
 
 
@@ -55,7 +55,7 @@ class Check:
     ask: Callable[[], object]
 
     def trouble(self) -> str | None:
-        """Why it does not answer; None where it does."""
+        """Return why it does not answer; None if it does."""
         try:
             self.ask()
         except OSError as error:
@@ -64,7 +64,7 @@ class Check:
 
 
 def database(name: str, asked: Database) -> Check:
-    """A row is written and deleted in one step, durably; on PostgreSQL it waits for nobody.
+    """Write and delete a row in one step, durably; on PostgreSQL it waits for no transaction.
 
     A death in between leaves nothing.
     """
@@ -120,7 +120,7 @@ class Readiness:
 
 
 class Health:
-    """ASGI middleware, before all others: whoever asks needs no certificate."""
+    """ASGI middleware, before all others: a monitor needs no certificate."""
 
     def __init__(self, app: ASGIApp, readiness: Readiness, proxies: Collection[str]) -> None:
         self._app = app

@@ -61,7 +61,7 @@ class Certificates:
 
     @property
     def folder(self) -> Path:
-        """Return the folder of the CA and of the server's certificate."""
+        """Folder of the CA and of the server's certificate."""
         return self.ca_file.parent
 
     def server_context(self, *, asks_for_clients: bool = False) -> ssl.SSLContext:
@@ -83,7 +83,7 @@ class Certificates:
 
 
 LOCK: Final = "lock"
-"""A file that is locked, and empty: whoever wants it alone on NFS must have it open for writing.
+"""A file that is locked, and empty: for an exclusive lock on NFS it must be open for writing.
 
 Source: flock(2), of Linux's NFS client: a folder's lock is of one machine.
 """
@@ -162,7 +162,7 @@ def receipt_key(private_file: Path, public_file: Path) -> KeyInUse:
 
 
 def put_key(path: Path, key: signing.PrivateKey) -> None:
-    """Replace the private key in a file; whoever signs with it uses the new one from now on."""
+    """Replace the private key in a file; processes sign with the new one from now on."""
     write_whole(path, signing.private_pem(key), mode=0o600)
 
 

@@ -1,10 +1,10 @@
-"""Who can open what devices seal: age identities and their recipients, in the backend's folder.
+"""The keys of sealed records: age identities and their recipients, in the backend's folder.
 
-`recipients.txt` says whom devices seal to: the fleet document names them. `keys/identities/` has
-what opens it here, any number of files: an old identity stays, so that old records stay readable.
-The escrow identity is made with the first one and belongs elsewhere: nothing here needs it, and it
-opens every record when the office's own are lost. Each file is named by its recipient, so that none
-is ever written over.
+`recipients.txt` names the recipients that devices seal to; the fleet document has them.
+`keys/identities/` has the identities that open records here, in any number of files: an old one
+stays, so that old records stay readable. The escrow identity is made with the first one and belongs
+elsewhere: nothing here needs it, and it opens every record when the office's own are lost. Each
+file is named by its recipient, so that none is ever overwritten.
 """
 
 import logging
@@ -26,7 +26,7 @@ _TOLD: Final = 8
 
 
 class Seals:
-    """The files of one backend; each question reads them anew, since a command may change them."""
+    """The files of one backend; each query reads them again, since a command may change them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -35,14 +35,14 @@ class Seals:
         self._identities = folder / "keys" / "identities"
 
     def identities(self) -> list[Identity]:
-        """All that open records here; none before there are any. Other files are passed over."""
+        """Return all identities that open records here, if any. Other files are ignored."""
         return [one for file in sorted(self._identities.glob("*.txt")) for one in self._in(file)]
 
     def recipients(self) -> Recipients:
-        """Whom devices seal to; made when first asked for: office, escrow.
+        """Return the recipients; made when first asked for: office, escrow.
 
         Raises:
-            WrongSettingError: what stands in `recipients.txt` cannot be.
+            WrongSettingError: `recipients.txt` is invalid.
         """
         if not self._recipients.exists():
             self._name([self._make(self._identities, "office"), self._make(self._folder, "escrow")])
@@ -53,7 +53,7 @@ class Seals:
             raise WrongSettingError(f"{self._recipients.name}: {error}") from error
 
     def rotate(self) -> None:
-        """Another office identity in place of the first one from the next document on.
+        """Replace the first office identity by another one, from the next document on.
 
         The old one opens old records.
         """

@@ -1,4 +1,4 @@
-"""How the application is served: its listener, and uvicorn set up in one way."""
+"""The server: its listener, and uvicorn set up in one way."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ HOST: Final = "127.0.0.1"
 """Only behind a proxy it may be asked from elsewhere than this machine."""
 
 IDLE_S: Final = 5
-"""How long an idle connection is kept. Source: uvicorn's own default."""
+"""Time for which an idle connection is kept. Source: uvicorn's own default."""
 
 BEHIND_PROXY_IDLE_S: Final = 75
 """Longer than the 60 s of nginx (keepalive_timeout of an upstream): who ends it first must not be
@@ -27,8 +27,8 @@ request in 500.
 """
 
 FINISH_S: Final = 20
-"""How long requests under way may take once the server is to end: on a slow line a device sends a
-piece in less; systemd kills after 90 s, Kubernetes after 30 s.
+"""Time for requests under way once the server is to end: on a slow line a device sends a piece
+in less; systemd kills after 90 s, Kubernetes after 30 s.
 """
 
 ONLY_TLS: Final = ("Strict-Transport-Security", "max-age=31536000")
@@ -68,7 +68,7 @@ def server_config(
     proxies: Collection[str] = (),
     protocol: type[PatientProtocol] = PatientProtocol,
 ) -> uvicorn.Config:
-    """Over TLS with a context; without one, something before it ends TLS.
+    """Set uvicorn up over TLS with a context; without one, a proxy ends TLS.
 
     Of `proxies` alone X-Forwarded-For and X-Forwarded-Proto are believed.
     """

@@ -22,7 +22,7 @@ class Area:
     bottom: int
 
     def grown(self, share: float) -> Self:
-        """By a share of its longer side, on every side."""
+        """Extend it by a share of its longer side, on every side."""
         more = round(share * max(self.right - self.left, self.bottom - self.top))
         return type(self)(self.left - more, self.top - more, self.right + more, self.bottom + more)
 
@@ -33,7 +33,7 @@ class Area:
 
 
 def blurred(pixels: Pixels, areas: Iterable[Area], blocks: int) -> Pixels:
-    """A copy in which each area has `blocks` x `blocks` colours, and nothing of what was there."""
+    """Return a copy in which each area has `blocks` x `blocks` colours, and no detail."""
     copy = pixels.copy()
     for area in areas:
         part = copy[max(0, area.top) : max(0, area.bottom), max(0, area.left) : max(0, area.right)]

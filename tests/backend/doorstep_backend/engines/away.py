@@ -1,4 +1,4 @@
-"""What every engine raises while it cannot be asked, and how soon to ask again."""
+"""The error of every engine while it is unavailable, and when to ask again."""
 
 from typing import Final
 

@@ -33,10 +33,10 @@ BUCKET: Final = Room(
 
 
 def objects_of(folder: Path, given: str | None = None) -> Objects:
-    """The bucket of the address that is given or was remembered; else files in the folder.
+    """Return the bucket of the given or remembered address; otherwise files in the folder.
 
     Raises:
-        WrongSettingError: the address cannot be, or records lie elsewhere already.
+        WrongSettingError: the address is invalid, or records are elsewhere already.
     """
     remembered = (folder / FILE).read_text().strip() if (folder / FILE).exists() else None
     address = given or remembered

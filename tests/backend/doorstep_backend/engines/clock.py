@@ -1,4 +1,4 @@
-"""How far this machine's clock is from the database's, which dates what instances share."""
+"""The difference between this machine's clock and the database's, which dates shared rows."""
 
 from datetime import datetime
 from typing import Final

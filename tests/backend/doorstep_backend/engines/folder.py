@@ -52,7 +52,7 @@ class Folder:
         return []
 
     def check(self) -> None:
-        """A byte is written, to a file without a name."""
+        """Write a byte to a file without a name."""
         folder = self._folder / "received"
         with _told(folder / "any"), tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")

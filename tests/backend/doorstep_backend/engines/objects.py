@@ -1,4 +1,4 @@
-"""What the backend asks of whatever keeps its objects: a folder, or a bucket of S3."""
+"""The interface to the store of objects: a folder, or a bucket of S3."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -10,10 +10,10 @@ REFUSED: Final = "refused"
 """The object of a record that was refused; of an accepted one it is called by its SHA-256, hex."""
 
 PHOTO: Final = "photo.jpg"
-"""What is in a record laid open, as the device made it; only where `lays_open`."""
+"""Photo of a record, as the device made it, beside the record; only if `lays_open`."""
 
 TEXT: Final = "record.json"
-"""What label and record say, as the next one."""
+"""Contents of label and record, beside the record; only if `lays_open`."""
 
 
 class Missing(LookupError):
@@ -37,17 +37,17 @@ class Objects(Protocol):
 
     @property
     def lays_open(self) -> bool:
-        """Return whether PHOTO and TEXT of a record are kept beside it."""
+        """True if PHOTO and TEXT of a record are kept beside it."""
 
     @property
     def bucket(self) -> str | None:
-        """Return the name of the bucket; None if objects are files."""
+        """Name of the bucket; None if objects are files."""
 
     def begin(self) -> list[str]:
-        """Before anything is served; returns what could not be checked, in sentences.
+        """Check the store before the first request; return sentences on unchecked things.
 
         Raises:
-            WrongSettingError: what is erased would not be gone from there, or it is not there.
+            WrongSettingError: an erased object would stay there, or the store is missing.
         """
 
     def check(self) -> None:
@@ -61,7 +61,7 @@ class Objects(Protocol):
         """
 
     def get(self, capture_id: str, name: str) -> bytes:
-        """Return the object; a record whose body was erased is none. Raises Missing, Changed."""
+        """Return the object; one of an erased body does not exist. Raises Missing, Changed."""
 
     def found(self, capture_id: str) -> bytes:
         """Return a record of which nothing else is known any more. Raises Missing, Changed."""
@@ -95,7 +95,7 @@ class Objects(Protocol):
 
 
 def copy_name(shows: Shows) -> str:
-    """The object of a copy that people are shown."""
+    """Return the object's name for a copy that people are shown."""
     return f"{shows}.jpg"
 
 

@@ -27,7 +27,7 @@ intake (4, wire/intake.py) and of people's pages (6, wire/asking.py), expiry and
 """
 
 CONNECTIONS: Final = HOLDERS + 2
-"""Of one pool to PostgreSQL: while all of these hold one, somebody always goes on."""
+"""Connections of a pool to PostgreSQL: while all hold one, some thread always continues."""
 
 
 def rows_are_there(folder: Path) -> bool:
@@ -38,14 +38,14 @@ def rows_are_there(folder: Path) -> bool:
 def open_database(
     folder: Path, name: str, *, durable: bool = True, patience_s: float = PATIENCE_S
 ) -> Database:
-    """`NAME.db` in the folder, or what is in its stead.
+    """Open `NAME.db` in the folder, or the database in its place.
 
     Args:
         durable: without, a power cut may take the last steps, and no step waits for the disk.
 
     Raises:
-        Away: it cannot be asked now.
-        UnfitError: it is none that the backend can use (postgres.py).
+        Away: it is unavailable now.
+        UnfitError: the backend cannot use it (postgres.py).
     """
     if not (url := os.environ.get(URL)):
         return Sqlite(folder / f"{name}.db", durable=durable, patience_s=patience_s)
@@ -58,5 +58,5 @@ def open_database(
 
 
 def schema_of(folder: Path) -> str:
-    """The schema of a folder under PER_FOLDER."""
+    """Return the schema of a folder under PER_FOLDER."""
     return f"f{hashlib.sha256(bytes(folder.resolve())).hexdigest()[:20]}"

@@ -51,12 +51,12 @@ ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
 
 MIGRATION_S: Final = 3600.0
-"""The same while tables are changed: an index of a fleet's year takes minutes."""
+"""Longest statement while tables are changed: an index of a fleet's year takes minutes."""
 
 COLUMN_LOCK_MS: Final = 200
-"""Longest wait for a table that gets a column: whoever asks it then waits behind, also to read.
+"""Longest wait for a table that gets a column: other queries, also reading ones, wait behind it.
 
-Below LOCK_MS, so that they are not told Away.
+It is below LOCK_MS, so that these do not fail with Away.
 """
 
 COLUMN_AGAIN_S: Final = 2.0
@@ -64,10 +64,10 @@ COLUMN_AGAIN_S: Final = 2.0
 
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
-"""By schema and name; while a schema is made there is none yet, and NULL would lock nothing."""
+"""Lock by schema and name; a schema that is just being made is NULL, which would lock nothing."""
 
 _LOCK_BESIDE: Final = _LOCK.replace(b"xact_lock(", b"xact_lock_shared(")
-"""The same for any number of transactions at once, none of which has it for itself."""
+"""Lock for any number of transactions at once, none of which has it for itself."""
 
 _UNFIT: Final = "PostgreSQL: the database {} {}; make it with TEMPLATE template0 ENCODING 'UTF8' \
 LOCALE 'C'"
@@ -76,7 +76,7 @@ _NO_URL: Final = f"{URL}, or --database: expected postgresql://USER:PASSWORD@HOS
 a % of the password is %25, and each of : / ? # @ written so too"
 
 _AWAY: Final = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
-"""What psycopg counts among errors of PostgreSQL's own."""
+"""Errors of an outage that psycopg counts among PostgreSQL's own errors."""
 
 _MARK: Final = re.compile(r"('[^']*')|(::)|:([a-z_]+)|(\?)|(%)")
 """A text, a cast, a value by name, one by place, and what psycopg would take for one."""
@@ -97,7 +97,7 @@ class _Connection(psycopg.Connection[Any]):
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
-        """Connect; keep in _FAILED why that did not work."""
+        """Open a connection; keep the reason of a failure in _FAILED."""
         try:
             made = super().connect(conninfo, **kwargs)
         except psycopg.OperationalError as error:
@@ -242,7 +242,7 @@ class Postgres(Database):
         return told.astimezone(UTC)
 
     def close(self) -> None:
-        """The process's connections stay: others may use them."""
+        """Keep the process's connections: others may use them."""
 
     @contextmanager
     def _locked(self, lock: str | None, *, hurried: bool = True) -> Iterator[None]:
@@ -274,7 +274,7 @@ class Postgres(Database):
 
     @contextmanager
     def _in_hand(self) -> Iterator[_Connection]:
-        """The connection of this thread's `together`; without one, any."""
+        """Yield the connection of this thread's `together`; without one, any."""
         if (bound := self._bound()) is not None:
             yield bound
             return
@@ -283,7 +283,7 @@ class Postgres(Database):
 
     @contextmanager
     def _taken(self) -> Iterator[_Connection]:
-        """From the pool; one that may not write goes: the next one may again."""
+        """Yield a connection of the pool; close one that may not write, since the next one may."""
         with self._pool.connection() as taken:
             try:
                 yield taken
@@ -323,7 +323,7 @@ class Postgres(Database):
 
 @contextmanager
 def _unhurried(connection: _Connection) -> Iterator[None]:
-    """Around a transaction: its COMMIT, after an index was made, may take its time too."""
+    """Lift the limits around a transaction: its COMMIT after a new index may be slow too."""
     connection.answer_s = MIGRATION_S
     try:
         yield
@@ -333,7 +333,7 @@ def _unhurried(connection: _Connection) -> Iterator[None]:
 
 @lru_cache(maxsize=1024)
 def translated(sql: str) -> bytes:
-    """The seam's marks for values as psycopg's; pure."""
+    """Translate the marks for values into psycopg's; pure."""
     return _MARK.sub(_mark, sql).encode()
 
 
@@ -364,7 +364,7 @@ def _result(cursor: psycopg.Cursor[Any]) -> Result:
 
 
 def _check(connection: _Connection, schema: str | None) -> None:
-    """Ids and times are compared byte by byte, as SQLite does it and as devices page by them."""
+    """Check that ids and times are compared byte by byte, as on SQLite and by devices."""
     query = "SELECT current_database(), current_setting('server_encoding') = 'UTF8',"
     row = connection.execute(f"{query} 'Z' < 'a' AND 'a-b' < 'aa'".encode()).fetchone()
     name, is_utf8, is_by_bytes = row or ("", False, False)
@@ -380,7 +380,7 @@ def _check(connection: _Connection, schema: str | None) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """In the seam's words. A statement that is wrong stays PostgreSQL's error: a bug."""
+    """Translate errors. A statement that is wrong stays PostgreSQL's error: a bug."""
     try:
         yield
     except psycopg.IntegrityError as error:
@@ -393,5 +393,5 @@ def _told() -> Iterator[None]:
 
 
 def _sentence(error: psycopg.Error) -> str:
-    """The first line; what follows are hints."""
+    """Return the first line of an error, without hints."""
     return error.diag.message_primary or str(error).strip().partition("\n")[0]

@@ -39,7 +39,7 @@ _PROBE: Final = ("readiness", "probe")
 """An object that is put and deleted to see whether one can be kept; it is no capture's."""
 
 DIGEST: Final = "sha256"
-"""User metadata of each object: whoever writes over it without knowing of it is found out."""
+"""User metadata of each object: a program that overwrites it without this is detected."""
 
 _WAITING: Final = Config(
     connect_timeout=1,
@@ -70,7 +70,7 @@ _NO_ADDRESS: Final = "--objects: expected s3://BUCKET?endpoint=URL&region=NAME"
 _NO_KEYS: Final = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
 
 _ROUNDS: Final = 3
-"""Of looking what is left of a capture: who put a copy meanwhile did so in one of them."""
+"""Rounds of looking for the rest of a capture: a copy may be put during one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ def read_address(text: str) -> Address:
 
 
 def connect(address: Address, key_id: str | None = None, secret: str | None = None) -> "S3Client":
-    """A client whose every request ends within 3 s; without keys, by those of the environment.
+    """Make a client whose requests end within 3 s; without keys, with those of the environment.
 
     Raises:
-        WrongSettingError: the endpoint is no URL, or half of the keys is not there.
+        WrongSettingError: the endpoint is no URL, or half of the keys is missing.
     """
     by_path = Config(s3={"addressing_style": "path"}) if address.endpoint else Config()
     try:
@@ -139,11 +139,11 @@ class S3:
 
     @property
     def bucket(self) -> str:
-        """Return the bucket's name."""
+        """Name of the bucket."""
         return self._bucket
 
     def make(self) -> None:
-        """The bucket, where there is none; the keys must be allowed to."""
+        """Make a missing bucket; the keys must be allowed to."""
         is_there = (
             self._client.exceptions.BucketAlreadyExists,
             self._client.exceptions.BucketAlreadyOwnedByYou,
@@ -205,7 +205,7 @@ class S3:
             return self._first_line(f"{capture_id}/{LABEL}")
 
     def line_found(self, capture_id: str) -> bytes:
-        """Two requests. A label that was put goes before a body that came back since."""
+        """Find the line by two requests. A label that was put wins over a body that came back."""
         names = sorted(map(_name, self._keys(f"{capture_id}/")), key=is_record)
         name = next((one for one in names if one == LABEL or is_record(one)), LABEL)
         return self._first_line(f"{capture_id}/{name}")
@@ -239,7 +239,7 @@ class S3:
         raise Away(f"bucket {self._bucket} still has what was deleted: it is tried again later")
 
     def ids(self) -> Iterator[str]:
-        """A request for each thousand objects; of prefixes SeaweedFS lists empty ones too."""
+        """Yield ids, by a request for each thousand objects; SeaweedFS lists empty prefixes too."""
         return self._captures(lambda _: True)
 
     def bodies(self) -> Iterator[str]:
@@ -247,7 +247,7 @@ class S3:
         return self._captures(is_record)
 
     def _captures(self, has: Callable[[str], bool]) -> Iterator[str]:
-        """The ids of those that have an object of such a name."""
+        """Yield the ids of captures that have an object of such a name."""
         pages, before = self._client.get_paginator("list_objects_v2"), ""
         with self._asking():
             for page in pages.paginate(Bucket=self._bucket):
@@ -263,7 +263,7 @@ class S3:
         return [one["Key"] for one in page.get("Contents", [])]
 
     def _bodies(self, prefix: str) -> list[tuple[str, str | None]]:
-        """Key and version of each body, of the time before versioning was suspended too."""
+        """Return key and version of each body, also from before versioning was suspended."""
         try:
             with self._asking():
                 page = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix)

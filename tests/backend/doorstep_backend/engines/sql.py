@@ -1,6 +1,6 @@
-"""The one seam for SQL: what every engine does, and the words for what it could not do.
+"""The interface to SQL: the operations of every engine, and its errors.
 
-Queries are written once, in what SQLite and PostgreSQL have in common, with `?` or `:name` for
+Queries are written once, in the common part of SQLite and PostgreSQL, with `?` or `:name` for
 values. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION, BYTEA.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, SupportsIndex
 
 Parameters = Sequence[Any] | Mapping[str, Any]
-"""Of a query with `?`, or of one with `:name`."""
+"""Parameters of a query with `?`, or of one with `:name`."""
 
 _DONE: Final = """CREATE TABLE IF NOT EXISTS migrations (
     room TEXT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (room, number))"""
@@ -23,20 +23,20 @@ class Conflict(Exception):
 
 
 class UnfitError(ValueError):
-    """The database is none that the backend can use; says how to make one."""
+    """A database that the backend cannot use; the message says how to make one."""
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple's values leave no room for slots
-    """A row; its values by place and by name. Of two columns of one name it has the first."""
+    """A row; its values by place and by name, which of two equal names is the first."""
 
     names: Mapping[str, int]
 
     def __getitem__(self, key: SupportsIndex | slice | str) -> Any:
-        """By name besides, which no other tuple has."""
+        """Return a value also by its column's name."""
         return super().__getitem__(self.names[key] if isinstance(key, str) else key)
 
     def keys(self) -> KeysView[str]:
-        """The columns' names: `dict(row)` is the row by name."""
+        """Return the columns' names: `dict(row)` is the row by name."""
         return self.names.keys()
 
 
@@ -53,7 +53,7 @@ class Result:
         self._rows = [_row(places, values) for values in found]
 
     def fetchone(self) -> Any:
-        """The first Row; None where there is none."""
+        """Return the first Row; None without any."""
         return self._rows[0] if self._rows else None
 
     def fetchall(self) -> list[Row]:
@@ -83,7 +83,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """Return the name of the column."""
+        """Name of the column."""
         return self.definition.partition(" ")[0]
 
 
@@ -129,7 +129,7 @@ class Database(ABC):
     engine: str
     free_row_lock: str
     _row_lock: str
-    """The same, of all rows: it waits for who has locked one."""
+    """Clause that locks all rows: it waits for a transaction that has locked one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -149,14 +149,14 @@ class Database(ABC):
                 self.execute(sql, row)
 
     def together(self, name: str | None = None) -> AbstractContextManager[None]:
-        """All steps inside happen, durably, or none; inside another one it is part of that.
+        """Make all steps inside happen, durably, or none; inside another one it is part of that.
 
-        No other `together` of this database and name runs meanwhile, in whatever process: what was
-        read inside is still so, as far as it is changed under this name alone. Waits for the other
-        one so long. On SQLite no other one runs, of whatever name. Raises Away.
+        No other `together` of this database and name runs meanwhile, in any process: values that
+        were read inside stay true, as far as they are changed under this name alone. It waits for
+        the other one so long. On SQLite no other one runs, of any name. Raises Away.
 
         Args:
-            name: of what it is about, a device for example: who is about others need not wait.
+            name: the subject, such as a device: transactions about others need not wait.
         """
         return self._locked(self._name if name is None else f"{self._name}.{name}")
 
@@ -171,13 +171,13 @@ class Database(ABC):
     def holding(
         self, query: str, parameters: Parameters = (), *, waits: bool = True
     ) -> Iterator[Any]:
-        """`together`, but only who holds the same row waits: gives that row, None without one.
+        """Run as `together`, but wait only for a holder of the same row; yield that row, or None.
 
-        On SQLite, which has one lock, everybody who writes waits. Raises Away.
+        On SQLite, which has one lock, every writer waits. Raises Away.
 
         Args:
             query: finds one row of one table.
-            waits: without, a row that somebody else holds is none; not on SQLite.
+            waits: if False, a row that is held elsewhere counts as missing; not on SQLite.
         """
         lock = self._row_lock if waits else self.free_row_lock
         with self._locked(None):
@@ -185,7 +185,7 @@ class Database(ABC):
 
     @abstractmethod
     def beside(self, name: str) -> AbstractContextManager[None]:
-        """`apart`, but no `together` of this name runs meanwhile; others `beside` it do.
+        """Run as `apart`, but beside no `together` of this name; others `beside` it may run.
 
         Inside another one its lock is kept until the end of that. Raises Away.
         """
@@ -221,7 +221,7 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Nobody asks it any more."""
+        """Close it for good."""
 
     def _migrated(self, room: Room) -> int:
         if not self._has_table("migrations"):
@@ -241,20 +241,20 @@ class Database(ABC):
 
     @abstractmethod
     def _locked(self, lock: str | None, *, hurried: bool = True) -> AbstractContextManager[None]:
-        """`together`, apart from what has the lock of another name, or none, where it can.
+        """Run as `together`, apart from holders of another name's lock, or of none, where possible.
 
         Args:
-            hurried: without, the lock, a statement and the end may take as long as they take,
-                where several processes can be at it on several machines.
+            hurried: if False, the lock, a statement and the end may take any time, on engines that
+                several processes on several machines may use.
         """
 
     @abstractmethod
     def _change(self, statement: str) -> None:
-        """A statement that defines something; no values in it."""
+        """Run a statement that defines something; no values in it."""
 
     @abstractmethod
     def _add(self, column: Column) -> None:
-        """Within a step; waits however long, and holds up nobody who reads."""
+        """Add a column within a step; it waits for any time, and delays no reader."""
 
     @abstractmethod
     def _has_table(self, name: str) -> bool: ...

@@ -41,7 +41,7 @@ _TYPES: Final = {
     "BYTEA": "BLOB",
     "DOUBLE PRECISION": "REAL",
 }
-"""What a STRICT table has for PostgreSQL's types; a folder's tables are the same as ever."""
+"""Types of a STRICT table for PostgreSQL's types; a folder's tables never change."""
 
 _TYPE: Final = re.compile("|".join(rf"\b{name}\b" for name in _TYPES))
 
@@ -51,7 +51,7 @@ AGAIN_S: Final = 0.01
 
 
 class Sqlite(Database):
-    """A file of the backend's folder; it is made where there is none. WAL, foreign keys.
+    """A file of the backend's folder, which is made if it is missing. WAL, foreign keys.
 
     Args:
         durable: without, a power cut may take the last steps, and no step waits for the disk.
@@ -76,7 +76,7 @@ class Sqlite(Database):
                 self._db.execute(f"PRAGMA {one}").fetchall()
 
     def _write_ahead(self) -> None:
-        """SQLite itself does not wait for another process that is just making the same file so."""
+        """Set WAL, and try again: SQLite does not wait for a process that does the same."""
         ends_s = time.monotonic() + self._patience_s
         while True:
             try:
@@ -120,7 +120,7 @@ class Sqlite(Database):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Among the threads of this process, which wait no longer than for another process."""
+        """Lock out other threads of this process, which wait as long as for another process."""
         if not self._lock.acquire(timeout=self._patience_s):
             raise Away("database is locked by another thread")
         try:
@@ -144,7 +144,7 @@ class Sqlite(Database):
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """In the seam's words. A statement that is wrong stays SQLite's error: a bug."""
+    """Translate errors. A statement that is wrong stays SQLite's error: a bug."""
     try:
         yield
     except sqlite3.IntegrityError as error:

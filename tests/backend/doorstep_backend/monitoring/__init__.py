@@ -1,1 +1,1 @@
-"""What Prometheus is given: rules that say when somebody must look, and their test."""
+"""The alert rules for Prometheus, and their test."""

@@ -14,7 +14,7 @@ from agent.status.troubles import Trouble
 from doorstep_backend.reports.troubles import NEEDS, NOTICED_TOLD, Need, Noticed, told
 
 FILE: Final = Path(__file__).with_name("alerts.yml")
-"""What is given to Prometheus: `written(RULES)`."""
+"""File for Prometheus: `written(RULES)`."""
 
 
 class Severity(StrEnum):
@@ -56,7 +56,7 @@ _URGENT: Final[frozenset[Need]] = frozenset(
 )
 
 _LASTS: Final[dict[Need, str]] = {Noticed.NEVER_REPORTED: "1d"}
-"""Who was let in at a desk is enrolled within the day."""
+"""Time before an alert: a device that was let in at a desk is enrolled within the day."""
 
 _LET_IN: Final = 'count(doorstep_device_state{state="in"})'
 
@@ -165,7 +165,7 @@ RULES: Final = (*OF_THE_FLEET, *(_of_a_need(one) for one in NEEDS))
 
 
 def written(rules: Sequence[Rule]) -> str:
-    """As a rule file of Prometheus: a text in JSON is one in YAML too."""
+    """Write a rule file of Prometheus: a text in JSON is one in YAML too."""
     head = "# Made by `python -m doorstep_backend.monitoring`; README.md here says how to use it.\n"
     return f"{head}groups:\n  - name: doorstep\n    rules:\n" + "".join(map(_entry, rules))
 

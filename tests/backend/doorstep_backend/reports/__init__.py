@@ -1,1 +1,1 @@
-"""What each device last said of itself, and what the backend adds to it."""
+"""The last status of each device, and the backend's additions."""

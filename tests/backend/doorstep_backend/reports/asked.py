@@ -1,4 +1,4 @@
-"""What `GET /fleet/status` is asked for, read as the word of a stranger. Pure."""
+"""The parameters of `GET /fleet/status`, which are not trusted. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Asked:
 
     @classmethod
     def read(cls, given: Iterable[tuple[str, str]]) -> Self:
-        """From the parameters of a query. Raises NotAskedRightError."""
+        """Read the parameters of a query. Raises NotAskedRightError."""
         texts: dict[str, str] = {}
         for name, text in given:
             if name not in _PARAMETERS:

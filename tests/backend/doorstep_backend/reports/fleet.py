@@ -75,10 +75,10 @@ class Fleet:
     def devices(
         self, now: datetime, unreadable: Mapping[str, str], after: str = ""
     ) -> Generator[Device]:
-        """By id, from the one after this id on; those that are gone too. Each as it is when read.
+        """Yield devices by id, beginning after this id, also gone ones, each as it is when read.
 
         Args:
-            unreadable: as `Reports.unreadable` says it.
+            unreadable: as `Reports.unreadable` returns it.
         """
         while True:
             found = self._read("e.device_id > ?", after, now, unreadable)

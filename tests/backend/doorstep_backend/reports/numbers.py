@@ -34,7 +34,7 @@ FLEET_HELP: Final[Mapping[str, str]] = {
         )
     },
 }
-"""Of what a device tells whoever pulls it, what a fleet is looked after by."""
+"""Numbers for the care of a fleet, out of those that a device gives to a client that pulls."""
 
 ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench_mode"})
 """10,000 noughts say nothing, and are a megabyte."""

@@ -30,7 +30,7 @@ LONGEST_S: Final = 86_400.0
 
 
 def add_to(commands: Any) -> None:
-    """`pull ...`, beside the office's own commands."""
+    """Add `pull ...` to the office's own commands."""
     pull = commands.add_parser(
         "pull",
         help="ask devices for their status, and keep the answers",
@@ -119,7 +119,7 @@ class _Keeping:
         self._reports, self._fleet = Reports(data), Fleet(data)
 
     def keep(self, found: Report) -> Report | str:
-        """The report, or why it was not kept: the office shut the device out, or never let it in.
+        """Keep the report; return why not, if the device is shut out, or was never let in.
 
         A certificate that was issued once is as good for TLS as ever.
         """

@@ -1,4 +1,4 @@
-"""One device is asked for its status over TLS: within a time, up to a size, and never believed."""
+"""A request for a device's status over TLS, limited in time and size; the answer is input."""
 
 import http.client
 import io
@@ -19,7 +19,7 @@ WITHIN_S: Final = 10.0
 (its default, global.scrape_timeout); a status takes milliseconds, and four round trips."""
 
 MOST_BYTES: Final = 8_192
-"""Of an answer with its head: a status has 1,500, and what is longer is none."""
+"""Largest answer with its head: a status has 1,500 bytes, and a longer answer is refused."""
 
 _NOT_AS_SERVE: Final = (
     *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
@@ -28,7 +28,7 @@ _NOT_AS_SERVE: Final = (
 """Errors at an answer that is not JSON, or whose members are of other types than serve's."""
 
 SENTENCE_CHARS: Final = 200
-"""Of what a device says why it does not answer: its longest sentence has 130."""
+"""Length of a device's reason for not answering: its longest sentence has 130 characters."""
 
 
 def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Report | str:
@@ -88,7 +88,7 @@ def _said(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, b
 
 
 def _left(until_s: float) -> float:
-    """Seconds; a device that says a byte now and then is waited for no longer than others."""
+    """Return the seconds left; a device that sends a byte now and then gets no more time."""
     if (left_s := until_s - time.monotonic()) <= 0:
         raise TimeoutError
     return left_s

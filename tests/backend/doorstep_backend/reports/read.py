@@ -1,4 +1,4 @@
-"""A device's report from the header that it came in, or a sentence why there is none. Pure."""
+"""The reader of a device's report, which comes in a header. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,21 +71,21 @@ class Report:
 
     @property
     def agent(self) -> str:
-        """Return the version of its agent."""
+        """Version of its agent."""
         return str(self.document["agent"])
 
     @property
     def bench_mode(self) -> bool:
-        """Return whether bench mode is on."""
+        """True if bench mode is on."""
         return bool(self.document["bench_mode"])
 
 
 def read(text: str, device_id: str, now: datetime) -> Report | str:
-    """The report, or a sentence that quotes nothing of it.
+    """Read a report; return an error as a sentence that quotes nothing of it.
 
     Args:
         text: the value of `Doorstep-Status`.
-        device_id: whose certificate it came with.
+        device_id: the device of the certificate that it came with.
         now: the backend's time.
     """
     try:

@@ -1,4 +1,4 @@
-"""What other systems ask of the fleet: GET /fleet/status as JSON, GET /metrics for Prometheus."""
+"""The interface for other systems: GET /fleet/status as JSON, GET /metrics for Prometheus."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ STATUS: Final = "/fleet/status"
 METRICS: Final = "/metrics"
 
 KEPT_S: Final = 10.0
-"""How long one answer to /metrics is given again: who scrapes does so each minute or less often."""
+"""Time for which an answer to /metrics is repeated: Prometheus asks each minute or less often."""
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class FleetRoutes:
         ]
 
     async def status(self, request: Request) -> Response:
-        """A page of devices by id; 400 for parameters that are wrong."""
+        """Answer with a page of devices by id; 400 for parameters that are wrong."""
         try:
             asked = Asked.read(request.query_params.multi_items())
         except NotAskedRightError as error:
@@ -72,7 +72,7 @@ class FleetRoutes:
         return await asyncio.to_thread(answer)
 
     async def metrics(self, _request: Request) -> Response:
-        """All devices; made anew at most every ten seconds, however many ask."""
+        """Answer with all devices; made at most every ten seconds, however many ask."""
         async with self._one_at_a_time:
             if time.monotonic() - self._made[0] >= KEPT_S:
                 now = await self._now()
@@ -95,7 +95,7 @@ class FleetRoutes:
 
 
 def _known(ask: Callable[[], T]) -> T | None:
-    """None while it cannot be asked: all else is told."""
+    """Return the answer, or None during an outage, so that the rest can be sent."""
     try:
         return ask()
     except Away as error:

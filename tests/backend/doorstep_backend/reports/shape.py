@@ -40,10 +40,10 @@ Shape = Mapping[str, Member]
 
 
 def believed(found: object) -> dict[str, Any]:
-    """The document, as far as it is known.
+    """Return the document, as far as it is known.
 
     Raises:
-        ValueError: something that must be there is not, or is of another kind; names the member.
+        ValueError: a required member is missing, or is of another kind; the message names it.
     """
     document: dict[str, Any] = _DOCUMENT(found, "")
     return document
@@ -106,7 +106,7 @@ def _number(found: object, name: str) -> float:
 
 
 def _version(found: object, name: str) -> float | str:
-    """A manifest's number, or a word that says why there is none."""
+    """Read a manifest's number, or the word for a missing one."""
     return _text(found, name) if isinstance(found, str) else _number(found, name)
 
 
@@ -118,7 +118,7 @@ def _time(found: object, name: str) -> str:
 
 
 def _trouble(found: object, name: str) -> str:
-    """Its name, also one that only a newer device knows: the rest of what it says is as good."""
+    """Read a trouble's name, also one that only a newer device knows: the rest is as good."""
     if not isinstance(found, str) or not _NAME.fullmatch(found):
         raise _wrong(name)
     return found

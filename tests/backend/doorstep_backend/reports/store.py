@@ -78,14 +78,14 @@ class Reports:
         self._db.execute(_PUT, row)
 
     def note_unreadable(self, device_id: str, why: str) -> None:
-        """A device's last header could not be read; logged once for each device."""
+        """Note that a device's last header could not be read; logged once for each device."""
         self._unreadable[device_id] = why
         if device_id not in self._logged:
             self._logged.add(device_id)
             log.warning("event=report_unreadable device_id=%s why=%r", device_id, why)
 
     def unreadable(self) -> Mapping[str, str]:
-        """Why the last header of a device could not be read, where that is so."""
+        """Return why the last header of a device could not be read, by device."""
         return dict(self._unreadable)
 
     def find(self, device_id: str) -> Report | None:
@@ -95,7 +95,7 @@ class Reports:
         return None if row is None else report(row)
 
     def all(self) -> Iterator[Report]:
-        """By device."""
+        """Yield the reports by device."""
         return map(report, self._db.execute("SELECT * FROM reports ORDER BY device_id"))
 
     def expire(self, before: datetime) -> int:
@@ -107,6 +107,6 @@ class Reports:
 
 
 def report(row: Row) -> Report:
-    """A row of `reports`."""
+    """Make a report of a row of `reports`."""
     at = from_rfc3339(row["received_at"])
     return Report(row["device_id"], at, json.loads(row["document"]))

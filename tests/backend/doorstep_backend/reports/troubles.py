@@ -1,4 +1,4 @@
-"""What the backend knows of a device beside what that says of itself, and every need in words.
+"""The troubles that only the backend knows of a device, and the words for every need.
 
 A name is a contract, as those in agent/status/troubles.py.
 """
@@ -85,11 +85,11 @@ NEEDS: Final[tuple[Need, ...]] = (
     *(one for one in Trouble if one not in WAITS_BY_ITSELF),
     *(one for one in Noticed if one not in NOTES and one not in _FIRST),
 )
-"""What a person must do something about, worst first: photos are lost before a device is missed."""
+"""Needs of a person's action, worst first: photos are lost before a device is missed."""
 
 
 def told(name: str) -> Told:
-    """In words; a name that only a newer device knows is told as itself."""
+    """Return the words; a name that only a newer device knows stands for itself."""
     if name in NOTICED_TOLD:
         return NOTICED_TOLD[Noticed(name)]
     if name in TOLD:

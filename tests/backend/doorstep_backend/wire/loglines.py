@@ -35,7 +35,7 @@ def begin() -> None:
 
 
 def _is_journald(error: os.stat_result) -> bool:
-    """Return True if stderr is journald's: children inherit the variable. Source: systemd.exec(5)."""
+    """Return True if stderr is journald's: children inherit it. Source: systemd.exec(5)."""
     return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
 
 

@@ -45,7 +45,7 @@ class ManifestRoute:
         return [Route("/manifest", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
-        """Answer 200 with the JWS, 304 if the device has it, 404 without a route, 401 without a name.
+        """Answer 200 with the JWS, 304 if it is known, 404 without a route, 401 without a name.
 
         Without certificates a device names itself by HTTP Basic, with an empty password: not in the
         path or query, which proxies log. That proves nothing: anybody who knows its id reads it.

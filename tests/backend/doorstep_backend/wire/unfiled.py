@@ -134,7 +134,7 @@ class Unfiled:
             last = (found[-1]["at"], found[-1]["capture_id"])
 
     def done(self, capture_ids: Sequence[str]) -> None:
-        """Note that they are filed. Without the note they are filed again, which changes nothing."""
+        """Note that they are filed. Without it they are filed again, which changes nothing."""
         if capture_ids:
             marks = ", ".join("?" * len(capture_ids))
             self._db.execute(f"DELETE FROM unfiled WHERE capture_id IN ({marks})", capture_ids)
