@@ -84,7 +84,7 @@ def full_to_the_last_byte(folder: Path, backend: Backend) -> Seen:
         return Seen(made.log("capture"), result.light, states)
 
 
-@fault("no room but for what is delivered")
+@fault("no room except for delivered records")
 def room_is_made(folder: Path, backend: Backend) -> Seen:
     with van_on_card(folder, backend) as (made, card):
         delivered = [made.press(), press(made)]
