@@ -55,7 +55,7 @@ _DEVICE, _OFFICE, _NETWORK = "on the device", "in the office", "in the network"
 
 TOLD: Final[Mapping[Trouble, Told]] = {
     Trouble.NO_ACCESS: Told(
-        "whoever asked for this status may not look into the device's state",
+        "the user who asked for this status may not look into the device's state",
         "ask as root, or as a member of the group doorstep",
         _DEVICE,
     ),
@@ -66,7 +66,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.DISK: Told(
         "the card cannot be written or read: presses are refused",
-        "`doorstep doctor` says why; mend or replace the card",
+        "`doorstep doctor` says why; repair or replace the card",
         _DEVICE,
     ),
     Trouble.FULL: Told(
@@ -126,7 +126,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.REFUSED: Told(
         "the backend has refused records, with its signature",
-        "`doorstep queue --state REFUSED` says why; when that is mended, `doorstep queue retry`",
+        "`doorstep queue --state REFUSED` says why; when that is corrected, `doorstep queue retry`",
         _OFFICE,
     ),
     Trouble.SUSPECT: Told(
