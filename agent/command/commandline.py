@@ -1,4 +1,4 @@
-"""The command line: its words, which module does the command, what it ends with."""
+"""The command line: its words, the module of each command, and the exit code."""
 
 import argparse
 import logging
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from agent import __version__
 from agent.errors import DoorstepError, ExitCode
@@ -104,32 +104,48 @@ def _tell(error: Exception, code: int) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
-    whole = argparse.ArgumentParser("doorstep", description="Proof-of-delivery capture.")
+    common.add_argument(
+        "--config",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="PATH",
+        help="configuration file (default: as for doorstep)",
+    )
+    whole = argparse.ArgumentParser(
+        "doorstep",
+        description="Photograph parcels at the door, and deliver the signed records.",
+        epilog="Example: doorstep status. `doorstep COMMAND --help` explains a command.",
+    )
     whole.add_argument("--version", action="version", version=f"doorstep {__version__}")
     whole.add_argument(
         "--config",
         type=Path,
         metavar="PATH",
-        help="the configuration file (else $DOORSTEP_CONFIG, else /etc/doorstep/config.toml)",
+        help="configuration file (default: $DOORSTEP_CONFIG or /etc/doorstep/config.toml)",
     )
     verbs = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, help_text: str) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=help_text, parents=[common], description=help_text)
+    def add(name: str, help_text: str, example: str = "") -> argparse.ArgumentParser:
+        description = f"{help_text[0].upper()}{help_text[1:]}."
+        epilog = f"Example: doorstep {name} {example}".rstrip()
+        return verbs.add_parser(
+            name, help=help_text, parents=[common], description=description, epilog=epilog
+        )
 
     _add_capture_and_sync(add)
-    add("prune", "delete what a receipt covers and is old enough")
-    verb = add("status", "what waits, what is wrong, who runs")
-    verb.add_argument("--json", action="store_true", help="one JSON document")
+    add("prune", "delete records with a receipt that are older than the retention settings")
+    verb = add("status", "show the waiting records, the troubles and the processes", "--json")
+    verb.add_argument("--json", action="store_true", help="print one JSON document")
     _add_queue(add, common)
-    add("serve", "answer who asks for the status, until stopped")
+    add("serve", "answer requests for the status over HTTPS, until stopped")
     _add_enrol(add)
-    verb = add("doctor", "check this device and say what to do")
-    verb.add_argument("--json", action="store_true", help="one JSON document")
-    verb.add_argument("--camera", action="store_true", help="measure one frame; it is not kept")
-    add("locate", "blink and sound, to be found among other devices")
-    verb = add("config", "check the configuration")
+    verb = add("doctor", "check this device, and print a remedy for each fault", "--camera")
+    verb.add_argument("--json", action="store_true", help="print one JSON document")
+    verb.add_argument(
+        "--camera", action="store_true", help="also measure one frame, which is not kept"
+    )
+    add("locate", "blink and sound for 20 s, to be found among other devices")
+    verb = add("config", "check the configuration, and print it", "--check")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     _add_verify(add)
     _add_rescue(add)
@@ -137,74 +153,104 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-_Add = Callable[[str, str], argparse.ArgumentParser]
+class _Add(Protocol):
+    def __call__(self, name: str, help_text: str, example: str = "") -> argparse.ArgumentParser: ...
 
 
 def _add_retire(add: _Add) -> None:
-    verb = add("retire", "this device leaves the fleet: revoke it, and wipe what is the fleet's")
-    verb.add_argument("device_id", metavar="DEVICE_ID", help="this device's own id")
+    verb = add("retire", "revoke this device, and wipe its keys, records and settings", "van-0042")
+    verb.add_argument("device_id", metavar="DEVICE_ID", help="id of this device, to be certain")
     verb.add_argument(
         "--give-up",
         type=_between(0, LIMIT_MOST),
         default=0,
         metavar="N",
-        help="so many that were not sent are wiped with it",
+        help="exact number of unsent records that may be lost (default: 0)",
     )
 
 
 def _add_rescue(add: _Add) -> None:
-    verb = add("rescue", "what a dead device's card holds; saves its records")
-    verb.add_argument("source", type=Path, metavar="IMAGE|DEVICE", help="it is only read")
-    verb.add_argument("--to", type=Path, metavar="DIR", help="where whole records are saved")
-    verb.add_argument("--ca", type=Path, metavar="FILE", help="our certificate authority, PEM")
+    verb = add("rescue", "list or save the records on a dead device's card", "card.img --to saved")
+    verb.add_argument(
+        "source",
+        type=Path,
+        metavar="IMAGE|DEVICE",
+        help="image of the card, or its device; only read",
+    )
+    verb.add_argument(
+        "--to", type=Path, metavar="DIR", help="folder for whole records (default: only list them)"
+    )
+    verb.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="the fleet's authority, PEM; another fleet's card is refused (default: any fleet)",
+    )
 
 
 def _add_verify(add: _Add) -> None:
-    verb = add("verify", "check a folder of record files, without a device or a network")
+    verb = add(
+        "verify",
+        "check a folder of record files, without a device or a network",
+        "evidence --ca fleet-ca.pem --fleet-key fleet-key.pem",
+    )
     verb.add_argument(
-        "folder", type=Path, metavar="DIR", help="*.rec, and *.pem with devices' certificates"
+        "folder", type=Path, metavar="DIR", help="folder of *.rec, and of *.pem with certificates"
     )
     for name, metavar, help_text in (
-        ("key", "PEM", "the device's public key"),
-        ("ca", "FILE", "the fleet's certificate authority, PEM"),
-        ("identity", "FILE", "opens what is sealed (age)"),
-        ("receipts", "PATH", "what the backend signed, folder or file (else DIR/receipts)"),
-        ("revoked", "FILE", "the fleet's list of revoked keys (else DIR/revoked.jws)"),
-        ("fleet-key", "PEM", "the public key that signed that list"),
+        ("key", "PEM", "the device's public key (default: by its certificate)"),
+        ("ca", "FILE", "the fleet's certificate authority, PEM (default: not checked)"),
+        ("identity", "FILE", "age identity that opens sealed bodies (default: not opened)"),
+        ("receipts", "PATH", "folder or file of receipts (default: DIR/receipts)"),
+        ("revoked", "FILE", "the fleet's list of revoked keys (default: DIR/revoked.jws)"),
+        ("fleet-key", "PEM", "public key that signed that list (default: not checked)"),
     ):
         verb.add_argument(f"--{name}", type=Path, metavar=metavar, help=help_text)
-    verb.add_argument("--json", action="store_true", help="one JSON document")
+    verb.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _add_capture_and_sync(add: _Add) -> None:
-    verb = add("capture", "serve presses until stopped")
-    verb.add_argument("--once", action="store_true", help="one press, its record as JSON")
-    verb = add("sync", "send what is queued until stopped")
+    verb = add("capture", "serve presses until stopped", "--once")
+    verb.add_argument(
+        "--once", action="store_true", help="serve one press, print its record as JSON, and end"
+    )
+    verb = add("sync", "send queued records until stopped", "--once")
     how = verb.add_mutually_exclusive_group()
-    how.add_argument("--once", action="store_true", help="send what waits, then end")
+    how.add_argument("--once", action="store_true", help="send the waiting records, and end")
     how.add_argument(
-        "--from", dest="folder", type=Path, metavar="DIR", help="send a dead device's records"
+        "--from",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="send a dead device's records, as a technician, and end",
     )
     verb.add_argument(
-        "--receipts", type=Path, metavar="DIR2", help="where they go (else DIR/receipts)"
+        "--receipts",
+        type=Path,
+        metavar="DIR2",
+        help="folder for their receipts (default: DIR/receipts)",
     )
 
 
 def _add_enrol(add: _Add) -> None:
-    verb = add("enrol", "get this device's certificates, and the fleet document")
-    verb.add_argument("url", metavar="URL", help="where certificates come from")
-    verb.add_argument("--renew", action="store_true", help="new certificates now")
+    verb = add(
+        "enrol",
+        "get this device's certificates, and the fleet document",
+        "https://backend.example --token token",
+    )
+    verb.add_argument("url", metavar="URL", help="address of the server that issues certificates")
+    verb.add_argument("--renew", action="store_true", help="renew the certificates now")
     verb.add_argument(
         "--token",
         type=Path,
         metavar="FILE",
-        help="holds the one-time token (else standard input)",
+        help="file with the one-time token (default: standard input)",
     )
     verb.add_argument(
         "--ca-sha256",
         type=_sha256,
         metavar="HEX",
-        help="of the authority's public key; fetches it where identity.ca does not exist",
+        help="SHA-256 of the authority's public key; if identity.ca does not exist, fetch it",
     )
 
 
@@ -216,29 +262,41 @@ def _sha256(text: str) -> str:
 
 
 def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
-    verb = add("queue", "list the queue, or put items back")
+    verb = add("queue", "list the records in the queue, or requeue them", "--state REFUSED")
     verb.add_argument(
         "--state",
         type=str.upper,
         choices=[state.value for state in State],
-        help="only those (any case)",
+        help="list only this state, in upper or lower case (default: all)",
     )
     verb.add_argument(
         "--after",
         type=_between(0, NUMBER_MOST),
         default=0,
         metavar="SEQ",
-        help="only what came after this number",
+        help="list only records after this number (default: 0)",
     )
     limit = _between(1, LIMIT_MOST)
-    verb.add_argument("--limit", type=limit, default=50, metavar="N", help="so many at most (50)")
-    verb.add_argument("--json", action="store_true", help="one JSON document per line")
-    retry = verb.add_subparsers(dest="action", metavar="retry").add_parser(
-        "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
+    verb.add_argument(
+        "--limit", type=limit, default=50, metavar="N", help="list at most N records (default: 50)"
     )
-    retry.add_argument("id", nargs="?", metavar="ID")
-    retry.add_argument("--all", action="store_true")
-    retry.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    verb.add_argument("--json", action="store_true", help="print one JSON document per line")
+    words = "requeue REFUSED, DAMAGED and suspect records"
+    retry = verb.add_subparsers(dest="action", metavar="retry").add_parser(
+        "retry",
+        help=words,
+        parents=[common],
+        description=f"R{words[1:]}.",
+        epilog="Example: doorstep queue retry --all",
+    )
+    retry.add_argument("id", nargs="?", metavar="ID", help="the record's capture_id")
+    retry.add_argument("--all", action="store_true", help="requeue all such records")
+    retry.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print one JSON document per line",
+    )
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:

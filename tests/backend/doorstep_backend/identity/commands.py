@@ -37,37 +37,50 @@ def add_to(commands: Any) -> None:
     """Add `devices ...` and `fleet ...` to the office's own commands."""
     devices = commands.add_parser("devices", help="let devices in, list them, shut them out")
     what = devices.add_subparsers(dest="what", required=True)
-    add = what.add_parser("add", help="let devices in, or in again; prints a token for each")
+    add = what.add_parser("add", help="let devices in, or in again, and print a token for each")
     add.add_argument("ids", nargs="+", metavar="ID")
-    add.add_argument("--tokens", type=Path, help="write the tokens to a new file, and print none")
+    add.add_argument("--tokens", type=Path, help="new file for the tokens (default: print them)")
     add.add_argument(
-        "--new-signing-key", action="store_true", help="they may bring another one: theirs is lost"
+        "--new-signing-key", action="store_true", help="accept another signing key: theirs is lost"
     )
-    what.add_parser("list", help="every device, its certificates, and what is wrong")
+    what.add_parser("list", help="list every device, its certificates and its trouble")
     revoke = what.add_parser("revoke", help="end a device's TLS at once")
     revoke.add_argument("id", metavar="ID")
     revoke.add_argument(
-        "--evidence", type=from_rfc3339, metavar="SINCE", help="believe no later record either"
+        "--evidence",
+        type=from_rfc3339,
+        metavar="SINCE",
+        help="also believe no record from SINCE on (UTC, as 2026-12-01T06:00:00Z)",
     )
-    names = what.add_parser("names", help="say under which names a device's own server is asked")
+    names = what.add_parser("names", help="set the names of a device's own server")
     names.add_argument("id", metavar="ID")
-    names.add_argument("names", nargs="*", metavar="NAME", help="all of them; none takes them away")
-    gone = what.add_parser("gone", help="it never comes back: revoke, close its chains")
+    names.add_argument(
+        "names", nargs="*", metavar="NAME", help="all names; without any, the device has none"
+    )
+    gone = what.add_parser("gone", help="revoke a device for good, and close its chains")
     gone.add_argument("id", metavar="ID")
-    gone.add_argument("--to", metavar="OTHER", help="the device that gets its route")
+    gone.add_argument("--to", metavar="OTHER", help="device that gets its route (default: none)")
     _add_others(commands, Kind.CLIENT, "other systems that may ask for a status")
     _add_others(commands, Kind.TECHNICIAN, "people who deliver what cards of devices hold")
-    server = commands.add_parser("certificate", help="the server's next one, for a year; nginx's")
-    server.add_argument("names", nargs="+", metavar="NAME", help="all of them, beside loopback's")
-    fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
+    server = commands.add_parser(
+        "certificate", help="make the server's next certificate, for a year"
+    )
+    server.add_argument(
+        "names", nargs="+", metavar="NAME", help="all names and addresses, apart from loopback's"
+    )
+    fleet = commands.add_parser("fleet", help="publish the signed document with the fleet's keys")
     what = fleet.add_subparsers(dest="what", required=True)
     publish = what.add_parser("publish", help="make its next version, and name the keys in it")
     publish.add_argument(
-        "--after", type=int, default=0, metavar="N", help="above N: devices have that one already"
+        "--after",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make its version greater than N, which devices have already (default: 0)",
     )
     rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
     other = rotate.add_mutually_exclusive_group()
-    other.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
+    other.add_argument("--fleet-key", action="store_true", help="name a new fleet key instead")
     other.add_argument("--identity", action="store_true", help="seal to a new identity instead")
     revoke = what.add_parser(  # the id of one key in 64 begins with "-", and is no option
         "revoke", help="list a key as compromised", prefix_chars="+", add_help=False
@@ -79,10 +92,14 @@ def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
     what = commands.add_parser(f"{kind}s", help=help_text).add_subparsers(
         dest="what", required=True
     )
-    add = what.add_parser("add", help="make a key and a certificate for 90 days; also the next one")
+    add = what.add_parser(
+        "add", help="make a key and a certificate for 90 days, the first or the next"
+    )
     add.add_argument("name", metavar="NAME")
-    add.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file (0600)")
-    what.add_parser("list", help=f"every certificate of a {kind}")
+    add.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="new file for both (mode 0600)"
+    )
+    what.add_parser("list", help=f"list every certificate of a {kind}")
     what.add_parser("revoke", help=f"end a {kind}'s certificates at once").add_argument("name")
 
 

@@ -16,8 +16,8 @@ from doorstep_backend.wire.tries import IN_VAIN, Tries
 def add_to(parser: argparse.ArgumentParser) -> Any:
     """Add these commands; without one the backend serves. Return the object to add others to."""
     commands = parser.add_subparsers(dest="command", title="instead of serving")
-    commands.add_parser("expire", help="erase what is due by the retention table; from a timer")
-    commands.add_parser("kept", help="say what is kept, for whom and how long")
+    commands.add_parser("expire", help="erase what is due by the retention table")
+    commands.add_parser("kept", help="list what is kept, for whom and how long")
     hold = commands.add_parser("hold", help="erase nothing of an order while a case is open")
     hold.add_argument("number")
     hold.add_argument("case_number")
@@ -28,8 +28,10 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
         command.add_argument(what)
         command.add_argument("zip", type=Path)
     command.add_argument("--archive", type=Path, action="extend", nargs="+", default=[])
-    month = commands.add_parser("archive", help="take a month's erased records out into a file")
-    month.add_argument("month", help="as 2026-05")
+    month = commands.add_parser(
+        "archive", help="move the labels of a month's erased records into a file"
+    )
+    month.add_argument("month", help="the month, as 2026-05")
     month.add_argument("folder", type=Path)
     evidence.add_to(commands)
     return commands

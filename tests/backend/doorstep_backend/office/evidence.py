@@ -38,14 +38,18 @@ WHY: Final = "Exported as evidence about the delivery."
 
 def add_to(commands: Any) -> None:
     """Add the command `export-evidence` to the subcommands of a parser."""
-    command = commands.add_parser("export-evidence", help="what a dispute about one record needs")
+    command = commands.add_parser("export-evidence", help="export the evidence on a record")
     command.add_argument("capture_id")
-    command.add_argument("--out", type=Path, help="a new folder, or a new file that ends in .zip")
+    command.add_argument("--out", type=Path, help="new folder, or new file that ends in .zip")
     command.add_argument(
-        "--neighbours", action="store_true", help="their labels too: the times of other deliveries"
+        "--neighbours",
+        action="store_true",
+        help="add the neighbours' labels: they have the times of other deliveries",
     )
-    command.add_argument("--opened", action="store_true", help="what is sealed too, in the clear")
-    command.add_argument("--by", metavar="ACCOUNT", help="who exports, for the view log")
+    command.add_argument("--opened", action="store_true", help="add the opened record and photo")
+    command.add_argument(
+        "--by", metavar="ACCOUNT", help="account for the view log (default: office)"
+    )
 
 
 def run(options: argparse.Namespace, office: Office, now: datetime) -> str:

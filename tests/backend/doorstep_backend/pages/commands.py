@@ -19,7 +19,9 @@ def add_to(commands: Any) -> None:
     """Add `account` and `remove-account` to the subcommands of a parser."""
     account = commands.add_parser("account", help="add an account, or change its role and password")
     account.add_argument("role", choices=ROLES)
-    account.add_argument("who", help="the customer's id, the agent's number, or a name")
+    account.add_argument(
+        "who", help="id of the customer, number of the agent, or name of the dispatcher"
+    )
     commands.add_parser("remove-account", help="end an account").add_argument("who")
 
 

@@ -43,16 +43,20 @@ def add_to(commands: Any) -> None:
         nargs="+",
         type=_address,
         metavar="DEVICE",
-        help="https://NAME:PORT, by a name of `devices names`; 443 without PORT",
+        help="https://NAME:PORT, with a name of `devices names` (default port: 443)",
     )
     pull.add_argument(
-        "--cert", type=Path, required=True, metavar="FILE", help="of `clients add NAME --out FILE`"
+        "--cert",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file of `clients add NAME --out FILE`",
     )
     pull.add_argument(
         "--every",
         type=_seconds,
         metavar="S",
-        help="again every S seconds, until it is ended (Ctrl-C)",
+        help="repeat every S seconds, until Ctrl-C (default: once)",
     )
 
 

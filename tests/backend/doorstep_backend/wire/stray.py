@@ -25,18 +25,22 @@ class _LeftError(ValueError):
 
 def add_to(commands: Any) -> None:
     """Add the command `objects` to the subcommands of a parser."""
-    command = commands.add_parser("objects", help="where rows and objects tell different things")
+    command = commands.add_parser("objects", help="find differences between rows and objects")
     what = command.add_subparsers(dest="what", required=True)
-    stray = what.add_parser("stray", help="list what lies there and no upload is known of")
+    stray = what.add_parser("stray", help="list objects without a known upload")
     how = stray.add_mutually_exclusive_group()
     how.add_argument(
-        "--take-in", action="store_true", help="give records their rows back: of a lost database"
+        "--take-in",
+        action="store_true",
+        help="make the records' rows again, after a database was lost",
     )
     how.add_argument(
-        "--delete", action="store_true", help="for good; not after the database was restored"
+        "--delete",
+        action="store_true",
+        help="delete them for good; never after a database was restored",
     )
-    returned = what.add_parser("returned", help="list what was erased and is there again")
-    returned.add_argument("--delete", action="store_true", help="erase it once more")
+    returned = what.add_parser("returned", help="list erased records whose objects came back")
+    returned.add_argument("--delete", action="store_true", help="erase them again")
 
 
 def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
