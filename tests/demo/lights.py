@@ -42,7 +42,7 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.ASK_OFFICE: "in the cradle, ask the office",
     Signal.LOCATE: "somebody looks for this device",
 }
-"""What the driver should do; README has the same words."""
+"""Meaning of each signal for the driver; agent/docs/lights.md has the same words."""
 
 _NAMES: Final[Mapping[Colour, str]] = {
     WHITE: "white",

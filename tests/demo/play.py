@@ -60,7 +60,7 @@ KEYS: Final[Mapping[str, str]] = {
     "a": "accounts, what to try",
     "q": "quit",
 }
-"""README has the same table."""
+"""Keys and their descriptions; tests/demo/README.md has the same table."""
 
 
 def play(folder: Path, backend: Backend, office: Office) -> None:

@@ -111,7 +111,7 @@ def test_two_blue_lights_are_told_apart_by_their_rhythm() -> None:
 
 
 def test_every_key_does_something_and_is_in_the_readme() -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    readme = (REPOSITORY / "tests/demo/README.md").read_text(encoding="utf-8")
 
     assert set(KEYS) == {*PRESSES, *SWITCHES, "n", "a", "q"}
     for key in KEYS:
