@@ -1,4 +1,4 @@
-"""A real instance whose PostgreSQL or S3 has a misfortune: the table of tests/backend/README.md."""
+"""A real instance whose PostgreSQL or S3 fails: the table of tests/backend/docs/operate.md."""
 
 import json
 import os

@@ -16,7 +16,7 @@ from tests.support.factory import new_id
 RECORD = "0" * 64
 CONTENT = b"label\n" + bytes(300_000)
 
-TOLD = Path(__file__).parents[1] / "backend" / "README.md"
+TOLD = Path(__file__).parents[1] / "backend" / "docs" / "internals.md"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is found of faces and of codes, and what is taken for one; the tables of README above."""
+"""Faces and codes that are found, and things taken for them: the tables of docs/office.md."""
 
 import time
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ class WrongSettingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """`[retention]`, in days; tests/backend/README.md says what each is for.
+    """`[retention]`, in days; tests/backend/docs/operate.md says what each is for.
 
     Attributes:
         photo_days: a record's body, photo or not, after it was received.

@@ -1,4 +1,4 @@
-"""`python -m tests.backend.pages.fleet_picture [FILE]`: README's picture of the fleet's page."""
+"""`python -m tests.backend.pages.fleet_picture [FILE]`: the fleet page of docs/office.md."""
 
 import os
 import shutil
