@@ -15,7 +15,7 @@ from agent.wire.http import Backend
 from agent.wire.tus import Answer, quoted
 
 _REVOKED: Final = "certificate revoked"
-"""Beginning of the 403 by which the backend refuses a revoked device. Source: agent/README.md."""
+"""Beginning of the 403 by which a revoked device is refused. Source: agent/docs/wire.md."""
 
 _CHAINS_MOST: Final = 1_000
 

@@ -132,7 +132,7 @@ class Doctor:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole document, as agent/README.md describes it.
+    """The whole document, as agent/docs/status.md describes it.
 
     It has 16 attributes because the document's contract has 16 members.
     """

@@ -180,7 +180,7 @@ def test_the_marks_are_found_where_nothing_is_sealed(tmp_path: Path) -> None:
 
 def table() -> list[str]:
     """The paths in "What lies on a stolen card" of the page for who carries a device."""
-    text = (REPOSITORY / "agent" / "PRIVACY.md").read_text()
+    text = (REPOSITORY / "agent" / "docs" / "privacy.md").read_text()
     section = text.partition("## What lies on a stolen card\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]

@@ -11,7 +11,7 @@ from tests.support.device import REPOSITORY
 
 _BLOCK: Final = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
-_PAGE: Final = (REPOSITORY / "agent/record/README.md").read_text().partition("## One photo")[2]
+_PAGE: Final = (REPOSITORY / "agent/docs/verify.md").read_text().partition("## One photo")[2]
 
 TOOLS, *STEPS = (dedent(block) for block in _BLOCK.findall(_PAGE))
 """Of the page "One photo, without this program": its tools, and a block for each step."""

@@ -22,7 +22,7 @@ from tests.support.sealed import unpack
 
 LIMIT: Final = 10_000
 STATUS_LIMIT_BYTES: Final = 1_500
-"""Most of the status document, as agent/README.md promises it."""
+"""Most of the status document, as agent/docs/status.md promises it."""
 
 HAD: Final = frozenset({State.DELIVERED, State.PRUNED})
 """States of what the backend has."""
