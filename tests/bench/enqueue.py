@@ -20,7 +20,7 @@ from tests.bench.trace import Trace, total_ms
 
 TIMES_RAW: Final = 2.0
 FLUSHES: Final = {cuts.OURS.name: 3.0, cuts.OFF_EXT4.name: 5.0}
-"""By the bare system calls, and flushes per photo: the price that tests/README.md names."""
+"""By the bare system calls, and flushes per photo: the price that tests/results.md names."""
 
 WHOLE: Final = (28, 60)
 QUICK: Final = (14, 20)

@@ -1,4 +1,4 @@
-"""The simulated rounds keep what tests/README.md says, on fewer rounds than it was printed from."""
+"""The simulated rounds keep what tests/results.md says, on fewer rounds than in that table."""
 
 import random
 import statistics

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.documents.pages import REPOSITORY
 
-PAGE: Final = (REPOSITORY / "tests" / "README.md").read_text()
+PAGE: Final = (REPOSITORY / "tests" / "rigs.md").read_text()
 _, _, TOLD = PAGE.partition("`--help` tells their options:\n")
 RIGS: Final = re.findall(r"tests\.[a-z.]+", TOLD.partition("\n\n")[0])
 
