@@ -1,1 +1,1 @@
-"""What tests share: devices, clocks, routes, servers and networks to try the product with."""
+"""Common parts of tests: devices, clocks, routes, servers and networks to try the product with."""

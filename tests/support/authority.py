@@ -42,9 +42,9 @@ class Authority:
         ca: bool = False,
         critical: bool = True,
     ) -> x509.Certificate:
-        """A certificate for `key`: of a device's TLS unless it is for something else.
+        """Issue a certificate for `key`: of a device's TLS unless it is for something else.
 
-        `names` are a server's; `critical` is whether its key usage is.
+        `names` are a server's; `critical` is that of its key usage.
         """
         began = starts or datetime.now(UTC) - timedelta(minutes=1)
         is_for_ever = evidence and starts is None
@@ -64,7 +64,7 @@ class Authority:
         return made.sign(self.key, hashes.SHA256())
 
     def revoking(self, *revoked: x509.Certificate) -> bytes:
-        """A list of certificates that are over before their time, PEM (RFC 5280 section 5)."""
+        """List certificates that are over before their time, PEM (RFC 5280 section 5)."""
         now = datetime.now(UTC) - timedelta(minutes=1)
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
         builder = builder.last_update(now).next_update(now + YEAR)
@@ -75,7 +75,7 @@ class Authority:
         return made.public_bytes(serialization.Encoding.PEM)
 
     def below(self, name: str) -> "Authority":
-        """An intermediate authority."""
+        """Make an intermediate authority."""
         key = signing.new_key()
         certificate = self.issue(key.public_key(), name, life=YEAR * 5, ca=True)
         return Authority(key, certificate, (certificate, *self.above))
@@ -124,6 +124,6 @@ def _builder(
 
 
 def certs_only(found: Sequence[x509.Certificate], *, wrapped: bool = True) -> bytes:
-    """An EST answer's body."""
+    """Make an EST answer's body."""
     der = pkcs7.serialize_certificates(list(found), serialization.Encoding.DER)
     return base64.encodebytes(der) if wrapped else base64.b64encode(der)

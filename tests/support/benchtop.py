@@ -46,7 +46,7 @@ EXPOSURE_US: Final = 8_000
 def picture(
     light: float = 1.0, motion_px: float = 0.0, cover: float = 0.0, *, lamp: bool = False
 ) -> Image:
-    """A door at 640x360, BGR."""
+    """Draw a door at 640x360, BGR."""
     return render(
         Scene(
             seed=1,
@@ -279,7 +279,7 @@ class Parts:
         )
 
     def fix(self, age_s: float = 0.4, **changes: Any) -> Fix:
-        """A fix that came `age_s` ago; also what the receiver tells from now on."""
+        """Return a fix that came `age_s` ago, which the receiver sends from now on too."""
         values: dict[str, Any] = {
             "lat_deg": 52.5200066,
             "lon_deg": 13.404954,
@@ -311,14 +311,14 @@ class Bench:
         self.loop.on_reply = self.replies.append
 
     def step(self) -> None:
-        """One turn of the loop; where it would wait, no time passes but what the test passes."""
+        """Take one turn of the loop; in its waits, only the test lets time pass."""
         events = self.loop._events  # noqa: SLF001 - its queue is what it waits for
         if events.empty():
             events.put(None)
         self.loop.step()
 
     def touch(self) -> int:
-        """The first edge of a press, a second after whatever was before; returns its time."""
+        """Send the first edge of a press, a second after the event before; return its time."""
         self.parts.now.pass_s(1.0)
         edge_ns = self.parts.now()
         self.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
@@ -346,7 +346,7 @@ class Bench:
         self.step()
 
     def hear_time(self, utc: datetime) -> None:
-        """Two fixes in a row tell the time, which ends at `utc`: a single one is not believed."""
+        """Send two fixes with the time, the later at `utc`: a single one is not believed."""
         self.parts.fix(utc=utc - timedelta(seconds=1.1))
         self.tick()
         self.parts.fix(utc=utc)
@@ -357,7 +357,7 @@ class Bench:
         self.step()
 
     def run(self, patience_s: float = 5.0) -> int:
-        """The loop until it ends by itself, or was stopped; its exit code."""
+        """Run the loop until it ends by itself, or was stopped; return its exit code."""
         hung = threading.Event()
 
         def end() -> None:
@@ -381,7 +381,7 @@ class Bench:
         return unpack(self.layout.record(capture_id).read_bytes())
 
     def all_opened(self) -> list[recordfile.RecordFile]:
-        """Every record in the order of the queue."""
+        """Open every record in the order of the queue."""
         return [self.open(row.capture_id) for row in self.rows()]
 
 
@@ -389,7 +389,7 @@ class Bench:
 def bench(
     folder: Path, parts: Parts | None = None, **changes: Mapping[str, Any]
 ) -> Iterator[Bench]:
-    """A capture loop over `folder`, wired as the command does it, but with set devices."""
+    """Build a capture loop over `folder` as the command does, but with set devices."""
     config = load(Device(folder, "", **changes).config)
     parts = parts or Parts()
     with (

@@ -1,4 +1,4 @@
-"""What tests ask of a real S3 engine, whichever it is: its buckets, by two sets of keys."""
+"""The interface of tests to a real S3 engine: its buckets, by two sets of keys."""
 
 import os
 import signal
@@ -23,14 +23,14 @@ UP_WITHIN_S: Final = 180.0
 """Longest start that is waited for. Source: 6 s on an idle laptop, with room for a loaded CI."""
 
 BACKEND: Final = {"AWS_ACCESS_KEY_ID": "backend", "AWS_SECRET_ACCESS_KEY": "of-the-backend"}
-"""What a backend has in its environment: it may read, write and list, and make no bucket."""
+"""Environment of a backend: it may read, write and list, and make no bucket."""
 
 ADMIN: Final = ("admin", "of-the-admin")
-"""Who makes buckets, and meddles with them behind the backend's back."""
+"""Keys that make buckets, and change them without the backend."""
 
 
 class Engine(ABC):
-    """One server; it can be stopped, killed and started again in place.
+    """A server that can be stopped, killed and started again in place.
 
     Attributes:
         folder: for all it keeps; it logs to `log` there.
@@ -43,26 +43,26 @@ class Engine(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Starts it; `wait` until it keeps objects."""
+        """Start it; `wait` until it keeps objects."""
 
     @abstractmethod
     def pause(self) -> None:
-        """It answers nothing, and its connections stay."""
+        """Stop all answers; its connections stay."""
 
     @abstractmethod
     def go_on(self) -> None:
-        """Ends the pause."""
+        """End the pause."""
 
     @abstractmethod
     def kill(self) -> None:
-        """As the machine's power cut would."""
+        """Kill it, as the machine's power cut would."""
 
     @abstractmethod
     def without_room(self, bucket: str) -> AbstractContextManager[None]:
-        """Meanwhile the bucket takes nothing more, and what is there can be read."""
+        """Refuse all new objects within the block; the present ones can be read."""
 
     def wait(self) -> None:
-        """Until it keeps what is put: its parts come up one after the other."""
+        """Wait until it keeps objects: its parts start one after the other."""
         told = (self.folder / "log").read_text
         until(self._answers, UP_WITHIN_S, every_s=0.5, told=told)
         if not self._has_probe:
@@ -105,7 +105,7 @@ class Engine(ABC):
         )
 
     def bucket(self, name: str, *, locks: bool = False) -> S3:
-        """Makes a bucket, and opens it with the backend's keys, which are in the environment."""
+        """Make a bucket, and opens it with the backend's keys, which are in the environment."""
         self.admin.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
         return self.opened(name)
 
@@ -113,7 +113,7 @@ class Engine(ABC):
         return S3(read_address(self.address(name)))
 
     def keys(self, bucket: str) -> dict[str, bytes]:
-        """All that is in a bucket, by key."""
+        """Return all objects in a bucket, by key."""
         client = self.admin
         page = client.list_objects_v2(Bucket=bucket)
         keys = [one["Key"] for one in page.get("Contents", [])]
@@ -123,6 +123,6 @@ class Engine(ABC):
 
 
 def stop(process: Popen[Any]) -> None:
-    """Returns once none of its threads runs: on a busy machine some go on after the signal."""
+    """Stop a process; return once none of its threads runs: some outlast the signal."""
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)

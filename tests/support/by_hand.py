@@ -1,4 +1,4 @@
-"""Commands from a page for outsiders, run as they stand there, in a shell as it is."""
+"""Commands from a page for outsiders, run unchanged in a plain shell."""
 
 import os
 import re
@@ -14,11 +14,11 @@ _BLOCK: Final = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _PAGE: Final = (REPOSITORY / "agent/docs/verify.md").read_text().partition("## One photo")[2]
 
 TOOLS, *STEPS = (dedent(block) for block in _BLOCK.findall(_PAGE))
-"""Of the page "One photo, without this program": its tools, and a block for each step."""
+"""Blocks of "One photo, without this program": its tools, and a block for each step."""
 
 
 def by_hand(folder: Path, *steps: str, tools: str = TOOLS, **environment: str) -> list[list[str]]:
-    """The lines that each step prints, behind the tools; their new folder goes beside `folder`.
+    """Return the lines that each step prints; their new folder is next to `folder`.
 
     As for a reader who pastes them one after the other, a step that fails does not end the rest.
     """

@@ -11,7 +11,7 @@ from tests.support.factory import fill
 
 @contextmanager
 def full(card: Path) -> Iterator[None]:
-    """A card without a block and without an inode left: not even an empty file can be made.
+    """Fill a card to its last block and inode: not even an empty file can be made.
 
     Blocks alone are not enough: ext4 gives a last one now and then when it commits.
     """

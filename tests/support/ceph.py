@@ -19,7 +19,7 @@ from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.nmea import free_port
 
 PACKAGES: Final = "ceph-mon ceph-osd radosgw"
-"""What has the programs; `scripts/test` does not install them, since this is tried by hand."""
+"""Packages of the programs; `scripts/test` does not install them, since this is tried by hand."""
 
 LET_IN: Final = (
     "ListBucket",
@@ -31,7 +31,7 @@ LET_IN: Final = (
     "GetBucketVersioning",
     "GetBucketObjectLockConfiguration",
 )
-"""What the backend's keys may do in its bucket, and what its page asks for: no more, no less."""
+"""Rights of the backend's keys in its bucket, as its page asks for: no more, no less."""
 
 _KEYRING: Final = """
 [{name}]
@@ -71,7 +71,7 @@ _DISK_BYTES: Final = 8 << 30
 """A file with holes; the tests fill a hundredth of it."""
 
 _PARTS: Final = {"mon": "ceph-mon -f -i a", "osd": "ceph-osd -f -i 0", "radosgw": "radosgw -f"}
-"""What runs, in the order in which one waits for the other; radosgw as `client.admin`."""
+"""Processes, in the order in which one waits for the other; radosgw as `client.admin`."""
 
 _POOLS: Final = ("default.rgw.buckets.index", "default.rgw.buckets.data")
 """radosgw makes them for the first bucket and object too, but in longer than these may take."""
@@ -90,7 +90,7 @@ class Ceph(Engine):
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def make(self) -> None:
-        """Makes monitor and disk, once; `start` starts what is made."""
+        """Make monitor and disk, once; `start` starts what is made."""
         fsid, disk = str(uuid4()), str(uuid4())
         text = _SETTINGS.format(
             fsid=fsid,
@@ -112,7 +112,7 @@ class Ceph(Engine):
         self.run(f"ceph-osd --mkfs -i 0 --osd-uuid {disk}")
 
     def let_in(self) -> None:
-        """Makes who has keys, and what radosgw would make later."""
+        """Make the owners of keys, and what radosgw would make later."""
         for pool in _POOLS:
             self.run(f"ceph osd pool create {pool}")
         for (name, secret), more in ((ADMIN, ""), (BACKEND.values(), " --max-buckets=-1")):
@@ -129,7 +129,7 @@ class Ceph(Engine):
                     )
 
     def pause(self) -> None:
-        """radosgw waits for its disk, which answers nothing."""
+        """Pause the disk, on which radosgw waits."""
         stop(self._processes["osd"])
 
     def go_on(self) -> None:
@@ -144,7 +144,7 @@ class Ceph(Engine):
 
     @contextmanager
     def without_room(self, bucket: str, *, quota_bytes: int = 1) -> Iterator[None]:
-        """It has a quota that is used up."""
+        """Set a quota that is used up."""
         quota = f"--quota-scope=bucket --bucket={bucket}"
         self.run(f"radosgw-admin quota set {quota} --max-size={quota_bytes}")
         self.run(f"radosgw-admin quota enable {quota}")
@@ -159,9 +159,10 @@ class Ceph(Engine):
         return opened
 
     def let_into(self, bucket: str, actions: Iterable[str]) -> None:
-        """The backend's keys may do this there, and nothing else.
+        """Let the backend's keys do this there, and nothing else.
 
-        The admin's may do all: what another user puts is that user's, even in the admin's bucket.
+        The admin's may do all: an object of another user is that user's, even in the admin's
+        bucket.
         """
         backend = [f"s3:{action}" for action in actions]
         statements = [
@@ -177,7 +178,7 @@ class Ceph(Engine):
         self.admin.put_bucket_policy(Bucket=bucket, Policy=json.dumps(said))
 
     def run(self, command: str) -> str:
-        """One of Ceph's commands; returns what it prints."""
+        """Run a command of Ceph's; return its output."""
         done = subprocess.run(
             _words(command),
             cwd=self.folder,
@@ -196,7 +197,7 @@ class Ceph(Engine):
 
 @contextmanager
 def ceph_engine(folder: Path) -> Iterator[Engine]:
-    """Runs one; ends it when the block ends. The keys stay in the environment: all have them."""
+    """Run one; ends it when the block ends. The keys stay in the environment: all have them."""
     os.environ.update(BACKEND)
     engine = Ceph(folder)
     try:
@@ -217,7 +218,7 @@ def _words(command: str) -> list[str]:
 
 
 def _classes() -> Path:
-    """What the disk's process loads for radosgw; asked for relatively, it finds none of it."""
+    """Return the folder of the classes that the disk's process loads; it needs an absolute path."""
     _words("ceph-osd")
     (found,) = Path("/usr/lib").glob("*/rados-classes")
     return found

@@ -27,7 +27,7 @@ _MAGIC: Final = 0x534F434B
 
 
 def chronyd_program() -> str:
-    """Where chronyd is."""
+    """Return the path of chronyd."""
     found = shutil.which("chronyd") or shutil.which("chronyd", path="/usr/sbin")
     program = found or str(UNPACKED)
     assert Path(program).exists(), "this needs chronyd: `scripts/test` unpacks it"
@@ -58,7 +58,7 @@ def chronyd(folder: Path, *lines: str) -> Iterator[int]:
 
 @contextmanager
 def receiver(folder: Path) -> Iterator[str]:
-    """A receiver that tells chrony the time, as gpsd does; the line that listens to it."""
+    """Send chrony the time, as gpsd does; yield the line that listens to it."""
     address, ends = folder / "gps.sock", Event()
 
     def tell() -> None:
@@ -80,7 +80,7 @@ def receiver(folder: Path) -> Iterator[str]:
 
 
 def own_address() -> str:
-    """An address of this machine that is not its loopback."""
+    """Return an address of this machine that is not its loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])

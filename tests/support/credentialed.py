@@ -28,13 +28,13 @@ CAPTURE: Final[dict[str, Any]] = {
 
 
 def photo(width_px: int = 160, height_px: int = 90) -> bytes:
-    """A JPEG with EXIF, as it is before it is signed."""
+    """Make a JPEG with EXIF, as it is before it is signed."""
     slope = np.add.outer(np.arange(height_px), np.arange(width_px)) % 256
     return stamped(encode(np.repeat(slope[:, :, None], 3, axis=2).astype(np.uint8), 85))
 
 
 def stamped(jpeg: bytes) -> bytes:
-    """With EXIF."""
+    """Add EXIF."""
     facts = PhotoFacts(
         capture_id=CAPTURE["capture_id"],
         device_id="van-0042",
@@ -69,5 +69,5 @@ class Van:
         return PhotoSigner(self.key, self.chain)
 
     def sign(self, picture: bytes | None = None, source: Source = Source.CAPTURE) -> bytes:
-        """The picture, or a small one, with its manifest."""
+        """Sign the picture, or a small one, with a manifest."""
         return self.signer.sign(picture or photo(), source, CAPTURE | {"device": self.device_id})

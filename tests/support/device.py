@@ -46,7 +46,7 @@ SETTINGS: Final[Tables] = {
 
 
 class Reachable(Protocol):
-    """What a device must know of a backend."""
+    """The address and keys of a backend that a device needs."""
 
     @property
     def base_url(self) -> str: ...
@@ -59,7 +59,7 @@ class Reachable(Protocol):
 
 
 def towards(backend: Reachable, url: str | None = None) -> Mapping[str, Any]:
-    """The `[backend]` table for a backend, or for a proxy before it."""
+    """Return the `[backend]` table for a backend, or for a proxy before it."""
     return {
         "url": url or backend.base_url,
         "ca": str(backend.ca_file),
@@ -99,7 +99,7 @@ class Device:
         (self.folder / "world.toml").write_text(script, encoding="utf-8")
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """One command, to its end; its output is captured."""
+        """Run a command to its end; its output is captured."""
         usual = {"cwd": REPOSITORY, "capture_output": True, "text": True, "timeout": 120}
         return subprocess.run(self.words(*words), check=False, **{**usual, **options})
 
@@ -116,7 +116,7 @@ class Device:
         return process
 
     def pid(self, name: str) -> int:
-        """Of what runs."""
+        """Return the number of a running process."""
         return self._running[name].pid
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
@@ -149,7 +149,7 @@ class Device:
         return path.read_text() if path.exists() else ""
 
     def lights(self) -> list[str]:
-        """Every signal the indicator was given, in order."""
+        """Return every signal that the indicator was given, in order."""
         return re.findall(r"event=light signal=(\w+)", self.log("capture"))
 
     def queue(self) -> list[dict[str, Any]]:
@@ -161,17 +161,17 @@ class Device:
         return unpack(self.layout.record(capture_id).read_bytes())
 
     def await_that(self, is_so: Callable[[], bool], within_s: float = 20.0) -> None:
-        """Wait until something is so; fails with the logs if it never is."""
+        """Wait until `is_so` returns True; fail with the logs if it never does."""
         until(is_so, within_s, every_s=0.05, told=lambda: self.log("capture") + self.log("sync"))
 
     def words(self, *words: str) -> list[str]:
-        """The command line of `doorstep WORDS` for this device."""
+        """Return the command line of `doorstep WORDS` for this device."""
         return [sys.executable, "-m", "agent", *words, "--config", str(self.config)]
 
 
 @contextmanager
 def device(folder: Path, world: str = "", **changes: Mapping[str, Any]) -> Iterator[Device]:
-    """A device whose processes end with the block."""
+    """Make a device, and end its processes with the block."""
     made = Device(folder, world, **changes)
     try:
         yield made
@@ -180,7 +180,7 @@ def device(folder: Path, world: str = "", **changes: Mapping[str, Any]) -> Itera
 
 
 def empty_queue(folder: Path) -> None:
-    """What capture makes at its first start in a device's folder, without a record."""
+    """Make the queue as capture does at its first start, without a record."""
     layout = Layout(folder / "state", folder / "run")
     layout.make()
     with closing(Database(layout, migrates=True)) as database, database.step():
@@ -197,7 +197,7 @@ def _toml(tables: Tables) -> str:
 
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
-    """Environment variables while the block runs."""
+    """Set environment variables while the block runs."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""What tests of the backend ask its engine for."""
+"""Questions of the backend's tests to its engine."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 
 
 def has(ask: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
-    """Whether the object is there that is asked for."""
+    """Return True if the object exists."""
     try:
         ask(*args, **kwargs)
     except Missing:
@@ -34,7 +34,7 @@ def has(ask: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
 
 
 def received_bytes(folder: Path, capture_id: str) -> int:
-    """How much of an upload a backend has kept, asked beside it; 0 where there is none."""
+    """Return the bytes of an upload that a backend has kept, asked beside it; 0 without any."""
     with closing(open_database(folder, "backend")) as database:
         query = "SELECT received FROM uploads WHERE capture_id = ?"
         row = database.execute(query, (capture_id,)).fetchone()
@@ -42,6 +42,6 @@ def received_bytes(folder: Path, capture_id: str) -> int:
 
 
 def take_column(database: Database, table: str, column: str) -> None:
-    """Leaves it as a version did that had no such column, and no numbers of migrations either."""
+    """Remove a column and the numbers of migrations, as in an earlier version."""
     database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.execute("DROP TABLE migrations")

@@ -29,7 +29,7 @@ PKCS10: Final = {"Content-Type": "application/pkcs10"}
 
 
 class Enrols(Protocol):
-    """What a device is given of a backend before it enrols."""
+    """The address and files of a backend that a device gets before it enrols."""
 
     @property
     def base_url(self) -> str: ...
@@ -42,7 +42,7 @@ class Enrols(Protocol):
 
 
 def required(backend: Enrols, url: str | None = None) -> dict[str, Any]:
-    """The tables `[identity]` and `[backend]` of a device that enrols there, or over `url`."""
+    """Return `[identity]` and `[backend]` of a device that enrols there, or over `url`."""
     identity = {
         "mode": "required",
         "ca": str(backend.ca_file),
@@ -53,7 +53,7 @@ def required(backend: Enrols, url: str | None = None) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What a device has once it is let in: PEM files, and the certificate that is in one."""
+    """The files of a device that is let in: PEM, and the certificate that is in one."""
 
     device_id: str
     certificate: x509.Certificate
@@ -65,7 +65,7 @@ class Enrolled:
         return self.certificate_file, self.key_file
 
     def into(self, folder: Path) -> Path:
-        """Writes both into one file, as the device keeps them in `keys/sync/`; returns it."""
+        """Write both into one file, as the device keeps them in `keys/sync/`; return it."""
         folder.mkdir(parents=True, exist_ok=True)
         own = folder / IDENTITY_FILE
         own.write_bytes(self.key_file.read_bytes() + self.certificate_file.read_bytes())
@@ -75,7 +75,7 @@ class Enrolled:
 def enrolled(
     backend: Backend, folder: Path, device_id: str, label_key: signing.PrivateKey | None = None
 ) -> Enrolled:
-    """Lets a device in, and enrols it; with a `label_key` also for what it signs."""
+    """Let a device in, and enrols it; with a `label_key` also for what it signs."""
     token = Register(backend.data).let_in(device_id)
     return enrolled_by(backend, token, folder, device_id, label_key)
 
@@ -87,7 +87,7 @@ def enrolled_by(
     device_id: str,
     label_key: signing.PrivateKey | None = None,
 ) -> Enrolled:
-    """Enrols a device that was let in."""
+    """Enrol a device that was let in."""
     key = signing.new_key()
     answer = ask(backend, "simpleenroll", asked(device_id, key), auth=(device_id, token))
     made = kept(folder, device_id, certificate_in(answer), key)
@@ -100,7 +100,7 @@ def enrolled_by(
 def kept(
     folder: Path, device_id: str, certificate: x509.Certificate, key: signing.PrivateKey
 ) -> Enrolled:
-    """Writes a certificate and its key."""
+    """Write a certificate and its key."""
     name = f"{device_id}-{certificate.serial_number:x}"
     made = Enrolled(device_id, certificate, folder / f"{name}.pem", folder / f"{name}.key")
     made.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -109,7 +109,7 @@ def kept(
 
 
 def asked(name: str, key: Any, names: Sequence[str] = ()) -> bytes:
-    """A request for a certificate, as the body of a POST; with `names` for a server."""
+    """Make a request for a certificate, as the body of a POST; with `names` for a server."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if names:
@@ -120,7 +120,7 @@ def asked(name: str, key: Any, names: Sequence[str] = ()) -> bytes:
 
 
 def ask(backend: Enrols, what: str, body: bytes | None = None, **how: Any) -> Any:
-    """One EST request on a connection of its own; POST where there is a body."""
+    """Send an EST request on a connection of its own; POST with a body."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(backend.ca_file)
@@ -132,13 +132,13 @@ def ask(backend: Enrols, what: str, body: bytes | None = None, **how: Any) -> An
 
 
 def certificate_in(answer: Any) -> x509.Certificate:
-    """The one certificate in an answer. Raises AssertionError for a refusal."""
+    """Return the one certificate in an answer. Raises AssertionError for a refusal."""
     assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
     return certificate_of(answer.content)
 
 
 def certificate_of(body: bytes) -> x509.Certificate:
-    """The one certificate in the body of an answer."""
+    """Return the one certificate in the body of an answer."""
     (found,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(body))
     return found
 
@@ -158,7 +158,7 @@ class Van:
         return self.identity.device_id
 
     def wire(self) -> Wire:
-        """A new connection each time."""
+        """Open a new connection each time."""
         wire = speaking_to(self.backend.base_url, self.backend.ca_file, self.identity.files)
         return self.opened.enter_context(wire)
 
@@ -180,7 +180,7 @@ class Van:
 
 
 def expired(backend: Backend, folder: Path) -> Enrolled:
-    """A device that slept: its only certificate ended a month ago."""
+    """Enrol a device that slept: its only certificate ended a month ago."""
     return enrolled_beside(backend.data, folder, f"van-{uuid4()}", ago=timedelta(days=395))
 
 
@@ -191,7 +191,7 @@ def enrolled_beside(
     label_key: signing.PrivateKey | None = None,
     ago: timedelta = timedelta(),
 ) -> Enrolled:
-    """As `enrolled`, in the backend's database and not over the wire: it may be long ago."""
+    """Enrol in the backend's database and not over the wire: it may be long ago."""
     key, then = signing.new_key(), datetime.now(UTC) - ago
     public = key.public_key()
     authority, register = Authority.of(data / "ca"), Register(data)
@@ -206,7 +206,7 @@ def enrolled_beside(
 def technician(
     backend: Backend, folder: Path, name: str = "ada", kind: Kind = Kind.TECHNICIAN
 ) -> Path:
-    """A technician's key and certificate in one file, as `technicians add` makes it."""
+    """Make a technician's key and certificate in one file, as `technicians add` does."""
     key = signing.new_key()
     made = Authority.of(backend.data / "ca").client(name, key.public_key(), datetime.now(UTC))
     Clients(backend.data).add(name, made, kind)
@@ -216,6 +216,6 @@ def technician(
 
 
 def let_in(backend: Backend) -> tuple[str, str]:
-    """A new device and its token, as `devices add` makes them."""
+    """Let a new device in; return its id and token, as `devices add` does."""
     device_id = f"van-{uuid4()}"
     return device_id, Register(backend.data).let_in(device_id)

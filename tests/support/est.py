@@ -36,7 +36,7 @@ NO_CHECK_TIME: Final = 0x200000
 
 @dataclass(frozen=True)
 class Asked:
-    """One request; `peer` is the certificate that was shown, `port` the client's."""
+    """A request; `peer` is the certificate that was shown, `port` the client's."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """One answer; `byte_every_s` is how slowly its body goes out, 0 at once."""
+    """An answer; its body takes `byte_every_s` for each byte, 0 for none."""
 
     status: int
     body: bytes = b""
@@ -92,7 +92,7 @@ class EstServer:
         return self.folder / "est-ca.pem"
 
     def turn_away(self, *revoked: x509.Certificate) -> None:
-        """From now on TLS itself ends what is over or revoked, as many authorities have it."""
+        """Refuse ended and revoked certificates in TLS from now on, as many authorities do."""
         crl = self.folder / "crl.pem"
         crl.write_bytes(self.authority.revoking(*revoked))
         self.context.load_verify_locations(crl)
@@ -113,7 +113,7 @@ class EstServer:
         return self._as_device(path, asked, certificates.common_name(asked.peer), asked.peer)
 
     def _is_a_copy(self, device: str, serial: int) -> bool:
-        """One lives; the one before it until then."""
+        """Return True for a superseded certificate; the one before lives until the next is used."""
         shown = self.shown.setdefault(device, [])
         if serial in shown[:-1]:
             return True
@@ -187,7 +187,7 @@ def requested(asked: Asked) -> x509.CertificateSigningRequest:
 def est_server(
     folder: Path, authority: Authority | None = None, root: Authority | None = None
 ) -> Iterator[EstServer]:
-    """A server whose authority may be below a `root`, which is the one that it trusts then."""
+    """Run a server whose authority may be below a `root`, which is the trusted one then."""
     folder.mkdir(parents=True, exist_ok=True)
     server = EstServer(authority or new_authority(), folder)
     server.ca_file.write_bytes((root or server.authority).pem)
@@ -276,7 +276,7 @@ def _write(line: BufferedIOBase, answer: Answered) -> None:
 
 @contextmanager
 def est_process(folder: Path, authority: Authority) -> Iterator[str]:
-    """The same in a process of its own, for tests that fork; its address."""
+    """Run it in a process of its own, for tests that fork; yield its address."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         files = signing.private_pem(authority.key), authority.pem
         stop = folder / "stop"
@@ -305,7 +305,7 @@ def _serve(folder: Path, files: tuple[bytes, bytes], stop: Path) -> None:
 
 
 def required(server: EstServer, folder: Path, key: signing.PublicKey) -> dict[str, Any]:
-    """The tables of a device that enrols there, and the files that they name."""
+    """Return the tables of a device that enrols there, and write the files that they name."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ca.pem").write_bytes(server.ca_file.read_bytes())
     (folder / "fleet-key.pem").write_bytes(signing.public_pem(key))

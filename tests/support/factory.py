@@ -38,7 +38,7 @@ def new_id() -> CaptureId:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One record as a file would hold it."""
+    """A record as a file would hold it."""
 
     label: Label
     content: bytes
@@ -87,7 +87,7 @@ class RecordMaker:
         photo: bytes | None = None,
         **changes: Any,
     ) -> Made:
-        """The next record; `changes` replace fields of its label before it is signed."""
+        """Make the next record; `changes` replace fields of its label before it is signed."""
         if kind == Kind.PHOTO and photo is None:
             photo = b"\xff\xd8 no real picture \xff\xd9"
         body = recordfile.pack_body(record or {"manifest": "off"}, photo, MOMENT)
@@ -127,7 +127,7 @@ def decoded(segment: str) -> bytes:
 
 
 def signed_by_hand(header: object, payload: bytes, key: signing.PrivateKey) -> str:
-    """A JWS with any header (bytes as they are) and payload, signed without the code under test."""
+    """Sign any header (bytes as they are) and payload as a JWS, without the code under test."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     signed = f"{encoded(text)}.{encoded(payload)}"
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
@@ -139,12 +139,12 @@ P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC
 
 
 def is_high(token: str) -> bool:
-    """Whether its signature is the one of the two whose s is over half the order."""
+    """Return True if its signature has the s that is over half the order."""
     return int.from_bytes(decoded(token.rpartition(".")[2])[32:], "big") > P256_ORDER // 2
 
 
 def respelled(token: str) -> str:
-    """The same JWS with the other signature that verifies: (r, n - s) in place of (r, s)."""
+    """Return the same JWS with the other signature that verifies: (r, n - s) in place of (r, s)."""
     signed, _, signature = token.rpartition(".")
     raw = decoded(signature)
     other = P256_ORDER - int.from_bytes(raw[32:], "big")
@@ -152,7 +152,7 @@ def respelled(token: str) -> str:
 
 
 def respelled_file(content: bytes) -> bytes:
-    """The same record file with the other signature in its label."""
+    """Return the same record file with the other signature in its label."""
     line, _, body = content.partition(b"\n")
     return respelled(line.decode()).encode() + b"\n" + body
 
@@ -162,7 +162,7 @@ def with_other_spelling(made: Made) -> Made:
 
 
 def queue(folder: Path, boot_id: str = "boot-1") -> tuple[Layout, Database, Outbox]:
-    """An empty queue in `folder`, with its schema."""
+    """Make an empty queue in `folder`, with its schema."""
     layout = Layout(folder / "state", folder / "run")
     layout.make()
     database = Database(layout, migrates=True)
@@ -179,7 +179,7 @@ def add(outbox: Outbox, made: Made, due_s: float = 0.0, *, adopted: bool = False
 
 @contextmanager
 def owned_by_a_user() -> Iterator[Path]:
-    """A folder in the hands of somebody whom modes can keep out: not of root."""
+    """Make a folder of a user whom modes can keep out: not of root."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         is_root = os.geteuid() == 0
         if is_root:
@@ -196,10 +196,10 @@ def owned_by_a_user() -> Iterator[Path]:
 def small_disk(
     folder: Path, size_mb: int = 16, block_bytes: int = 4096, *, reserve_pct: int = 0
 ) -> Iterator[Path]:
-    """A real ext4 file system of a few megabytes, mounted while the block runs.
+    """Mount a real ext4 file system of a few megabytes while the block runs.
 
-    In blocks of 4 KB, as on a card; mkfs takes 1 KB for disks as small as this, and keeps 5 % for
-    root where nobody says otherwise.
+    It has blocks of 4 KB, as on a card; mkfs takes 1 KB for disks as small as this, and by default
+    keeps 5 % for root.
     """
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.fail("a small disk needs root, and mkfs.ext4: apt install e2fsprogs mount")
@@ -217,7 +217,7 @@ def small_disk(
 
 
 def remount(mounted: Path, option: str) -> None:
-    """`ro`, `rw`, or `abort`: what ext4 does by itself when its card fails while files are open."""
+    """Remount with `ro`, `rw`, or `abort`: ext4 aborts when its card fails while files are open."""
     subprocess.run(["mount", "-o", f"remount,{option}", mounted], check=True)
 
 

@@ -10,7 +10,7 @@ IN_1970: Final = "@1970-01-02 00:00:00"
 
 
 def following(file: Path) -> dict[str, str]:
-    """What a command's environment needs for a system time as far ahead as `file` says by then."""
+    """Return the environment for a system time as far ahead as `file` says by then."""
     told = faked("")
     del told["FAKETIME"]
     return {**told, "FAKETIME_TIMESTAMP_FILE": str(file)}
@@ -24,7 +24,7 @@ def put_ahead(file: Path, seconds: float) -> None:
 
 
 def faked(when: str) -> dict[str, str]:
-    """What a command's environment needs for a system time of `when`."""
+    """Return the environment for a system time of `when`."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     assert found, "this test needs libfaketime: apt install faketime"
     return {

@@ -8,6 +8,6 @@ from tests.support.waiting import until
 
 
 def await_filed(data: Path, within_s: float = 20.0) -> None:
-    """All that has its receipt is filed, and what must not be kept is gone."""
+    """Wait until all records with a receipt are filed, and forbidden ones are gone."""
     unfiled = Unfiled(open_database(data, "backend"))
     until(lambda: unfiled.backlog().records == 0, within_s, every_s=0.02)

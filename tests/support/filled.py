@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def nest(folder: Path, depth: int, *, branches: bool = False) -> None:
-    """Folders within folders, deeper than any path can name; on request each has a second one."""
+    """Nest folders deeper than any path can name; with `branches` each has a second one."""
     folder.mkdir()
     above = os.open(folder, os.O_RDONLY)
     for _ in range(depth):

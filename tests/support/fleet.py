@@ -33,7 +33,7 @@ ELSEWHERE: Final = stop_at(NEXT, 4)
 
 @contextmanager
 def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Iterator[Bench]:
-    """A device with this route in hand, standing at HOME."""
+    """Make a device at HOME with this route in force."""
     with fleet_device(folder, parts or Parts()) as device:
         offer(device, payload_of(*stops))
         yield device
@@ -43,7 +43,7 @@ def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Ite
 def fleet_device(
     folder: Path, parts: Parts | None = None, now: datetime = NOON, **policy: Any
 ) -> Iterator[Bench]:
-    """A device named dev-1 that trusts KEY, has no route yet, and knows the time."""
+    """Make a device named dev-1 that trusts KEY, has no route yet, and knows the time."""
     parts = parts or Parts()
     folder.mkdir(exist_ok=True)
     parts.witness = ClockSource.UNSYNCED
@@ -58,7 +58,7 @@ def fleet_device(
 
 
 def offer(device: Bench, payload: dict[str, Any], **how: Any) -> str:
-    """As sync does; returns what was offered."""
+    """Offer a manifest as sync does; return it."""
     token = signed(payload, **how)
     offer_text(device, token)
     return token
@@ -70,7 +70,7 @@ def offer_text(device: Bench, text: str) -> Verdict:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies in `trust/` of the manifest."""
+    """The files of the manifest in `trust/`."""
 
     token: str | None
     version: int | None
@@ -99,5 +99,5 @@ def scan(device: Bench, code: str) -> None:
 
 
 def reason(reply: dict[str, Any]) -> str:
-    """Why there is no photo."""
+    """Return the reason why there is no photo."""
     return str(reply["record"]["reason"])

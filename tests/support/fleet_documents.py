@@ -15,7 +15,7 @@ from tests.support.sealed import NAMES
 
 
 def entry(key: signing.PrivateKey, until: str | None = None) -> dict[str, Any]:
-    """One of the keys that a document lists."""
+    """Make an entry of the keys that a document lists."""
     return {"jwk": signing.jwk(key.public_key()), "until": until}
 
 
@@ -29,11 +29,11 @@ def signed_fleet(payload: object, key: signing.PrivateKey, typ: str | None = TYP
 
 @dataclass
 class FleetOffice:
-    """Who signs fleet documents; the keys of receipts and manifests are one and the same at first.
+    """The signer of fleet documents; at first one key is for receipts and manifests.
 
     Attributes:
         key: the fleet key that devices are given.
-        keys: who may sign receipts and manifests.
+        keys: keys that may sign receipts and manifests.
     """
 
     key: signing.PrivateKey = field(default_factory=signing.new_key)
@@ -53,22 +53,22 @@ class FleetOffice:
         } | changes
 
     def document(self, version: int = 1, **changes: Any) -> str:
-        """What the backend answers at {base}/fleet."""
+        """Make the backend's answer at {base}/fleet."""
         return signed_fleet(self.payload(version, **changes), self.key)
 
 
 def fleet_document(key: signing.PrivateKey, version: int = 1, **changes: Any) -> str:
-    """One by this fleet key, which names it for receipts and manifests too."""
+    """Sign a document by this fleet key, which it names for receipts and manifests too."""
     return FleetOffice(key, (key,)).document(version, **changes)
 
 
 def identity(
     folder: Path, office: FleetOffice, backend: Reachable | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The tables `[identity]` and `[backend]` of a device of this fleet, and the files they name.
+    """Return the tables `[identity]` and `[backend]` of this fleet's device; write their files.
 
-    A TLS server of its own stands for a backend: the fleet's CA is that server's. The device has a
-    certificate by it to show, where a backend is given.
+    A TLS server of its own serves as a backend: the fleet's CA is that server's. With a backend,
+    the device has a certificate by it to show.
     """
     fleet_key, ca = folder / "fleet-key.pem", folder / "ca.pem"
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def identity(
 
 
 def _show(folder: Path) -> None:
-    """A TLS identity, which no server of these tests asks for."""
+    """Write a TLS identity, which no server of these tests asks for."""
     keys = folder / "state" / "keys" / "sync"
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = signing.new_key()

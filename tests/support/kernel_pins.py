@@ -18,13 +18,13 @@ def pull(pin: int, way: str) -> None:
 
 
 def level(pin: int) -> bool:
-    """Whether the line is high now, whoever drives it."""
+    """Return True if the line is high now, whatever drives it."""
     return (_line(pin) / "value").read_text().strip() == "1"
 
 
 @cache
 def _pull_of(pin: int) -> BinaryIO:
-    """Kept open, without a buffer: a contact bounces within a millisecond."""
+    """Open it once, without a buffer: a contact bounces within a millisecond."""
     return (_line(pin) / "pull").open("wb", buffering=0)
 
 

@@ -42,7 +42,7 @@ TIMEOUT_S: Final = 60.0
 
 @dataclass
 class Clock:
-    """What time it is for the pages."""
+    """The time for the pages."""
 
     now: datetime = NOON
 
@@ -80,7 +80,7 @@ class Live:
         return self.app
 
     def browser(self, viewer: Viewer | None = None) -> "Browser":
-        """A browser, signed in as this viewer, who has an account."""
+        """Open a browser, signed in as this viewer, who has an account."""
         if viewer is None:
             return Browser(self)
         accounts, account = Accounts(self.town.office.ledger, CHEAP), _account(viewer)
@@ -111,7 +111,7 @@ class Browser:
         return self.ask("GET", PREFIX + path)
 
     def send(self, path: str, **fields: str) -> requests.Response:
-        """A form as it stands on a page of this session."""
+        """Send a form of a page of this session."""
         form = {"form": self.live.site.sessions.form_token(self.cookie), **fields}
         return self.ask("POST", PREFIX + path, form)
 
@@ -122,7 +122,7 @@ class Browser:
         body: Mapping[str, str] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """One request; cookies in the answer are kept."""
+        """Send a request; cookies in the answer are kept."""
         cookies = {COOKIE: self.cookie, KNOWN_COOKIE: self.known}
         said = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
         sent = {**(headers or {}), **({"Cookie": said} if said else {})}
@@ -154,7 +154,7 @@ def _account(viewer: Viewer) -> Account:
 def live_pages(
     folder: Path, *, show_simulated: bool = False, identity: bool = True
 ) -> Iterator[Live]:
-    """Runs the backend of a demo office in a thread; ends it when the block ends."""
+    """Run the backend of a demo office in a thread; ends it when the block ends."""
     certificates, listener = keys.certificates(folder / "ca"), listen(0)
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     live = Live(

@@ -1,4 +1,4 @@
-"""What a rig needs of this machine: asked before it starts work, and told all at once."""
+"""A rig's needs from this machine: checked before it starts work, and reported all at once."""
 
 import os
 import re

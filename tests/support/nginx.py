@@ -14,7 +14,7 @@ from doorstep_backend.keys import Certificates
 from tests.support.npm import program
 
 CONFIGURATION: Final = Path(__file__).parents[1] / "backend/doorstep_backend/nginx.conf"
-"""What stands before instances of the backend."""
+"""Configuration of the proxy before the backend's instances."""
 
 START_WITHIN_S: Final = 20.0
 """Longest start that is waited for."""
@@ -22,7 +22,7 @@ START_WITHIN_S: Final = 20.0
 
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[None]:
-    """Runs nginx over the `nginx.conf` in `folder`, which listens at this port of loopback.
+    """Run nginx over the `nginx.conf` in `folder`, which listens at this port of loopback.
 
     Raises:
         RuntimeError: nginx is missing, or does not start.
@@ -40,7 +40,7 @@ def running(folder: Path, port: int) -> Iterator[None]:
 
 @contextmanager
 def before(instances: Iterable[str], ca: Certificates, folder: Path) -> Iterator[str]:
-    """Runs the backend's nginx before instances, each as in `server`; returns its address."""
+    """Run the backend's nginx before instances, each as in `server`; return its address."""
     port = free_port()
     folder.mkdir()
     shutil.copy(CONFIGURATION, folder / "nginx.conf")

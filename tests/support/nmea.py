@@ -17,7 +17,7 @@ PERIOD_S = 0.2
 
 
 def sentence(body: str) -> str:
-    """Frame a sentence with its checksum."""
+    """Return a sentence with its checksum."""
     return f"${body}*{reduce(lambda sum_, char: sum_ ^ ord(char), body, 0):02X}\r\n"
 
 
@@ -29,7 +29,7 @@ def angle(deg: float, width: int, signs: str) -> str:
 
 
 def epoch(utc: datetime, lat_deg: float = LAT_DEG, lon_deg: float = LON_DEG, mode: int = 3) -> str:
-    """One epoch of a receiver with eight satellites in a 3D fix, or none."""
+    """Make an epoch of a receiver with eight satellites in a 3D fix, or none."""
     clock, day = utc.strftime("%H%M%S.%f")[:9], utc.strftime("%d%m%y")
     place = f"{angle(lat_deg, 2, 'NS')},{angle(lon_deg, 3, 'EW')}"
     if mode < 2:
@@ -57,12 +57,12 @@ class Receiver:
         self.plug()
 
     def plug(self) -> None:
-        """Listen; every connection is told the epochs."""
+        """Listen, and send every connection the epochs."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         Thread(target=self._accept, args=[self._listening], daemon=True).start()
 
     def unplug(self) -> None:
-        """Hang up and refuse connections."""
+        """Close all connections, and refuse new ones."""
         if self._listening:
             self._listening.shutdown(socket.SHUT_RDWR)
             self._listening.close()
@@ -111,7 +111,7 @@ def gpsd(receiver_port: int, port: int) -> Iterator[None]:
 
 
 def listens(port: int) -> bool:
-    """Whether something accepts connections on `port`."""
+    """Return True if something accepts connections on `port`."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

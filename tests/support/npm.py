@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def install(folder: Path) -> None:
-    """Runs `npm ci` unless what the folder's lock file names is already there; git ignores it."""
+    """Run `npm ci` unless what the folder's lock file names is already there; git ignores it."""
     installed = folder / "node_modules" / ".package-lock.json"
     lock = folder / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
@@ -18,7 +18,7 @@ def install(folder: Path) -> None:
 
 
 def program(name: str, package: str) -> str:
-    """Where it is."""
+    """Return the path of a program."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
     if found is None:
         raise RuntimeError(f"{name} is missing; this needs it: apt-get install {package}")

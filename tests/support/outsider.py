@@ -1,4 +1,4 @@
-"""What somebody is handed who checks records: receipts, the list of revoked keys, and garbage."""
+"""The papers of a person who checks records: receipts, the list of revoked keys, and garbage."""
 
 import os
 import random
@@ -18,7 +18,7 @@ RECEIVED: Final = MOMENT + timedelta(minutes=5)
 
 
 class Office:
-    """Who signs receipts and the list."""
+    """The signer of receipts and of the list."""
 
     def __init__(self) -> None:
         self.fleet_key, self.receipt_key = signing.new_key(), signing.new_key()

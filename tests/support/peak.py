@@ -1,4 +1,4 @@
-"""How much memory Python takes while something runs."""
+"""The memory that Python takes while something runs."""
 
 import tracemalloc
 from collections.abc import Callable

@@ -16,14 +16,14 @@ CUSTOMER = ACCOUNTS[0]
 
 
 def form_of(page: requests.Response) -> str:
-    """What each form on this page carries."""
+    """Return the token that each form on this page carries."""
     return str(re.findall(r'name="form" value="([^"]+)"', page.text)[0])
 
 
 def sign_in(
     session: requests.Session, asked: str, told: str, account: Account
 ) -> requests.Response:
-    """The form of the instance at one URL, answered at another one, or the same."""
+    """Sign in with the form of the instance at one URL, answered at another one, or the same."""
     page = session.get(f"{asked}{PREFIX}/sign-in", timeout=30)
     said = {"who": account.who, "password": account.password, "form": form_of(page)}
     url = f"{told}{PREFIX}/sign-in"
@@ -32,14 +32,14 @@ def sign_in(
 
 @contextmanager
 def browser(backend: Backend, account: Account | None = None) -> Iterator[requests.Session]:
-    """Signed in with an account, which the backend has."""
+    """Open a browser, signed in with an account, which the backend has."""
     with browser_at(backend.base_url, backend.ca_file, account) as session:
         yield session
 
 
 @contextmanager
 def browser_at(url: str, ca_file: Path, account: Account | None) -> Iterator[requests.Session]:
-    """The same, at a URL."""
+    """Open a browser for a URL."""
     with requests.Session() as session:
         session.trust_env, session.verify = False, str(ca_file)
         if account is not None:

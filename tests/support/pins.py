@@ -22,5 +22,5 @@ class HeardPin(MockPWMPin):  # type: ignore[misc] # gpiozero ships no types
 
 
 def pin_factory() -> MockFactory:
-    """A board's pins, all at rest."""
+    """Simulate a board's pins, all at rest."""
     return MockFactory(pin_class=HeardPin)

@@ -68,14 +68,14 @@ def raw_server(folder: Path) -> Iterator[RawServer]:
 
 
 def head(status: int | str, **headers: object) -> bytes:
-    """An answer's head; underscores in names stand for hyphens."""
+    """Make an answer's head; underscores in names become hyphens."""
     lines = [f"HTTP/1.1 {status} x"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def whole(status: int, body: bytes = b"", **headers: object) -> Iterable[bytes]:
-    """A complete answer."""
+    """Make a complete answer."""
     return [head(status, Content_Length=len(body), **headers) + body]
 
 

@@ -56,7 +56,7 @@ STOP: Final = RouteStop("s-0001", ("C1",), 52.52, 13.4, 20.0, done=False, photo=
 def stop_at(
     place: tuple[float, float], number: int = 1, photo: PhotoRule = PhotoRule.ALLOWED
 ) -> RouteStop:
-    """A stop `s-000N` with the code `CN` and a radius of 20 m."""
+    """Make a stop `s-000N` with the code `CN` and a radius of 20 m."""
     named = replace(STOP, id=f"s-{number:04}", codes=(f"C{number}",), photo=photo)
     return replace(named, lat_deg=place[0], lon_deg=place[1])
 
@@ -66,7 +66,7 @@ def manifest_of(*stops: RouteStop, practice: Iterable[str] = ()) -> Manifest:
 
 
 def payload_of(*stops: RouteStop) -> dict[str, Any]:
-    """What a backend signs."""
+    """Return the payload that a backend signs."""
     listed = [
         {
             "id": stop.id,
@@ -96,7 +96,7 @@ def signed(payload: object, typ: object = TYPE, key: signing.PrivateKey = KEY) -
 
 
 def away(place: tuple[float, float], bearing_deg: float, metres: float) -> tuple[float, float]:
-    """The place `metres` from `place`, by turning its unit vector on a sphere."""
+    """Return the place `metres` from `place`, by turning its unit vector on a sphere."""
     lat, lon = map(math.radians, place)
     up = (math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat))
     north = (-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat))
@@ -110,7 +110,7 @@ def away(place: tuple[float, float], bearing_deg: float, metres: float) -> tuple
 
 
 def apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Great-circle distance by the haversine formula. Source: Sinnott, Sky and Telescope 68 (2)."""
+    """Calculate a great-circle distance by haversines. Source: Sinnott, Sky and Telescope 68."""
     (lat1, lon1), (lat2, lon2) = (tuple(map(math.radians, place)) for place in (one, other))
     half = math.sin((lat2 - lat1) / 2) ** 2
     half += math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
@@ -118,12 +118,12 @@ def apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 def places() -> st.SearchStrategy[tuple[float, float]]:
-    """Anywhere, with a taste for poles, the date line and Greenwich."""
+    """Draw any place, with a preference for poles, the date line and Greenwich."""
     lat = st.floats(-90, 90) | st.sampled_from([-90.0, 90.0, 89.9999, 0.001])
     lon = st.floats(-180, 180) | st.sampled_from([-180.0, 180.0, 179.9999, -179.9999, 0.0])
     return st.tuples(lat, lon)
 
 
 def offsets(most_m: float) -> st.SearchStrategy[tuple[float, float]]:
-    """Bearing and distance."""
+    """Draw a bearing and a distance."""
     return st.tuples(st.floats(0, 360), st.floats(0, most_m))

@@ -28,11 +28,11 @@ _PARTS: Final = ("master", "volume", "filer", "s3")
 
 @dataclass
 class SeaweedFS(Engine):
-    """One process has all its parts.
+    """A server whose parts are one process.
 
     Attributes:
         options: more of `weed server`, for the next start.
-        makes_buckets: whether the backend's keys may, too.
+        makes_buckets: True if the backend's keys may, too.
     """
 
     folder: Path
@@ -50,11 +50,11 @@ class SeaweedFS(Engine):
 
     @property
     def pid(self) -> int:
-        """Of the process that runs now."""
+        """Number of the process that runs now."""
         return self._process.pid
 
     def start(self) -> None:
-        """Starts it; `wait` until it keeps objects."""
+        """Start it; `wait` until it keeps objects."""
         words = [str(WEED), "-logtostderr=true", "server", "-s3", f"-dir={self.folder}"]
         words += [
             "-ip=127.0.0.1",
@@ -71,7 +71,7 @@ class SeaweedFS(Engine):
             )
 
     def pause(self) -> None:
-        """It answers nothing, and its connections stay."""
+        """Stop all answers; its connections stay."""
         stop(self._process)
 
     def go_on(self) -> None:
@@ -86,7 +86,7 @@ class SeaweedFS(Engine):
 
     @contextmanager
     def without_room(self, bucket: str) -> Iterator[None]:  # noqa: ARG002 - none has any
-        """It takes nothing more where less of the disk is free than it was told to leave."""
+        """Set the free space that it leaves to more than the disk has."""
         self._restart("-volume.minFreeSpace=100")
         try:
             until(self._is_read, UP_WITHIN_S, every_s=0.5)
@@ -110,7 +110,7 @@ class SeaweedFS(Engine):
 def s3_engine(
     folder: Path, options: Sequence[str] = (), *, makes_buckets: bool = False
 ) -> Iterator[SeaweedFS]:
-    """Runs one; ends it when the block ends. The keys stay in the environment: all have them."""
+    """Run one; ends it when the block ends. The keys stay in the environment: all have them."""
     os.environ.update(BACKEND)
     engine = SeaweedFS(folder, list(options), makes_buckets=makes_buckets)
     engine.start()
@@ -122,7 +122,7 @@ def s3_engine(
 
 
 def drop_those_of(endpoint: str, buckets: list[str]) -> None:
-    """Drops those of them that there are, with all that is in them."""
+    """Drop those of them that there are, with all that is in them."""
     client = connect(read_address(f"s3://none?endpoint={endpoint}"), *ADMIN)
     for one in client.list_buckets()["Buckets"]:
         if (name := one["Name"]) in buckets:

@@ -19,7 +19,7 @@ RECIPIENTS: Final = Recipients.of(NAMES)
 
 
 def left_plain(body: bytes, _has_photo: bool) -> tuple[bytes, str]:
-    """A chain's `seal` where whoever has the card may read it."""
+    """Seal nothing: everybody who has the card may read it."""
     return body, recordfile.BODY_TYPE
 
 

@@ -1,4 +1,4 @@
-"""What tests of sending share: a device with records in its queue, and a clock that is set."""
+"""Common parts of tests of sending: a device with records in its queue, and a clock that is set."""
 
 import hashlib
 import random
@@ -66,7 +66,7 @@ class DeviceQueue:
         return self.outbox.get(made.label.capture_id)
 
     def requeue(self, item: Item, content: bytes, *, adopted: bool = False) -> Item:
-        """Queues other bytes under the item's id, as if they had been written so."""
+        """Queue other bytes under the item's id, as if they had been written so."""
         label, _ = recordfile.open_label(self.content(item).partition(b"\n")[0])
         with self.database.step() as sql:
             sql.execute("DELETE FROM captures WHERE capture_id = ?", (item.capture_id,))
@@ -102,7 +102,7 @@ class Sender:
     clock: SetClock
 
     def attempt(self, item: Item) -> Outcome:
-        """Claims the item and makes one attempt, without the loop around it."""
+        """Claim the item and makes one attempt, without the loop around it."""
         self.device.outbox.retry(None, 0.0)
         claimed = self.device.outbox.claim(0.0, due_s=self.clock.now_s)
         assert claimed is not None
@@ -123,7 +123,7 @@ def sender(
     reach: Reach | None = None,
     on_upload: Callable[[], None] = lambda: None,
 ) -> Iterator[Sender]:
-    """One towards a backend; `own` is the key and certificate that it shows.
+    """Make a sender to a backend; `own` is the key and certificate that it shows.
 
     The others are those of Downloads and of Delivery.
     """

@@ -37,7 +37,7 @@ class Request:
         }
 
     def make_array(self, name: str) -> NDArray[np.uint8]:
-        """YUV420, its rows padded to 64 bytes as the image processor does it."""
+        """Return YUV420, its rows padded to 64 bytes as the image processor does it."""
         width_px, height_px = self.sizes_px[name]
         stride = -(-width_px // 64) * 64
         chance = np.random.default_rng(self.sensor_time_ns)
@@ -59,7 +59,7 @@ class Job:
 
 
 class StreamingPicamera:
-    """What our door uses of Picamera2, with the same names and jobs in their order."""
+    """The part of Picamera2 that our driver uses, with the same names and jobs in their order."""
 
     def __init__(self) -> None:
         self.camera_controls: Final = {"AfMode": (0, 2, 0)}
@@ -82,7 +82,7 @@ class StreamingPicamera:
         return self._configuration
 
     def set_controls(self, chosen: dict[str, Any]) -> None:
-        """Nothing to move here."""
+        """Do nothing: nothing can be moved here."""
 
     def start(self) -> None:
         self._stopping.clear()
@@ -114,7 +114,7 @@ class StreamingPicamera:
             self._give(request)
 
     def _give(self, request: Request) -> None:
-        """To the first job that may have it, as long as a buffer is free."""
+        """Give it to the first job that may have it, as long as a buffer is free."""
         began_ns = request.sensor_time_ns - EXPOSURE_US * 1000
         with self._lock:
             is_wanted = bool(self._jobs) and began_ns > self._jobs[0].flush
@@ -135,7 +135,7 @@ def work(seconds: float) -> None:
 
 
 class LatePicamera(StreamingPicamera):
-    """One whose first frame after a start comes late, since the processor has other work."""
+    """A camera whose first frame after a start is late, since the processor has other work."""
 
     def _stream(self) -> None:
         work(FIRST_FRAME_S)

@@ -33,7 +33,7 @@ exec cat
 
 
 class Card:
-    """What lasts is in memory; mounts and /run go with the power."""
+    """A card in memory; mounts and /run disappear with the power."""
 
     def __init__(self, folder: Path) -> None:
         self._folder: Final = folder
@@ -42,7 +42,7 @@ class Card:
             (folder / name).mkdir()
 
     def power_on(self) -> None:
-        """A start, in which nothing mounts the state by itself."""
+        """Start, without mounting the state."""
         told = [
             "unshare",
             "--mount",
@@ -59,7 +59,7 @@ class Card:
         assert self._process.stdout.readline() == "up\n"
 
     def power_off(self) -> None:
-        """Nothing is unmounted in order."""
+        """Cut the power: nothing is unmounted in order."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -89,7 +89,7 @@ class Card:
         return self._run("bash", str(SCRIPT), device, str(MB))
 
     def break_command(self, name: str, script: str) -> None:
-        """From now on a command of this name does this, until it is mended."""
+        """Replace a command of this name by a script, until it is repaired."""
         command = self._folder / "broken" / name
         command.write_text(f"#!/bin/bash\n{script}\n")
         command.chmod(0o755)
@@ -98,7 +98,7 @@ class Card:
         (self._folder / "broken" / name).unlink()
 
     def write_anew(self) -> None:
-        """Another card: what lay on this one is gone."""
+        """Insert another card: the contents of this one are gone."""
         self.power_off()
         _writable(self._folder)
         for name in ("lib", "etc", "work"):
@@ -116,7 +116,7 @@ class Card:
 
 @contextmanager
 def card() -> Iterator[Card]:
-    """A card that runs; nothing of it stays."""
+    """Run a card; nothing of it stays."""
     folder = IN_MEMORY / f"doorstep-card-{os.getpid()}"
     folder.mkdir()
     made = Card(folder)
@@ -133,7 +133,7 @@ def card() -> Iterator[Card]:
 
 @contextmanager
 def partition(file: Path) -> Iterator[str]:
-    """A block device with nothing on it, of a file in memory; its path."""
+    """Make an empty block device of a file in memory; yield its path."""
     with file.open("wb") as room:
         room.truncate(MB * 2**20)
     made = subprocess.run(
@@ -147,5 +147,5 @@ def partition(file: Path) -> Iterator[str]:
 
 
 def _writable(folder: Path) -> None:
-    """The folder below the mount was made immutable, where the file system can do so."""
+    """Make the folder below the mount immutable, if the file system can."""
     subprocess.run(["chattr", "-R", "-f", "-i", folder / "lib"], check=False, capture_output=True)

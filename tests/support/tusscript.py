@@ -88,7 +88,7 @@ class TusScript:
 
 
 def receipt(key: signing.PrivateKey, capture_id: str, content: bytes, **other: Any) -> str:
-    """A receipt, with fields replaced; one replaced by `...` is left away."""
+    """Make a receipt, with fields replaced; one replaced by `...` is left out."""
     payload = {
         "v": 1,
         "capture_id": capture_id,
@@ -101,6 +101,6 @@ def receipt(key: signing.PrivateKey, capture_id: str, content: bytes, **other: A
 
 
 def refusal(key: signing.PrivateKey, item: Item, content: bytes, **other: Any) -> str:
-    """A refusal, with fields replaced."""
+    """Make a refusal, with fields replaced."""
     refused = {"received_at": ..., "reason": "damaged", "refused_at": "2026-12-01T09:15:07.412Z"}
     return receipt(key, item.capture_id, content, **(refused | other))

@@ -24,7 +24,7 @@ _SHOULDERS: Final = (slice(10, 330), slice(90, 370))
 """Head and shoulders in scikit-image's astronaut: Eileen Collins, by NASA, public domain."""
 
 _ROOM_PX: Final = 480
-"""Of a square in which head and shoulders can be turned; what does not fit is cut off."""
+"""Side of a square in which head and shoulders can be turned; the rest is cut off."""
 
 TRACKING: Final = "JD014600003829171734"
 
@@ -36,7 +36,7 @@ UNDECODABLE: Final = PICTURE[: (_FRAME := PICTURE.index(b"\xff\xc0"))] + (
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """How somebody stands in a picture.
+    """The posture of a person in a picture.
 
     Attributes:
         face_px: height of the face.
@@ -51,26 +51,26 @@ class Person:
 
 
 def door(seed: int, size_px: tuple[int, int] = (1640, 1232), light: float = 1.0) -> Pixels:
-    """The simulated camera's picture of a door; by night with its lamp."""
+    """Draw the simulated camera's picture of a door; by night with its lamp."""
     lamp = light < 0.1
     scene = Scene(seed=seed, width_px=size_px[0], height_px=size_px[1], light=light, lamp=lamp)
     return render(scene)
 
 
 def with_person(picture: Pixels, person: Person) -> Pixels:
-    """A copy of the picture with the portrait in it."""
+    """Return a copy of the picture with the portrait in it."""
     drawn, mask = _standing(person)
     return _pasted(picture, drawn, mask, person.at)
 
 
 def face(person: Person) -> Area:
-    """Where the face is, as a square half as high again as a face is wide."""
+    """Return the face's area, as a square half as high again as a face is wide."""
     half, (x, y) = person.face_px // 2, person.at
     return Area(x - half, y - half, x + half, y + half)
 
 
 def label(kind: zxingcpp.BarcodeFormat, module_px: int) -> Pixels:
-    """A label with a code whose narrowest bar is so wide, and an address above it."""
+    """Draw a label with a code whose narrowest bar is so wide, and an address above it."""
     written = zxingcpp.create_barcode(TRACKING, kind)
     drawn = np.array(zxingcpp.write_barcode_to_image(written, scale=module_px))
     code = np.pad(drawn, 10 * module_px, constant_values=255)
@@ -83,7 +83,7 @@ def label(kind: zxingcpp.BarcodeFormat, module_px: int) -> Pixels:
 
 
 def with_label(picture: Pixels, paper: Pixels, at: tuple[int, int], turn_deg: int = 0) -> Pixels:
-    """A copy of the picture with a label in it, its middle there, not quite in focus."""
+    """Return a copy of the picture with a label in it, its middle there, not quite in focus."""
     drawn, mask = _turned(paper, turn_deg, (paper.shape[1] // 2, paper.shape[0] // 2), 2 * 480)
     blurred = np.asarray(cv2.GaussianBlur(drawn, (0, 0), 0.7), np.uint8)
     return _pasted(picture, blurred, mask, at)
@@ -109,7 +109,7 @@ def _standing(person: Person) -> tuple[Pixels, Pixels]:
 def _turned(
     pixels: Pixels, turn_deg: int, middle: tuple[int, int], room_px: int
 ) -> tuple[Pixels, Pixels]:
-    """A square with the pixels turned about their middle, and where in it they are."""
+    """Return a square with the pixels turned about their middle, and a mask of them."""
     turn = cv2.getRotationMatrix2D(middle, turn_deg, 1.0)
     turn[:, 2] += np.array((room_px / 2 - middle[0], room_px / 2 - middle[1]))
     size_px = (room_px, room_px)
@@ -121,7 +121,7 @@ def _turned(
 
 
 def _pasted(picture: Pixels, drawn: Pixels, mask: Pixels, at: tuple[int, int]) -> Pixels:
-    """What reaches beyond the picture is cut off."""
+    """Paste pixels, and cut off what reaches beyond the picture."""
     high, wide = picture.shape[:2]
     moved = np.array([[1, 0, at[0] - mask.shape[1] / 2], [0, 1, at[1] - mask.shape[0] / 2]])
     there = cv2.warpAffine(mask, moved, (wide, high), flags=cv2.INTER_NEAREST)
@@ -130,14 +130,14 @@ def _pasted(picture: Pixels, drawn: Pixels, mask: Pixels, at: tuple[int, int]) -
 
 
 def photograph(name: str) -> Pixels:
-    """One of scikit-image's, which is not imported: that would take a second."""
+    """Read a photograph of scikit-image's, which is not imported: that would take a second."""
     pixels = cv2.imread(str(packaged(name)))
     assert pixels is not None, name
     return np.asarray(pixels, np.uint8)
 
 
 def packaged(name: str) -> Path:
-    """Where a file of scikit-image's lies."""
+    """Return the path of a file of scikit-image's."""
     spec = find_spec("skimage")
     assert spec is not None
     assert spec.origin is not None

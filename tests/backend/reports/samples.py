@@ -14,7 +14,7 @@ NOW: Final = datetime(2026, 12, 1, 11, tzinfo=UTC)
 
 
 def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str, Any]:
-    """A device with which all is well; `changes` to its members."""
+    """Make the status of a device with which all is well; `changes` replace its members."""
     at = rfc3339(to_the_hour(utc))
     later = at.replace("2026", "2027")
     return {
@@ -64,7 +64,7 @@ def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str
 
 
 def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[str, Any]:
-    """The part of the queue."""
+    """Make the part of the queue."""
     return {
         "waiting": waiting,
         "suspected": 0,
@@ -79,7 +79,7 @@ def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[s
 
 
 def report(device: str = DEVICE, at: datetime = NOW, **changes: Any) -> Report:
-    """The report of a device at a time."""
+    """Make the report of a device at a time."""
     found = read(header.encoded(document(at, device, **changes)), device, at)
     assert isinstance(found, Report)
     return found

@@ -18,7 +18,7 @@ _NO_TIMERS: Final = """window.setTimeout = (call, _after_ms, ...given) => {
 
 _RUN: Final = """axe.run({resultTypes: ['violations'], preload: false})
     .then(found => found.violations)"""
-"""All rules; it fetches no style sheet anew, which the pages forbid. Source: axe-core's API."""
+"""Script for all rules; it fetches no style sheet, as the pages forbid. Source: axe-core's API."""
 
 
 def findings(page: Page) -> list[str]:

@@ -81,7 +81,7 @@ class Switches:
 
     @property
     def forges(self) -> bool:
-        """Whether an answer may have another receipt than the true one."""
+        """True if an answer may have another receipt than the true one."""
         return self.receipts_null or self.receipt is not ReceiptMode.RIGHT
 
     @classmethod
@@ -145,7 +145,7 @@ class Panel:
 
 @dataclass(slots=True)
 class Counts:
-    """What devices did since the start; the requests of tests, people and probes are left out.
+    """The counts of devices since the start; requests of tests, people and probes are left out.
 
     Attributes:
         connections: completed TLS handshakes.
