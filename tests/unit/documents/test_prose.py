@@ -1,9 +1,12 @@
 """The writing rules of CONTRIBUTING.md hold in every page, help text and docstring."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.unit.documents import prose
-from tests.unit.documents.pages import files
+from tests.unit.documents.pages import REPOSITORY, files
 
 NOT_YET = ("tests/backend/", "tests/support/")
 """Folders and files that were written before the rules. Correct one and remove it; add none."""
@@ -79,3 +82,24 @@ def test_docstring_or_help_text_is_found(code: str) -> None:
 )
 def test_docstring_or_help_text_that_is_right_is_not_found(code: str) -> None:
     assert not list(prose.of_code(code, all_docstrings=True))
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_right"),
+    [
+        ("Add a camera driver", True),
+        ("The camera has a driver", False),
+        ("Add a camera driver.", False),
+        (f"Add {'x' * 69}", False),
+    ],
+)
+def test_commit_subject_is_checked(tmp_path: Path, subject: str, *, is_right: bool) -> None:
+    (tmp_path / "message").write_text(f"{subject}\n\nThe body is free.\n")
+
+    ended = subprocess.run(
+        [REPOSITORY / "scripts" / "check-subjects", tmp_path / "message"],
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+    assert (ended.returncode == 0) is is_right, ended.stderr
