@@ -312,7 +312,6 @@ def test_each_field_that_a_device_writes_is_compared_or_excused() -> None:
     assert written() == compared | ALONE.keys()
     assert not compared & ALONE.keys()
     assert {name for pair in EXCUSED for name in pair} <= written()
-    assert all([*ALONE.values(), *EXCUSED.values()])
 
 
 def test_each_field_that_is_read_from_exif_is_compared() -> None:
@@ -456,20 +455,19 @@ def test_a_simulated_camera_in_exif_is_held_against_the_credentials_too() -> Non
 
 
 @pytest.mark.parametrize(
-    ("altered", "said"),
+    ("day", "said"),
     [
-        ({"record.position.utc": "2020-12-01T09:15:01.600Z", "exif.GPSDateStamp": b"2020:12:01"},
-         "the receiver's own time is before any device was built"),
-        ({"record.position.utc": "2026-12-02T09:15:01.600Z", "exif.GPSDateStamp": b"2026:12:02"},
-         "the receiver's own time is not that of the label, which is said to be from it"),
+        ("2020-12-01", "the receiver's own time is before any device was built"),
+        (
+            "2026-12-02",
+            "the receiver's own time is not that of the label, which is said to be from it",
+        ),
     ],
-    ids=["2020", "a day"],
-)  # fmt: skip
-def test_a_receiver_with_another_time_than_the_label_is_a_remark(
-    altered: Mapping[str, Any], said: str
-) -> None:
+)
+def test_a_receiver_with_another_time_than_the_label_is_a_remark(day: str, said: str) -> None:
     """A receiver may be wrong, and the device keeps what it said: that is no contradiction."""
-    seen = look(altered)
+    stamp = day.replace("-", ":").encode()
+    seen = look({"record.position.utc": f"{day}T09:15:01.600Z", "exif.GPSDateStamp": stamp})
 
     assert (seen.problems, seen.remarks) == ([], [said])
 

@@ -1,8 +1,8 @@
 """Certificates, receipts, the list of revoked keys: what vouches for a record, and until when."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -13,30 +13,55 @@ from agent.errors import ConfigError, NotGenuine
 from agent.models import rfc3339
 from agent.record import certificates, receipt, signing
 from agent.record import file as recordfile
+from agent.record.certificates import Certificate
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from agent.record.verify import Report, examine, papers
 from agent.record.verify.papers import Papers
 from tests.support.authority import Authority, new_authority
-from tests.support.factory import MOMENT, RecordMaker, encoded, with_other_spelling
+from tests.support.factory import MOMENT, Made, RecordMaker, encoded, with_other_spelling
 from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
 from tests.support.peak import peak_mb
 from tests.support.photographed import Camera
 
 JUST: Final = timedelta(milliseconds=1)
+REMARKS: Final = "holds with remarks"
 
 
-class Folder:
-    """What an outsider is given."""
+class Evidence:
+    """A folder as an outsider is given it, with the device and the backend that made it."""
 
     def __init__(self, folder: Path) -> None:
+        self.camera, self.office = Camera(), Office()
         self.records, self.receipts = folder / "evidence", folder / "receipts"
         self.list, self.unusable = folder / "revoked.jws", list[str]()
         self.records.mkdir()
         self.receipts.mkdir()
 
-    def look(
-        self, authorities: tuple[Authority, ...] = (), fleet_key: signing.PublicKey | None = None
-    ) -> Report:
+    def record(self, *, signs: bool = False) -> Made:
+        """Add the device's next record."""
+        made = self.camera.make(signs=signs)
+        made.into(self.records)
+        return made
+
+    def label(self) -> Made:
+        """Add the label of another device's record, without its body."""
+        made = RecordMaker.begun().make()
+        (self.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+        return made
+
+    def certify(self, name: str = "van-7.pem", chain: Sequence[Certificate] = ()) -> None:
+        """Add certificates, the device's own if none are given."""
+        (self.records / name).write_bytes(certificates.pem(chain or self.camera.chain))
+
+    def receive(self, *tokens: str, **listed: Any) -> None:
+        """Add the list of revoked keys, and what the backend signed of records."""
+        self.list.write_text(self.office.listed(**listed))
+        (self.receipts / "1.jws").write_text("\n".join(tokens))
+
+    def revoke(self, maker: RecordMaker, since: datetime) -> None:
+        self.list.write_text(self.office.listed((maker, since)))
+
+    def look(self, *authorities: Authority, fleet_key: signing.PublicKey | None = None) -> Report:
         return examine(
             self.records.glob("*.rec"),
             None,
@@ -51,18 +76,8 @@ class Folder:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
-
-
-@pytest.fixture
-def camera() -> Camera:
-    return Camera()
+def evidence(tmp_path: Path) -> Evidence:
+    return Evidence(tmp_path)
 
 
 def verdict(report: Report) -> str:
@@ -70,55 +85,55 @@ def verdict(report: Report) -> str:
     return str(report.document["records"][0]["verdict"])
 
 
-def words(report: Report, index: int = 0) -> str:
-    return "; ".join(report.document["records"][index]["words"])
+def words(report: Report) -> str:
+    return "; ".join(report.document["records"][0]["words"])
 
 
-def test_a_certificate_of_the_fleet_names_the_key(folder: Folder, camera: Camera) -> None:
-    camera.make().into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    report = folder.look((camera.authority,))
+# Certificates
+
+
+def test_a_certificate_of_the_fleet_names_the_key(evidence: Evidence) -> None:
+    evidence.record(signs=True)
+    evidence.certify()
+    report = evidence.look(evidence.camera.authority)
 
     assert report.verdict == "holds"
     assert "(by its certificate)" in "\n".join(report.lines)
 
 
-def test_an_authority_below_the_root_leads_there(folder: Folder) -> None:
+def test_an_authority_below_the_root_leads_there(evidence: Evidence) -> None:
     root = new_authority("root")
-    below = root.below("region")
-    camera = Camera(authority=below)
-    camera.make(signs=False).into(folder.records)
-    for name, one in (("van-7.pem", camera.chain), ("region.pem", below.above)):
-        (folder.records / name).write_bytes(certificates.pem(one))
+    evidence.camera = Camera(authority=root.below("region"))
+    evidence.record()
+    evidence.certify()
+    evidence.certify("region.pem", evidence.camera.authority.above)
 
-    assert verdict(folder.look((root,))) == "holds"
+    assert verdict(evidence.look(root)) == "holds"
 
 
 def test_a_key_without_a_certificate_is_not_ours_where_the_authority_is_given(
-    folder: Folder, camera: Camera
+    evidence: Evidence,
 ) -> None:
     """A forger's folder has no other: also beside the certificate of the device's own key."""
-    RecordMaker.begun(camera.maker.device_id).make().into(folder.records)
-    alone = folder.look((camera.authority,))
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    beside = folder.look((camera.authority,))
+    RecordMaker.begun(evidence.camera.maker.device_id).make().into(evidence.records)
+    alone = evidence.look(evidence.camera.authority)
+    evidence.certify()
+    beside = evidence.look(evidence.camera.authority)
 
     assert alone.verdict == beside.verdict == "not ours"
     assert alone.problems == beside.problems == 1
-    assert "no certificate is there for its key: it cannot be told from a stranger's" in words(
-        alone
-    )
+    assert "no certificate is there for its key: it cannot be told from a" in words(alone)
 
 
 @pytest.mark.parametrize("is_given", [True, False])
 def test_a_body_stays_closed_when_nobody_vouches_for_its_key(
-    folder: Folder, camera: Camera, is_given: bool
+    evidence: Evidence, is_given: bool
 ) -> None:
     """Only its digest is checked: this one holds no files, and would be told as broken."""
     body = b"no files"
     label = replace(RecordMaker.begun("van-7").make().label, body=recordfile.describe(body))
-    path = folder.records / f"{label.capture_id}.rec"
-    key = signing.new_key()
+    path = evidence.records / f"{label.capture_id}.rec"
+    key, camera = signing.new_key(), evidence.camera
     path.write_bytes(recordfile.sign(label, body, key))
 
     def look() -> Report:
@@ -129,51 +144,51 @@ def test_a_body_stays_closed_when_nobody_vouches_for_its_key(
     path.write_bytes(path.read_bytes() + b"!")
 
     assert closed.verdict == "not ours"
-    assert (
-        "what is in bodies by keys that nobody vouches for (1 record)"
-        in (closed.document["not_checked"])
-    )
+    not_checked = "what is in bodies by keys that nobody vouches for (1 record)"
+    assert not_checked in closed.document["not_checked"]
     assert look().verdict == "broken"
     path.write_bytes(recordfile.sign(label, body, key))
     assert examine([path], key.public_key()).verdict == "broken"
 
 
-def test_a_key_that_was_given_needs_no_certificate(folder: Folder, camera: Camera) -> None:
-    camera.make(signs=False).into(folder.records)
-    beside = Papers((camera.authority.certificate,))
-    report = examine(folder.records.glob("*.rec"), camera.maker.key.public_key(), papers=beside)
+def test_a_key_that_was_given_needs_no_certificate(evidence: Evidence) -> None:
+    evidence.record()
+    beside = Papers((evidence.camera.authority.certificate,))
+    key = evidence.camera.maker.key.public_key()
+    report = examine(evidence.records.glob("*.rec"), key, papers=beside)
 
-    assert report.verdict == "holds with remarks"
+    assert report.verdict == REMARKS
     assert "no certificate is there for its key" in words(report)
 
 
 @pytest.mark.parametrize("is_given", [True, False])
 def test_a_certificate_that_anybody_planted_harms_no_record(
-    folder: Folder, camera: Camera, is_given: bool
+    evidence: Evidence, is_given: bool
 ) -> None:
     """A self-made authority's, for the device's own public key, in another name."""
-    camera.make().into(folder.records)
-    (folder.records / "b.pem").write_bytes(camera.certificate_pem)
-    planted = new_authority().issue(camera.maker.key.public_key(), "van-666", evidence=True)
-    (folder.records / "a.pem").write_bytes(certificates.pem([planted]))
-    both = folder.look((camera.authority,) if is_given else ())
-    (folder.records / "b.pem").unlink()
-    alone = folder.look((camera.authority,) if is_given else ())
+    evidence.record(signs=True)
+    evidence.certify("b.pem")
+    key = evidence.camera.maker.key.public_key()
+    evidence.certify("a.pem", [new_authority().issue(key, "van-666", evidence=True)])
+    given = (evidence.camera.authority,) if is_given else ()
+    both = evidence.look(*given)
+    (evidence.records / "b.pem").unlink()
+    alone = evidence.look(*given)
 
     assert verdict(both) == "holds"
-    assert verdict(alone) == ("not ours" if is_given else "holds with remarks")
-    if not is_given:
-        assert "without --ca nobody knows who made it" in words(alone)
+    assert verdict(alone) == ("not ours" if is_given else REMARKS)
+    by = "another authority than the given one" if is_given else "without --ca nobody knows"
+    assert by in words(alone)
 
 
 def test_what_an_uncertified_key_writes_into_a_chain_harms_no_other_record(
-    folder: Folder, camera: Camera
+    evidence: Evidence,
 ) -> None:
-    made = [camera.make() for _ in range(2)]
-    made[1].into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    RecordMaker.begun("van-666", chain=camera.maker.chain).make().into(folder.records)
-    report = folder.look((camera.authority,))
+    evidence.camera.make()
+    evidence.record(signs=True)
+    evidence.certify()
+    RecordMaker.begun("van-666", chain=evidence.camera.maker.chain).make().into(evidence.records)
+    report = evidence.look(evidence.camera.authority)
 
     assert {each["device_id"]: each["verdict"] for each in report.document["records"]} == {
         "van-7": "holds",
@@ -181,91 +196,66 @@ def test_what_an_uncertified_key_writes_into_a_chain_harms_no_other_record(
     }
 
 
-def test_a_certificate_that_names_another_device_breaks_it(folder: Folder, camera: Camera) -> None:
-    camera.make(signs=False).into(folder.records)
-    other = replace(camera, maker=replace(camera.maker, device_id="van-8"))
-    (folder.records / "van-8.pem").write_bytes(other.certificate_pem)
-    report = folder.look((camera.authority,))
+@pytest.mark.parametrize(
+    ("device_id", "is_evidence", "said"),
+    [
+        ("van-8", True, "certificate: for another device: 'van-8', and this one is van-7"),
+        ("van-7", False, "no emailProtection"),
+    ],
+)
+def test_a_certificate_that_does_not_fit_breaks_a_record(
+    evidence: Evidence, device_id: str, is_evidence: bool, said: str
+) -> None:
+    evidence.record()
+    authority, key = evidence.camera.authority, evidence.camera.maker.key.public_key()
+    evidence.certify(chain=[authority.issue(key, device_id, evidence=is_evidence)])
+    report = evidence.look(authority)
 
     assert report.verdict == "broken"
-    assert "its key's certificate: for another device: 'van-8', and this one is van-7" in (
-        words(report)
-    )
+    assert said in words(report)
 
 
-def test_a_certificate_by_somebody_else_makes_it_not_ours(folder: Folder, camera: Camera) -> None:
-    camera.make(signs=False).into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    report = folder.look((new_authority(),))
-
-    assert report.verdict == "not ours"
-    assert "by another authority than the given one" in words(report)
-
-
-def test_a_certificate_by_somebody_else_beside_a_good_one_harms_nothing(
-    folder: Folder, camera: Camera
-) -> None:
-    """Anybody could put one there."""
-    camera.make(signs=False).into(folder.records)
-    forged = Camera(replace(camera.maker, device_id="van-8"), new_authority())
-    (folder.records / "a.pem").write_bytes(forged.certificate_pem)
-    (folder.records / "b.pem").write_bytes(camera.certificate_pem)
-
-    assert verdict(folder.look((camera.authority,))) == "holds"
-
-
-def test_a_certificate_that_is_no_evidence_breaks_it(folder: Folder, camera: Camera) -> None:
-    camera.make(signs=False).into(folder.records)
-    made = camera.authority.issue(camera.maker.key.public_key(), "van-7")
-    (folder.records / "tls.pem").write_bytes(certificates.pem([made]))
-
-    assert "no emailProtection" in words(folder.look((camera.authority,)))
-
-
-def test_what_is_certified_beats_what_was_there_first(folder: Folder, camera: Camera) -> None:
+def test_what_is_certified_beats_what_was_there_first(evidence: Evidence) -> None:
     """Without it a forger who dates early would make the genuine records look foreign."""
-    forger = RecordMaker.begun(camera.maker.device_id)
+    forger = RecordMaker.begun(evidence.camera.maker.device_id)
     forged = forger.make(utc="2026-01-01T00:00:00.000Z")
-    forged.into(folder.records)
-    genuine = camera.make()
-    genuine.into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    report = folder.look((camera.authority,))
+    forged.into(evidence.records)
+    genuine = evidence.record(signs=True)
+    evidence.certify()
+    report = evidence.look(evidence.camera.authority)
 
     verdicts = {each["capture_id"]: each["verdict"] for each in report.document["records"]}
     assert verdicts == {genuine.label.capture_id: "holds", forged.label.capture_id: "not ours"}
     assert report.verdict == "not ours"
 
 
-def test_both_keys_of_a_device_that_was_given_another_one_count(
-    folder: Folder, camera: Camera
-) -> None:
-    camera.make().into(folder.records)
-    second = Camera(RecordMaker(camera.maker.device_id), camera.authority)
-    second.maker.make("chain_start", utc="2026-12-02T09:00:00.000Z").into(folder.records)
-    for number, one in enumerate((camera, second)):
-        (folder.records / f"{number}.pem").write_bytes(one.certificate_pem)
+def test_both_keys_of_a_device_that_was_given_another_one_count(evidence: Evidence) -> None:
+    evidence.record(signs=True)
+    second = Camera(RecordMaker(evidence.camera.maker.device_id), evidence.camera.authority)
+    second.maker.make("chain_start", utc="2026-12-02T09:00:00.000Z").into(evidence.records)
+    evidence.certify()
+    evidence.certify("second.pem", second.chain)
 
-    assert verdict(folder.look((camera.authority,))) == "holds"
+    assert verdict(evidence.look(evidence.camera.authority)) == "holds"
 
 
 def test_without_an_authority_it_is_said_that_certificates_were_not_checked(
-    folder: Folder, camera: Camera
+    evidence: Evidence,
 ) -> None:
-    camera.make(signs=False).into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    report = folder.look()
+    evidence.record()
+    evidence.certify()
+    report = evidence.look()
 
     assert verdict(report) == "holds"
     assert "who made the certificates: no --ca" in report.document["not_checked"]
 
 
-def test_a_receipt_dates_a_record(folder: Folder, camera: Camera, office: Office) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(office.receipt(made))
-    report = folder.look(fleet_key=office.fleet_key.public_key())
+# Receipts, and the list of revoked keys
+
+
+def test_a_receipt_dates_a_record(evidence: Evidence) -> None:
+    evidence.receive(evidence.office.receipt(evidence.record()))
+    report = evidence.look(fleet_key=evidence.office.fleet_key.public_key())
 
     assert verdict(report) == "holds"
     assert "received 2026-12-01 09:20:02 UTC" in words(report)
@@ -274,164 +264,76 @@ def test_a_receipt_dates_a_record(folder: Folder, camera: Camera, office: Office
 
 @pytest.mark.parametrize(("after_s", "remarked"), [(300, False), (301, True)])
 def test_a_record_that_is_dated_after_its_receipt_is_a_remark(
-    folder: Folder, camera: Camera, office: Office, after_s: int, remarked: bool
+    evidence: Evidence, after_s: int, remarked: bool
 ) -> None:
     """Its clock was wrong, whoever vouched for it."""
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(
-        office.receipt(made, MOMENT - timedelta(seconds=after_s))
-    )
+    made = evidence.record()
+    evidence.receive(evidence.office.receipt(made, MOMENT - timedelta(seconds=after_s)))
 
-    assert ("received before the time that it says" in words(folder.look())) is remarked
+    assert ("received before the time that it says" in words(evidence.look())) is remarked
 
 
 @pytest.mark.parametrize("received", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"])
 @pytest.mark.parametrize("utc", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"])
 def test_a_receipt_and_a_record_of_any_date_are_judged(
-    folder: Folder, office: Office, utc: str, received: str
+    evidence: Evidence, utc: str, received: str
 ) -> None:
     made = RecordMaker.begun().make("time", utc=utc)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(office.receipt(made, received_at=received))
+    made.into(evidence.records)
+    evidence.receive(evidence.office.receipt(made, received_at=received))
 
     is_before = received < utc
-    assert ("received before the time that it says" in words(folder.look())) is is_before
+    assert ("received before the time that it says" in words(evidence.look())) is is_before
 
 
-def test_a_receipt_by_a_list_that_nobody_pinned_is_no_fact(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
+def test_a_receipt_by_a_list_that_nobody_pinned_is_no_fact(evidence: Evidence) -> None:
     """Whoever made the folder can sign both."""
-    made = camera.make()
-    made.into(folder.records)
-    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(office.receipt(made))
-    report = folder.look((camera.authority,))
+    evidence.receive(evidence.office.receipt(evidence.record(signs=True)))
+    evidence.certify()
+    report = evidence.look(evidence.camera.authority)
 
-    assert report.verdict == "holds with remarks"
-    assert "received 2026-12-01 09:20:02 UTC, if the list is right that nobody vouches for" in (
-        words(report)
-    )
+    assert report.verdict == REMARKS
+    said = "received 2026-12-01 09:20:02 UTC, if the list is right that nobody vouches for"
+    assert said in words(report)
 
 
-def test_a_time_that_no_clock_vouched_for_is_a_remark(folder: Folder) -> None:
-    RecordMaker.begun().make("time", clock="unsynced").into(folder.records)
+def test_a_time_that_no_clock_vouched_for_is_a_remark(evidence: Evidence) -> None:
+    RecordMaker.begun().make("time", clock="unsynced").into(evidence.records)
 
-    assert words(folder.look()) == "its time is a guess: no clock vouched for it"
-
-
-def test_receipts_may_stand_in_one_file_line_by_line(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made = [camera.make(signs=False) for _ in range(3)]
-    for each in made:
-        each.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "all").write_text("\n".join([*map(office.receipt, made), ""]))
-
-    assert verdict(folder.look(fleet_key=office.fleet_key.public_key())) == "holds"
+    assert words(evidence.look()) == "its time is a guess: no clock vouched for it"
 
 
-def test_file_with_more_receipts_than_are_read_is_named(folder: Folder) -> None:
+def test_file_with_more_receipts_than_are_read_is_named(evidence: Evidence) -> None:
     """Two million short words took 164 MB and a second."""
-    (folder.receipts / "all").write_text("a.b.c\n" * 500_000)
+    (evidence.receipts / "all").write_text("a.b.c\n" * 500_000)
 
-    assert peak_mb(lambda: folder.look().verdict) < 12
-    assert folder.unusable == ["all: more than 20000 receipts: put them into several files"]
+    assert peak_mb(lambda: evidence.look().verdict) < 12
+    assert evidence.unusable == ["all: more than 20000 receipts: put them into several files"]
 
 
 @pytest.mark.parametrize("is_pinned", [False, True])
-def test_list_that_is_too_long_is_refused_unparsed(
-    folder: Folder, office: Office, is_pinned: bool
-) -> None:
+def test_list_that_is_too_long_is_refused_unparsed(evidence: Evidence, is_pinned: bool) -> None:
     """It is parsed before its signature is verified: 14 MB took 329 MB and 1.3 s."""
-    header, _, signature = office.listed().split(".")
+    header, _, signature = evidence.office.listed().split(".")
     payload = encoded(b'{"v":1,"revoked":[' + b"[]," * 300_000 + b"0]}")
-    folder.list.write_text(f"{header}.{payload}.{signature}")
+    evidence.list.write_text(f"{header}.{payload}.{signature}")
+    fleet_key = evidence.office.fleet_key.public_key()
 
     with pytest.raises(NotGenuine, match="too long for a list of revoked keys"):
-        folder.look(fleet_key=office.fleet_key.public_key() if is_pinned else None)
+        evidence.look(fleet_key=fleet_key if is_pinned else None)
 
 
-def test_a_receipt_in_the_place_of_another_records_is_told(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made, other = camera.make(signs=False), camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / f"{made.label.capture_id}.jws").write_text(office.receipt(other))
-    report = folder.look()
+def test_a_receipt_in_the_place_of_another_records_is_told(evidence: Evidence) -> None:
+    made, other = evidence.record(), evidence.camera.make(signs=False)
+    name = f"{made.label.capture_id}.jws"
+    evidence.receive()
+    (evidence.receipts / name).write_text(evidence.office.receipt(other))
 
-    assert "no receipt is there" in words(report)
-    assert folder.unusable == [
-        f"{made.label.capture_id}.jws: 1 of 1: about another record than its name says"
-    ]
+    assert "no receipt is there" in words(evidence.look())
+    assert evidence.unusable == [f"{name}: 1 of 1: about another record than its name says"]
 
 
-def test_a_record_without_a_receipt_is_a_remark(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    camera.make(signs=False).into(folder.records)
-    folder.list.write_text(office.listed())
-
-    assert "no receipt is there" in words(folder.look())
-
-
-@pytest.mark.parametrize("other", [{"sha256": "0" * 64}, {"bytes": 1}], ids=["digest", "size"])
-def test_a_receipt_for_other_bytes_breaks_it(
-    folder: Folder, camera: Camera, office: Office, other: dict[str, Any]
-) -> None:
-    """The backend read another file under this id than the one at hand."""
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(office.receipt(made, **other))
-    report = folder.look()
-
-    assert report.verdict == "broken"
-    assert "the backend's receipt is for other bytes than these" in words(report)
-
-
-def test_a_receipt_for_the_other_spelling_is_for_the_same_record(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made = camera.make(signs=False)
-    with_other_spelling(made).into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(office.receipt(made))
-
-    assert "received 2026-12-01" in words(folder.look())
-
-
-@pytest.mark.parametrize("how", ["stranger", "retired", "flipped"])
-def test_a_receipt_that_does_not_count_is_a_remark(
-    folder: Folder, camera: Camera, office: Office, how: str
-) -> None:
-    """Anybody can put one there; it must not make a good record doubtful."""
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    token = office.receipt(made)
-    folder.list.write_text(office.listed(until=RECEIVED if how == "retired" else None))
-    if how == "stranger":
-        token = Office().receipt(made)
-    if how == "flipped":
-        token = f"{token[:-10]}{'A' if token[-10] != 'A' else 'B'}{token[-9:]}"
-    (folder.receipts / "1.jws").write_text(token)
-    report = folder.look()
-
-    assert report.verdict == "holds with remarks"
-    assert "a receipt that does not count: " in words(report)
-
-
-def test_a_refusal_is_a_remark_in_its_own_words(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
+def _refused(office: Office, made: Made) -> str:
     said = {
         "v": 1,
         "capture_id": made.label.capture_id,
@@ -440,100 +342,132 @@ def test_a_refusal_is_a_remark_in_its_own_words(
         "refused_at": rfc3339(RECEIVED),
         "reason": "damaged",
     }
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(signing.sign(said, office.receipt_key, typ=REFUSAL_TYPE))
-
-    assert "the backend refused it on 2026-12-01: damaged" in words(folder.look())
+    return signing.sign(said, office.receipt_key, typ=REFUSAL_TYPE)
 
 
-def test_a_key_that_was_revoked_later_is_believed_by_the_receipts_date(
-    folder: Folder, camera: Camera, office: Office
+def _flipped(office: Office, made: Made) -> str:
+    token = office.receipt(made)
+    return f"{token[:-10]}{'A' if token[-10] != 'A' else 'B'}{token[-9:]}"
+
+
+def _of_later(office: Office, made: Made) -> str:
+    said = {"v": 1, "capture_id": made.label.capture_id}
+    return signing.sign(said, office.receipt_key, typ="x")
+
+
+DOES_NOT_COUNT: Final = "a receipt that does not count: "
+
+SIGNED: Final[dict[str, tuple[Callable[[Office, Made], str], str, str]]] = {
+    "nothing": (lambda _office, _made: "", REMARKS, "no receipt is there"),
+    "another digest": (
+        lambda office, made: office.receipt(made, sha256="0" * 64),
+        "broken",
+        "the backend's receipt is for other bytes than these",
+    ),
+    "another size": (
+        lambda office, made: office.receipt(made, bytes=1),
+        "broken",
+        "the backend's receipt is for other bytes than these",
+    ),
+    "by a stranger": (lambda _, made: Office().receipt(made), REMARKS, DOES_NOT_COUNT),
+    "altered": (_flipped, REMARKS, DOES_NOT_COUNT),
+    "of a later version": (_of_later, REMARKS, DOES_NOT_COUNT),
+    "a refusal": (_refused, REMARKS, "the backend refused it on 2026-12-01: damaged"),
+    "an erasure": (
+        lambda office, made: f"{office.receipt(made)}\n{office.erased(made)}",
+        REMARKS,
+        "its body is here, and was erased on 2026-12-01",
+    ),
+}
+"""What may be there in place of a receipt, the record's verdict, and the words for it."""
+
+
+@pytest.mark.parametrize(("sign", "judged", "said"), SIGNED.values(), ids=SIGNED)
+def test_what_the_backend_signed_of_a_record_is_told(
+    evidence: Evidence, sign: Callable[[Office, Made], str], judged: str, said: str
 ) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    (folder.receipts / "1.jws").write_text(office.receipt(made))
+    """Anybody can put a receipt there that does not count; it breaks no good record."""
+    evidence.receive(sign(evidence.office, evidence.record()))
+    report = evidence.look()
 
-    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
-    before = folder.look()
-    folder.list.write_text(office.listed((camera.maker, RECEIVED)))
-    after = folder.look()
-
-    assert before.verdict == "holds with remarks"
-    assert "it was received before" in words(before)
-    assert after.verdict == "broken"
-    assert "not believed since 2026-12-01 09:20:02 UTC, and no receipt is from before" in (
-        words(after)
-    )
+    assert verdict(report) == judged
+    assert said in words(report)
 
 
-def test_the_earliest_of_several_receipts_counts(
-    folder: Folder, camera: Camera, office: Office
+def test_a_receipt_of_a_key_that_was_retired_before_does_not_count(evidence: Evidence) -> None:
+    evidence.receive(evidence.office.receipt(evidence.record()), until=RECEIVED)
+
+    assert DOES_NOT_COUNT in words(evidence.look())
+
+
+def test_a_receipt_for_the_other_spelling_is_for_the_same_record(evidence: Evidence) -> None:
+    made = evidence.camera.make(signs=False)
+    with_other_spelling(made).into(evidence.records)
+    evidence.receive(evidence.office.receipt(made))
+
+    assert "received 2026-12-01" in words(evidence.look())
+
+
+@pytest.mark.parametrize(
+    ("since", "received", "is_believed"),
+    [
+        (RECEIVED + JUST, [RECEIVED], True),
+        (RECEIVED, [RECEIVED], False),
+        (RECEIVED + JUST, [RECEIVED + timedelta(1), RECEIVED, RECEIVED + timedelta(2)], True),
+        (MOMENT + timedelta(days=9), [], False),
+    ],
+    ids=["later", "before", "the earliest of several", "no receipt"],
+)
+def test_a_revoked_key_is_believed_if_a_receipt_is_from_before(
+    evidence: Evidence, since: datetime, received: list[datetime], is_believed: bool
 ) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
-    dates = (RECEIVED + timedelta(days=1), RECEIVED, RECEIVED + timedelta(days=2))
-    (folder.receipts / "1.jws").write_text("\n".join(office.receipt(made, at) for at in dates))
+    """Whoever has the key dates as they like, but no receipts."""
+    made = evidence.record()
+    evidence.receive(*(evidence.office.receipt(made, at) for at in received))
+    evidence.revoke(evidence.camera.maker, since)
+    report = evidence.look()
 
-    assert folder.look().verdict == "holds with remarks"
-
-
-def test_without_a_receipt_a_revoked_key_is_not_believed(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    """Whoever has the key dates as they like."""
-    camera.make(signs=False).into(folder.records)
-    folder.list.write_text(office.listed((camera.maker, MOMENT + timedelta(days=9))))
-
-    assert folder.look().verdict == "broken"
+    assert report.verdict == (REMARKS if is_believed else "broken")
+    assert f"its key is not believed since {since:%Y-%m-%d %H:%M:%S} UTC" in words(report)
+    why = "; it was received before" if is_believed else ", and no receipt is from before"
+    assert why in words(report)
 
 
-def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
-    (folder.receipts / "1.jws").write_text(Office().receipt(made))
+def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(evidence: Evidence) -> None:
+    evidence.receive(Office().receipt(evidence.record()))
+    evidence.revoke(evidence.camera.maker, RECEIVED + JUST)
 
-    assert folder.look().verdict == "broken"
+    assert evidence.look().verdict == "broken"
 
 
 def test_a_list_without_receipt_keys_revokes_and_says_that_it_names_none(
-    folder: Folder, camera: Camera, office: Office
+    evidence: Evidence,
 ) -> None:
     """As backends wrote it before."""
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    (folder.receipts / "1.jws").write_text(office.receipt(made))
-    folder.list.write_text(office.listed(receipt_keys=[]))
-    report = folder.look()
+    evidence.receive(evidence.office.receipt(evidence.record()), receipt_keys=[])
+    report = evidence.look()
 
     assert verdict(report) == "holds"
-    assert (
-        "receipts: the list of revoked keys names none that sign them"
-        in (report.document["not_checked"])
-    )
+    not_checked = "receipts: the list of revoked keys names none that sign them"
+    assert not_checked in report.document["not_checked"]
 
 
 def test_a_list_that_nobody_pinned_is_taken_at_its_word_and_that_is_said(
-    folder: Folder, camera: Camera, office: Office
+    evidence: Evidence,
 ) -> None:
-    camera.make(signs=False).into(folder.records)
-    folder.list.write_text(office.listed((camera.maker, MOMENT)))
-    report = folder.look()
+    evidence.record()
+    evidence.revoke(evidence.camera.maker, MOMENT)
+    report = evidence.look()
 
     assert report.verdict == "broken"
     words = "who signed the list of revoked keys: no --fleet-key; it was taken at its word"
     assert words in report.document["not_checked"]
 
 
-def test_an_erased_record_says_when(folder: Folder, office: Office) -> None:
-    made = RecordMaker.begun().make()
-    (folder.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(f"{office.receipt(made)}\n{office.erased(made)}\n")
-    report = folder.look()
+def test_an_erased_record_says_when(evidence: Evidence) -> None:
+    made, office = evidence.label(), evidence.office
+    evidence.receive(office.receipt(made), office.erased(made))
+    report = evidence.look()
 
     assert report.verdict == report.document["verdict"] == "erased"
     assert report.document["erased_at"] == rfc3339(RECEIVED)
@@ -543,65 +477,36 @@ def test_an_erased_record_says_when(folder: Folder, office: Office) -> None:
     assert "erased on 2026-12-01: only the label is left" in report.lines[1]
 
 
-def test_a_body_that_should_be_gone_is_a_remark(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(f"{office.receipt(made)}\n{office.erased(made)}\n")
-    report = folder.look()
-
-    assert report.verdict == "holds with remarks"
-    assert "its body is here, and was erased on 2026-12-01" in words(report)
-
-
 def test_a_label_alone_is_withheld_where_nobody_says_that_it_was_erased(
-    folder: Folder, office: Office
+    evidence: Evidence,
 ) -> None:
-    made = RecordMaker.begun().make()
-    (folder.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
-    folder.list.write_text(office.listed())
-    (folder.receipts / "1.jws").write_text(Office().erased(made))
+    evidence.receive(Office().erased(evidence.label()))
 
-    assert folder.look().verdict == "withheld"
+    assert evidence.look().verdict == "withheld"
 
 
 def test_of_a_label_alone_no_receipt_tells_that_it_is_older_than_the_theft(
-    folder: Folder, office: Office
+    evidence: Evidence,
 ) -> None:
     """A thief could sign another label of this id; nothing is said of a photo either way."""
-    made = RecordMaker.begun()
-    label = made.make()
-    (folder.records / f"{label.label.capture_id}.rec").write_bytes(label.line + b"\n")
-    folder.list.write_text(office.listed((made, RECEIVED + JUST)))
-    (folder.receipts / "1.jws").write_text(office.receipt(label))
-    report = folder.look()
+    maker = RecordMaker.begun()
+    made = maker.make()
+    (evidence.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+    evidence.receive(evidence.office.receipt(made))
+    evidence.revoke(maker, RECEIVED + JUST)
+    report = evidence.look()
 
     assert report.verdict == "withheld"
     assert "of a label alone no receipt tells that it is older" in words(report)
 
 
-def test_what_else_the_backend_signs_about_a_record_breaks_nothing(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    """A later version may sign things that this one does not know."""
-    made = camera.make(signs=False)
-    made.into(folder.records)
-    folder.list.write_text(office.listed())
-    said = {"v": 1, "capture_id": made.label.capture_id}
-    (folder.receipts / "1.jws").write_text(signing.sign(said, office.receipt_key, typ="x"))
-
-    assert folder.look().verdict == "holds with remarks"
-
-
-def test_one_withheld_among_others_is_a_remark_on_the_whole(folder: Folder, camera: Camera) -> None:
+def test_one_withheld_among_others_is_a_remark_on_the_whole(evidence: Evidence) -> None:
     """Evidence of one delivery has the labels of its neighbours."""
-    for made in (camera.make(signs=False), camera.make(signs=False)):
-        path = made.into(folder.records)
-    path.write_bytes(made.line + b"\n")
+    evidence.record()
+    made = evidence.record()
+    (evidence.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
 
-    assert folder.look().verdict == "holds with remarks"
+    assert evidence.look().verdict == REMARKS
 
 
 @pytest.mark.parametrize(
@@ -617,69 +522,57 @@ def test_one_withheld_among_others_is_a_remark_on_the_whole(folder: Folder, came
 )
 @pytest.mark.parametrize("is_pinned", [True, False])
 def test_a_list_that_is_not_as_it_should_be_is_refused(
-    folder: Folder, office: Office, changes: dict[str, Any], is_pinned: bool
+    evidence: Evidence, changes: dict[str, Any], is_pinned: bool
 ) -> None:
     """Half of a list would let revoked keys through."""
-    folder.list.write_text(office.listed(**changes))
+    evidence.receive(**changes)
+    fleet_key = evidence.office.fleet_key.public_key()
 
-    with pytest.raises(NotGenuine, match=re_of(folder.list)):
-        papers.read_listed(folder.list, office.fleet_key.public_key() if is_pinned else None)
-
-
-def re_of(path: Path) -> str:
-    return str(path).replace(".", "[.]")
+    with pytest.raises(NotGenuine, match=r"revoked\.jws: "):
+        papers.read_listed(evidence.list, fleet_key if is_pinned else None)
 
 
-def test_a_list_by_another_key_or_of_another_type_is_refused(
-    folder: Folder, office: Office
-) -> None:
-    folder.list.write_text(Office().listed())
+def test_a_list_by_another_key_or_of_another_type_is_refused(evidence: Evidence) -> None:
+    evidence.receive()
     with pytest.raises(NotGenuine, match="another key than --fleet-key"):
-        papers.read_listed(folder.list, office.fleet_key.public_key())
+        papers.read_listed(evidence.list, Office().fleet_key.public_key())
 
-    folder.list.write_text(signing.sign({"v": 1}, office.fleet_key, typ=RECEIPT_TYPE))
+    token = signing.sign({"v": 1}, evidence.office.fleet_key, typ=RECEIPT_TYPE)
+    evidence.list.write_text(token)
     with pytest.raises(NotGenuine, match="doorstep-revoked"):
-        papers.read_listed(folder.list, None)
+        papers.read_listed(evidence.list, None)
 
 
 @pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
-def test_garbage_beside_the_records_is_told_and_harms_no_verdict(
-    folder: Folder, camera: Camera, make: Callable[[Path], object]
+def test_garbage_is_told_and_harms_no_verdict(
+    evidence: Evidence, make: Callable[[Path], object]
 ) -> None:
-    camera.make(signs=False).into(folder.records)
-    make(folder.records / "x.pem")
-    make(folder.receipts / "y.jws")
-    report = folder.look()
+    """Beside the records; in place of the list it is refused."""
+    evidence.record()
+    make(evidence.records / "x.pem")
+    make(evidence.receipts / "y.jws")
+    report = evidence.look()
+    make(evidence.list)
 
     told = [each for each in report.document["not_checked"] if each.startswith("file ")]
     assert [each.split(":")[0] for each in told] == ["file x.pem", "file y.jws"]
-    assert (verdict(report), report.verdict) == ("holds", "holds with remarks")
+    assert (verdict(report), report.verdict) == ("holds", REMARKS)
     assert all(line.isprintable() and len(line) < 700 for line in report.lines)
+    with pytest.raises((ConfigError, NotGenuine), match=r"revoked\.jws: "):
+        papers.read_listed(evidence.list, None)
 
 
-@pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
-def test_garbage_in_place_of_the_list_is_refused_in_a_sentence(
-    folder: Folder, make: Callable[[Path], object]
-) -> None:
-    make(folder.list)
+def test_a_public_key_among_the_certificates_is_no_trouble(evidence: Evidence) -> None:
+    evidence.record()
+    key = signing.public_pem(evidence.office.fleet_key.public_key())
+    (evidence.records / "fleet-key.pem").write_bytes(key)
+    evidence.look()
 
-    with pytest.raises((ConfigError, NotGenuine), match=re_of(folder.list)):
-        papers.read_listed(folder.list, None)
-
-
-def test_a_public_key_among_the_certificates_is_no_trouble(
-    folder: Folder, camera: Camera, office: Office
-) -> None:
-    camera.make(signs=False).into(folder.records)
-    key = signing.public_pem(office.fleet_key.public_key())
-    (folder.records / "fleet-key.pem").write_bytes(key)
-    folder.look()
-
-    assert folder.unusable == []
+    assert evidence.unusable == []
 
 
-def test_an_erasure_is_of_its_own_record_and_type(office: Office) -> None:
-    made, other = RecordMaker.begun().make(), RecordMaker.begun().make()
+def test_an_erasure_is_of_its_own_record_and_type() -> None:
+    office, made, other = Office(), RecordMaker.begun().make(), RecordMaker.begun().make()
     keys = receipt.in_use(office.receipt_key.public_key())
 
     assert receipt.read_erasure(office.erased(made), made.label.capture_id, keys) == RECEIVED
