@@ -99,12 +99,6 @@ def test_what_else_the_backend_signs_is_no_manifest(typ: object) -> None:
     assert "not a doorstep-manifest" in refusal(signed(payload_of(STOP), typ=typ))
 
 
-def test_a_receipt_in_place_of_a_manifest_is_refused() -> None:
-    receipt = {"v": 1, "capture_id": "x", "sha256": "y", "bytes": 1, "device_id": "dev-1"}
-
-    assert "not a doorstep-manifest" in refusal(signing.sign(receipt, KEY))
-
-
 def test_a_header_that_says_two_types_is_refused() -> None:
     kid = signing.thumbprint(KEY.public_key())
     header = f'{{"alg":"ES256","kid":"{kid}","typ":"JWT","typ":"doorstep-manifest"}}'
@@ -194,11 +188,6 @@ def test_a_message_quotes_no_id_no_code_and_no_place() -> None:
         assert "91.1234" not in message
 
 
-@given(st.text(max_size=60))
-def test_garbage_is_refused(token: str) -> None:
-    refusal(token)
-
-
 @given(json_values)
 def test_any_signed_document_is_read_or_refused(payload: object) -> None:
     refusal(signed(payload))
@@ -237,9 +226,7 @@ NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("source", sorted(set(ClockSource) - {ClockSource.UNSYNCED}))
-def test_a_manifest_is_valid_from_its_beginning_until_just_before_its_end(
-    source: ClockSource,
-) -> None:
+def test_a_manifest_is_valid_from_its_beginning_to_its_end(source: ClockSource) -> None:
     route, tick = manifest_of(STOP), timedelta(microseconds=1)
     moments = {BEGINS - tick: False, BEGINS: True, NOON: True, ENDS - tick: True, ENDS: False}
 

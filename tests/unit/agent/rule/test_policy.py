@@ -202,13 +202,6 @@ def test_a_forbidden_door_beside_us_counts_as_one_that_we_stand_at() -> None:
     assert reason_of(decide(manifest_of(NEXT_DOOR, STICKER), HERE, "C6")) is Reason.CODE_ELSEWHERE
 
 
-@pytest.mark.parametrize("photo", PhotoRule)
-def test_a_label_of_another_place_is_told_so_whatever_may_be_done_there(photo: PhotoRule) -> None:
-    manifest = manifest_of(FORBIDDEN, replace(STICKER, photo=photo))
-
-    assert reason_of(decide(manifest, HERE, "C6")) is Reason.CODE_ELSEWHERE
-
-
 def test_a_neighbour_in_reach_opens_a_forbidden_door() -> None:
     """What is left over: 34.9 m away, its radius of 20 m still meets our circle of 15 m."""
     near, beyond = (stop_at(away(DOOR, 0, metres), 6) for metres in (34.7, 35.3))
@@ -243,78 +236,53 @@ def test_a_circle_too_wide_still_says_that_a_label_is_of_another_place() -> None
     assert decide(manifest, wide(1_100), "C6") == decide(manifest, None, "C6")
 
 
-def test_without_a_position_a_label_is_believed_and_nothing_is_said_of_its_place() -> None:
-    answer = decide(manifest_of(FORBIDDEN, STICKER), None, "C6")
-
-    assert answer == Allowed(Stop("s-0006", BoundBy.CODE, None, None))
-
-
-@pytest.mark.parametrize("photo", PhotoRule)
-def test_an_old_code_of_another_place_says_nothing_at_a_forbidden_door(photo: PhotoRule) -> None:
-    manifest = manifest_of(FORBIDDEN, replace(STICKER, photo=photo))
-
-    assert decide(manifest, HERE, "C6", opens=False) == decide(manifest, HERE, None)
-
-
-@pytest.mark.parametrize("code", ["C99", "TWICE"])
-def test_a_label_of_no_stop_or_of_two_is_of_no_other_place(code: str) -> None:
-    twice = [replace(STICKER, id=f"s-{number}", codes=("TWICE",)) for number in (8, 9)]
-
-    answer = decide(manifest_of(FORBIDDEN, *twice), HERE, code)
-
-    assert reason_of(answer) in {Reason.UNKNOWN_CODE, Reason.AMBIGUOUS_CODE}
-
-
 # By a code that no longer opens doors.
 
 
-@pytest.mark.parametrize("circle", [HERE, None])
-def test_an_old_code_opens_no_forbidden_door(circle: Circle | None) -> None:
+TWICE: Final = tuple(replace(stop_at(away(DOOR, 0, 600), n), codes=("TWICE",)) for n in (7, 8))
+SIGNED_FAR: Final = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("stops", "codes"),
+    [
+        ([ALLOWED, NEXT_DOOR, *TWICE], ["C1", "C99", "TWICE"]),
+        ([SIGNED_FOR, FAR], ["C4"]),
+        ([ALLOWED, FAR_FORBIDDEN, SIGNED_FAR, *TWICE], ["C5", "C6", "C99", "TWICE"]),
+    ],
+    ids=["forbidden", "signed for", "allowed"],
+)
+def test_an_old_code_opens_and_refuses_no_door(stops: list[RouteStop], codes: list[str]) -> None:
+    """It says only which stop, and never whether; also if it is of no stop, or of two."""
+    manifest = manifest_of(*stops)
+
+    for code in codes:
+        assert decide(manifest, HERE, code) != decide(manifest, HERE, None)
+        assert decide(manifest, HERE, code, opens=False) == decide(manifest, HERE, None)
+
+
+def test_an_old_code_opens_no_door_without_a_position() -> None:
     manifest = manifest_of(ALLOWED, NEXT_DOOR)
 
-    assert decide(manifest, circle, "C1", opens=False) == decide(manifest, circle, None)
+    assert decide(manifest, None, "C1", opens=False) == decide(manifest, None, None)
 
 
-def test_an_old_code_opens_no_door_where_place_has_somebody_sign() -> None:
-    """It says only which stop, and never whether."""
-    manifest = manifest_of(SIGNED_FOR, FAR)
-
-    assert decide(manifest, HERE, "C4", opens=False) == decide(manifest, HERE, None)
-
-
-def test_an_old_code_names_the_stop_where_place_allows_a_photo() -> None:
-    manifest = manifest_of(ALLOWED, FAR, FAR_FORBIDDEN)
-
-    assert decide(manifest, HERE, "C4", opens=False) == decide(manifest, HERE, "C4")
-
-
-@pytest.mark.parametrize("code", ["C5", "C6", "C99", "TWICE"])
-def test_an_old_code_refuses_no_door_that_place_allows(code: str) -> None:
-    """Its stop takes no photo or is signed for, or it is of no stop, or of two."""
-    signed = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
-    twice = [replace(stop_at(away(DOOR, 0, 600), n), codes=("TWICE",)) for n in (7, 8)]
-    manifest = manifest_of(ALLOWED, FAR_FORBIDDEN, signed, *twice)
-
-    assert isinstance(decide(manifest, HERE, code), Refused)
-    assert decide(manifest, HERE, code, opens=False) == decide(manifest, HERE, None)
-
-
-@pytest.mark.parametrize("circle", [HERE, None])
-@pytest.mark.parametrize("code", ["C2", "C3"])
-def test_a_refusal_by_an_old_code_that_place_agrees_with_names_its_stop(
-    circle: Circle | None, code: str
+@pytest.mark.parametrize(
+    ("stops", "circle", "code"),
+    [
+        ([ALLOWED, FAR, FAR_FORBIDDEN], HERE, "C4"),
+        ([ALLOWED, SIGNED_FOR, NEXT_DOOR], HERE, "C2"),
+        ([ALLOWED, SIGNED_FOR, NEXT_DOOR], None, "C2"),
+        ([ALLOWED, SIGNED_FOR, NEXT_DOOR], HERE, "C3"),
+        ([ALLOWED, SIGNED_FOR, NEXT_DOOR], None, "C3"),
+    ],
+)
+def test_an_old_code_names_the_stop_where_place_agrees_with_it(
+    stops: list[RouteStop], circle: Circle | None, code: str
 ) -> None:
-    manifest = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
+    manifest = manifest_of(*stops)
 
     assert decide(manifest, circle, code, opens=False) == decide(manifest, circle, code)
-
-
-@pytest.mark.parametrize("code", ["C99", "TWICE"])
-def test_an_old_code_of_no_stop_says_nothing_at_a_forbidden_door(code: str) -> None:
-    twice = [replace(FAR, id=f"s-{number}", codes=("TWICE",)) for number in (7, 8)]
-    manifest = manifest_of(ALLOWED, NEXT_DOOR, *twice)
-
-    assert decide(manifest, HERE, code, opens=False) == decide(manifest, HERE, None)
 
 
 # Without a route.
@@ -372,12 +340,6 @@ def test_the_sensor_stays_on_after_a_served_press_but_not_at_a_forbidden_door() 
     assert streams(manifest_of(ALLOWED), None, lingers=True)
     assert not streams(manifest_of(ALLOWED, NEXT_DOOR), lingers=True)
     assert not streams(manifest_of(ALLOWED, FAR_FORBIDDEN), None, lingers=True)
-
-
-def test_no_code_turns_the_sensor_on_at_a_forbidden_door() -> None:
-    """A press with that code may take its photo; between presses the sensor is off."""
-    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), code="C1")
-    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), code="C1", lingers=True)
 
 
 def test_the_sensor_is_off_while_the_bound_code_would_be_refused() -> None:
@@ -558,21 +520,21 @@ def posters(draw: st.DrawFn) -> Poster:
 
 
 @given(posters(), st.booleans())
-def test_whatever_the_circle_no_label_of_another_place_opens_a_forbidden_door(
-    poster: Poster, opens: bool
-) -> None:
+def test_no_label_of_another_place_opens_a_forbidden_door(poster: Poster, opens: bool) -> None:
     manifest = manifest_of(poster.order, poster.forbidden)
 
     answer = decide(manifest, poster.circle, "C2", opens=opens)
 
-    assert reason_of(answer) is (Reason.CODE_ELSEWHERE if opens else Reason.NO_PHOTO_STOP)
+    if opens:
+        assert reason_of(answer) is Reason.CODE_ELSEWHERE
+    else:
+        assert answer == decide(manifest, poster.circle, None)
+        assert reason_of(answer) is Reason.NO_PHOTO_STOP
     assert not streams(manifest, poster.circle, "C2", lingers=True)
 
 
 @given(posters())
-def test_where_no_forbidden_door_is_in_reach_a_label_of_another_place_is_believed(
-    poster: Poster,
-) -> None:
+def test_a_label_of_another_place_is_believed_elsewhere(poster: Poster) -> None:
     """As it always was; from its own stop's rule follows what comes of it."""
     open_door = replace(poster.forbidden, photo=PhotoRule.ALLOWED)
     far = stop_at(away(poster.middle, 0, 40_000), 3, PhotoRule.NO_PHOTO)
@@ -635,9 +597,7 @@ def test_a_stop_is_bound_only_where_a_photo_is_allowed(scene: Scene) -> None:
 
 
 @given(scenes(), st.booleans())
-def test_where_the_sensor_may_be_on_a_press_without_a_code_finds_no_forbidden_door(
-    scene: Scene, lingers: bool
-) -> None:
+def test_the_sensor_is_never_on_at_a_forbidden_door(scene: Scene, lingers: bool) -> None:
     """And unless it lingers, a press would be served and an open stop is there."""
     if not streams(scene.manifest, scene.circle, scene.code, lingers=lingers):
         return

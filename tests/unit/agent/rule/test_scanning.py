@@ -37,6 +37,8 @@ def route_with(*codes: tuple[str, ...]) -> Manifest:
 
 # Which code of a picture is meant
 
+ROUTE = route_with(("A1", "A2"), ("B1",), ("TWICE",), ("TWICE", "C1"))
+
 
 @pytest.mark.parametrize(
     ("seen", "meant"),
@@ -51,22 +53,19 @@ def route_with(*codes: tuple[str, ...]) -> Manifest:
         (("A1 ",), None),
         (("PRACTICE",), "PRACTICE"),
         (("PRACTICE", "A1"), None),
+        (("TWICE",), "TWICE"),
+        (("TWICE", "C1"), None),
     ],
     ids=str,
 )
 def test_the_code_that_is_meant_is_the_one_that_the_route_knows(
     seen: tuple[str, ...], meant: str | None
 ) -> None:
-    """A label has several codes, two of one parcel mean the same, and two parcels mean nothing."""
-    assert scanning.choose(route_with(("A1", "A2"), ("B1",)), seen) == meant
+    """A label has several codes, two of one parcel mean the same, and two parcels mean nothing.
 
-
-def test_a_code_of_two_stops_is_taken_for_the_press_to_refuse() -> None:
-    assert scanning.choose(route_with(("A1",), ("A1", "B1")), ["A1"]) == "A1"
-
-
-def test_a_code_of_two_stops_beside_a_clear_one_leaves_it_open() -> None:
-    assert scanning.choose(route_with(("A1",), ("A1", "B1")), ["A1", "B1"]) is None
+    A code of two stops is taken, and the press is refused.
+    """
+    assert scanning.choose(ROUTE, seen) == meant
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
     seen: tuple[str, ...], unknown: tuple[str, ...]
 ) -> None:
     """Otherwise one of two parcels, whichever is read first, would speak for the press."""
-    assert scanning.unknown(route_with(("A1", "A2"), ("B1",)), seen) == unknown
+    assert scanning.unknown(ROUTE, seen) == unknown
 
 
 # For which press a code speaks
