@@ -23,10 +23,6 @@ UNTIL: Final = "2026-12-01T09:15:07Z"
 JWK: Final = signing.jwk(OTHER.public_key())
 
 
-def members_of(key: signing.PrivateKey) -> dict[str, str]:
-    return signing.jwk(key.public_key())
-
-
 def read(**changes: Any) -> fleet.Fleet:
     return fleet.read(OFFICE.document(**changes), [PINNED])
 
@@ -113,11 +109,8 @@ MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
     ({"receipt_keys": ["key"]}, r"receipt_keys\[0\]"),
     ({"receipt_keys": [entry(OTHER), {"until": None}]}, r"receipt_keys\[1\]\.jwk"),
     ({"receipt_keys": [{"jwk": JWK | {"x": "AA"}}]}, r"receipt_keys\[0\]\.jwk"),
-    ({"receipt_keys": [{"jwk": JWK | {"crv": "P-384"}}]}, r"receipt_keys\[0\]\.jwk"),
-    ({"receipt_keys": [{"jwk": {"kty": "oct", "k": "c2VjcmV0"}}]}, r"receipt_keys\[0\]\.jwk"),
     ({"receipt_keys": [{"jwk": JWK, "until": "today"}]}, r"receipt_keys\[0\]\.until"),
     ({"receipt_keys": [{"jwk": JWK, "until": 5}]}, r"receipt_keys\[0\]\.until"),
-    ({"receipt_keys": [{"jwk": JWK, "until": "2026-13-01T00:00:00Z"}]}, r"\[0\]\.until"),
     ({"manifest_keys": []}, "manifest_keys"),
     ({"manifest_keys": [entry(OTHER, UNTIL)]}, "manifest_keys"),
     ({"revoked": None}, "revoked"),
@@ -128,11 +121,8 @@ MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
     ({"recipients": "age1"}, "recipients"),
     ({"recipients": [5]}, "recipients"),
     ({"recipients": [NAMES[0]]}, "recipients"),
-    ({"recipients": [NAMES[0], NAMES[0]]}, "recipients"),
-    ({"recipients": [NAMES[0], "age1"]}, "recipients"),
     ({"next_fleet_key": "key"}, "next_fleet_key"),
     ({"next_fleet_key": {}}, "next_fleet_key"),
-    ({"next_fleet_key": JWK | {"y": JWK["x"]}}, "next_fleet_key"),
     ({"next_ca": 5}, "next_ca"),
     ({"next_ca": ["-----BEGIN"]}, "next_ca"),
 ]
@@ -146,26 +136,24 @@ def test_one_malformed_member_refuses_the_whole(changes: dict[str, Any], where: 
     assert len(str(raised.value)) < 250
 
 
+def by_hand(text: bytes) -> str:
+    header = {"alg": "ES256", "kid": kid(OFFICE.key), "typ": fleet.TYPE}
+    return signed_by_hand(header, text, OFFICE.key)
+
+
 @pytest.mark.parametrize("name", ["recipients", "next_ca"])
 def test_text_that_cannot_be_encoded_refuses_the_whole(name: str) -> None:
     """JSON can say half a surrogate pair; the readers of recipients and certificates cannot."""
     said = {"recipients": [NAMES[0], "half"], "next_ca": "half"}
     payload = json.dumps(OFFICE.payload() | {name: said[name]}).replace("half", r"\ud800")
-    header = {"alg": "ES256", "kid": kid(OFFICE.key), "typ": fleet.TYPE}
-    token = signed_by_hand(header, payload.encode(), OFFICE.key)
 
     with pytest.raises(NotGenuine, match=f"malformed: {name}: "):
-        fleet.read(token, [PINNED])
+        fleet.read(by_hand(payload.encode()), [PINNED])
 
 
 def test_a_document_whose_only_key_is_revoked_is_refused() -> None:
     with pytest.raises(NotGenuine, match="receipt_keys: no key in it is valid"):
         read(receipt_keys=[entry(OTHER)], revoked=[{"kid": kid(OTHER), "since": UNTIL}])
-
-
-def by_hand(text: bytes) -> str:
-    header = {"alg": "ES256", "kid": kid(OFFICE.key), "typ": fleet.TYPE}
-    return signed_by_hand(header, text, OFFICE.key)
 
 
 @pytest.mark.parametrize(
@@ -192,14 +180,6 @@ def by_hand(text: bytes) -> str:
 def test_garbage_another_type_and_another_signer_are_refused(token: str) -> None:
     with pytest.raises(NotGenuine):
         fleet.read(token, [PINNED])
-
-
-def test_a_document_altered_after_it_was_signed_is_refused() -> None:
-    head, _, signature = OFFICE.document(1).split(".")
-    body = OFFICE.document(2).split(".")[1]
-
-    with pytest.raises(NotGenuine, match="not a valid signature"):
-        fleet.read(f"{head}.{body}.{signature}", [PINNED])
 
 
 # From one to the next
@@ -249,35 +229,23 @@ def test_one_without_recipients_does_not_follow_one_that_has_them(names: list[st
     assert versions(fleet.extend(before, OFFICE.document(4), PINNED)) == [4]
 
 
-def handed_over() -> tuple[FleetOffice, tuple[str, ...]]:
-    """A fleet whose key has changed once; and what a device has then."""
-    heir = FleetOffice(NEXT)
-    first = OFFICE.document(1, next_fleet_key=members_of(NEXT))
-    return heir, fleet.extend((first,), heir.document(2), PINNED)
-
-
 def test_the_next_key_that_a_document_names_signs_the_one_after_it() -> None:
-    heir, kept = handed_over()
-    later = fleet.extend(kept, heir.document(3), PINNED)
+    heir, named = heirs(1)
+    kept = fleet.extend(named, heir.document(2), PINNED)
 
     assert versions(kept) == [1, 2]
-    assert versions(later) == [1, 3]
+    assert versions(fleet.extend(kept, heir.document(3), PINNED)) == [1, 3]
+    with pytest.raises(NotGenuine, match="not trusted here"):  # the old key's time is over
+        fleet.extend(kept, OFFICE.document(9), PINNED)
 
 
 def test_the_old_key_may_still_sign_until_the_next_one_has() -> None:
-    named = (OFFICE.document(1, next_fleet_key=members_of(NEXT)),)
+    named = (OFFICE.document(1, next_fleet_key=entry(NEXT)["jwk"]),)
 
-    again = fleet.extend(named, OFFICE.document(2, next_fleet_key=members_of(NEXT)), PINNED)
+    again = fleet.extend(named, OFFICE.document(2, next_fleet_key=entry(NEXT)["jwk"]), PINNED)
 
     assert versions(again) == [2]
     assert versions(fleet.extend(again, FleetOffice(NEXT).document(3), PINNED)) == [2, 3]
-
-
-def test_the_old_key_signs_nothing_once_the_next_one_has() -> None:
-    _, kept = handed_over()
-
-    with pytest.raises(NotGenuine, match="not trusted here"):
-        fleet.extend(kept, OFFICE.document(9), PINNED)
 
 
 @pytest.mark.parametrize("signer", [OTHER, NEXT])
@@ -288,30 +256,31 @@ def test_a_key_that_no_document_names_signs_nothing(signer: signing.PrivateKey) 
         fleet.extend(kept, FleetOffice(signer).document(2), PINNED)
 
 
-def test_a_chain_of_keys_is_followed_link_by_link() -> None:
-    offices = [OFFICE, *(FleetOffice() for _ in range(4))]
+def heirs(count: int) -> tuple[FleetOffice, tuple[str, ...]]:
+    """Return the last of so many fleet keys, each named by the one before, and what is kept."""
+    offices = [OFFICE, *(FleetOffice() for _ in range(count))]
     kept: tuple[str, ...] = ()
-    for number, office in enumerate(offices, start=1):
-        heir = offices[number].key if number < len(offices) else THIRD
-        document = office.document(number, next_fleet_key=members_of(heir))
+    for number, (office, heir) in enumerate(itertools.pairwise(offices), start=1):
+        document = office.document(number, next_fleet_key=entry(heir.key)["jwk"])
         kept = fleet.extend(kept, document, PINNED)
+    return offices[-1], kept
+
+
+def test_a_chain_of_keys_is_followed_link_by_link() -> None:
+    last, kept = heirs(4)
+    kept = fleet.extend(kept, last.document(5), PINNED)
 
     assert versions(kept) == [1, 2, 3, 4, 5]
-    with pytest.raises(NotGenuine):
-        fleet.walk(kept[1:], PINNED)
-    with pytest.raises(NotGenuine):
-        fleet.walk((kept[0], *kept[2:]), PINNED)
+    for other in (kept[1:], (kept[0], *kept[2:]), (*kept, OFFICE.document(9))):
+        with pytest.raises(NotGenuine):
+            fleet.walk(other, PINNED)
 
 
 def test_a_fleet_key_that_changes_without_end_is_not_followed() -> None:
-    offices = [OFFICE, *(FleetOffice() for _ in range(LINKS_LIMIT))]
-    kept: tuple[str, ...] = ()
-    for number, (office, heir) in enumerate(itertools.pairwise(offices), start=1):
-        document = office.document(number, next_fleet_key=members_of(heir.key))
-        kept = fleet.extend(kept, document, PINNED)
+    last, kept = heirs(LINKS_LIMIT)
 
     with pytest.raises(NotGenuine, match="enrol again"):
-        fleet.extend(kept, offices[-1].document(99), PINNED)
+        fleet.extend(kept, last.document(99), PINNED)
 
 
 def test_another_fleet_key_that_the_device_was_given_begins_anew() -> None:

@@ -55,7 +55,7 @@ def test_what_lies_there_is_verified_again(config: Config, office: FleetOffice) 
             receipt_keys(config)
 
 
-def test_a_fleet_key_that_cannot_be_read_is_the_configurations_fault(
+def test_an_unreadable_fleet_key_is_a_config_error(
     tmp_path: Path, config: Config, office: FleetOffice
 ) -> None:
     keep(config, office.document())
