@@ -7,14 +7,22 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
+import numpy as np
+
 from agent import __version__
+from agent.capture import record_json
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
-from agent.models import Kind, Label
+from agent.capture.record_json import BUTTON, Photo, Setting
+from agent.models import UNASSIGNED, Kind, Label, QualityReport, Verdict
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import Chain
 from agent.record.credentials import PhotoSigner, Source
+from hardware.camera import Frame
+from hardware.clock import ClockSource, Moment
+from hardware.position import Fix
+from hardware.power import PowerReading
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.sealed import RECIPIENTS
@@ -24,23 +32,15 @@ PLAIN += b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
 PLAIN += b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00 picture \xff\xd9"
 """Segments as in a JPEG; nobody looks at what they would show."""
 
-PLACE = {
-    "lat_deg": 52.5200066,
-    "lon_deg": -13.404954,
-    "alt_m": 34.2,
-    "accuracy_m": 9.5,
-    "hdop": 1.1,
-    "satellites": 9,
-    "mode": 3,
-    "age_s": 0.4,
-    "utc": "2026-12-01T09:15:01.600Z",
-}
-
 FIXED: Final = GpsFacts(
     52.5200066, -13.404954, 3, 34.2, 9.5, 1.1, 9, MOMENT - timedelta(seconds=0.4)
 )
-"""The same place as EXIF has it."""
+"""A place as EXIF has it."""
 
+
+SETTING: Final = Setting(simulated=False, manifest="off")
+POWER: Final = PowerReading(64, external=False, under_voltage=False)
+REPORT: Final = QualityReport(Verdict.OK, {"mean_pct": 41.0}, "2026.12")
 
 MODELS: Final = {
     Source.CAPTURE: "Doorstep picamera2",
@@ -48,6 +48,51 @@ MODELS: Final = {
     Source.ALGORITHM: "Doorstep simulated",
 }
 """The camera in the EXIF, by the origin in the Content Credentials."""
+
+
+def frame_of(label: Label) -> Frame:
+    """The frame of a press: its exposure of 8 ms ends 20.3 ms after it."""
+    ended_ns = label.monotonic_ns + 20_300_000
+    return Frame(np.zeros((8, 8, 3), np.uint8), 8000, 2.104, 410.0, ended_ns)
+
+
+def fix_of(label: Label, **changes: Any) -> Fix:
+    """FIXED as a receiver said it 0.4 s before the press."""
+    values: dict[str, Any] = {
+        "lat_deg": FIXED.lat_deg,
+        "lon_deg": FIXED.lon_deg,
+        "alt_m": FIXED.alt_m,
+        "eph_m": FIXED.accuracy_m,
+        "hdop": FIXED.hdop,
+        "satellites": FIXED.satellites,
+        "mode": FIXED.mode,
+        "speed_mps": 0.0,
+        "utc": FIXED.utc,
+        "received_ns": label.monotonic_ns - 400_000_000,
+    }
+    return Fix(**(values | changes))
+
+
+def moment_of(label: Label) -> Moment:
+    utc, clock = datetime.fromisoformat(label.utc), ClockSource(label.clock)
+    return Moment(utc, label.monotonic_ns, label.boot_id, clock, 0.1)
+
+
+def claim_of(label: Label) -> dict[str, Any]:
+    """What the Content Credentials say, as capture writes it."""
+    moment, fix = moment_of(label), fix_of(label)
+    return record_json.capture_claim(label.capture_id, label.device_id, moment, fix)
+
+
+def record_of(
+    label: Label, picture: bytes, frame: Frame, fix: Fix | None, missing: str | None
+) -> dict[str, Any]:
+    """record.json as capture writes it; `missing` is why there are no Content Credentials."""
+    digest = hashlib.sha256(picture).hexdigest()
+    kept = Photo(digest, len(picture), frame, False, label.monotonic_ns, missing)
+    return record_json.photo_record(
+        SETTING, BUTTON, kept, REPORT, stop=UNASSIGNED, fix=fix, power=POWER, retake_of=None
+    )
 
 
 @dataclass
@@ -104,13 +149,13 @@ class Camera:
         picture = stamp(plain, replace(facts, **exif or {})) if stamps else plain
         if signs:
             by = signer or self
-            said = self.claim(label) | dict(claim or {})
+            said = claim_of(label) | dict(claim or {})
             picture = PhotoSigner(by.maker.key, by.chain).sign(picture, source, said)
         picture += tail
-        told = self.told(picture, signs=signs) | dict(photo or {})
-        inside = {"position": PLACE, "photo": told, "agent": __version__, "manifest": "off"} | dict(
-            record or {}
-        )
+        why = None if signs else "switched off"
+        inside = record_of(label, picture, frame_of(label), fix_of(label), why)
+        inside["photo"] |= dict(photo or {})
+        inside |= dict(record or {})
         body = recordfile.pack_body(inside, picture, MOMENT)
         media_type = recordfile.BODY_TYPE
         if self.seals:
@@ -119,30 +164,3 @@ class Camera:
         made = Made(label, recordfile.sign(label, body, self.maker.key))
         self.maker.seq, self.maker.prev = label.seq, made.label_sha256
         return made
-
-    def claim(self, label: Label) -> dict[str, Any]:
-        names = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
-        return {
-            "v": 1,
-            "capture_id": label.capture_id,
-            "device": label.device_id,
-            "utc": label.utc,
-            "clock": label.clock,
-            "boot_id": label.boot_id,
-            "monotonic_ns": label.monotonic_ns,
-            "position": {name: PLACE[name] for name in names},
-        }
-
-    def told(self, picture: bytes, *, signs: bool) -> dict[str, Any]:
-        why = {} if signs else {"credentials_missing": "switched off"}
-        return {
-            "sha256": hashlib.sha256(picture).hexdigest(),
-            "bytes": len(picture),
-            "width_px": 8,
-            "height_px": 8,
-            "exposure_us": 8000,
-            "gain": 2.1,
-            "exposed_after_press_ms": 12.3,
-            "credentials": signs,
-            **why,
-        }

@@ -111,9 +111,7 @@ def test_an_authority_below_the_root_leads_there(evidence: Evidence) -> None:
     assert verdict(evidence.look(root)) == "holds"
 
 
-def test_a_key_without_a_certificate_is_not_ours_where_the_authority_is_given(
-    evidence: Evidence,
-) -> None:
+def test_a_key_without_a_certificate_is_not_ours(evidence: Evidence) -> None:
     """A forger's folder has no other: also beside the certificate of the device's own key."""
     RecordMaker.begun(evidence.camera.maker.device_id).make().into(evidence.records)
     alone = evidence.look(evidence.camera.authority)
@@ -126,9 +124,7 @@ def test_a_key_without_a_certificate_is_not_ours_where_the_authority_is_given(
 
 
 @pytest.mark.parametrize("is_given", [True, False])
-def test_a_body_stays_closed_when_nobody_vouches_for_its_key(
-    evidence: Evidence, is_given: bool
-) -> None:
+def test_a_body_by_an_unknown_key_stays_closed(evidence: Evidence, is_given: bool) -> None:
     """Only its digest is checked: this one holds no files, and would be told as broken."""
     body = b"no files"
     label = replace(RecordMaker.begun("van-7").make().label, body=recordfile.describe(body))
@@ -162,9 +158,7 @@ def test_a_key_that_was_given_needs_no_certificate(evidence: Evidence) -> None:
 
 
 @pytest.mark.parametrize("is_given", [True, False])
-def test_a_certificate_that_anybody_planted_harms_no_record(
-    evidence: Evidence, is_given: bool
-) -> None:
+def test_a_planted_certificate_harms_no_record(evidence: Evidence, is_given: bool) -> None:
     """A self-made authority's, for the device's own public key, in another name."""
     evidence.record(signs=True)
     evidence.certify("b.pem")
@@ -181,9 +175,7 @@ def test_a_certificate_that_anybody_planted_harms_no_record(
     assert by in words(alone)
 
 
-def test_what_an_uncertified_key_writes_into_a_chain_harms_no_other_record(
-    evidence: Evidence,
-) -> None:
+def test_an_uncertified_record_in_a_chain_harms_no_other(evidence: Evidence) -> None:
     evidence.camera.make()
     evidence.record(signs=True)
     evidence.certify()
@@ -239,9 +231,7 @@ def test_both_keys_of_a_device_that_was_given_another_one_count(evidence: Eviden
     assert verdict(evidence.look(evidence.camera.authority)) == "holds"
 
 
-def test_without_an_authority_it_is_said_that_certificates_were_not_checked(
-    evidence: Evidence,
-) -> None:
+def test_certificates_without_an_authority_are_not_checked(evidence: Evidence) -> None:
     evidence.record()
     evidence.certify()
     report = evidence.look()
@@ -440,9 +430,7 @@ def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(evidence: Evidence) 
     assert evidence.look().verdict == "broken"
 
 
-def test_a_list_without_receipt_keys_revokes_and_says_that_it_names_none(
-    evidence: Evidence,
-) -> None:
+def test_a_list_without_receipt_keys_judges_no_receipt(evidence: Evidence) -> None:
     """As backends wrote it before."""
     evidence.receive(evidence.office.receipt(evidence.record()), receipt_keys=[])
     report = evidence.look()
@@ -452,9 +440,7 @@ def test_a_list_without_receipt_keys_revokes_and_says_that_it_names_none(
     assert not_checked in report.document["not_checked"]
 
 
-def test_a_list_that_nobody_pinned_is_taken_at_its_word_and_that_is_said(
-    evidence: Evidence,
-) -> None:
+def test_a_list_that_nobody_pinned_is_taken_at_its_word(evidence: Evidence) -> None:
     evidence.record()
     evidence.revoke(evidence.camera.maker, MOMENT)
     report = evidence.look()
@@ -477,17 +463,13 @@ def test_an_erased_record_says_when(evidence: Evidence) -> None:
     assert "erased on 2026-12-01: only the label is left" in report.lines[1]
 
 
-def test_a_label_alone_is_withheld_where_nobody_says_that_it_was_erased(
-    evidence: Evidence,
-) -> None:
+def test_a_label_alone_is_withheld_unless_it_was_erased(evidence: Evidence) -> None:
     evidence.receive(Office().erased(evidence.label()))
 
     assert evidence.look().verdict == "withheld"
 
 
-def test_of_a_label_alone_no_receipt_tells_that_it_is_older_than_the_theft(
-    evidence: Evidence,
-) -> None:
+def test_no_receipt_dates_a_label_alone_before_a_theft(evidence: Evidence) -> None:
     """A thief could sign another label of this id; nothing is said of a photo either way."""
     maker = RecordMaker.begun()
     made = maker.make()
