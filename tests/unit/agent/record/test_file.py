@@ -17,7 +17,7 @@ from agent.errors import RecordDamaged
 from agent.models import CaptureId, Kind
 from agent.record import file as recordfile
 from agent.record import signing
-from tests.support.factory import MOMENT, RecordMaker, new_id, signed_by_hand
+from tests.support.factory import MOMENT, RecordMaker, signed_by_hand
 
 DEVICE = RecordMaker()
 MADE = DEVICE.make(record={"stop": {"id": "s-0042"}}, photo=b"\xff\xd8" + bytes(700) + b"\xff\xd9")
@@ -133,13 +133,6 @@ def test_no_record_with_one_other_byte_verifies(data: st.DataObject) -> None:
         recordfile.unpack(other)
 
 
-@settings(max_examples=100)
-@given(st.integers(0, len(MADE.content) - 1))
-def test_no_record_cut_off_verifies(end: int) -> None:
-    with pytest.raises(RecordDamaged):
-        recordfile.unpack(MADE.content[:end])
-
-
 @given(st.binary(max_size=300))
 def test_garbage_is_told_in_words(content: bytes) -> None:
     with pytest.raises(RecordDamaged):
@@ -161,60 +154,40 @@ def test_the_key_in_the_label_is_the_one_that_signed() -> None:
         recordfile.open_label(f"{first}.{second}.".encode() + signature)
 
 
+CAPTURE_ID = str(MADE.label.capture_id)
+BODY_TOLD = MADE.label.payload()["body"]
+
 WRONG: list[tuple[str, object]] = [
-    ("v", True),
     ("v", 2),
-    ("v", "1"),
-    ("v", 1.0),
-    ("seq", True),
-    ("seq", 0),
+    ("v", True),
     ("seq", -1),
     ("seq", "1"),
     ("seq", 1.5),
     ("seq", 2**63),
-    ("seq", 10**400),
+    ("seq", 0),
     ("seq", 2),  # prev is null
     ("prev", "0" * 64),  # at seq 1
-    ("capture_id", str(MADE.label.capture_id).upper()),
-    ("capture_id", f"{{{MADE.label.capture_id}}}"),
-    ("capture_id", f"urn:uuid:{MADE.label.capture_id}"),
-    ("capture_id", str(MADE.label.capture_id).replace("-", "")),
-    ("capture_id", f"{MADE.label.capture_id}\n"),
+    ("capture_id", CAPTURE_ID.upper()),
+    ("capture_id", CAPTURE_ID.replace("-", "")),
+    ("capture_id", f"{CAPTURE_ID}\n"),
     ("capture_id", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),  # version 1 holds a time
     ("capture_id", "../../etc/passwd"),
-    ("capture_id", None),
     ("device_id", ""),
     ("device_id", 7),
     ("device_id", "van\x1b[2J"),
-    ("device_id", "van\u202e7"),
     ("device_id", "\ud800"),
     ("device_id", "a" * 129),
-    ("chain", None),
-    ("chain", ["c"]),
-    ("boot_id", {}),
-    ("kind", None),
     ("kind", Kind.VOID.value),  # about nothing
-    ("clock", False),
     ("about", "not an id"),
-    ("about", 7),
     ("utc", "2026-12-01T09:15:02Z"),
     ("utc", "2026-12-01T09:15:02.000+01:00"),
-    ("utc", "2026-13-01T09:15:02.000Z"),
     ("utc", "٢٠٢٦-12-01T09:15:02.000Z"),
     ("utc", 1_700_000_000),
-    ("monotonic_ns", True),
-    ("monotonic_ns", 1.5),
-    ("monotonic_ns", -1),
-    ("monotonic_ns", None),
-    ("body", None),
     ("body", []),
-    ("body", "x"),
     ("body", {}),
-    ("body", {"type": "application/x-tar", "bytes": str(len(BODY)), "sha256": "0" * 64}),
-    ("body", {"type": "application/x-tar", "bytes": True, "sha256": "0" * 64}),
-    ("body", {"type": "application/x-tar", "bytes": len(BODY), "sha256": "A" * 64}),
-    ("body", {"type": None, "bytes": len(BODY), "sha256": "0" * 64}),
+    ("body", BODY_TOLD | {"sha256": "A" * 64}),
 ]
+"""Fields of one form are checked by one function, so each wrong form is tried on one of them."""
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=range(len(WRONG)))
@@ -248,44 +221,30 @@ def test_unknown_fields_and_kinds_are_passed_on() -> None:
     assert opened.label.kind == "hologram"
 
 
-def test_a_void_names_the_record_that_it_takes_back() -> None:
-    about = new_id()
-    made = RecordMaker(key=DEVICE.key).make(Kind.VOID, about=about)
-
-    assert recordfile.unpack(made.content).label.about == about
-
-
 @pytest.mark.parametrize(
     "body",
     [
         tar(member("photo.jpg"), member("record.json", tarfile.SYMTYPE, "photo.jpg")),
         tar(member("photo.jpg"), member("record.json", tarfile.LNKTYPE, "photo.jpg")),
-        tar(member("record.json", tarfile.SYMTYPE, "/etc/passwd")),
         tar(member("record.json"), member("record.json")),
         tar(member("record.json"), member("/etc/cron.d/x")),
         tar(member("record.json"), member("../x")),
         tar(member("record.json"), member("x\x1b[2J.txt")),
         tar(member("record.json"), member("folder", tarfile.DIRTYPE)),
-        tar(member("record.json"), member("pipe", tarfile.FIFOTYPE)),
-        tar(member("record.json"), member("disk", tarfile.BLKTYPE)),
+        tar(member("record.json"), member("pipe.bin", tarfile.FIFOTYPE)),
         tar(member("record.json"), member("n" * 300)),
         tar(member("record.json"), member("n" * 300), form=tarfile.PAX_FORMAT),
         tar(member("./record.json")),
         tar(member("photo.jpg")),
         tar(member("record.json"), content=b"[]"),
         tar(member("record.json"), content=b"{"),
-        tar(member("record.json"), content=b'{"a": 1, "a": 2}'),
-        tar(member("record.json"), content=b'{"a": NaN}'),
         tar(member("record.json"), content=b"[" * 100_000),
-        header("record.json", 8**11 - 1) + bytes(2048),
         header("record.json", 2**60) + bytes(2048),
-        header("record.json", -1024) + bytes(2048),
         header("record.json", -512) + bytes(2048),
         header("record.json", 1024) + bytes(1023),
         recordfile.pack_body({}, None, MOMENT)[:-512],
         recordfile.pack_body({}, None, MOMENT) + bytes(512),
         recordfile.pack_body({}, None, MOMENT) + b"hidden",
-        recordfile.pack_body({}, None, MOMENT)[:-1024],
         bytes(1024),
         b"",
         b"age-encryption.org/v1",
@@ -313,13 +272,6 @@ def test_a_body_of_as_many_files_as_allowed_opens_and_of_more_does_not() -> None
     assert len(recordfile.unpack(with_body(tar(*many))).others) == recordfile.MEMBERS_LIMIT - 1
     with pytest.raises(RecordDamaged, match="more than 16 files"):
         recordfile.unpack(with_body(tar(*many, member("x.bin"))))
-
-
-def test_an_archive_by_another_maker_opens() -> None:
-    """The refusals around this test are for what they say, not for the maker."""
-    opened = recordfile.unpack(with_body(tar(member("record.json"), member("later.bin"))))
-
-    assert opened.record == {}
 
 
 def test_a_sparse_member_does_not_become_memory() -> None:

@@ -1,8 +1,5 @@
 """Sealing: to whom, by whom it is opened, and what a wrong recipient is told."""
 
-import subprocess
-from pathlib import Path
-
 import pyrage  # noqa: TID251 - to make an identity
 import pytest
 from hypothesis import given, settings
@@ -24,19 +21,6 @@ def test_each_identity_alone_opens_what_was_sealed(body: bytes) -> None:
 
     assert [sealing.open_sealed(sealed, [one]) for one in IDENTITIES] == [body, body]
     assert body not in sealed.partition(b"\n--- ")[2] or len(body) < 20  # behind the header
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("secret", [OFFICE, ESCROW])
-def test_age_itself_opens_it(secret: str, tmp_path: Path) -> None:
-    (tmp_path / "identity").write_text(f"# made by a test\n{secret}\n")
-    sealed = sealing.seal(b"what the parcel looks like", RECIPIENTS)
-
-    ran = subprocess.run(
-        ["age", "-d", "-i", tmp_path / "identity"], input=sealed, capture_output=True, check=True
-    )
-
-    assert ran.stdout == b"what the parcel looks like"
 
 
 def test_whoever_has_another_identity_opens_nothing() -> None:
