@@ -30,15 +30,16 @@ NOBODY, DAEMON, GROUP = 65_534, 1, 60
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "state", tmp_path / "run")
-    made.make()
-    return made
+def database(layout: Layout) -> Iterator[Database]:
+    opened = Database(layout, migrates=True)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def database(layout: Layout) -> Iterator[Database]:
-    opened = Database(layout, migrates=True)
+def other(layout: Layout) -> Iterator[Database]:
+    """The same for another process, which makes no schema."""
+    opened = Database(layout)
     yield opened
     opened.close()
 
@@ -78,17 +79,13 @@ def set_aside(layout: Layout) -> Path:
     return layout.aside(1) / layout.database.name
 
 
-def test_only_capture_makes_the_schema(layout: Layout) -> None:
+def test_only_capture_makes_the_schema(database: Database, other: Database) -> None:
     """Two processes that both migrate would wait for each other."""
-    other = Database(layout)
     with pytest.raises(NotNow, match="start `doorstep capture` first"), other.step():
         pass
 
-    capture = Database(layout, migrates=True)
-    note(capture, "made")
+    note(database, "made")
     assert notes(other) == ["made"]
-    capture.close()
-    other.close()
 
 
 def test_who_opens_it_while_capture_makes_it_does_not_call_it_broken(tmp_path: Path) -> None:
@@ -112,21 +109,16 @@ def _looks_until_it_is_made(layout: Layout) -> list[str]:
                 return found
 
 
-def test_it_flushes_every_commit_into_a_write_ahead_log(database: Database) -> None:
+@pytest.mark.parametrize("migrates", [True, False])
+def test_it_flushes_every_commit_into_a_write_ahead_log(
+    layout: Layout, database: Database, migrates: bool
+) -> None:
     """`synchronous = NORMAL` loses acknowledged rows at a power cut."""
-    with database.look() as sql:
-        assert sql.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert sql.execute("PRAGMA synchronous").fetchone()[0] == 2
-
-
-def test_a_process_that_does_not_migrate_flushes_too(layout: Layout, database: Database) -> None:
     note(database, "made")
-    other = Database(layout)
 
-    with other.look() as sql:
+    with closing(Database(layout, migrates=migrates)) as other, other.look() as sql:
         assert sql.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert sql.execute("PRAGMA synchronous").fetchone()[0] == 2
-    other.close()
 
 
 def test_where_there_is_no_write_ahead_log_nothing_starts() -> None:
@@ -144,9 +136,7 @@ def test_tables_are_strict(database: Database) -> None:
         sql.execute("INSERT INTO facts VALUES ('a', x'00')")
 
 
-def test_the_schema_library_is_not_loaded_once_there_is_a_schema(
-    layout: Layout, database: Database
-) -> None:
+def test_schema_library_is_not_loaded_if_there_is_one(layout: Layout, database: Database) -> None:
     """It costs a quarter of a second on a small device, at every command."""
     note(database, "made")
     program = (
@@ -175,14 +165,6 @@ def test_what_raises_leaves_no_trace_and_the_next_step_works(database: Database)
     assert notes(database) == ["whole"]
 
 
-def test_what_was_committed_is_seen_by_a_plain_reader(layout: Layout, database: Database) -> None:
-    note(database, "made")
-    reader = sqlite3.connect(layout.database)
-
-    assert reader.execute("SELECT name FROM facts").fetchall() == [("made",)]
-    reader.close()
-
-
 def test_a_step_may_read_before_it_writes(layout: Layout, database: Database) -> None:
     """It has the right to write from its start: what it read cannot have changed meanwhile."""
     note(database, "before")
@@ -196,21 +178,18 @@ def test_a_step_may_read_before_it_writes(layout: Layout, database: Database) ->
     other.close()
 
 
-def test_a_look_does_not_wait_for_a_writer(layout: Layout, database: Database) -> None:
+def test_a_look_does_not_wait_for_a_writer(database: Database, other: Database) -> None:
     """`doorstep status` answers while sync writes."""
     note(database, "before")
-    other = Database(layout)
     with database.step() as sql:
         sql.execute("INSERT INTO facts VALUES ('during', 'x')")
 
         assert notes(other) == ["before"]
     assert notes(other) == ["before", "during"]
-    other.close()
 
 
-def test_a_look_sees_one_state_and_writes_nothing(layout: Layout, database: Database) -> None:
+def test_a_look_sees_one_state_and_writes_nothing(database: Database, other: Database) -> None:
     note(database, "before")
-    other = Database(layout)
     with other.look() as sql:
         count = "SELECT count(*) FROM facts"
         first = sql.execute(count).fetchone()[0]
@@ -220,12 +199,9 @@ def test_a_look_sees_one_state_and_writes_nothing(layout: Layout, database: Data
     with other.look() as sql:
         sql.execute("DELETE FROM facts")
     assert notes(other) == ["before", "meanwhile"]
-    other.close()
 
 
-def test_a_step_holds_off_a_rebuild_and_lets_other_steps_in(
-    layout: Layout, database: Database
-) -> None:
+def test_a_step_holds_off_a_rebuild_but_no_other_step(layout: Layout, database: Database) -> None:
     note(database, "made")
     with database.look():
         rebuild = lock(layout.state_lock, exclusive=True, wait=False)
@@ -272,9 +248,7 @@ def test_closing_the_one_set_aside_leaves_the_new_log_alone(layout: Layout) -> N
     new.close()
 
 
-def test_a_database_that_is_gone_is_for_capture_to_make_again(
-    layout: Layout, database: Database
-) -> None:
+def test_a_database_that_is_gone_is_made_by_capture(layout: Layout, database: Database) -> None:
     note(database, "made")
     layout.database.unlink()
 
@@ -283,18 +257,6 @@ def test_a_database_that_is_gone_is_for_capture_to_make_again(
     with pytest.raises(QueueBroken, match="makes the queue again"), database.look():
         pass
     assert layout.rebuild_mark.exists()
-
-
-@pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + bytes(8000)])
-def test_a_corrupt_database_is_a_storage_fault(layout: Layout, content: bytes) -> None:
-    layout.database.write_bytes(content)
-
-    for migrates in (True, False):
-        with (
-            pytest.raises(StorageFault, match=r"doorstep\.db: "),
-            Database(layout, migrates=migrates).step(),
-        ):
-            pass
 
 
 def test_a_bug_is_not_told_as_a_fault_of_the_disk(database: Database) -> None:
@@ -390,9 +352,7 @@ def test_a_card_gone_read_only_is_told_and_can_still_be_looked_at(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_process_that_met_a_read_only_card_goes_on_when_it_can_be_written(
-    tmp_path: Path,
-) -> None:
+def test_a_process_goes_on_when_a_read_only_card_can_be_written(tmp_path: Path) -> None:
     """SQLite would keep the connection read-only for ever."""
     with small_disk(tmp_path) as disk:
         layout, database, _ = queue(disk)
@@ -479,22 +439,21 @@ def _share(layout: Layout) -> None:
             outbox.rebook(1.0)
         database.close()
 
-    for user, act in ((NOBODY, capture), (DAEMON, sync), (DAEMON, sync_nothing(layout))):
+    def sync_nothing() -> None:
+        assert Outbox(Database(layout), "boot-1").claim(0.0, due_s=0.0) is None
+
+    def capture_again() -> None:
+        outbox = Outbox(Database(layout, migrates=True), "boot-1")
+        add(outbox, RecordMaker().make())
+        assert len(outbox.states()) == 2
+
+    for user, act in (
+        (NOBODY, capture),
+        (DAEMON, sync),
+        (DAEMON, sync_nothing),
+        (NOBODY, capture_again),
+    ):
         as_user(user, act)
-    as_user(NOBODY, lambda: _captures_again(layout))
     for path in (layout.database, *layout.queue.glob("doorstep.db-*")):
         assert path.stat().st_gid == GROUP
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
-
-
-def sync_nothing(layout: Layout) -> Callable[[], None]:
-    def act() -> None:
-        assert Outbox(Database(layout), "boot-1").claim(0.0, due_s=0.0) is None
-
-    return act
-
-
-def _captures_again(layout: Layout) -> None:
-    outbox = Outbox(Database(layout, migrates=True), "boot-1")
-    add(outbox, RecordMaker().make())
-    assert len(outbox.states()) == 2

@@ -4,7 +4,6 @@ import os
 import subprocess
 import threading
 import time
-import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from agent.queue import deleting
 from agent.queue.deleting import Deleter, Left
 from tests.support.filled import fill, nest
+from tests.support.peak import peak_mb
 
 SECRET = b"a key that nobody should find " * 100
 
@@ -51,17 +51,11 @@ def test_nested_folders_are_deleted_however_deep(
 def test_many_names_are_deleted_in_flat_memory(tmp_path: Path, names: int) -> None:
     """A list of 5,000 would have 400 kB."""
     fill(tmp_path / "many", names)
-    tracemalloc.start()
-    try:
-        deleter = Deleter(tmp_path / "many")
-        deleter.finish()
-        peak_bytes = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    deleter = Deleter(tmp_path / "many")
 
+    assert peak_mb(deleter.finish) < 0.15
     assert deleter.files == names
     assert list(tmp_path.iterdir()) == []
-    assert peak_bytes < 150_000
 
 
 def test_step_ends_in_time_and_the_next_deleter_goes_on(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.config import RetentionSettings
-from agent.errors import NotNow, QueueBroken, StateHeld, StorageFault
+from agent.errors import QueueBroken, StateHeld, StorageFault
 from agent.models import State
 from agent.queue import disk
 from agent.queue.database import Database
@@ -23,9 +23,9 @@ from agent.queue.retention import Pruned, prune
 from agent.record import receipt as receipts
 from agent.record import signing
 from tests.support.benchtop import bench
-from tests.support.factory import MOMENT, queue
+from tests.support.factory import MOMENT
 from tests.support.tusscript import receipt
-from tests.unit.agent.queue.test_recovery import Card
+from tests.unit.agent.queue.card import Card, pressed
 
 UNBELIEVABLE: list[tuple[str, Any]] = [
     ("number", -5),
@@ -64,14 +64,9 @@ UNBELIEVABLE: list[tuple[str, Any]] = [
 """One value at least for each column."""
 
 
-@pytest.fixture
-def card(tmp_path: Path) -> Card:
-    return Card(tmp_path)
-
-
-def write(layout: Layout, *statements: str, values: tuple[Any, ...] = ()) -> None:
+def write(database: Path, *statements: str, values: tuple[Any, ...] = ()) -> None:
     """As whoever may write the queue."""
-    with closing(sqlite3.connect(layout.database, isolation_level=None)) as sql:
+    with closing(sqlite3.connect(database, isolation_level=None)) as sql:
         for statement in statements:
             sql.execute(statement, values)
 
@@ -84,7 +79,7 @@ def test_a_value_that_no_device_writes_is_a_broken_queue(
     card.queued()
     item = card.queued()
     statement = f"UPDATE captures SET {column} = ? WHERE number = {item.label.seq}"
-    write(card.layout, statement, values=(value,))
+    write(card.layout.database, statement, values=(value,))
 
     with pytest.raises(QueueBroken):
         card.outbox.states()
@@ -99,18 +94,6 @@ def test_every_column_has_a_value_that_is_not_believed(card: Card) -> None:
         columns = {row[1] for row in sql.execute("PRAGMA table_info(captures)")}
 
     assert {column for column, _ in UNBELIEVABLE} == columns
-
-
-@pytest.mark.parametrize(("column", "value"), UNBELIEVABLE)
-def test_capture_makes_it_again_at_its_start(tmp_path: Path, column: str, value: object) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        layout = device.layout
-    write(layout, f"UPDATE captures SET {column} = ? WHERE seq = 2", values=(value,))
-
-    with bench(tmp_path) as device:
-        assert [row.seq for row in device.rows()] == [1, 2]
-        assert device.press()["label"]["seq"] == 3
 
 
 STRANGE = [
@@ -131,26 +114,12 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("statement", STRANGE)
-def test_another_schema_or_tally_is_made_again_at_a_start(tmp_path: Path, statement: str) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        layout = device.layout
-    write(layout, statement)
-
-    with bench(tmp_path) as device:
-        assert [row.seq for row in device.rows()] == [1, 2]
-        assert device.press()["label"]["seq"] == 3
-
-
 @pytest.mark.parametrize("statement", STRANGE[:9])
-def test_a_schema_that_changes_while_it_is_open_is_noticed_before_it_is_used(
-    tmp_path: Path, statement: str
-) -> None:
+def test_a_schema_that_changes_while_open_is_noticed(tmp_path: Path, statement: str) -> None:
     """Within the transaction, so that nobody can change it between the look and the use."""
     with bench(tmp_path) as device:
         device.press()
-        write(device.layout, statement)
+        write(device.layout.database, statement)
         reply = device.press()
 
         assert reply["label"]["seq"] == 3
@@ -158,11 +127,9 @@ def test_a_schema_that_changes_while_it_is_open_is_noticed_before_it_is_used(
 
 
 def test_a_view_without_end_in_a_tables_place_ends_no_start(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        layout = device.layout
+    layout = pressed(tmp_path)
     write(
-        layout,
+        layout.database,
         "DROP TABLE _sqlite_migrations",
         "CREATE VIEW _sqlite_migrations AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
         " SELECT 1 FROM n) SELECT i AS id, 'doorstep' AS migration_set, 'x' AS name FROM n",
@@ -220,13 +187,26 @@ FILES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_what_is_no_queue_is_made_again_at_a_start(tmp_path: Path, name: str) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        layout = device.layout
+def put_value(column: str, value: object) -> Callable[[Path], None]:
+    statement = f"UPDATE captures SET {column} = ? WHERE seq = 2"
+    return lambda path: write(path, statement, values=(value,))
+
+
+def put_statement(statement: str) -> Callable[[Path], None]:
+    return lambda path: write(path, statement)
+
+
+VALUES = {f"{name} {value!r:.20}": put_value(name, value) for name, value in UNBELIEVABLE}
+SPOILT = VALUES | {statement: put_statement(statement) for statement in STRANGE} | FILES
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_queue_that_no_device_wrote_is_made_again_at_a_start(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    layout = pressed(tmp_path)
     ballast = layout.ballast.stat().st_size
-    FILES[name](layout.database)
+    spoil(layout.database)
 
     with bench(tmp_path) as device:
         assert [row.seq for row in device.rows()] == [1, 2]
@@ -307,9 +287,7 @@ def held(card: Card) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.mark.slow
-def test_a_write_that_never_ends_is_waited_for_ten_seconds_once(
-    card: Card, held: sqlite3.Connection
-) -> None:
+def test_a_write_without_end_is_waited_for_once(card: Card, held: sqlite3.Connection) -> None:
     """The first wait is long, for a slow card; the next ones are short until it is free."""
     made = card.made()
     waits_s = []
@@ -374,24 +352,14 @@ def test_no_row_makes_another_record_the_newest_which_stays(card: Card, lie: str
     for one in made:
         item = card.outbox.get(one.label.capture_id)
         card.outbox.mark_delivered(item, receipt(key, item.capture_id, one.content), MOMENT)
-    write(card.layout, f"UPDATE captures SET {lie}")
+    write(card.layout.database, f"UPDATE captures SET {lie}")
 
     assert pruned(card, key).files == 2
     assert card.layout.record(made[-1].label.capture_id).exists()
 
 
-def test_before_capture_made_the_queue_there_is_nothing_to_believe(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
-
-    with closing(Database(layout)) as database, pytest.raises(NotNow, match="not ready"):
-        Outbox(database, "boot").states()
-
-
-def test_half_a_ledger_is_a_queue_still_to_be_made(tmp_path: Path) -> None:
+def test_half_a_ledger_is_a_queue_still_to_be_made(layout: Layout) -> None:
     """The power went between the ledger and the first table."""
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
     with closing(sqlite3.connect(layout.database)) as sql:
         sql.execute("PRAGMA journal_mode = WAL")
         from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - what makes it
@@ -399,7 +367,5 @@ def test_half_a_ledger_is_a_queue_still_to_be_made(tmp_path: Path) -> None:
 
         Migrations("doorstep").apply(Tables(sql))
 
-    made, database, outbox = queue(tmp_path)
-    assert outbox.states() == {}
-    assert made == layout
-    database.close()
+    with closing(Database(layout, migrates=True)) as database:
+        assert Outbox(database, "boot-1").states() == {}

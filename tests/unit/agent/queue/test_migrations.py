@@ -39,13 +39,6 @@ with Database(Layout(*map(Path, sys.argv[1:])), migrates=True).look():
 Rows = list[tuple[object, ...]]
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "state", tmp_path / "run")
-    made.make()
-    return made
-
-
 @pytest.fixture(params=RELEASES, ids=lambda release: release.stem)
 def released(request: pytest.FixtureRequest, layout: Layout) -> Layout:
     """A state folder with the queue of a release, not yet opened by today's code."""

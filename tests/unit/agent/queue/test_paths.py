@@ -58,11 +58,9 @@ def test_every_place_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_under_the_units_a_queue_that_is_gone_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There systemd's filter refuses each chmod that names set-group-id."""
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
     layout.queue.rename(layout.aside(1))
     really = Path.chmod
 
@@ -125,9 +123,7 @@ def test_the_paths_are_those_of_the_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["doorstep.db", "queue.moving", "keys/device.pem"])
-def test_state_of_a_release_before_the_oldest_accepted_one_is_refused(
-    tmp_path: Path, name: str
-) -> None:
+def test_state_of_a_release_before_2026_11_7_is_refused(tmp_path: Path, name: str) -> None:
     """A link counts too, and so does a queue that 2026.11.7 has moved by half."""
     layout = Layout(tmp_path, tmp_path / "run")
     layout.make()
@@ -137,10 +133,8 @@ def test_state_of_a_release_before_the_oldest_accepted_one_is_refused(
         Layout.of(StateSettings(tmp_path, tmp_path / "run"))
 
 
-def test_state_of_today_is_not_too_old(tmp_path: Path) -> None:
+def test_state_of_today_is_not_too_old(layout: Layout) -> None:
     """Whatever another process put into `queue/`, and whatever an earlier move left in `keys/`."""
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
     (layout.queue / "queue.moving").mkdir()
     for folder in (layout.keys, layout.capture_keys):
         (folder / "device.pem").touch()

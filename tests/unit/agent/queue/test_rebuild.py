@@ -3,8 +3,8 @@
 import os
 import sqlite3  # noqa: TID251 - it breaks what the product's door opens
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
 from tests.support.factory import MOMENT
 from tests.support.filled import fill, nest
+from tests.unit.agent.queue.card import pressed
 
 
 def overwrite(database: Path) -> None:
@@ -55,16 +56,6 @@ def cut_short(database: Path) -> None:
     os.truncate(database, 6000)
 
 
-@contextmanager
-def impatient() -> Iterator[None]:
-    """Locks are waited for by tenths of a second."""
-    name = "LOCK_PATIENCE_S"
-    before = getattr(database, name)
-    setattr(database, name, 0.1)
-    yield
-    setattr(database, name, before)
-
-
 BROKEN = [overwrite, take_away, break_inside, cut_short]
 
 
@@ -101,11 +92,10 @@ def obstruct(layout: Layout) -> None:
 
 def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) -> None:
     """One rename of its folder; what it held is nobody's any more after a sweep without a fault."""
-    with bench(tmp_path) as device:
-        device.press()
-    overwrite(device.layout.database)
-    obstruct(device.layout)
-    before = device.layout.database.read_bytes()
+    layout = pressed(tmp_path)
+    overwrite(layout.database)
+    obstruct(layout)
+    before = layout.database.read_bytes()
 
     with bench(tmp_path) as device:
         device.press()
@@ -121,7 +111,7 @@ def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) 
         assert [path.name for path in device.layout.torn.iterdir()] == ["garbage.rec"]
 
 
-def test_start_and_presses_go_on_whatever_another_process_put_into_the_queue(
+def test_names_without_end_in_the_queue_stop_no_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Deleted between presses, a little each second; a call per level ended each start."""
@@ -140,13 +130,13 @@ def test_start_and_presses_go_on_whatever_another_process_put_into_the_queue(
     assert "event=aside_kept" not in caplog.text
 
 
-def test_sweep_that_had_no_time_for_all_is_gone_on_with_within_minutes(
+def test_sweep_without_time_for_all_continues_within_minutes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "STRANGE_S", 1e-9)
-    with bench(tmp_path) as device:
-        for number in range(3):
-            device.layout.record(f"{number}").touch()
+    layout = pressed(tmp_path, times=0)
+    for number in range(3):
+        layout.record(f"{number}").touch()
 
     with bench(tmp_path) as device:
         for _ in range(2):
@@ -159,8 +149,7 @@ def test_sweep_that_had_no_time_for_all_is_gone_on_with_within_minutes(
 def test_what_is_stuck_is_told_once_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with bench(tmp_path) as device:
-        obstruct(device.layout)
+    obstruct(pressed(tmp_path, times=0))
     for _ in range(2):
         with bench(tmp_path) as device:
             device.press()
@@ -205,9 +194,7 @@ def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
     assert first["label"]["capture_id"] in rows
 
 
-def test_a_queue_that_breaks_at_once_again_is_not_made_again_within_a_minute(
-    tmp_path: Path,
-) -> None:
+def test_a_queue_that_breaks_again_at_once_waits_a_minute(tmp_path: Path) -> None:
     """Else a dying card would be filled with queues set aside."""
     with bench(tmp_path) as device:
         take_away(device.layout.database)
@@ -223,17 +210,6 @@ def test_a_queue_that_breaks_at_once_again_is_not_made_again_within_a_minute(
     assert "kept, but not yet queued" in reply["error"]
     assert is_broken_still
     assert [row.seq for row in rows] == [1, 2, 3]
-
-
-def test_two_broken_queues_are_both_kept(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        obstruct(device.layout)
-    for _ in range(2):
-        overwrite(device.layout.database)
-        with bench(tmp_path) as device:
-            device.press()
-
-    assert asides(device) == ["queue.aside-1", "queue.aside-2"]
 
 
 def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: Path) -> None:
@@ -285,18 +261,17 @@ def test_a_broken_queue_is_mended_also_when_room_is_short(tmp_path: Path) -> Non
 
 def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path: Path) -> None:
     """After so many a restart within a minute goes on without the queue: records are kept, red."""
-    with bench(tmp_path) as device:
-        obstruct(device.layout)
+    layout = pressed(tmp_path, times=0)
+    obstruct(layout)
     for _ in range(mending.ENOUGH):
-        overwrite(device.layout.database)
-        with bench(tmp_path) as device:
-            device.press()
-    overwrite(device.layout.database)
+        overwrite(layout.database)
+        pressed(tmp_path)
+    overwrite(layout.database)
 
     with bench(tmp_path) as device:
         reply = device.press()
     assert "kept, but not yet queued" in reply["error"]
-    assert len(asides(device)) == mending.ENOUGH
+    assert asides(device) == [f"queue.aside-{number + 1}" for number in range(mending.ENOUGH)]
     assert len(list(device.layout.records.glob("*-*.rec"))) == mending.ENOUGH + 2
 
 
@@ -305,9 +280,9 @@ def test_queues_that_are_being_deleted_do_not_delay_a_rebuild(
 ) -> None:
     """Each turn of the deletion changes their times, for minutes if they have millions of names."""
     monkeypatch.setattr(mending, "CLEAN_STEP_S", 0)  # stays under way
-    with bench(tmp_path) as device:
-        for number in range(mending.ENOUGH):
-            device.layout.aside(number).mkdir()
+    layout = pressed(tmp_path, times=0)
+    for number in range(mending.ENOUGH):
+        layout.aside(number).mkdir()
 
     with bench(tmp_path) as device:
         take_away(device.layout.database)
@@ -349,15 +324,15 @@ def test_rows_that_somebody_deleted_come_back_within_the_hour(tmp_path: Path) ->
         assert [row.seq for row in device.rows()] == [1, 2, 3]
 
 
-def test_a_queue_that_another_process_keeps_to_itself_stops_no_start_and_no_press(
-    tmp_path: Path,
+def test_a_queue_that_is_held_stops_no_start_and_no_press(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red, and a line in the log; what was pressed meanwhile is queued when it lets go."""
-    with bench(tmp_path) as device:
-        device.press()
-    holding = sqlite3.connect(device.layout.database, isolation_level=None)
+    layout = pressed(tmp_path)
+    monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.1)
+    holding = sqlite3.connect(layout.database, isolation_level=None)
     holding.execute("BEGIN IMMEDIATE")
-    with closing(holding), impatient(), bench(tmp_path) as device:
+    with closing(holding), bench(tmp_path) as device:
         replies = [device.press() for _ in range(2)]
         holding.execute("ROLLBACK")
         device.tick()
