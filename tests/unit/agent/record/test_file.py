@@ -100,12 +100,6 @@ def test_tail_and_tar_open_a_record(tmp_path: Path) -> None:
     }
 
 
-def test_the_body_has_no_padding_of_10_kb() -> None:
-    record = recordfile.pack_body({}, None, MOMENT)
-
-    assert len(record) == 512 + 512 + 1024
-
-
 def test_prev_is_the_digest_of_the_label_without_its_newline(tmp_path: Path) -> None:
     path = MADE.into(tmp_path)
     digest = subprocess.run(

@@ -5,7 +5,7 @@ import random
 import statistics
 import time
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -33,51 +33,38 @@ from tests.support.roads import (
 DOOR: Final = (52.52, 13.4)
 
 
-def radius_m(
-    *,
-    eph_m: float | None = 8.0,
-    age_s: float = 0.0,
-    speed_mps: float | None = 0.0,
-    factor: float = 1.0,
-) -> float | None:
-    fix = fix_at(*DOOR, eph_m=eph_m, age_s=age_s, speed_mps=speed_mps)
-    circle = where(fix, NOW_NS, factor)
-    return None if circle is None else round(circle.radius_m, 6)
+FIX: Final[dict[str, float | None]] = {"eph_m": 8.0, "age_s": 0.0, "speed_mps": 0.0, "factor": 1.0}
 
 
-def test_a_fix_is_never_taken_for_better_than_15_m() -> None:
-    assert [radius_m(eph_m=eph_m) for eph_m in (0.0, 4.0, 15.0, 15.5)] == [15, 15, 15, 15.5]
+@pytest.mark.parametrize(
+    ("changes", "radius_m"),
+    [
+        ({"eph_m": 0.0}, 15),  # a fix is never taken for better than that
+        ({"eph_m": 15.5}, 15.5),
+        ({"eph_m": 20.0, "factor": 1.6}, 32),
+        ({"eph_m": 4.0, "factor": 1.6}, 15),
+        ({"eph_m": None}, 50),  # 43 m is what 95 % of fixes beside a wall keep to
+        ({"age_s": 10, "speed_mps": 0.0}, 15 + 12),
+        ({"age_s": 10, "speed_mps": 3.0}, 15 + 12),
+        ({"age_s": 10, "speed_mps": 3.1}, 15 + 150),
+        ({"age_s": 10, "speed_mps": None}, 15 + 150),  # it may have been a van's
+        ({"age_s": 10, "speed_mps": math.nan}, 15 + 150),
+        ({"age_s": -10}, 15 + 12),  # it came after the press
+        ({"age_s": -181}, None),
+        ({"age_s": 180}, 15 + 216),
+        ({"age_s": 180.001}, None),
+    ],
+    ids=str,
+)
+def test_the_radius_grows_with_error_and_age(
+    changes: dict[str, float | None], radius_m: float | None
+) -> None:
+    """An old fix grows at a walk, and one in a van at a drive; it is kept for 180 s."""
+    told: dict[str, Any] = FIX | changes
+    factor = told.pop("factor")
+    circle = where(fix_at(*DOOR, **told), NOW_NS, factor)
 
-
-def test_a_receivers_estimate_is_scaled_by_the_configured_factor() -> None:
-    assert radius_m(eph_m=20.0, factor=1.6) == 32
-    assert radius_m(eph_m=4.0, factor=1.6) == 15
-
-
-def test_a_fix_without_an_estimate_is_taken_for_a_bad_one() -> None:
-    """43 m is what 95 % of fixes beside a wall keep to."""
-    assert radius_m(eph_m=None) == 50
-
-
-def test_an_old_fix_grows_at_a_walk_and_one_in_a_van_at_a_drive() -> None:
-    assert radius_m(age_s=10, speed_mps=0.0) == 15 + 12
-    assert radius_m(age_s=10, speed_mps=3.0) == 15 + 12
-    assert radius_m(age_s=10, speed_mps=3.1) == 15 + 150
-
-
-def test_a_fix_of_unknown_speed_may_have_been_a_vans() -> None:
-    assert radius_m(age_s=10, speed_mps=None) == 15 + 150
-    assert radius_m(age_s=10, speed_mps=math.nan) == 15 + 150
-
-
-def test_a_fix_is_kept_for_180_s() -> None:
-    assert radius_m(age_s=180) == 15 + 216
-    assert radius_m(age_s=180.001) is None
-
-
-def test_a_fix_that_came_after_the_press_is_as_uncertain_as_one_before_it() -> None:
-    assert radius_m(age_s=-10) == 15 + 12
-    assert radius_m(age_s=-181) is None
+    assert (None if circle is None else round(circle.radius_m, 6)) == radius_m
 
 
 @pytest.mark.parametrize(
@@ -171,17 +158,6 @@ def test_of_stops_in_one_building_an_open_one_comes_first() -> None:
 )
 def test_a_ring_says_where_the_fix_lies_seen_from_the_stop(metres: float, expected: Ring) -> None:
     assert ring(metres, STOP, Circle(*DOOR, 15)) is expected
-
-
-def test_a_code_names_the_one_stop_that_has_it() -> None:
-    manifest = manifest_of(stop_at(DOOR, 1), stop_at(DOOR, 2), practice=["P"])
-
-    assert named(manifest, "C2") == manifest.stops[1]
-    assert named(manifest, "C3") is Reason.UNKNOWN_CODE
-    assert named(manifest, "") is Reason.UNKNOWN_CODE
-    assert named(manifest, "c2") is Reason.UNKNOWN_CODE
-    assert is_practice(manifest, "P")
-    assert not is_practice(manifest, "C1")
 
 
 def test_a_code_of_two_stops_names_none() -> None:
