@@ -176,15 +176,6 @@ TIED: Final[Mapping[tuple[str, str], tuple[str, Any]]] = {
 }
 """Fields of which one says what the other may say, and a value that contradicts."""
 
-EXCUSED: Final[Mapping[tuple[str, str], str]] = {
-    ("label.utc", "record.position.utc"): (
-        "a device keeps what its receiver says beside what it believes: a remark, see below"
-    ),
-    ("label.kind", "record.reason"): "the kind says which members there are; more say nothing else",
-    ("label.kind", "record.why"): "the same",
-}
-"""Fields that both say something of one thing, and why it is no contradiction if they differ."""
-
 CONSTANT: Final = "the same in every photo"
 ELSEWHERE: Final = "compared with the rest of the file, in test_verify.py"
 ALONE: Final[Mapping[str, str]] = {
@@ -271,13 +262,12 @@ def written() -> set[str]:
 
 
 def test_each_field_that_a_device_writes_is_compared_or_excused() -> None:
-    """A pair that is neither compared nor excused could be altered unnoticed."""
+    """A field that is neither compared nor excused could be altered unnoticed."""
     compared = {name for fact in SAME.values() for name in fact}
     compared |= {name for pair in TIED for name in pair}
 
     assert written() == compared | ALONE.keys()
     assert not compared & ALONE.keys()
-    assert {name for pair in EXCUSED for name in pair} <= written()
 
 
 def test_each_field_that_is_read_from_exif_is_compared() -> None:
