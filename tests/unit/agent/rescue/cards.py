@@ -50,6 +50,11 @@ def file_system(
     return image
 
 
+def state_card(folder: Path, *records: Made) -> Path:
+    """The file system of a state with these records, in a file in `folder`."""
+    return file_system(state(folder / "state", *records), folder / "card.img")
+
+
 def card(image: Path, *partitions: Path) -> Path:
     """A whole card: a table in the manner of a Pi's (MBR), and behind it what is in these files."""
     table, sector = bytearray(SECTOR_BYTES), FIRST_SECTOR

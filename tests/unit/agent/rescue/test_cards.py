@@ -19,13 +19,7 @@ from tests.support.waiting import until
 from tests.unit.agent.rescue import cards
 from tests.unit.agent.rescue.cards import rescue
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _as_root() -> None:
-    if os.geteuid() != 0:
-        pytest.fail("this mounts file systems: run it as root")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("as_root")]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +68,7 @@ def _without_its_journal(image: Path) -> set[str]:
 
 def test_second_run_saves_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
     made = cards.some(3)
-    image = cards.file_system(cards.state(tmp_path / "state", *made), tmp_path / "card.img")
+    image = cards.state_card(tmp_path, *made)
     target = tmp_path / "saved"
     rescue(image, "--to", target)
     first = min(target.iterdir())
@@ -176,9 +170,7 @@ def test_card_of_a_release_before_the_oldest_accepted_one_is_refused(tmp_path: P
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_card_of_another_fleet_is_told_and_nothing_of_it_is_copied(
-    tmp_path: Path, is_ours: bool
-) -> None:
+def test_nothing_is_copied_of_a_card_of_another_fleet(tmp_path: Path, is_ours: bool) -> None:
     maker, ours, theirs = RecordMaker(), new_authority("Fleet A"), new_authority("Fleet B")
     state = cards.state(tmp_path / "state", maker.make())
     maker_ca = ours if is_ours else theirs
@@ -205,7 +197,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """An image of which the rest is missing, and of how many records."""
     folder = tmp_path_factory.mktemp("half")
     made = cards.some(20, photo=os.urandom(300_000))
-    image = cards.file_system(cards.state(folder / "state", *made), folder / "card.img")
+    image = cards.state_card(folder, *made)
     os.truncate(image, 5 * 2**20)
     return image, len(made)
 
@@ -221,9 +213,7 @@ def _check_half(ended: "subprocess.CompletedProcess[str]", target: Path, count: 
 def test_of_half_a_card_the_readable_half_is_saved(half: tuple[Path, int], tmp_path: Path) -> None:
     image, count = half
 
-    ended = rescue(image, "--to", tmp_path / "saved")
-
-    _check_half(ended, tmp_path / "saved", count)
+    _check_half(rescue(image, "--to", tmp_path / "saved"), tmp_path / "saved", count)
 
 
 def test_read_errors_of_a_disk_end_nothing(half: tuple[Path, int], tmp_path: Path) -> None:
@@ -251,7 +241,7 @@ def _disk(image: Path) -> Iterator[str]:
 
 def test_mounted_disk_is_refused(tmp_path: Path) -> None:
     """A desktop mounts a card by itself; it would change while it is read."""
-    image = cards.file_system(cards.state(tmp_path / "state", *cards.some(1)), tmp_path / "c.img")
+    image = cards.state_card(tmp_path, *cards.some(1))
     (tmp_path / "mounted").mkdir()
     with _disk(image) as disk:
         subprocess.run(["mount", "-o", "ro", disk, tmp_path / "mounted"], check=True)
@@ -265,7 +255,7 @@ def test_mounted_disk_is_refused(tmp_path: Path) -> None:
 
 def test_file_system_that_wants_another_disk_is_not_mounted(tmp_path: Path) -> None:
     """The kernel would play back, and write to, the journal that the superblock names."""
-    image = cards.file_system(cards.state(tmp_path / "state", *cards.some(1)), tmp_path / "c.img")
+    image = cards.state_card(tmp_path, *cards.some(1))
     with image.open("r+b") as file:
         file.seek(1_024 + 0xE4)
         file.write(b"\x01\x08\0\0")
@@ -277,8 +267,7 @@ def test_file_system_that_wants_another_disk_is_not_mounted(tmp_path: Path) -> N
 
 
 def test_too_little_room_for_the_copy_is_told_with_the_way_out(tmp_path: Path) -> None:
-    state = cards.state(tmp_path / "state", *cards.some(8, photo=os.urandom(1_000_000)))
-    image = cards.file_system(state, tmp_path / "card.img")
+    image = cards.state_card(tmp_path, *cards.some(8, photo=os.urandom(1_000_000)))
     (tmp_path / "work").mkdir()
     with small_disk(tmp_path / "work", 5) as disk:
         ended = rescue(image, TMPDIR=str(disk))
@@ -314,8 +303,7 @@ def test_what_is_no_card_is_told_in_a_sentence(
 
 
 def test_killed_at_work_it_leaves_neither_loop_nor_mount_nor_copy(tmp_path: Path) -> None:
-    state = cards.state(tmp_path / "state", *cards.some(300))
-    image = cards.file_system(state, tmp_path / "card.img")
+    image = cards.state_card(tmp_path, *cards.some(300))
     work = tmp_path / "work"
     work.mkdir()
     words = [*cards.command(), str(image), "--to", str(tmp_path / "saved")]

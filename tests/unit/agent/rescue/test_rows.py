@@ -39,8 +39,7 @@ def test_rows_of_each_accepted_release_are_read(tmp_path: Path, release: str) ->
     """A card of 2026.11.7 dies for years after; without rows its delivered records look missing."""
     layout, database, _ = queue(tmp_path)
     database.close()
-    for path in layout.queue.iterdir():
-        path.unlink()
+    layout.database.unlink()
     with closing(sqlite3.connect(layout.database)) as made:
         made.executescript((QUEUES / f"{release}.sql").read_text())
 
