@@ -130,11 +130,6 @@ def test_a_failed_flush_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_a_storage_fault(tmp_path: Path) -> None:
-    with pytest.raises(StorageFault, match="No such file"):
-        write_durably(tmp_path / "nowhere" / "a.rec", b"")
-
-
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_no_room_is_told_apart(code: int) -> None:
     with (
@@ -150,7 +145,9 @@ def test_an_error_is_translated_once() -> None:
         raise StorageFull("first")
 
 
-def test_free_bytes_of_nowhere_is_a_storage_fault(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_storage_fault(tmp_path: Path) -> None:
+    with pytest.raises(StorageFault, match="No such file"):
+        write_durably(tmp_path / "nowhere" / "a.rec", b"")
     with pytest.raises(StorageFault, match="free space"):
         free_bytes(tmp_path / "nowhere")
 

@@ -61,15 +61,6 @@ def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: S
         shelf.device.outbox.get(item.capture_id)
 
 
-def test_newest_record_is_never_pruned(shelf: Shelf) -> None:
-    """The next label builds on it."""
-    item = shelf.device.press()
-    shelf.deliver(item)
-
-    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
-    assert shelf.has_file(item)
-
-
 def test_what_no_receipt_covers_stays_whatever_the_clock_says(shelf: Shelf) -> None:
     pending, refused, damaged, _newest = (shelf.device.press() for _ in range(4))
     token = refusal(shelf.key, refused, shelf.device.content(refused))
@@ -142,10 +133,13 @@ def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
     assert shelf.device.state(item) == State.PRUNED
 
 
-def test_more_than_a_page_is_pruned(shelf: Shelf) -> None:
+def test_more_than_a_page_is_pruned_and_never_the_newest_record(shelf: Shelf) -> None:
+    """The next label builds on it."""
     items = [shelf.device.press(10) for _ in range(PAGE + 5)]
     for item in items:
         shelf.deliver(item)
 
     assert shelf.prune(NOON + 80 * HOUR) == Pruned(PAGE + 4, 0)
     assert shelf.prune(NOON + timedelta(days=20)) == Pruned(0, PAGE + 4)
+    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    assert shelf.has_file(items[-1])
