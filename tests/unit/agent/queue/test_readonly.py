@@ -246,7 +246,7 @@ def test_many_looks_keep_no_rebuild_out(reader: OutboxReader, layout: Layout) ->
         one.start()
     try:
         for _ in range(3):
-            with lock(layout.state_lock, exclusive=True, wait=True, patience_s=5.0):
+            with lock(layout.state_lock, exclusive=True, wait=True):
                 pass
     finally:
         over.set()
