@@ -40,16 +40,35 @@ def test_jitter_is_full_but_never_nothing() -> None:
     assert max(waits) > 230
 
 
-def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it() -> None:
+def defer(backoff: Backoff) -> None:
+    backoff.deferred(0.0, "no receipt")
+
+
+def lose(backoff: Backoff) -> None:
+    backoff.lost(0.0, "500", None)
+
+
+def pause(backoff: Backoff) -> None:
+    backoff.paused(0.0, "403")
+
+
+def suspect(backoff: Backoff) -> None:
+    backoff.suspected(0.0, "413", 0)
+
+
+@pytest.mark.parametrize("answer", [defer, lose, pause])
+def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it(
+    answer: Callable[[Backoff], None],
+) -> None:
     backoff = Backoff(Highest())
 
     for wait_s in (1, 2, 4):
-        backoff.lost(100.0, "silent", None)
-        assert backoff.rest_until_s == 100 + wait_s
+        answer(backoff)
+        assert backoff.rest_until_s == wait_s
     backoff.signed(NOON, delivered=True)
     assert (backoff.rest_until_s, backoff.silent) == (0, 0)
-    backoff.deferred(100.0, "no receipt")
-    assert backoff.rest_until_s == 101
+    answer(backoff)
+    assert backoff.rest_until_s == 1
 
 
 def test_what_the_backend_asks_for_counts_for_the_loop() -> None:
@@ -80,18 +99,6 @@ def test_nobody_can_ask_for_less_than_the_own_back_off() -> None:
     assert backoff.wait_s(5, 0.0) == backoff.wait_s(5, None) == 16
 
 
-def defer(backoff: Backoff) -> None:
-    backoff.deferred(0.0, "no receipt")
-
-
-def lose(backoff: Backoff) -> None:
-    backoff.lost(0.0, "500", None)
-
-
-def suspect(backoff: Backoff) -> None:
-    backoff.suspected(0.0, "413", 0)
-
-
 @pytest.mark.parametrize("answer", [defer, lose, suspect])
 def test_any_other_answer_ends_a_pause(
     answer: Callable[[Backoff], None], caplog: pytest.LogCaptureFixture
@@ -99,7 +106,7 @@ def test_any_other_answer_ends_a_pause(
     """A 403 of yesterday is not why nothing is sent today."""
     caplog.set_level(logging.INFO)
     backoff = Backoff(Highest())
-    backoff.paused(0.0, "403")
+    pause(backoff)
 
     answer(backoff)
     assert backoff.pause is None
@@ -123,24 +130,18 @@ def test_link_news_shorten_the_wait_but_not_in_a_storm() -> None:
     assert backoff.rest_until_s == 106
 
 
-def test_the_longer_the_network_was_away_the_wider_are_tries_spread_when_it_is_back() -> None:
+@pytest.mark.parametrize(("news_s", "rest_until_s"), [(1100.0, 1250), (1299.0, 1300)])
+def test_tries_are_spread_when_the_network_is_back_but_no_wait_becomes_longer(
+    news_s: float, rest_until_s: float
+) -> None:
+    """The longer the network was away, the wider."""
     backoff = Backoff(Highest())
     for _ in range(20):
         backoff.lost(1000.0, "silent", None)
 
-    backoff.link_news(1100.0)
+    backoff.link_news(news_s)
 
-    assert backoff.rest_until_s == 1250
-
-
-def test_link_news_never_make_a_wait_longer() -> None:
-    backoff = Backoff(Highest())
-    for _ in range(20):
-        backoff.lost(1000.0, "silent", None)
-
-    backoff.link_news(1299.0)
-
-    assert backoff.rest_until_s == 1300
+    assert backoff.rest_until_s == rest_until_s
 
 
 def test_suspect_waits_five_minutes_doubling_to_a_day() -> None:

@@ -2,13 +2,11 @@
 
 import base64
 import itertools
-import json
 import random
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,35 +15,19 @@ import pytest
 
 from agent.command.capture_process import answer as capture_answers
 from agent.config import BackendSettings
-from agent.models import Kind
 from agent.process import control
-from agent.queue.paths import Layout
 from agent.record import signing
-from agent.rule import manifest
-from agent.rule.manifest import Manifest
-from agent.status.document import LIMIT_BYTES
 from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.hindrance import Reach
 from agent.wire.http import Backend
-from doorstep_backend.office import demo
-from doorstep_backend.office.model import Office, open_office
-from doorstep_backend.wire.manifest import sign as sign_manifest
-from doorstep_backend.wire.store import Store
-from hardware.clock import BUILT, ClockSource
-from tests.support import device as devices
-from tests.support.backend import Backend as BackendProcess
-from tests.support.backend import running_backend
-from tests.support.benchtop import Bench, Parts, bench
+from tests.support.benchtop import Bench
 from tests.support.card import full
-from tests.support.demo_office import PICTURE
-from tests.support.factory import RecordMaker, small_disk
-from tests.support.filed import await_filed
-from tests.support.fleet import ALLOWED, SIGNED, fleet_device, reason, stored
+from tests.support.factory import small_disk
+from tests.support.fleet import ALLOWED, SIGNED, fleet_device, stored
 from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed
-from tests.support.sending import QUICK, device_queue, sender
-from tests.support.wire import speaking_to
+from tests.support.sending import QUICK
 
 TOKEN: Final = signed(payload_of(ALLOWED))
 TAG: Final = '"7-abc"'
@@ -88,7 +70,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
         answering(road),
-        fetching(road.layout, settings_of(server)) as fetch,
+        fetching(road, server) as fetch,
     ):
         rig = Rig(road, server, fetch)
         rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
@@ -104,24 +86,14 @@ def answering(device: Bench) -> Iterator[None]:
         yield
 
 
-def settings_of(server: RawServer) -> BackendSettings:
-    return BackendSettings(server.base_url, (server.receipt_key_file,), server.ca_file)
-
-
 @contextmanager
-def fetching(
-    layout: Layout,
-    settings: BackendSettings,
-    device_id: str = "dev-1",
-    reach: Reach | None = None,
-    **told: Any,
-) -> Iterator[DocumentFetch]:
-    with closing(Backend(settings, QUICK)) as door:
-        ask = partial(door.manifest, device_id=device_id)
+def fetching(device: Bench, server: RawServer, **told: Any) -> Iterator[DocumentFetch]:
+    settings = BackendSettings(server.base_url, (server.receipt_key_file,), server.ca_file)
+    with closing(Backend(settings, QUICK)) as backend:
+        ask = partial(backend.manifest, device_id="dev-1")
         route = Document("manifest", EVERY_S, ask, "no route for this device")
-        yield DocumentFetch(
-            route, door, layout.capture_socket, random.Random(1), reach or Reach(), **told
-        )
+        capture, dice = device.layout.capture_socket, random.Random(1)
+        yield DocumentFetch(route, backend, capture, dice, Reach(), **told)
 
 
 def in_hand(rig: Rig) -> object:
@@ -265,35 +237,6 @@ def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig:
     assert asked == [1, 0, 0, 0, 1, 0]
 
 
-@dataclass
-class Noted:
-    """Something to fetch that notes when it may."""
-
-    turns: int = 0
-
-    def turn(self, _now_s: float) -> None:
-        self.turns += 1
-
-    def hurry(self) -> None:
-        pass
-
-
-def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_path: Path) -> None:
-    noted = Noted()
-    with raw_server(tmp_path) as server, device_queue(tmp_path / "device") as made:
-        server.script = lambda _: whole(401)
-        with sender(made, server, downloads=[noted]) as sending:
-            made.press()
-            sending.sync.step()
-            before = noted.turns
-            sending.sync.step()
-            resting = noted.turns
-            sending.clock.now_s += 301
-            sending.sync.step()
-
-    assert (before, resting, noted.turns) == (1, 1, 2)
-
-
 @pytest.mark.slow
 def test_a_card_that_is_full_to_the_last_byte_ends_no_fetch(tmp_path: Path) -> None:
     """What is delivered is what frees it; and when there is room again, the manifest is fetched."""
@@ -303,7 +246,7 @@ def test_a_card_that_is_full_to_the_last_byte_ends_no_fetch(tmp_path: Path) -> N
         small_disk(tmp_path) as card,
         fleet_device(card / "device") as device,
         answering(device),
-        fetching(device.layout, settings_of(server)) as fetch,
+        fetching(device, server) as fetch,
     ):
         rig = Rig(device, server, fetch)
         with full(card):
@@ -323,7 +266,7 @@ def test_what_was_fetched_while_capture_is_down_is_offered_when_it_is_back(tmp_p
     with (
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
-        fetching(road.layout, settings_of(server)) as fetch,
+        fetching(road, server) as fetch,
     ):
         rig = Rig(road, server, fetch)
         rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
@@ -356,7 +299,7 @@ def test_a_capture_that_answers_strangely_ends_no_fetch(
     with (
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
-        fetching(road.layout, settings_of(server)) as fetch,
+        fetching(road, server) as fetch,
         control.serve(road.layout.capture_socket, lambda *_: answer),
     ):
         rig = Rig(road, server, fetch)
@@ -371,7 +314,7 @@ def test_a_capture_that_hangs_is_not_asked_again_at_once(tmp_path: Path) -> None
     with (
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
-        fetching(road.layout, settings_of(server)) as fetch,
+        fetching(road, server) as fetch,
     ):
         asked: list[object] = []
         rig = Rig(road, server, fetch)
@@ -398,7 +341,7 @@ def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(tmp_path: P
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
         answering(road),
-        fetching(road.layout, settings_of(server), on_doubt=lambda: doubts.append(1)) as fetch,
+        fetching(road, server, on_doubt=lambda: doubts.append(1)) as fetch,
     ):
         rig = Rig(road, server, fetch)
         rig.ask(whole(200, signed(payload_of(ALLOWED), key=signing.new_key()).encode()))
@@ -407,186 +350,3 @@ def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(tmp_path: P
         rig.ask(whole(200, signed(payload_of(SIGNED) | {"version": 6}).encode()))
 
         assert after_unknown == len(doubts) == 1
-
-
-# The reference backend
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendProcess]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as running:
-        yield running
-
-
-@pytest.fixture
-def office(backend: BackendProcess) -> Iterator[Office]:
-    office = open_office(Store(backend.data))
-    if not office.orders.numbers():
-        demo.settle(office)
-    yield office
-    office.ledger.close()
-
-
-def now() -> datetime:
-    """A time that the device's floor lets pass, whatever the machine's clock says."""
-    return max(datetime.now(UTC), BUILT + timedelta(minutes=1))
-
-
-def assign(office: Office, device_id: str) -> None:
-    """Give the demo's orders to a device, from an hour ago on."""
-    demo.send_out(office, device_id, now())
-
-
-@contextmanager
-def on_the_road(folder: Path, backend: BackendProcess, device_id: str) -> Iterator[Bench]:
-    parts = Parts(witness=ClockSource.UNSYNCED)
-    settings: dict[str, dict[str, object]] = {
-        "policy": {"manifest": "required"},
-        "backend": dict(devices.towards(backend)),
-        "device": {"id": device_id},
-    }
-    with bench(folder, parts, **settings) as device:
-        device.hear_time(now())
-        device.tick()
-        yield device
-
-
-def sync(device: Bench) -> None:
-    """What `doorstep sync --once` does first."""
-    with (
-        answering(device),
-        fetching(device.layout, device.config.backend, device.config.device.id) as fetch,
-    ):
-        fetch.turn(0.0)
-    device.tick()
-
-
-def stand_at(device: Bench, number: str) -> None:
-    lat_deg, lon_deg = demo.PLACES[number]
-    device.parts.fix(lat_deg=lat_deg, lon_deg=lon_deg, utc=None)
-
-
-def deliver(backend: BackendProcess, office: Office, device_id: str, number: str) -> None:
-    stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
-    made = RecordMaker(device_id).make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
-    with speaking_to(backend.base_url, backend.ca_file) as wire:
-        answer = wire.post(made.label.capture_id, made.content, made.content)
-    assert answer.status_code == 201
-    await_filed(backend.data)
-
-
-@pytest.mark.slow
-def test_a_route_may_go_to_another_device_in_the_middle(
-    tmp_path: Path, backend: BackendProcess, office: Office
-) -> None:
-    """The second has its stops, with what is done; the first has none from its next fetch on."""
-    assign(office, "first")
-    with (
-        on_the_road(tmp_path / "1", backend, "first") as first,
-        on_the_road(tmp_path / "2", backend, "second") as second,
-    ):
-        for device in (first, second):
-            stand_at(device, demo.ALLOWED)
-            sync(device)
-        before = first.press(), second.press()
-        deliver(backend, office, "first", demo.LEFT_DOOR)
-        office.routes.assign(demo.ROUTE, "second")
-        for device in (first, second):
-            sync(device)
-        after = first.press(), second.press()
-        stops = {stop.id: stop for stop in route_of(second, backend).stops}
-        left = route_of(first, backend).stops
-
-    bound = office.orders.find(demo.ALLOWED).stop_id
-    assert before[0]["record"]["stop"]["id"] == bound
-    assert reason(before[1]) == "manifest_missing"
-    assert reason(after[0]) == "manifest_missing"
-    assert after[1]["record"]["stop"]["id"] == bound
-    assert left == ()
-    assert stops[office.orders.find(demo.LEFT_DOOR).stop_id].done
-
-
-def route_of(device: Bench, backend: BackendProcess) -> Manifest:
-    key = signing.read_public_key(backend.receipt_key_file)
-    token = stored(device.layout).token or ""
-    return manifest.read(token, {signing.thumbprint(key): key}, device.config.device.id)
-
-
-@pytest.mark.slow
-def test_an_unchanged_route_is_answered_without_a_body(
-    tmp_path: Path, backend: BackendProcess, office: Office
-) -> None:
-    assign(office, "first")
-    with on_the_road(tmp_path, backend, "first") as device:
-        sync(device)
-        version = device.loop.status()["manifest"]
-        with device_door(device) as door:
-            first = door.manifest(None, device_id="first")
-            answer = door.manifest(first.headers["ETag"], device_id="first")
-
-        assert (first.status, answer.status, answer.body) == (200, 304, b"")
-        assert isinstance(version, int)
-
-
-@contextmanager
-def device_door(device: Bench) -> Iterator[Backend]:
-    with closing(Backend(device.config.backend, QUICK)) as door, door.attempt():
-        yield door
-
-
-@pytest.mark.slow
-def test_a_customer_who_opts_out_is_heeded_within_a_second_of_the_next_fetch(
-    tmp_path: Path, backend: BackendProcess, office: Office
-) -> None:
-    """Real processes; and what is refused afterwards is told by `status` and by `doctor`."""
-    lat_deg, lon_deg = demo.PLACES[demo.CHANGES_MIND]
-    world = f"[[at]]\nsecond = 0\nlat_deg = {lat_deg}\nlon_deg = {lon_deg}\n"
-    assign(office, "real")
-    with devices.device(
-        tmp_path,
-        world,
-        device={"id": "real"},
-        policy={"manifest": "required"},
-        backend=devices.towards(backend),
-    ) as device:
-        device.start("capture")
-        none = device.press()
-        first_s = taken_in_s(device, "none")
-        time.sleep(0.7)  # presses within 0.6 s count once
-        photo = device.press()
-        version = device.ask("capture", {"status": True})["manifest"]  # type: ignore[index]  # it runs
-        office.opt_out_order(demo.CHANGES_MIND, opted_out=True)
-        second_s = taken_in_s(device, version)
-        time.sleep(0.7)
-        refused = device.press()
-        key = signing.read_private_key(backend.data / "keys" / "receipt.pem")
-        old = payload_of(ALLOWED) | {"device_id": "real"}
-        device.ask("capture", {"offer": "manifest", "text": sign_manifest(old, key)})
-        device.await_that(lambda: "event=manifest_refused" in device.log("capture"))
-        told = device.run("status").stdout
-        document = device.run("status", "--json").stdout
-        examined = device.run("doctor")
-
-    assert reason(none) == "manifest_missing"
-    assert photo["record"]["stop"]["id"] == office.orders.find(demo.CHANGES_MIND).stop_id
-    assert reason(refused) == "no_photo_stop"
-    assert max(first_s, second_s) < 3.0  # a second, on a machine that has other things to do
-    assert "manifest  one was refused: version 7 is not newer than" in told
-    assert "is not newer than" in json.loads(document)["capture"]["manifest_refused"]
-    assert len(document) <= LIMIT_BYTES + len("\n")
-    assert examined.returncode == 70
-    assert "FAILED  manifest       one was refused" in examined.stdout
-
-
-def taken_in_s(device: devices.Device, before: int | str) -> float:
-    """From the end of a `sync --once` until another manifest is in hand."""
-    done = device.run("sync", "--once")
-    began_s = time.monotonic()
-    assert done.stdout, done.stderr
-
-    def is_another() -> bool:
-        told = device.ask("capture", {"status": True})
-        return told is not None and told["manifest"] != before
-
-    device.await_that(is_another)
-    return time.monotonic() - began_s

@@ -1,4 +1,4 @@
-"""The loop: claim, deliver, mark, wait; against a real backend, and against scripted answers."""
+"""The loop: claim, deliver, mark, wait; against scripted answers."""
 
 import logging
 import os
@@ -17,65 +17,20 @@ from typing import Any
 import pytest
 
 from agent.errors import NotNow
-from agent.models import Item, State
+from agent.models import State
 from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import BOOKING_S
-from agent.sync.loop import LOOK_S
 from agent.sync.round import Sent
-from tests.support.backend import Backend, running_backend
 from tests.support.factory import MOMENT, respelled_file
-from tests.support.rawserver import RawServer, raw_server, whole
-from tests.support.sending import DeviceQueue, Sender, device_queue, sender
-from tests.support.tusscript import TusScript, refusal
+from tests.support.rawserver import whole
+from tests.support.sending import Sender, device_queue, sender
+from tests.support.tusscript import refusal
 from tests.support.waiting import until
+from tests.unit.agent.sync.line import Line
 
 HANG_UP: Iterable[bytes] = ()
 REPOSITORY = Path(__file__).parents[4]
-
-
-@dataclass
-class Line:
-    """A device and a server under the test's control."""
-
-    device: DeviceQueue
-    server: RawServer
-    tus: TusScript
-    sender: Sender
-
-    def steps(self, count: int) -> None:
-        for _ in range(count):
-            self.sender.sync.step()
-
-    def answer(self, item: Item) -> str | None:
-        return self.device.outbox.get(item.capture_id).answer
-
-    def wait_s(self, item: Item) -> float:
-        return self.device.outbox.get(item.capture_id).due_s - self.sender.clock.now_s
-
-
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
-    with (
-        raw_server(tmp_path) as server,
-        device_queue(tmp_path / "device") as made,
-        sender(made, server) as sending,
-    ):
-        tus = TusScript(server)
-        server.script = tus
-        yield Line(made, server, tus, sending)
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as running:
-        yield running
-
-
-@pytest.fixture
-def backend(real: Backend) -> Backend:
-    real.set_switches()
-    return real
 
 
 @contextmanager
@@ -100,29 +55,6 @@ def _run(sender: Sender, stop: threading.Event) -> None:
 
 
 # --- marks
-
-
-def test_records_arrive_in_order_and_are_marked(backend: Backend, tmp_path: Path) -> None:
-    with device_queue(tmp_path) as made, sender(made, backend) as sending:
-        items = [made.press() for _ in range(3)]
-
-        for _ in range(3):
-            assert sending.sync.step() == 0
-        assert sending.sync.step() == LOOK_S
-
-        assert [made.state(item) for item in items] == 3 * [State.DELIVERED]
-        for item in items:
-            received = backend.data / "received" / f"{item.capture_id}.rec"
-            assert received.read_bytes() == made.content(item)
-
-
-def test_capture_is_told_whose_receipt_came(line: Line) -> None:
-    """It verifies it itself, and what it says of the time."""
-    item = line.device.press()
-
-    line.steps(1)
-
-    assert line.device.outbox.last_decided() == item.capture_id
 
 
 def test_refused_record_is_kept_and_the_next_goes_on(line: Line) -> None:
@@ -203,14 +135,12 @@ def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
     assert line.device.state(first) == State.DELIVERED
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line, status: int) -> None:
+def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line) -> None:
     """The cradle's light looks at them; also by a HEAD, and in a process that came afterwards."""
     items = [line.device.press() for _ in range(3)]
     line.device.outbox.book(items[1], 0.0, "tried before")
-    told = whole(status, b"certificate revoked")
-    line.tus.instead |= {f"{asked}": 9 * [told] for asked in ("POST /files", "HEAD /files")}
-    line.tus.instead["POST /receipts"] = 9 * [told]
+    for asked in ("POST /files", "HEAD /files", "POST /receipts"):
+        line.tus.instead[asked] = 9 * [whole(403, b"certificate revoked")]
 
     seen = []
     for _ in range(3):
@@ -259,29 +189,14 @@ def test_row_of_an_alarm_keeps_its_words_while_the_device_is_shut_out(line: Line
     line.steps(1)
 
     assert line.answer(item) == "dead end 3: twice"
-    assert line.device.outbox.counts().suspected == 1
-
-
-def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
-    item = line.device.press()
-    forbidden = whole(403)
-    line.tus.instead |= {"POST /files": [forbidden], "HEAD /files": 30 * [forbidden]}
-
-    waits = []
-    for _ in range(20):
-        line.steps(1)
-        waits.append(line.wait_s(item))
-        line.sender.clock.now_s += 300.1
-
-    assert max(waits) > 100
-    assert max(waits) < 300.1
+    assert line.alarms == 1
 
 
 def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     suspect, next_one = line.device.press(), line.device.press()
     line.tus.instead |= {
         "POST /files": 2 * [whole(413, b"Too Large")],
-        "HEAD /files": [whole(400), whole(400)],
+        "HEAD /files": [whole(400)],
     }
 
     line.steps(2)
@@ -291,7 +206,7 @@ def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptur
     line.sender.clock.now_s += 301
     line.steps(1)
     assert line.wait_s(suspect) == 600
-    assert line.device.outbox.counts().suspected == 1
+    assert line.alarms == 1
     assert "Too Large" in caplog.text
     assert caplog.text.count("event=suspect") == 2
 
@@ -310,7 +225,7 @@ def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
     alarms = []
     for _ in range(5):
         line.steps(1)
-        alarms.append(line.device.outbox.counts().suspected)
+        alarms.append(line.alarms)
         assert line.wait_s(item) <= 16
         line.sender.clock.now_s += 16
     assert alarms == [0, 0, 0, 1, 1]
@@ -360,7 +275,7 @@ def _sent_by_a_new_process(line: Line) -> int:
     with sender(line.device, line.server) as sending:
         sent = sending.sync.send_once(lambda _done, _total: None)
     assert sent.tried == 1
-    return line.device.outbox.counts().suspected
+    return line.alarms
 
 
 def test_failed_item_and_loop_both_back_off(line: Line) -> None:
@@ -385,20 +300,6 @@ def test_retry_after_is_obeyed_by_item_and_loop(line: Line) -> None:
     assert line.wait_s(first) == 1
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_nothing_does_not_switch_off_back_off(line: Line, status: int) -> None:
-    """10 looks a second for 10 s: a few attempts, not 100."""
-    line.device.press()
-    at_once = whole(status, Retry_After=0)
-    line.tus.instead |= {"POST /files": [at_once], "HEAD /files": 200 * [at_once]}
-
-    for _ in range(100):
-        line.steps(1)
-        line.sender.clock.now_s += 0.1
-
-    assert 2 <= len(line.server.requests) <= 15
-
-
 def test_retry_after_nothing_on_a_locked_upload_backs_off_too(line: Line) -> None:
     locked = line.device.press()
     line.tus.instead["POST /files"] = [whole(423, Retry_After=0)]
@@ -406,18 +307,6 @@ def test_retry_after_nothing_on_a_locked_upload_backs_off_too(line: Line) -> Non
     line.steps(1)
 
     assert 0 < line.wait_s(locked) <= 1
-
-
-def test_day_that_a_proxy_asks_for_rests_its_item_but_the_loop_300_s(line: Line) -> None:
-    first, second = line.device.press(), line.device.press()
-    line.tus.instead["POST /files"] = [whole(503, Retry_After=86_400)]
-
-    line.steps(1)
-    line.sender.clock.now_s += 300
-    line.steps(2)
-
-    assert line.device.state(second) == State.DELIVERED
-    assert line.wait_s(first) == 86_100
 
 
 def test_locked_upload_does_not_hold_up_the_others(line: Line) -> None:
@@ -444,23 +333,16 @@ def test_link_news_end_the_loops_wait(line: Line) -> None:
     assert line.device.state(second) == State.DELIVERED
 
 
-def test_one_log_line_for_many_failures(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_records_are_counted_in_one_log_line_once_none_is_due(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     for _ in range(3):
         line.device.press()
-    line.tus.instead |= {"POST /files": 9 * [whole(500)], "HEAD /files": 9 * [whole(500)]}
 
-    for _ in range(9):
-        line.steps(1)
-        line.sender.clock.now_s += 400
-    line.tus.instead.clear()
-    for _ in range(9):
-        line.steps(1)
-        line.sender.clock.now_s += 400
+    line.steps(4)
 
-    events = [record.getMessage().split()[0] for record in caplog.records]
-    assert events == ["event=link_lost", "event=link_back", "event=delivered"]
-    assert "count=3" in caplog.text
+    assert caplog.messages == ["event=delivered count=3"]
 
 
 # --- crashes and rivals
@@ -532,34 +414,34 @@ def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
         assert until(lambda: 0 < line.wait_s(item) <= 30)
 
 
-def test_two_senders_never_send_one_record_twice(backend: Backend, tmp_path: Path) -> None:
-    """Even without the lock: a claim is one UPDATE."""
-    before = backend.counts().by_method.get("POST /files", 0)
-    with device_queue(tmp_path) as made:
-        items = [made.press(100) for _ in range(40)]
-        made.database.close()
-        threads = [threading.Thread(target=_drain, args=(tmp_path, backend)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert {made.state(item) for item in items} == {State.DELIVERED}
-    assert backend.counts().by_method["POST /files"] - before == 40
-
-
-def _drain(folder: Path, backend: Backend) -> None:
-    with device_queue(folder) as made, sender(made, backend) as sending:
-        while sending.sync.step() == 0:
-            pass
-
-
-def test_second_loop_does_not_start(line: Line) -> None:
+@pytest.mark.parametrize("act", ["run", "send_once"])
+def test_sender_does_not_start_beside_another(line: Line, act: str) -> None:
     with (
         disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
-        pytest.raises(NotNow, match="only one may run"),
+        pytest.raises(NotNow, match="held by another process; only one may run"),
     ):
-        line.sender.sync.run(threading.Event())
+        getattr(line.sender.sync, act)(threading.Event())
+
+
+def test_two_senders_never_send_one_record_twice(line: Line) -> None:
+    """Even without the lock: a claim is one UPDATE."""
+    items = [line.device.press(100) for _ in range(40)]
+    line.device.database.close()
+    threads = [threading.Thread(target=_drain, args=(line,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {line.device.state(item) for item in items} == {State.DELIVERED}
+    assert line.tus.asked == 40 * ["POST /files"]
+    assert line.server.connections == 2
+
+
+def _drain(line: Line) -> None:
+    with device_queue(line.device.folder) as same, sender(same, line.server) as sending:
+        while sending.sync.step() == 0:
+            pass
 
 
 # --- send once
@@ -590,25 +472,25 @@ def test_send_once_tries_each_record_once(line: Line) -> None:
     assert len(line.server.requests) == 4
 
 
-def test_send_once_gives_up_after_three_failures_in_a_row(line: Line) -> None:
+@pytest.mark.parametrize(
+    ("answer", "tried", "paused"),
+    [
+        (HANG_UP, 3, None),
+        (whole(503, Retry_After=86_400), 1, None),
+        (whole(401), 1, "POST was answered 401"),
+    ],
+    ids=["no answer", "a long rest", "not let in"],
+)
+def test_send_once_gives_up_when_no_record_would_get_through(
+    line: Line, answer: Iterable[bytes], tried: int, paused: str | None
+) -> None:
     for _ in range(9):
         line.device.press()
-    line.tus.instead["POST /files"] = 9 * [HANG_UP]
+    line.tus.instead["POST /files"] = 9 * [answer]
 
     sent = line.sender.sync.send_once(lambda _done, _total: None)
 
-    assert sent == Sent(tried=3, delivered=0, waiting=9, paused=None)
-
-
-def test_send_once_ends_when_the_backend_asks_for_a_long_rest(line: Line) -> None:
-    """The same rule as in a running loop."""
-    for _ in range(9):
-        line.device.press()
-    line.tus.instead["POST /files"] = 9 * [whole(503, Retry_After=86_400)]
-
-    sent = line.sender.sync.send_once(lambda _done, _total: None)
-
-    assert sent == Sent(tried=1, delivered=0, waiting=9, paused=None)
+    assert sent == Sent(tried=tried, delivered=0, waiting=9, paused=paused)
 
 
 def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> None:
@@ -646,25 +528,6 @@ def test_who_asks_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line
     assert told[0] is not None
 
 
-def test_send_once_ends_when_the_device_is_not_let_in(line: Line) -> None:
-    for _ in range(9):
-        line.device.press()
-    line.tus.instead["POST /files"] = 9 * [whole(401)]
-
-    sent = line.sender.sync.send_once(lambda _done, _total: None)
-
-    assert (sent.tried, sent.waiting) == (1, 9)
-    assert "401" in (sent.paused or "")
-
-
-def test_send_once_does_not_go_beside_another_sender(line: Line) -> None:
-    with (
-        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
-        pytest.raises(NotNow, match="held by another process"),
-    ):
-        line.sender.sync.send_once(lambda _done, _total: None)
-
-
 def test_send_once_asks_the_running_loop(line: Line) -> None:
     items = [line.device.press() for _ in range(3)]
     for item in items:
@@ -680,53 +543,45 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
 
 
 @dataclass
-class Hourly:
-    """Something that is asked for once an hour, or when somebody hurries it."""
+class Noted:
+    """Something to fetch that notes when it may, and when somebody waits for it."""
 
-    asked: int = 0
-    due_s: float = float("-inf")
+    turns: int = 0
+    hurries: int = 0
 
-    def turn(self, now_s: float) -> None:
-        if now_s >= self.due_s:
-            self.asked += 1
-            self.due_s = now_s + 3600
+    def turn(self, _now_s: float) -> None:
+        self.turns += 1
 
     def hurry(self) -> None:
-        self.due_s = float("-inf")
+        self.hurries += 1
 
 
 def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> None:
     """Whoever waits at a `sync --once` wants the route as it is now, also with nothing to send."""
-    hourly = Hourly()
+    noted = Noted()
     with (
         device_queue(line.device.folder) as same,
-        sender(same, line.server, downloads=[hourly]) as daemon,
+        sender(same, line.server, downloads=[noted]) as daemon,
         running(daemon),
     ):
-        assert until(lambda: hourly.asked == 1)
+        assert until(line.device.layout.sync_socket.exists)
         line.sender.sync.send_once(lambda _done, _total: None)
 
-        assert hourly.asked == 2
+    assert noted.hurries == 1
 
 
-@pytest.mark.slow
-def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
-    for _ in range(9):
-        line.device.press()
-    line.server.script = lambda _: []
-    with (
-        device_queue(line.device.folder) as same,
-        sender(same, line.server) as command,
-        running(line.sender),
-    ):
-        assert until(line.device.layout.sync_socket.exists)
-        moving = threading.Timer(0.5, _advance, args=(line.sender,))
-        moving.start()
-        sent = command.sync.send_once(lambda _done, _total: None)
-        moving.join()
+def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(line: Line) -> None:
+    noted = Noted()
+    line.device.press()
+    line.tus.instead["POST /files"] = [whole(401)]
+    with sender(line.device, line.server, downloads=[noted]) as sending:
+        sending.sync.step()
+        sending.sync.step()
+        resting = noted.turns
+        sending.clock.now_s += 301
+        sending.sync.step()
 
-    assert (sent.delivered, sent.waiting) == (0, 9)
-    assert 3 <= sent.tried < 9
+    assert (resting, noted.turns) == (1, 2)
 
 
 def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
@@ -743,12 +598,6 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
     assert answer is not None
     assert answer.pop("unkept") == []
     assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
-
-
-def _advance(sender: Sender) -> None:
-    for _ in range(20):
-        sender.clock.now_s += 20
-        time.sleep(0.1)
 
 
 # --- run
@@ -820,55 +669,32 @@ def test_stop_ends_a_running_transfer(line: Line, caplog: pytest.LogCaptureFixtu
     assert "event=link_lost" not in caplog.text
 
 
-def test_status_tells_why_nothing_is_sent(line: Line) -> None:
-    line.device.press()
-    line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
-    socket_path = line.device.layout.sync_socket
+def test_status_tells_the_last_contact_and_why_nothing_is_sent(line: Line) -> None:
+    for _ in range(3):
+        line.device.press()
+    line.steps(1)
+    line.tus.instead["POST /files"] = [whole(401), whole(503, Retry_After=100)]
+    line.steps(1)
+    paused = line.sender.sync.status()
+    line.sender.clock.now_s += 3
+    line.steps(1)
 
-    with running(line.sender):
-        assert until(lambda: line.server.requests)
-        assert until(lambda: _state(socket_path) == "waiting")
-        status = control.ask(socket_path, {"status": True}, 5)
-
-    assert status == {
+    not_let_in, busy = "POST was answered 401", "POST was answered 503"
+    assert paused == {
+        "state": "paused",
+        "last_contact": "2026-12-01T09:15:07.412Z",
+        "last_answer": not_let_in,
+        "pause": not_let_in,
+        "waits_s": pytest.approx(0.5, abs=0.5),
+        "hindrance": "not_let_in",
+    }
+    assert line.sender.sync.status() == paused | {
         "state": "waiting",
-        "last_contact": None,
-        "last_answer": "POST was answered 503",
+        "last_answer": busy,
         "pause": None,
         "waits_s": 100.0,
         "hindrance": "busy",
     }
-
-
-def test_status_forgets_a_pause_when_the_backend_answers_otherwise(line: Line) -> None:
-    line.device.press()
-    line.tus.instead |= {"POST /files": [whole(403)], "HEAD /files": [whole(500, Retry_After=9)]}
-    line.steps(1)
-    line.sender.clock.now_s += 1.1
-    line.steps(1)
-
-    with running(line.sender):
-        assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
-        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
-
-    assert status is not None
-    assert status["pause"] is None
-    assert status["last_answer"] == "HEAD was answered 500"
-
-
-def test_status_tells_a_pause_and_the_last_contact(line: Line) -> None:
-    delivered, _kept_out = line.device.press(), line.device.press()
-    line.steps(1)
-    line.tus.instead["POST /files"] = 9 * [whole(401)]
-
-    with running(line.sender):
-        assert until(lambda: _state(line.device.layout.sync_socket) == "paused")
-        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
-
-    assert status is not None
-    assert status["last_contact"] == "2026-12-01T09:15:07.412Z"
-    assert status["pause"] == "POST was answered 401"
-    assert line.device.state(delivered) == State.DELIVERED
 
 
 def _state(path: Path) -> object:
@@ -910,18 +736,3 @@ def test_link_that_comes_up_is_noticed(line: Line) -> None:
             assert until(lambda: same.state(second) == State.DELIVERED)
         finally:
             subprocess.run(["ip", "addr", "del", "127.0.0.9/8", "dev", "lo"], check=False)
-
-
-@pytest.mark.slow
-def test_thousand_records_take_one_request_each(backend: Backend, tmp_path: Path) -> None:
-    before = backend.counts()
-    with device_queue(tmp_path) as made, sender(made, backend) as sending:
-        for _ in range(1000):
-            made.press(3000)
-        while sending.sync.step() == 0:
-            pass
-        assert len(made.outbox.items(State.DELIVERED, 0, 2000)) == 1000
-
-    after = backend.counts()
-    assert after.requests - before.requests == 1000
-    assert after.handshakes - before.handshakes <= 2

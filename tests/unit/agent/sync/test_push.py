@@ -8,7 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,12 +27,12 @@ from agent.status.values import Disk, Queue, Status
 from agent.sync.loop import Sync
 from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
 from tests.support.authority import YEAR
-from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 from tests.support.est import Answered, est_server, required
 from tests.support.rawserver import RawServer, Request, raw_server, whole
-from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.sending import DeviceQueue, device_queue
 from tests.support.tusscript import TusScript
+from tests.unit.agent.sync.line import Line, open_line
 
 NAME = header.NAME.lower()
 
@@ -113,54 +113,46 @@ def test_no_certificate_is_asked_for_with_it(
         assert with_it == expected
 
 
-def test_it_follows_no_redirect_to_another_origin(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    with raw_server(tmp_path) as server, raw_server(tmp_path / "other") as other:
-        with in_place(tmp_path / "device", server, policy={"manifest": "required"}) as (loop, made):
-            made.press()
-            server.script = lambda asked: whole(307, Location=f"{other.base_url}{asked.path}")
-            once(loop)
-
-        assert carried(server.requests[0]) is not None
-        assert other.requests == []
-        assert other.connections == 0
-
-
 # News
 
 
 @dataclass
-class Line:
-    """A device whose uploads may carry the document, and a server that notes them."""
+class Pushing:
+    """A line whose uploads may carry the document.
+
+    Attributes:
+        composed: how often the document was made.
+        error: what making it raises.
+    """
 
     config: Config
-    device: DeviceQueue
-    server: RawServer
-    sender: Sender
-    tus: TusScript
+    line: Line
     composed: int = 0
     error: Exception | None = None
 
     def __post_init__(self) -> None:
+        self.device = self.line.device
         self.start()
-        self.sender.clock.now_s += STARTS_S
+        self.line.sender.clock.now_s += STARTS_S
 
     def start(self) -> None:
-        self.push = Push(self.compose, self.sender.backend.carry, self.sender.clock.boottime_s)
+        sender = self.line.sender
+        self.push = Push(self.compose, sender.backend.carry, sender.clock.boottime_s)
 
     def compose(self) -> Status:
         self.composed += 1
         if self.error is not None:
             raise self.error
-        return document(self.config, queue_part(self.device.outbox), sync=self.sender.sync.status())
+        said = self.line.sender.sync.status()
+        return document(self.config, queue_part(self.device.outbox), sync=said)
 
     def upload(self, after_s: float = LOOK_EVERY_S, *, adopted: bool = False) -> list[Any]:
         """One record more; returns what each of its requests carried."""
         self.device.press(adopted=adopted)
-        before = len(self.server.requests)
-        self.sender.clock.now_s += after_s
-        self.sender.sync.step()
-        return [carried(request) for request in self.server.requests[before:]]
+        self.line.server.requests.clear()
+        self.line.sender.clock.now_s += after_s
+        self.line.sender.sync.step()
+        return [carried(request) for request in self.line.server.requests]
 
     def tear(self) -> None:
         """Something that a person must look after: a file that did not verify."""
@@ -171,94 +163,91 @@ class Line:
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
-    with ExitStack() as stack:
-        server = stack.enter_context(raw_server(tmp_path))
-        config = load(Device(tmp_path / "device", backend=towards(server)).config)
-        made = stack.enter_context(device_queue(tmp_path / "device"))
+def pushing(tmp_path: Path) -> Iterator[Pushing]:
+    def on_upload() -> None:
+        made.push.on_upload()
 
-        def on_upload() -> None:
-            opened.push.on_upload()
-
-        sending = stack.enter_context(sender(made, server, on_upload=on_upload))
-        server.script = tus = TusScript(server)
-        opened = Line(config, made, server, sending, tus)
-        yield opened
+    with open_line(tmp_path, on_upload=on_upload) as line:
+        device = Device(tmp_path / "device", backend=towards(line.server))
+        made = Pushing(load(device.config), line)
+        yield made
 
 
-def test_it_rides_on_the_first_upload_after_a_change_and_not_on_the_second(line: Line) -> None:
-    at_start = line.upload(), line.upload()
-    line.tear()
-    worse = line.upload(), line.upload()
-    line.mend()
-    better = line.upload(), line.upload()
+def test_it_rides_on_the_first_upload_after_a_change_and_not_on_the_second(
+    pushing: Pushing,
+) -> None:
+    at_start = pushing.upload(), pushing.upload()
+    pushing.tear()
+    worse = pushing.upload(), pushing.upload()
+    pushing.mend()
+    better = pushing.upload(), pushing.upload()
 
     firsts = [first for ((first,), _) in (at_start, worse, better)]
     assert ["torn" in told["needs"] for told in firsts] == [False, True, False]
     assert [second for (_, (second,)) in (at_start, worse, better)] == [None, None, None]
 
 
-def test_a_capture_that_may_still_be_starting_is_not_told_as_stopped(line: Line) -> None:
+def test_a_capture_that_may_still_be_starting_is_not_told_as_stopped(pushing: Pushing) -> None:
     """At boot sync's first request goes out before capture listens."""
-    line.start()
-    ((starting,), (meanwhile,)) = line.upload(), line.upload()
-    ((stopped,),) = (line.upload(STARTS_S),)
+    pushing.start()
+    ((starting,), (meanwhile,)) = pushing.upload(), pushing.upload()
+    ((stopped,),) = (pushing.upload(STARTS_S),)
 
     assert "capture_stopped" not in starting["needs"]
     assert meanwhile is None
     assert "capture_stopped" in stopped["needs"]
 
 
-def test_only_the_first_request_of_an_upload_carries_it(line: Line) -> None:
-    told = line.upload(adopted=True)
+def test_only_the_first_request_of_an_upload_carries_it(pushing: Pushing) -> None:
+    told = pushing.upload(adopted=True)
 
-    assert line.tus.asked[0].startswith("HEAD ")
+    assert pushing.line.tus.asked[0].startswith("HEAD ")
     assert [one is not None for one in told] == [True, False, False]
 
 
-def test_counts_and_what_is_just_being_sent_are_no_news(line: Line) -> None:
-    line.upload()
+def test_counts_and_what_is_just_being_sent_are_no_news(pushing: Pushing) -> None:
+    pushing.upload()
     for _ in range(3):
-        line.device.press()
+        pushing.device.press()
 
-    assert line.upload() == [None]
-    assert line.upload() == [None]
-    assert line.device.outbox.counts().waiting == 3
+    assert pushing.upload() == [None]
+    assert pushing.upload() == [None]
+    assert pushing.device.outbox.counts().waiting == 3
 
 
-def test_why_records_wait_is_news_when_they_go_again(line: Line) -> None:
+def test_why_records_wait_is_news_when_they_go_again(pushing: Pushing) -> None:
     """What could not be told while it was so is told afterwards, and then that it is over."""
-    line.upload()
-    line.tus.instead["POST /files"] = [whole(503)]
-    line.upload()
-    again, after, later = line.upload(400), line.upload(), line.upload()
+    pushing.upload()
+    pushing.line.tus.instead["POST /files"] = [whole(503)]
+    pushing.upload()
+    again, after, later = pushing.upload(400), pushing.upload(), pushing.upload()
 
     assert again[0]["queue"]["why"] == "busy"
     assert after[0]["queue"]["why"] == "next"
     assert later == [None]
 
 
-def test_news_are_looked_for_every_ten_seconds_and_once_for_a_request(line: Line) -> None:
+def test_news_are_looked_for_every_ten_seconds_and_once_for_a_request(pushing: Pushing) -> None:
     """Looking asks capture, which has presses to serve; a drain sends ten records a second."""
-    line.upload()
-    line.tear()
-    too_early = line.upload(LOOK_EVERY_S - 0.1)
-    composed = line.composed
-    in_time = line.upload(0.1)
+    pushing.upload()
+    pushing.tear()
+    too_early = pushing.upload(LOOK_EVERY_S - 0.1)
+    composed = pushing.composed
+    in_time = pushing.upload(0.1)
 
     assert too_early == [None]
     assert composed == 1
     assert "torn" in in_time[0]["needs"]
-    assert line.composed == 2
+    assert pushing.composed == 2
 
 
-def test_what_a_fetch_has_said_is_no_news_to_an_upload(line: Line) -> None:
-    line.tear()
-    with line.sender.backend.attempt():
-        line.push.on_fetch(line.sender.backend.fleet)(None)
+def test_what_a_fetch_has_said_is_no_news_to_an_upload(pushing: Pushing) -> None:
+    pushing.tear()
+    with pushing.line.sender.backend.attempt():
+        pushing.push.on_fetch(pushing.line.sender.backend.fleet)(None)
 
-    assert "torn" in (carried(line.server.requests[-1]) or {})["needs"]
-    assert line.upload() == [None]
+    assert "torn" in (carried(pushing.line.server.requests[-1]) or {})["needs"]
+    assert pushing.upload() == [None]
 
 
 CHANGES: dict[str, tuple[str, Any, bool]] = {
@@ -312,16 +301,16 @@ def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
 
 @pytest.mark.parametrize("error", [OSError("gone"), ValueError("no time"), KeyError("needs")])
 def test_one_that_cannot_be_made_is_left_away_and_told_once(
-    line: Line, error: Exception, caplog: pytest.LogCaptureFixture
+    pushing: Pushing, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    line.error = error
-    without = [line.upload() for _ in range(3)]
-    line.error = None
+    pushing.error = error
+    without = [pushing.upload() for _ in range(3)]
+    pushing.error = None
 
     assert without == [[None], [None], [None]]
     assert caplog.text.count("event=status_not_pushed") == 1
-    assert line.upload()[0]["v"] == 1
-    assert line.device.outbox.counts().waiting == 0
+    assert pushing.upload()[0]["v"] == 1
+    assert pushing.device.outbox.counts().waiting == 0
 
 
 def test_one_that_is_too_long_is_left_away(caplog: pytest.LogCaptureFixture) -> None:
@@ -347,43 +336,19 @@ def hanging(path: Path) -> Iterator[None]:
 
 
 def test_a_capture_that_hangs_is_waited_for_once_in_ten_seconds(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    pushing: Pushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For 2 s, which are 0.3 s here; what does not answer is told as that."""
     monkeypatch.setattr("agent.status.reading._ASK_TIMEOUT_S", 0.3)
-    with hanging(line.device.layout.capture_socket):
+    with hanging(pushing.device.layout.capture_socket):
         began_s = time.monotonic()
-        (told,) = line.upload()
+        (told,) = pushing.upload()
         first_s = time.monotonic() - began_s
-        line.upload(1.0)
+        pushing.upload(1.0)
         both_s = time.monotonic() - began_s
 
     assert "error" in told["capture"]
     assert "capture_stopped" in told["needs"]
     assert 0.3 <= first_s < 1.0
     assert both_s < first_s + 0.3
-    assert line.device.outbox.counts().waiting == 0
-
-
-# The reference backend
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as running:
-        yield running
-
-
-def test_it_costs_no_request(backend: Backend, tmp_path: Path) -> None:
-    before = backend.counts()
-    device = Device(tmp_path, backend=towards(backend), policy={"manifest": "required"})
-    with device_queue(tmp_path) as made, sync_loop(load(device.config)) as loop:
-        for _ in range(20):
-            made.press()
-        once(loop)
-        waiting = made.outbox.counts().waiting
-    after = backend.counts()
-
-    assert waiting == 0
-    assert after.by_method["POST /files"] - before.by_method.get("POST /files", 0) == 20
-    assert after.requests - before.requests == 21
+    assert pushing.device.outbox.counts().waiting == 0

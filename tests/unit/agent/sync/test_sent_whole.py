@@ -1,8 +1,7 @@
 """A record that is sent whole again and again, without a receipt and without a cut line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -10,9 +9,10 @@ import pytest
 from agent.models import State
 from agent.status.document import queue_part
 from agent.status.values import plain
-from tests.support.rawserver import RawServer, Request, raw_server, whole
-from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.rawserver import Request, whole
+from tests.support.sending import sender
 from tests.support.tusscript import TusScript
+from tests.unit.agent.sync.line import Line
 
 CUT: Final[Iterable[bytes]] = ()
 UNKNOWN: Final = tuple(whole(404))
@@ -56,41 +56,15 @@ class Forgetful:
         return whole(status, b"", Upload_Offset=taken, **more)
 
 
-@dataclass
-class Line:
-    device: DeviceQueue
-    server: RawServer
-    sender: Sender
-
-    def attempt(self) -> float:
-        """Make one attempt at the only record; returns the wait until the next one."""
-        due_s = self.device.outbox.due_s()
-        assert due_s is not None
-        self.sender.clock.now_s = max(due_s, self.sender.clock.now_s + 301)
-        tried = len(self.server.requests)
-        self.sender.sync.step()
-        assert len(self.server.requests) > tried
-        return (self.device.outbox.due_s() or 0.0) - self.sender.clock.now_s
-
-    def bytes_sent(self) -> int:
-        """Make one attempt; returns how many bytes of bodies it sent."""
-        tried = len(self.server.requests)
-        self.attempt()
-        return sum(len(one.body) for one in self.server.requests[tried:])
-
-    @property
-    def alarms(self) -> int:
-        return self.device.outbox.counts().suspected
-
-
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
-    with (
-        raw_server(tmp_path) as server,
-        device_queue(tmp_path / "device") as made,
-        sender(made, server) as sending,
-    ):
-        yield Line(made, server, sending)
+def attempt(line: Line) -> float:
+    """Make one attempt at the only record; returns the wait until the next one."""
+    due_s = line.device.outbox.due_s()
+    assert due_s is not None
+    line.sender.clock.now_s = max(due_s, line.sender.clock.now_s + 301)
+    tried = len(line.server.requests)
+    line.sender.sync.step()
+    assert len(line.server.requests) > tried
+    return (line.device.outbox.due_s() or 0.0) - line.sender.clock.now_s
 
 
 @pytest.mark.parametrize(
@@ -112,7 +86,7 @@ def test_record_sent_whole_three_times_without_a_receipt_is_an_alarm(
     line.server.script = server = replace(forgetful)
     line.device.press(photo_bytes)
 
-    waits_s, alarms = zip(*((line.attempt(), line.alarms) for _ in range(5)), strict=True)
+    waits_s, alarms = zip(*((attempt(line), line.alarms) for _ in range(5)), strict=True)
 
     assert server.bodies == 5
     assert alarms == (0, 0, 1, 1, 1)
@@ -134,7 +108,7 @@ def test_whole_bodies_are_counted_across_restarts_and_lost_lines(line: Line) -> 
         with sender(line.device, line.server) as restarted:
             restarted.sync.send_once(lambda _done, _total: None)
         alarms.append(line.alarms)
-    line.server.script = TusScript(line.server)
+    line.server.script = line.tus
     with sender(line.device, line.server) as mended:
         mended.sync.send_once(lambda _done, _total: None)
 
@@ -154,7 +128,7 @@ def test_lines_that_are_cut_and_busy_servers_are_no_dead_end(
     line.device.press()
 
     for _ in range(8):
-        line.attempt()
+        attempt(line)
 
     assert server.bodies == 8
     assert line.alarms == 0
@@ -165,7 +139,6 @@ def test_server_that_keeps_the_offset_and_refuses_the_last_piece_is_no_dead_end(
     line: Line, photo_bytes: int
 ) -> None:
     """Each attempt but the first costs the last piece only, so it is tried as often as before."""
-    tus = TusScript(line.server)
     item = line.device.press(photo_bytes)
     length = len(line.device.content(item))
 
@@ -174,11 +147,16 @@ def test_server_that_keeps_the_offset_and_refuses_the_last_piece_is_no_dead_end(
             return whole(413)
         if request.method == "PATCH":
             is_last = int(request.headers["upload-offset"]) + len(request.body) == length
-            return whole(500) if is_last else tus(request)
-        return tus(request)
+            return whole(500) if is_last else line.tus(request)
+        return line.tus(request)
 
     line.server.script = keeping
-    first, *later = [line.bytes_sent() for _ in range(6)]
+    bodies = []
+    for _ in range(6):
+        line.server.requests.clear()
+        attempt(line)
+        bodies.append(sum(len(one.body) for one in line.server.requests))
+    first, *later = bodies
 
     assert first >= length
     assert set(later) == {length % 262_144}
@@ -193,7 +171,7 @@ def test_record_that_only_waits_for_its_receipt_is_no_dead_end(line: Line) -> No
     line.device.press()
 
     for _ in range(8):
-        line.attempt()
+        attempt(line)
 
     assert sum(len(one.body) > 1_000 for one in line.server.requests) == 1
     assert line.alarms == 0
