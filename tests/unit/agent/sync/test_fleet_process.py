@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import pytest
 
 from agent.capture.gestures import ONE_PRESS_S
 from agent.models import State
+from agent.process import control
 from agent.record import signing
+from agent.record.signing import UNKNOWN_SIGNER
 from agent.trust.store import TrustStore
 from doorstep_backend import keys
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
@@ -214,73 +216,20 @@ def test_a_sync_that_starts_after_the_fleet_key_changed_is_led_to_the_newest_doc
     assert len(town.asked("/fleet")) == asked + 2
 
 
-def test_prune_without_a_fleet_document_deletes_nothing_and_says_so(town: Town) -> None:
-    van = town.device
-    van.start("capture")
-    van.press()
-    pruned = van.run("prune")
-
-    assert pruned.returncode == 75
-    assert "not enrolled yet: no fleet document has come yet" in pruned.stderr
-    assert len(list(van.layout.records.glob("*.rec"))) == len(van.queue())
-
-
 def test_doctor_says_what_a_device_without_one_needs(town: Town) -> None:
     van = town.device
-    stopped = van.run("doctor")
-    van.start("capture")
-    running = van.run("doctor")
-    bad = {"offer": "fleet", "text": FleetOffice().document(8)}
-    van.ask("capture", bad)
-    refused = van.run("doctor")
-    van.ask("capture", {"offer": "fleet", "text": town.office.document(8)})
-    good = van.run("doctor")
+    van.layout.make()
+    said = {"fleet_refused": UNKNOWN_SIGNER, "manifest_refused": "it has ended"}
+    stopped = van.run("doctor").stdout
+    with control.serve(van.layout.capture_socket, lambda *_: said):
+        refused = van.run("doctor").stdout
+    with control.serve(van.layout.capture_socket, lambda *_: {"fleet": 8}):
+        good = van.run("doctor").stdout
 
-    for told in (stopped, running, refused):
-        assert "FAILED  fleet          no fleet document yet: presses are refused" in told.stdout
-        assert "`doorstep sync` fetches it" in told.stdout
-    assert "FAILED  fleet          one was refused" in refused.stdout
-    assert "check identity.fleet_key: ask the office for the fleet key in use" in refused.stdout
-    assert "ok      fleet          version 8" in good.stdout
-
-
-# The next certificate authority
-
-
-def test_the_next_ca_of_the_document_is_trusted_too(tmp_path: Path) -> None:
-    """A backend that has moved to it already is let in, before a device was touched."""
-    with ExitStack() as opened:
-        folders = [tmp_path / name for name in ("old", "new")]
-        for folder in folders:
-            folder.mkdir()
-        old, new = (opened.enter_context(raw_server(folder)) for folder in folders)
-        town = opened.enter_context(in_town(tmp_path, old))
-        van = town.device
-        van.start("capture")
-        town.publish(town.office.document(1))
-        first = van.run("sync", "--once")
-        moved = {"url": new.base_url, "receipt_keys": []}
-        tables = identity(van.folder, town.office, old)
-        van.configure(**{**tables, "backend": moved})
-        new.script = town.answer
-        van.run("sync", "--once")
-        let_in_before = len(new.requests)
-        next_ca = new.ca_file.read_text()
-        van.ask("capture", {"offer": "fleet", "text": town.office.document(2, next_ca=next_ca)})
-        van.press()
-        known = van.run("sync", "--once")
-
-    assert first.returncode == 0, first.stderr
-    assert let_in_before == 0
-    assert new.requests
-    assert known.returncode == 0, known.stdout
-
-
-def test_a_next_ca_that_is_no_certificate_ends_no_sync(town: Town) -> None:
-    van = town.device
-    van.start("capture")
-    town.publish(town.office.document(1, next_ca="-----BEGIN CERTIFICATE-----\nAAAA\n"))
-    sent = van.run("sync", "--once")
-
-    assert sent.returncode == 0, sent.stdout
-    assert "event=next_ca_unusable" in sent.stderr
+    for told in (stopped, refused):
+        assert "FAILED  fleet          no fleet document yet: presses are refused" in told
+        assert "`doorstep sync` fetches it" in told
+    assert "FAILED  fleet          one was refused" in refused
+    assert "check identity.fleet_key: ask the office for the fleet key in use" in refused
+    assert "FAILED  manifest       one was refused" in refused
+    assert "ok      fleet          version 8" in good

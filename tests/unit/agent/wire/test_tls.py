@@ -1,19 +1,27 @@
 """Mutual TLS: who this device shows itself as, and whom it trusts, also when that changes."""
 
+import socket
+import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
-from agent.config import BackendSettings
+from agent.config import BackendSettings, load
 from agent.record import certificates, signing
+from agent.status.troubles import Trouble
+from agent.trust.store import TrustStore
 from agent.wire.http import Backend, NoAnswer
-from agent.wire.tls import Tls
+from agent.wire.tls import Tls, for_backend
 from agent.wire.tus import Answer
 from tests.support.authority import Authority, new_authority
-from tests.support.est import Answered, Asked, EstServer, est_server
+from tests.support.device import Device
+from tests.support.est import Answered, EstServer, est_server, required
+from tests.support.fleet_documents import fleet_document
 from tests.support.sending import QUICK
 
 
@@ -22,6 +30,13 @@ def server(tmp_path: Path) -> Iterator[EstServer]:
     with est_server(tmp_path / "est") as running:
         running.script = lambda _: Answered(200, b"{}")
         yield running
+
+
+@pytest.fixture
+def own(server: EstServer, tmp_path: Path) -> Path:
+    """The key and certificate of a device of the server's fleet."""
+    put(tmp_path / "tls.pem", identity(server.authority))
+    return tmp_path / "tls.pem"
 
 
 def identity(authority: Authority, name: str = "van-7") -> bytes:
@@ -51,9 +66,8 @@ def names(server: EstServer) -> list[str | None]:
     return [certificates.common_name(one.peer) if one.peer else None for one in server.asked]
 
 
-def test_certificate_is_shown_on_one_kept_connection(server: EstServer, tmp_path: Path) -> None:
-    put(tmp_path / "tls.pem", identity(server.authority))
-    with closing(open_backend(server, tmp_path / "tls.pem")) as backend:
+def test_certificate_is_shown_on_one_kept_connection(server: EstServer, own: Path) -> None:
+    with closing(open_backend(server, own)) as backend:
         for _ in range(40):
             ask(backend)
 
@@ -61,11 +75,7 @@ def test_certificate_is_shown_on_one_kept_connection(server: EstServer, tmp_path
     assert server.connections / len(server.asked) <= 0.05
 
 
-def test_new_certificate_is_shown_from_the_next_request_on(
-    server: EstServer, tmp_path: Path
-) -> None:
-    own = tmp_path / "tls.pem"
-    put(own, identity(server.authority))
+def test_new_certificate_is_shown_from_the_next_request_on(server: EstServer, own: Path) -> None:
     with closing(open_backend(server, own)) as backend:
         ask(backend)
         put(own, identity(server.authority))
@@ -101,8 +111,9 @@ def test_device_without_certificate_says_what_to_do_and_goes_on_once_it_is_there
 ) -> None:
     own = tmp_path / "tls.pem"
     with closing(open_backend(server, own)) as backend:
-        with pytest.raises(NoAnswer, match=r"not enrolled.*doorstep enrol URL"):
+        with pytest.raises(NoAnswer, match=r"not enrolled.*doorstep enrol URL") as raised:
             ask(backend)
+        assert raised.value.hindrance is Trouble.NOT_ENROLLED
         own.write_bytes(identity(server.authority)[:300])
         with pytest.raises(NoAnswer, match=r"tls\.pem: cannot be used: .*doorstep enrol URL"):
             ask(backend)
@@ -113,9 +124,8 @@ def test_device_without_certificate_says_what_to_do_and_goes_on_once_it_is_there
     assert names(server) == ["van-7"]
 
 
-def test_ca_that_comes_later_is_waited_for(server: EstServer, tmp_path: Path) -> None:
-    own, ca = tmp_path / "tls.pem", tmp_path / "ca.pem"
-    put(own, identity(server.authority))
+def test_ca_that_comes_later_is_waited_for(server: EstServer, own: Path, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
     with closing(open_backend(server, own, ca)) as backend:
         with pytest.raises(NoAnswer, match=r"identity\.ca: .*doorstep enrol"):
             ask(backend)
@@ -125,33 +135,77 @@ def test_ca_that_comes_later_is_waited_for(server: EstServer, tmp_path: Path) ->
 
 
 def test_next_authority_of_the_fleet_is_trusted_once_it_is_named(
-    server: EstServer, tmp_path: Path
+    server: EstServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    put(tmp_path / "tls.pem", identity(server.authority))
-    (tmp_path / "other.pem").write_bytes(new_authority("old").pem)
-    document = tmp_path / "fleet.jws"
-    tls = Tls(
-        tmp_path / "other.pem",
-        "identity.ca",
-        own=tmp_path / "tls.pem",
-        next_ca=lambda: document.read_text() if document.exists() else None,
-        watched=[document],
-    )
-    with closing(Backend(BackendSettings(server.url), QUICK, tls=tls)) as backend:
-        with pytest.raises(NoAnswer, match="certificate does not verify"):
-            ask(backend)
-        document.write_bytes(server.authority.pem)
+    """A backend that has moved to it already is reached; a name of nothing locks nobody out."""
+    fleet_key = signing.new_key()
+    device = Device(tmp_path, **required(server, tmp_path, fleet_key.public_key()))
+    device.layout.make()
+    put(device.layout.sync_keys / "tls.pem", identity(server.authority))
+    trust = TrustStore(device.layout)
+    (tmp_path / "ca.pem").write_bytes(new_authority("old").pem)
+    config = load(device.config)
+    with closing(Backend(config.backend, QUICK, tls=for_backend(config))) as backend:
+        for next_ca in (None, "-----BEGIN CERTIFICATE-----\nAAAA\n"):
+            trust.keep_fleet((fleet_document(fleet_key, 1, next_ca=next_ca),))
+            with pytest.raises(NoAnswer, match="certificate does not verify"):
+                ask(backend)
+        trust.keep_fleet((fleet_document(fleet_key, 2, next_ca=server.authority.pem.decode()),))
 
         assert ask(backend).status == 200
 
+    assert caplog.text.count("event=next_ca_unusable") == 1
 
-def test_certificate_of_another_fleet_is_told_in_words(server: EstServer, tmp_path: Path) -> None:
-    put(tmp_path / "tls.pem", identity(new_authority("elsewhere")))
-    with (
-        closing(open_backend(server, tmp_path / "tls.pem")) as backend,
-        pytest.raises(NoAnswer, match=r"(refuses this device's certificate|cut)"),
-    ):
-        ask(backend)
+
+@contextmanager
+def strict_server(ours: trustme.CA, theirs: trustme.CA) -> Iterator[str]:
+    """A server by `ours` that takes certificates by `theirs` only, and says so by an alert."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.issue_cert("127.0.0.1").configure_cert(context)
+    theirs.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                plain, _ = listener.accept()
+                with context.wrap_socket(
+                    plain, server_side=True, do_handshake_on_connect=False
+                ) as client:
+                    refuse(client)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        serving.join()
+
+
+def refuse(client: ssl.SSLSocket) -> None:
+    """By an alert that arrives: what is closed with something unread in it takes it back."""
+    client.settimeout(5.0)
+    with suppress(OSError):
+        client.do_handshake()
+    with suppress(OSError):
+        socket.socket.shutdown(client, socket.SHUT_WR)
+        while socket.socket.recv(client, 65_536):
+            pass
+
+
+def test_certificate_of_another_fleet_is_told_in_words(tmp_path: Path) -> None:
+    """Where the backend's alert arrives; without one it is a line that was cut."""
+    own, ca, ours = tmp_path / "tls.pem", tmp_path / "ca.pem", trustme.CA()
+    own.write_bytes(identity(new_authority("elsewhere")))
+    ours.cert_pem.write_to_path(str(ca))
+
+    with strict_server(ours, trustme.CA()) as url:
+        for _ in range(20):
+            tls = Tls(ca, "identity.ca", own=own)
+            with closing(Backend(BackendSettings(url), QUICK, tls=tls)) as backend:
+                with pytest.raises(NoAnswer, match="refuses this device's certificate") as raised:
+                    ask(backend)
+                assert raised.value.hindrance is Trouble.CERTIFICATE
 
 
 def test_encrypted_key_cannot_be_used(server: EstServer, tmp_path: Path) -> None:
@@ -162,15 +216,3 @@ def test_encrypted_key_cannot_be_used(server: EstServer, tmp_path: Path) -> None
         pytest.raises(NoAnswer, match="cannot be used"),
     ):
         ask(backend)
-
-
-def test_403_is_an_answer_with_its_words(server: EstServer, tmp_path: Path) -> None:
-    def revoked(_: Asked) -> Answered:
-        return Answered(403, b"certificate revoked")
-
-    server.script = revoked
-    put(tmp_path / "tls.pem", identity(server.authority))
-    with closing(open_backend(server, tmp_path / "tls.pem")) as backend:
-        answer = ask(backend)
-
-    assert (answer.status, answer.body) == (403, b"certificate revoked")
