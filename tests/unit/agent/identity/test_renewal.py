@@ -14,13 +14,13 @@ from agent.config import Config, ServeSettings, load
 from agent.identity.device_key import device_key
 from agent.identity.est import Est
 from agent.identity.evidence import Evidence
-from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal, due
+from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
-from agent.record.certificates import Expected
+from agent.record.certificates import Certificate, Expected
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from tests.support.authority import YEAR, certs_only
@@ -57,12 +57,17 @@ class Van:
         assert found is not None
         return found
 
-    def turn(self, after_s: float = 0.0) -> str | None:
+    def turn(self, after_s: float = 0.0) -> str:
+        """Let the renewal look, `after_s` later; returns what is wrong then, "" for nothing."""
         self.now_s += after_s
         self.renewal.turn(self.now_s)
-        trouble = self.renewal.status()["identity_trouble"]
-        assert trouble is None or isinstance(trouble, str)
-        return trouble
+        return self.renewal.status()["identity_trouble"] or ""
+
+    def kept(self, kind: str) -> list[Certificate]:
+        """What lies in `trust/`: of `evidence` or of `serve`."""
+        trust = TrustStore(self.device.layout)
+        chain = {"evidence": trust.evidence, "serve": trust.serve}[kind]()
+        return [] if chain is None else list(certificates.read_pem(chain))
 
 
 @dataclass
@@ -100,16 +105,10 @@ def van(tmp_path: Path) -> Iterator[Van]:
             yield Van(server, config, device, renewal, capture)
 
 
-def test_renewal_is_due_at_two_thirds_of_the_life(van: Van) -> None:
-    identity = van.install(0)
-
-    assert due(identity.chain) == identity.starts + YEAR * DUE_AT
-
-
 def test_young_certificate_is_left_alone(van: Van) -> None:
     before = van.install(200)
 
-    assert van.turn() is None
+    assert not van.turn()
 
     assert "simplereenroll" not in van.server.paths()
     assert van.identity().chain == before.chain
@@ -119,7 +118,7 @@ def test_young_certificate_is_left_alone(van: Van) -> None:
 def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_days: int) -> None:
     before = van.install(age_days)
 
-    assert van.turn() is None
+    assert not van.turn()
 
     after = van.identity()
     assert after.key.public_key() != before.key.public_key()
@@ -172,13 +171,12 @@ def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(v
 
     trouble = van.turn()
 
-    assert trouble is not None
     assert "the TLS certificate ended on" in trouble
     assert 'simplereenroll was answered 403 "certificate expired"' in trouble
     assert "`doorstep enrol` with a new token" in trouble
     assert van.identity().chain == before.chain
     van.server.script = lambda _: None
-    assert van.turn(BACK_OFF_CAP_S) is None
+    assert not van.turn(BACK_OFF_CAP_S)
     assert van.identity().chain != before.chain
 
 
@@ -207,8 +205,8 @@ def test_lost_answer_gets_the_same_certificate_again(van: Van) -> None:
 
     van.server.script = lose
 
-    assert van.turn() is not None
-    assert van.turn(60.0) is None
+    assert van.turn()
+    assert not van.turn(60.0)
 
     assert len([label for _, label, _ in van.server.issued if label == "tls"]) == 1
 
@@ -226,14 +224,11 @@ def test_authority_that_decides_later_is_asked_when_it_says(van: Van) -> None:
     van.turn(599)
     assert van.server.paths().count("simplereenroll") == 1
     van.server.script = lambda _: None
-    assert van.turn(1) is None
+    assert not van.turn(1)
 
 
 def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: Van) -> None:
-    trouble = van.turn()
-
-    assert trouble is not None
-    assert "not enrolled" in trouble
+    assert "not enrolled" in van.turn()
     assert van.server.asked == []
 
 
@@ -267,36 +262,32 @@ def test_spoilt_identity_says_what_to_do(van: Van) -> None:
     van.install(0)
     (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
 
-    trouble = van.turn()
-
-    assert trouble is not None
-    assert "tls.pem" in trouble
+    assert "tls.pem" in van.turn()
     assert van.server.asked == []
 
 
 def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: Van) -> None:
     van.install(0)
 
-    assert van.turn() is None
+    assert not van.turn()
 
-    text = TrustStore(van.device.layout).evidence()
-    assert text is not None
-    assert certificates.ends(certificates.read_pem(text)[0]).year == 9999
+    (found,) = van.kept("evidence")
+    assert certificates.ends(found).year == 9999
     assert van.server.paths() == ["evidence/simpleenroll"]
-    assert van.turn(LOOK_S) is None
+    assert not van.turn(LOOK_S)
     assert van.server.paths() == ["evidence/simpleenroll"]
 
 
 def test_evidence_waits_for_capture(van: Van) -> None:
     van.install(0)
     van.capture.runs = False
-    assert van.turn() is None
+    assert not van.turn()
     assert van.server.asked == []
     van.capture.runs = True
 
-    assert van.turn(60) is None
+    assert not van.turn(60)
 
-    assert TrustStore(van.device.layout).evidence() is not None
+    assert van.kept("evidence")
 
 
 def test_evidence_certificate_with_an_end_is_renewed_with_the_same_key(van: Van) -> None:
@@ -309,11 +300,9 @@ def test_evidence_certificate_with_an_end_is_renewed_with_the_same_key(van: Van)
     )
     TrustStore(van.device.layout).keep_evidence(certificates.pem([short]))
 
-    assert van.turn() is None
+    assert not van.turn()
 
-    text = TrustStore(van.device.layout).evidence()
-    assert text is not None
-    found = certificates.read_pem(text)[0]
+    (found,) = van.kept("evidence")
     assert certificates.is_for(found, key.public_key())
     assert certificates.ends(found) > ended
 
@@ -325,11 +314,10 @@ def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
     key, _ = device_key(van.device.layout)
     van.capture.evidence = Evidence(van.config, key)
 
-    assert van.turn(LOOK_S) is None
+    assert not van.turn(LOOK_S)
 
-    text = TrustStore(van.device.layout).evidence()
-    assert text is not None
-    assert certificates.is_for(certificates.read_pem(text)[0], key.public_key())
+    (found,) = van.kept("evidence")
+    assert certificates.is_for(found, key.public_key())
 
 
 def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> None:
@@ -340,10 +328,7 @@ def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> N
 
     van.server.script = no_labels
 
-    trouble = van.turn()
-
-    assert trouble is not None
-    assert "evidence/simpleenroll was answered 404" in trouble
+    assert "evidence/simpleenroll was answered 404" in van.turn()
     assert van.identity().ends > datetime.now(UTC) + timedelta(days=300)
 
 
@@ -357,11 +342,8 @@ def test_certificate_for_no_evidence_is_not_kept(van: Van) -> None:
 
     van.server.script = tls_profile
 
-    trouble = van.turn()
-
-    assert trouble is not None
-    assert "not a certificate for evidence" in trouble
-    assert TrustStore(van.device.layout).evidence() is None
+    assert "not a certificate for evidence" in van.turn()
+    assert not van.kept("evidence")
 
 
 # --- serve's
@@ -375,11 +357,6 @@ def serve_request(van: Van, *names: str) -> signing.PublicKey:
     return key.public_key()
 
 
-def serve_certificate(van: Van) -> certificates.Certificate | None:
-    text = TrustStore(van.device.layout).serve()
-    return None if text is None else certificates.read_pem(text)[0]
-
-
 def keep_serve(van: Van, key: signing.PublicKey, age_days: float) -> certificates.Certificate:
     starts = datetime.now(UTC) - timedelta(days=age_days)
     made = van.server.authority.issue(key, "van-7", server=True, names=[NAME], starts=starts)
@@ -390,7 +367,7 @@ def keep_serve(van: Van, key: signing.PublicKey, age_days: float) -> certificate
 def test_without_a_request_serve_gets_no_certificate_and_nobody_is_asked(van: Van) -> None:
     van.install(0)
 
-    assert van.turn() is None
+    assert not van.turn()
 
     assert van.server.paths() == ["evidence/simpleenroll"]
 
@@ -401,14 +378,12 @@ def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van)
     key = serve_request(van)
     van.server.given = set()
     trouble = van.turn()
-    assert trouble is not None
     assert "serve/simpleenroll was answered 403" in trouble
     van.server.given = {NAME}
 
-    assert van.turn(BACK_OFF_CAP_S) is None
+    assert not van.turn(BACK_OFF_CAP_S)
 
-    found = serve_certificate(van)
-    assert found is not None
+    (found,) = van.kept("serve")
     assert certificates.is_for(found, key)
     assert certificates.names_of(found) == {NAME}
 
@@ -421,10 +396,9 @@ def test_serve_certificate_is_renewed_at_two_thirds_with_the_same_key(
     key = serve_request(van)
     before = keep_serve(van, key, age_days)
 
-    assert van.turn() is None
+    assert not van.turn()
 
-    after = serve_certificate(van)
-    assert after is not None
+    (after,) = van.kept("serve")
     assert certificates.is_for(after, key)
     assert (after != before) is is_renewed
     assert van.server.paths().count("serve/simpleenroll") == is_renewed
@@ -435,10 +409,9 @@ def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) ->
     before = keep_serve(van, serve_request(van), 0)
     key = serve_request(van)
 
-    assert van.turn() is None
+    assert not van.turn()
 
-    after = serve_certificate(van)
-    assert after is not None
+    (after,) = van.kept("serve")
     assert after != before
     assert certificates.is_for(after, key)
 
@@ -458,11 +431,8 @@ def test_what_capture_does_not_take_is_told(van: Van) -> None:
 
     van.server.script = others
 
-    trouble = van.turn()
-
-    assert trouble is not None
-    assert "serve certificate: capture did not take it: for another key" in trouble
-    assert serve_certificate(van) is None
+    assert "serve certificate: capture did not take it: for another key" in van.turn()
+    assert not van.kept("serve")
 
 
 def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
@@ -470,7 +440,7 @@ def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
     serve_request(van)
     van.renewal._config = replace(van.config, serve=ServeSettings())  # noqa: SLF001
 
-    assert van.turn() is None
+    assert not van.turn()
 
     assert "serve/simpleenroll" not in van.server.paths()
 
@@ -478,8 +448,5 @@ def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
 def test_renewals_take_turns_with_somebody_at_the_bench(van: Van) -> None:
     van.install(300)
     with lock(van.device.layout.sync_keys, exclusive=True, wait=False):
-        trouble = van.turn()
-
-    assert trouble is not None
-    assert "held by another process" in trouble
+        assert "held by another process" in van.turn()
     assert "simplereenroll" not in van.server.paths()

@@ -1,0 +1,293 @@
+"""The two certificates that capture takes: it alone decides which one counts for which key."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.config import load
+from agent.errors import NotGenuine
+from agent.identity.device_key import device_key
+from agent.identity.evidence import Evidence
+from agent.identity.serve_certificate import ServeCertificate
+from agent.process.verdict import TAKEN
+from agent.record import certificates, signing
+from agent.record.certificates import Certificate
+from agent.trust.store import TrustStore
+from tests.support.authority import Authority, new_authority
+from tests.support.device import Device
+from tests.support.fleet_documents import fleet_document
+
+FLEET_KEY = signing.new_key()
+AUTHORITY = new_authority()
+NAMES = ("van-7.vans.example", "10.8.0.7")
+
+
+def pem(*found: Certificate) -> str:
+    return certificates.pem(found).decode()
+
+
+class Enrolled:
+    """A device with identity, before it has the certificates for capture."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "ca.pem").write_bytes(AUTHORITY.pem)
+        (folder / "fleet-key.pem").write_bytes(signing.public_pem(FLEET_KEY.public_key()))
+        device = Device(
+            folder,
+            identity={"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"},
+            backend={"receipt_keys": []},
+        )
+        device.layout.make()
+        self.ca_file = folder / "ca.pem"
+        self.layout = device.layout
+        self.config = load(device.config)
+        self.trust = TrustStore(device.layout)
+
+
+class ForEvidence(Enrolled):
+    """The certificate of the key that signs records."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.key, _ = device_key(self.layout)
+        self.taker = Evidence(self.config, self.key)
+        self.kept, self.keep = self.trust.evidence, self.trust.keep_evidence
+
+    def issue(
+        self,
+        by: Authority = AUTHORITY,
+        name: str = "van-7",
+        days_ago: float | None = None,
+        key: signing.PrivateKey | None = None,
+    ) -> Certificate:
+        """For ever; one that began some days ago has an end."""
+        began = None if days_ago is None else datetime.now(UTC) - timedelta(days=days_ago)
+        return by.issue((key or self.key).public_key(), name, evidence=True, starts=began)
+
+    def restarted(self) -> Evidence:
+        return Evidence(self.config, self.key)
+
+
+class ForServe(Enrolled):
+    """The certificate of serve's key, whose request lies in `trust/`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.key = signing.new_key()
+        self.taker = ServeCertificate(self.config)
+        self.taker.ask_with(self.request())
+        self.kept, self.keep = self.trust.serve, self.trust.keep_serve
+
+    def request(self, *names: str, key: signing.PrivateKey | None = None) -> str:
+        asked = certificates.request(key or self.key, "van-7", names or NAMES)
+        return certificates.request_pem(asked)
+
+    def issue(
+        self,
+        by: Authority = AUTHORITY,
+        name: str = "van-7",
+        days_ago: float = 0.1,
+        key: signing.PrivateKey | None = None,
+        names: tuple[str, ...] = NAMES,
+    ) -> Certificate:
+        began = datetime.now(UTC) - timedelta(days=days_ago)
+        return by.issue(
+            (key or self.key).public_key(), name, server=True, names=names, starts=began
+        )
+
+    def restarted(self) -> ServeCertificate:
+        return ServeCertificate(self.config)
+
+
+Either = ForEvidence | ForServe
+
+
+@pytest.fixture(params=[ForEvidence, ForServe])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Either:
+    made: Either = request.param(tmp_path)
+    return made
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> ForEvidence:
+    return ForEvidence(tmp_path)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> ForServe:
+    return ForServe(tmp_path)
+
+
+def test_certificate_for_its_key_is_kept_and_its_end_is_known(either: Either) -> None:
+    leaf, before = either.issue(), either.taker.ends
+
+    assert either.taker.offer(pem(leaf)) == TAKEN
+
+    assert either.kept() == pem(leaf).encode()
+    ends = before, either.taker.ends, either.restarted().ends
+    assert ends == (None, certificates.ends(leaf), certificates.ends(leaf))
+
+
+def test_intermediates_are_kept_and_what_does_not_belong_is_not(either: Either) -> None:
+    below = AUTHORITY.below("North")
+    leaf = either.issue(below)
+
+    either.taker.offer(pem(new_authority("stranger").certificate, below.certificate, leaf))
+
+    assert either.kept() == pem(leaf, below.certificate).encode()
+
+
+def test_next_authority_of_the_fleet_counts_too(either: Either) -> None:
+    coming = new_authority("next")
+    assert "not trusted here" in str(either.taker.offer(pem(either.issue(coming))).why)
+    either.trust.keep_fleet((fleet_document(FLEET_KEY, next_ca=coming.pem.decode()),))
+
+    assert either.taker.offer(pem(either.issue(coming))) == TAKEN
+
+
+BAD: dict[str, Callable[[Either], str]] = {
+    "another key": lambda one: pem(one.issue(key=signing.new_key())),
+    "another device": lambda one: pem(one.issue(name="van-8")),
+    "authority that is not trusted": lambda one: pem(one.issue(new_authority("other"))),
+    "not a certificate for evidence|no serverAuth": lambda one: pem(
+        AUTHORITY.issue(one.key.public_key(), "van-7")
+    ),
+    "it ended on": lambda one: pem(one.issue(days_ago=400)),
+    "no certificates in it": lambda _: "nothing",
+    "certificates": lambda one: pem(*[one.issue()] * 17),
+    "and the one that is kept counts until": lambda one: pem(one.issue(days_ago=100)),
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
+    either: Either, words: str
+) -> None:
+    """Whoever offers one that ends earlier may have seen the earlier ones too."""
+    either.taker.offer(pem(either.issue()))
+    before, ends = either.kept(), either.taker.ends
+
+    verdict = either.taker.offer(BAD[words](either))
+
+    assert re.search(words, verdict.why or "")
+    assert not verdict.again
+    assert (either.kept(), either.taker.ends) == (before, ends)
+
+
+def test_one_that_ends_earlier_replaces_what_leads_to_no_trusted_authority(either: Either) -> None:
+    """The fleet has moved to another authority, which gives less."""
+    either.taker.offer(pem(either.issue()))
+    other = new_authority("new")
+    either.ca_file.write_bytes(other.pem)
+
+    assert either.taker.offer(pem(either.issue(other, days_ago=1))) == TAKEN
+
+
+def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
+    either: Either,
+) -> None:
+    for kept in (pem(either.issue(key=signing.new_key())), "nothing"):
+        either.keep(kept.encode())
+
+        assert either.taker.offer(pem(either.issue(days_ago=1))) == TAKEN
+
+
+def test_authority_that_cannot_be_read_is_worth_another_try(either: Either) -> None:
+    leaf = pem(either.issue())
+    either.ca_file.unlink()
+
+    verdict = either.taker.offer(leaf)
+
+    assert verdict.again
+    assert "identity.ca" in str(verdict.why)
+
+
+# For evidence
+
+
+def test_request_is_for_the_signing_key(evidence: ForEvidence) -> None:
+    found = certificates.read_request(evidence.taker.request())
+
+    assert found.key == evidence.key.public_key()
+
+
+def test_a_certificate_for_another_key_counts_until_never(evidence: ForEvidence) -> None:
+    evidence.taker.offer(pem(evidence.issue()))
+
+    assert Evidence(evidence.config, signing.new_key()).ends is None
+
+
+# For serve
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        (("2001:DB8:0::7", "VAN-7.Vans.Example"), ("van-7.vans.example", "2001:db8::7")),
+        (NAMES, (*NAMES, "van-7")),
+    ],
+    ids=["capitals, another order", "one more, as of an authority that adds the common name"],
+)
+def test_certificate_for_all_names_that_were_asked_for_counts(
+    serve: ForServe, asked: tuple[str, ...], given: tuple[str, ...]
+) -> None:
+    serve.taker.ask_with(serve.request(*asked))
+
+    assert serve.taker.offer(pem(serve.issue(names=given))) == TAKEN
+
+
+def test_certificate_that_lacks_a_name_does_not_count(serve: ForServe) -> None:
+    assert "not for 10.8.0.7" in str(serve.taker.offer(pem(serve.issue(names=NAMES[:1]))).why)
+    assert serve.kept() is None
+
+
+def test_without_a_request_nothing_is_taken(serve: ForServe) -> None:
+    (serve.layout.trust / "serve.csr").unlink()
+
+    verdict = serve.taker.offer(pem(serve.issue()))
+
+    assert "none was asked for" in str(verdict.why)
+    assert serve.kept() is None
+
+
+def test_same_question_keeps_the_request_as_it_is(serve: ForServe) -> None:
+    before = serve.trust.serve_request()
+
+    assert serve.taker.ask_with(serve.request()) == before
+    assert serve.trust.serve_request() == before
+
+
+@pytest.mark.parametrize("what", ["key", "names", "device", "spoilt"])
+def test_another_question_replaces_the_request(serve: ForServe, what: str) -> None:
+    asked = {
+        "key": serve.request(key=signing.new_key()),
+        "names": serve.request("van-7"),
+        "device": certificates.request_pem(certificates.request(serve.key, "van-8", NAMES)),
+        "spoilt": serve.request(),
+    }[what]
+    if what == "spoilt":
+        serve.trust.keep_serve_request("garbage")
+
+    assert serve.taker.ask_with(asked) == asked
+
+    assert serve.trust.serve_request() == asked
+
+
+def test_after_another_question_a_shorter_certificate_counts(serve: ForServe) -> None:
+    """The kept one is for what is asked for no more: it does not stand in the way."""
+    serve.taker.offer(pem(serve.issue()))
+    serve.taker.ask_with(serve.request("van-7"))
+
+    assert serve.taker.offer(pem(serve.issue(names=("van-7",), days_ago=100))) == TAKEN
+
+
+def test_what_is_no_request_is_not_kept(serve: ForServe) -> None:
+    before = serve.trust.serve_request()
+
+    with pytest.raises(NotGenuine, match="not a certificate request"):
+        serve.taker.ask_with("nothing")
+
+    assert serve.trust.serve_request() == before
