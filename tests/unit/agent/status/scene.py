@@ -14,7 +14,7 @@ from agent.models import CaptureId, rfc3339
 from agent.process import control
 from agent.queue.outbox import Outbox
 from agent.status import document as status
-from agent.status.values import Status, plain
+from agent.status.values import Queue, QueueFailed, Status, plain
 from tests.support.device import Device
 from tests.support.factory import RecordMaker, add, queue
 
@@ -88,20 +88,26 @@ class Scene:
         """A running process says this too."""
         self.said[process] = {**SAID[process], **told}
 
+    def damage(self) -> CaptureId:
+        """One record more, whose file is gone."""
+        name = self.add()
+        self.outbox.mark_damaged(self.outbox.get(name), "its file is gone")
+        return name
+
     def document(self) -> dict[str, Any]:
         """The status as JSON types."""
         made: dict[str, Any] = plain(self.status())
         return made
 
-    def status(self) -> Status:
-        """As `doorstep status` puts it together."""
+    def status(self, kept: Queue | QueueFailed | None = None) -> Status:
+        """As `doorstep status` puts it together; by the `kept` queue if there is one."""
         config = load(self.device.config)
         with ExitStack() as running, openings.open_queue(config) as outbox:
             for process, told in self.said.items():
                 if told is not None:
                     answer = partial(_answer, told)
                     running.enter_context(control.serve(self.layout.socket(process), answer))
-            return status.document(config, status.queue_part(outbox), now=self.now)
+            return status.document(config, kept or status.queue_part(outbox), now=self.now)
 
     def close(self) -> None:
         self._database.close()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,8 @@ from typing import Any
 
 import pytest
 
-from agent.command import openings
-from agent.config import Config, Seal, load
-from agent.models import State, rfc3339
-from agent.process import control
-from agent.queue.paths import Layout
+from agent.models import rfc3339
+from agent.queue.database import Database
 from agent.status import document as status
 from agent.status import header, kept, troubles
 from agent.status.fitting import fitting
@@ -25,8 +23,8 @@ from agent.status.troubles import TOLD, Trouble
 from agent.status.values import Disk, Queue, QueueFailed, Status, plain
 from agent.status.words import lines
 from tests.support.device import REPOSITORY, Device
-from tests.support.factory import MOMENT, RecordMaker, add, queue
-from tests.unit.agent.status.scene import Scene
+from tests.support.factory import MOMENT, queue
+from tests.unit.agent.status.scene import Scene, suspected
 
 LATE = "9999-12-31T23:59:59.999Z"
 LONG_WORDS = (
@@ -36,33 +34,6 @@ LONG_WORDS = (
     "\\" * 400,
     "a" * 400,
 )
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    identity = {"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}
-    settings: dict[str, Any] = {"identity": identity, "backend": {"receipt_keys": ()}}
-    device = Device(tmp_path, device={"id": "v" * 63}, **settings)
-    return load(device.config)
-
-
-def status_of(config: Config) -> Status:
-    with openings.open_queue(config) as outbox:
-        return status.document(config, status.queue_part(outbox))
-
-
-def document(config: Config) -> dict[str, Any]:
-    made: dict[str, Any] = plain(status_of(config))
-    return made
-
-
-def with_alarms(folder: Path, count: int, words: str) -> None:
-    _, database, outbox = queue(folder)
-    device = RecordMaker()
-    for _ in range(count):
-        made = add(outbox, device.make())
-        outbox.mark_damaged(outbox.get(made.label.capture_id), words)
-    database.close()
 
 
 def size_bytes(made: Status) -> int:
@@ -85,27 +56,18 @@ def sync_that_says(words: str) -> dict[str, Any]:
     return {**texts, **times, "waits_s": 999_998.5, "state": "w" * 10, "hindrance": "certificate"}
 
 
-def doctor_that_found(layout: Layout, *failed: object) -> None:
-    layout.doctor_file.write_text(json.dumps({"utc": LATE, "failed": failed}))
-
-
 @pytest.mark.parametrize("words", LONG_WORDS, ids=["quoted", "wide", "quotes", "slashes", "plain"])
-def test_the_document_keeps_to_its_size_whatever_all_say_at_once(
-    tmp_path: Path, config: Config, words: str
-) -> None:
+def test_the_document_keeps_to_its_size_whatever_all_say_at_once(scene: Scene, words: str) -> None:
     """Also with every need at once, which no device can have."""
-    with_alarms(tmp_path, 9, words)
-    layout = Layout.of(config.state)
-    doctor_that_found(layout, *["x" * 13] * 9)
+    scene.configure(device={"id": "v" * 63}, policy={"manifest": "off"})
+    for _ in range(9):
+        scene.outbox.mark_damaged(scene.outbox.get(scene.add()), words)
+    scene.layout.doctor_file.write_text(json.dumps({"utc": LATE, "failed": ["x" * 13] * 9}))
     kept: dict[str, Any] = dict.fromkeys(("waiting", "suspected", "refused", "damaged"), 2**53)
     kept |= {"oldest_utc": LATE, "as_of": LATE, "oldest_suspect": True, "alarms": [words] * 99}
+    scene.said = {"capture": capture_that_says(words), "sync": sync_that_says(words)}
 
-    with (
-        control.serve(layout.capture_socket, lambda *_: capture_that_says(words)),
-        control.serve(layout.sync_socket, lambda *_: sync_that_says(words)),
-    ):
-        whole = status_of(config)
-        by_what_was_kept = status.document(config, queue_kept(kept))
+    whole, by_what_was_kept = scene.status(), scene.status(queue_kept(kept))
 
     needs = tuple(one for one in Trouble if one not in troubles.WAITS_BY_ITSELF)
     no_disk = Disk(None, 1_000_000, words)
@@ -120,42 +82,21 @@ def test_the_document_keeps_to_its_size_whatever_all_say_at_once(
     assert len(header.encoded(whole)) <= header.LIMIT_CHARS
 
 
-def test_the_document_counts_what_waits_and_nothing_that_was_done(
-    tmp_path: Path, config: Config
-) -> None:
+def test_the_document_counts_what_waits_and_nothing_that_was_done(silent: Scene) -> None:
     """A count of delivered records would measure a person's pace."""
-    _, database, outbox = queue(tmp_path)
-    maker = RecordMaker()
     for number in range(20):
-        made = add(outbox, maker.make())
+        item = silent.outbox.get(silent.add())
         if number < 13:
-            outbox.mark_delivered(outbox.get(made.label.capture_id), "a receipt", MOMENT)
-    database.close()
+            silent.outbox.mark_delivered(item, "a receipt", MOMENT)
 
-    made_document = document(config)
+    made = silent.document()
 
-    assert made_document["queue"]["waiting"] == 7
-    numbers = [value for value in _leaves(made_document) if isinstance(value, int)]
+    assert made["queue"]["waiting"] == 7
+    numbers = [value for value in _leaves(made) if isinstance(value, int)]
     assert 13 not in numbers
     assert 20 not in numbers
-    assert set(made_document) == {
-        "v",
-        "device",
-        "agent",
-        "utc",
-        "needs",
-        "identity",
-        "manifest",
-        "bench_mode",
-        "sealed",
-        "queue",
-        "torn",
-        "disk",
-        "clock_wrong",
-        "capture",
-        "sync",
-        "doctor",
-    }
+    own = "v device agent utc needs identity manifest bench_mode sealed"
+    assert set(made) == {*f"{own} queue torn disk clock_wrong capture sync doctor".split()}
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -166,40 +107,31 @@ def _leaves(value: Any) -> list[Any]:
     return [value]
 
 
-def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: Config) -> None:
-    _, database, outbox = queue(tmp_path)
-    maker = RecordMaker()
-    suspect, refused = (add(outbox, maker.make()).label.capture_id for _ in range(2))
-    outbox.book(outbox.get(suspect), 10.0, "POST was answered 413", suspected=True)
-    outbox.mark_refused(outbox.get(refused), "a refusal", MOMENT, "unknown_key")
-    database.close()
+def test_an_alarm_says_which_record_what_state_and_why(silent: Scene) -> None:
+    name = silent.add()
+    suspected(silent.outbox, name, "POST was answered 413")
+    silent.damage()
 
-    alarms = {"id": suspect, "state": "SUSPECT", "what": "POST was answered 413"}
-    assert document(config)["queue"]["alarms"] == [alarms]
+    alarms = {"id": name, "state": "SUSPECT", "what": "POST was answered 413"}
+    assert silent.document()["queue"]["alarms"] == [alarms]
 
 
-def test_before_capture_ever_ran_the_document_says_what_to_do(config: Config) -> None:
-    made = status_of(config)
-    words = "\n".join(lines(made))
+def test_bodies_that_are_not_sealed_are_told(silent: Scene) -> None:
+    sealed = silent.status()
+    silent.configure(policy={"manifest": "off", "seal": "off"})
+    unsealed = silent.status()
 
-    assert "`doorstep capture` first" in words  # a long path shortens the rest
-    assert made.capture is None
-    assert made.torn == 0
-
-
-def test_bodies_that_are_not_sealed_are_told(config: Config) -> None:
-    unsealed = replace(config, policy=replace(config.policy, seal=Seal.OFF))
-
-    assert not any("not for the road" in line for line in lines(status_of(config)))
-    assert any("not for the road" in line for line in lines(status_of(unsealed)))
-    assert (status_of(config).sealed, status_of(unsealed).sealed) == (True, False)
+    assert not any("not for the road" in line for line in lines(sealed))
+    assert any("not for the road" in line for line in lines(unsealed))
+    assert (sealed.sealed, unsealed.sealed) == (True, False)
 
 
-def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) -> None:
-    with_alarms(tmp_path, 1, "its file is gone")
-    (tmp_path / "state" / "torn" / "x.rec").write_bytes(b"torn")
+def test_the_words_for_a_terminal_say_all_of_it(silent: Scene) -> None:
+    silent.configure(policy={"manifest": "off"})
+    silent.damage()
+    (silent.layout.torn / "x.rec").write_bytes(b"torn")
 
-    words = "\n".join(lines(status_of(config)))
+    words = "\n".join(lines(silent.status()))
 
     for expected in (
         "capture   not running",
@@ -216,11 +148,11 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
     ("told", "expected"),
     [
         (
-            {"manifest": "off", "manifest_refused": None},
+            {"manifest": "off"},
             ["manifest  off: no door is known where no photo may be taken"],
         ),
         (
-            {"manifest": 7, "manifest_refused": None, "manifest_until": "2026-12-01T20:59:00Z"},
+            {"manifest": 7, "manifest_until": "2026-12-01T20:59:00Z"},
             ["manifest  version 7, until 2026-12-01 between 20:00 and 21:00 UTC"],
         ),
         (
@@ -233,26 +165,19 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
     ],
 )
 def test_the_manifest_in_hand_and_a_refused_one_are_told(
-    tmp_path: Path, config: Config, told: dict[str, Any], expected: list[str]
+    scene: Scene, told: dict[str, Any], expected: list[str]
 ) -> None:
-    queue(tmp_path)[1].close()
-    layout = Layout.of(config.state)
-    capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
+    scene.say("capture", **told)
 
-    with control.serve(layout.capture_socket, lambda *_: capture | told):
-        words = list(lines(status_of(config)))
+    words = list(lines(scene.status()))
 
     assert [line for line in words if line.startswith("manifest")] == expected
 
 
-def test_a_process_that_does_not_answer_in_words_is_told_as_that(
-    tmp_path: Path, config: Config
-) -> None:
-    queue(tmp_path)[1].close()
-    layout = Layout.of(config.state)
+def test_a_process_that_does_not_answer_in_words_is_told_as_that(scene: Scene) -> None:
+    scene.said["sync"] = {"error": "it is stopping", "exit": 75}
 
-    with control.serve(layout.sync_socket, lambda *_: {"error": "it is stopping", "exit": 75}):
-        made = status_of(config)
+    made = scene.status()
 
     assert plain(made.sync) == {"error": "it is stopping"}
     assert "sync      it is stopping" in list(lines(made))
@@ -280,31 +205,19 @@ STRANGE: list[Any] = [
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_whatever_a_process_says_of_itself_the_status_is_told(
-    tmp_path: Path, config: Config, member: str
-) -> None:
+def test_whatever_a_process_says_of_itself_the_status_is_told(silent: Scene, member: str) -> None:
     """sync may be somebody else's, and who asks is root at a terminal."""
-    queue(tmp_path)[1].close()
-    layout = Layout.of(config.state)
     said: dict[str, Any] = {}
+    silent.said = {"capture": said, "sync": said}
+    for strange in STRANGE:
+        said |= {member: strange, "x" * 5_000: strange}
+        made = silent.status()
 
-    with (
-        control.serve(layout.capture_socket, lambda *_: said),
-        control.serve(layout.sync_socket, lambda *_: said),
-    ):
-        for strange in STRANGE:
-            said |= {member: strange, "x" * 5_000: strange}
-            made = status_of(config)
-
-            assert size_bytes(made) <= status.LIMIT_BYTES
-            assert all(line.isprintable() for line in lines(made))
+        assert size_bytes(made) <= status.LIMIT_BYTES
+        assert all(line.isprintable() for line in lines(made))
 
 
-def test_what_a_process_says_is_kept_where_it_is_as_expected(
-    tmp_path: Path, config: Config
-) -> None:
-    queue(tmp_path)[1].close()
-    layout = Layout.of(config.state)
+def test_what_a_process_says_is_kept_where_it_is_as_expected(scene: Scene) -> None:
     capture = {"ready": False, "writable": True, "position": "ok", "quiet": True}
     capture |= {"clock": "gnss", "simulated": False, "fleet": None, "fleet_refused": "old"}
     capture |= {"manifest": "none", "manifest_until": None, "manifest_refused": None}
@@ -312,12 +225,12 @@ def test_what_a_process_says_is_kept_where_it_is_as_expected(
     ends = {"evidence_until": "2027-12-01T09:00:00.000Z", "serve_until": None}
     sync: dict[str, Any] = {"state": "idle", "last_answer": "x", "pause": None, "hindrance": "busy"}
     sync |= {"last_contact": "2026-12-01T09:15:07.412Z", "waits_s": 1.5}
+    scene.said = {
+        "capture": capture | ends | {"streaming": True},
+        "sync": sync | {"tls_until": None, "ready": True},
+    }
 
-    with (
-        control.serve(layout.capture_socket, lambda *_: capture | ends | {"streaming": True}),
-        control.serve(layout.sync_socket, lambda *_: sync | {"tls_until": None, "ready": True}),
-    ):
-        made = document(config)
+    made = scene.document()
 
     assert made["capture"] == capture
     assert made["sync"] == sync | {"last_contact": "2026-12-01T09:00:00.000Z", "waits_s": 2}
@@ -332,39 +245,32 @@ for _ in range(500):
 
 
 @pytest.mark.parametrize("member", [*COUNTED, *KEPT, "oldest_suspect", "alarms", "why", "error"])
-def test_a_queue_that_was_kept_is_input_too(tmp_path: Path, config: Config, member: str) -> None:
-    queue(tmp_path)[1].close()
+def test_a_queue_that_was_kept_is_input_too(silent: Scene, member: str) -> None:
     for strange in (*STRANGE, DEEP):
         told = {**COUNTED, **KEPT, "oldest_suspect": False, "alarms": [], member: strange}
 
-        made = status.document(config, queue_kept(told))
+        made = silent.status(queue_kept(told))
 
         assert size_bytes(made) <= status.LIMIT_BYTES
         assert all(line.isprintable() for line in lines(made))
         assert isinstance(made.queue, QueueFailed) or made.queue.alarms == ()
 
 
-def test_numbers_end_where_nobody_reads_on(tmp_path: Path, config: Config) -> None:
-    layout, database, _ = queue(tmp_path)
-    database.close()
+def test_numbers_end_where_nobody_reads_on(silent: Scene) -> None:
     for number in range(1_010):
-        (layout.torn / f"{number}.rec").touch()
+        (silent.layout.torn / f"{number}.rec").touch()
 
-    made = status.document(config, queue_kept({**COUNTED, "refused": 10**12}))
+    made = silent.status(queue_kept({**COUNTED, "refused": 10**12}))
 
     assert isinstance(made.queue, Queue)
     assert (made.torn, made.queue.refused) == (1_000, 999_999)
 
 
-def test_what_capture_kept_of_the_queue_is_told_with_its_time(
-    tmp_path: Path, config: Config
-) -> None:
-    layout, database, outbox = queue(tmp_path)
-    add(outbox, RecordMaker().make())
-    kept.keep_queue(layout, status.queue_part(outbox), MOMENT)
-    database.close()
+def test_what_capture_kept_of_the_queue_is_told_with_its_time(silent: Scene) -> None:
+    silent.add(utc="2026-12-01T09:15:02.123Z")
+    kept.keep_queue(silent.layout, status.queue_part(silent.outbox), MOMENT)
 
-    made = status.document(config, kept.read_queue(layout))
+    made = silent.status(kept.read_queue(silent.layout))
 
     hour = "2026-12-01T09:00:00.000Z"
     assert made.queue == Queue(1, 0, 0, 0, oldest_utc=hour, as_of=hour, why=Trouble.SYNC_STOPPED)
@@ -373,16 +279,14 @@ def test_what_capture_kept_of_the_queue_is_told_with_its_time(
     assert words in list(lines(made))
 
 
-def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, config: Config) -> None:
+def test_what_the_queue_holds_does_not_command_the_terminal(silent: Scene) -> None:
     """Every process writes there."""
-    _, database, outbox = queue(tmp_path)
     for _ in range(2):
-        add(outbox, RecordMaker().make())
-    with database.step() as sql:
+        silent.add()
+    with closing(Database(silent.layout)) as database, database.step() as sql:
         sql.execute("UPDATE captures SET utc = '\x1b[2J', answer = '\x1b]0;x\x07', suspected = 1")
-    database.close()
 
-    words = list(lines(status_of(config)))
+    words = list(lines(silent.status()))
 
     assert any("ALARM" in line for line in words)
     assert all(line.isprintable() for line in words)
@@ -433,6 +337,7 @@ def test_before_the_first_start_the_remedy_is_whole(tmp_path: Path) -> None:
     told = Device(tmp_path / "device").run("status").stdout
 
     assert "queue     state/state.lock: not there yet; start `doorstep capture` first\n" in told
+    assert "capture   not running\n" in told
 
 
 @pytest.mark.parametrize(
@@ -454,18 +359,12 @@ def test_free_space_has_two_digits_and_is_never_rounded_across_the_reserve(
     assert status.shown_mb(free_mb, reserve_mb) == shown
 
 
-def test_a_moment_is_not_in_the_document_but_its_hour(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+def test_a_moment_is_not_in_the_document_but_its_hour(scene: Scene) -> None:
     scene.add(utc="2026-12-01T09:15:02.123Z")
     scene.now = datetime(2026, 12, 1, 10, 20, 30, 400_000, tzinfo=UTC)
 
     made = scene.document()
-    scene.close()
 
     assert made["queue"]["oldest_utc"] == "2026-12-01T09:00:00.000Z"
     assert made["sync"]["last_contact"] == "2026-12-01T09:00:00.000Z"
     assert made["utc"] == "2026-12-01T10:20:00.000Z" != rfc3339(scene.now)
-
-
-def test_states_are_those_of_the_contract() -> None:
-    assert set(State) == {"PENDING", "DELIVERED", "PRUNED", "REFUSED", "DAMAGED"}

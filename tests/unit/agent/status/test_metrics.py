@@ -1,21 +1,10 @@
 """A status in numbers, as Prometheus reads them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from prometheus_client.parser import text_string_to_metric_families  # noqa: TID251 - its own reader
 
 from agent.models import from_rfc3339
 from agent.status import metrics
 from tests.unit.agent.status.scene import Scene, suspected
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
-    yield made
-    made.close()
 
 
 def read(scene: Scene) -> dict[tuple[str, str], float]:
@@ -32,7 +21,7 @@ def read(scene: Scene) -> dict[tuple[str, str], float]:
 
 def test_each_number_is_that_of_the_document(scene: Scene) -> None:
     scene.add(utc="2026-12-01T09:15:02.000Z")
-    scene.outbox.mark_damaged(scene.outbox.get(scene.add()), "its file is gone")
+    scene.damage()
     suspected(scene.outbox, scene.add(), "POST was answered 413")
     scene.say("sync", hindrance="not_let_in", tls_until="2126-12-01T00:00:00.000Z")
 

@@ -65,9 +65,8 @@ def test_a_device_that_needs_a_person(scene: Scene) -> None:
     said = {"state": "paused", "pause": answer, "last_answer": answer, "waits_s": 118.0}
     scene.say("sync", **ENDS, **said, hindrance="not_let_in")
     scene.add(utc="2026-11-30T09:02:00.000Z")
-    damaged = scene.outbox.get(scene.add())
-    scene.outbox.mark_damaged(damaged, "its file is gone")
+    damaged = scene.damage()
 
-    told = shown(scene).replace(damaged.capture_id, "0b0c1f5e-6a0e-4a53-9d0b-6a1c6b9a2f11")
+    told = shown(scene).replace(damaged, "0b0c1f5e-6a0e-4a53-9d0b-6a1c6b9a2f11")
 
     assert told in README, told
