@@ -105,15 +105,6 @@ def van(tmp_path: Path) -> Iterator[Van]:
             yield Van(server, config, device, renewal, capture)
 
 
-def test_young_certificate_is_left_alone(van: Van) -> None:
-    before = van.install(200)
-
-    assert not van.turn()
-
-    assert "simplereenroll" not in van.server.paths()
-    assert van.identity().chain == before.chain
-
-
 @pytest.mark.parametrize("age_days", [260, 364, 366, 2_000])
 def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_days: int) -> None:
     before = van.install(age_days)
@@ -290,23 +281,6 @@ def test_evidence_waits_for_capture(van: Van) -> None:
     assert van.kept("evidence")
 
 
-def test_evidence_certificate_with_an_end_is_renewed_with_the_same_key(van: Van) -> None:
-    """As a fleet's authority may give it."""
-    van.install(0)
-    key, _ = device_key(van.device.layout)
-    ended = datetime.now(UTC) + timedelta(days=30)
-    short = van.server.authority.issue(
-        key.public_key(), "van-7", evidence=True, starts=ended - YEAR
-    )
-    TrustStore(van.device.layout).keep_evidence(certificates.pem([short]))
-
-    assert not van.turn()
-
-    (found,) = van.kept("evidence")
-    assert certificates.is_for(found, key.public_key())
-    assert certificates.ends(found) > ended
-
-
 def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
     van.install(0)
     van.turn()
@@ -332,44 +306,15 @@ def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> N
     assert van.identity().ends > datetime.now(UTC) + timedelta(days=300)
 
 
-def test_certificate_for_no_evidence_is_not_kept(van: Van) -> None:
-    van.install(0)
-
-    def tls_profile(asked: Asked) -> Answered | None:
-        key = requested(asked).public_key()
-        assert isinstance(key, signing.PublicKey)
-        return Answered(200, certs_only([van.server.authority.issue(key, "van-7")]))
-
-    van.server.script = tls_profile
-
-    assert "not a certificate for evidence" in van.turn()
-    assert not van.kept("evidence")
-
-
 # --- serve's
 
 
-def serve_request(van: Van, *names: str) -> signing.PublicKey:
+def serve_request(van: Van) -> signing.PublicKey:
     """As `doorstep enrol` leaves it."""
     key = signing.new_key()
-    asked = certificates.request(key, "van-7", names or [NAME])
+    asked = certificates.request(key, "van-7", [NAME])
     van.capture.serve.ask_with(certificates.request_pem(asked))
     return key.public_key()
-
-
-def keep_serve(van: Van, key: signing.PublicKey, age_days: float) -> certificates.Certificate:
-    starts = datetime.now(UTC) - timedelta(days=age_days)
-    made = van.server.authority.issue(key, "van-7", server=True, names=[NAME], starts=starts)
-    TrustStore(van.device.layout).keep_serve(certificates.pem([made]))
-    return made
-
-
-def test_without_a_request_serve_gets_no_certificate_and_nobody_is_asked(van: Van) -> None:
-    van.install(0)
-
-    assert not van.turn()
-
-    assert van.server.paths() == ["evidence/simpleenroll"]
 
 
 def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van) -> None:
@@ -388,25 +333,40 @@ def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van)
     assert certificates.names_of(found) == {NAME}
 
 
+def keep(van: Van, kind: str, age_days: float) -> tuple[signing.PublicKey, Certificate]:
+    """A certificate for capture that ends a year after it began, as a fleet may give it."""
+    starts = datetime.now(UTC) - timedelta(days=age_days)
+    issue, trust = van.server.authority.issue, TrustStore(van.device.layout)
+    if kind == "serve":
+        key = serve_request(van)
+        made = issue(key, "van-7", server=True, names=[NAME], starts=starts)
+        trust.keep_serve(certificates.pem([made]))
+    else:
+        key = device_key(van.device.layout)[0].public_key()
+        made = issue(key, "van-7", evidence=True, starts=starts)
+        trust.keep_evidence(certificates.pem([made]))
+    return key, made
+
+
 @pytest.mark.parametrize(("age_days", "is_renewed"), [(240, False), (260, True), (400, True)])
-def test_serve_certificate_is_renewed_at_two_thirds_with_the_same_key(
-    van: Van, age_days: float, *, is_renewed: bool
+@pytest.mark.parametrize("kind", ["evidence", "serve"])
+def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
+    van: Van, kind: str, age_days: float, *, is_renewed: bool
 ) -> None:
     van.install(0)
-    key = serve_request(van)
-    before = keep_serve(van, key, age_days)
+    key, before = keep(van, kind, age_days)
 
     assert not van.turn()
 
-    (after,) = van.kept("serve")
+    (after,) = van.kept(kind)
     assert certificates.is_for(after, key)
     assert (after != before) is is_renewed
-    assert van.server.paths().count("serve/simpleenroll") == is_renewed
+    assert van.server.paths().count(f"{kind}/simpleenroll") == is_renewed
 
 
 def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) -> None:
     van.install(0)
-    before = keep_serve(van, serve_request(van), 0)
+    _, before = keep(van, "serve", 0)
     key = serve_request(van)
 
     assert not van.turn()
