@@ -21,7 +21,9 @@ class Line:
     tus: TusScript
     sender: Sender
 
-    def steps(self, count: int) -> None:
+    def steps(self, count: int, after_s: float = 0.0) -> None:
+        """Let some seconds pass, and the loop make so many steps."""
+        self.sender.clock.now_s += after_s
         for _ in range(count):
             self.sender.sync.step()
 

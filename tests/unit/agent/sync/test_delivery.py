@@ -1,11 +1,11 @@
 """One attempt: what is asked, in which order, and what each answer comes to."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -24,7 +24,7 @@ from agent.sync.outcome import (
     hindrance,
 )
 from agent.wire.http import Backend
-from agent.wire.tus import Answer, retry_after_s
+from agent.wire.tus import Answer, number, own_address, retry_after_s
 from tests.support.rawserver import head, whole
 from tests.support.tusscript import receipt, refusal
 from tests.unit.agent.sync.line import Line, open_line
@@ -75,13 +75,86 @@ def line(tmp_path: Path) -> Iterator[Record]:
 
 # --- the requests
 
+ALL: Final = 10**9
+PIECES: Final = 3 * ["PATCH"]
+SHORT: Final = [head(201, Upload_Offset=1000, Content_Length=0)]
 
-def test_first_attempt_is_one_post_with_the_whole_record(line: Record) -> None:
-    outcome = line.send()
 
-    assert isinstance(outcome, Receipt)
-    assert line.tus.asked == ["POST /files"]
-    assert line.tus.uploads[line.place] == line.content
+@dataclass(frozen=True)
+class Exchange:
+    """What one attempt asks, and what comes of it.
+
+    Attributes:
+        instead: answers that the server gives in place of honest ones.
+        there: how many bytes of the record it has before; None where it knows nothing of it.
+        row: of the record, where it differs from a first attempt's.
+    """
+
+    asked: list[str]
+    outcome: type[Outcome]
+    instead: Mapping[str, list[Iterable[bytes]]] = field(default_factory=dict)
+    there: int | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+
+LATER: Final = {"attempts": 2}
+
+EXCHANGES = {
+    "a first attempt": Exchange(["POST"], Receipt),
+    "all is there": Exchange(["HEAD", "RECEIPTS"], Receipt, {}, ALL, LATER),
+    "all is there, adopted": Exchange(["HEAD", "RECEIPTS"], Receipt, {}, ALL, {"adopted": True}),
+    "a part is there": Exchange(["HEAD", *PIECES], Receipt, {}, 100_000, LATER),
+    "nothing is there": Exchange(["HEAD", "POST", *PIECES], Receipt, {}, None, LATER),
+    "it is gone for good": Exchange(
+        ["HEAD", "POST", *PIECES], Receipt, {"HEAD /files": [whole(410)]}, None, LATER
+    ),
+    "it is lost between pieces": Exchange(
+        ["HEAD", "PATCH", "POST", "PATCH"],
+        DeadEnd,
+        {"PATCH /files": [whole(404), whole(410)]},
+        10,
+        LATER,
+    ),
+    "a part was taken": Exchange(["POST", *PIECES], Receipt, {"POST /files": [SHORT]}, 1000),
+    "another offset": Exchange(
+        ["POST", "HEAD", *PIECES], Receipt, {"POST /files": [whole(409)]}, 50
+    ),
+    "another offset at a piece": Exchange(
+        ["HEAD", "PATCH", "HEAD", *PIECES], Receipt, {"PATCH /files": [whole(460)]}, 50, LATER
+    ),
+    "too long for a proxy": Exchange(
+        ["POST", "POST", *PIECES], Receipt, {"POST /files": [whole(413)]}
+    ),
+    "too long for a proxy, and lost": Exchange(
+        ["POST", "POST", "PATCH"],
+        DeadEnd,
+        {"POST /files": [whole(413)], "PATCH /files": [whole(404)]},
+    ),
+    "no offset is told": Exchange(["HEAD"], NoService, {"HEAD /files": [whole(200)]}, None, LATER),
+    "another length is there": Exchange(
+        ["HEAD"],
+        NoService,
+        {"HEAD /files": [whole(200, Upload_Offset=5, Upload_Length=10)]},
+        5,
+        LATER,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_attempt_asks_what_leads_to_a_receipt_and_nothing_twice(line: Record, name: str) -> None:
+    """A device never POSTs an id that HEAD finds: plain tus servers overwrite it."""
+    case = EXCHANGES[name]
+    if case.there is not None:
+        line.store(case.there)
+    line.tus.instead |= case.instead
+
+    outcome = line.send(**case.row)
+
+    asked = ["RECEIPTS" if one.endswith("/receipts") else one.split()[0] for one in line.tus.asked]
+    assert (asked, type(outcome)) == (case.asked, case.outcome)
+    if case.outcome is Receipt:
+        assert line.tus.uploads[line.place] == line.content
 
 
 def test_metadata_is_id_digest_and_filetype_and_nothing_else(line: Record) -> None:
@@ -92,50 +165,6 @@ def test_metadata_is_id_digest_and_filetype_and_nothing_else(line: Record) -> No
     keys = [pair.split(" ")[0] for pair in headers["upload-metadata"].split(",")]
     assert keys == ["capture_id", "sha256", "filetype"]
     assert len(headers["upload-metadata"]) < 300
-
-
-@pytest.mark.parametrize("row", [{"attempts": 2}, {"attempts": 1, "adopted": True}])
-def test_later_attempts_and_adopted_rows_begin_with_head(line: Record, row: dict[str, Any]) -> None:
-    """A device never POSTs an id that HEAD finds: plain tus servers overwrite it."""
-    line.store()
-
-    outcome = line.send(**row)
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.asked == [f"HEAD {line.place}", "POST /receipts"]
-
-
-def test_partial_upload_is_continued_in_pieces(line: Record) -> None:
-    line.store(100_000)
-
-    outcome = line.send(attempts=2)
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.uploads[line.place] == line.content
-    sizes = [len(request.body) for request in line.server.requests[1:]]
-    assert sizes == [262_144, 262_144, len(line.content) - 100_000 - 2 * 262_144]
-
-
-@pytest.mark.parametrize("status", [404, 410])
-def test_unknown_upload_is_created_without_body_and_patched(line: Record, status: int) -> None:
-    line.tus.instead["HEAD /files"] = [whole(status)]
-
-    outcome = line.send(attempts=2)
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.asked == [f"HEAD {line.place}", "POST /files"] + 3 * [f"PATCH {line.place}"]
-    assert line.server.requests[1].body == b""
-
-
-@pytest.mark.parametrize("status", [404, 410])
-def test_upload_lost_between_pieces_is_created_again_once(line: Record, status: int) -> None:
-    line.store(10)
-    line.tus.instead["PATCH /files"] = [whole(status), whole(status)]
-
-    outcome = line.send(attempts=2)
-
-    assert isinstance(outcome, DeadEnd)
-    assert line.tus.asked.count("POST /files") == 1
 
 
 def test_location_is_kept_and_used(line: Record) -> None:
@@ -182,9 +211,12 @@ def test_location_is_kept_and_used(line: Record) -> None:
         "",
     ],
 )
-def test_location_that_says_no_place_is_ignored(line: Record, location: str) -> None:
-    """The upload is then asked for at its own place below our base."""
-    created = head(201, Location=location, Upload_Offset=0, Content_Length=0)
+def test_location_that_says_no_place_is_ignored(location: str) -> None:
+    assert own_address("https://backend.example", location) is None
+
+
+def test_upload_without_a_usable_location_is_at_its_own_place(line: Record) -> None:
+    created = head(201, Location="/files/../admin", Upload_Offset=0, Content_Length=0)
     line.tus.instead["POST /files"] = [[created]]
     line.store(0)
     line.tus.instead["HEAD /files"] = [whole(404)]
@@ -207,24 +239,11 @@ def test_location_that_says_no_place_is_ignored(line: Record, location: str) -> 
     ],
 )
 @pytest.mark.parametrize("path", ["", "/doorstep"])
-def test_location_of_any_origin_is_its_path_on_ours(tmp_path: Path, origin: str, path: str) -> None:
+def test_location_of_any_origin_is_its_path_on_ours(origin: str, path: str) -> None:
     """A server that names uploads itself, behind a proxy that ends TLS and rewrites Host."""
-    with open_record(tmp_path, 100, path) as line:
-        place = f"{path}/files/17?part=2"
-        created = head(201, Location=origin + place, Content_Length=0)
-        done = head(204, Upload_Offset=line.item.bytes, Content_Length=0)
-        line.server.script = scripted([whole(404), [created], [done]])
+    base, place = f"https://backend.example{path}", f"{path}/files/17?part=2"
 
-        line.send(attempts=2)
-
-        asked = [f"{request.method} {request.path}" for request in line.server.requests]
-        assert asked[1:] == [f"POST {path}/files", f"PATCH {place}"]
-        stored = line.device.outbox.get(line.item.capture_id).upload_url
-        assert stored == f"{line.server.base_url}{place}"
-
-
-def scripted(answers: list[Iterable[bytes]]) -> Callable[[object], Iterable[bytes]]:
-    return lambda _: answers.pop(0)
+    assert own_address(base, origin + place) == f"https://backend.example{place}"
 
 
 def test_base_with_a_path_is_kept(tmp_path: Path) -> None:
@@ -260,23 +279,6 @@ def test_own_place_is_asked_where_the_stored_one_is_not_ours(
     assert line.tus.asked == ["HEAD /files/17", f"HEAD {line.place}", "POST /receipts"]
 
 
-def test_location_of_an_answer_without_an_offset_is_not_kept(line: Record) -> None:
-    """Its head may have ended early, in the middle of the Location."""
-    line.tus.instead["POST /files"] = [[head(201, Location="/files/17", Content_Length=0)]]
-
-    assert isinstance(line.send(), NoService)
-    assert line.device.outbox.get(line.item.capture_id).upload_url is None
-
-
-def test_own_place_is_asked_before_a_lost_place_leads_to_a_post(line: Record) -> None:
-    line.store()
-
-    outcome = line.send(attempts=2, upload_url=f"{line.server.base_url}{line.place}+gone")
-
-    assert isinstance(outcome, Receipt)
-    assert not any(asked == "POST /files" for asked in line.tus.asked)
-
-
 def test_place_that_was_lost_is_not_used_for_the_upload_that_follows(line: Record) -> None:
     """The new one may come without a Location: it is at its own place then."""
     line.tus.uploads["/files/17"] = bytearray(line.content[:10])
@@ -303,49 +305,6 @@ def test_attempt_that_fails_leaves_no_connection_to_the_next(line: Record, statu
     assert isinstance(line.send(attempts=2), Receipt)
 
     assert line.server.connections == 2
-
-
-@pytest.mark.parametrize("status", [409, 460])
-@pytest.mark.parametrize("attempts", [1, 2])
-def test_wrong_offset_is_asked_for_once(line: Record, status: int, attempts: int) -> None:
-    line.store(50)
-    line.tus.instead["POST /files"] = [whole(status)]
-    line.tus.instead["PATCH /files"] = [whole(status)] if attempts == 2 else []
-
-    outcome = line.send(attempts=attempts)
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.uploads[line.place] == line.content
-
-
-def test_record_too_long_for_a_proxy_goes_in_pieces_in_the_same_attempt(line: Record) -> None:
-    """nginx lets bodies of 1 MB through unless it is told otherwise."""
-    line.tus.instead["POST /files"] = [whole(413)]
-
-    outcome = line.send()
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.asked == 2 * ["POST /files"] + 3 * [f"PATCH {line.place}"]
-    assert line.server.requests[1].body == b""
-
-
-def test_upload_that_does_not_stay_after_413_is_not_created_a_third_time(line: Record) -> None:
-    line.tus.instead |= {"POST /files": [whole(413)], "PATCH /files": 3 * [whole(404)]}
-
-    assert isinstance(line.send(), DeadEnd)
-    assert line.tus.asked.count("POST /files") == 2
-
-
-def test_created_with_less_than_all_is_continued(line: Record) -> None:
-    """201 is final only when Upload-Offset equals Upload-Length."""
-    short = head(201, Location=line.place, Upload_Offset=1000, Content_Length=0)
-    line.store(1000)
-    line.tus.instead["POST /files"] = [[short]]
-
-    outcome = line.send()
-
-    assert isinstance(outcome, Receipt)
-    assert line.tus.uploads[line.place] == line.content
 
 
 def test_each_cut_halves_the_pieces_down_to_32_kib(line: Record) -> None:
@@ -464,12 +423,6 @@ def test_signed_refusal_counts_on_the_answer_about_receipts_too(line: Record) ->
     assert isinstance(line.send(attempts=2), Refusal)
 
 
-def test_complete_without_receipt_is_deferred(line: Record) -> None:
-    line.tus.signed = {}
-
-    assert isinstance(line.send(), Deferred)
-
-
 NOT_OURS: dict[str, dict[str, Any]] = {
     "another id": {"capture_id": "00000000-0000-4000-8000-000000000000"},
     "another digest": {"sha256": "0" * 64},
@@ -523,21 +476,16 @@ def test_refusal_that_is_not_ours_is_a_bare_4xx(line: Record, other: dict[str, A
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "abc", "1e3", "9" * 40, "9" * 5000, "0x10", "5, 5"])
-def test_absurd_offsets_are_no_answer(line: Record, offset: str) -> None:
-    told = {"Upload_Offset": offset, "Upload_Length": line.item.bytes, "Content_Length": 0}
-    line.tus.instead |= {
-        "HEAD /files": [[head(200, **told)]],
-        "POST /files": [[head(201, **told)]],
-    }
-
-    assert isinstance(line.send(attempts=1), NoService)
-    assert isinstance(line.send(attempts=2), NoService)
+def test_absurd_offset_is_none(offset: str) -> None:
+    assert number(Answer(200, {"Upload-Offset": offset}, b""), "Upload-Offset") is None
 
 
-def test_upload_of_another_length_is_not_continued(line: Record) -> None:
-    line.tus.instead["HEAD /files"] = [whole(200, Upload_Offset=5, Upload_Length=10)]
+def test_location_of_an_answer_without_an_offset_is_not_kept(line: Record) -> None:
+    """Its head may have ended early, in the middle of the Location."""
+    line.tus.instead["POST /files"] = [[head(201, Location="/files/17", Content_Length=0)]]
 
-    assert isinstance(line.send(attempts=2), NoService)
+    assert isinstance(line.send(), NoService)
+    assert line.device.outbox.get(line.item.capture_id).upload_url is None
 
 
 @pytest.mark.parametrize("taken", [0, 9, 10, 10 + 262_145, 10**17])

@@ -2,10 +2,8 @@
 
 import logging
 import os
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -30,17 +28,17 @@ from tests.support.waiting import until
 from tests.unit.agent.sync.line import Line
 
 HANG_UP: Iterable[bytes] = ()
-REPOSITORY = Path(__file__).parents[4]
 
 
 @contextmanager
 def running(sender: Sender) -> Iterator[threading.Event]:
-    """The loop in a thread; it must open the database itself."""
+    """The loop in a thread, once it listens; it must open the database itself."""
     sender.device.database.close()
     stop = threading.Event()
     thread = threading.Thread(target=_run, args=(sender, stop))
     thread.start()
     try:
+        assert until(sender.device.layout.sync_socket.exists)
         yield stop
     finally:
         stop.set()
@@ -98,22 +96,6 @@ def test_damaged_record_is_not_sent_and_the_next_goes_on(
     assert len(line.server.requests) == 1
 
 
-def test_file_that_cannot_be_read_waits_and_the_next_goes_on(line: Line) -> None:
-    """An error of the disk is not yet a damaged record."""
-    unreadable, next_one = line.device.press(), line.device.press()
-    path = line.device.layout.record(unreadable.capture_id)
-    path.unlink()
-    path.symlink_to(path)
-
-    line.steps(1)
-    line.sender.clock.now_s += 1
-    line.steps(2)
-
-    assert line.device.state(unreadable) == State.PENDING
-    assert "cannot be read" in (line.answer(unreadable) or "")
-    assert line.device.state(next_one) == State.DELIVERED
-
-
 # --- waits
 
 
@@ -126,11 +108,9 @@ def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
     line.steps(5)
     assert len(line.server.requests) == 1
     assert line.device.state(first) == State.PENDING
-    line.sender.clock.now_s += 1
-    line.steps(1)
+    line.steps(1, after_s=1)
     assert line.device.state(second) == State.DELIVERED
-    line.sender.clock.now_s += 0.01
-    line.steps(1)
+    line.steps(1, after_s=0.01)
 
     assert line.device.state(first) == State.DELIVERED
 
@@ -203,8 +183,7 @@ def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptur
 
     assert line.device.state(next_one) == State.DELIVERED
     assert line.wait_s(suspect) == 300
-    line.sender.clock.now_s += 301
-    line.steps(1)
+    line.steps(1, after_s=301)
     assert line.wait_s(suspect) == 600
     assert line.alarms == 1
     assert "Too Large" in caplog.text
@@ -278,47 +257,29 @@ def _sent_by_a_new_process(line: Line) -> int:
     return line.alarms
 
 
-def test_failed_item_and_loop_both_back_off(line: Line) -> None:
+@pytest.mark.parametrize(
+    ("answer", "wait_s", "rest_s"),
+    [
+        (whole(500), (0, 1), (0, 1)),
+        (whole(503, Retry_After=100), (100, 100), (100, 100)),
+        (whole(423, Retry_After=3600), (3600, 3600), (0, 1)),
+        (whole(423, Retry_After=0), (0, 1), (0, 1)),
+    ],
+    ids=["failed", "busy", "locked", "locked, and is to be asked at once"],
+)
+def test_item_waits_and_the_loop_rests_as_the_answer_asks(
+    line: Line, answer: Iterable[bytes], wait_s: tuple[float, float], rest_s: tuple[float, float]
+) -> None:
+    """A locked upload does not hold up the others."""
     first, _second = line.device.press(), line.device.press()
-    line.tus.instead["POST /files"] = [whole(500)]
-
-    line.steps(3)
-
-    assert len(line.server.requests) == 1
-    assert 0 < line.wait_s(first) <= 1
-
-
-def test_retry_after_is_obeyed_by_item_and_loop(line: Line) -> None:
-    first, _second = line.device.press(), line.device.press()
-    line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
+    line.tus.instead["POST /files"] = [answer]
 
     line.steps(2)
-    line.sender.clock.now_s += 99
-    line.steps(2)
 
     assert len(line.server.requests) == 1
-    assert line.wait_s(first) == 1
-
-
-def test_retry_after_nothing_on_a_locked_upload_backs_off_too(line: Line) -> None:
-    locked = line.device.press()
-    line.tus.instead["POST /files"] = [whole(423, Retry_After=0)]
-
-    line.steps(1)
-
-    assert 0 < line.wait_s(locked) <= 1
-
-
-def test_locked_upload_does_not_hold_up_the_others(line: Line) -> None:
-    locked, next_one = line.device.press(), line.device.press()
-    line.tus.instead["POST /files"] = [whole(423, Retry_After=3600)]
-
-    line.steps(1)
-    line.sender.clock.now_s += 1
-    line.steps(1)
-
-    assert line.device.state(next_one) == State.DELIVERED
-    assert line.wait_s(locked) == 3599
+    assert wait_s[0] <= line.wait_s(first) <= wait_s[1]
+    assert line.wait_s(first) > 0
+    assert rest_s[0] <= line.sender.sync.status()["waits_s"] <= rest_s[1]
 
 
 def test_link_news_end_the_loops_wait(line: Line) -> None:
@@ -327,8 +288,7 @@ def test_link_news_end_the_loops_wait(line: Line) -> None:
     line.steps(1)
 
     line.sender.sync.link_news()
-    line.sender.clock.now_s += 0.5
-    line.steps(1)
+    line.steps(1, after_s=0.5)
 
     assert line.device.state(second) == State.DELIVERED
 
@@ -361,43 +321,6 @@ def test_claim_of_a_sender_that_died_ends_by_itself(line: Line) -> None:
     line.steps(1)
 
     assert line.tus.asked[0] == f"HEAD /files/{item.capture_id}"
-    assert line.device.state(item) == State.DELIVERED
-
-
-@pytest.mark.slow
-def test_sender_killed_during_a_transfer_loses_nothing(line: Line) -> None:
-    """A real process, killed while the backend has the record and has not yet answered."""
-    item = line.device.press()
-    arrived, over = threading.Event(), threading.Event()
-
-    def mute(_request: object) -> Iterator[bytes]:
-        arrived.set()
-        over.wait()
-        yield b""
-
-    line.server.script = mute
-    code = (
-        "import sys, threading; from pathlib import Path; from types import SimpleNamespace;"
-        " from tests.support.sending import *; from hardware.clock_system import boot_id;"
-        " folder, url, ca, key = sys.argv[1:];"
-        " to = SimpleNamespace(base_url=url, ca_file=Path(ca), receipt_key_file=Path(key));"
-        " made = DeviceQueue(Path(folder));"
-        " sender(made, to).__enter__().sync.step()"
-    )
-    server = line.server
-    paths = [line.device.folder, server.base_url, server.ca_file, server.receipt_key_file]
-    line.device.database.close()
-    with subprocess.Popen([sys.executable, "-c", code, *map(str, paths)], cwd=REPOSITORY) as child:
-        assert arrived.wait(20)
-        child.send_signal(signal.SIGKILL)
-    over.set()
-    server.script = line.tus
-
-    assert line.device.state(item) == State.PENDING
-    line.steps(1)
-    assert line.device.state(item) == State.PENDING
-    line.sender.clock.now_s += BOOKING_S + 1
-    line.steps(1)
     assert line.device.state(item) == State.DELIVERED
 
 
@@ -501,7 +424,6 @@ def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> 
         for _ in range(2)
     ]
     with running(line.sender):
-        assert until(path.exists)
         for one in asking:
             one.start()
         for one in asking:
@@ -534,7 +456,6 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
         line.device.outbox.book(item, 1e6, "silent")
     with device_queue(line.device.folder) as same, sender(same, line.server) as command:
         with running(line.sender):
-            assert until(line.device.layout.sync_socket.exists)
             sent = command.sync.send_once(lambda _done, _total: None)
 
         assert sent == Sent(tried=3, delivered=3, waiting=0, paused=None)
@@ -564,7 +485,6 @@ def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> Non
         sender(same, line.server, downloads=[noted]) as daemon,
         running(daemon),
     ):
-        assert until(line.device.layout.sync_socket.exists)
         line.sender.sync.send_once(lambda _done, _total: None)
 
     assert noted.hurries == 1
@@ -591,8 +511,6 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
     tomorrow = whole(503, Retry_After=86_400)
     line.tus.instead |= {"POST /files": 9 * [tomorrow], "HEAD /files": 9 * [tomorrow]}
     with running(line.sender):
-        assert until(line.device.layout.sync_socket.exists)
-
         answer = control.ask(line.device.layout.sync_socket, {"send": True}, 5)
 
     assert answer is not None
@@ -605,7 +523,6 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
 
 def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
     with device_queue(line.device.folder) as same, running(line.sender):
-        assert until(line.device.layout.sync_socket.exists)
         item = same.press()
         assert until(lambda: same.state(item) == State.DELIVERED)
 
@@ -676,8 +593,7 @@ def test_status_tells_the_last_contact_and_why_nothing_is_sent(line: Line) -> No
     line.tus.instead["POST /files"] = [whole(401), whole(503, Retry_After=100)]
     line.steps(1)
     paused = line.sender.sync.status()
-    line.sender.clock.now_s += 3
-    line.steps(1)
+    line.steps(1, after_s=3)
 
     not_let_in, busy = "POST was answered 401", "POST was answered 503"
     assert paused == {
@@ -703,10 +619,8 @@ def _state(path: Path) -> object:
 
 
 def test_other_requests_are_told_what_there_is(line: Line) -> None:
-    with running(line.sender):
-        assert until(line.device.layout.sync_socket.exists)
-        with pytest.raises(Exception, match="sync takes"):
-            control.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
+    with running(line.sender), pytest.raises(Exception, match="sync takes"):
+        control.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
 
 
 def test_systemd_is_told_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,16 +205,6 @@ def test_only_the_first_request_of_an_upload_carries_it(pushing: Pushing) -> Non
     assert [one is not None for one in told] == [True, False, False]
 
 
-def test_counts_and_what_is_just_being_sent_are_no_news(pushing: Pushing) -> None:
-    pushing.upload()
-    for _ in range(3):
-        pushing.device.press()
-
-    assert pushing.upload() == [None]
-    assert pushing.upload() == [None]
-    assert pushing.device.outbox.counts().waiting == 3
-
-
 def test_why_records_wait_is_news_when_they_go_again(pushing: Pushing) -> None:
     """What could not be told while it was so is told afterwards, and then that it is over."""
     pushing.upload()

@@ -177,9 +177,11 @@ def strict_server(ours: trustme.CA, theirs: trustme.CA) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = threading.Thread(target=serve)
         serving.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        serving.join()
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join()
 
 
 def refuse(client: ssl.SSLSocket) -> None:
