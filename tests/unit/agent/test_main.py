@@ -9,7 +9,7 @@ import pytest
 
 from agent import __version__
 from agent.__main__ import main
-from tests.support.device import REPOSITORY, Device, empty_queue, environment
+from tests.support.device import REPOSITORY, Device, empty_queue
 
 VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "verify"]
 
@@ -34,21 +34,6 @@ def test_the_one_after_the_command_counts(device: Device, tmp_path: Path) -> Non
 
     assert main(["--config", wrong, "status", "--config", str(device.config)]) == 0
     assert main(["--config", str(device.config), "status", "--config", wrong]) == 2
-
-
-def test_without_the_option_the_environment_names_the_configuration(device: Device) -> None:
-    with environment(DOORSTEP_CONFIG=str(device.config)):
-        assert main(["status"]) == 0
-    with environment(DOORSTEP_CONFIG=str(device.folder / "missing.toml")):
-        assert main(["status"]) == 2
-        assert main(["status", "--config", str(device.config)]) == 0
-
-
-def test_a_missing_configuration_is_told_with_its_path(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["status", "--config", str(tmp_path / "missing.toml")]) == 2
-    assert "missing.toml: cannot read the configuration" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["capture", "sync", "prune", "status", "queue", "config"])
@@ -117,17 +102,6 @@ def test_the_version_is_that_of_the_records(capsys: pytest.CaptureFixture[str]) 
         main(["--version"])
 
     assert capsys.readouterr().out == f"doorstep {__version__}\n"
-
-
-def test_a_wrong_world_script_is_a_wrong_configuration(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    device = Device(tmp_path, "[[at]]\npress = 0\nlight = 7\n")
-
-    assert main(["config", "--check", "--config", str(device.config)]) == 2
-    told = capsys.readouterr().err
-    assert "press: 0 is not" in told
-    assert "light: 7 is not" in told
 
 
 def test_status_loads_neither_opencv_nor_requests(device: Device) -> None:

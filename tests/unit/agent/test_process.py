@@ -88,12 +88,6 @@ def test_a_verdict_is_the_same_whoever_reads_it(altered: Path, streams: str) -> 
     assert b"Traceback" not in ended.stderr
 
 
-def test_what_doctor_found_is_the_same_when_nobody_reads_it(tmp_path: Path) -> None:
-    missing = str(tmp_path / "missing.toml")
-
-    assert end(["doctor", "--config", missing], "| true").returncode == 70
-
-
 @pytest.mark.parametrize("words", [["--help"], ["config"], ["status", "--json"]], ids=" ".join)
 def test_a_full_disk_is_told_and_a_reader_that_goes_away_is_no_error(
     device: Device, words: list[str]

@@ -196,13 +196,6 @@ def _times(van: Served) -> Iterator[float]:
         yield time.monotonic() - began_s
 
 
-@pytest.mark.long
-def test_it_lets_go_of_idle_clients_by_itself(van: Served) -> None:
-    """With the real times."""
-    with crowd(van, idle=100, dripping=0):
-        until(lambda: _open(van) < 8, 10.0)
-
-
 def _open(van: Served) -> int:
     """How much the process has open; six by itself."""
     return len(list(Path(f"/proc/{van.device.pid('serve')}/fd").iterdir()))

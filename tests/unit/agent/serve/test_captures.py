@@ -1,7 +1,6 @@
 """The list of what is not delivered: pages, no numbers, hours, and as quick at its end."""
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from agent.models import CaptureId, State
-from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.reader import NOT_DELIVERED, OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
@@ -183,62 +181,6 @@ def test_a_wrong_parameter_is_told_and_not_quoted(parameter: str, value: str) ->
             "state": "state: none of PENDING, REFUSED, DAMAGED, SUSPECT",
         }[parameter]
     )
-
-
-ROWS = 100_000
-
-
-@pytest.fixture(scope="module")
-def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A hundred thousand rows, of which the refused and the damaged are few and far between."""
-    _, database, outbox = queue(tmp_path_factory.mktemp("deep"))
-    made = add(outbox, RecordMaker().make())
-    with database.step() as sql:
-        names = [row["name"] for row in sql.execute("PRAGMA table_info(captures)")]
-        changed = {
-            "number": "value + 1",
-            "capture_id": "printf('%08x-0000-4000-8000-000000000000', value)",
-            "seq": "value + 1",
-            "state": "CASE value % 1000 WHEN 7 THEN 'REFUSED' WHEN 8 THEN 'DAMAGED'"
-            " WHEN 9 THEN 'DELIVERED' ELSE 'PENDING' END",
-            "suspected": "value % 1000 = 1",
-        }
-        values = ", ".join(changed.get(name, name) for name in names)
-        sql.execute(
-            f"WITH RECURSIVE counted(value) AS"
-            f" (SELECT 1 UNION ALL SELECT value + 1 FROM counted WHERE value < {ROWS})"
-            f" INSERT INTO captures ({', '.join(names)}) SELECT {values}"
-            " FROM counted, captures WHERE capture_id = ?",
-            (made.label.capture_id,),
-        )
-    yield database
-    database.close()
-
-
-def least_s(outbox: OutboxReader, **parameters: str) -> float:
-    """The quickest of ten: the others waited for something else."""
-    wanted, taken = captures.wanted(parameters), []
-    for _ in range(10):
-        began = time.perf_counter()
-        captures.page(outbox, wanted, LATER)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("state", [None, "PENDING", "REFUSED", "DAMAGED", "SUSPECT"])
-def test_a_page_takes_no_longer_behind_a_hundred_thousand(
-    deep: Database, state: str | None
-) -> None:
-    """Without an index that has this order the last page would take a hundred times as long."""
-    outbox = OutboxReader(deep)
-    wanted = {} if state is None else {"state": state}
-    last = f"{ROWS - 500:08x}-0000-4000-8000-000000000000"
-
-    first_s = least_s(outbox, **wanted)
-    last_s = least_s(outbox, **wanted, after=last)
-
-    assert last_s < 3 * first_s + 0.001
 
 
 @pytest.mark.parametrize("state", [*NOT_DELIVERED, None])

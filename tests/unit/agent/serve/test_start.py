@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pytest
 
-from agent.record import certificates, signing
 from tests.support.served import prepared
 from tests.unit.agent.command.inprocess import run
 
@@ -42,29 +41,21 @@ def test_a_wrong_setting_ends_it_with_2_and_words(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("missing", ["trust/serve.pem", "keys/serve/key.pem"])
-def test_before_it_has_a_certificate_it_ends_with_75_and_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: str
-) -> None:
-    van = prepared(tmp_path / "van")
-    (van.device.layout.state / missing).unlink()
-
-    assert run(van.device, "serve") == 75
-    assert capsys.readouterr().err == (
-        "doorstep: serve has no certificate yet; `doorstep enrol URL` gets one\n"
-    )
+NONE_YET: Final = "doorstep: serve has no certificate yet; `doorstep enrol URL` gets one\n"
 
 
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
+        ("state/trust/serve.pem", None, (75, NONE_YET)),
+        ("state/keys/serve/key.pem", None, (75, NONE_YET)),
+        ("fleet-ca.pem", None, (75, "`doorstep enrol URL` puts it there")),
         ("state/trust/serve.pem", "", (75, "not a certificate and its key")),
         ("state/keys/serve/key.pem", "words", (75, "not a certificate and its key")),
         ("fleet-ca.pem", "words", (2, "identity.ca")),
-        ("fleet-ca.pem", None, (75, "`doorstep enrol URL` puts it there")),
     ],
 )
-def test_a_spoilt_file_is_told_with_what_to_do(
+def test_a_missing_or_spoilt_file_is_told_with_what_to_do(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     file: str,
@@ -77,18 +68,6 @@ def test_a_spoilt_file_is_told_with_what_to_do(
 
     assert run(van.device, "serve") == told[0]
     assert told[1] in capsys.readouterr().err
-
-
-def test_a_certificate_of_another_key_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    van = prepared(tmp_path / "van")
-    chain = van.device.layout.trust / "serve.pem"
-    other = van.authority.issue(signing.new_key().public_key(), "van-7", server=True)
-    chain.write_bytes(certificates.pem([other]))
-
-    assert run(van.device, "serve") == 75
-    assert "not a certificate and its key; `doorstep enrol URL --renew`" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_told_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
