@@ -1,24 +1,30 @@
-"""The fleet document from the backend to a delivered record, with real processes."""
+"""The fleet document from the backend to a delivered record."""
 
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from agent.capture.gestures import ONE_PRESS_S
+from agent.command.sync import sync_loop
+from agent.config import load
 from agent.models import State
 from agent.process import control
+from agent.process.verdict import TAKEN
 from agent.record import signing
 from agent.record.signing import UNKNOWN_SIGNER
+from agent.trust.store import TrustStore
 from tests.support.device import Device, device
 from tests.support.fleet_documents import FleetOffice, entry, identity
 from tests.support.rawserver import RawServer, Request, raw_server, whole
+from tests.support.sending import device_queue
 from tests.support.tusscript import TusScript
-
-pytestmark = pytest.mark.slow
+from tests.support.waiting import until
+from tests.unit.agent.command.inprocess import printed, run
 
 
 @dataclass
@@ -46,91 +52,97 @@ class Fleet:
         """All that asked for the document."""
         return [request for request in self.server.requests if request.path == "/fleet"]
 
-    def status(self, process: str) -> dict[str, object]:
-        told = self.device.ask(process, {"status": True})
-        assert told is not None
-        return told
-
-    def states(self) -> list[str]:
-        return [row["state"] for row in self.device.queue()]
-
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with raw_server(tmp_path) as server:
         office = FleetOffice(keys=(server.key,))
         tables = identity(tmp_path / "device", office, server)
-        with device(tmp_path / "device", "", **tables) as van:
-            made = Fleet(van, server, office, TusScript(server))
-            server.script = made.answer
-            yield made
+        with device(tmp_path / "device", "", **tables) as made:
+            fleet = Fleet(made, server, office, TusScript(server))
+            server.script = fleet.answer
+            yield fleet
 
 
+@contextmanager
+def keeping(device: Device) -> Iterator[None]:
+    """A capture that keeps each fleet document, whatever it is."""
+    trust = TrustStore(device.layout)
+
+    def answer(request: control.Line, _user: str) -> control.Line:
+        if "offer" not in request:
+            return {}
+        trust.keep_fleet((request["text"],))
+        return TAKEN.told()
+
+    with control.serve(device.layout.capture_socket, answer):
+        yield
+
+
+@pytest.mark.slow
 def test_from_not_enrolled_to_delivered(fleet: Fleet) -> None:
     """Press, refusal, fetch, delivery: nothing is lost, and nothing is needed but the document."""
     van = fleet.device
     van.start("capture")
     before = van.press()["record"]["reason"]
-    once = van.run("sync", "--once")
-    not_yet = fleet.states()
+    once, words = van.run("sync", "--once"), van.run("status").stdout
+    not_yet = {row["state"] for row in van.queue()}
     fleet.publish(fleet.office.document(3))
     later = van.run("sync", "--once")
     time.sleep(ONE_PRESS_S)  # both runs of sync may be over before a press is one of its own
     photo = van.press()
-    told = fleet.status("capture")
+    told = van.ask("capture", {"status": True}) or {}
 
     assert before == "not_enrolled"
     assert once.returncode == 75
     assert "paused: not enrolled: no fleet document yet" in once.stdout
-    assert set(not_yet) == {State.PENDING}
+    assert "fleet     none yet: presses are refused" in words
+    assert not_yet == {State.PENDING}
     assert later.returncode == 0, later.stdout + later.stderr
     assert told["fleet"] == 3
     assert "photo" in photo["record"]
-    assert fleet.states()[:-1] == [State.DELIVERED] * len(not_yet)
+    assert {row["state"] for row in van.queue()[:-1]} == {State.DELIVERED}
     assert all("authorization" not in one.headers for one in fleet.asked())
 
 
-def test_a_running_sync_says_why_it_delivers_nothing_and_goes_on(fleet: Fleet) -> None:
+def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
     van = fleet.device
-    van.start("capture")
-    van.press()
-    van.start("sync")
-    van.await_that(lambda: fleet.status("sync")["pause"] is not None)
-    told = fleet.status("sync")
-    uploads = len([one for one in fleet.server.requests if one.path.startswith("/files")])
-    words = van.run("status").stdout
-    fleet.publish(fleet.office.document(1))
-    van.run("sync", "--once")
+    with device_queue(van.folder) as queue, sync_loop(load(van.config)) as loop:
+        queue.press()
+        for _ in range(2):
+            loop.step()
+        told, uploads = loop.status(), set(fleet.tus.asked) - {"GET /fleet"}
+        fleet.publish(fleet.office.document(1))
+        sent = loop.send_once(lambda _done, _total: None)
 
-    assert told["state"] == "paused"
+    assert (told["state"], told["hindrance"]) == ("paused", "no_fleet")
     assert told["pause"] == "not enrolled: no fleet document yet"
-    assert told["hindrance"] == "no_fleet"
-    assert uploads == 0
-    assert "fleet     none yet: presses are refused" in words
-    assert set(fleet.states()) == {State.DELIVERED}
-    assert van.log("sync").count("event=not_delivering") == 1
+    assert uploads == set()
+    assert (sent.delivered, sent.waiting) == (1, 0)
+    assert caplog.text.count("event=not_delivering") == 1
 
 
-def test_a_document_that_nobody_keeps_is_told(fleet: Fleet) -> None:
+def test_a_document_that_nobody_keeps_is_told(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What capture has kept is named to the backend, which says what follows from that."""
     van, document = fleet.device, fleet.office.document(2)
-    van.start("capture")
-    van.press()
-    van.stop("capture")
+    with device_queue(van.folder) as queue:
+        queue.press()
     fleet.publish(document)
-    once = van.run("sync", "--once")
-    van.start("sync")
-    by_daemon = van.run("sync", "--once")
-    van.start("capture")
-    van.await_that(lambda: fleet.status("capture")["fleet"] == 2)
-    kept = van.run("sync", "--once")
+    run(van, "sync", "--once")
+    alone = printed(capsys)
+    with keeping(van):
+        for _ in range(2):
+            run(van, "sync", "--once")
 
-    for told in (once, by_daemon):
-        assert "capture does not run: the fleet document is not kept\n" in told.stdout
-    assert "not kept" not in kept.stdout
+    assert "capture does not run: the fleet document is not kept\n" in alone
+    assert "not kept" not in printed(capsys)
     digest = hashlib.sha256(document.encode()).hexdigest()
     named = [one.headers.get("if-none-match") for one in fleet.asked()]
-    assert (named[0], named[-1]) == (None, f'"{digest}"')
+    assert named == [None, None, f'"{digest}"']
 
 
 def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: Fleet) -> None:
@@ -139,23 +151,30 @@ def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: F
     strange = fleet.office.document(1, receipt_keys=[entry(signing.new_key())])
     documents = [strange, fleet.office.document(2)]
     fleet.served = lambda: whole(200, documents.pop(0).encode()) if documents else whole(304)
-    van.start("capture")
-    van.start("sync")
-    van.await_that(lambda: set(fleet.states()) == {State.DELIVERED})
+    with device_queue(van.folder) as queue, sync_loop(load(van.config)) as loop:
+        item = queue.press()
+        loop.step()
+        before = queue.state(item), len(fleet.asked())
+        until(lambda: loop.step() and queue.state(item) == State.DELIVERED)
 
-    assert fleet.status("capture")["fleet"] == 2
+    assert before == (State.PENDING, 1)
     assert len(fleet.asked()) == 2
 
 
-def test_doctor_says_what_a_device_without_one_needs(fleet: Fleet) -> None:
+@pytest.mark.slow
+def test_doctor_says_what_a_device_without_one_needs(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
     van = fleet.device
     van.layout.make()
+    run(van, "doctor")
+    stopped = printed(capsys)
     said = {"fleet_refused": UNKNOWN_SIGNER, "manifest_refused": "it has ended"}
-    stopped = van.run("doctor").stdout
     with control.serve(van.layout.capture_socket, lambda *_: said):
-        refused = van.run("doctor").stdout
+        run(van, "doctor")
+    refused = printed(capsys)
     with control.serve(van.layout.capture_socket, lambda *_: {"fleet": 8}):
-        good = van.run("doctor").stdout
+        run(van, "doctor")
 
     for told in (stopped, refused):
         assert "FAILED  fleet          no fleet document yet: presses are refused" in told
@@ -163,4 +182,4 @@ def test_doctor_says_what_a_device_without_one_needs(fleet: Fleet) -> None:
     assert "FAILED  fleet          one was refused" in refused
     assert "check identity.fleet_key: ask the office for the fleet key in use" in refused
     assert "FAILED  manifest       one was refused" in refused
-    assert "ok      fleet          version 8" in good
+    assert "ok      fleet          version 8" in printed(capsys)
