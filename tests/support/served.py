@@ -8,7 +8,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -101,12 +101,11 @@ class Served:
         method: str = "GET",
         client: Path | None = None,
         body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
     ) -> Answered:
         """One request on a connection of its own, by default of somebody who may ask."""
         line = self.line(client or self.client_file)
         try:
-            line.request(method, target, body=body, headers=dict(headers or {}))
+            line.request(method, target, body=body)
             return answered(line)
         finally:
             line.close()
@@ -135,13 +134,13 @@ def answered(line: http.client.HTTPSConnection) -> Answered:
     return Answered(got.status, dict(got.headers), got.read())
 
 
-def prepared(folder: Path, clients: Sequence[str] = (CLIENT,), **changes: Any) -> Served:
+def prepared(folder: Path, **changes: Any) -> Served:
     """A device that could serve; its state folder has serve's key and certificate."""
     authority = new_authority()
     tables: dict[str, Any] = {
         "identity": {"mode": "required", "ca": "fleet-ca.pem", "fleet_key": "fleet-key.pem"},
         "backend": {"url": "https://127.0.0.1:9", "receipt_keys": []},
-        "serve": {"listen": "127.0.0.1:0", "names": ["127.0.0.1"], "clients": list(clients)},
+        "serve": {"listen": "127.0.0.1:0", "names": ["127.0.0.1"], "clients": [CLIENT]},
     }
     for table, settings in changes.items():
         tables[table] = {**tables.get(table, {}), **settings}
@@ -168,9 +167,9 @@ def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEA
 
 
 @contextmanager
-def served(folder: Path, clients: Sequence[str] = (CLIENT,), **changes: Any) -> Iterator[Served]:
+def served(folder: Path, **changes: Any) -> Iterator[Served]:
     """A device that serves; whatever it runs ends with the block."""
-    made = prepared(folder, clients, **changes)
+    made = prepared(folder, **changes)
     try:
         made.start()
         yield made
