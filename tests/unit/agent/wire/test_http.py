@@ -1,7 +1,6 @@
 """The HTTP door: whatever the other end does, an Answer or NoAnswer comes out, and in time."""
 
 import gc
-import random
 import re
 import socket
 import threading
@@ -9,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -347,21 +345,6 @@ def test_answer_after_a_1xx_is_not_taken_for_the_next(server: RawServer, backend
     server.script = lambda _: whole(404)
     assert post(backend).status == 404
     assert server.connections == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_any_bytes_are_an_answer_or_none(server: RawServer, backend: Backend, seed: int) -> None:
-    """300 answers each, torn and with bytes replaced; nothing but NoAnswer is ever raised."""
-    dice = random.Random(seed)
-    good = b"HTTP/1.1 201 Created\r\nUpload-Offset: 5\r\nContent-Length: 5\r\nX: y\r\n\r\nhello"
-    for _ in range(300):
-        torn = bytearray(good[: dice.randint(1, len(good))])
-        for _ in range(dice.randint(0, 4)):
-            torn[dice.randrange(len(torn))] = dice.choice(b"\x00\r\n :;,0129azAZ\xff")
-        server.script = partial(lambda content, _: closing_after(content), bytes(torn))
-
-        assert 100 <= status_or_none(backend) <= 999
 
 
 def test_backend_that_is_not_there_is_told_in_words() -> None:
