@@ -3,14 +3,11 @@
 import asyncio
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from agent.record import signing
 from agent.status.fitting import TEXT_LIMIT_BYTES
-from doorstep_backend import keys
 from doorstep_backend.identity.admission import (
     EXPIRED,
     NO_CERTIFICATE,
@@ -19,9 +16,7 @@ from doorstep_backend.identity.admission import (
     UNKNOWN,
     Admission,
 )
-from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.clients import Clients
-from doorstep_backend.identity.register import Register
+from tests.backend.issuing import VAN, Issuer
 
 
 @pytest.mark.parametrize(
@@ -34,9 +29,10 @@ def test_it_is_read_whole_in_the_devices_status(words: str) -> None:
     assert len(told) <= TEXT_LIMIT_BYTES
 
 
-def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(tmp_path: Path) -> None:
+def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(issuer: Issuer) -> None:
     """Behind a proxy it is verified each time, and the end of a body asks again who it is."""
-    register, serial = Register(tmp_path), issued(tmp_path)
+    issuer.register.let_in(VAN)
+    serial = int(issuer.enrol(now=datetime.now(UTC)).serial, 16)
     read: list[Scope] = []
     pieces = iter([b"first", b"second", b""])
 
@@ -57,7 +53,7 @@ def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(tmp_
 
     bodies: list[str] = []
     asked: Scope = {"type": "http", "path": "/files", "state": {}, "headers": []}
-    asyncio.run(Admission(app, register, Clients(tmp_path), shown)(asked, receive, send))
+    asyncio.run(Admission(app, issuer.register, issuer.clients, shown)(asked, receive, send))
 
     assert asked["state"]["device"] == "van-7"
     assert bodies == ["whole"]
@@ -65,7 +61,7 @@ def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(tmp_
 
 
 @pytest.mark.parametrize("path", ["/", "/pages", "/pages/"])
-def test_a_person_needs_no_certificate_to_come_to_the_pages(tmp_path: Path, path: str) -> None:
+def test_a_person_needs_no_certificate_to_come_to_the_pages(issuer: Issuer, path: str) -> None:
     """A customer types the bare address, and is not told to enrol."""
     passed: list[Scope] = []
 
@@ -78,16 +74,7 @@ def test_a_person_needs_no_certificate_to_come_to_the_pages(tmp_path: Path, path
     async def send(_message: Message) -> None: ...
 
     asked: Scope = {"type": "http", "path": path, "state": {}, "headers": []}
-    admission = Admission(app, Register(tmp_path), Clients(tmp_path), lambda _scope: None)
+    admission = Admission(app, issuer.register, issuer.clients, lambda _scope: None)
     asyncio.run(admission(asked, receive, send))
 
     assert passed == [asked]
-
-
-def issued(folder: Path) -> int:
-    """The serial of the certificate of a device that is let in."""
-    authority, now = Authority.of(keys.certificates(folder / "ca").folder), datetime.now(UTC)
-    register, key = Register(folder), signing.new_key().public_key()
-    register.let_in("van-7")
-    made = register.enrol("van-7", key, now, lambda: authority.tls("van-7", key, now))
-    return int(made.serial, 16)

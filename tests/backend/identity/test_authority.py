@@ -2,7 +2,6 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +12,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.record import certificates, credentials, signing
 from agent.record.credentials import PhotoSigner, Source
-from doorstep_backend import keys
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.request import BadRequestError, names, read
 from tests.support.credentialed import CAPTURE, photo
+from tests.support.demo_office import NOON
 from tests.support.enrolment import asked
-
-NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.of(keys.certificates(tmp_path_factory.mktemp("ca")).folder)
 
 
 def extension(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> Any:
@@ -165,9 +157,3 @@ def test_line_breaks_in_a_request_do_not_matter() -> None:
 
     assert b"\n" in body.strip()
     assert read(body, "van-7") == read(b"".join(body.split()), "van-7")
-
-
-def test_the_cas_key_is_for_its_owner_alone(tmp_path: Path) -> None:
-    keys.certificates(tmp_path)
-
-    assert (tmp_path / "ca-key.pem").stat().st_mode & 0o777 == 0o600

@@ -1,7 +1,6 @@
 """`devices` and `fleet` at a terminal, over a folder."""
 
 import argparse
-import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,18 +13,16 @@ from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.papers import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.identity.commands import Desk, add_to
 from doorstep_backend.identity.names import names_in
-from doorstep_backend.office import demo
 from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.wire.store import Upload, Verdict
+from tests.backend.issuing import VAN, Issuer
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.factory import new_id
 
-VAN = "van-7"
 NEXT_YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
 
 
@@ -34,7 +31,7 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.town = DemoOffice(folder)
-        self.authority = Authority.of(keys.certificates(folder / "ca").folder)
+        self.issuer = Issuer(folder, keys.certificates(folder / "ca"))
         self.desk = Desk.of(folder, self.town.office)
         self.desk.documents.settle()
 
@@ -43,16 +40,10 @@ class Terminal:
         add_to(parser.add_subparsers(dest="command"))
         return self.desk.run(parser.parse_args(words))
 
-    def enrol(self, device_id: str = VAN) -> None:
+    def enrol(self) -> None:
         """TLS and signing key, as over the wire."""
-        public = signing.new_key().public_key()
-        self.desk.register.enrol(
-            device_id, public, NOON, lambda: self.authority.tls(device_id, public, NOON)
-        )
-        label = self.town.van.key.public_key()
-        self.desk.register.vouch(
-            device_id, label, NOON, lambda: self.authority.evidence(device_id, label)
-        )
+        self.issuer.enrol()
+        self.issuer.vouch(self.town.van.key)
 
 
 @pytest.fixture
@@ -142,33 +133,6 @@ def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
     }
 
 
-def test_later_records_of_a_revoked_key_are_shown_to_nobody(terminal: Terminal) -> None:
-    terminal.type("devices", "add", VAN)
-    terminal.enrol()
-    terminal.type("devices", "revoke", VAN, "--evidence", "2026-12-01T10:00:00Z")
-    terminal.type("devices", "add", VAN)
-
-    terminal.town.receive(terminal.town.photo(demo.ALLOWED))
-
-    assert terminal.town.shown(demo.ALLOWED) == []
-
-
-def test_a_device_that_is_gone_has_no_route(terminal: Terminal) -> None:
-    terminal.type("devices", "add", VAN)
-    last = terminal.town.photo(demo.ALLOWED)
-    terminal.town.receive(last)
-    assert terminal.town.manifest().stops
-
-    said = terminal.type("devices", "gone", VAN)
-
-    first, last_seen = said.splitlines()
-    assert re.fullmatch("van-7: gone since [0-9: -]{16} UTC, by the office", first)
-    assert last_seen == (
-        f"last record seen: chain {last.label.chain}, seq 1; 0 missing below; closed at seq 1"
-    )
-    assert terminal.town.manifest().stops == ()
-
-
 @pytest.mark.parametrize("command", ["revoke", "gone"])
 def test_a_name_that_nobody_has_is_said_so(terminal: Terminal, command: str) -> None:
     with pytest.raises(NotDone, match="no device van-9"):
@@ -240,9 +204,12 @@ def test_a_technician_gets_key_and_certificate_in_a_file_of_their_own(
 def test_no_two_of_device_client_and_technician_share_a_name(
     terminal: Terminal, tmp_path: Path
 ) -> None:
+    """Nor with one that has ended: devices know clients by their names alone."""
     out = tmp_path / "out.pem"
     terminal.type("devices", "add", VAN)
     terminal.type("technicians", "add", "ada", "--out", str(tmp_path / "ada.pem"))
+    terminal.type("devices", "gone", VAN)
+    terminal.type("technicians", "revoke", "ada")
 
     for words, who in (
         (("devices", "add", "Ada"), "a technician"),
@@ -287,7 +254,7 @@ def test_the_servers_next_certificate_is_for_a_year_and_its_key_for_its_owner_al
 
     key = tmp_path / "ca" / "server-key.pem"
     made = certificates.read_pem((tmp_path / "ca" / "server.pem").read_bytes())[0]
-    made.verify_directly_issued_by(terminal.authority.certificate)
+    made.verify_directly_issued_by(terminal.issuer.authority.certificate)
     assert names_in(made) == {"fleet.example", "10.8.0.1", *keys.HOSTS}
     assert timedelta(0) <= NEXT_YEAR - (made.not_valid_after_utc - datetime.now(UTC)) < MINUTE
     assert key.stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,6 @@
 """Which device gets which name, and that nobody gets the backend's or another's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.record import signing
 from doorstep_backend import keys
-from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.known import DeviceState, Known
+from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.names import (
     NameRefusedError,
     Names,
@@ -19,43 +18,19 @@ from doorstep_backend.identity.names import (
     is_among,
     names_in,
 )
-from doorstep_backend.identity.register import MOST_IN_A_DAY, Register, TooManyError
+from doorstep_backend.identity.register import Register
+from tests.backend.issuing import VAN, Issuer
+from tests.support.demo_office import NOON
 
-NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-VAN = "van-7"
 NAME = "van-7.vans.example"
 
 
-class Office:
-    """A register, names and the CA behind them, without a wire."""
-
-    def __init__(self, folder: Path, ca: keys.Certificates) -> None:
-        self.register, self.names = Register(folder), Names(folder, ca.chain_file)
-        self.authority = Authority.of(ca.folder)
-        for one in (VAN, "van-8"):
-            self.register.let_in(one)
-
-    def serve(
-        self, key: signing.PrivateKey, *names: str, device_id: str = VAN, now: datetime = NOON
-    ) -> Known:
-        public = key.public_key()
-        return self.register.serve(
-            device_id,
-            public,
-            names,
-            now,
-            lambda: self.authority.serve(device_id, public, names, now),
-        )
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> keys.Certificates:
-    return keys.certificates(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
-def office(tmp_path: Path, ca: keys.Certificates) -> Office:
-    return Office(tmp_path, ca)
+def issuer(issuer: Issuer) -> Issuer:
+    """With two devices, which are let in."""
+    for one in (VAN, "van-8"):
+        issuer.register.let_in(one)
+    return issuer
 
 
 # --- what a name is
@@ -110,93 +85,93 @@ def test_a_pattern_of_the_backend_covers_what_it_covers() -> None:
 # --- who gets one
 
 
-def test_a_device_has_what_it_was_given_last(office: Office) -> None:
-    office.names.give(VAN, [NAME, "10.8.0.7"])
+def test_a_device_has_what_it_was_given_last(issuer: Issuer) -> None:
+    issuer.names.give(VAN, [NAME, "10.8.0.7"])
 
-    assert office.names.give(VAN, ["10.8.0.8", NAME.upper(), NAME]) == ("10.8.0.8", NAME)
-    assert office.names.of(VAN) == ("10.8.0.8", NAME)
-    assert office.names.of("van-8") == ()
+    assert issuer.names.give(VAN, ["10.8.0.8", NAME.upper(), NAME]) == ("10.8.0.8", NAME)
+    assert issuer.names.of(VAN) == ("10.8.0.8", NAME)
+    assert issuer.names.of("van-8") == ()
 
 
 @pytest.mark.parametrize("own", ["127.0.0.1", "localhost", "LOCALHOST"])
-def test_no_device_gets_a_name_of_the_backends_own_certificate(office: Office, own: str) -> None:
+def test_no_device_gets_a_name_of_the_backends_own_certificate(issuer: Issuer, own: str) -> None:
     """It could pose as the backend to every other device."""
-    office.names.give(VAN, [NAME])
+    issuer.names.give(VAN, [NAME])
 
     with pytest.raises(NameRefusedError, match="the backend's own name"):
-        office.names.give(VAN, ["van-7.example", own])
+        issuer.names.give(VAN, ["van-7.example", own])
 
-    assert office.names.of(VAN) == (NAME,)
+    assert issuer.names.of(VAN) == (NAME,)
 
 
-def test_no_device_gets_a_name_that_another_has(office: Office) -> None:
-    office.names.give(VAN, [NAME])
+def test_no_device_gets_a_name_that_another_has(issuer: Issuer) -> None:
+    issuer.names.give(VAN, [NAME])
 
     with pytest.raises(NameRefusedError, match=f"{NAME}: van-7 has that name"):
-        office.names.give("van-8", [NAME.upper()])
+        issuer.names.give("van-8", [NAME.upper()])
 
 
-def test_no_device_gets_anothers_id_as_its_name(office: Office) -> None:
+def test_no_device_gets_anothers_id_as_its_name(issuer: Issuer) -> None:
     with pytest.raises(NameRefusedError, match="the device van-7 is called so"):
-        office.names.give("van-8", ["VAN-7"])
+        issuer.names.give("van-8", ["VAN-7"])
 
 
-def test_a_device_that_is_called_as_the_backend_gets_no_name(office: Office) -> None:
+def test_a_device_that_is_called_as_the_backend_gets_no_name(issuer: Issuer) -> None:
     """Its id is the common name, which some clients read where there are only addresses."""
-    office.register.let_in("localhost")
+    issuer.register.let_in("localhost")
 
     with pytest.raises(NameRefusedError, match="the backend's own name"):
-        office.names.give("localhost", ["10.8.0.7"])
+        issuer.names.give("localhost", ["10.8.0.7"])
 
 
-def test_a_device_that_is_called_as_anothers_name_gets_no_name(office: Office) -> None:
-    office.names.give(VAN, ["hall-3"])
-    office.register.let_in("HALL-3")
+def test_a_device_that_is_called_as_anothers_name_gets_no_name(issuer: Issuer) -> None:
+    issuer.names.give(VAN, ["hall-3"])
+    issuer.register.let_in("HALL-3")
 
     with pytest.raises(NameRefusedError, match="van-7 has that name"):
-        office.names.give("HALL-3", ["10.8.0.7"])
+        issuer.names.give("HALL-3", ["10.8.0.7"])
 
 
-def test_who_is_not_let_in_gets_no_name(office: Office) -> None:
+def test_who_is_not_let_in_gets_no_name(issuer: Issuer) -> None:
     with pytest.raises(LookupError, match="no device van-9"):
-        office.names.give("van-9", [NAME])
+        issuer.names.give("van-9", [NAME])
 
 
-def test_who_is_gone_leaves_its_names_and_who_is_revoked_does_not(office: Office) -> None:
-    office.names.give(VAN, [NAME])
-    office.names.give("van-8", ["van-8.vans.example"])
+def test_who_is_gone_leaves_its_names_and_who_is_revoked_does_not(issuer: Issuer) -> None:
+    issuer.names.give(VAN, [NAME])
+    issuer.names.give("van-8", ["van-8.vans.example"])
 
-    office.register.shut_out(VAN, DeviceState.GONE)
-    office.register.shut_out("van-8", DeviceState.REVOKED)
+    issuer.register.shut_out(VAN, DeviceState.GONE)
+    issuer.register.shut_out("van-8", DeviceState.REVOKED)
 
-    assert (office.names.of(VAN), len(office.names.of("van-8"))) == ((), 1)
+    assert (issuer.names.of(VAN), len(issuer.names.of("van-8"))) == ((), 1)
 
 
-def test_a_certificate_that_another_still_has_for_the_name_is_told(office: Office) -> None:
-    office.names.give(VAN, [NAME, "10.8.0.7"])
-    office.serve(signing.new_key(), NAME)
-    office.names.give(VAN, [])
-    given = office.names.give("van-8", [NAME])
+def test_a_certificate_that_another_still_has_for_the_name_is_told(issuer: Issuer) -> None:
+    issuer.names.give(VAN, [NAME, "10.8.0.7"])
+    issuer.serve(signing.new_key(), NAME)
+    issuer.names.give(VAN, [])
+    given = issuer.names.give("van-8", [NAME])
 
-    told = office.names.still_certified("van-8", given, NOON)
+    told = issuer.names.still_certified("van-8", given, NOON)
 
     assert [(name, one.device_id) for name, one in told] == [(NAME, VAN)]
-    assert office.names.still_certified("van-8", given, NOON + timedelta(days=366)) == []
+    assert issuer.names.still_certified("van-8", given, NOON + timedelta(days=366)) == []
 
 
 # --- what is asked for
 
 
-def test_only_what_was_given_is_certified(office: Office) -> None:
-    office.names.give(VAN, [NAME, "10.8.0.7"])
+def test_only_what_was_given_is_certified(issuer: Issuer) -> None:
+    issuer.names.give(VAN, [NAME, "10.8.0.7"])
 
-    assert office.names.objection(VAN, {NAME}) is None
-    assert office.names.objection(VAN, {NAME, "10.8.0.7"}) is None
+    assert issuer.names.objection(VAN, {NAME}) is None
+    assert issuer.names.objection(VAN, {NAME, "10.8.0.7"}) is None
     assert "10.8.0.8: this device was not given" in str(
-        office.names.objection(VAN, {NAME, "10.8.0.8"})
+        issuer.names.objection(VAN, {NAME, "10.8.0.8"})
     )
-    assert "no name in the request" in str(office.names.objection(VAN, set()))
-    assert "was not given" in str(office.names.objection("van-8", {NAME}))
+    assert "no name in the request" in str(issuer.names.objection(VAN, set()))
+    assert "was not given" in str(issuer.names.objection("van-8", {NAME}))
 
 
 def test_a_name_that_became_the_backends_is_certified_no_more(
@@ -216,12 +191,12 @@ def test_a_name_that_became_the_backends_is_certified_no_more(
 # --- the certificate
 
 
-def test_it_is_for_servers_only_and_names_what_was_asked(office: Office) -> None:
+def test_it_is_for_servers_only_and_names_what_was_asked(issuer: Issuer) -> None:
     key = signing.new_key()
 
-    made = office.serve(key, NAME, "10.8.0.7").x509
+    made = issuer.serve(key, NAME, "10.8.0.7").x509
 
-    made.verify_directly_issued_by(office.authority.certificate)
+    made.verify_directly_issued_by(issuer.authority.certificate)
     use = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(use) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert names_in(made) == {NAME, "10.8.0.7"}
@@ -231,42 +206,32 @@ def test_it_is_for_servers_only_and_names_what_was_asked(office: Office) -> None
 
 
 def test_the_same_key_gets_the_same_certificate_until_half_its_life_is_over(
-    office: Office,
+    issuer: Issuer,
 ) -> None:
     key = signing.new_key()
-    first = office.serve(key, NAME)
+    first = issuer.serve(key, NAME)
 
-    assert office.serve(key, NAME, now=NOON + timedelta(days=182)) == first
-    assert office.serve(key, NAME, now=NOON + timedelta(days=183)) != first
-    assert office.serve(signing.new_key(), NAME) != first
+    assert issuer.serve(key, NAME, now=NOON + timedelta(days=182)) == first
+    assert issuer.serve(key, NAME, now=NOON + timedelta(days=183)) != first
+    assert issuer.serve(signing.new_key(), NAME) != first
 
 
-def test_other_names_get_another_certificate(office: Office) -> None:
+def test_other_names_get_another_certificate(issuer: Issuer) -> None:
     key = signing.new_key()
-    first = office.serve(key, NAME)
+    first = issuer.serve(key, NAME)
 
-    assert names_in(office.serve(key, "10.8.0.7").x509) == {"10.8.0.7"}
-    assert office.serve(key, NAME) != first
+    assert names_in(issuer.serve(key, "10.8.0.7").x509) == {"10.8.0.7"}
+    assert issuer.serve(key, NAME) != first
 
 
-def test_it_supersedes_no_tls_certificate_and_none_supersedes_it(office: Office) -> None:
+def test_it_supersedes_no_tls_certificate_and_none_supersedes_it(issuer: Issuer) -> None:
     """Only TLS certificates follow each other, whatever number the others have."""
-    key, tls = signing.new_key(), signing.new_key().public_key()
-    before = office.serve(key, NAME)
-    enrolled = office.register.renew(VAN, tls, NOON, lambda: office.authority.tls(VAN, tls, NOON))
-    after = office.serve(key, "10.8.0.7")
+    key = signing.new_key()
+    before = issuer.serve(key, NAME)
+    enrolled = issuer.renew()
+    after = issuer.serve(key, "10.8.0.7")
 
-    office.register.note_first_use(enrolled, NOON)
+    issuer.register.note_first_use(enrolled, NOON)
 
-    found = [office.register.find(int(one.serial, 16)) for one in (before, enrolled, after)]
-    assert [one and one.state.value for one in found] == ["live", "live", "live"]
-
-
-def test_a_device_gets_no_more_than_twenty_in_a_day(office: Office) -> None:
-    office.names.give(VAN, [NAME])
-    for _ in range(MOST_IN_A_DAY):
-        office.serve(signing.new_key(), NAME)
-
-    with pytest.raises(TooManyError):
-        office.serve(signing.new_key(), NAME)
-    assert office.serve(signing.new_key(), NAME, now=NOON + timedelta(days=1, seconds=1))
+    found = [issuer.again(one).state.value for one in (before, enrolled, after)]
+    assert found == ["live", "live", "live"]

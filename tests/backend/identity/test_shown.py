@@ -16,11 +16,6 @@ from doorstep_backend.identity.shown import HEADER, is_issued, passed_on
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.of(keys.certificates(tmp_path_factory.mktemp("ca")).folder)
-
-
 def of_a_van(authority: Authority, at: datetime = NOW) -> x509.Certificate:
     return authority.tls("van-7", signing.new_key().public_key(), at)
 

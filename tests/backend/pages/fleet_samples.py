@@ -1,19 +1,17 @@
 """A fleet with a device of each kind, and one of ten thousand, for tests and the picture."""
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from agent.models import rfc3339
-from agent.record import signing
 from agent.status.troubles import Trouble
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.reports.store import Reports
+from tests.backend.issuing import Issuer
 from tests.backend.reports.samples import document, report, waits
 from tests.support.demo_office import NOON
 
@@ -47,18 +45,14 @@ _SAID: Final[dict[str, dict[str, Any]]] = {
 
 def settle(folder: Path) -> None:
     """Let a device of each kind in; each has said how it is within the last hours."""
-    register, reports = Register(folder), Reports(folder)
-    authority = Authority.of(keys.certificates(folder / "ca").folder)
+    issuer, reports = Issuer(folder, keys.certificates(folder / "ca")), Reports(folder)
     for device_id, said in _SAID.items():
-        register.let_in(device_id)
-        key = signing.new_key().public_key()
-        register.renew(device_id, key, NOON, partial(authority.tls, device_id, key, NOON))
-        signing_key = signing.new_key().public_key()
-        evidence = partial(authority.evidence, device_id, signing_key)
-        register.vouch(device_id, signing_key, NOON, evidence)
+        issuer.register.let_in(device_id)
+        issuer.renew(device_id=device_id)
+        issuer.vouch(device_id=device_id)
         capture = {**document(NOON)["capture"], "quiet": True, "manifest_until": rfc3339(NOON)}
         reports.note(report(device_id, NOON - HOUR, **{"capture": capture, **said}))
-    register.shut_out(REVOKED, DeviceState.REVOKED)
+    issuer.register.shut_out(REVOKED, DeviceState.REVOKED)
 
 
 def settle_many(folder: Path, number: int) -> None:

@@ -1,21 +1,19 @@
 """What the backend adds: one device at a time, and all of them from its database."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.record import signing
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
-from doorstep_backend import keys
-from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.known import DeviceState
-from doorstep_backend.identity.register import Register
 from doorstep_backend.reports.fleet import Device, Fleet, Registered, seen
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
+from tests.backend.issuing import Issuer
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 
 YEAR = timedelta(days=365)
@@ -79,71 +77,66 @@ def test_bench_mode_is_a_note_and_no_need() -> None:
     assert (found.needs, found.notes) == ((), (Noticed.BENCH_MODE,))
 
 
-class Office:
-    """A register and reports over one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority = Authority.of(keys.certificates(folder / "ca").folder)
-        self.register, self.reports = Register(folder), Reports(folder)
-        self.fleet = Fleet(folder)
-
-    def enrol(self, device_id: str) -> signing.PrivateKey:
-        self.register.let_in(device_id)
-        key = signing.new_key()
-        self.certificate(device_id, key)
-        return key
-
-    def certificate(self, device_id: str, key: signing.PrivateKey) -> None:
-        public = key.public_key()
-        issue = self.authority.tls
-        known = self.register.renew(device_id, public, NOW, lambda: issue(device_id, public, NOW))
-        self.register.note_first_use(known, NOW)
-
-    def devices(self, now: datetime = NOW, after: str = "") -> dict[str, Device]:
-        found = self.fleet.devices(now, self.reports.unreadable(), after)
-        return {one.device_id: one for one in found}
+@pytest.fixture
+def reports(tmp_path: Path) -> Reports:
+    return Reports(tmp_path)
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def devices(tmp_path: Path) -> Callable[..., dict[str, Device]]:
+    """Read the fleet: what each device needs by now."""
+    fleet = Fleet(tmp_path)
+
+    def read(now: datetime = NOW, after: str = "") -> dict[str, Device]:
+        return {one.device_id: one for one in fleet.devices(now, {}, after)}
+
+    return read
 
 
-def test_a_device_that_never_reported_is_in_the_fleet(office: Office) -> None:
-    office.enrol("van-2")
-    office.register.let_in("van-1")
-    office.enrol("van-3")
-    office.reports.note(report("van-3", queue=waits(2, NOW)))
+def enrol(issuer: Issuer, *device_ids: str) -> None:
+    for one in device_ids:
+        issuer.register.let_in(one)
+        issuer.register.note_first_use(issuer.renew(now=NOW, device_id=one), NOW)
 
-    found = office.devices()
+
+def test_a_device_that_never_reported_is_in_the_fleet(
+    issuer: Issuer, reports: Reports, devices: Callable[..., dict[str, Device]]
+) -> None:
+    issuer.register.let_in("van-1")
+    enrol(issuer, "van-2", "van-3")
+    reports.note(report("van-3", queue=waits(2, NOW)))
+
+    found = devices()
 
     assert list(found) == ["van-1", "van-2", "van-3"]
     assert found["van-1"].needs == found["van-2"].needs == (Noticed.NEVER_REPORTED,)
     assert found["van-3"].needs == ()
-    assert found["van-3"].report == office.reports.find("van-3")
-    assert list(office.devices(after="van-1")) == ["van-2", "van-3"]
-    assert list(office.devices(after="van-3")) == []
+    assert found["van-3"].report == reports.find("van-3")
+    assert list(devices(after="van-1")) == ["van-2", "van-3"]
+    assert list(devices(after="van-3")) == []
 
 
-def test_a_certificate_that_ended_is_known_by_the_register(office: Office) -> None:
+def test_a_certificate_that_ended_is_known_by_the_register(
+    issuer: Issuer, reports: Reports, devices: Callable[..., dict[str, Device]]
+) -> None:
     """The device cannot say it any more: it is not let in."""
-    office.enrol(DEVICE)
-    office.reports.note(report(at=NOW + YEAR + timedelta(days=2)))
+    later = NOW + YEAR + timedelta(days=2)
+    enrol(issuer, DEVICE)
+    reports.note(report(at=later))
 
-    assert office.devices()[DEVICE].needs == ()
-    later = office.devices(NOW + YEAR + timedelta(days=2))[DEVICE]
-    assert later.needs == (Noticed.CERTIFICATE_ENDED,)
+    assert devices()[DEVICE].needs == ()
+    assert devices(later)[DEVICE].needs == (Noticed.CERTIFICATE_ENDED,)
 
 
-def test_a_clone_is_told_until_the_office_shut_the_device_out(office: Office) -> None:
-    office.enrol(DEVICE)
-    first = office.register.devices()[0].certificates[0]
-    office.certificate(DEVICE, signing.new_key())
-    office.reports.note(report())
-    office.register.note_clone(first, NOW)
+def test_a_clone_is_told_until_the_office_shut_the_device_out(
+    issuer: Issuer, reports: Reports, devices: Callable[..., dict[str, Device]]
+) -> None:
+    enrol(issuer, DEVICE, DEVICE)
+    reports.note(report())
+    issuer.register.note_clone(issuer.register.certificates(DEVICE)[0], NOW)
 
-    assert office.devices()[DEVICE].needs == (Noticed.CLONE,)
-    office.register.shut_out(DEVICE, DeviceState.REVOKED)
-    assert office.devices()[DEVICE].needs == (Noticed.REVOKED,)
-    office.enrol(DEVICE)
-    assert office.devices()[DEVICE].needs == ()
+    assert devices()[DEVICE].needs == (Noticed.CLONE,)
+    issuer.register.shut_out(DEVICE, DeviceState.REVOKED)
+    assert devices()[DEVICE].needs == (Noticed.REVOKED,)
+    enrol(issuer, DEVICE)
+    assert devices()[DEVICE].needs == ()

@@ -1,0 +1,52 @@
+"""An office with the demo's orders, a CA and its register, and another thread or database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from doorstep_backend import keys
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.postgres import close_pools
+from doorstep_backend.identity.authority import Authority
+from tests.backend.issuing import Issuer
+from tests.support.demo_office import DemoOffice
+from tests.support.postgres import running_postgres
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> keys.Certificates:
+    return keys.certificates(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def authority(ca: keys.Certificates) -> Authority:
+    return Authority.of(ca.folder)
+
+
+@pytest.fixture
+def issuer(tmp_path: Path, ca: keys.Certificates) -> Issuer:
+    return Issuer(tmp_path, ca)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    """A thread for the steps that another person takes at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A PostgreSQL for all folders of the test, which must not be open before; its URL."""
+    with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
+        changed.setenv(URL, server.url)
+        changed.delenv(PER_FOLDER, raising=False)
+        yield server.url
+        close_pools()
