@@ -1,4 +1,4 @@
-"""An office with the demo's orders, a CA and its register, and another thread or database."""
+"""Offices with the demo's orders, a CA and its register, and another thread or database."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,26 @@ from doorstep_backend.engines.postgres import close_pools
 from doorstep_backend.identity.authority import Authority
 from tests.backend.issuing import Issuer
 from tests.support.demo_office import DemoOffice
+from tests.support.live_pages import Live, live_pages
 from tests.support.postgres import running_postgres
+from tests.support.sealed_fleet import SealedFleet
 
 
 @pytest.fixture
 def town(tmp_path: Path) -> DemoOffice:
     return DemoOffice(tmp_path)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> SealedFleet:
+    return SealedFleet(tmp_path / "backend")
+
+
+@pytest.fixture(scope="package")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Run one backend for all tests that change nothing in it."""
+    with live_pages(tmp_path_factory.mktemp("unchanged")) as live:
+        yield live
 
 
 @pytest.fixture(scope="session")

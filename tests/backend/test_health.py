@@ -4,7 +4,6 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,14 +15,8 @@ from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.health import Check, Readiness
 from tests.support.engines import only_folder
-from tests.support.live_pages import Live, live_pages
+from tests.support.live_pages import Live
 from tests.support.waiting import until
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_pages(tmp_path_factory.mktemp("town")) as live:
-        yield live
 
 
 def asked(live: Live, path: str, method: str = "GET", **headers: str) -> requests.Response:
@@ -37,29 +30,29 @@ def missing(*checks: Check) -> list[str]:
     return asyncio.run(Readiness(checks).missing())
 
 
-def test_it_is_well(live: Live) -> None:
-    answers = [asked(live, path) for path in ("/healthz", "/readyz")]
+def test_it_is_well(unchanged: Live) -> None:
+    answers = [asked(unchanged, path) for path in ("/healthz", "/readyz")]
 
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "ok\n")] * 2
-    assert asked(live, "/readyz", "HEAD").status_code == 200
-    assert asked(live, "/readyz", "POST").headers["Allow"] == "GET, HEAD"
+    assert asked(unchanged, "/readyz", "HEAD").status_code == 200
+    assert asked(unchanged, "/readyz", "POST").headers["Allow"] == "GET, HEAD"
 
 
 @only_folder
-def test_what_does_not_answer_is_named_in_one_line(live: Live) -> None:
+def test_what_does_not_answer_is_named_in_one_line(unchanged: Live) -> None:
     """And it heals by itself. The process answers meanwhile."""
-    place = live.town.folder / "received"
+    place = unchanged.town.folder / "received"
     place.rename(away := place.with_suffix(".away"))
     try:
-        trouble = until(lambda: trouble_of(live))
-        alive = asked(live, "/healthz")
+        trouble = until(lambda: trouble_of(unchanged))
+        alive = asked(unchanged, "/healthz")
     finally:
         away.rename(place)
 
     assert trouble.startswith("objects: received/ takes no file (")
     assert trouble.count("\n") == 1
     assert alive.status_code == 200
-    until(lambda: asked(live, "/readyz").ok)
+    until(lambda: asked(unchanged, "/readyz").ok)
 
 
 def trouble_of(live: Live) -> str:
@@ -67,10 +60,10 @@ def trouble_of(live: Live) -> str:
     return answer.text if answer.status_code == 503 else ""
 
 
-def test_who_is_spoken_for_is_not_told(live: Live) -> None:
+def test_who_is_spoken_for_is_not_told(unchanged: Live) -> None:
     """A proxy says so of everybody; without one it is said by whoever likes."""
     for path in ("/healthz", "/readyz"):
-        assert asked(live, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+        assert asked(unchanged, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
 
 def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
@@ -146,49 +139,31 @@ def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     assert caplog.records == []
 
 
-def test_why_is_told_also_where_that_comes_later_than_is_waited_for(
+def test_one_that_stalls_is_asked_once_and_why_it_failed_is_told_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """It holds up neither the others nor, asked again and again, the threads."""
     monkeypatch.setattr(health, "WITHIN_S", 0.1)
     monkeypatch.setattr(health, "FRESH_S", 0.0)
-
-    def fail_late() -> None:
-        time.sleep(0.2)
-        raise Away("connection refused")
-
-    async def poll() -> list[list[str]]:
-        readiness = Readiness([Check("store", fail_late)])
-        first = await readiness.missing()
-        await asyncio.sleep(0.3)
-        return [first, await readiness.missing()]
-
-    late = "store: no answer within 0.1 s"
-    assert asyncio.run(poll()) == [[late], [f"{late}; the time before: connection refused"]]
-
-
-@pytest.mark.slow
-def test_each_has_so_long_and_is_not_asked_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that stalls holds up neither the others nor, asked again and again, the threads."""
-    monkeypatch.setattr(health, "FRESH_S", 0.0)
-    go_on, asked_at = threading.Event(), []
+    first, second = threading.Event(), threading.Event()
+    stalls = iter([first, second])
 
     def stall() -> None:
-        asked_at.append(time.monotonic())
-        go_on.wait(60)
+        next(stalls).wait(60)
+        raise Away("connection refused")
 
     def fail() -> None:
         raise Away("away")
 
-    async def twice() -> list[list[str]]:
+    async def poll() -> list[list[str]]:
         both = Readiness([Check("store", stall), Check("register", fail)])
         found = [await both.missing(), await both.missing()]
-        go_on.set()
+        first.set()
+        await asyncio.sleep(0.1)
+        found.append(await both.missing())
+        second.set()
         return found
 
-    began_s = time.monotonic()
-    told = asyncio.run(twice())
-    took_s = time.monotonic() - began_s
-
-    assert told == [["store: no answer within 2 s", "register: away"]] * 2
-    assert len(asked_at) == 1
-    assert 4 <= took_s < 8
+    late, away = "store: no answer within 0.1 s", "register: away"
+    why = f"{late}; the time before: connection refused"
+    assert asyncio.run(poll()) == [[late, away], [late, away], [why, away]]

@@ -1,7 +1,5 @@
 """Time zones: which names there are, and how a time is told in one."""
 
-import subprocess
-import sys
 import zoneinfo
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +9,6 @@ import pytest
 from doorstep_backend import zones
 from doorstep_backend.pages.words import day_and_time
 from doorstep_backend.settings import WrongSettingError, read_settings
-from tests.support.backend import REPOSITORY
 
 TOLD = {
     ("2026-07-01 12:32", "Europe/Zurich"): "1 July 2026, 14:32 (Europe/Zurich)",
@@ -74,18 +71,3 @@ def test_a_name_that_there_is_not_is_said_in_a_sentence(tmp_path: Path, name: st
     assert str(said.value).startswith("backend.toml: zone: ")
     assert NONE[name] in str(said.value)
     assert len(str(said.value)) < 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [(), ("kept",)])
-def test_the_backend_and_its_commands_end_with_that_sentence(
-    tmp_path: Path, words: tuple[str, ...]
-) -> None:
-    (tmp_path / "backend.toml").write_text('zone = "Europe/Zurick"\n')
-    (tmp_path / "backend.db").touch()
-
-    command = [sys.executable, "-m", "doorstep_backend", "--data", str(tmp_path), *words]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-
-    said = "backend.toml: zone: 'Europe/Zurick' is no IANA time zone: did you mean Europe/Zurich?\n"
-    assert (ended.returncode, ended.stderr) == (1, said)

@@ -1,4 +1,4 @@
-"""Faces and codes that are found, and things taken for them: the tables of docs/office.md."""
+"""`python -m tests.backend.copies.measuring`: the tables of docs/office.md, of faces and codes."""
 
 import time
 from collections.abc import Iterator
@@ -207,3 +207,8 @@ def _times(finder: FaceFinder) -> Iterator[str]:
         made(photo, Shows.NO_LABEL, finder)
         took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
         yield f"| {size_px[0]} x {size_px[1]} | {took_s:.1f} | {cpu_s:.1f} |"
+
+
+if __name__ == "__main__":
+    for line in lines(FaceFinder()):
+        print(line, flush=True)  # noqa: T201 - a command prints

@@ -10,7 +10,6 @@ from agent.record import signing
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from doorstep_backend import keys
-from doorstep_backend.engines.away import Away
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
 from doorstep_backend.settings import WrongSettingError
 from tests.support.demo_office import NOON
@@ -43,22 +42,6 @@ def maker(tmp_path: Path) -> Maker:
     return Maker(tmp_path)
 
 
-def test_the_first_start_makes_the_first_document(maker: Maker) -> None:
-    found = maker.fetch()
-
-    assert found.version == 1
-    assert list(found.receipt_keys) == list(found.manifest_keys) == [maker.kid()]
-    assert found.receipt_keys[maker.kid()].until is None
-
-
-def test_another_start_makes_no_other_document(maker: Maker, tmp_path: Path) -> None:
-    token = maker.documents.served(None)
-
-    FleetDocuments(tmp_path).settle()
-
-    assert maker.documents.served(None) == token
-
-
 def test_what_was_retired_stays_and_has_an_end(maker: Maker) -> None:
     before, old = maker.fetch(), maker.kid()
     maker.at += timedelta(days=1)
@@ -85,20 +68,6 @@ def test_a_key_that_was_changed_before_a_power_cut_is_told_at_the_next_start(
     found = maker.fetch()
     assert found.receipt_keys[maker.kid()].until is None
     assert found.receipt_keys[old].until is not None
-
-
-def test_a_copy_of_before_a_change_signs_nothing_until_the_new_key_is_there(maker: Maker) -> None:
-    """Of another machine: a receipt dated after the key's end would never be believed."""
-    old = maker.files.signs.read_bytes()
-    maker.documents.rotate()
-    new = maker.files.signs.read_bytes()
-
-    maker.files.signs.write_bytes(old)
-    with pytest.raises(Away, match="not the key of fleet document 2"):
-        maker.documents.key_in_use()
-    maker.files.signs.write_bytes(new)
-
-    assert signing.private_pem(maker.documents.key_in_use()) == new
 
 
 @pytest.mark.parametrize("is_revoked", [False, True])
@@ -158,17 +127,6 @@ def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
 
     FleetDocuments(tmp_path).settle()
     assert signing.claimed(maker.documents.served(None))["version"] == 2
-
-
-def test_a_compromised_key_in_use_is_replaced(maker: Maker) -> None:
-    old = maker.kid()
-
-    maker.documents.revoke(old)
-
-    found = maker.fetch()
-    assert found.revoked == {old}
-    assert list(found.receipt_keys) == list(found.manifest_keys) == [maker.kid()]
-    assert maker.kid() != old
 
 
 def test_a_compromised_key_that_was_retired_leaves_the_other_alone(maker: Maker) -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.record import signing
 from doorstep_backend import keys
@@ -162,18 +160,6 @@ def test_a_certificate_that_another_still_has_for_the_name_is_told(issuer: Issue
 # --- what is asked for
 
 
-def test_only_what_was_given_is_certified(issuer: Issuer) -> None:
-    issuer.names.give(VAN, [NAME, "10.8.0.7"])
-
-    assert issuer.names.objection(VAN, {NAME}) is None
-    assert issuer.names.objection(VAN, {NAME, "10.8.0.7"}) is None
-    assert "10.8.0.8: this device was not given" in str(
-        issuer.names.objection(VAN, {NAME, "10.8.0.8"})
-    )
-    assert "no name in the request" in str(issuer.names.objection(VAN, set()))
-    assert "was not given" in str(issuer.names.objection("van-8", {NAME}))
-
-
 def test_a_name_that_became_the_backends_is_certified_no_more(
     tmp_path: Path, ca: keys.Certificates
 ) -> None:
@@ -189,20 +175,6 @@ def test_a_name_that_became_the_backends_is_certified_no_more(
 
 
 # --- the certificate
-
-
-def test_it_is_for_servers_only_and_names_what_was_asked(issuer: Issuer) -> None:
-    key = signing.new_key()
-
-    made = issuer.serve(key, NAME, "10.8.0.7").x509
-
-    made.verify_directly_issued_by(issuer.authority.certificate)
-    use = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(use) == [ExtendedKeyUsageOID.SERVER_AUTH]
-    assert names_in(made) == {NAME, "10.8.0.7"}
-    assert made.subject.rfc4514_string() == f"CN={VAN}"
-    assert made.public_key() == key.public_key()
-    assert made.not_valid_after_utc == NOON + timedelta(days=365)
 
 
 def test_the_same_key_gets_the_same_certificate_until_half_its_life_is_over(

@@ -1,7 +1,6 @@
 """The alert rules: of what there is, in the fleet page's words, and run by Prometheus's tool."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from doorstep_backend.wire.unfiled import Backlog
 from tests.backend.reports.samples import NOW, report, waits
 
 HERE = Path(__file__).parent
-ALERTS_TEST = HERE / "alerts_test.yml"
 
 
 def unknown(rule: Rule) -> set[str]:
@@ -25,11 +23,6 @@ def unknown(rule: Rule) -> set[str]:
     metrics = set(re.findall(r"\bdoorstep_\w+", rule.expr)) - HELP.keys() - FLEET_HELP.keys()
     needs = {one for text in re.findall(r'need=~?"([^"]*)"', rule.expr) for one in text.split("|")}
     return metrics | (needs - {str(one) for one in NEEDS})
-
-
-def promtool(*words: str, folder: Path = HERE) -> subprocess.CompletedProcess[str]:
-    command = ["promtool", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_the_file_is_what_is_written() -> None:
@@ -41,15 +34,6 @@ def test_the_file_is_what_is_written() -> None:
 def test_a_rule_is_of_what_there_is(rule: Rule) -> None:
     assert "doorstep_" in rule.expr
     assert unknown(rule) == set()
-
-
-def test_a_rule_of_what_nobody_tells_would_be_noticed() -> None:
-    wrong = 'doorstep_nothing{need=~"full|gremlins"} == 1'
-
-    assert unknown(Rule("X", wrong, "5m", RULES[0].severity, "", "")) == {
-        "doorstep_nothing",
-        "gremlins",
-    }
 
 
 def test_each_need_has_one_rule_and_its_words() -> None:
@@ -80,31 +64,8 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
 
 
 @pytest.mark.slow
-def test_prometheus_takes_the_rules() -> None:
-    ran = promtool("check", "rules", str(FILE))
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert f"{len(RULES)} rules found" in ran.stdout
-
-
-@pytest.mark.slow
 def test_they_fire_and_end_as_they_should() -> None:
-    ran = promtool("test", "rules", ALERTS_TEST.name)
+    command = ["promtool", "test", "rules", "alerts_test.yml"]
+    ran = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-@pytest.mark.slow
-def test_a_rule_that_is_wrong_does_not_pass(tmp_path: Path) -> None:
-    """Else the one above proves nothing."""
-    rules, tests = tmp_path / "doorstep_backend/monitoring", tmp_path / "monitoring"
-    rules.mkdir(parents=True)
-    tests.mkdir()
-    shutil.copy(ALERTS_TEST, tests)
-    wrong = FILE.read_text().replace("doorstep_bench_mode) == 1", "doorstep_bench_mode) == 2")
-    (rules / FILE.name).write_text(wrong)
-
-    ran = promtool("test", "rules", ALERTS_TEST.name, folder=tests)
-
-    assert ran.returncode != 0
-    assert "DoorstepBenchMode" in ran.stdout + ran.stderr

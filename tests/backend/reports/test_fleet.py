@@ -14,7 +14,7 @@ from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
 from tests.backend.issuing import Issuer
-from tests.backend.reports.samples import DEVICE, NOW, report, waits
+from tests.backend.reports.samples import DEVICE, NOW, report
 
 YEAR = timedelta(days=365)
 
@@ -97,23 +97,6 @@ def enrol(issuer: Issuer, *device_ids: str) -> None:
     for one in device_ids:
         issuer.register.let_in(one)
         issuer.register.note_first_use(issuer.renew(now=NOW, device_id=one), NOW)
-
-
-def test_a_device_that_never_reported_is_in_the_fleet(
-    issuer: Issuer, reports: Reports, devices: Callable[..., dict[str, Device]]
-) -> None:
-    issuer.register.let_in("van-1")
-    enrol(issuer, "van-2", "van-3")
-    reports.note(report("van-3", queue=waits(2, NOW)))
-
-    found = devices()
-
-    assert list(found) == ["van-1", "van-2", "van-3"]
-    assert found["van-1"].needs == found["van-2"].needs == (Noticed.NEVER_REPORTED,)
-    assert found["van-3"].needs == ()
-    assert found["van-3"].report == reports.find("van-3")
-    assert list(devices(after="van-1")) == ["van-2", "van-3"]
-    assert list(devices(after="van-3")) == []
 
 
 def test_a_certificate_that_ended_is_known_by_the_register(

@@ -153,14 +153,10 @@ def test_of_a_newer_device_all_that_is_known_is_read() -> None:
 def test_a_member_that_is_missing_is_named() -> None:
     made = document(NOW)
     del made["torn"]
+    error = {"v": 1, "device": DEVICE, "error": "none"}
 
     assert "its member torn " in str(read(header.encoded(made), DEVICE, NOW))
-
-
-def test_an_error_in_place_of_all_is_no_document() -> None:
-    given = header.encoded({"v": 1, "device": DEVICE, "error": "none"})
-
-    assert "its member agent " in str(read(given, DEVICE, NOW))
+    assert "its member agent " in str(read(header.encoded(error), DEVICE, NOW))
 
 
 def test_another_devices_and_a_newer_ones_is_said_so() -> None:

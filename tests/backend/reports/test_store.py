@@ -1,13 +1,10 @@
 """The last report of each device: one, replaced, without waiting for a disk or for others."""
 
-import logging
-import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
@@ -49,34 +46,6 @@ def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) 
     assert db.execute("PRAGMA data_version").fetchone() == before
     reports.note(report(at=NOW + timedelta(minutes=60)))
     assert db.execute("PRAGMA data_version").fetchone() != before
-
-
-def test_it_waits_for_no_command_that_writes(reports: Reports, tmp_path: Path) -> None:
-    """A request would wait with it."""
-    reports.note(report())
-    other = open_database(tmp_path, "backend")
-    with other.together():
-        other.execute("UPDATE reports SET worst = 7")
-        began_s = time.monotonic()
-        with pytest.raises(Away):
-            reports.note(report(needs=["full"]))
-        assert time.monotonic() - began_s < 4  # by itself SQLite would wait for 5 s
-
-
-def test_what_cannot_be_read_is_told_until_something_can_and_logged_once(
-    reports: Reports, caplog: pytest.LogCaptureFixture
-) -> None:
-    reports.note(report())
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            reports.note_unreadable(DEVICE, "it was cut")
-        reports.note_unreadable("van-1", "it was cut")
-
-    assert len(caplog.records) == 2
-    assert reports.unreadable() == {DEVICE: "it was cut", "van-1": "it was cut"}
-    assert reports.find(DEVICE) == report()
-    reports.note(report())
-    assert reports.unreadable() == {"van-1": "it was cut"}
 
 
 def test_only_what_is_not_let_in_any_more_expires(reports: Reports, tmp_path: Path) -> None:

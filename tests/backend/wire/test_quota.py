@@ -136,18 +136,6 @@ def lie_lost(store: Store, lost: Collection[str], monkeypatch: pytest.MonkeyPatc
     return tried
 
 
-def test_a_refused_upload_that_cannot_be_dropped_keeps_no_device_out(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quota, "MOST_REFUSED", 2)
-    stuck, *others = (refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(3))
-    lie_lost(store, [stuck], monkeypatch)
-
-    assert Quota(store).admits("device van-7", 10)
-
-    assert [store.find(one) is None for one in (stuck, *others)] == [False, True, False]
-
-
 def test_however_many_refused_uploads_cannot_be_dropped_no_device_is_kept_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,34 +248,32 @@ def test_empty_uploads_without_number_leave_a_few(live: Live, wire: Wire) -> Non
     assert len(list(live.town.office.store.objects.ids())) == 3
 
 
-def test_what_is_due_goes_while_the_backend_runs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(expiry, "FIRST_S", 0.05)
-    monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
-    monkeypatch.setattr(expiry, "EVERY_S", 0.05)
+@pytest.fixture
+def erasing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
+    """Run a backend that looks all the time for what is due."""
+    for one in ("FIRST_S", "AGAIN_S", "EVERY_S", "PAUSE_AT_MOST_S"):
+        monkeypatch.setattr(expiry, one, 0.05)
     with live_pages(tmp_path) as live:
-        store = live.town.office.store
-        old = refused(store, "2026-01-01T00:00:00.000Z")
+        yield live
 
-        until(lambda: store.find(old) is None)
+
+def test_what_is_due_goes_while_the_backend_runs(erasing: Live) -> None:
+    store = erasing.town.office.store
+    old = refused(store, "2026-01-01T00:00:00.000Z")
+
+    until(lambda: store.find(old) is None)
 
 
 @pytest.mark.slow
 def test_what_is_due_goes_also_after_the_database_was_away(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    erasing: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(expiry, "FIRST_S", 0.05)
-    monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
-    monkeypatch.setattr(expiry, "EVERY_S", 0.05)
-    monkeypatch.setattr(expiry, "PAUSE_AT_MOST_S", 0.05)  # a step that waited is long
-    with live_pages(tmp_path) as live:
-        store = live.town.office.store
-        with live.town.office.ledger.together():
-            until(lambda: "event=away" in caplog.text)
-        old = refused(store, "2026-01-01T00:00:00.000Z")
+    store = erasing.town.office.store
+    with erasing.town.office.ledger.together():
+        until(lambda: "event=away" in caplog.text)
+    old = refused(store, "2026-01-01T00:00:00.000Z")
 
-        until(lambda: store.find(old) is None)
+    until(lambda: store.find(old) is None)
 
 
 def test_uploads_that_begin_at_once_are_no_more_than_fit(live: Live) -> None:

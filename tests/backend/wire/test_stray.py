@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from doorstep_backend.office.worker import Worker
 from doorstep_backend.wire import stray
 from doorstep_backend.wire.store import Verdict
 from tests.support.sealed_fleet import SealedFleet
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> SealedFleet:
-    return SealedFleet(tmp_path / "backend")
 
 
 def taking_in(fleet: SealedFleet) -> Iterator[str]:
