@@ -1,7 +1,5 @@
 """A fleet whose records are exported as evidence, and an office that two processes have."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,17 +9,6 @@ from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
 from tests.support.demo_office import DemoOffice
-from tests.support.sealed_fleet import SealedFleet
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> SealedFleet:
-    return SealedFleet(tmp_path / "backend")
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
-    return DemoOffice(tmp_path)
 
 
 @pytest.fixture
@@ -42,7 +29,5 @@ def interrupted(tmp_path: Path) -> Interrupted:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    """A thread for the steps that another person takes at the same time."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+def on_interrupted(tmp_path: Path, interrupted: Interrupted) -> DemoOffice:
+    return DemoOffice(tmp_path, objects=interrupted)

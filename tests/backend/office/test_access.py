@@ -1,7 +1,6 @@
 """Who may see a photo: the customer, and customer service for 15 minutes after a code."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,11 +20,6 @@ from tests.support.demo_office import NOON, DemoOffice
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
 AGENT, COLLEAGUE = Agent("17"), Agent("18")
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
-    return DemoOffice(tmp_path)
 
 
 def verified(town: DemoOffice, number: str = ALLOWED) -> bool:

@@ -3,17 +3,13 @@
 With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from threading import Barrier
 
 import pytest
 
 from agent.record import signing
-from doorstep_backend.engines.opening import PER_FOLDER, URL
-from doorstep_backend.engines.postgres import close_pools
 from doorstep_backend.office import claims
 from doorstep_backend.office.claims import Claims
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
@@ -25,17 +21,7 @@ from doorstep_backend.wire.intake import AT_ONCE
 from doorstep_backend.wire.store import Store
 from tests.support.demo_office import KEY, KID, NOON, RECEIVED, DemoOffice
 from tests.support.factory import Made, RecordMaker, new_id
-from tests.support.postgres import running_postgres
 from tests.support.waiting import waited
-
-
-@pytest.fixture
-def on_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DemoOffice]:
-    with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
-        changed.setenv(URL, server.url)
-        changed.delenv(PER_FOLDER, raising=False)
-        yield DemoOffice(tmp_path / "town")
-        close_pools()
 
 
 def said(town: DemoOffice, made: Made) -> Claims:
@@ -43,11 +29,11 @@ def said(town: DemoOffice, made: Made) -> Claims:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-8", None])
 def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet(
-    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
+    town: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
-    town = on_postgresql
     said_of = said(town, town.photo(ALLOWED))
     other = open_office(Store(town.folder))
 
@@ -57,11 +43,11 @@ def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-7", None])
 def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
-    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
+    town: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
-    town = on_postgresql
     before = town.manifest()
 
     with town.office.ledger.together(whose):
@@ -69,9 +55,10 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 
 
 @pytest.mark.slow
-def test_whoever_holds_a_connection_is_given_another_one(on_postgresql: DemoOffice) -> None:
+@pytest.mark.usefixtures("on_postgresql")
+def test_whoever_holds_a_connection_is_given_another_one(town: DemoOffice) -> None:
     """All that can, at once: none is told that all are taken, which takes 2 s."""
-    office, threads = on_postgresql.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
+    office, threads = town.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
     all_hold = Barrier(threads)
 
     def ask_inside() -> bool:
@@ -170,10 +157,11 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("on_postgresql")
 def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
-    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
-    town, later = on_postgresql, NOON + timedelta(days=40)
+    later = NOON + timedelta(days=40)
     ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
     other = open_office(Store(town.folder))
 

@@ -3,7 +3,6 @@
 import time
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -29,11 +28,6 @@ CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
-    return DemoOffice(tmp_path)
-
-
 def count(town: DemoOffice, table: str) -> int:
     return int(town.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
@@ -55,9 +49,9 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 
 @pytest.mark.usefixtures("in_order")
 def test_a_hold_that_comes_while_others_are_erased_holds(
-    tmp_path: Path, interrupted: Interrupted
+    on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = DemoOffice(tmp_path, objects=interrupted)
+    town = on_interrupted
     gone = town.receive(town.photo(ALLOWED))
     held = town.receive(town.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
     interrupted.then = [lambda: town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)]
@@ -68,11 +62,11 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
 
 
 def test_a_hold_waits_for_what_is_being_erased_and_says_so(
-    tmp_path: Path, interrupted: Interrupted
+    on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = DemoOffice(tmp_path, objects=interrupted)
+    town = on_interrupted
     gone = town.receive(town.photo(CHANGES_MIND))
-    other, said = open_office(Store(tmp_path)).keeping, []
+    other, said = open_office(Store(town.folder)).keeping, []
     thread = Thread(target=lambda: said.append(other.hold(CHANGES_MIND, "CASE-7", CAME)))
 
     def held_meanwhile() -> None:
@@ -90,10 +84,10 @@ def test_a_hold_waits_for_what_is_being_erased_and_says_so(
 
 @pytest.mark.usefixtures("in_order")
 def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
-    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+    on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its row is not held for that."""
-    town, first = DemoOffice(tmp_path, objects=interrupted), CAME + 40 * DAY
+    town, first = on_interrupted, CAME + 40 * DAY
     one = town.receive(town.photo(ALLOWED))
     other = town.receive(town.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
     hold, held = town.office.store.held, []
@@ -135,10 +129,10 @@ def test_what_waits_to_be_filed_and_was_not_tried_stays(town: DemoOffice) -> Non
 
 
 def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
-    tmp_path: Path, interrupted: Interrupted
+    on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """By each time of the table."""
-    town = DemoOffice(tmp_path, objects=interrupted)
+    town = on_interrupted
     keeping, hour = town.office.keeping, timedelta(hours=1)
     late = rfc3339(CAME - hour)
     practice = town.receive(town.van.make(Kind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
@@ -181,10 +175,10 @@ def test_what_a_process_left_that_died_after_an_opt_out_is_found(
 
 
 def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
-    tmp_path: Path, interrupted: Interrupted
+    on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """There are more of them each day, and mostly nothing of them is left."""
-    town = DemoOffice(tmp_path, objects=interrupted)
+    town = on_interrupted
     left, failed = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
     office, hour = town.office, timedelta(hours=1)
     assert office.keeping.expire(NOON) == 0
@@ -250,11 +244,11 @@ def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
 
 
 def test_the_thread_erases_a_tenth_of_its_time(
-    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+    on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In between it waits, and ends at once when its process does."""
     monkeypatch.setattr(due, "BATCH", 1)
-    town = DemoOffice(tmp_path, objects=interrupted)
+    town = on_interrupted
     for _ in range(3):
         town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
     interrupted.then = [lambda: time.sleep(0.1)]

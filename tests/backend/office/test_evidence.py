@@ -44,6 +44,9 @@ def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: SealedFlee
     problems, words = fleet.problems()
     assert (problems, "sealed" in words) == (0, False)
     assert fleet.out.stat().st_mode & 0o777 == 0o700
+    readme = fleet.read("README.txt")
+    assert "technician" not in readme
+    assert "closed then" not in readme
 
 
 def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: SealedFleet) -> None:
@@ -134,25 +137,18 @@ def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: SealedFleet) -
     assert "Number 4 has not come here, or there is none yet." in readme
 
 
-def test_no_identity_and_no_private_key_leaves(fleet: SealedFleet) -> None:
+def test_what_is_opened_is_as_it_was_packed_and_no_private_key_leaves(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id, "--neighbours", "--opened")
-
-    everything = b"".join(path.read_bytes() for path in fleet.out.rglob("*") if path.is_file())
-    assert b"AGE-SECRET-KEY" not in everything
-    assert b"PRIVATE KEY" not in everything
-
-
-def test_what_is_opened_is_as_it_was_packed(fleet: SealedFleet) -> None:
-    made = fleet.take(fleet.sealed())
-
-    fleet.export(made.label.capture_id, "--opened")
 
     assert (fleet.out / "opened/photo.jpg").read_bytes() == PICTURE
     body = sealing.open_sealed(made.content.partition(b"\n")[2], Seals(fleet.folder).identities())
     assert (fleet.out / "opened/record.json").read_bytes() in body
     assert "The office opened it." in fleet.read("README.txt")
+    everything = b"".join(path.read_bytes() for path in fleet.out.rglob("*") if path.is_file())
+    assert b"AGE-SECRET-KEY" not in everything
+    assert b"PRIVATE KEY" not in everything
 
 
 def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: SealedFleet) -> None:
@@ -315,15 +311,3 @@ def test_who_brought_it_and_how_its_device_ended_is_said(fleet: SealedFleet) -> 
     assert "The device is gone since 2026-12-01 12:00 UTC, by the office." in said
     assert "Its chain was closed then at number 2." in said
     assert fleet.problems()[0] == 0
-
-
-def test_of_a_device_that_sent_it_itself_and_is_in_use_none_of_that_is_said(
-    fleet: SealedFleet,
-) -> None:
-    made = fleet.take(fleet.sealed())
-
-    fleet.export(made.label.capture_id)
-
-    said = fleet.read("README.txt")
-    assert "technician" not in said
-    assert "closed then" not in said

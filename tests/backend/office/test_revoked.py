@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from tests.support.factory import RecordMaker
 
 SINCE = datetime(2026, 12, 1, 11, 0, 0, tzinfo=UTC)
 BEFORE, FROM_THEN = "2026-12-01T10:59:59.999Z", "2026-12-01T11:00:00.000Z"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
-    return DemoOffice(tmp_path)
 
 
 def revoke(town: DemoOffice, since: datetime = SINCE) -> str:

@@ -30,13 +30,6 @@ def escrow(folder: Path) -> Path:
     return file
 
 
-def test_a_sealed_photo_is_its_orders_as_any_other(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-
-    assert town.shown(ALLOWED) == [capture_id]
-    assert has(town.office.store.photo, capture_id)
-
-
 def test_after_another_identity_both_open_and_escrow_stays(town: DemoOffice) -> None:
     first, seals = town.van.sealed_to, Seals(town.folder)
     before = town.receive(town.photo(ALLOWED))

@@ -2,10 +2,11 @@
 
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from agent.models import CaptureId, rfc3339
 from doorstep_backend.engines.away import Away
 from doorstep_backend.office import claims
-from doorstep_backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
+from doorstep_backend.office.demo import ALLOWED, RIGHT_DOOR
 from doorstep_backend.office.inbox import MOST_KEPT, Inbox
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.worker import TRIED_S, Worker
@@ -41,17 +42,6 @@ def received(town: DemoOffice, number: str = ALLOWED) -> CaptureId:
     return made.label.capture_id
 
 
-def test_what_another_process_received_is_filed(town: DemoOffice, other: Office) -> None:
-    capture_id = received(town)
-    assert town.shown(ALLOWED) == []
-
-    Worker(other).step()
-
-    assert town.shown(ALLOWED) == [capture_id]
-    assert town.is_done(ALLOWED)
-    assert other.store.unfiled.backlog().records == 0
-
-
 def test_what_is_not_filed_yet_counts_as_received_once(town: DemoOffice, other: Office) -> None:
     """Where a chain ended stands for good: its last record may have come a moment ago."""
     made = town.photo(ALLOWED)
@@ -65,20 +55,6 @@ def test_what_is_not_filed_yet_counts_as_received_once(town: DemoOffice, other: 
     Worker(other).step()
 
     assert before == other.received_of(device_id) == [capture_id]
-
-
-def test_a_worker_is_woken_by_what_its_own_process_receives(
-    town: DemoOffice, beside: Office
-) -> None:
-    """The second time it had nothing to do, and would look by itself a minute later."""
-    for number in (ALLOWED, RIGHT_DOOR):
-        made = town.photo(number)
-        town.keep(made)
-
-        beside.take_in(beside.store.open(made.content))
-
-        until(lambda: town.office.store.unfiled.backlog().records == 0)
-        assert town.shown(number) == [made.label.capture_id]
 
 
 def test_what_another_process_has_just_received_is_left_to_it_until_the_next_look(
@@ -180,16 +156,6 @@ def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
     assert f"record=not_read capture_id={capture_id}" in caplog.text
     Worker(other).step()
     assert town.shown(ALLOWED) == [capture_id]
-
-
-def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
-    town: DemoOffice, other: Office
-) -> None:
-    capture_id = received(town, OPTED_OUT)
-
-    Worker(other).step()
-
-    assert town.kept(capture_id) == (False, False)
 
 
 @pytest.mark.parametrize("ends_before", ["filed", "told so"])
@@ -347,6 +313,13 @@ def test_a_worker_that_meets_a_bug_goes_on(
     until(lambda: town.shown(ALLOWED) == [capture_id])
 
 
+def in_threads(*do: Callable[[], object]) -> None:
+    """Do all this at once; raises what any of it raises."""
+    with ThreadPoolExecutor(len(do)) as pool:
+        for one in [pool.submit(each) for each in do]:
+            one.result()
+
+
 def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None:
     ids = [received(town) for _ in range(2 * MOST)]
     taken: list[str] = []
@@ -356,22 +329,9 @@ def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None
         while found := unfiled.take(NOW):
             taken.extend(found)
 
-    threads = [Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[take] * 4)
 
     assert sorted(taken) == sorted(ids)
-
-
-def test_two_workers_take_each_record_once(town: DemoOffice, other: Office) -> None:
-    ids = {received(town) for _ in range(MOST + 5)}
-
-    first, second = town.office.store.unfiled.take(NOW), other.store.unfiled.take(NOW)
-
-    assert (len(first), len(second)) == (MOST, 5)
-    assert {*first, *second} == ids
 
 
 def test_what_two_workers_file_at_once_is_filed_once(town: DemoOffice, other: Office) -> None:
@@ -381,11 +341,7 @@ def test_what_two_workers_file_at_once_is_filed_once(town: DemoOffice, other: Of
         for one in ids:
             office.file(one)
 
-    threads = [Thread(target=file, args=(one,)) for one in (town.office, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(partial(file, town.office), partial(file, other))
 
     assert sorted(town.shown(ALLOWED)) == sorted(ids)
 
