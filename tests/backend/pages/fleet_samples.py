@@ -1,4 +1,4 @@
-"""A fleet with a device of each kind, and one of ten thousand, for tests and the picture."""
+"""A fleet with a device of each kind."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,9 +7,7 @@ from typing import Any, Final
 from agent.models import rfc3339
 from agent.status.troubles import Trouble
 from doorstep_backend import keys
-from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.known import DeviceState
-from doorstep_backend.identity.register import Register
 from doorstep_backend.reports.store import Reports
 from tests.backend.issuing import Issuer
 from tests.backend.reports.samples import document, report, waits
@@ -53,28 +51,3 @@ def settle(folder: Path) -> None:
         capture = {**document(NOON)["capture"], "quiet": True, "manifest_until": rfc3339(NOON)}
         reports.note(report(device_id, NOON - HOUR, **{"capture": capture, **said}))
     issuer.register.shut_out(REVOKED, DeviceState.REVOKED)
-
-
-def settle_many(folder: Path, number: int) -> None:
-    """Let so many in, in one step: each tenth needs a person, each third has something that waits.
-
-    A real certificate for each would take a minute.
-    """
-    Register(folder)
-    reports = Reports(folder)
-    ids = [f"van-{one:05}" for one in range(number)]
-    until = rfc3339(NOON + timedelta(days=300))
-    db = open_database(folder, "backend")
-    with db.together():
-        db.executemany("INSERT INTO enrolled VALUES (?, 'in', FALSE)", [(one,) for one in ids])
-        into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
-            VALUES (?, ?, 'tls', 'kid', ?, 'live', '')"""
-        db.executemany(into, [(one, one, until) for one in ids])
-    for place, one in enumerate(ids):
-        reports.note(report(one, NOON - HOUR, **_many(place)))
-
-
-def _many(place: int) -> dict[str, Any]:
-    since = NOON - place % 40 * HOUR
-    needs = [list(Trouble)[place // 10 % 17]] if place % 10 == 0 else []
-    return {"needs": needs, "queue": waits(place % 3, since, why=Trouble.NO_NETWORK)}

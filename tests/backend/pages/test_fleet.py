@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
+from agent.record import signing
 from agent.status import header
 from agent.status.troubles import TOLD, Trouble
+from doorstep_backend import keys
 from doorstep_backend.identity.closings import How
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Dispatch
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
+from doorstep_backend.pages import fleet_list
 from doorstep_backend.pages.fleet_words import sentence
 from doorstep_backend.reports.read import Report, read
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, Noticed, told
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Upload
+from tests.backend.issuing import Issuer
 from tests.backend.pages.fleet_samples import (
     BENCH,
     HOUR,
@@ -87,11 +91,10 @@ def say(live: Live, device_id: str, **said: Any) -> str:
     return seen(live, f"/{device_id}")
 
 
-def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(tmp_path: Path) -> None:
-    with live_pages(tmp_path) as live:
-        settle(tmp_path)
-        page = seen(live)
-        dispatch = live.browser(Dispatch()).get("/dispatch").text
+def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(live: Live) -> None:
+    settle(live.town.folder)
+    page = seen(live)
+    dispatch = live.browser(Dispatch()).get("/dispatch").text
 
     assert "<b>3 devices</b> of 6 need a person." in dispatch
     assert 'href="/pages/fleet"' in dispatch
@@ -152,20 +155,19 @@ def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trou
     assert f"1 record waits since 30 November 2026, 10:00 UTC: {what}." in own
 
 
-def test_what_the_backend_knows_is_told_beside_what_the_device_says(tmp_path: Path) -> None:
-    with live_pages(tmp_path) as live:
-        register = Register(tmp_path)
-        for device_id in ("never", "silent", "unreadable", "gone"):
-            register.let_in(device_id)
-        register.shut_out("gone", DeviceState.GONE)
-        reports = Reports(tmp_path)
-        reports.note(report("silent", NOON - timedelta(days=2), needs=["full"]))
-        reports.note(report("unreadable", NOON))
-        reports.note(report("gone", NOON, needs=["full"]))
-        live.reports.note_unreadable("unreadable", "it is not JSON; was it cut?")
+def test_what_the_backend_knows_is_told_beside_what_the_device_says(live: Live) -> None:
+    folder = live.town.folder
+    register, reports = Register(folder), Reports(folder)
+    for device_id in ("never", "silent", "unreadable", "gone"):
+        register.let_in(device_id)
+    register.shut_out("gone", DeviceState.GONE)
+    reports.note(report("silent", NOON - timedelta(days=2), needs=["full"]))
+    reports.note(report("unreadable", NOON))
+    reports.note(report("gone", NOON, needs=["full"]))
+    live.reports.note_unreadable("unreadable", "it is not JSON; was it cut?")
 
-        page = seen(live)
-        unreadable, gone = seen(live, "/unreadable"), seen(live, "/gone")
+    page = seen(live)
+    unreadable, gone = seen(live, "/unreadable"), seen(live, "/gone")
 
     assert "3 devices of 3 need a person." in page
     for device_id, known in (
@@ -244,6 +246,24 @@ def test_a_report_that_says_the_least_has_its_page(fleet: Live) -> None:
     assert "Capture not running" in nothing
 
 
+def test_a_list_that_is_longer_than_a_page_links_to_the_next_one(
+    fleet: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each link keeps what was asked for."""
+    monkeypatch.setattr(fleet_list, "PAGE_LENGTH", 2)
+    dispatch, names = fleet.browser(Dispatch()), list[str]()
+    path = "/fleet?text=VAN-00&sort=name"
+    for number in (1, 2, 3):
+        page = dispatch.get(path).text
+        names += re.findall(r'<h3><a href="/pages/fleet/([^"]+)"', page)
+        links = re.findall(r'href="/pages([^"]+)">Next<', page)
+        assert len(links) == (number < 3)
+        path = links[0].replace("&amp;", "&") if links else ""
+
+    assert names == [WELL, NO_CERTIFICATE, REVOKED, REFUSED, ON_THE_ROAD]
+    assert 'href="/pages/fleet?show=refused"' in dispatch.get("/fleet").text
+
+
 @pytest.mark.parametrize("query", ["show=x", "sort=x", "page=0", "page=x", "text=%ff"])
 def test_a_question_that_no_page_of_ours_asks_is_answered_400(fleet: Live, query: str) -> None:
     answer = fleet.browser(Dispatch()).get(f"/fleet?{query}")
@@ -274,20 +294,19 @@ def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
         assert "/fleet" not in dispatch.get("/dispatch").text
 
 
-def test_how_a_device_ended_and_who_brought_what_of_it_is_told(tmp_path: Path) -> None:
-    with live_pages(tmp_path) as live:
-        van, office, register = live.town.van, live.town.office, Register(tmp_path)
-        register.let_in(van.device_id)
-        live.town.receive(live.town.photo(ALLOWED))
-        van.seq += 2
-        live.town.receive(live.town.photo(LEFT_DOOR))
-        Ending(register, office).now(van.device_id, How.RETIRED, "ada", NOON)
-        late = live.town.receive(live.town.stray())
-        Rescues(office.store).mark(late, "<b>ada</b>")
-        office.store.own(Upload(late, 0, "", ""), van.device_id)
+def test_how_a_device_ended_and_who_brought_what_of_it_is_told(live: Live) -> None:
+    van, office, register = live.town.van, live.town.office, Register(live.town.folder)
+    register.let_in(van.device_id)
+    live.town.receive(live.town.photo(ALLOWED))
+    van.seq += 2
+    live.town.receive(live.town.photo(LEFT_DOOR))
+    Ending(register, office).now(van.device_id, How.RETIRED, "ada", NOON)
+    late = live.town.receive(live.town.stray())
+    Rescues(office.store).mark(late, "<b>ada</b>")
+    office.store.own(Upload(late, 0, "", ""), van.device_id)
 
-        page, dispatch = seen(live, f"/{van.device_id}"), live.browser(Dispatch())
-        lists = [dispatch.get(path).text for path in ("/dispatch", f"/dispatch/{late}")]
+    page, dispatch = seen(live, f"/{van.device_id}"), live.browser(Dispatch())
+    lists = [dispatch.get(path).text for path in ("/dispatch", f"/dispatch/{late}")]
 
     assert "Ended retired since 2026-12-01 12:00 UTC, by ada" in page
     chain = f"chain {van.chain}, seq 5; 2 missing below; closed at seq 4; 1 came since"
@@ -295,3 +314,29 @@ def test_how_a_device_ended_and_who_brought_what_of_it_is_told(tmp_path: Path) -
     assert "Rescued 1 record by &lt;b&gt;ada&lt;/b&gt;, the last on 1 December 2026" in page
     for text in lists:
         assert "Rescued by &lt;b&gt;ada&lt;/b&gt;" in text
+
+
+def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
+    live: Live,
+) -> None:
+    """Of a photo by such a key it reads that it came, and sees nothing."""
+    issuer = Issuer(live.town.folder, keys.certificates(live.town.folder / "ca"))
+    issuer.register.let_in("van-7")
+    first, second = issuer.renew(), issuer.renew()
+    issuer.register.note_first_use(second, NOON)
+    issuer.register.note_clone(first, NOON)
+    forged = live.town.receive(live.town.stray())
+    kid = signing.thumbprint(live.town.van.key.public_key())
+    dispatch = live.browser(Dispatch())
+    assert forged in dispatch.get("/dispatch").text
+
+    live.town.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))
+
+    page = dispatch.get("/dispatch").text
+    assert "<b>1 device</b> of 1 needs a person." in page
+    (clone,) = re.findall(r"(?s)<article.*?</article>", dispatch.get("/fleet?show=clone").text)
+    assert "its card was perhaps copied" in clone
+    assert "A photo of device van-7, order" not in page
+    assert "A photo of device van-7: its key was not trusted any more when it came." in page
+    assert forged not in page
+    assert dispatch.get(f"/dispatch/{forged}").status_code == 404

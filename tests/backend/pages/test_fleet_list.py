@@ -86,20 +86,9 @@ def test_filters_and_sorting(asked: dict[str, str], shown: str) -> None:
         {"show": "no_network"},
         {"show": "WORST"},
         {"sort": "place"},
-        *(
-            {"page": page}
-            for page in (
-                "0",
-                "-1",
-                "1.0",
-                "one",
-                "1000000",
-                "²",
-                "\N{ARABIC-INDIC DIGIT ONE}",
-                "+1",
-                " 1",
-            )
-        ),
+        *({"page": page} for page in ("0", "-1", "1.0", "one", "1000000", "+1", " 1")),
+        {"page": "²"},
+        {"page": "\N{ARABIC-INDIC DIGIT ONE}"},
     ],
 )
 def test_what_there_is_not_is_said_in_a_sentence(asked: dict[str, str]) -> None:

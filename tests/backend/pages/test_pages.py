@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.models import Kind
-from agent.record import file as recordfile
 from agent.record import signing
 from doorstep_backend.office import showing
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, Dispatch, Viewer
 from doorstep_backend.office.demo import (
     ACCOUNTS,
     ALLOWED,
@@ -31,47 +30,19 @@ from doorstep_backend.settings import Retention
 from doorstep_backend.wire import asking
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
+from tests.backend.pages.reading import AGENT, images, verified
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
-from tests.support.live_pages import Browser, Live, live_pages
+from tests.support.live_pages import Live, live_pages
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
-AGENT = Agent("17")
 MINUTE = timedelta(minutes=1)
 EVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def images(text: str) -> list[str]:
-    """Addresses of the photos on a page, below the pages' prefix."""
-    return re.findall(r'<img src="/pages([^"]+)"', text)
-
-
-def without_token(text: str) -> str:
-    return re.sub(r'name="form" value="[^"]*"', "", text)
-
-
-def verified(live: Live, number: str = ALLOWED, agent: Agent = AGENT) -> Browser:
-    """An agent's browser, after the customer told them the code."""
-    browser = live.browser(agent)
-    code = live.town.office.access.one_time_code(number, live.clock.now)
-    assert browser.send("/service", number=number, code=code, why="where").status_code == 303
-    return browser
-
-
-def test_your_orders_shows_the_photo_when_it_was_left_and_how_the_place_is_known(
-    live: Live,
-) -> None:
-    stop = {"id": live.town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
-    live.town.receive(live.town.photo(ALLOWED, stop=stop, position={"accuracy_m": 9.5}))
-    browser = live.browser(OWNER)
-
-    page = browser.get("/orders")
-
-    assert "1 December 2026, 09:15\N{NO-BREAK SPACE}UTC" in page.text
-    assert "The place is known by satellite to about 10 m." in page.text
-    (image,) = images(page.text)
-    picture = browser.get(image)
-    assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
+def without(number: str, text: str) -> str:
+    """Return a page without the number of its order and without its form's token."""
+    return re.sub(r'name="form" value="[^"]*"', "", text).replace(number, "N")
 
 
 def test_photos_that_are_read_slowly_are_all_shown_order_by_order(
@@ -121,24 +92,21 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
 
 
 def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
+    """Beside it the customer reads how the place is known, to ten metres."""
     exif = b"Exif\0\0MM\0*\0\0\0\x08 serial 1234, 52.5 N"
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     town = live.town
-    record = town.photo(ALLOWED)
-    made = town.van.make(
-        record.label.kind,
-        {
-            "stop": recordfile.unpack(record.content).record["stop"],
-            "simulated": False,
-        },
-        PICTURE[:2] + segment + PICTURE[2:],
-    )
-    town.receive(made)
+    stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+    record = {"stop": stop, "simulated": False, "position": {"accuracy_m": 9.5}}
+    town.receive(town.van.make(Kind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:]))
     browser = live.browser(OWNER)
 
-    (image,) = images(browser.get("/orders").text)
+    page = browser.get("/orders").text
+    (image,) = images(page)
+    picture = browser.get(image)
 
-    assert browser.get(image).content == PICTURE
+    assert "The place is known by satellite to about 10 m." in page
+    assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
 
 
 def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
@@ -186,22 +154,13 @@ def test_an_order_without_a_photo_reads_the_same_whatever_the_reason(
     """The measure is an order that may be photographed and is still on the road."""
     page = unchanged.browser(customer).get(f"/orders/{number}").text
     on_the_road = unchanged.browser(FOURTH).get(f"/orders/{RIGHT_DOOR}").text
+    to_service = verified(unchanged, number).get(f"/service/{number}").text
+    of_the_other = verified(unchanged, RIGHT_DOOR).get(f"/service/{RIGHT_DOOR}").text
 
     assert words.NO_PHOTO in page
-    assert without_token(page).replace(number, "N") == without_token(on_the_road).replace(
-        RIGHT_DOOR, "N"
-    )
-
-
-@pytest.mark.parametrize("number", [SIGNATURE, CONFIDENTIAL, GIFT, OPTED_OUT])
-def test_customer_service_reads_the_same_sentence_too(unchanged: Live, number: str) -> None:
-    page = verified(unchanged, number).get(f"/service/{number}").text
-    on_the_road = verified(unchanged, RIGHT_DOOR).get(f"/service/{RIGHT_DOOR}").text
-
-    assert words.NO_PHOTO in page
-    assert without_token(page).replace(number, "N") == without_token(on_the_road).replace(
-        RIGHT_DOOR, "N"
-    )
+    assert without(number, page) == without(RIGHT_DOOR, on_the_road)
+    assert words.NO_PHOTO in to_service
+    assert without(number, to_service) == without(RIGHT_DOOR, of_the_other)
 
 
 def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:
@@ -258,20 +217,6 @@ def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
     assert images(browser.get(f"/orders/{CHANGES_MIND}").text) == []
 
 
-def test_dispatch_page_claims_no_order_for_a_photo_deleted_after_an_opt_out(live: Live) -> None:
-    """A deleted photo has no order any more, so the page speaks only of photos that wait."""
-    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
-
-    live.browser(FOURTH).send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
-
-    filed = live.town.office.filing.filed(capture_id)
-    assert filed is not None
-    assert filed.number is None
-    page = live.browser(Dispatch()).get("/dispatch").text
-    assert "No photo waits for an order." in page
-    assert "Every photo has its order" not in page
-
-
 def test_no_photo_for_an_address_concerns_all_that_goes_there(live: Live) -> None:
     browser = live.browser(FOURTH)
 
@@ -303,7 +248,8 @@ def test_a_photos_address_opens_in_its_own_session_and_for_five_minutes(live: Li
         "/photos/x",
     ]
 
-    assert browser.get(image).status_code == 200
+    opened = browser.get(image)
+    assert (opened.status_code, opened.headers["Cache-Control"]) == (200, "no-store")
     assert second_phone.get(image).status_code == 404
     assert [browser.get(one).status_code for one in altered] == [404] * 4
 
@@ -346,19 +292,6 @@ def test_every_look_is_written_down_also_the_customers_own(live: Live) -> None:
 
     views = live.town.office.access.views_of(ALLOWED)
     assert [view.viewer for view in views] == ["customer", "agent 17", "agent 17"]
-
-
-def test_the_agents_page_closes_after_15_minutes_and_so_does_an_address_from_it(live: Live) -> None:
-    live.town.receive(live.town.photo(ALLOWED))
-    agent = verified(live)
-    live.clock.now = NOON + 14 * MINUTE
-    (image,) = images(agent.get(f"/service/{ALLOWED}").text)
-    assert agent.get(image).status_code == 200
-
-    live.clock.now = NOON + 16 * MINUTE
-
-    assert agent.get(f"/service/{ALLOWED}").status_code == 403
-    assert agent.get(image).status_code == 404
 
 
 @pytest.mark.parametrize("number", [ALLOWED, "9999"])
@@ -547,25 +480,18 @@ def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
-    live: Live, much: list[str]
+    live: Live, much: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """They are counted so far and no further."""
     page = live.browser(Dispatch()).get("/dispatch").text
 
     assert page.count("and 1 more") == 4
     assert [one in page for one in much] == [True, True, False]
     assert re.findall("Rescued by ([a-z]+)", page) == ["ada", "bob"]
     assert page.count("Key revoked") == 2
-
-
-@pytest.mark.usefixtures("much")
-def test_dispatchs_lists_are_counted_so_far_and_no_further(
-    live: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(showing, "COUNTED", 2)
-    monkeypatch.setattr(dispatch, "COUNTED", 2)
-
+    for where in (showing, dispatch):
+        monkeypatch.setattr(where, "COUNTED", 2)
     page = live.browser(Dispatch()).get("/dispatch").text
-
     assert page.count("There are more than 2. These are the oldest 2.") == 3
     assert page.count("There are more than 2. These are the latest 2.") == 1
     assert " more</p>" not in page

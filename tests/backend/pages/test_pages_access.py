@@ -1,6 +1,6 @@
 """Every route of the backend, asked by every role: who may is in one table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -119,92 +119,54 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(live, photo, *strays)
 
 
-Asked = Callable[[Scene, Role, Browser], "Request"]
+Filled = tuple[str, Mapping[str, str] | bytes | None, Mapping[str, str]]
+"""Path, body and headers of a request."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What fills a route's places, and what is sent."""
-
-    path: Mapping[str, str]
-    body: Mapping[str, str] | bytes | None = None
-    headers: Mapping[str, str] | None = None
-
-
-def plainly(_scene: Scene, _role: Role, _browser: Browser) -> Request:
-    return Request({}, {})
-
-
-def order(**fields: str) -> Asked:
-    return lambda _scene, _role, _browser: Request({"number": ALLOWED}, fields)
-
-
-def address(_scene: Scene, _role: Role, _browser: Browser) -> Request:
-    return Request({"address": "a-1"}, {"photos": "on"})
-
-
-def right_code(scene: Scene, _role: Role, _browser: Browser) -> Request:
-    """Of another order than the one that `verified` has open."""
-    code = scene.live.town.office.access.one_time_code(SIGNATURE, scene.live.clock.now)
-    return Request({}, {"number": SIGNATURE, "code": code, "why": "where"})
-
-
-def waiting(name: str, **fields: str) -> Asked:
-    return lambda scene, _role, _browser: Request({"capture_id": getattr(scene, name)}, fields)
+def fill(scene: Scene, route: str, browser: Browser) -> Filled:
+    """Return what a role asks of a page; a form has the token of its session."""
+    town, now, sessions = scene.live.town, scene.live.clock.now, scene.live.site.sessions
+    method, path = route.split()
+    places = {"number": ALLOWED, "address": "a-1", "device_id": DEVICE}
+    form: dict[str, str] = {}
+    match route:
+        case "POST /pages/sign-in":
+            form = {"who": "c-1", "password": "wrong"}
+        case "POST /pages/service":  # another order than the one that `verified` has open
+            code = town.office.access.one_time_code(SIGNATURE, now)
+            form = {"number": SIGNATURE, "code": code, "why": "where"}
+        case "GET /pages/dispatch/{capture_id}":
+            places["capture_id"] = scene.to_look_at
+        case "POST /pages/dispatch/{capture_id}/bind":
+            places["capture_id"], form = scene.to_bind, {"number": ALLOWED}
+        case "POST /pages/dispatch/{capture_id}/discard":
+            places["capture_id"] = scene.to_discard
+        case "GET /pages/photos/{address}":  # of its own session, so that only the right decides
+            places["address"] = sessions.photo_address(browser.cookie, scene.photo, now)
+        case _ if path.endswith("/delivery-photos"):
+            form = {"photos": "on"}
+    form["form"] = sessions.form_token(browser.cookie)
+    return path.format(**places), form if method == "POST" else None, {}
 
 
-def device(_scene: Scene, _role: Role, _browser: Browser) -> Request:
-    return Request({"device_id": DEVICE})
+def fill_for_devices(scene: Scene, route: str, role: Role) -> Filled:
+    """Return what a role asks where devices ask."""
+    method, path = route.split()
+    if route == "POST /files":
+        made = _sender(scene, role).make(photo=PICTURE)
+        announced = announce(made.label.capture_id, made.content)
+        return path, made.content, VERSION | BODY | announced
+    if route == "POST /receipts":
+        body = f'{{"capture_ids": ["{scene.photo}"]}}'.encode()
+        return path, body, {"Content-Type": "application/json"}
+    patch = BODY | {"Upload-Offset": "0"} if method == "PATCH" else {}
+    return path.format(capture_id=scene.photo), None, VERSION | patch
 
 
-def picture(scene: Scene, _role: Role, browser: Browser) -> Request:
-    """An address of its own session for everybody, so that only the right to see decides."""
-    sessions, now = scene.live.site.sessions, scene.live.clock.now
-    return Request({"address": sessions.photo_address(browser.cookie, scene.photo, now)})
-
-
-def record(scene: Scene, role: Role, _browser: Browser) -> Request:
-    """A device sends its own; everybody else one in the van's name, with a key of their own."""
+def _sender(scene: Scene, role: Role) -> RecordMaker:
+    """Return the device that asks; all others send in the van's name, with a key of their own."""
     van = scene.live.town.van
-    device = (
-        van if role.device_id == van.device_id else RecordMaker(role.device_id or van.device_id)
-    )
-    made = device.make(photo=PICTURE)
-    announced = announce(made.label.capture_id, made.content)
-    return Request({}, made.content, VERSION | BODY | announced)
-
-
-def upload(**headers: str) -> Asked:
-    return lambda scene, _role, _browser: Request(
-        {"capture_id": scene.photo}, None, VERSION | headers
-    )
-
-
-def receipts(scene: Scene, _role: Role, _browser: Browser) -> Request:
-    body = f'{{"capture_ids": ["{scene.photo}"]}}'.encode()
-    return Request({}, body, {"Content-Type": "application/json"})
-
-
-ASKED: Final[Mapping[str, Asked]] = {
-    "POST /pages/sign-in": lambda _s, _r, _b: Request({}, {"who": "c-1", "password": "wrong"}),
-    "GET /pages/orders/{number}": order(),
-    "POST /pages/orders/{number}/delivery-photos": order(photos="on"),
-    "POST /pages/orders/{number}/code": order(),
-    "POST /pages/addresses/{address}/delivery-photos": address,
-    "POST /pages/service": right_code,
-    "GET /pages/service/{number}": order(),
-    "GET /pages/dispatch/{capture_id}": waiting("to_look_at"),
-    "POST /pages/dispatch/{capture_id}/bind": waiting("to_bind", number=ALLOWED),
-    "POST /pages/dispatch/{capture_id}/discard": waiting("to_discard"),
-    "GET /pages/fleet/{device_id}": device,
-    "GET /pages/photos/{address}": picture,
-    "POST /files": record,
-    "HEAD /files/{capture_id}": upload(),
-    "PATCH /files/{capture_id}": upload(**{"Upload-Offset": "0"} | BODY),
-    "OPTIONS /files/{capture_id}": upload(),
-    "POST /receipts": receipts,
-}
-"""What is asked where the route alone does not say it."""
+    return van if role.device_id == van.device_id else RecordMaker(role.device_id or van.device_id)
 
 
 def table() -> dict[str, dict[str, int]]:
@@ -229,16 +191,13 @@ def routes(found: list[BaseRoute], before: str = "") -> Iterator[str]:
 
 def answer(scene: Scene, route: str, role: Role) -> tuple[int, bytes]:
     scene.live.clock.now = NOON + role.after
-    method, path = route.split()
     browser = scene.live.browser(role.viewer)
-    asked = ASKED.get(route, plainly)(scene, role, browser)
-    headers = {**(asked.headers or {}), **(named(role.device_id) if role.device_id else {})}
-    body = asked.body
-    if method == "POST" and path.startswith("/pages/") and isinstance(body, Mapping):
-        body = {"form": scene.live.site.sessions.form_token(browser.cookie), **body}
-    given = browser.ask(
-        method, path.format(**asked.path), body if method != "GET" else None, headers
-    )
+    if " /pages/" in route:
+        path, body, headers = fill(scene, route, browser)
+    else:
+        path, body, headers = fill_for_devices(scene, route, role)
+    who = named(role.device_id) if role.device_id else {}
+    given = browser.ask(route.split(maxsplit=1)[0], path, body, {**headers, **who})
     return given.status_code, given.content
 
 
@@ -294,8 +253,3 @@ def test_a_waiting_photo_opens_for_dispatch_alone(scene: Scene, role: str) -> No
     given = browser.get(f"/photos/{own}")
 
     assert (given.status_code == 200) is (role == "dispatch")
-
-
-def test_the_test_switches_are_not_there_unless_asked_for(scene: Scene) -> None:
-    for path in ("/switches", "/counts", "/photos", "/orders"):
-        assert scene.live.browser(OWNER).ask("GET", path).status_code == 404

@@ -3,16 +3,12 @@
 The tests run on SQLite, where all writers wait for each other, and with `--database postgresql`.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from doorstep_backend.engines.opening import PER_FOLDER, URL
-from doorstep_backend.engines.postgres import close_pools
 from doorstep_backend.office.access import Agent, Customer, Nobody
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.ledger import open_ledger
@@ -21,7 +17,8 @@ from doorstep_backend.pages.door import SIGN_IN
 from doorstep_backend.pages.sessions import Sessions
 from tests.support.demo_office import NOON
 from tests.support.live_pages import CHEAP, Live
-from tests.support.postgres import running_postgres, told
+from tests.support.postgres import told
+from tests.support.waiting import waited
 
 AGENT: Final = Account("agent", "17", "x")
 CUSTOMER: Final = Account("customer", "c-1", "x")
@@ -30,28 +27,6 @@ PAUSE: Final = """CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.8); RETURN NEW; END $$;
     CREATE TRIGGER pause BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION pause()"""
 """An INSERT into a table waits between what it has read and what its foreign keys find."""
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
-
-
-@pytest.fixture
-def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
-        changed.setenv(URL, server.url)
-        changed.delenv(PER_FOLDER, raising=False)
-        yield server.url
-        close_pools()
-
-
-def waited(elsewhere: ThreadPoolExecutor, do: Callable[..., Any], *args: Any) -> Future[Any]:
-    """It has begun, and stands where it has to wait."""
-    begun = elsewhere.submit(do, *args)
-    time.sleep(0.3)
-    return begun
 
 
 @pytest.mark.slow

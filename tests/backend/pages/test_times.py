@@ -9,13 +9,14 @@ import pytest
 
 from agent.models import Kind
 from doorstep_backend import zones
-from doorstep_backend.office.access import Agent, Customer, Dispatch
+from doorstep_backend.office.access import Customer, Dispatch
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Address, Order, Orders
+from tests.backend.pages.reading import images, verified
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
-from tests.support.live_pages import Browser, Live, live_pages
+from tests.support.live_pages import Live, live_pages
 
 FAR: Final = "1009"
 OWNER: Final = Customer("c-1")
@@ -42,13 +43,6 @@ def live(tmp_path: Path) -> Iterator[Live]:
         yield live
 
 
-def for_service(live: Live, number: str) -> Browser:
-    browser = live.browser(Agent("17"))
-    code = live.town.office.access.one_time_code(number, live.clock.now)
-    browser.send("/service", number=number, code=code, why="where")
-    return browser
-
-
 def times(page: str) -> list[str]:
     return re.findall(r"<time .*?</time>", page)
 
@@ -58,9 +52,9 @@ def test_your_orders_tell_each_time_by_the_clocks_at_its_door(live: Live) -> Non
 
 
 def test_the_order_its_looks_and_its_code_are_told_in_one_zone(live: Live) -> None:
-    customer, service = live.browser(OWNER), for_service(live, FAR)
+    customer, service = live.browser(OWNER), verified(live, FAR)
     page = service.get(f"/service/{FAR}").text
-    service.get(re.findall(r'<img src="/pages([^"]+)"', page)[0])
+    service.get(images(page)[0])
 
     assert times(page) == [AWAY]
     looked = '<time datetime="2026-12-01T12:00:00.000Z">1 December 2026, {}</time>'

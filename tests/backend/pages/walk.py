@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from doorstep_backend.office.demo import ACCOUNTS
 from tests.support import axe
@@ -73,18 +73,3 @@ class Walk:
     def _widest_px(self) -> float:
         found: float = self.page.evaluate(_WIDEST)
         return found
-
-
-def is_odd(message: ConsoleMessage) -> bool:
-    """Anything but that a page was refused, which is the tests' to look at."""
-    return not message.text.startswith("Failed to load resource")
-
-
-def counts(request: Request) -> bool:
-    """An icon may still be on its way when the next page is asked for."""
-    return not request.url.endswith("/icon.svg")
-
-
-def is_missing(answer: Response) -> bool:
-    """Whether a page lacks its style, icon or photo."""
-    return answer.status >= 400 and answer.request.resource_type != "document"
