@@ -51,14 +51,14 @@ def issuer(tmp_path: Path, ca: keys.Certificates) -> Issuer:
 
 @pytest.fixture
 def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    """A thread for the steps that another person takes at the same time."""
+    """Run a thread for the steps that another person takes at the same time."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
 
 
 @pytest.fixture
 def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A PostgreSQL for all folders of the test, which must not be open before; its URL."""
+    """Run a PostgreSQL for the folders that the test opens from here on, and give its URL."""
     with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
         changed.setenv(URL, server.url)
         changed.delenv(PER_FOLDER, raising=False)

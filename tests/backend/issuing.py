@@ -18,7 +18,7 @@ VAN: Final = "van-7"
 
 
 class Issuer:
-    """Issues certificates to devices, clients and technicians, and keeps them in its register.
+    """A register and its CA, which issue certificates to devices, clients and technicians.
 
     Where a test gives no key, the certificate is for a new one.
     """
@@ -28,12 +28,10 @@ class Issuer:
         self.register, self.clients = Register(folder), Clients(folder)
         self.names = Names(folder, ca.chain_file)
 
-    def enrol(
-        self, key: signing.PrivateKey | None = None, now: datetime = NOON, device_id: str = VAN
-    ) -> Known:
+    def enrol(self, key: signing.PrivateKey | None = None, now: datetime = NOON) -> Known:
         public = _public(key)
         issue = self.authority.tls
-        return self.register.enrol(device_id, public, now, lambda: issue(device_id, public, now))
+        return self.register.enrol(VAN, public, now, lambda: issue(VAN, public, now))
 
     def renew(
         self, key: signing.PrivateKey | None = None, now: datetime = NOON, device_id: str = VAN

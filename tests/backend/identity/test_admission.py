@@ -1,4 +1,4 @@
-"""Who is let in, where, and what those are told who are not."""
+"""Admission: who is let in where, and what the others are told."""
 
 import asyncio
 import json

@@ -42,6 +42,14 @@ def maker(tmp_path: Path) -> Maker:
     return Maker(tmp_path)
 
 
+def test_another_start_makes_no_other_document(maker: Maker, tmp_path: Path) -> None:
+    token = maker.documents.served(None)
+
+    FleetDocuments(tmp_path).settle()
+
+    assert maker.documents.served(None) == token
+
+
 def test_what_was_retired_stays_and_has_an_end(maker: Maker) -> None:
     before, old = maker.fetch(), maker.kid()
     maker.at += timedelta(days=1)

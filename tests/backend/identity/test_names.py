@@ -25,7 +25,7 @@ NAME = "van-7.vans.example"
 
 @pytest.fixture
 def issuer(issuer: Issuer) -> Issuer:
-    """With two devices, which are let in."""
+    """Let two devices in."""
     for one in (VAN, "van-8"):
         issuer.register.let_in(one)
     return issuer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.record import signing
-from doorstep_backend.identity.admission import EXPIRED, RENEWAL, SUPERSEDED
+from doorstep_backend.identity.admission import EXPIRED, RENEWAL, REVOKED, SUPERSEDED
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import (
     MOST_IN_A_DAY,
@@ -21,7 +21,7 @@ from tests.support.demo_office import NOON
 
 @pytest.fixture
 def issuer(issuer: Issuer) -> Issuer:
-    """With one device, which is let in."""
+    """Let one device in."""
     issuer.register.let_in(VAN)
     return issuer
 
@@ -87,6 +87,19 @@ def test_an_expired_certificate_renews_and_does_nothing_else(issuer: Issuer) -> 
     assert issuer.said(known, later, "/.well-known/est/evidence/simpleenroll") is not None
     issuer.renew(now=later)  # and its answer is lost
     assert issuer.said(known, later, RENEWAL) is None
+
+
+def test_who_is_let_in_again_keeps_its_signing_key(issuer: Issuer) -> None:
+    """The certificate that it was revoked with stays out."""
+    key, label = signing.new_key(), signing.new_key()
+    revoked, vouched = issuer.enrol(key), issuer.vouch(label)
+    issuer.register.shut_out(VAN, DeviceState.REVOKED)
+
+    issuer.register.let_in(VAN)
+    again = issuer.enrol(key)
+
+    assert (issuer.said(revoked), issuer.said(again)) == (REVOKED, None)
+    assert issuer.vouch(label) == vouched
 
 
 def test_a_second_signing_key_needs_the_office(issuer: Issuer) -> None:
