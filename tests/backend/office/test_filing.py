@@ -12,7 +12,6 @@ from agent.models import CaptureId, Kind, rfc3339
 from agent.record import file as recordfile
 from doorstep_backend.office.demo import (
     ALLOWED,
-    CHANGES_MIND,
     CONFIDENTIAL,
     GIFT,
     LEFT_DOOR,
@@ -220,15 +219,6 @@ def test_a_void_takes_back_whenever_it_comes(town: DemoOffice, order: tuple[int,
     assert (void.about, void.number) == (taken.label.capture_id, ALLOWED)
 
 
-def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: DemoOffice) -> None:
-    first, second = town.receive(town.photo(ALLOWED)), town.receive(town.photo(ALLOWED))
-
-    town.receive(town.void(second))
-
-    assert town.is_done(ALLOWED)
-    assert town.shown(ALLOWED) == [first]
-
-
 def test_another_device_takes_nothing_back_and_replaces_nothing(town: DemoOffice) -> None:
     """A stolen device with a key of its own does not hide what others delivered."""
     capture_id = town.receive(town.photo(ALLOWED))
@@ -311,23 +301,6 @@ def test_dispatch_can_correct_itself_but_not_the_device(town: DemoOffice) -> Non
         town.office.filing.bind(certain, RIGHT_DOOR, before=ALLOWED)
 
 
-@pytest.mark.parametrize("number", FORBIDDEN)
-def test_dispatch_binds_nothing_to_an_order_that_takes_no_photo(
-    town: DemoOffice, number: str
-) -> None:
-    """A slip of the hand neither shows a photo nor erases one; erasing is a step of its own."""
-    capture_id = town.receive(town.stray())
-
-    with pytest.raises(CannotBindError, match="takes no photo"):
-        town.office.filing.bind(capture_id, number)
-    assert town.kept(capture_id) == (True, True)
-
-    town.office.keeping.discard(capture_id, NOON)
-
-    assert town.kept(capture_id) == (False, False)
-    assert town.office.filing.waiting() == []
-
-
 def test_a_device_binds_only_to_stops_that_its_manifest_had(town: DemoOffice) -> None:
     """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
     record = _record(town.photo(ALLOWED).content)
@@ -357,18 +330,6 @@ def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(
     assert store.offset(upload) == upload.length
     assert town.shown(number) == []
     assert town.is_done(number)
-
-
-def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: DemoOffice) -> None:
-    queued = town.photo(CHANGES_MIND)
-    here = town.receive(town.photo(CHANGES_MIND))
-
-    town.office.opt_out_order(CHANGES_MIND, True)
-    town.receive(queued)
-
-    assert town.kept(here) == town.kept(queued.label.capture_id) == (False, False)
-    town.office.opt_out_order(CHANGES_MIND, False)
-    assert town.shown(CHANGES_MIND) == []
 
 
 def test_an_erased_record_that_comes_again_is_erased_again(town: DemoOffice) -> None:

@@ -95,18 +95,6 @@ def test_without_a_route_or_after_its_end_there_is_no_manifest(town: DemoOffice)
     assert asked("van-9", 0) is None
 
 
-def test_the_ended_route_is_wiped_and_its_number_stays(town: DemoOffice) -> None:
-    last = town.manifest()
-
-    town.office.keeping.expire(NOON + timedelta(hours=12))
-
-    ledger = open_ledger(town.folder)
-    row = ledger.execute("SELECT version, content, token FROM manifests").fetchone()
-    assert tuple(row) == (last.version, None, None)
-    demo.send_out(town.office, "van-7", NOON + timedelta(days=1))
-    assert town.manifest(now=NOON + timedelta(days=1)).version > last.version
-
-
 def test_a_route_longer_than_a_manifest_may_be_is_refused(town: DemoOffice) -> None:
     with pytest.raises(ValueError, match="route: from 0 to 1 day"):
         town.office.routes.plan("long", [], NOON, NOON + timedelta(hours=25))

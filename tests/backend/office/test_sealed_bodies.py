@@ -111,24 +111,13 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Demo
         town.office.filing.bind(capture_id, ALLOWED)
 
 
-def test_it_is_filed_once_its_identity_has_come(town: DemoOffice, tmp_path: Path) -> None:
-    """Here the office's own is lost, and escrow's is brought."""
-    for file in (tmp_path / "keys" / "identities").iterdir():
-        file.unlink()
-    capture_id = town.receive(town.photo(ALLOWED))
-    before = town.shown(ALLOWED)
-    escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
-    open_office(Store(tmp_path)).open_anew()
-
-    assert (before, town.shown(ALLOWED)) == ([], [capture_id])
-    assert town.office.filing.waiting() == []
-    assert has(town.office.store.photo, capture_id)
-
-
 def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     town: DemoOffice, tmp_path: Path
 ) -> None:
-    """It read the list of what cannot be opened before the first had filed it anew."""
+    """Photos are filed once their identity has come; the office's own is lost here.
+
+    The second instance read the list of what cannot be opened before the first filed it again.
+    """
     for file in (tmp_path / "keys" / "identities").iterdir():
         file.unlink()
     made = [town.stray(), town.stray()]
@@ -144,4 +133,5 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
         second.filing.take_in_anew(one, RECEIVED)
 
     assert town.shown(ALLOWED) == [bound]
+    assert has(second.store.photo, bound)
     assert second.filing.is_erased(discarded)

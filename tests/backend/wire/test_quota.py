@@ -185,17 +185,6 @@ def test_however_many_cannot_be_dropped_the_others_go_in_the_next_rounds(
     assert list(store.begun.all()) == lost
 
 
-def test_where_nothing_can_be_reached_few_are_tried(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = lie_lost(store, {refused(store, OLD) for _ in range(2 * IN_VAIN)}, monkeypatch)
-
-    with pytest.raises(Away):
-        expire(store)
-
-    assert len(tried) == IN_VAIN
-
-
 @only_folder
 def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store) -> None:
     ids = [refused(store, OLD) for _ in range(3)]
