@@ -88,6 +88,15 @@ class Area:
     radius_m: float
     pace_s: float
 
+    def sky(self, dice: random.Random) -> Sky:
+        """Draw the sky of a press."""
+        return WALL if dice.random() < self.beside_wall else OPEN
+
+    def age_s(self, dice: random.Random) -> float:
+        """Draw how old the last fix is at a press."""
+        age = dice.choices(self.ages, [age.share for age in self.ages])[0]
+        return dice.uniform(age.from_s, age.to_s)
+
 
 def step(dice: random.Random, metres: float) -> Spot:
     """That far, anywhere."""

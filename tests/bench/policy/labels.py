@@ -1,15 +1,14 @@
 """Photos that a label files under the order of another parcel, by how long a label speaks."""
 
-import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agent.capture.press import RETAKE_WINDOW_S
 from agent.models import BoundBy, Stop
 from agent.rule.manifest import Manifest, PhotoRule
-from agent.rule.policy import Allowed, Refused, decide
+from agent.rule.policy import Allowed, decide
 from agent.rule.reach import Circle
 from agent.rule.scanning import WAITS_S, WITHIN_M, Code, Scan
 from tests.bench.policy import walk
@@ -17,6 +16,7 @@ from tests.bench.policy.area import Area
 from tests.bench.policy.lasting import Lasting
 from tests.bench.policy.parcels import Parcel, parcels
 from tests.bench.policy.rules import circle_of, is_confirmed
+from tests.bench.policy.tally import Column, Rows, empty_rows
 from tests.bench.policy.walk import Press
 
 SERVED_S: Final = 1.0
@@ -74,66 +74,45 @@ MEMORIES: Final[Mapping[str, Callable[[], Memory]]] = {
 }
 """How long a label speaks; `ours` is as the product has it, the others differ in one thing."""
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One way to remember labels, in one area.
-
-    Attributes:
-        shown: photos at allowed doors that a label of another parcel filed under a wrong order,
-            and that its customer sees; per 1,000 presses.
-        used: of these, by a label that had bound its own parcel's photo before.
-        of_before_pct: `shown`, by that of the rule until 2026.11.7.
-        waiting: filed under a wrong order by a label too, but waiting for dispatch.
-        refused_pct: presses at allowed doors that were refused at first.
-        waits_pct: photos that wait for dispatch, for whatever reason.
-        second_waits_pct: the same, of second parcels whose label was not read again.
-        late_pct: labels that were read for a press and no longer spoke for it.
-        forbidden_pct: photos per 100 presses at `no_photo` doors.
-        presses: at allowed doors, in all.
-    """
-
-    area: str
-    memory: str
-    shown: float
-    used: float
-    of_before_pct: float
-    waiting: float
-    refused_pct: float
-    waits_pct: float
-    second_waits_pct: float
-    late_pct: float
-    forbidden_pct: float
-    presses: int
+COLUMNS: Final[tuple[Column, ...]] = (
+    ("shown", lambda row: f"{row.per_1000('shown'):.1f}"),
+    ("used", lambda row: f"{row.per_1000('used'):.1f}"),
+    ("of before", lambda row: f"{row.pct('shown', 'shown before'):.1f} %"),
+    ("waiting", lambda row: f"{row.per_1000('waiting'):.1f}"),
+    ("refused", lambda row: f"{row.pct('refused', 'first'):.1f} %"),
+    ("waits", lambda row: f"{row.pct('waits', 'photos'):.1f} %"),
+    ("second", lambda row: f"{row.pct('second waits', 'second'):.0f} %"),
+    ("late", lambda row: f"{row.pct('late', 'read'):.1f} %"),
+    ("forbidden", lambda row: f"{row.forbidden_pct:.1f}"),
+)
 
 
-def rows(areas: Iterable[Area], rounds: int, seed: int) -> list[Row]:
+def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     """Walk `rounds` rounds in each area; every memory sees the same parcels."""
-    return [row for area in areas for row in _area(area, rounds, seed)]
-
-
-def _area(area: Area, rounds: int, seed: int) -> list[Row]:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in MEMORIES}
-    for number in range(rounds):
-        dice = random.Random(f"{seed}/{area.name}/{number}/parcels")
-        doors = walk.doors(area, dice)
-        day, manifest = list(parcels(area, doors, dice)), walk.manifest(doors)
+    found = empty_rows(areas, MEMORIES, rounds)
+    for one in walk.rounds(areas, rounds, seed, "/parcels"):
+        day = list(parcels(one.area, one.doors, one.dice))
         for name, memory in MEMORIES.items():
-            device = _Device(manifest, memory(), counts[name])
+            counts = found[one.area.name, name].counts
+            device = _Device(walk.manifest(one.doors), memory(), counts)
             for parcel in day:
                 device.deliver(parcel)
-    before = counts[BEFORE]
-    return [_row(area, name, found, before) for name, found in counts.items()]
+    for row in found.values():
+        row.counts["shown before"] = found[row.area, BEFORE].counts["shown"]
+    return found
 
 
 @dataclass(slots=True)
 class _Device:
-    """A device on one round, and what is counted of it."""
+    """A device on one round, and what is counted of it.
+
+    `is_used` says whether the label in memory has bound the photo of its own parcel.
+    """
 
     manifest: Manifest
     memory: Memory
     counts: Counter[str]
-    is_used: bool = field(default=False)
+    is_used: bool = False
 
     def deliver(self, parcel: Parcel) -> None:
         """Read its label, press, hold the label up after a refusal, press again if asked to."""
@@ -178,12 +157,11 @@ class _Device:
     def _press(self, press: Press, *, is_blurred: bool) -> Stop | None:
         """Press; return the stop of the photo, None without one."""
         circle = circle_of(press)
-        answer: Allowed | Refused = decide(
-            self.manifest, circle, self.memory.code(press.now_ns, circle)
-        )
+        answer = decide(self.manifest, circle, self.memory.code(press.now_ns, circle))
         stop = answer.stop if isinstance(answer, Allowed) else None
-        again_s = SERVED_S + RETAKE_WINDOW_S if stop and is_blurred else None
-        again_ns = None if again_s is None else press.now_ns + round(again_s * 1e9)
+        again_ns = None
+        if stop and is_blurred:
+            again_ns = press.now_ns + round((SERVED_S + RETAKE_WINDOW_S) * 1e9)
         if press.door.stop.photo is not PhotoRule.NO_PHOTO:
             self._count(press, stop)
         self.memory.served(press.now_ns, circle, stop, again_ns)
@@ -198,35 +176,13 @@ class _Device:
         self.counts["waits"] += not is_shown
         if stop.bound_by is not BoundBy.CODE:
             return
-        if stop.id != press.door.stop.id:
-            self.counts["shown" if is_shown else "waiting"] += 1
-            self.counts["used"] += is_shown and self.is_used
-        else:
+        if stop.id == press.door.stop.id:
             self.is_used = True
+            return
+        self.counts["shown" if is_shown else "waiting"] += 1
+        self.counts["used"] += is_shown and self.is_used
 
 
 def _is_shown(stop: Stop) -> bool:
     """Whether the reference backend shows a photo before dispatch has looked at it."""
     return stop.bound_by is BoundBy.PLACE or (stop.bound_by is BoundBy.CODE and is_confirmed(stop))
-
-
-def _row(area: Area, name: str, counts: Counter[str], before: Counter[str]) -> Row:
-    shown = 1000 * counts["shown"] / counts["presses"]
-    return Row(
-        area=area.name,
-        memory=name,
-        shown=shown,
-        used=1000 * counts["used"] / counts["presses"],
-        of_before_pct=_pct(counts["shown"], before["shown"]),
-        waiting=1000 * counts["waiting"] / counts["presses"],
-        refused_pct=_pct(counts["refused"], counts["first"]),
-        waits_pct=_pct(counts["waits"], counts["photos"]),
-        second_waits_pct=_pct(counts["second waits"], counts["second"]),
-        late_pct=_pct(counts["late"], counts["read"]),
-        forbidden_pct=_pct(counts["forbidden photos"], counts["forbidden"]),
-        presses=counts["presses"],
-    )
-
-
-def _pct(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else 0.0

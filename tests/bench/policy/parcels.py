@@ -88,18 +88,17 @@ def parcels(area: Area, doors: list[Door], dice: random.Random) -> Iterator[Parc
                 continue
             before_s = _before_s(dice) if is_handed or dice.random() < SCANNED else None
             now_s += max(gap_s, 5.0 + (before_s or 0.0))  # nobody reads it before the last press
-            parcel = _parcel(
-                area,
-                door,
-                now_s,
-                dice,
-                before_s=before_s,
-                is_handed=is_handed,
-                is_second=number > 0,
-            )
-            if parcel.retake is not None:
-                now_s = parcel.retake.now_ns / 1e9
-            yield parcel
+            read = None
+            if before_s is not None and dice.random() < READABLE:
+                read = _read(area, door, now_s, before_s, dice)
+            is_blurred, is_retaken = dice.random() < BLURRED, dice.random() < RETAKEN
+            press = None if is_handed else _press(area, door, door.spot, now_s, dice)
+            retake = None
+            if press is not None and is_blurred and is_retaken:
+                now_s += dice.uniform(*RETAKE_S)
+                retake = _press(area, door, door.spot, now_s, dice)
+            is_readable = dice.random() < READABLE
+            yield Parcel(door, read, press, retake, is_blurred, number > 0, is_readable)
 
 
 def _gap_s(area: Area, last: Spot | None, door: Door, dice: random.Random) -> float:
@@ -111,28 +110,12 @@ def _before_s(dice: random.Random) -> float:
     return dice.uniform(*(AT_VAN_S if dice.random() < AT_VAN else AT_DOOR_S))
 
 
-def _parcel(
-    area: Area,
-    door: Door,
-    now_s: float,
-    dice: random.Random,
-    *,
-    before_s: float | None,
-    is_handed: bool,
-    is_second: bool,
-) -> Parcel:
-    def seen(spot: Spot, at_s: float) -> Press:
-        now_ns = round(at_s * 1e9)
-        return Press(door, walk.seen_fix(area, spot, now_ns, dice), now_ns)
+def _read(area: Area, door: Door, now_s: float, before_s: float, dice: random.Random) -> Press:
+    van_m = dice.uniform(0, min(VAN_M, WALK_MPS * before_s)) if before_s > AT_DOOR_S[1] else 0.0
+    spot = walk.plus(door.spot, step(dice, van_m))
+    return _press(area, door, spot, now_s - before_s, dice)
 
-    read = None
-    if before_s is not None and dice.random() < READABLE:
-        van_m = dice.uniform(0, min(VAN_M, WALK_MPS * before_s)) if before_s > AT_DOOR_S[1] else 0.0
-        read = seen(walk.plus(door.spot, step(dice, van_m)), now_s - before_s)
-    is_blurred, is_retaken = dice.random() < BLURRED, dice.random() < RETAKEN
-    press = None if is_handed else seen(door.spot, now_s)
-    retake = None
-    if press is not None and is_blurred and is_retaken:
-        retake = seen(door.spot, now_s + dice.uniform(*RETAKE_S))
-    is_readable = dice.random() < READABLE
-    return Parcel(door, read, press, retake, is_blurred, is_second, is_readable)
+
+def _press(area: Area, door: Door, spot: Spot, at_s: float, dice: random.Random) -> Press:
+    now_ns = round(at_s * 1e9)
+    return Press(door, walk.seen_fix(area, spot, now_ns, dice), now_ns)

@@ -1,9 +1,7 @@
 """What a label opens that somebody with an order on the route put up at a forbidden door."""
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from agent.rule import reach
@@ -13,7 +11,7 @@ from agent.rule.scanning import Code
 from tests.bench.policy import walk
 from tests.bench.policy.area import Area
 from tests.bench.policy.rules import circle_of, is_confirmed
-from tests.bench.policy.tally import VISITS
+from tests.bench.policy.tally import VISITS, Column, Rows, empty_rows
 from tests.bench.policy.walk import Door
 
 Owner = Callable[[Sequence[RouteStop], Door, random.Random], RouteStop]
@@ -24,48 +22,30 @@ OWNERS: Final[dict[str, Owner]] = {
         stops, key=lambda stop: reach.distance_m(stop, door.stop)
     ),
 }
-"""Whose label it is, of the stops that allow photos."""
+"""The owner of the label, of the stops that allow photos."""
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    ("photos", lambda row: f"{row.pct('photos', 'presses'):.1f}"),
+    ("shown", lambda row: f"{row.pct('shown', 'presses'):.1f}"),
+)
+"""`shown` are photos that the owner sees, although dispatch has not looked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Of 100 presses at forbidden doors with this label held up.
-
-    Attributes:
-        photos_pct: a photo was taken.
-        shown_pct: and its owner sees it, without dispatch having looked.
-    """
-
-    area: str
-    owner: str
-    photos_pct: float
-    shown_pct: float
-
-
-def rows(areas: Iterable[Area], rounds: int, seed: int) -> list[Row]:
+def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     """Walk `rounds` rounds in each area."""
-    return [row for area in areas for row in _area(area, rounds, seed)]
-
-
-def _area(area: Area, rounds: int, seed: int) -> list[Row]:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in OWNERS}
-    for number in range(rounds):
-        dice = random.Random(f"{seed}/{area.name}/{number}")
-        doors = walk.doors(area, dice)
-        route = walk.manifest(doors)
+    found = empty_rows(areas, OWNERS, rounds)
+    for one in walk.rounds(areas, rounds, seed):
+        route = walk.manifest(one.doors)
         open_to = [stop for stop in route.stops if stop.photo is PhotoRule.ALLOWED]
-        for press in walk.presses(area, doors, dice, VISITS):
+        for press in walk.presses(one.area, one.doors, one.dice, VISITS):
             if press.door.stop.photo is not PhotoRule.NO_PHOTO:
                 continue
             for name, owner in OWNERS.items():
-                label = owner(open_to, press.door, dice).codes[0]
+                label = owner(open_to, press.door, one.dice).codes[0]
                 answer = decide(route, circle_of(press), Code(label, opens=True))
-                counts[name]["presses"] += 1
-                counts[name]["photos"] += isinstance(answer, Allowed)
-                counts[name]["shown"] += isinstance(answer, Allowed) and is_confirmed(answer.stop)
-    return [_row(area, name, found) for name, found in counts.items()]
-
-
-def _row(area: Area, owner: str, counts: Counter[str]) -> Row:
-    photos_pct, shown_pct = (100 * counts[name] / counts["presses"] for name in ("photos", "shown"))
-    return Row(area.name, owner, photos_pct, shown_pct)
+                is_photo = isinstance(answer, Allowed)
+                counts = found[one.area.name, name].counts
+                counts["presses"] += 1
+                counts["photos"] += is_photo
+                counts["shown"] += is_photo and is_confirmed(answer.stop)
+    return found

@@ -11,7 +11,7 @@ from agent.rule import policy, reach
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed
 from tests.bench.policy import walk
-from tests.bench.policy.area import EPH_PER_HDOP_M, OPEN, WALL, Area, Spot
+from tests.bench.policy.area import STOPS, Area, Spot
 from tests.bench.policy.rules import EPH_FACTOR
 from tests.bench.policy.walk import WALK_MPS, Door
 
@@ -26,7 +26,6 @@ DRIVES_ABOVE_M: Final = 100.0
 
 DRIVE_MPS: Final = 8.0
 """30 km/h. Made up."""
-
 
 DOOR_S: Final = 30.0
 """From the arrival at a door to the press, of who waits elsewhere. Made up."""
@@ -57,19 +56,19 @@ def rows(areas: Iterable[Area], rounds: int, seed: int) -> list[Streaming]:
 
 def _area(area: Area, rounds: int, seed: int, waits: str) -> Streaming:
     all_s = lingering_s = 0.0
-    for number in range(rounds):
-        dice = random.Random(f"{seed}/{area.name}/{number}/streaming")
-        for streams, would_anyway in _round(area, dice, waits):
+    for one in walk.rounds([area], rounds, seed, "/streaming"):
+        for streams, would_anyway in _round(area, one.doors, one.dice, waits):
             all_s += EVERY_S * streams
             lingering_s += EVERY_S * (streams and not would_anyway)
     hours = 3600.0 * rounds
-    round_h = area.pace_s * len(walk.doors(area, random.Random(0))) / 3600
+    round_h = area.pace_s * STOPS / 3600
     return Streaming(area.name, waits, round_h, all_s / hours, lingering_s / hours)
 
 
-def _round(area: Area, dice: random.Random, waits: str) -> Iterator[tuple[bool, bool]]:
-    """Whether it streams, and whether it would without the minute after a press."""
-    doors = walk.doors(area, dice)
+def _round(
+    area: Area, doors: list[Door], dice: random.Random, waits: str
+) -> Iterator[tuple[bool, bool]]:
+    """Yield whether it streams, and whether it would without the minute after a press."""
     manifest = walk.manifest(doors)
     served_s, before = -math.inf, doors[0].spot
     for turn, door in enumerate(doors):
@@ -94,10 +93,9 @@ def _way(
     speed_mps = DRIVE_MPS if length_m > DRIVES_ABOVE_M else WALK_MPS
     spare_s = max(0.0, area.pace_s - DOOR_S - length_m / speed_mps)
     leaves_s = spare_s if waits == LAST else 0.0
-    sky = WALL if dice.random() < area.beside_wall else OPEN
+    sky = area.sky(dice)
     error = sky.error.draw(dice)
-    age = dice.choices(area.ages, [age.share for age in area.ages])[0]
-    lost_s = area.pace_s - dice.uniform(age.from_s, age.to_s)
+    lost_s = area.pace_s - area.age_s(dice)
     for step in range(round(area.pace_s / EVERY_S)):
         at_s = step * EVERY_S
         seen_s = min(at_s, max(lost_s, 0.0))
@@ -106,8 +104,7 @@ def _way(
         spot = tuple(b + part * (e - b) + off for b, e, off in zip(begin, end, error, strict=True))
         fix = walk.fix_at(
             (spot[0], spot[1]),
-            hdop=sky.hdop,
-            eph_m=EPH_PER_HDOP_M * sky.hdop,
+            sky,
             speed_mps=speed_mps if 0 < part < 1 else 0.5,
             received_ns=round(seen_s * 1e9),
         )

@@ -2,8 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Final
 
 from agent.models import BoundBy, Reason, Stop
@@ -19,52 +20,68 @@ VISITS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One rule in one area.
-
-    Attributes:
-        refusals: at doors that allow photos, per route.
-        elsewhere: of those, because the door's own label was taken for another place's.
-        forbidden_pct: photos per 100 presses at `no_photo` doors.
-        scans: labels held up at doors that allow photos, per route.
-        one, ambiguous, unassigned: photos per route that were bound so; `one` is by place or code.
-        unconfirmed: photos per route by a label whose stop was not in reach, or nobody knows.
-        wrong_one_pct: of `one`, bound to another door's stop.
-        wrong_ambiguous_pct: of `ambiguous`, the same.
-        presses: at forbidden doors, in all.
-    """
+    """What was counted in one area over all rounds, of one rule, label or memory."""
 
     area: str
-    rule: str
-    refusals: float
-    elsewhere: float
-    forbidden_pct: float
-    scans: float
-    one: float
-    ambiguous: float
-    unassigned: float
-    unconfirmed: float
-    wrong_one_pct: float
-    wrong_ambiguous_pct: float
-    presses: int
+    name: str
+    rounds: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def a_round(self, what: str) -> float:
+        return self.counts[what] / self.rounds
+
+    def per_1000(self, what: str) -> float:
+        """Return the count per 1,000 presses."""
+        return 1000 * self.counts[what] / self.counts["presses"]
+
+    def pct(self, part: str, whole: str) -> float:
+        """Return a count in percent of another one; 0 if there is none of that."""
+        return 100 * self.counts[part] / self.counts[whole] if self.counts[whole] else 0.0
+
+    @property
+    def forbidden_pct(self) -> float:
+        """Photos per 100 presses at doors that take none."""
+        return self.pct("forbidden photos", "forbidden")
 
 
-def rows(areas: Iterable[Area], rounds: int, seed: int) -> list[Row]:
+Column = tuple[str, Callable[[Row], str]]
+"""A head, and what stands below it."""
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    ("refused", lambda row: f"{row.a_round('refusals'):.1f}"),
+    ("elsewhere", lambda row: f"{row.a_round('elsewhere'):.2f}"),
+    ("forbidden", lambda row: f"{row.forbidden_pct:.1f}"),
+    ("scans", lambda row: f"{row.a_round('scans'):.1f}"),
+    ("one", lambda row: f"{row.a_round('one'):.1f}"),
+    ("wrong", lambda row: f"{row.pct('wrong one', 'one'):.0f} %"),
+    ("ambiguous", lambda row: f"{row.a_round('ambiguous'):.1f}"),
+    ("wrong", lambda row: f"{row.pct('wrong ambiguous', 'ambiguous'):.0f} %"),
+    ("unassigned", lambda row: f"{row.a_round('unassigned'):.1f}"),
+    ("by label", lambda row: f"{row.a_round('unconfirmed'):.1f}"),
+)
+
+
+Rows = dict[tuple[str, str], Row]
+"""By area and name."""
+
+
+def empty_rows(areas: Iterable[Area], names: Iterable[str], rounds: int) -> Rows:
+    """Return a row for each name in each area."""
+    pairs = product((area.name for area in areas), names)
+    return {pair: Row(*pair, rounds) for pair in pairs}
+
+
+def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     """Walk `rounds` rounds in each area; every rule sees the same presses."""
-    return [row for area in areas for row in _area(area, rounds, seed)]
-
-
-def _area(area: Area, rounds: int, seed: int) -> list[Row]:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in RULES}
-    for number in range(rounds):
-        dice = random.Random(f"{seed}/{area.name}/{number}")
-        doors = walk.doors(area, dice)
-        manifest = walk.manifest(doors)
-        presses = list(walk.presses(area, doors, dice, VISITS))
+    found = empty_rows(areas, RULES, rounds)
+    for one in walk.rounds(areas, rounds, seed):
+        area, manifest = one.area, walk.manifest(one.doors)
+        presses = list(walk.presses(area, one.doors, one.dice, VISITS))
         for name, rule in RULES.items():
-            driver = Driver(manifest, random.Random(f"{seed}/{area.name}/{number}/labels"))
+            driver = Driver(manifest, random.Random(f"{seed}/{area.name}/{one.number}/labels"))
             for press in presses:
-                _count(counts[name], press, rule(driver, press))
-    return [_row(area, name, counts[name], rounds) for name in RULES]
+                _count(found[area.name, name].counts, press, rule(driver, press))
+    return found
 
 
 def _count(counts: Counter[str], press: Press, answer: Answer) -> None:
@@ -87,25 +104,3 @@ def _how(stop: Stop) -> str:
     if stop.bound_by is BoundBy.CODE:
         return "one" if is_confirmed(stop) else "unconfirmed"
     return "one" if stop.bound_by is BoundBy.PLACE else str(stop.bound_by)
-
-
-def _row(area: Area, rule: str, counts: Counter[str], rounds: int) -> Row:
-    return Row(
-        area=area.name,
-        rule=rule,
-        refusals=counts["refusals"] / rounds,
-        elsewhere=counts["elsewhere"] / rounds,
-        forbidden_pct=_pct(counts["forbidden photos"], counts["forbidden"]),
-        scans=counts["scans"] / rounds,
-        one=counts["one"] / rounds,
-        ambiguous=counts["ambiguous"] / rounds,
-        unassigned=counts["unassigned"] / rounds,
-        unconfirmed=counts["unconfirmed"] / rounds,
-        wrong_one_pct=_pct(counts["wrong one"], counts["one"]),
-        wrong_ambiguous_pct=_pct(counts["wrong ambiguous"], counts["ambiguous"]),
-        presses=counts["forbidden"],
-    )
-
-
-def _pct(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else 0.0

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,11 +13,10 @@ from tests.bench.policy.area import (
     EPH_PER_HDOP_M,
     INTERPOLATED,
     NO_PHOTO_SHARE,
-    OPEN,
     ROOFTOP,
     SIGNATURE_SHARE,
-    WALL,
     Area,
+    Sky,
     Spot,
     step,
 )
@@ -47,6 +46,24 @@ class Press:
     door: Door
     fix: Fix
     now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A day's doors in one area, and the dice that go on from there."""
+
+    area: Area
+    number: int
+    doors: list[Door]
+    dice: random.Random
+
+
+def rounds(areas: Iterable[Area], number: int, seed: int, purpose: str = "") -> Iterator[Round]:
+    """Yield so many rounds in each area; those of one purpose are the same for the same seed."""
+    for area in areas:
+        for one in range(number):
+            dice = random.Random(f"{seed}/{area.name}/{one}{purpose}")
+            yield Round(area, one, doors(area, dice), dice)
 
 
 def doors(area: Area, dice: random.Random) -> list[Door]:
@@ -92,28 +109,21 @@ def presses(area: Area, all_doors: list[Door], dice: random.Random, visits: int)
 
 def seen_fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
     """Draw the last fix of a receiver at this place; it may be old."""
-    age = dice.choices(area.ages, [age.share for age in area.ages])[0]
-    age_s = dice.uniform(age.from_s, age.to_s)
-    sky = WALL if dice.random() < area.beside_wall else OPEN
+    age_s, sky = area.age_s(dice), area.sky(dice)
     walked = step(dice, dice.uniform(0, WALK_MPS * age_s))
-    return fix_at(
-        plus(plus(spot, walked), sky.error.draw(dice)),
-        hdop=sky.hdop,
-        eph_m=EPH_PER_HDOP_M * sky.hdop,
-        speed_mps=0.5,
-        received_ns=now_ns - round(age_s * 1e9),
-    )
+    place = plus(plus(spot, walked), sky.error.draw(dice))
+    return fix_at(place, sky, speed_mps=0.5, received_ns=now_ns - round(age_s * 1e9))
 
 
-def fix_at(spot: Spot, *, hdop: float, eph_m: float, speed_mps: float, received_ns: int) -> Fix:
-    """A fix of this place, as the receiver tells it."""
+def fix_at(spot: Spot, sky: Sky, *, speed_mps: float, received_ns: int) -> Fix:
+    """Return a fix of this place, as the receiver tells it."""
     lat_deg, lon_deg = _degrees(spot)
     return Fix(
         lat_deg=lat_deg,
         lon_deg=lon_deg,
         alt_m=None,
-        eph_m=eph_m,
-        hdop=hdop,
+        eph_m=EPH_PER_HDOP_M * sky.hdop,
+        hdop=sky.hdop,
         satellites=9,
         mode=3,
         speed_mps=speed_mps,
