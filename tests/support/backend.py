@@ -65,6 +65,9 @@ class Backend:
     receipt_key_file: Path
     fleet_key_file: Path
 
+    faulty_module = "tests.support.faulty"
+    """The program of a backend with switches."""
+
     def __init__(
         self,
         data: Path,
@@ -93,7 +96,7 @@ class Backend:
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
-        module = "tests.support.faulty" if self._has_switches else "doorstep_backend"
+        module = self.faulty_module if self._has_switches else "doorstep_backend"
         command = [sys.executable, "-m", module, "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
