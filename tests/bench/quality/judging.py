@@ -1,4 +1,4 @@
-"""Photographs, each spoilt in many ways, and what is said of them before and now."""
+"""Photographs, each spoilt in many ways, and what is said of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from agent.capture import quality
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
 from agent.models import Verdict
-from tests.bench.quality import before
 from tests.bench.quality.photographs import photograph
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, grained, smeared, softened
 
@@ -20,7 +19,7 @@ GRAINS: Final = (0, 8)
 
 @dataclass(frozen=True, slots=True)
 class Spoilt:
-    """What was done to a photograph, but for its grain; all zero for a sharp one."""
+    """What was done to a photograph, except for its grain; all zero for a sharp one."""
 
     smear_px: float = 0
     direction_deg: float = 0
@@ -33,22 +32,14 @@ class Spoilt:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Score and verdict."""
-
-    sharpness: float
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
-    """One picture, and what was said of it by 2026.11.1 and is now."""
+    """One picture, its score and its verdict."""
 
     name: str
     spoilt: Spoilt
     grain: float
-    before: Said
-    now: Said
+    sharpness: float
+    verdict: Verdict
 
 
 SHARP: Final = Spoilt()
@@ -72,10 +63,6 @@ def judged(names: Iterable[str], ways: Iterable[Spoilt]) -> Iterator[Judged]:
             spoilt = way.of(original)
             for grain in GRAINS:
                 pixels = grained(spoilt, grain)
-                now = _said(pixels, quality.sharpness(pixels), Thresholds())
-                then = _said(pixels, before.sharpness(pixels), before.THRESHOLDS)
-                yield Judged(name, way, grain, then, now)
-
-
-def _said(pixels: Pixels, sharpness: float, thresholds: Thresholds) -> Said:
-    return Said(sharpness, quality.assess(pixels, thresholds, sharpness).verdict)
+                sharpness = quality.sharpness(pixels)
+                report = quality.assess(pixels, Thresholds(), sharpness)
+                yield Judged(name, way, grain, sharpness, report.verdict)
