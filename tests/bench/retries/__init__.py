@@ -1,7 +1,7 @@
 """Simulate a fleet that comes back in the same second, with the product's own back-off.
 
 It proves that an outage, links that come up together or a common start cause no storm of requests.
-`python -m tests.bench.retries` prints the busiest seconds, next to two other ways to retry.
+`python -m tests.bench.retries` prints the busiest seconds, next to a back-off without jitter.
 """
 
 import heapq
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain, count, product
-from typing import Final, NamedTuple
+from itertools import chain, count
+from typing import Final
 
 from agent.sync.backoff import BACK_OFF_CAP_S, Backoff, log
 from agent.sync.loop import LOOK_S, START_JITTER_S
@@ -40,20 +40,8 @@ SYNS_S: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 11.0)
 
 MOMENT: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
-
-class Answer(NamedTuple):
-    """The end of an attempt.
-
-    Attributes:
-        status: of HTTP; 0 if the backend heard nothing.
-        after_s: time until the backend heard of the attempt, or until the device gave up.
-        asked_s: Retry-After.
-    """
-
-    status: int
-    after_s: float = 0.0
-    asked_s: float | None = None
-
+Answer = tuple[bool, float]
+"""Whether the backend hears of an attempt, and the time until then or until the device gives up."""
 
 Network = Callable[[float], Answer]
 """Gives the answer to an attempt at an instant."""
@@ -93,29 +81,21 @@ class Device:
 
     def _attempt(self, now_s: float, network: Network) -> float:
         _, number, attempts = heapq.heappop(self.waiting)
-        status, after_s, asked_s = network(now_s)
+        is_heard, after_s = network(now_s)
         over_s = now_s + after_s
-        if status:
+        if is_heard:
             self.heard_s.append(over_s)
-        if status == 201:
             self.backoff.signed(MOMENT, delivered=True)
             return over_s + SEND_S
-        due_s = over_s + self.backoff.wait_s(attempts + 1, asked_s)
+        due_s = over_s + self.backoff.wait_s(attempts + 1, None)
         heapq.heappush(self.waiting, (due_s, number, attempts + 1))
-        self.backoff.lost(over_s, "no service", asked_s)
+        self.backoff.lost(over_s, "no service", None)
         return over_s
 
     def _press_until(self, now_s: float) -> None:
         while self.press_s <= now_s:
             self.queue(0.0)
             self.press_s += self.dice.expovariate(1 / PRESS_EVERY_S)
-
-
-class FixedBackoff(Backoff):
-    """A retry every 60 s."""
-
-    def back_off_s(self, failures: int) -> float:
-        return 60.0 if failures else 0.0
 
 
 class UnjitteredBackoff(Backoff):
@@ -125,31 +105,20 @@ class UnjitteredBackoff(Backoff):
         return min(2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
 
 
-BACKOFFS: Final = {"doorstep": Backoff, "no jitter": UnjitteredBackoff, "each 60 s": FixedBackoff}
+BACKOFFS: Final = {"doorstep": Backoff, "no jitter": UnjitteredBackoff}
 
 
 def refused(now_s: float) -> Answer:
     """Fail at once during the outage: there is no route."""
-    return Answer(0) if AWAY_S <= now_s < BACK_S else Answer(201)
+    return not AWAY_S <= now_s < BACK_S, 0.0
 
 
 def vanishing(now_s: float) -> Answer:
     """Lose all packets during the outage; a connection in progress succeeds at its next SYN."""
     if not AWAY_S <= now_s < BACK_S:
-        return Answer(201)
-    heard = (Answer(201, after_s) for after_s in SYNS_S if now_s + after_s >= BACK_S)
-    return next(heard, Answer(0, CONNECT_S))
-
-
-def busy_for(length_s: float, asked_s: float | None = None) -> Network:
-    """Answer 503 after the outage, with `asked_s` or the end of `length_s` as Retry-After."""
-    until_s = BACK_S + length_s
-
-    def answer(now_s: float) -> Answer:
-        is_busy = BACK_S <= now_s < until_s
-        return Answer(503, 0.0, asked_s or until_s - now_s) if is_busy else refused(now_s)
-
-    return answer
+        return True, 0.0
+    heard = ((True, after_s) for after_s in SYNS_S if now_s + after_s >= BACK_S)
+    return next(heard, (False, CONNECT_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +139,21 @@ class Scenario:
     def news(self, dice: random.Random) -> list[Event]:
         """Return when the link of which device changes."""
         spreads = [*zip((AWAY_S, BACK_S), self.links, strict=True)] if self.links else []
-        every = product(range(DEVICES), spreads)
-        return [(at_s + dice.uniform(0.0, spread_s), one, True) for one, (at_s, spread_s) in every]
+        return [
+            (at_s + dice.uniform(0.0, spread_s), place, True)
+            for place in range(DEVICES)
+            for at_s, spread_s in spreads
+        ]
 
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "away for an hour": Scenario(),
     "away, lost within 5 s": Scenario(starts=lambda dice: [AWAY_S + dice.uniform(0.0, 5.0)]),
     "away, packets vanish": Scenario(vanishing),
-    "away, then Retry-After: 120": Scenario(busy_for(120, 120.0)),
-    "away, then Retry-After: a date": Scenario(busy_for(300)),
     "links up within a second": Scenario(links=(1, 1)),
     "links up within a minute": Scenario(links=(1, 60)),
     "switched on together": Scenario(
-        lambda _now_s: Answer(201),
+        lambda _now_s: (True, 0.0),
         starts=lambda dice: [dice.uniform(0.0, START_JITTER_S)] * RECORDS,
         back_s=0.0,
     ),

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.retries`: 5,000 devices come back, beside other ways to retry."""
+"""`python -m tests.bench.retries`: 5,000 devices come back, beside a back-off without jitter."""
 
 import argparse
 
