@@ -3,7 +3,6 @@
 Each section is a function that returns rows; the frame repeats, prints, writes and draws them.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -28,7 +27,7 @@ from tests.bench import (
     row_count,
     upload,
 )
-from tests.bench.frame import Figure, Rig, Verdict
+from tests.bench.frame import Figure, Rig
 from tests.bench.options import SECTIONS, read_options
 from tests.support import needs, sqlite_memory
 from tests.support.backend import REPOSITORY, running_backend
@@ -67,7 +66,8 @@ Other sections leave out what they cannot measure here, and say so.
 def main() -> int:
     """Measure, and print each section when it ends; 1 when a target was missed."""
     options = read_options()
-    wanted = [name for name in SECTIONS if _is_wanted(name, options)]
+    named = ("machine", *options.sections) if options.sections else SECTIONS
+    wanted = [name for name in SECTIONS if name in named]
     needs.check(*dict.fromkeys(one for name in wanted for one in NEEDS.get(name, ())))
     os.environ.pop("DOORSTEP_CONFIG", None)
     began_s = time.monotonic()
@@ -75,23 +75,24 @@ def main() -> int:
         _scratch(options.folder) as folder,
         running_backend(folder / "backend", identity=True) as backend,
     ):
-        run, facts = machine.run_facts(), machine.facts(folder)
-        for name, text in (run | facts).items():
+        facts = machine.facts(folder)
+        for name, text in facts.items():
             print(f"{name:<9} {text}")
         rig = Rig(folder, backend, options.quick, options.full)
         found = {name: _measured(name, rig) for name in wanted}
-    seconds = time.monotonic() - began_s
-    _print_end(found, seconds)
-    report = {
-        "run": run | {"quick": options.quick, "full": options.full, "seconds": seconds},
-        "machine": facts,
-        "figures": {name: [one.to_json() for one in rows] for name, rows in found.items()},
-    }
+    rows = [row for section in found.values() for row in section]
+    missed = [row.name for row in rows if row.is_missed]
+    aimed, seconds = sum(row.at_most is not None for row in rows), time.monotonic() - began_s
+    print(f"\n{aimed} figures with a target; {seconds:.0f} s; load at the end {machine.load()}")
+    for name in missed:
+        print(f"MISSED: {name}")
     if options.json:
+        figures = {name: [one.to_json() for one in rows] for name, rows in found.items()}
+        report = facts | {"quick": options.quick, "full": options.full, "figures": figures}
         options.json.write_text(json.dumps(report, indent=1))
     if options.chart:
-        chart.draw(report, options.chart)
-    return 1 if _missed(found) else 0
+        chart.draw(rows, machine.origin(facts, is_quick=options.quick), options.chart)
+    return 1 if missed else 0
 
 
 def _measured(name: str, rig: Rig) -> list[Figure]:
@@ -102,35 +103,15 @@ def _measured(name: str, rig: Rig) -> list[Figure]:
     return rows
 
 
-def _print_end(found: dict[str, list[Figure]], seconds: float) -> None:
-    aimed = [row for rows in found.values() for row in rows if row.verdict]
-    load = " ".join(f"{one:.2f}" for one in os.getloadavg())
-    print(f"\n{len(aimed)} figures with a target; {seconds:.0f} s; load at the end {load}")
-    for name in _missed(found):
-        print(f"MISSED: {name}")
-
-
-def _missed(found: dict[str, list[Figure]]) -> list[str]:
-    return [row.name for rows in found.values() for row in rows if row.verdict is Verdict.MISSED]
-
-
-def _is_wanted(name: str, options: argparse.Namespace) -> bool:
-    return name == "machine" or not options.sections or name in options.sections
-
-
 @contextmanager
 def _scratch(folder: Path | None) -> Iterator[Path]:
     """Make a folder on the disk of the repository, and never on one in memory by chance."""
-    above = folder or _roomy_folder()
+    usual = Path(tempfile.gettempdir())
+    is_same_disk = usual.stat().st_dev == REPOSITORY.stat().st_dev
+    above: Path = folder or (usual if is_same_disk else REPOSITORY / "build")
     above.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-", dir=above) as scratch:
         yield Path(scratch)
-
-
-def _roomy_folder() -> Path:
-    usual = Path(tempfile.gettempdir())
-    is_same_disk = usual.stat().st_dev == REPOSITORY.stat().st_dev
-    return usual if is_same_disk else REPOSITORY / "build"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from agent.queue import disk as product
+from agent.queue.paths import Layout
 from tests.bench.bare import PHOTO_BYTES, RawDisk
-from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, new_photo
+from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, in_folder, new_photo
 from tests.faults.powercut import disk
 from tests.faults.powercut.forked import ChildFailed, in_child, spread
 from tests.faults.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
@@ -90,14 +90,10 @@ class Recording:
 
 def missing() -> str:
     """Return what keeps the cuts from being made here, in words; nothing if nothing does."""
-    if os.geteuid() != 0:
-        return "mounting disks needs root"
-    if words := needs.told(*disk.NEEDS):
+    if words := needs.told(*disk.NEEDS, root=True):
         return words
-    absent = [one for one in ("/dev/fuse", "/dev/loop-control") if not Path(one).exists()]
-    if absent:
-        return f"there is no {' and no '.join(absent)}"
-    may = subprocess.run([*ALONE, "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    mounts = [*ALONE, "test", "-e", "/dev/fuse", "-a", "-e", "/dev/loop-control"]
+    may = subprocess.run(mounts, check=False, stderr=subprocess.DEVNULL).returncode == 0
     return "" if may else "a container may not mount disks"
 
 
@@ -117,22 +113,26 @@ class BusyQueue(OurQueue):
             self.tick()
 
 
+def _busy(folder: Path) -> Queue:
+    return BusyQueue(Layout(folder / "state", folder / "run"))
+
+
 def _portable(folder: Path) -> Queue:
     """Make ours believe for the rest of this process that the disk is not an ext4."""
     name = "flushes_names"
     assert hasattr(product, name), "the product asks in another way which disk it has"
     setattr(product, name, lambda _: False)
-    return BusyQueue(folder)
+    return _busy(folder)
 
 
-OURS: Final = Contender("doorstep", BusyQueue)
+OURS: Final = Contender("doorstep", _busy)
 OFF_EXT4: Final = Contender("doorstep, off ext4", _portable)
 RAW: Final = "bare loop"
 
 
 def contenders(folder: Path) -> list[Contender]:
     """Return all that are surveyed; the bare loop writes as much as a queue in `folder` does."""
-    ours = OurQueue(folder)
+    ours = in_folder(folder)
     bare = partial(RawDisk, sizes=ours.sizes())
     ours.close()
     return [OURS, Contender(RAW, bare), *OTHERS, OFF_EXT4]
@@ -145,6 +145,8 @@ def survey(folder: Path, contender: Contender, photos: int, states: int) -> Surv
     entries, puts = recording.entries, recording.puts
     _check_reading(folder, contender, recording)
     written = sum(len(entry.content) for entry in entries[reached(entries, puts[0].begun) :])
+    if contender is OFF_EXT4:  # `scripts/test --powercut` cuts this one
+        states = 0
     cuts = plan(entries, reached(entries, puts[0].kept) + 1, states, SEED)
     return Survey(
         contender.name,
@@ -198,13 +200,12 @@ def _check_reading(folder: Path, contender: Contender, recording: Recording) -> 
     """Make sure that nothing is lost without a cut: else what is found would say nothing.
 
     Raises:
-        ChildFailed: the queue does not open on a whole disk.
+        RuntimeError: something is.
     """
     whole = Cut(len(recording.entries))
-    for queue in _restored(folder / "whole", recording, [whole]):
-        digests = in_child(partial(_digests, contender, queue))
-        if lost := recording.promised(whole) - digests:
-            raise RuntimeError(f"{contender.name}: {len(lost)} not found on a whole disk")
+    (lost,) = _lost(folder, contender, recording, -1, [whole])
+    if lost:
+        raise RuntimeError(f"{contender.name}: {lost} not found on a whole disk")
 
 
 def _restored(at: Path, recording: Recording, cuts: Sequence[Cut]) -> Iterator[Path]:
@@ -220,21 +221,17 @@ def _restored(at: Path, recording: Recording, cuts: Sequence[Cut]) -> Iterator[P
             yield at / "queue"
 
 
-def _found(contender: Contender, queue: Path) -> frozenset[str]:
+def _found(contender: Contender, folder: Path) -> frozenset[str]:
     """Return digests of what the queue finds when it is opened again; nothing if that fails."""
+
+    def digests() -> frozenset[str]:
+        photos = contender.open(folder).photos()
+        return frozenset(hashlib.sha256(photo).hexdigest() for photo in photos)
+
     try:
-        return in_child(partial(_digests, contender, queue))
+        return in_child(digests)
     except ChildFailed:
         return frozenset()
-
-
-def _digests(contender: Contender, folder: Path) -> frozenset[str]:
-    return frozenset(hashlib.sha256(photo).hexdigest() for photo in contender.open(folder).photos())
-
-
-def _states(contender: Contender, states: int) -> int:
-    """Return 0 for the path off ext4, which `scripts/test --powercut` cuts."""
-    return 0 if contender is OFF_EXT4 else states
 
 
 def main() -> None:
@@ -246,7 +243,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     with TemporaryDirectory(dir=MEMORY, prefix="doorstep-cuts-") as folder:
         surveys = [
-            survey(Path(folder, str(number)), one, words.photos, _states(one, words.states))
+            survey(Path(folder, str(number)), one, words.photos, words.states)
             for number, one in enumerate(contenders(Path(folder, "sizes")))
             if not words.only or one.name in words.only
         ]

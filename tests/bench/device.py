@@ -1,17 +1,20 @@
 """A device to measure: its processes, and what the kernel says of them."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from agent.process import control
+from agent.capture import jpeg
 from doorstep_backend.identity.register import Register
+from hardware.simulated.scenes import Scene, render
 from tests.support.backend import Backend
 from tests.support.device import Device
 from tests.support.enrolment import required
+
+JPEG_QUALITY_PCT: Final = 70
+"""Makes about 300 KB of a simulated door, as of most doors by day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ class Memory:
 
     resident_mb: float
     peak_mb: float
+
+
+def door_jpeg(quality_pct: int = JPEG_QUALITY_PCT) -> bytes:
+    """Return a photo of a door at 2304x1296."""
+    return jpeg.encode(render(Scene(seed=1, width_px=2304, height_px=1296)), quality_pct)
 
 
 def memory_of(pid: int) -> Memory:
@@ -60,24 +68,12 @@ def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
     return device
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One of the device's processes."""
-
-    process: "subprocess.Popen[bytes]"
-    socket: Path
-
-    def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
-        return control.ask(self.socket, request, timeout_s)
-
-    def memory(self) -> Memory:
-        return memory_of(self.process.pid)
-
-
 @contextmanager
-def running(device: Device, name: str) -> Iterator[Running]:
-    """Run `doorstep capture` or `doorstep sync` until the block ends."""
+def running(device: Device, *names: str) -> Iterator[None]:
+    """Run `doorstep capture`, `doorstep sync` or both until the block ends."""
     try:
-        yield Running(device.start(name), device.layout.socket(name))
+        for name in names:
+            device.start(name)
+        yield
     finally:
-        device.stop(name)
+        device.stop_all()

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import pairwise
+from contextlib import closing
 from typing import Final
 
 from agent.models import State
+from agent.queue.outbox import Outbox
 from agent.sync.loop import LOOK_S
-from tests.bench.device import Running, new_device, running
+from tests.bench.device import door_jpeg, memory_of, new_device, running
 from tests.bench.frame import Figure, Rig
-from tests.bench.stock import Stock, stock
+from tests.bench.queues import OurQueue
 from tests.support.backend import Counted
+from tests.support.waiting import until
 
 REQUESTS_PER_RECORD: Final = 1.0
 HANDSHAKES_PER_RECORD: Final = 0.05
@@ -22,35 +23,54 @@ MB of 1,000,000 bytes."""
 GAP_S: Final = 6.0
 """Stands for 3 minutes: uvicorn and Node.js close idle connections after 5 s by default."""
 
-DRAIN_WITHIN_S: Final = 600.0
+SENT_WITHIN_S: Final = 600.0
 
 DOCUMENTS: Final = ("GET /fleet", "GET /manifest")
 """Requests for documents, as the backend counts them."""
 
-_ALL: Final = 10**6
-
 
 def measure(rig: Rig) -> Iterator[Figure]:
     """Drain the queue, then add single records after gaps."""
-    device = new_device(rig.folder / "drain", rig.backend)
+    device, records = new_device(rig.folder / "drain", rig.backend), rig.times(1_000, 100)
     gaps = rig.times(4, 1)
-    with stock(device) as queue:
-        for _ in range(rig.times(1_000, 100)):
-            queue.add()
+    image = door_jpeg()
+    with closing(OurQueue(device.layout, "bench-drain")) as queue:
+        for _ in range(records):
+            queue.add(image)
         rig.backend.restart()  # its counts begin at zero
-        began_s = time.monotonic()
-        with running(device, "sync") as sync:
-            yield from _drained(sync, rig, queue, began_s)
-            apart = [_after_gap(rig, queue, LOOK_S * n / gaps) for n in range(gaps)]
-    requests, handshakes, took_ms = zip(*apart, strict=True)
+        with running(device, "sync"):
+            _await_sent(queue.outbox)
+            drained, memory = rig.backend.counts(), memory_of(device.pid("sync"))
+            for number in range(gaps):
+                time.sleep(GAP_S + LOOK_S * number / gaps)
+                queue.add(image)
+                _await_sent(queue.outbox)
+        after = rig.backend.counts()
+        delivered = len(queue.outbox.items(State.DELIVERED, 0, records + gaps))
+    if delivered != records + gaps:
+        raise RuntimeError(f"of {records + gaps} records {delivered} were delivered")
+    note = "counted by the backend, over mutual TLS as an enrolled device"
+    requests = requests_for_records(drained)
+    yield Figure(
+        f"HTTP requests per record, sending {records:,}",
+        "",
+        [requests / records],
+        at_most=REQUESTS_PER_RECORD,
+        exactly=True,
+        digits=3,
+        note=note,
+    )
+    each = [drained.handshakes / records]
+    yield Figure("TLS handshakes per record", "", each, HANDSHAKES_PER_RECORD, digits=3)
+    yield Figure("memory of sync after it: peak (VmHWM)", "MB", [memory.peak_mb], SYNC_MB)
     note = (
         f"presses 3 minutes apart, stood for by gaps of {GAP_S:.0f} s and more: the server "
         "closes an idle connection after 5 s, so it closed every one in between"
     )
-    yield Figure("apart: HTTP requests per record", "", requests, digits=2, note=note)
-    yield Figure("apart: TLS handshakes per record", "", handshakes, digits=2)
-    note = f"sync looks at the queue every {LOOK_S:g} s"
-    yield Figure("apart: from the row to the receipt", "ms", took_ms, digits=0, note=note)
+    each = [(requests_for_records(after) - requests) / gaps]
+    yield Figure("apart: HTTP requests per record", "", each, digits=2, note=note)
+    each = [(after.handshakes - drained.handshakes) / gaps]
+    yield Figure("apart: TLS handshakes per record", "", each, digits=2)
 
 
 def requests_for_records(counts: Counted) -> int:
@@ -58,45 +78,5 @@ def requests_for_records(counts: Counted) -> int:
     return counts.requests - sum(counts.by_method.get(one, 0) for one in DOCUMENTS)
 
 
-def _drained(sync: Running, rig: Rig, queue: Stock, began_s: float) -> Iterator[Figure]:
-    """Let a `sync` that was started at `began_s` send all that waits."""
-    records = len(queue.outbox.items(None, 0, _ALL))
-    told = sync.ask({"send": True}, DRAIN_WITHIN_S)
-    seconds = time.monotonic() - began_s
-    items = queue.outbox.items(State.DELIVERED, 0, _ALL)
-    if len(items) != records:
-        raise RuntimeError(f"of {records} records {len(items)} were delivered; sync said {told}")
-    counts = rig.backend.counts()
-    requests = requests_for_records(counts)
-    size_kb = sum(item.bytes for item in items) / records / 1e3
-    yield Figure(
-        "HTTP requests per record",
-        "",
-        [requests / records],
-        at_most=REQUESTS_PER_RECORD,
-        exactly=True,
-        digits=3,
-        note=f"{records:,} records of {size_kb:.0f} KB, counted by the backend, over mutual TLS "
-        f"as an enrolled device; besides {counts.requests - requests} for the fleet document",
-    )
-    per_record = [counts.handshakes / records]
-    yield Figure("TLS handshakes per record", "", per_record, HANDSHAKES_PER_RECORD, digits=3)
-    note = "start of the process included; device and backend share the cores and the disk"
-    yield Figure(f"time to drain {records:,} records", "s", [seconds], note=note)
-    moments = sorted(datetime.fromisoformat(item.decided_utc or "") for item in items)
-    each_ms = [(after - before).total_seconds() * 1e3 for before, after in pairwise(moments)]
-    yield Figure("  from receipt to receipt", "ms", each_ms)
-    yield Figure("  sync after it: peak (VmHWM)", "MB", [sync.memory().peak_mb], SYNC_MB)
-
-
-def _after_gap(rig: Rig, queue: Stock, more_s: float) -> tuple[int, int, float]:
-    """Return requests, handshakes and ms of a record that comes after the connection was closed."""
-    time.sleep(GAP_S + more_s)
-    before = rig.backend.counts()
-    queue.add()
-    began_s = time.monotonic()
-    while queue.outbox.counts().waiting:
-        time.sleep(0.02)
-    took_ms, after = (time.monotonic() - began_s) * 1e3, rig.backend.counts()
-    requests = requests_for_records(after) - requests_for_records(before)
-    return requests, after.handshakes - before.handshakes, took_ms
+def _await_sent(outbox: Outbox) -> None:
+    until(lambda: outbox.counts().waiting == 0, SENT_WITHIN_S, every_s=0.1)

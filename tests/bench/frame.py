@@ -4,8 +4,7 @@ import statistics
 import textwrap
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,18 +13,9 @@ from tests.support.backend import Backend
 WIDTH: Final = 104
 """Columns of a row."""
 
-_NAME_WIDTH: Final = 46
 _INDENT: Final = " " * 6
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-class Verdict(StrEnum):
-    """Result of a comparison with the target; UNBARRED means that there is no target."""
-
-    MET = "met"
-    MISSED = "MISSED"
-    UNBARRED = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +31,7 @@ class Figure:
         digits: behind the point.
         note: how it was measured, if the name cannot say it.
         panel: title of the chart's panel that shows it; the product's row is the first one there.
+        bar: its name in that panel.
     """
 
     name: str
@@ -51,6 +42,7 @@ class Figure:
     digits: int = 1
     note: str = ""
     panel: str = ""
+    bar: str = ""
 
     @property
     def median(self) -> float:
@@ -65,28 +57,24 @@ class Figure:
         return tenths[0], tenths[-1]
 
     @property
-    def verdict(self) -> Verdict:
-        """Compare the median unrounded, so that no digit moves the target."""
+    def is_missed(self) -> bool:
+        """Whether the median, unrounded, is not what the target says."""
         if self.at_most is None:
-            return Verdict.UNBARRED
-        wrong = self.median != self.at_most if self.exactly else self.median > self.at_most
-        return Verdict.MISSED if wrong else Verdict.MET
+            return False
+        return self.median > self.at_most or (self.exactly and self.median < self.at_most)
+
+    @property
+    def verdict(self) -> str:
+        return "" if self.at_most is None else "MISSED" if self.is_missed else "met"
+
+    def number(self, value: float) -> str:
+        """Return a value with the digits and the unit of this figure."""
+        return f"{value:,.{self.digits}f} {self.unit}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "unit": self.unit,
-            "target": self.at_most,
-            "exactly": self.exactly,
-            "median": self.median,
-            "p10": self.spread[0],
-            "p90": self.spread[1],
-            "verdict": self.verdict or None,
-            "samples": list(self.samples),
-            "digits": self.digits,
-            "note": self.note,
-            "panel": self.panel,
-        }
+        low, high = self.spread
+        found = {"median": self.median, "p10": low, "p90": high, "verdict": self.verdict}
+        return asdict(self) | found
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,38 +129,20 @@ def ratios(samples: Sequence[float], by: Sequence[float]) -> list[float]:
 
 def lines(section: str, figures: Sequence[Figure]) -> Iterator[str]:
     """Yield the section's rows, each followed by its note."""
-    yield row(section, "target", "measured", "p10 to p90", "n", "")
-    for figure in figures:
-        yield row(
-            f"  {figure.name}",
-            _target(figure),
-            _number(figure.median, figure),
-            _spread(figure),
-            str(len(figure.samples)),
-            figure.verdict,
+    yield _row(section, "target", "measured", "p10 to p90", "n", "")
+    for one in figures:
+        sign = "=" if one.exactly else "≤"
+        low, high = one.spread
+        yield _row(
+            f"  {one.name}",
+            "-" if one.at_most is None else f"{sign} {one.at_most:g} {one.unit}".rstrip(),
+            one.number(one.median),
+            f"{low:,.{one.digits}f} to {high:,.{one.digits}f}" if one.samples[1:] else "-",
+            str(len(one.samples)),
+            one.verdict,
         )
-        yield from textwrap.wrap(
-            figure.note, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
-        )
+        yield from textwrap.wrap(one.note, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
-def row(name: str, *cells: str) -> str:
-    """Return one row; `cells` are target, measured, spread, count and verdict."""
-    target, measured, spread, count, verdict = cells
-    columns = f"{name:<{_NAME_WIDTH}} {target:>9} {measured:>11} {spread:>18} {count:>5}  {verdict}"
-    return columns.rstrip()
-
-
-def _target(figure: Figure) -> str:
-    if figure.at_most is None:
-        return "-"
-    return f"{'=' if figure.exactly else '≤'} {figure.at_most:g} {figure.unit}".rstrip()
-
-
-def _number(value: float, figure: Figure) -> str:
-    return f"{value:,.{figure.digits}f} {figure.unit}".rstrip()
-
-
-def _spread(figure: Figure) -> str:
-    low, high = figure.spread
-    return f"{low:,.{figure.digits}f} to {high:,.{figure.digits}f}" if figure.samples[1:] else "-"
+def _row(*cells: str) -> str:
+    return "{:<46} {:>9} {:>11} {:>18} {:>5}  {}".format(*cells).rstrip()

@@ -6,6 +6,7 @@ import sqlite3  # noqa: TID251 - its version only
 import ssl
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -26,27 +27,35 @@ FILE_BYTES: Final = 430_000
 """A record of a simulated door at 2304x1296."""
 
 
-def run_facts() -> dict[str, str]:
-    """Return date, version and commit, and the versions of the others."""
+def facts(folder: Path) -> dict[str, str]:
+    """Return what is measured, and on which machine; `folder` is on the disk that is measured."""
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    commit = _said("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty= changed")
+    disk = _said("findmnt", "-no", "FSTYPE,SOURCE,OPTIONS", "-T", str(folder)) or "unknown ? ?"
+    kind, source, options = disk.split(maxsplit=2)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": __version__,
-        "commit": _commit(),
+        "commit": commit or "unknown",
         "others": ", ".join(f"{name} {version(name)}" for name in OTHERS),
-    }
-
-
-def facts(folder: Path) -> dict[str, str]:
-    """Return what this machine is, in words; `folder` is on the disk that is measured."""
-    load = " ".join(f"{one:.2f}" for one in os.getloadavg())
-    return {
-        "machine": f"{_model()}, {os.cpu_count()} cores, {_memory_mb():,} MB",
+        "machine": f"{_model()}, {os.cpu_count()} cores, {memory_mb:,} MB",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_version()}, OpenCV {cv2.__version__}, "
         f"SQLite {sqlite3.sqlite_version}, {ssl.OPENSSL_VERSION}",
-        "disk": _file_system(folder),
-        "load": f"{load} at the start (1, 5, 15 min); medians count, other work widens the spread",
+        "disk": f"{kind} on {source} ({options}), where the state folder is",
+        "load": f"{load()} at the start; medians count, other work widens the spread",
     }
+
+
+def load() -> str:
+    """Return the load of the last 1, 5 and 15 minutes."""
+    return " ".join(f"{one:.2f}" for one in os.getloadavg())
+
+
+def origin(told: Mapping[str, str], *, is_quick: bool) -> str:
+    """Return the footer of the chart, from `facts`."""
+    run = f"scripts/bench of doorstep {told['version']}, {told['date'][:10]}, {told['machine']}"
+    return f"{run}, {told['disk'].split()[0]}{', quick run' if is_quick else ''}"
 
 
 def measure(rig: Rig) -> list[Figure]:
@@ -63,16 +72,16 @@ def measure(rig: Rig) -> list[Figure]:
         "write 430 KB, fsync, rename, fsync folder": lambda: _write(
             rig.folder / f"file-{next(numbers)}", content
         ),
-        "python3 -c pass": lambda: python("-c", "pass"),
+        "python3 -c pass": bare_python,
     }
     taken = by_turns(rig.times(30, 10), {name: partial(run_ms, job) for name, job in jobs.items()})
     os.close(log)
     return [Figure(name, "ms", samples, digits=2) for name, samples in taken.items()]
 
 
-def python(*words: str) -> None:
-    """Run this Python with `words` from start to end."""
-    subprocess.run([sys.executable, *words], check=True)
+def bare_python() -> None:
+    """Run a Python that does nothing, from start to end."""
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -84,11 +93,6 @@ def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(path.parent, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
-
-
-def _commit() -> str:
-    words = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty= with changes"]
-    return _said(*words) or "unknown"
 
 
 def _said(*words: str) -> str:
@@ -106,14 +110,3 @@ def _model() -> str:
         return board.read_text().rstrip("\0")
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "?")
-
-
-def _memory_mb() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
-
-
-def _file_system(folder: Path) -> str:
-    """Return type, source and options of the file system that `folder` is on."""
-    told = _said("findmnt", "-no", "FSTYPE,SOURCE,OPTIONS", "-T", str(folder)) or "unknown ? ?"
-    kind, source, options = told.split(maxsplit=2)
-    return f"{kind} on {source} ({options}), where the state folder is"

@@ -26,7 +26,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Any:
     parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
     parser.add_argument("--full", action="store_true", help="1,000 uploads per line; an hour")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
-    parser.add_argument("--chart", type=Path, metavar="DIR", help="draw bench.svg and bench.png")
+    parser.add_argument("--chart", type=Path, metavar="DIR", help="draw bench.png in DIR")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="keep the state here, not on this disk"
     )

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 from agent.status import header
@@ -27,10 +26,9 @@ from tests.bench.route import STOPS, number, send_out
 from tests.demo.peak import misfortunes, plan, servers
 from tests.demo.peak.play import Outcome, play
 from tests.demo.peak.report import percentiles
-from tests.demo.peak.servers import Engines, Servers
-from tests.support import needs
+from tests.demo.peak.servers import Servers
 from tests.support.enrolment import enrolled_by
-from tests.support.wire import Wire, speaking_to
+from tests.support.wire import speaking_to
 
 NEEDS: Final = servers.NEEDS
 
@@ -45,25 +43,25 @@ KILL_EVERY_S: Final = 3.0
 PRESS_EVERY_S: Final = 0.125
 """8 records a second, some two thirds of what two cores do beside processes that start."""
 
-VAN: Final = "bench-minutely"
+DEVICE_ID: Final = "bench-minutely"
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
     """Send all that waits, as after an hour without a network."""
-    _check()
-    folder, records = rig.folder / "peak", rig.times(6, 2)
-    drain = partial(_drain, records=records)
+    folder, drain = rig.folder / "peak", partial(_drain, records=rig.times(6, 2))
     with servers.engines(folder) as engines:
-        spread = partial(_spread, folder, engines)
-        yield from drain("1 process, SQLite and files", servers.embedded(folder / "one"), FEW)
-        yield from drain("1 instance", spread(1), FEW, asked=rig.times(1_000, 200))
-        yield from drain("2 instances", spread(2), FEW)
-        yield from drain("2 instances", spread(2, "many"), MANY)
+        yield from drain("1 process, SQLite and files", servers.embedded(folder / "0"), FEW)
+        one, two, more = (
+            servers.spread(folder / f"{place}", engines, intakes)
+            for place, intakes in enumerate((1, 2, 2), start=1)
+        )
+        yield from drain("1 instance", one, FEW, asked=rig.times(1_000, 200))
+        yield from drain("2 instances", two, FEW)
+        yield from drain("2 instances", more, MANY)
 
 
 def kills(rig: Rig) -> Iterator[Figure]:
     """Let devices press while one of two instances is killed every 3 s."""
-    _check()
     lasts_s = float(rig.times(120, 12))
     presses = plan.steady(FEW, PRESS_EVERY_S, lasts_s)
     happens = partial(misfortunes.kills, every_s=KILL_EVERY_S, lasts_s=lasts_s)
@@ -78,17 +76,6 @@ def kills(rig: Rig) -> Iterator[Figure]:
     yield Figure("  kills", "", [killed], digits=0)
     yield from _sums(outcome)
     yield _wait(outcome)
-
-
-def _check() -> None:
-    if told := needs.told(*NEEDS):
-        raise RuntimeError(told)
-
-
-def _spread(
-    folder: Path, engines: Engines, intakes: int, name: str = "few"
-) -> AbstractContextManager[Servers]:
-    return servers.spread(folder / f"{name}-{intakes}", engines, intakes)
 
 
 def _drain(
@@ -169,39 +156,30 @@ def _manifests(servers: Servers, times: int) -> Iterator[Figure]:
     One device asks, whose connection stays open, as nginx keeps it for 75 s.
     """
     office = open_office(Store(servers.data, objects_of(servers.data, None)))
-    send_out(office, VAN)
-    token = Register(servers.data).let_in(VAN)
-    van = enrolled_by(servers, token, servers.data.parent, VAN)
+    send_out(office, DEVICE_ID)
+    token = Register(servers.data).let_in(DEVICE_ID)
+    van = enrolled_by(servers, token, servers.data.parent, DEVICE_ID)
     with speaking_to(servers.base_url, servers.ca_file, van.files) as device:
-        asker = _Asker(device)
-        asker.ask(200)
+        waiting, tags = count(), [""]
+
+        def ask(status: int = 304) -> None:
+            """Ask for it; each report says something new, so that each is written."""
+            said = document(datetime.now(UTC), DEVICE_ID, queue=waits(next(waiting)))
+            headers = {header.NAME: header.encoded(said), "If-None-Match": tags[-1]}
+            url = f"{device.base_url}/manifest"
+            answer = device.session.get(url, headers=headers, timeout=10)
+            assert answer.status_code == status, f"{answer.status_code} {answer.text}"
+            tags.append(answer.headers["ETag"])
 
         def ask_for_another() -> None:
             """Change one row, as a record's filing leaves it."""
             flip = "UPDATE orders SET done = NOT done WHERE number = ?"
             office.ledger.execute(flip, (number(1),))
-            asker.ask(200)
+            ask(200)
 
-        yield from _processor(servers, "as before", times, lambda: asker.ask(304))
+        ask(200)
+        yield from _processor(servers, "as before", times, ask)
         yield from _processor(servers, "changed", times, ask_for_another)
-
-
-class _Asker:
-    """A device with a manifest; each of its reports says something new, so that each is written."""
-
-    def __init__(self, device: Wire) -> None:
-        self._device = device
-        self._tag = ""
-        self._waiting = count()
-
-    def ask(self, status: int) -> None:
-        """Raise AssertionError for another answer."""
-        said = document(datetime.now(UTC), VAN, queue=waits(next(self._waiting)))
-        headers = {header.NAME: header.encoded(said), "If-None-Match": self._tag}
-        url = f"{self._device.base_url}/manifest"
-        answer = self._device.session.get(url, headers=headers, timeout=10)
-        assert answer.status_code == status, f"{answer.status_code} {answer.text}"
-        self._tag = answer.headers["ETag"]
 
 
 def _processor(

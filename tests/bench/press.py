@@ -6,33 +6,36 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from agent.capture import burst, chain, jpeg, press, quality
+from agent.capture import chain, jpeg, quality
 from agent.capture.burst import BURST
 from agent.capture.camera_gate import CameraGate
-from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
-from agent.capture.photo_credentials import PhotoCredentials
-from agent.capture.press import Capture
 from agent.command.capture_process import FINGER_S, capture_loop
 from agent.config import load
+from agent.models import Reason, rfc3339
 from agent.queue.outbox import Outbox
+from agent.record import signing
+from agent.rule.manifest import PhotoRule
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
+from hardware.clock import BUILT
 from hardware.indicator import Signal
 from hardware.settings import BoardSettings
 from hardware.simulated.camera import FRAME_NS
 from hardware.simulated.indicator import SimulatedIndicator
-from tests.bench import bare, refused
+from hardware.simulated.script import State
+from tests.bench import bare
 from tests.bench.bare import FRAME_BYTES, RawDisk, Sizes
-from tests.bench.device import new_device
+from tests.bench.device import new_device, running
 from tests.bench.frame import Figure, Rig
-from tests.bench.trace import Trace, total_ms
+from tests.bench.trace import Trace
 from tests.support.device import Device
+from tests.support.roads import KEY, payload_of, signed, stop_at
 
 PACE_S: Final = 0.8
 """From press to press. Source: presses within 0.6 s count once."""
@@ -49,167 +52,137 @@ LIGHTS: Final = {Signal.SAVED, Signal.ONCE_MORE}
 TIMES_BARE: Final = 1.3
 """A warm press by the bare loop's: what a driver does not feel of 100 ms."""
 
+REFUSED_MS: Final = 300.0
+"""Longest that a refusal may cost the driver, who has to go on without a photo."""
 
-@dataclass(frozen=True, slots=True)
-class Press:
-    """One press of the product.
+STOPS: Final = 150
+"""On the route of the device that refuses: a day's."""
+
+PANEL: Final = "From the press to the green light"
+
+
+@dataclass(slots=True)
+class Presses:
+    """Presses of the product and of the bare loop by turns, in ms.
 
     Attributes:
-        parts_ms: what it consists of, in its order; the parts add up to the whole.
-        quality_ms: of the whole burst, what overlaps with waiting included.
-        encode_ms: the kept frame's JPEG encode, also one that overlaps with waiting.
-        sizes: what it wrote.
+        parts: of the product, from the press to the green light; they add up to the whole.
+        quality: of the whole burst, also what happens while the loop waits for a frame.
+        encode: of the kept frame.
     """
 
-    parts_ms: dict[str, float]
-    quality_ms: float
-    encode_ms: float
-    sizes: Sizes
+    whole: list[float] = field(default_factory=list)
+    parts: list[dict[str, float]] = field(default_factory=list)
+    quality: list[float] = field(default_factory=list)
+    encode: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
     """Press warm and cold, each beside the bare loop, by turns; then where the rule refuses."""
     device = new_device(rig.folder / "press", rig.backend)
-    with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
-        pressing = finger.submit(_press_all, presser, rig)
-        pressing.add_done_callback(lambda _: loop.stop())
-        loop.run()  # in this thread, as in the capture process
-        warm, bare_warm, cold, bare_cold = pressing.result()
-    yield from _compared("warm", warm, bare_warm, TIMES_BARE)
-    yield from _quality(warm)
-    yield from _compared("cold", cold, bare_cold)
-    yield refused.measure(rig)
+    with _finger(device) as finger, ThreadPoolExecutor(1) as beside:
+        pressing = beside.submit(_press_all, finger, rig)
+        pressing.add_done_callback(lambda _: finger.loop.stop())
+        finger.loop.run()  # in this thread, as in the capture process
+        warm, cold = pressing.result()
+    note = (
+        "bare loop: the same frames, one JPEG encode, the same calls and bytes, and no debounce. "
+        "Both press evenly spread over the time from frame to frame, at a door in daylight."
+    )
+    yield from _compared("warm", warm, TIMES_BARE, note)
+    encode_ms = statistics.median(warm.encode)
+    by_encode = [one / (BURST * encode_ms) for one in warm.quality]
+    note = f"sharpness of {BURST} frames and one assessment; a JPEG encode takes {encode_ms:.1f} ms"
+    name = "quality of a burst, by one encode per frame"
+    yield Figure(name, "x", by_encode, at_most=1.0, digits=2, note=note)
+    yield from _compared("cold", cold)
+    yield _refused(rig)
 
 
 def _compared(
-    how: str, presses: list[Press], bares: list[dict[str, float]], at_most: float | None = None
+    how: str, presses: Presses, at_most: float | None = None, note: str = ""
 ) -> Iterator[Figure]:
-    whole = [sum(one.parts_ms.values()) for one in presses]
-    whole_bare = [sum(one.values()) for one in bares]
-    bare_ms = statistics.median(whole_bare)
-    yield Figure(
-        f"{how} press to green, by the bare loop",
-        "x",
-        [one / bare_ms for one in whole],
-        at_most,
-        digits=2,
-        note="bare loop: the same frames, one JPEG encode, the same calls and bytes, and no "
-        "debounce. Both press evenly spread over the time from frame to frame, at a door in "
-        "daylight."
-        if at_most
-        else "",
-    )
-    parts = [one.parts_ms for one in presses]
-    for name, took, split in (
-        (f"{how} press to green", whole, parts),
-        (f"bare loop, {how}", whole_bare, bares),
+    by_bare = [one / statistics.median(presses.bare) for one in presses.whole]
+    name = f"{how} press to green, by the bare loop"
+    yield Figure(name, "x", by_bare, at_most, digits=2, note=note)
+    for name, took in (
+        (f"{how} press to green", presses.whole),
+        (f"bare loop, {how}", presses.bare),
     ):
-        panel = "From the press to the green light" if at_most else ""
-        yield Figure(f"  {name}", "ms", took, panel=panel)
-        for part in split[0]:
-            yield Figure(f"    {part}", "ms", [one[part] for one in split])
+        yield Figure(f"  {name}", "ms", took, panel=PANEL if at_most else "", bar=name)
+    for part in presses.parts[0]:
+        yield Figure(f"    {part}", "ms", [one[part] for one in presses.parts])
 
 
-def _quality(presses: list[Press]) -> Iterator[Figure]:
-    encode_ms = statistics.median(one.encode_ms for one in presses)
-    whole = [one.quality_ms for one in presses]
-    yield Figure(
-        "quality of a burst, by one encode per frame",
-        "x",
-        [one / (BURST * encode_ms) for one in whole],
-        at_most=1.0,
-        digits=2,
-        note=f"sharpness of {BURST} frames and one assessment, by "
-        f"{BURST} JPEG encodes of {encode_ms:.1f} ms",
-    )
-    yield Figure("  quality, the whole burst", "ms", whole)
-
-
-class _Presser:
+class _Finger:
     """Finger on the button of a running loop, which takes the time apart."""
 
     def __init__(self, loop: CaptureLoop, board: Board, device: Device, trace: Trace) -> None:
-        self._loop = loop
+        self.loop = loop
         self._board = board
         self._trace = trace
-        self._layout = device.layout
-        self._folder = device.folder / "bare"
-        self._bare: RawDisk | None = None
+        self._device = device
+        self._raw: RawDisk | None = None
         self._sizes = Sizes(0, 0)
         self._pressed_s = 0.0
 
-    def rest_camera(self) -> None:
-        self._await_pace()
-        setattr(CameraGate, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
-        self._board.camera.stop()
-        time.sleep(COLD_REST_S)
-
-    def press(self, phase: float) -> Press:
+    def press(self, presses: Presses, phase: float, *, is_cold: bool) -> None:
         """Press `phase` of the way from one frame to the next."""
-        self._await_pace()
+        self._wait(phase, is_cold=is_cold)
         log_bytes = self._log_bytes()
         self._trace.clear()
-        self._await_phase(phase)
-        reply = self._loop.command(ButtonName.PHOTO, FINGER_S, "bench", 30.0)
+        reply = self.loop.command(ButtonName.PHOTO, FINGER_S, "bench", 30.0)
         if "error" in reply or reply["label"]["kind"] != "photo":
             raise RuntimeError(f"the press made no photo: {reply}")
+        label, encoded = reply["label"], self._trace.last("encode")
+        parts = self._parts(label["monotonic_ns"])
+        presses.whole.append(sum(parts.values()))
+        presses.parts.append(parts)
+        presses.quality.append(self._trace.total_ms(*QUALITY))
+        presses.encode.append(encoded.ms)
+        around_bytes = self._device.layout.record(label["capture_id"]).stat().st_size - len(
+            encoded.value
+        )
         pages = max(1, (self._log_bytes() - log_bytes) // FRAME_BYTES)
-        made = self._split(reply["label"], pages)
-        self._sizes = made.sizes
-        return made
+        self._sizes = Sizes(around_bytes, pages)
 
-    def press_bare(self, phase: float) -> dict[str, float]:
+    def press_bare(self, presses: Presses, phase: float, *, is_cold: bool) -> None:
         """Press the bare loop, which writes as much as the last press before its first one did."""
-        if self._bare is None:
-            self._bare = RawDisk(self._folder, self._sizes)
-        self._await_pace()
-        self._await_phase(phase)
-        return bare.press(self._board.camera, self._bare)
+        if self._raw is None:
+            self._raw = RawDisk(self._device.folder / "bare", self._sizes)
+        self._wait(phase, is_cold=is_cold)
+        presses.bare.append(bare.press_ms(self._board.camera, self._raw))
 
     def close(self) -> None:
-        if self._bare is not None:
-            self._bare.close()
+        if self._raw is not None:
+            self._raw.close()
 
     def _log_bytes(self) -> int:
-        return self._layout.database.with_name("doorstep.db-wal").stat().st_size
+        return self._device.layout.database.with_name("doorstep.db-wal").stat().st_size
 
-    def _await_pace(self) -> None:
+    def _wait(self, phase: float, *, is_cold: bool) -> None:
+        """Wait until another press counts, and for the phase or for a stopped camera."""
         time.sleep(max(0.0, self._pressed_s + PACE_S - time.monotonic()))
         self._pressed_s = time.monotonic()
+        if is_cold:
+            self._board.camera.stop()
+            time.sleep(COLD_REST_S)
+        elif (last_ns := self._board.camera.last_frame_ns) and self._board.camera.streaming:
+            past_ns = (time.monotonic_ns() - last_ns) % FRAME_NS
+            time.sleep(((phase * FRAME_NS - past_ns) % FRAME_NS) / 1e9)
 
-    def _await_phase(self, phase: float) -> None:
-        last_ns = self._board.camera.last_frame_ns
-        if last_ns is None or not self._board.camera.streaming:
-            return
-        past_ns = (time.monotonic_ns() - last_ns) % FRAME_NS
-        time.sleep(((phase * FRAME_NS - past_ns) % FRAME_NS) / 1e9)
-
-    def _split(self, label: dict[str, Any], pages: int) -> Press:
-        """Return the parts; the frames end with the last exposure, the button's 14 ms included."""
-        trace, edge_ns = self._trace, label["monotonic_ns"]
-        copied = [step for step in trace.all("take") if step.value is not None][-1]
-        exposed_ns = copied.value.sensor_time_ns
-        copied_ns = max(copied.ended_ns, exposed_ns)
-        shot, assessed = trace.last("shoot"), trace.last("assess")
-        file, row, encoded = trace.last("write_durably"), trace.last("add"), trace.last("encode")
-        late_encode_ms = encoded.ms if encoded.began_ns > copied_ns else 0.0
+    def _parts(self, edge_ns: int) -> dict[str, float]:
+        """Return what a press consists of, the button's 14 ms included."""
+        trace = self._trace
+        copied = [step for step in trace.spans["take"] if step.value is not None][-1]
+        copied_ns = max(copied.ended_ns, copied.value.sensor_time_ns)
         parts = {
-            "waiting for frames": (exposed_ns - edge_ns) / 1e6,
-            "last frame into memory": (copied_ns - exposed_ns) / 1e6,
-            "quality, after the last frame": (shot.ended_ns - copied_ns) / 1e6
-            + assessed.ms
-            - late_encode_ms,
-            "JPEG encode": late_encode_ms,
-            "EXIF": trace.last("stamp").ms,
-            "Content Credentials": trace.last("sign").ms,
-            "pack, hash and sign": trace.last("keep").ms - file.ms - row.ms,
-            "disk: the file": file.ms,
-            "disk: the row": row.ms,
+            "waiting for frames": (copied_ns - edge_ns) / 1e6,
+            "judging of the last frame": (trace.last("assess").ended_ns - copied_ns) / 1e6,
+            "file and row on the disk": trace.total_ms("write_durably", "add"),
         }
-        parts["the rest"] = (self._green_ns(edge_ns) - edge_ns) / 1e6 - sum(parts.values())
-        file_bytes = self._layout.record(label["capture_id"]).stat().st_size
-        sizes = Sizes(file_bytes - len(encoded.value), pages)
-        return Press(parts, total_ms(trace.all(*QUALITY)), encoded.ms, sizes)
+        return parts | {"the rest": (self._green_ns(edge_ns) - edge_ns) / 1e6 - sum(parts.values())}
 
     def _green_ns(self, edge_ns: int) -> int:
         assert isinstance(self._board.indicator, SimulatedIndicator)
@@ -217,28 +190,21 @@ class _Presser:
         return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in LIGHTS)
 
 
-_Taken = tuple[list[Press], list[dict[str, float]]]
-
-
-def _press_all(presser: _Presser, rig: Rig) -> tuple[*_Taken, *_Taken]:
+def _press_all(finger: _Finger, rig: Rig) -> tuple[Presses, Presses]:
     for _ in range(WARM_UP):
-        presser.press(0.5)
-    warm = _in_pairs(presser, rig.times(24, 8), is_cold=False)
-    return *warm, *_in_pairs(presser, rig.times(8, 2), is_cold=True)
+        finger.press(Presses(), 0.5, is_cold=False)
+    warm = _in_pairs(finger, rig.times(24, 8), is_cold=False)
+    setattr(CameraGate, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
+    return warm, _in_pairs(finger, rig.times(8, 2), is_cold=True)
 
 
-def _in_pairs(presser: _Presser, count: int, *, is_cold: bool) -> _Taken:
+def _in_pairs(finger: _Finger, count: int, *, is_cold: bool) -> Presses:
     """Spread the presses evenly over the time from frame to frame, the same for both loops."""
-    presses, bares = [], []
+    presses = Presses()
     for number in range(count):
-        phase = (number + 0.5) / count
-        if is_cold:
-            presser.rest_camera()
-        presses.append(presser.press(phase))
-        if is_cold:
-            presser.rest_camera()
-        bares.append(presser.press_bare(phase))
-    return presses, bares
+        for press in (finger.press, finger.press_bare):
+            press(presses, (number + 0.5) / count, is_cold=is_cold)
+    return presses
 
 
 def _leave_alone(_gate: CameraGate, _now_ns: int, *, is_looking: bool) -> None:
@@ -246,21 +212,15 @@ def _leave_alone(_gate: CameraGate, _now_ns: int, *, is_looking: bool) -> None:
 
 
 @contextmanager
-def _presser(device: Device) -> Iterator[tuple[CaptureLoop, _Presser]]:
+def _finger(device: Device) -> Iterator[_Finger]:
     """Open the capture process's loop, its log written to a file as a daemon's is."""
-    trace = Trace()
-    places = [
-        (Capture, "photo"),
-        (burst, "shoot"),
+    trace, boards = Trace(), list[Board]()
+    places = (
         *((quality, name) for name in QUALITY),
         (jpeg, "encode"),
-        (press, "stamp"),
-        (PhotoCredentials, "sign"),
-        (Chain, "keep"),
         (chain, "write_durably"),
         (Outbox, "add"),
-    ]
-    boards: list[Board] = []
+    )
 
     def opening(settings: BoardSettings, run_dir: Path, floor: datetime) -> Board:
         boards.append(open_board(settings, run_dir, floor))
@@ -271,14 +231,13 @@ def _presser(device: Device) -> Iterator[tuple[CaptureLoop, _Presser]]:
         opened.enter_context(trace.watching(*places))
         loop = opened.enter_context(capture_loop(load(device.config), opening))
         opened.enter_context(trace.watching_steps(boards[0].camera, "take"))
-        yield loop, opened.enter_context(closing(_Presser(loop, boards[0], device, trace)))
+        yield opened.enter_context(closing(_Finger(loop, boards[0], device, trace)))
 
 
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
     root = logging.getLogger()
     to_file = logging.FileHandler(file)
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = root.level
     root.addHandler(to_file)
     root.setLevel(logging.INFO)
@@ -288,3 +247,45 @@ def _logging_to(file: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(to_file)
         to_file.close()
+
+
+def _refused(rig: Rig) -> Figure:
+    """Press at a forbidden door, with the camera stopped; every tenth stop takes no photo."""
+    here, begins = State(), max(datetime.now(UTC), BUILT) - timedelta(hours=1)
+    stops = [
+        stop_at(
+            (here.lat_deg + number / 1000, here.lon_deg),
+            number,
+            PhotoRule.ALLOWED if number % 10 else PhotoRule.NO_PHOTO,
+        )
+        for number in range(STOPS)
+    ]
+    ends = begins + timedelta(hours=10)
+    route = payload_of(*stops) | {"begins": rfc3339(begins), "ends": rfc3339(ends)}
+    rig.folder.joinpath("manifest-key.pem").write_bytes(signing.public_pem(KEY.public_key()))
+    device = Device(
+        rig.folder / "refused",
+        device={"id": route["device_id"]},
+        policy={"manifest": "required", "scanning": False},
+        backend={"receipt_keys": [str(rig.folder / "manifest-key.pem")]},
+        camera={"width_px": 2304, "height_px": 1296},
+    )
+    with running(device, "capture"):
+        told = device.ask("capture", {"offer": "manifest", "text": signed(route)})
+        if told != {"taken": True}:
+            raise RuntimeError(f"the manifest was not taken in: {told}")
+        taken = [_refused_ms(device) for _ in range(rig.times(20, 5))]
+    note = (
+        "from the edge to the answer through the socket, which follows the light: the button's "
+        f"14 ms, the rule over {STOPS} stops, a record signed and on disk"
+    )
+    return Figure("press to blue, refused by rule", "ms", taken, REFUSED_MS, note=note)
+
+
+def _refused_ms(device: Device) -> float:
+    time.sleep(PACE_S)
+    reply = device.press()
+    answered_ns = time.monotonic_ns()
+    if reply["record"].get("reason") != Reason.NO_PHOTO_STOP:
+        raise RuntimeError(f"the press was not refused by rule: {reply}")
+    return float(answered_ns - reply["label"]["monotonic_ns"]) / 1e6

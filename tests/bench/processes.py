@@ -6,7 +6,6 @@ Times stand beside what does the least: a Python that does nothing, or sha256sum
 import json
 import os
 import resource
-import signal
 import statistics
 import subprocess
 import time
@@ -21,7 +20,7 @@ from agent.queue.database import Database
 from agent.record import signing
 from tests.bench.device import cpu_ms, memory_of, new_device, running
 from tests.bench.frame import Figure, Rig, by_turns, run_ms
-from tests.bench.machine import python
+from tests.bench.machine import bare_python
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 from tests.support.backend import REPOSITORY
 from tests.support.device import Device
@@ -57,6 +56,8 @@ PHOTO_BYTES: Final = 400_000
 VERIFY_S: Final = 10.0
 """For a thousand: what somebody waits for without doing something else."""
 
+BARE: Final = "python3 -c pass"
+
 
 def start(rig: Rig) -> Iterator[Figure]:
     """Start `capture` again and again on one state, beside a Python that does nothing."""
@@ -64,8 +65,7 @@ def start(rig: Rig) -> Iterator[Figure]:
     _lights(device)  # which makes key and queue, and compiles the code as pip does
     found: dict[str, list[float]] = {}
     for _ in range(rig.times(10, 3)):
-        found.setdefault("python3 -c pass", []).append(run_ms(lambda: python("-c", "pass")))
-        for name, took_ms in _lights(device).items():
+        for name, took_ms in {BARE: run_ms(bare_python), **_lights(device)}.items():
             found.setdefault(name, []).append(took_ms)
     for name, samples in found.items():
         yield Figure(name, "ms", samples, digits=0)
@@ -73,7 +73,7 @@ def start(rig: Rig) -> Iterator[Figure]:
 
 def _lights(device: Device) -> dict[str, float]:
     """Return wall and processor time until the first light, and until ready, in ms."""
-    first: tuple[float, float] | None = None
+    found: dict[str, float] = {}
     began_s = time.monotonic()
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(device.folder / "pyc")}
     with subprocess.Popen(
@@ -81,19 +81,18 @@ def _lights(device: Device) -> dict[str, float]:
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if b"event=light" not in line:
-                continue
-            ready = (time.monotonic() - began_s) * 1e3, cpu_ms(process.pid)
-            first = first or ready
-            if b"signal=ready" in line:
+            is_ready = b"event=light signal=ready" in line
+            if is_ready or (b"event=light" in line and not found):
+                name = "ready" if is_ready else "first light"
+                found[name] = (time.monotonic() - began_s) * 1e3
+                found[f"  processor until {name}"] = cpu_ms(process.pid)
+            if is_ready:
                 break
-        else:
-            raise RuntimeError("it did not get ready")
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         process.stderr.read()
-    names = ("first light: not ready", "  processor until the first light")
-    more = ("ready", "  processor until ready")
-    return dict(zip((*names, *more), (*first, *ready), strict=True))
+    if "ready" not in found:
+        raise RuntimeError("it did not get ready")
+    return found
 
 
 def memory(rig: Rig) -> Iterator[Figure]:
@@ -101,10 +100,10 @@ def memory(rig: Rig) -> Iterator[Figure]:
     doors = rig.times(6, 2)
     device = new_device(rig.folder / "memory-capture", rig.backend, doors=doors)
     found = []
-    with running(device, "capture") as capture:
+    with running(device, "capture"):
         for _ in range(doors):
-            capture.ask({"press": "photo"}, 30.0)
-            found.append(capture.memory())
+            device.press()
+            found.append(memory_of(device.pid("capture")))
             time.sleep(DOOR_S)
     peak_mb = max(one.peak_mb for one in found)
     note = f"{doors} doors, 2304x1296"
@@ -135,11 +134,7 @@ def _serve_memory(rig: Rig) -> Figure:
 def status(rig: Rig) -> Iterator[Figure]:
     """Ask a device whose two processes run, with ten rows and with a hundred thousand."""
     device = new_device(rig.folder / "status", rig.backend)
-    with (
-        running(device, "capture"),
-        running(device, "sync"),
-        closing(Database(device.layout)) as database,
-    ):
+    with running(device, "capture", "sync"), closing(Database(device.layout)) as database:
         queued = alarming_rows()
         insert(database, islice(queued, FEW))
         yield from _asked(device, rig, FEW)
@@ -155,23 +150,20 @@ def alarming_rows() -> Iterator[dict[str, Any]]:
 
 
 def _asked(device: Device, rig: Rig, rows: int) -> Iterator[Figure]:
-    said = b""
+    said: list[str] = []
 
     def ask() -> None:
-        nonlocal said
-        words = device.words("status", "--json")
-        said = subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE).stdout
+        said.append(device.run("status", "--json").stdout)
 
-    jobs = {"bare": lambda: run_ms(lambda: python("-c", "pass")), "status": lambda: run_ms(ask)}
+    jobs = {BARE: lambda: run_ms(bare_python), "status": lambda: run_ms(ask)}
     bare_ms, status_ms = by_turns(rig.times(20, 5), jobs).values()
-    if json.loads(said)["queue"].get("refused") != ALARMING:
-        raise RuntimeError(f"it did not look at the queue: {said!r}")
+    if json.loads(said[-1])["queue"].get("refused") != ALARMING:
+        raise RuntimeError(f"it did not look at the queue: {said[-1]}")
     by_bare = [one / statistics.median(bare_ms) for one in status_ms]
     note = f"{ALARMING} rows refused and the others all waiting; capture and sync run and are asked"
-    name = f"status, {rows:,} rows, by python3 -c pass"
-    yield Figure(name, "x", by_bare, digits=2, note=note)
+    yield Figure(f"status, {rows:,} rows, by {BARE}", "x", by_bare, digits=2, note=note)
     yield Figure(f"  time, {rows:,} rows", "ms", status_ms)
-    yield Figure(f"  document, {rows:,} rows", "B", [len(said)], at_most=DOCUMENT_BYTES, digits=0)
+    yield Figure(f"  document, {rows:,} rows", "B", [len(said[-1])], DOCUMENT_BYTES, digits=0)
 
 
 def verify(rig: Rig) -> Iterator[Figure]:
@@ -179,25 +171,28 @@ def verify(rig: Rig) -> Iterator[Figure]:
     folder, number = rig.folder / "outsider", rig.times(1_000, 100)
     words, device = _hand_over(folder, number), Device(rig.folder / "elsewhere")
     files = sorted(folder.glob("*.rec"))
-    ours, cpu, bare = [], [], []
-    for _ in range(3):
-        used_s, began_s = _children_s(), time.monotonic()
+    cpu_s: list[float] = []
+
+    def ours() -> None:
+        used_s = _children_s()
         told = device.run("verify", str(folder), *words)
-        ours.append((time.monotonic() - began_s) * 1000 / number)
-        cpu.append((_children_s() - used_s) * 1000 / number)
+        cpu_s.append((_children_s() - used_s) * 1000 / number)
         if not told.stdout.endswith("holds: everything verifies\n"):
             raise RuntimeError(f"it does not verify:\n{told.stdout[-500:]}{told.stderr}")
-        began_s = time.monotonic()
+
+    def sums() -> None:
         subprocess.run(["sha256sum", *files], check=True, stdout=subprocess.DEVNULL)
-        bare.append((time.monotonic() - began_s) * 1000 / number)
+
+    jobs = {job.__name__: lambda job=job: run_ms(job) / number for job in (ours, sums)}
+    taken_s = by_turns(3, jobs)
     name = "doorstep verify of 1,000 sealed photos of 400 KB"
     note = (
         "opened, with Content Credentials, certificate, receipts and the list of revoked keys; "
         "the whole process"
     )
-    yield Figure(name, "s", ours, at_most=VERIFY_S, note=note)
-    yield Figure("  of it, processor", "s", cpu)
-    yield Figure("sha256sum of the same files", "s", bare, digits=2)
+    yield Figure(name, "s", taken_s["ours"], at_most=VERIFY_S, note=note)
+    yield Figure("  of it, processor", "s", cpu_s)
+    yield Figure("sha256sum of the same files", "s", taken_s["sums"], digits=2)
 
 
 def _hand_over(folder: Path, number: int) -> list[str]:

@@ -1,32 +1,37 @@
 """Queues that keep photos on the disk: ours, and what Python projects use for it."""
 
+import hashlib
 import os
 import time
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import litequeue  # type: ignore[import-untyped]  # it ships no types
+import numpy as np
 import persistqueue
 
-from agent.capture.chain import Chain
-from agent.models import Head, Kind
-from agent.queue import disk, labels
+from agent.capture import record_json
+from agent.capture.chain import Chain, new_id
+from agent.capture.record_json import Photo, Setting, Trigger
+from agent.identity.device_key import device_key
+from agent.models import UNASSIGNED, Head, Item, Kind, QualityReport, Verdict
+from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.mending import Mending
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
-from agent.record import signing
 from agent.sync.reread import reread
+from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
+from hardware.power import PowerReading
 from tests.bench.bare import PHOTO_BYTES, Sizes
-from tests.bench.stock import record_of
 from tests.faults.powercut.stage import frames
 from tests.support.sealed import left_plain
 
@@ -34,7 +39,8 @@ LONG_BYTES: Final = (860_000,) * 5
 """Items that fill a write-ahead log: SQLite empties it at 1000 pages of 4 KB. Ours reads no value
 of more than 1 MiB, and lets all of SQLite in this process have 32 MiB."""
 
-_ALL: Final = 1_000_000
+ALL: Final = 1_000_000
+"""More records than any queue here has."""
 
 
 class Queue(Protocol):
@@ -70,37 +76,37 @@ class Contender:
 class OurQueue:
     """The product's chain and outbox, as its capture process wires them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.layout = Layout(folder / "state", folder / "run")
-        self.layout.make()
-        key = _device_key(self.layout.capture_keys / "device.pem")
-        self._database = Database(self.layout, migrates=True)
-        self._outbox = Outbox(self._database, boot_id())
+    def __init__(self, layout: Layout, device_id: str = "bench") -> None:
+        layout.make()
+        self.layout = layout
+        key, _ = device_key(layout)
+        self.database = Database(layout, migrates=True)
+        self.close = self.database.close
+        self.outbox = Outbox(self.database, boot_id())
         mending = Mending(
-            self.layout,
-            self._database,
-            self._outbox,
+            layout,
+            self.database,
+            self.outbox,
             [key.public_key()],
             time.monotonic_ns,
             alive=lambda: None,
         )
         mending.start()
-        seen = labels.glances(self.layout)
-        head = labels.head(self.layout, seen, key.public_key(), "bench")
+        head = labels.head(layout, labels.glances(layout), key.public_key(), device_id)
         self._moment = SystemClock(BUILT).now()
-        self._ticks = 0
+        self._ticks = count()
         self._chain = Chain(
-            self.layout,
-            self._outbox,
+            layout,
+            self.outbox,
             key=key,
-            device_id="bench",
+            device_id=device_id,
             head=head or Head(str(uuid.uuid4()), 0, None),
             seal=left_plain,
             mending=mending,
         )
 
     def grow(self) -> None:
-        with self._database.step() as sql:
+        with self.database.step() as sql:
             rows = [(f"long {number}", " " * size) for number, size in enumerate(LONG_BYTES)]
             sql.executemany("INSERT INTO facts VALUES (?, ?)", rows)
         self.tick()
@@ -108,8 +114,15 @@ class OurQueue:
     def put(self, photo: bytes) -> None:
         self._chain.keep(Kind.PHOTO, self._moment, record_of(photo), photo)
 
+    def add(self, image: bytes) -> Item:
+        """Add a record with its own variant of a photo; it is durable, and due at once."""
+        capture_id = new_id()
+        photo = image + capture_id.encode()
+        self._chain.keep(Kind.PHOTO, self._moment, record_of(photo), photo, capture_id=capture_id)
+        return self.outbox.get(capture_id)
+
     def photos(self) -> Iterator[bytes]:
-        for item in self._outbox.items(None, 0, _ALL):
+        for item in self.outbox.items(None, 0, ALL):
             content = reread(self.layout.record(item.capture_id), item)
             photo = recordfile.unpack(content).photo if isinstance(content, bytes) else None
             if photo is not None:
@@ -117,9 +130,9 @@ class OurQueue:
 
     def tick(self) -> None:
         """Write one page of SQLite's log."""
-        self._ticks += 1
-        with self._database.step() as sql:
-            sql.execute("INSERT OR REPLACE INTO facts VALUES ('tick', ?)", (str(self._ticks),))
+        with self.database.step() as sql:
+            tick = str(next(self._ticks))
+            sql.execute("INSERT OR REPLACE INTO facts VALUES ('tick', ?)", (tick,))
 
     def log_pages(self) -> int:
         """Return how many pages SQLite's log holds now."""
@@ -129,60 +142,52 @@ class OurQueue:
         """Keep one photo and return what was written; the log may not be emptied just then."""
         before = self.log_pages()
         self.put(new_photo())
-        newest = self._outbox.items(None, 0, _ALL)[-1]
+        newest = self.outbox.items(None, 0, ALL)[-1]
         return Sizes(newest.bytes - PHOTO_BYTES, self.log_pages() - before)
 
-    def close(self) -> None:
-        self._database.close()
+
+def in_folder(folder: Path) -> OurQueue:
+    """Open or make the product's queue there."""
+    return OurQueue(Layout(folder / "state", folder / "run"))
 
 
-class _Other(ABC):
-    """What all the others do in the same way."""
+class _Other:
+    """Common part of the other queues; as persist-queue has it."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
 
     def grow(self) -> None:
         for size in (*LONG_BYTES, 1):
             self.put(bytes(size))
             self.take()
 
-    @abstractmethod
-    def put(self, photo: bytes) -> None: ...
-
-    @abstractmethod
-    def take(self) -> None:
-        """Take the oldest out, for good."""
-
-
-class _PersistQueue(_Other):
-    """What persist-queue's queues have in common."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-
     def put(self, photo: bytes) -> None:
         self._queue.put(photo)
+
+    def take(self) -> None:
+        """Take the oldest item out, for good."""
+        self._queue.get()
+        self._queue.task_done()
 
     def photos(self) -> Iterator[bytes]:
         for _ in range(self._queue.qsize()):
             yield self._queue.get(block=False)
 
 
-class FileQueue(_PersistQueue):
+class FileQueue(_Other):
     """persist-queue's Queue: files of `chunksize` items each, and one that says where it ends."""
 
     def __init__(self, folder: Path, chunksize: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(persistqueue.Queue(str(folder), chunksize=chunksize, tempdir=str(folder)))
 
-    def take(self) -> None:
-        self._queue.get()
-        self._queue.task_done()
-
     def close(self) -> None:
         self._queue.headf.close()
         self._queue.tailf.close()
 
 
-class AckQueue(_PersistQueue):
+class AckQueue(_Other):
     """persist-queue's SQLiteAckQueue."""
 
     def __init__(self, folder: Path) -> None:
@@ -201,14 +206,11 @@ class LiteQueue(_Other):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._queue = litequeue.LiteQueue(folder / "queue.db")
+        super().__init__(litequeue.LiteQueue(folder / "queue.db"))
 
     def take(self) -> None:
         self._queue.done(self._queue.pop().message_id)
         self._queue.prune()
-
-    def put(self, photo: bytes) -> None:
-        self._queue.put(photo)
 
     def photos(self) -> Iterator[bytes]:
         while (message := self._queue.pop()) is not None:
@@ -220,7 +222,7 @@ class LiteQueue(_Other):
 
 OURS: Final = Contender(
     "doorstep",
-    OurQueue,
+    in_folder,
     "the product's own code, from a JPEG in memory to its row: digests, tar, signature, file, row; "
     "EXIF and JPEG are made before",
 )
@@ -248,12 +250,20 @@ OTHERS: Final = (
 )
 
 
-def _device_key(path: Path) -> signing.PrivateKey:
-    if path.exists():
-        return signing.read_private_key(path)
-    key = signing.new_key()
-    disk.write_durably(path, signing.private_pem(key), mode=0o600)
-    return key
+def record_of(photo: bytes) -> dict[str, Any]:
+    """Return what the capture process says of a photo: its digest is the part that takes time."""
+    frame = Frame(np.zeros((2, 2, 3), np.uint8), 8000, 1.0, 400.0, time.monotonic_ns())
+    scores = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
+    return record_json.photo_record(
+        Setting(simulated=True, manifest="off"),
+        Trigger("command", "bench"),
+        Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
+        QualityReport(Verdict.OK, scores, "bench"),
+        stop=UNASSIGNED,
+        fix=None,
+        power=PowerReading(80, False, False),
+        retake_of=None,
+    )
 
 
 def new_photo() -> bytes:

@@ -14,7 +14,6 @@ from tests.bench import cuts
 from tests.bench.bare import RawDisk, Sizes
 from tests.bench.cuts import Survey
 from tests.bench.enqueue import survey_figures
-from tests.bench.frame import Verdict
 from tests.bench.queues import OTHERS, OURS, Contender, new_photo
 from tests.support.backend import REPOSITORY
 
@@ -27,7 +26,7 @@ ONE_PUT = """
 import os, sys
 from contextlib import closing, suppress
 from pathlib import Path
-from tests.bench.queues import OurQueue, new_photo
+from tests.bench.queues import in_folder, new_photo
 from tests.bench.bare import RawDisk
 
 def mark():
@@ -41,7 +40,7 @@ def traced(queue):
     mark()
 
 folder = Path(sys.argv[1])
-with closing(OurQueue(folder / "ours")) as ours:
+with closing(in_folder(folder / "ours")) as ours:
     ours.grow()
     with closing(RawDisk(folder / "raw", ours.sizes())) as raw:
         raw.grow()
@@ -80,7 +79,7 @@ def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
     """One state that loses a photo is enough."""
     figures = list(survey_figures([survey]))
 
-    assert [one.name for one in figures if one.verdict is Verdict.MISSED] == missed
+    assert [one.name for one in figures if one.is_missed] == missed
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -17,7 +18,7 @@ from tests.support.backend import Backend
 from tests.support.filed import await_filed
 from tests.support.postgres import Postgres
 
-GROW: Final = {table.partition(" ")[0] for table in records.Month(1, records.NEVER).tables()}
+GROW: Final = {table.partition(" ")[0] for table in records.tables(1, datetime.now(UTC))}
 """Tables with a row for each record, order, route or look."""
 
 RECORDS: Final = 200
@@ -82,7 +83,7 @@ def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     backend.command("hold", number(1), "CASE-7")
     backend.command("export-evidence", site.sent, "--out", str(folder / "evidence"))
     backend.command("export-order", number(1), str(folder / "order.zip"))
-    backend.command("export-device", row_count.VAN, str(folder / "van.zip"))
-    backend.command("devices", "revoke", row_count.VAN, "--evidence", "2026-01-01T00:00:00Z")
+    backend.command("export-device", row_count.DEVICE_ID, str(folder / "van.zip"))
+    backend.command("devices", "revoke", row_count.DEVICE_ID, "--evidence", "2026-01-01T00:00:00Z")
     site.dispatchs_page()  # with what came of that key
-    backend.command("devices", "gone", row_count.VAN)
+    backend.command("devices", "gone", row_count.DEVICE_ID)

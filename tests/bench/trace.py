@@ -2,7 +2,8 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 class Span:
     """One call, or one step of a generator; times are CLOCK_MONOTONIC ns."""
 
-    name: str
     began_ns: int
     ended_ns: int
     value: Any
@@ -21,16 +21,13 @@ class Span:
     def ms(self) -> float:
         return (self.ended_ns - self.began_ns) / 1e6
 
-    def is_within(self, other: "Span") -> bool:
-        is_earlier = other.began_ns <= self.began_ns
-        return other is not self and is_earlier and self.ended_ns <= other.ended_ns
-
 
 class Trace:
-    """The spans since the last `clear`; one thread presses at a time."""
+    """The calls since the last `clear`, by the name of the function; one thread calls at a time."""
 
     def __init__(self) -> None:
-        self._spans: list[Span] = []
+        self.spans: dict[str, list[Span]] = defaultdict(list)
+        self.clear = self.spans.clear
 
     @contextmanager
     def watching(self, *places: tuple[Any, str]) -> Iterator[None]:
@@ -58,26 +55,17 @@ class Trace:
         finally:
             setattr(owner, name, original)
 
-    def clear(self) -> None:
-        self._spans.clear()
-
-    def all(self, *names: str) -> list[Span]:
-        """Return the spans with these names that are not within another one of them."""
-        found = [span for span in self._spans if span.name in names]
-        return [span for span in found if not any(span.is_within(other) for other in found)]
-
     def last(self, name: str) -> Span:
-        return self.all(name)[-1]
+        return self.spans[name][-1]
+
+    def total_ms(self, *names: str) -> float:
+        return sum(span.ms for name in names for span in self.spans[name])
 
     def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
             began_ns = time.monotonic_ns()
             value = call(*args, **kwargs)
-            self._spans.append(Span(name, began_ns, time.monotonic_ns(), value))
+            self.spans[name].append(Span(began_ns, time.monotonic_ns(), value))
             return value
 
         return timed
-
-
-def total_ms(spans: Iterable[Span]) -> float:
-    return sum(span.ms for span in spans)

@@ -7,7 +7,7 @@ its own: a row, a file, flushed, read back and checked, and a signed receipt for
 import logging
 import statistics
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,8 @@ from typing import Final
 
 from tests.bench import longline
 from tests.bench.frame import Figure, Rig
-from tests.bench.upload_jobs import CONTENDERS
-from tests.bench.upload_lines import Cutting, loopback, over, undisturbed
-from tests.bench.upload_runs import Load, Run, loaded, run
+from tests.bench.upload_lines import Cutting, over, undisturbed
+from tests.bench.upload_runs import CONTENDERS, Load, Run, loaded, run
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,6 @@ class Sizes:
         window_s: how long a contender may try on a line with cuts.
     """
 
-    loopback: int
     rounds: int
     round_records: int
     tus_records: int
@@ -85,30 +83,19 @@ class Sizes:
     window_s: float
 
 
-USUAL: Final = Sizes(60, 4, 35, 25, 40, 10, 1, 75.0)
-QUICK: Final = Sizes(6, 1, 12, 3, 8, 1, 0, 20.0)
-FULL: Final = Sizes(1_000, 10, 105, 100, 200, 20, 4, 240.0)
+USUAL: Final = Sizes(4, 35, 25, 40, 10, 1, 75.0)
+QUICK: Final = Sizes(1, 12, 3, 8, 1, 0, 20.0)
+FULL: Final = Sizes(10, 105, 100, 200, 20, 4, 240.0)
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
-    """Measure four lines; the one with 100 ms only if a TUN device can be made."""
+    """Measure the lines; the one with 100 ms only if a TUN device can be made."""
     sizes = QUICK if rig.is_quick else FULL if rig.is_full else USUAL
-    folder = rig.folder / "upload"
-    yield from _loopback(folder / "loopback", sizes)
     if lacking := longline.missing():
         log.warning("event=left_out what=upload_at_100_ms reason=%r", lacking)
     else:
-        yield from _long(folder / "long", sizes)
-    yield from _cutting(folder / "cut", sizes)
-
-
-def _loopback(folder: Path, sizes: Sizes) -> Iterator[Figure]:
-    load = loaded(folder / "device", sizes.loopback)
-    for name in CONTENDERS:
-        with loopback(folder / f"{name} server") as line:
-            one = run(name, line, load, folder / name, WITHIN_S)
-        note = f"{_told([one])}; {SERVED}" if name == "ours" else _told([one])
-        yield Figure(f"loopback: {name}, receipt to receipt", "ms", one.each_ms, note=note)
+        yield from _long(rig.folder / "upload-long", sizes)
+    yield from _cutting(rig.folder / "upload-cut", sizes)
 
 
 def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
@@ -117,31 +104,28 @@ def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
     turns = [(sizes.round_records, BARE)] * sizes.rounds + [(sizes.tus_records, TUS)]
     with undisturbed() as priority:
         for turn, (records, names) in enumerate(turns):
-            for one in _turn(folder / f"turn-{turn}", records, names):
-                runs[one.name].append(one)
+            above = folder / f"turn-{turn}"
+            load = loaded(above / "device", records)
+            with longline.long_line(ROUND_TRIP_S) as line:
+                for name in names:
+                    with over(line, above / f"{name} server") as opened:
+                        runs[name].append(run(name, opened, load, above / name, WITHIN_S))
     times = {name: [ms for one in some for ms in _warm(one)] for name, some in runs.items()}
+    more = f"; {priority}; {SERVED}"
     for name, some in runs.items():
-        note = f"{_told(some)}; {priority}"
-        head = f"100 ms: {name}, receipt to receipt"
-        yield Figure(head, "ms", times[name], note=note, panel=AT_100_MS)
-    medians = {name: statistics.median(some) for name, some in times.items()}
+        head, note = f"100 ms: {name}, receipt to receipt", f"{_told(some)}{more}"
+        yield Figure(head, "ms", times[name], note=note, panel=AT_100_MS, bar=name)
+        more = ""
     for name in (*BARE[1:], *TUS):
-        ratio = medians["ours"] / medians[name]
+        ratio = statistics.median(times["ours"]) / statistics.median(times[name])
         at_most = OVER_BARE if name in BARE else OVER_TUS
         yield Figure(f"100 ms: ours over {name}", "x", [ratio], at_most=at_most, digits=3)
 
 
-def _turn(folder: Path, records: int, names: Iterable[str]) -> Iterator[Run]:
-    load = loaded(folder / "device", records)
-    with longline.long_line(ROUND_TRIP_S) as line:
-        for name in names:
-            with over(line, folder / f"{name} server") as opened:
-                yield run(name, opened, load, folder / name, WITHIN_S)
-
-
 def _warm(one: Run) -> list[float]:
     """Leave out the first records, which say what a start costs; tuspy has no other ones."""
-    return one.each_ms if one.name == "tuspy" else one.each_ms[min(WARM_RECORDS, one.asked // 3) :]
+    first = 0 if one.name == "tuspy" else min(WARM_RECORDS, len(one.load.records) // 3)
+    return one.each_ms[first:]
 
 
 def _cutting(folder: Path, sizes: Sizes) -> Iterator[Figure]:
@@ -151,8 +135,7 @@ def _cutting(folder: Path, sizes: Sizes) -> Iterator[Figure]:
         (SLOW_NAME, SLOW, loaded(folder / "slow", sizes.slow)),
     ]
     if sizes.large:
-        large = loaded(folder / "large", sizes.large, LARGE_PCT)
-        loads.append((SLOW_NAME, SLOW, large))
+        loads.append((SLOW_NAME, SLOW, loaded(folder / "large", sizes.large, LARGE_PCT)))
     jobs = [(label, line, load, name) for label, line, load in loads for name in CONTENDERS]
     ready = threading.Barrier(len(jobs))
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -180,26 +163,28 @@ def _over_cuts(
 
 def _cut_figures(label: str, one: Run) -> Iterator[Figure]:
     """Yield what was sent in vain, and the time."""
-    line = f"{label}, {one.record_bytes / 1e6:.1f} MB"
-    told, at_most = _told([one]), None
+    line = f"{label}, {one.load.record_bytes / 1e6:.1f} MB"
+    note, at_most = _told([one]), None
     if one.name == "ours":
-        told, at_most = f"{told}; {CUTS}", IN_VAIN_PCT
-    in_vain = [100 - one.useful_pct]
+        note, at_most = f"{note}; {CUTS}", IN_VAIN_PCT
+    name, in_vain = f"{line}: {one.name}, in vain", 100 - 100 * one.useful_bytes / one.sent_bytes
     panel = f"Uploading with cuts, {line}: bytes sent in vain" if label == SLOW_NAME else ""
-    yield Figure(f"{line}: {one.name}, in vain", "%", in_vain, at_most, note=told, panel=panel)
-    missing, each_s = one.asked - one.delivered, [one.seconds / max(one.delivered, 1)]
-    late = f"{missing} of {one.asked} did not arrive in {one.seconds:.0f} s" if missing else ""
+    yield Figure(name, "%", [in_vain], at_most, note=note, panel=panel, bar=one.name)
+    each_s = [one.seconds / max(one.delivered, 1)]
+    missing = len(one.load.records) - one.delivered
+    late = f"{missing} did not arrive in {one.seconds:.0f} s" if missing else ""
     yield Figure(f"{line}: {one.name}, each", "s", each_s, digits=2, note=late)
 
 
 def _told(runs: list[Run]) -> str:
-    """Return requests, handshakes and bytes of all runs together, in words."""
+    """Return requests and handshakes of all runs together, in words."""
     records = sum(one.delivered for one in runs)
-    each = max(records, 1)
-    requests = sum(one.requests for one in runs) / each
-    handshakes = sum(one.handshakes for one in runs) / each
-    said = f"{records} records of {runs[0].record_bytes / 1e3:,.0f} KB; each {requests:.2f} "
-    said += f"requests and {handshakes:.2f} TLS handshakes"
-    sent = sum(one.sent_bytes or 0 for one in runs)
-    useful = sum(one.useful_bytes for one in runs)
-    return f"{said}; useful over sent {useful / sent:.3f}" if sent else said
+    requests, handshakes = (
+        sum(some) / max(records, 1)
+        for some in ((one.requests for one in runs), (one.handshakes for one in runs))
+    )
+    size_kb = runs[0].load.record_bytes / 1e3
+    return (
+        f"{records} records of {size_kb:,.0f} KB; each {requests:.2f} requests and "
+        f"{handshakes:.2f} TLS handshakes"
+    )

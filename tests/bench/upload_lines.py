@@ -1,4 +1,4 @@
-"""The lines that records are uploaded over: loopback, 100 ms, and a bottleneck with cuts."""
+"""The lines that records are uploaded over: 100 ms long, or a bottleneck with cuts."""
 
 import os
 import random
@@ -24,29 +24,11 @@ LOOK_S: Final = 0.02
 """How often the cutter looks for the first connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A line that is open, with its server at the far end.
-
-    Attributes:
-        port: that a client connects to, at the server's name.
-    """
-
-    server: Server
-    port: int
-    counter: "LongLine | Bottleneck | None" = None
-
-    @property
-    def carried_bytes(self) -> int | None:
-        """Bytes towards the server so far, counted at the bottleneck; None where there is none."""
-        return None if self.counter is None else self.counter.carried_bytes
-
-
 class Bottleneck(FaultProxy):
-    """A relay at a fixed rate towards the target, with a small buffer before it."""
+    """A relay at a fixed rate towards the server, with a small buffer before it."""
 
-    def __init__(self, target: tuple[str, int], bytes_per_s: float) -> None:
-        super().__init__(target)
+    def __init__(self, server: Server, bytes_per_s: float) -> None:
+        super().__init__((server.host, server.port))
         self.up = Line(rate_bytes_per_s=bytes_per_s)
         # What it accepts inherits this; the kernel doubles it (socket(7)).
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES // 2)
@@ -54,6 +36,24 @@ class Bottleneck(FaultProxy):
     @property
     def carried_bytes(self) -> int:
         return self.relayed_bytes["up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A line that is open, with its server at the far end.
+
+    Attributes:
+        port: the one for clients.
+        counter: counts the bytes towards the server so far, at the bottleneck.
+    """
+
+    server: Server
+    port: int
+    counter: LongLine | Bottleneck
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.server.name}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Cutting:
         """Open a line; all of one kind are cut at the same moments after their first connection."""
         with (
             running_server(data) as server,
-            Bottleneck((server.host, server.port), self.bytes_per_s) as relay,
+            Bottleneck(server, self.bytes_per_s) as relay,
             _cut(relay, self._gaps_s()),
         ):
             yield Open(server, relay.port, relay)
@@ -81,12 +81,6 @@ class Cutting:
         dice = random.Random(1)
         while True:
             yield dice.uniform(*self.cut_s)
-
-
-@contextmanager
-def loopback(data: Path) -> Iterator[Open]:
-    with running_server(data) as server:
-        yield Open(server, server.port)
 
 
 @contextmanager

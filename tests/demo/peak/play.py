@@ -16,18 +16,15 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Final, TypeVar
 
-from agent.capture import jpeg
 from doorstep_backend.identity.register import Register
 from doorstep_backend.wire.unfiled import AGAIN
-from hardware.simulated.scenes import Scene, render
-from tests.bench.stock import JPEG_QUALITY_PCT
+from tests.bench.device import door_jpeg
 from tests.demo.peak import devices, misfortunes
-from tests.demo.peak.cpu import tree_s
 from tests.demo.peak.devices import Address, Failed, Held, News, Ready, Received, Share
 from tests.demo.peak.kept import Judged, judged, kept
 from tests.demo.peak.misfortunes import Misfortune, Say, Told
 from tests.demo.peak.plan import Press
-from tests.demo.peak.servers import Servers
+from tests.demo.peak.servers import Servers, tree_s
 from tests.support.filed import await_filed
 
 PROCESSES: Final = 4
@@ -124,8 +121,7 @@ def play(
 def _fleet(servers: Servers, presses: list[Press]) -> Iterator["_Fleet"]:
     with tempfile.TemporaryDirectory(prefix="doorstep-vans-", dir=_roomy_memory()) as folder:
         picture_file = Path(folder) / "door.jpg"
-        pixels = render(Scene(seed=1, width_px=2304, height_px=1296))
-        picture_file.write_bytes(jpeg.encode(pixels, JPEG_QUALITY_PCT))
+        picture_file.write_bytes(door_jpeg())
         fleet = _Fleet(_shares(Path(folder), servers, presses, picture_file))
         try:
             yield fleet
