@@ -16,7 +16,6 @@ from doorstep_backend.office.model import Office
 from hardware.simulated.buttons import PRESS_S
 from tests.demo import lights, outcome, people, world
 from tests.demo.depot import depot, let_in
-from tests.demo.dispatch import Dispatch
 from tests.demo.driver import Van
 from tests.demo.screen import Screen, View, screen
 from tests.support.backend import Backend
@@ -78,6 +77,46 @@ def play(folder: Path, backend: Backend, office: Office) -> None:
         player = Player(van, network, world.doors(office), pool, dispatch)
         with suppress(KeyboardInterrupt), screen() as terminal:
             player.play(terminal, people.address(backend), [*people.table(office)])
+
+
+class Dispatch:
+    """Dispatch, who revokes the device and lets it in again: one thing at a time, beside the keys.
+
+    Attributes:
+        revoked: whether the device is shut out.
+    """
+
+    def __init__(self, backend: Backend, van: Van, pool: ThreadPoolExecutor) -> None:
+        self.revoked = False
+        self._backend = backend
+        self._van = van
+        self._pool = pool
+        self._doing: Future[str] | None = None
+
+    def act(self) -> None:
+        """Revoke the device, or let it in again; nothing while that is still going on."""
+        if self._doing is None:
+            self._doing = self._pool.submit(self._let_in if self.revoked else self._revoke)
+
+    def said(self) -> str | None:
+        """What came of it, once; None while there is nothing new."""
+        if self._doing is None or not self._doing.done():
+            return None
+        done, self._doing = self._doing, None
+        try:
+            words = done.result()
+        except ValueError as error:  # the network is away, for one
+            return " ".join(str(error).split())
+        self.revoked = not self.revoked
+        return words
+
+    def _revoke(self) -> str:
+        return self._backend.command("devices", "revoke", self._van.device_id).strip()
+
+    def _let_in(self) -> str:
+        told = let_in(self._van, self._backend)
+        self._pool.submit(self._van.processes.ask, "sync", {"send": True})
+        return f"{self._van.device_id}: let in again, {told}"
 
 
 class Player:

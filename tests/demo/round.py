@@ -1,8 +1,9 @@
 """The demo's round while it is played."""
 
 import json
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Final
 from agent.rule.manifest import Manifest
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office
-from tests.demo import outcome, proof, story
+from doorstep_backend.wire.store import Store
+from tests.demo import outcome, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
@@ -30,7 +32,7 @@ def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
         played = Round(folder, backend, network, office, opened, Asking(backend, folder))
         played.play()
         rows = [row for van in played.vans for row in van.processes.queue()]
-        verified = played.vans[0].processes.run(*proof.words(backend.data, played.vans))
+        verified = played.vans[0].processes.run(*_proof(backend.data, played.vans))
     _write_down(folder / "round.json", played.pressed, office)
     await_filed(backend.data)
     came = outcome.Outcome(played.pressed, rows, office, backend)
@@ -38,6 +40,23 @@ def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
     print("\n".join(["", *outcome.proof(verified.stdout)]))
     unverified = [] if verified.returncode == 0 else ["what the backend received does not verify"]
     return played.problems + came.problems() + unverified
+
+
+def _proof(data: Path, vans: Sequence[Van]) -> list[str]:
+    """Put what an outsider is given into `proof/`, and return the words after `doorstep`."""
+    into = data / "proof"
+    shutil.copytree(data / "received", into)
+    for van in vans:
+        kept = van.processes.layout.trust / "evidence.pem"
+        shutil.copy(kept, into / f"{van.device_id}.pem")
+    shutil.copy(data / "revoked.jws", into)
+    (into / "receipts").mkdir()
+    for verdict in Store(data).verdicts():
+        if verdict.accepted:
+            (into / "receipts" / f"{verdict.capture_id}.jws").write_text(verdict.jws)
+    (identity,) = (data / "keys" / "identities").iterdir()
+    known = ["--ca", data / "ca" / "ca.pem", "--fleet-key", data / "fleet-key.pem"]
+    return ["verify", *map(str, [into, *known, "--identity", identity])]
 
 
 def _write_down(path: Path, pressed: list[Pressed], office: Office) -> None:

@@ -59,12 +59,7 @@ class Step:
 
 
 ROUND: Final[tuple[Step | Turn, ...]] = (
-    Step(
-        "a door in daylight; the hand shakes",
-        demo.ALLOWED,
-        BoundBy.PLACE,
-        "motion_px = 22.0",
-    ),
+    Step("a door in daylight; the hand shakes", demo.ALLOWED, BoundBy.PLACE, "motion_px = 22.0"),
     Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
     Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP),
     Step(
@@ -104,39 +99,17 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         aside_m=6.0,
         accuracy_m=9.0,
     ),
-    Step(
-        "a customer who wants no photos",
-        demo.OPTED_OUT,
-        Reason.NO_PHOTO_STOP,
-    ),
+    Step("a customer who wants no photos", demo.OPTED_OUT, Reason.NO_PHOTO_STOP),
     Step("a door that may be photographed, as yet", demo.CHANGES_MIND, BoundBy.PLACE),
     Turn.OPTS_OUT,
     Turn.NETWORK_BACK,
     Step("the same door on the new route", demo.CHANGES_MIND, Reason.NO_PHOTO_STOP),
     Turn.SWAPPED,
-    Step(
-        "a dark yard",
-        YARD,
-        BoundBy.PLACE,
-        "light = 0.02",
-        aside_m=5.0,
-        accuracy_m=12.0,
-    ),
+    Step("a dark yard", YARD, BoundBy.PLACE, "light = 0.02", aside_m=5.0, accuracy_m=12.0),
     Turn.SHUT_OUT,
-    Step(
-        "a delivery that is signed for",
-        demo.SIGNATURE,
-        Reason.SIGNATURE_STOP,
-        "light = 0.3",
-    ),
+    Step("a delivery that is signed for", demo.SIGNATURE, Reason.SIGNATURE_STOP, "light = 0.3"),
     Turn.KILLED,
-    Step(
-        "a door up dark stairs",
-        STAIRWELL,
-        Reason.NO_POSITION,
-        "light = 0.02",
-        accuracy_m=None,
-    ),
+    Step("a door up dark stairs", STAIRWELL, Reason.NO_POSITION, "light = 0.02", accuracy_m=None),
     Step(
         "its label held up: for dispatch to bind",
         STAIRWELL,

@@ -1,17 +1,13 @@
-"""The demo's doors and people: what is rendered and printed fits what the backend knows."""
+"""The demo's doors: what is rendered fits what the backend knows."""
 
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office
-from tests.demo import people, story, world
+from tests.demo import story, world
 from tests.demo.story import ROUND, Step
-
-WIDTH = 80
-"""Columns of the narrowest terminal."""
 
 
 @pytest.fixture
@@ -40,15 +36,3 @@ def test_a_rendered_door_shows_the_house_number_of_its_address(office: Office) -
         (entry,) = tomllib.loads(world.script(number, door, {"d"}))["at"]
         assert address_at(office, door.order) == f"{entry['house']} Example Street"
         assert address_at(office, door.order) in door.words
-
-
-def test_each_account_is_printed_on_a_line_of_its_own(office: Office) -> None:
-    """Below a heading, and no line is wider than a terminal."""
-    head, *lines = people.table(office)
-
-    assert head.split() == ["who", "account", "password", "sees"]
-    for line, account in zip(lines, demo.ACCOUNTS, strict=True):
-        assert f" {account.who} " in line
-        assert f" {account.password} " in line
-    printed = [head, *lines, *people.AFTER_THE_ROUND, *people.WHILE_PLAYING]
-    assert max(map(len, [*printed, *people.WITHOUT_PAGES])) <= WIDTH

@@ -168,28 +168,23 @@ def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
 
 @pytest.mark.slow
 def test_what_a_revoked_device_has_waits_until_it_is_let_in_again(played: Terminal) -> None:
+    """Without a network it is not let in."""
     played.shows("waits +0 to be sent")
     played.type("r")
     played.shows("SHUT OUT", "said +demo-01: shut out")
     played.type("p")
     played.shows("last +record 2, photo", "waits +[12] to be sent; sync: .*certificate revoked")
+    played.type("w")
+    played.shows("NO NETWORK")
+    played.type("r")
+    played.shows("NO NETWORK.*SHUT OUT", "said +demo-01: doorstep enrol: ")
+    played.type("w")
+    played.shows("around +network")
 
     played.type("r")
 
     played.shows(r"day, still hand\s*\n", "waits +0 to be sent; sync: idle")
     played.shows("said +demo-01: let in again, enrolled until 20")
-
-
-@pytest.mark.slow
-def test_without_network_it_is_not_let_in(played: Terminal) -> None:
-    played.type("r")
-    played.shows("SHUT OUT")
-    played.type("w")
-    played.shows("NO NETWORK")
-
-    played.type("r")
-
-    played.shows("NO NETWORK.*SHUT OUT", "said +demo-01: doorstep enrol: ")
 
 
 @pytest.mark.slow
