@@ -27,6 +27,7 @@ from hardware.power import PowerReading
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import environment
 from tests.support.factory import RecordMaker, add, queue
+from tests.support.fleet import ALLOWED, round_of
 
 T = TypeVar("T")
 
@@ -588,6 +589,13 @@ def test_a_second_press_through_the_socket_is_told_that_it_counts_with_the_first
 def test_scan_through_the_socket_says_that_no_label_is_read(tmp_path: Path) -> None:
     with bench(tmp_path, Parts(simulated=True)) as device:
         assert "labels are not read" in ask(device, {"press": "scan"})["scan"]
+
+
+def test_scan_through_the_socket_is_answered_with_what_came_of_it(tmp_path: Path) -> None:
+    parts = Parts(simulated=True)
+    parts.camera.label = "C1"
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        assert ask(device, {"press": "scan"}) == {"scan": "a label was read: press now"}
 
 
 def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
