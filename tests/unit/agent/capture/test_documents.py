@@ -391,10 +391,9 @@ def test_serves_certificate_is_judged_through_the_socket_and_its_request_never_c
     assert status["serve_until"] is None
 
 
-def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> None:
+def test_where_a_setting_is_off_its_document_is_not_taken(device: Bench) -> None:
     """And it need not be fetched again."""
-    with bench(tmp_path) as device:
-        told = [offer(device, kind, "x.y.z") for kind in ("fleet", "manifest")]
+    told = [offer(device, kind, "x.y.z") for kind in ("fleet", "manifest")]
 
     assert [one["again"] for one in told] == [False, False]
     assert "identity.mode is off" in told[0]["why"]

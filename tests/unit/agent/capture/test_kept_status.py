@@ -18,7 +18,7 @@ from agent.status import kept
 from agent.status.values import Queue
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock_system import SystemClock
-from tests.support.benchtop import Bench, SetTime, bench
+from tests.support.benchtop import Bench, SetTime
 from tests.support.factory import MOMENT
 from tests.support.fleet import ALLOWED, fleet_device, offer, tap_scan
 from tests.support.roads import payload_of
@@ -32,51 +32,48 @@ def waiting(device: Bench) -> Any:
 # run/status.json
 
 
-def test_the_queue_is_kept_once_a_minute(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
-        first = waiting(device)
-        device.press()
-        device.tick(EVERY_S - 3)
-        not_yet = waiting(device)
-        device.tick(3)
+def test_the_queue_is_kept_once_a_minute(device: Bench) -> None:
+    device.tick()
+    first = waiting(device)
+    device.press()
+    device.tick(EVERY_S - 3)
+    not_yet = waiting(device)
+    device.tick(3)
 
-        assert not_yet == first
-        assert waiting(device) == first + 1
-        as_of = json.loads(device.layout.status_file.read_bytes())["utc"]
-        assert as_of.startswith(f"{datetime.now(UTC):%Y-}")
+    assert not_yet == first
+    assert waiting(device) == first + 1
+    as_of = json.loads(device.layout.status_file.read_bytes())["utc"]
+    assert as_of.startswith(f"{datetime.now(UTC):%Y-}")
 
 
-def test_what_was_pressed_last_is_kept_when_capture_ends(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
-        before = waiting(device)
-        device.press()
-        device.loop.stop()
-        device.run()
+def test_what_was_pressed_last_is_kept_when_capture_ends(device: Bench) -> None:
+    device.tick()
+    before = waiting(device)
+    device.press()
+    device.loop.stop()
+    device.run()
 
-        assert waiting(device) == before + 1
+    assert waiting(device) == before + 1
 
 
 def test_a_run_folder_that_takes_nothing_is_one_line_in_the_log_and_stops_no_press(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    device: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A folder in its place: not even root can write over that."""
-    with bench(tmp_path) as device:
-        (device.layout.status_file / "x").mkdir(parents=True)
-        for _ in range(3):
-            device.tick(EVERY_S)
-        status, reply = device.loop.status(), device.press()
-        told = caplog.text.count("event=status_not_kept")
-        (device.layout.status_file / "x").rmdir()
-        device.layout.status_file.rmdir()
+    (device.layout.status_file / "x").mkdir(parents=True)
+    for _ in range(3):
         device.tick(EVERY_S)
+    status, reply = device.loop.status(), device.press()
+    told = caplog.text.count("event=status_not_kept")
+    (device.layout.status_file / "x").rmdir()
+    device.layout.status_file.rmdir()
+    device.tick(EVERY_S)
 
-        assert told == 1
-        assert "event=storage_fault" not in caplog.text
-        assert status["ready"]
-        assert "photo" in reply["record"]
-        assert waiting(device) == 1 + before_the_press(device)
+    assert told == 1
+    assert "event=storage_fault" not in caplog.text
+    assert status["ready"]
+    assert "photo" in reply["record"]
+    assert waiting(device) == 1 + before_the_press(device)
 
 
 def before_the_press(device: Bench) -> int:
@@ -94,18 +91,17 @@ def test_a_queue_that_cannot_be_read_is_kept_as_that(tmp_path: Path) -> None:
     assert "`doorstep capture` first" in str(kept.read_queue(layout))
 
 
-def test_a_date_that_is_none_ends_no_turn(tmp_path: Path) -> None:
+def test_a_date_that_is_none_ends_no_turn(device: Bench) -> None:
     """Every process writes the queue; sync may be somebody else's."""
-    with bench(tmp_path) as device:
-        device.press()
-        with closing(Database(device.layout)) as database, database.step() as sql:
-            sql.execute("UPDATE captures SET utc = '2026-13-45T99:00:00Z'")
-        device.tick(EVERY_S)
+    device.press()
+    with closing(Database(device.layout)) as database, database.step() as sql:
+        sql.execute("UPDATE captures SET utc = '2026-13-45T99:00:00Z'")
+    device.tick(EVERY_S)
 
-        assert waiting(device) > 0
-        found = kept.read_queue(device.layout)
-        assert isinstance(found, Queue)
-        assert found.oldest_utc is None
+    assert waiting(device) > 0
+    found = kept.read_queue(device.layout)
+    assert isinstance(found, Queue)
+    assert found.oldest_utc is None
 
 
 # Quiet

@@ -1,12 +1,11 @@
 """The capture process between presses: buttons, time, camera, socket, watchdog."""
 
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,116 +34,95 @@ T = TypeVar("T")
 # Presses
 
 
-@pytest.mark.parametrize(("gap_s", "presses"), [(0.1, 1), (0.59, 1), (0.6, 2), (1.0, 2)])
-def test_presses_within_600_ms_count_once(tmp_path: Path, gap_s: float, presses: int) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        edge_ns = device.parts.now() + round(gap_s * 1e9)
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
-        device.pressed(edge_ns)
-
-        assert len(device.rows("photo")) == presses
+def glitch(device: Bench) -> None:
+    """Touch the photo button for so short a time that it is no press."""
+    edge_ns = device.touch()
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+    device.step()
 
 
-def test_a_press_that_does_not_count_changes_no_light(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        shown = list(device.parts.light.shown)
-        edge_ns = device.parts.now() + 300_000_000
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
-        device.pressed(edge_ns)
+def test_a_press_that_does_not_count_changes_no_light(device: Bench) -> None:
+    device.press()
+    shown = list(device.parts.light.shown)
+    edge_ns = device.parts.now() + 300_000_000
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
+    device.pressed(edge_ns)
 
+    assert len(device.rows("photo")) == 1
     assert device.parts.light.shown == shown
 
 
 def test_a_touch_that_was_no_press_leaves_no_record_and_gives_the_idle_light_back(
-    tmp_path: Path,
+    device: Bench,
 ) -> None:
-    with bench(tmp_path) as device:
-        edge_ns = device.touch()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
-        device.step()
-        device.tick()
+    glitch(device)
+    device.tick()
 
-        assert device.rows("photo") == []
+    assert device.rows("photo") == []
     assert device.parts.light.shown == [Signal.HOLD_STILL, Signal.READY]
 
 
 def test_a_touch_that_was_no_press_takes_no_light_from_the_press_that_was_served(
-    tmp_path: Path,
+    device: Bench,
 ) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
+    device.tick()
 
-        def touch(signal: Signal) -> None:
-            if signal is Signal.EXPOSED:
-                device.parts.light.on_show = lambda _signal: None
-                edge_ns = device.parts.now() + 1_000_000_000
-                for change in (Change.TOUCHED, Change.GLITCH):
-                    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, change, edge_ns))
+    def touch(signal: Signal) -> None:
+        if signal is Signal.EXPOSED:
+            device.parts.light.on_show = lambda _signal: None
+            edge_ns = device.parts.now() + 1_000_000_000
+            for change in (Change.TOUCHED, Change.GLITCH):
+                device.loop.on_event(ButtonEvent(ButtonName.PHOTO, change, edge_ns))
 
-        device.parts.light.on_show = touch
-        device.press()
-        device.step()
+    device.parts.light.on_show = touch
+    device.press()
+    device.step()
 
     assert device.parts.light.shown[-1] is Signal.SAVED
 
 
-def test_a_press_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        edge_ns = device.touch()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
-        device.step()
-        device.press(-0.7)
-
-        assert len(device.rows("photo")) == 1
-
-
-def test_a_press_soon_after_a_touch_that_was_none_is_white_at_its_first_edge(
-    tmp_path: Path,
+def test_a_press_soon_after_a_touch_that_was_none_counts_and_is_white_at_its_first_edge(
+    device: Bench,
 ) -> None:
-    with bench(tmp_path) as device:
-        edge_ns = device.touch()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
-        device.step()
-        given_back = device.parts.light.shown[-1]
-        again_ns = edge_ns + 300_000_000
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, again_ns))
+    glitch(device)
+    given_back = device.parts.light.shown[-1]
+    device.parts.now.pass_s(-0.7)
+    edge_ns = device.touch()
+    touched = device.parts.light.shown[-1]
+    device.pressed(edge_ns)
 
-    assert given_back is Signal.READY
-    assert device.parts.light.shown[-1] is Signal.HOLD_STILL
+    assert (given_back, touched) == (Signal.READY, Signal.HOLD_STILL)
+    assert len(device.rows("photo")) == 1
 
 
 def test_a_press_through_the_socket_soon_after_a_touch_that_was_none_counts(
     tmp_path: Path,
 ) -> None:
     with bench(tmp_path, Parts(simulated=True)) as device:
-        edge_ns = device.touch()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+        glitch(device)
         device.parts.now.pass_s(0.3)
 
         assert ask(device, {"press": "photo"})["label"]["kind"] == Kind.PHOTO
 
 
-def test_what_was_pressed_before_the_process_is_stopped_is_served(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        edge_ns = device.touch()
-        device.loop.stop()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
-        code = device.run()
+def test_what_was_pressed_before_the_process_is_stopped_is_served(device: Bench) -> None:
+    edge_ns = device.touch()
+    device.loop.stop()
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+    code = device.run()
 
-        assert len(device.rows("photo")) == 1
+    assert len(device.rows("photo")) == 1
+
     assert code == 0
 
 
-def test_green_stays_a_second_and_then_the_idle_light_comes_back(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
-        device.press()
-        shown = list(device.parts.light.shown)
-        device.tick(0.9)
-        assert device.parts.light.shown == shown
-        device.tick(1.1)
+def test_green_stays_a_second_and_then_the_idle_light_comes_back(device: Bench) -> None:
+    device.tick()
+    device.press()
+    shown = list(device.parts.light.shown)
+    device.tick(0.9)
+    assert device.parts.light.shown == shown
+    device.tick(1.1)
 
     assert device.parts.light.shown[len(shown) :] == [Signal.READY]
 
@@ -152,128 +130,87 @@ def test_green_stays_a_second_and_then_the_idle_light_comes_back(tmp_path: Path)
 # Taking a press back
 
 
-def test_holding_scan_for_two_seconds_takes_the_last_press_back(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        photo = device.press()["label"]
-        device.hold_scan()
+def test_holding_scan_for_two_seconds_takes_the_last_press_back(device: Bench) -> None:
+    photo = device.press()["label"]
+    device.hold_scan()
 
-        (void,) = device.rows("void")
-        opened = device.open(void.capture_id)
+    (void,) = device.rows("void")
+    opened = device.open(void.capture_id)
+
     assert opened.label.about == photo["capture_id"]
     assert void.about == photo["capture_id"]
     assert opened.record["trigger"] == {"by": "button"}
     assert device.parts.light.shown[-1] is Signal.NO_PHOTO
 
 
-@pytest.mark.parametrize("held_s", [0.1, 1.9])
-def test_a_shorter_hold_takes_nothing_back(tmp_path: Path, held_s: float) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.hold_scan(held_s=held_s)
-        device.tick(5.0)
-
-        assert device.rows("void") == []
-
-
-def test_a_short_press_of_scan_that_waited_behind_a_slow_photo_takes_nothing_back(
-    tmp_path: Path,
+@pytest.mark.parametrize(("held_s", "voids"), [(0.3, 0), (2.1, 1)])
+def test_a_hold_that_waited_behind_a_slow_photo_is_as_long_as_its_edges_say(
+    device: Bench, held_s: float, voids: int
 ) -> None:
-    """How long it was held is a matter of its edges, not of when the loop came to look."""
-    with bench(tmp_path) as device:
-        device.press()
-        pressed_ns = device.parts.now()
-        for change, edge_ns in (
-            (Change.PRESSED, pressed_ns),
-            (Change.RELEASED, pressed_ns + 300_000_000),
-        ):
-            device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
-        device.parts.now.pass_s(5.0)
-        device.step()
-        device.step()
+    device.press()
+    pressed_ns = device.parts.now()
+    for change, after_s in ((Change.PRESSED, 0.0), (Change.RELEASED, held_s)):
+        edge_ns = pressed_ns + round(after_s * 1e9)
+        device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
+    device.parts.now.pass_s(5.0)
+    device.step()
+    device.step()
 
-        assert device.rows("void") == []
-
-
-def test_a_long_hold_that_waited_behind_a_slow_photo_takes_it_back(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        pressed_ns = device.parts.now()
-        for change, edge_ns in (
-            (Change.PRESSED, pressed_ns),
-            (Change.RELEASED, pressed_ns + 2_100_000_000),
-        ):
-            device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
-        device.parts.now.pass_s(5.0)
-        device.step()
-        device.step()
-
-        assert len(device.rows("void")) == 1
+    assert len(device.rows("void")) == voids
 
 
 @pytest.mark.parametrize(("after_s", "voids"), [(30.0, 1), (30.1, 0)])
 def test_a_press_can_be_taken_back_for_30_seconds(
-    tmp_path: Path, after_s: float, voids: int
+    device: Bench, after_s: float, voids: int
 ) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.hold_scan(after_s)
+    device.press()
+    device.hold_scan(after_s)
 
-        assert len(device.rows("void")) == voids
-
-
-def test_a_press_is_taken_back_once(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.hold_scan()
-        device.hold_scan()
-
-        assert len(device.rows("void")) == 1
+    assert len(device.rows("void")) == voids
 
 
-def test_only_the_newest_photo_is_taken_back(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        second = device.press()["label"]
-        device.hold_scan()
+def test_only_the_newest_photo_is_taken_back_and_once(device: Bench) -> None:
+    device.press()
+    second = device.press()["label"]
+    device.hold_scan()
+    device.hold_scan()
 
-        assert [row.about for row in device.rows("void")] == [second["capture_id"]]
+    assert [row.about for row in device.rows("void")] == [second["capture_id"]]
 
 
-def test_a_void_that_could_not_be_written_can_be_tried_again(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.layout.records.rename(tmp_path / "away")
-        device.hold_scan()
-        red = device.parts.light.shown[-1]
-        (tmp_path / "away").rename(device.layout.records)
-        device.hold_scan()
+def test_a_void_that_could_not_be_written_can_be_tried_again(device: Bench, tmp_path: Path) -> None:
+    device.press()
+    device.layout.records.rename(tmp_path / "away")
+    device.hold_scan()
+    red = device.parts.light.shown[-1]
+    (tmp_path / "away").rename(device.layout.records)
+    device.hold_scan()
 
-        assert len(device.rows("void")) == 1
+    assert len(device.rows("void")) == 1
+
     assert red is Signal.FAULT
 
 
 # The camera's rest
 
 
-def test_the_camera_stops_60_seconds_after_the_last_served_press(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        streaming = [device.parts.camera.streaming]  # nobody has pressed yet
-        device.press()
-        for after_s in (50.0, 8.0):
-            device.tick(after_s)
-        device.press()
-        for after_s in (59.0, 1.1):
-            device.tick(after_s)
-            streaming.append(device.parts.camera.streaming)
+def test_the_camera_stops_60_seconds_after_the_last_served_press(device: Bench) -> None:
+    streaming = [device.parts.camera.streaming]  # nobody has pressed yet
+    device.press()
+    for after_s in (50.0, 8.0):
+        device.tick(after_s)
+    device.press()
+    for after_s in (59.0, 1.1):
+        device.tick(after_s)
+        streaming.append(device.parts.camera.streaming)
 
     assert streaming == [False, True, False]
 
 
-def test_a_press_starts_a_stopped_camera(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.tick(61.0)
-        reply = device.press()
+def test_a_press_starts_a_stopped_camera(device: Bench) -> None:
+    device.press()
+    device.tick(61.0)
+    reply = device.press()
 
     assert reply["label"]["kind"] == Kind.PHOTO
     assert device.parts.camera.starts == 2
@@ -374,12 +311,11 @@ def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(
         assert len(device.rows("time")) == 1
 
 
-def test_a_boot_that_was_never_unsynced_needs_no_time_record(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.tick()
+def test_a_boot_that_was_never_unsynced_needs_no_time_record(device: Bench) -> None:
+    device.press()
+    device.tick()
 
-        assert device.rows("time") == []
+    assert device.rows("time") == []
 
 
 def test_a_time_record_whose_row_came_late_is_not_written_twice(tmp_path: Path) -> None:
@@ -460,52 +396,17 @@ def test_a_fix_that_is_seen_again_is_no_rollover(
     assert reply["label"]["clock"] == "gnss"
 
 
-def test_the_floor_outlives_the_process(tmp_path: Path) -> None:
-    """Else a receiver whose weeks roll over after a restart would be believed."""
-    known = BUILT + timedelta(days=100)
-    with bench(tmp_path, unsynced()) as device:
-        device.hear_time(known)
-        device.tick()
-        device.tick()
-
-    with bench(tmp_path, unsynced()) as device:
-        assert abs(device.parts.clock.floor - known) < timedelta(seconds=10)
-
-
 # Idle lights
 
 
-def test_the_idle_light_changes_only_when_something_changed(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        for _ in range(5):
-            device.tick()
-        device.parts.power.reading = PowerReading(10, external=False, under_voltage=None)
-        for _ in range(5):
-            device.tick()
+def test_the_idle_light_changes_only_when_something_changed(device: Bench) -> None:
+    for _ in range(5):
+        device.tick()
+    device.parts.power.reading = PowerReading(10, external=False, under_voltage=None)
+    for _ in range(5):
+        device.tick()
 
     assert device.parts.light.shown == [Signal.READY, Signal.BATTERY_LOW]
-
-
-def test_in_the_cradle_the_light_tells_of_the_queue(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.power.reading = PowerReading(60, external=True, under_voltage=None)
-        device.tick()
-        claimed = device.outbox.claim(0.0, due_s=0.0)
-        assert claimed is not None
-        device.outbox.mark_delivered(claimed, "a receipt", datetime.now(UTC))
-        device.tick()
-        device.press()
-        device.tick(2.0)
-        item = device.rows("photo")[0]
-        device.outbox.mark_damaged(item, "its file is gone")
-        device.tick()
-
-    idle = [
-        signal
-        for signal in device.parts.light.shown
-        if signal in {Signal.SENDING, Signal.ALL_SENT, Signal.ASK_OFFICE, Signal.READY}
-    ]
-    assert idle == [Signal.SENDING, Signal.ALL_SENT, Signal.SENDING, Signal.ASK_OFFICE]
 
 
 # The socket
@@ -540,14 +441,14 @@ def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
     "request_", [{"press": "photo"}, {"press": "scan"}, {"hold": "scan", "seconds": 2}], ids=str
 )
 def test_nobody_fires_a_camera_in_somebodys_hand_from_afar(
-    tmp_path: Path, request_: dict[str, Any]
+    device: Bench, request_: dict[str, Any]
 ) -> None:
     """A real board takes presses through the socket in bench mode only."""
-    with bench(tmp_path) as device:
-        with pytest.raises(DoorstepError, match="bench mode is off") as refused:
-            ask(device, request_)
+    with pytest.raises(DoorstepError, match="bench mode is off") as refused:
+        ask(device, request_)
 
-        assert device.rows("photo") == []
+    assert device.rows("photo") == []
+
     assert refused.value.exit_code == 2
     assert device.parts.camera.taken == []
 
@@ -598,29 +499,28 @@ def test_scan_through_the_socket_is_answered_with_what_came_of_it(tmp_path: Path
         assert ask(device, {"press": "scan"}) == {"scan": "a label was read: press now"}
 
 
-def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        assert ask(device, {"status": True}) == {
-            "ready": True,
-            "writable": True,
-            "streaming": False,
-            "frames_come": True,
-            "battery_pct": 64,
-            "position": "ok",
-            "has_fix": False,
-            "clock": "ntp",
-            "simulated": False,
-            "fleet": None,
-            "fleet_refused": None,
-            "recipients": 2,
-            "manifest": "off",
-            "manifest_until": None,
-            "manifest_refused": None,
-            "no_credentials": None,
-            "evidence_until": None,
-            "serve_until": None,
-            "quiet": False,
-        }
+def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
+    assert ask(device, {"status": True}) == {
+        "ready": True,
+        "writable": True,
+        "streaming": False,
+        "frames_come": True,
+        "battery_pct": 64,
+        "position": "ok",
+        "has_fix": False,
+        "clock": "ntp",
+        "simulated": False,
+        "fleet": None,
+        "fleet_refused": None,
+        "recipients": 2,
+        "manifest": "off",
+        "manifest_until": None,
+        "manifest_refused": None,
+        "no_credentials": None,
+        "evidence_until": None,
+        "serve_until": None,
+        "quiet": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -666,10 +566,10 @@ def test_garbage_on_the_socket_is_answered_with_an_error_and_nothing_else(
 # systemd's watchdog
 
 
-@contextmanager
-def notified(folder: Path) -> Iterator[socket.socket]:
+@pytest.fixture
+def notified(short_path: Path) -> Iterator[socket.socket]:
     """A NOTIFY_SOCKET as systemd has it."""
-    path = folder / "notify"
+    path = short_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(path))
         line.setblocking(False)
@@ -686,58 +586,61 @@ def messages(line: socket.socket) -> list[bytes]:
         return found
 
 
-def test_systemd_is_told_once_that_the_process_is_ready(short_path: Path) -> None:
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        device.loop.stop()
-        device.run()
+def test_systemd_is_told_once_that_the_process_is_ready(
+    device: Bench, notified: socket.socket
+) -> None:
+    device.loop.stop()
+    device.run()
 
-        assert messages(line).count(b"READY=1") == 1
-
-
-def test_the_watchdog_is_fed_by_turns_while_the_camera_rests(short_path: Path) -> None:
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        for _ in range(3):
-            device.tick()
-
-        assert messages(line) == [b"WATCHDOG=1"] * 3
+    assert messages(notified).count(b"READY=1") == 1
 
 
-def test_a_press_feeds_the_watchdog_with_each_step_that_ends(short_path: Path) -> None:
+def test_the_watchdog_is_fed_by_turns_while_the_camera_rests(
+    device: Bench, notified: socket.socket
+) -> None:
+    for _ in range(3):
+        device.tick()
+
+    assert messages(notified) == [b"WATCHDOG=1"] * 3
+
+
+def test_a_press_feeds_the_watchdog_with_each_step_that_ends(
+    device: Bench, notified: socket.socket
+) -> None:
     """Three frames and an encode: on a busy machine a press may outlast the watchdog."""
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        device.press()
+    device.press()
 
-        assert messages(line).count(b"WATCHDOG=1") >= 4
-
-
-def test_the_watchdog_is_fed_only_while_frames_come(short_path: Path) -> None:
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        camera = device.parts.camera
-        device.press()
-        messages(line)
-
-        for _ in range(5):
-            camera.last_frame_ns = device.parts.now() + 1  # not the press's
-            device.tick()
-        assert messages(line) == [b"WATCHDOG=1"] * 5
-        for _ in range(5):
-            device.tick()
-        assert messages(line) == []
+    assert messages(notified).count(b"WATCHDOG=1") >= 4
 
 
-def test_frames_that_come_late_feed_the_watchdog_each_once(short_path: Path) -> None:
+def test_the_watchdog_is_fed_only_while_frames_come(device: Bench, notified: socket.socket) -> None:
+    camera = device.parts.camera
+    device.press()
+    messages(notified)
+
+    for _ in range(5):
+        camera.last_frame_ns = device.parts.now() + 1  # not the press's
+        device.tick()
+    assert messages(notified) == [b"WATCHDOG=1"] * 5
+    for _ in range(5):
+        device.tick()
+    assert messages(notified) == []
+
+
+def test_frames_that_come_late_feed_the_watchdog_each_once(
+    device: Bench, notified: socket.socket
+) -> None:
     """A busy machine hands on what was exposed seconds ago, one in many turns."""
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        camera = device.parts.camera
-        device.press()
-        messages(line)
+    camera = device.parts.camera
+    device.press()
+    messages(notified)
 
-        fed = []
-        for turn in range(40):
-            if turn % 10 == 0:
-                camera.last_frame_ns = device.parts.now() - 7_000_000_000
-            device.tick(1.0)
-            fed += [turn] * len(messages(line))
+    fed = []
+    for turn in range(40):
+        if turn % 10 == 0:
+            camera.last_frame_ns = device.parts.now() - 7_000_000_000
+        device.tick(1.0)
+        fed += [turn] * len(messages(notified))
 
     assert fed == [0, 10, 20, 30]
 
@@ -768,20 +671,15 @@ def test_a_streaming_camera_without_frames_is_not_ready_and_told_once(
     assert "meaning=not_ready_and_the_watchdog_is_not_fed" in told[0]
 
 
-def test_a_stalled_camera_does_not_feed_the_watchdog(short_path: Path) -> None:
-    with bench(short_path / "device") as device, notified(short_path) as line:
-        device.parts.camera.error = CameraStalled("no frame in time")
-        device.press()
-        messages(line)
-        device.tick()
+def test_a_stalled_camera_does_not_feed_the_watchdog(
+    device: Bench, notified: socket.socket
+) -> None:
+    device.parts.camera.error = CameraStalled("no frame in time")
+    device.press()
+    messages(notified)
+    device.tick()
 
-        assert messages(line) == []
-
-
-def test_without_systemd_nothing_is_sent(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        assert "NOTIFY_SOCKET" not in os.environ
-        device.tick()
+    assert messages(notified) == []
 
 
 @pytest.fixture
@@ -802,51 +700,51 @@ def test_a_second_capture_process_does_not_start(tmp_path: Path) -> None:
         pass
 
 
-def test_a_slow_writer_elsewhere_makes_a_press_wait_and_lose_nothing(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        held = threading.Event()
-        done = threading.Event()
+def test_a_slow_writer_elsewhere_makes_a_press_wait_and_lose_nothing(
+    device: Bench, tmp_path: Path
+) -> None:
+    held = threading.Event()
+    done = threading.Event()
 
-        def hold() -> None:
-            _, database, _ = queue(tmp_path)
-            with database.step():
-                held.set()
-                done.wait(5.0)
-            database.close()
+    def hold() -> None:
+        _, database, _ = queue(tmp_path)
+        with database.step():
+            held.set()
+            done.wait(5.0)
+        database.close()
 
-        writer = threading.Thread(target=hold)
-        writer.start()
-        held.wait(5.0)
-        threading.Timer(0.2, done.set).start()
-        began_s = time.monotonic()
-        device.press()
-        writer.join()
+    writer = threading.Thread(target=hold)
+    writer.start()
+    held.wait(5.0)
+    threading.Timer(0.2, done.set).start()
+    began_s = time.monotonic()
+    device.press()
+    writer.join()
 
-        assert len(device.rows("photo")) == 1
+    assert len(device.rows("photo")) == 1
+
     assert time.monotonic() - began_s >= 0.1
 
 
-def test_rows_of_another_program_do_not_disturb_the_chain(tmp_path: Path) -> None:
+def test_rows_of_another_program_do_not_disturb_the_chain(device: Bench, tmp_path: Path) -> None:
     """What a restored backup brought in has a chain of its own."""
-    with bench(tmp_path) as device:
-        first = device.press()["label"]
-        _, database, outbox = queue(tmp_path)
-        add(outbox, RecordMaker().make())
-        database.close()
+    first = device.press()["label"]
+    _, database, outbox = queue(tmp_path)
+    add(outbox, RecordMaker().make())
+    database.close()
 
-        assert device.press()["label"]["seq"] == first["seq"] + 1
+    assert device.press()["label"]["seq"] == first["seq"] + 1
 
 
-def test_a_hold_after_a_press_without_photo_takes_no_earlier_photo_back(tmp_path: Path) -> None:
+def test_a_hold_after_a_press_without_photo_takes_no_earlier_photo_back(device: Bench) -> None:
     """The driver means the last press; an earlier door's good photo must stay."""
-    with bench(tmp_path) as device:
-        device.press()
-        device.parts.camera.error = CameraFailed("no frame")
-        device.parts.now.pass_s(2.0)
-        device.press()
-        device.hold_scan()
+    device.press()
+    device.parts.camera.error = CameraFailed("no frame")
+    device.parts.now.pass_s(2.0)
+    device.press()
+    device.hold_scan()
 
-        assert device.rows("void") == []
+    assert device.rows("void") == []
 
 
 def test_a_fix_from_long_after_the_press_is_no_place_of_it() -> None:

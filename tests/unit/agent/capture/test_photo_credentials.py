@@ -220,12 +220,11 @@ def test_off_is_told_in_the_record_and_is_no_alarm(tmp_path: Path) -> None:
     assert credentials.read(photo, ANCHOR) is None
 
 
-def test_on_the_bench_there_is_no_certificate_and_no_alarm(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        record = device.press()["record"]
+def test_on_the_bench_there_is_no_certificate_and_no_alarm(device: Bench) -> None:
+    record = device.press()["record"]
 
-        assert record["photo"]["credentials_missing"] == "switched off"
-        assert device.loop.status()["no_credentials"] is None
+    assert record["photo"]["credentials_missing"] == "switched off"
+    assert device.loop.status()["no_credentials"] is None
 
 
 @pytest.mark.parametrize(

@@ -19,23 +19,23 @@ from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.simulated.scene_room import Image
-from tests.support.benchtop import Parts, StallsAtTheThird, bench, picture
+from tests.support.benchtop import Bench, Parts, StallsAtTheThird, bench, picture
 from tests.support.card import full
-from tests.support.device import Device
 from tests.support.factory import MOMENT, fill, remount, small_disk
 from tests.support.tusscript import receipt
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
 DARK = picture(light=0.002)
+EMPTY = PowerReading(4, external=False, under_voltage=None)
 
 
-def test_a_press_leaves_one_photo_whose_record_label_and_exif_agree(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        reply = device.press()
+def test_a_press_leaves_one_photo_whose_record_label_and_exif_agree(device: Bench) -> None:
+    reply = device.press()
 
-        (row,) = device.rows("photo")
-        opened = device.open(row.capture_id)
+    (row,) = device.rows("photo")
+    opened = device.open(row.capture_id)
+
     assert opened.record == reply["record"]
     assert opened.label.payload() == reply["label"]
     assert opened.photo is not None
@@ -45,33 +45,29 @@ def test_a_press_leaves_one_photo_whose_record_label_and_exif_agree(tmp_path: Pa
 
 
 def test_white_comes_at_the_first_edge_before_any_work_and_stays_until_the_last_frame(
-    tmp_path: Path,
+    device: Bench,
 ) -> None:
-    with bench(tmp_path) as device:
-        light, camera = device.parts.light, device.parts.camera
-        frames_at: list[tuple[Signal, int]] = []
-        light.on_show = lambda signal: frames_at.append((signal, len(camera.taken)))
+    light, camera = device.parts.light, device.parts.camera
+    frames_at: list[tuple[Signal, int]] = []
+    light.on_show = lambda signal: frames_at.append((signal, len(camera.taken)))
 
-        edge_ns = device.touch()
-        touched = list(frames_at)
-        device.pressed(edge_ns)
+    edge_ns = device.touch()
+    touched = list(frames_at)
+    device.pressed(edge_ns)
 
     assert touched == [(Signal.HOLD_STILL, 0)]
     assert frames_at[1:4] == [(Signal.HOLD_STILL, 0), (Signal.EXPOSED, 3), (Signal.SAVED, 3)]
     assert all(frame.exposure_began_ns > edge_ns for frame in camera.taken)
 
 
-def test_white_returns_for_a_press_that_came_while_the_one_before_was_served(
-    tmp_path: Path,
-) -> None:
-    with bench(tmp_path) as device:
-        light = device.parts.light
-        first_ns = device.touch()
-        second_ns = device.touch()
+def test_white_returns_for_a_press_that_came_while_the_one_before_was_served(device: Bench) -> None:
+    light = device.parts.light
+    first_ns = device.touch()
+    second_ns = device.touch()
 
-        device.pressed(first_ns)
-        shown = len(light.shown)
-        device.pressed(second_ns)
+    device.pressed(first_ns)
+    shown = len(light.shown)
+    device.pressed(second_ns)
 
     assert light.shown[shown] is Signal.HOLD_STILL
     assert len(device.replies) == 2
@@ -81,43 +77,27 @@ def test_white_returns_for_a_press_that_came_while_the_one_before_was_served(
     ("pixels", "expected"), [(picture(), Signal.SAVED), (BLURRED, Signal.ONCE_MORE)]
 )
 def test_green_and_amber_come_only_when_file_and_row_are_there(
-    tmp_path: Path, pixels: Image, expected: Signal
+    device: Bench, pixels: Image, expected: Signal
 ) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [pixels]
-        kept: list[tuple[int, int]] = []
+    device.parts.camera.pictures = [pixels]
+    kept: list[tuple[int, int]] = []
 
-        def look(signal: Signal) -> None:
-            if signal is expected:
-                rows = device.rows("photo")
-                kept.append((len(rows), len(device.open(rows[0].capture_id).photo or b"")))
+    def look(signal: Signal) -> None:
+        if signal is expected:
+            rows = device.rows("photo")
+            kept.append((len(rows), len(device.open(rows[0].capture_id).photo or b"")))
 
-        device.parts.light.on_show = look
-        reply = device.press()
+    device.parts.light.on_show = look
+    reply = device.press()
 
     assert kept == [(1, reply["record"]["photo"]["bytes"])]
 
 
-def test_what_was_shown_green_is_found_by_the_next_start(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        first = device.press()["label"]
-
-    with bench(tmp_path) as device:
-        second = device.press()["label"]
-
-        assert [row.capture_id for row in device.rows("photo")] == [
-            first["capture_id"],
-            second["capture_id"],
-        ]
-    assert second["seq"] == first["seq"] + 1
-
-
-def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.lux = 0.1
-        in_the_dark = device.press()["record"]["photo"]
-        device.parts.camera.lux = 2_000.0
-        by_day = device.press()["record"]["photo"]
+def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(device: Bench) -> None:
+    device.parts.camera.lux = 0.1
+    in_the_dark = device.press()["record"]["photo"]
+    device.parts.camera.lux = 2_000.0
+    by_day = device.press()["record"]["photo"]
 
     assert (in_the_dark["lamp"], by_day["lamp"]) == (True, False)
     lamp = device.parts.lamp
@@ -128,12 +108,12 @@ def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(tmp_path: Path) -> N
 # Place
 
 
-def test_the_place_is_that_of_the_press_in_record_and_exif(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.fix()
-        reply = device.press()
+def test_the_place_is_that_of_the_press_in_record_and_exif(device: Bench) -> None:
+    device.parts.fix()
+    reply = device.press()
 
-        photo = device.open(reply["label"]["capture_id"]).photo
+    photo = device.open(reply["label"]["capture_id"]).photo
+
     position = reply["record"]["position"]
     assert (position["lat_deg"], position["lon_deg"]) == (52.5200066, 13.404954)
     assert position["age_s"] == 1.4
@@ -141,14 +121,14 @@ def test_the_place_is_that_of_the_press_in_record_and_exif(tmp_path: Path) -> No
     assert b"WGS-84" in photo
 
 
-def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.fix(age_s=FRESH_S)  # the press comes a second later
-        stale = device.press()
-        device.parts.position.fix = None
-        none = device.press()
+def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(device: Bench) -> None:
+    device.parts.fix(age_s=FRESH_S)  # the press comes a second later
+    stale = device.press()
+    device.parts.position.fix = None
+    none = device.press()
 
-        photos = [device.open(one["label"]["capture_id"]).photo for one in (stale, none)]
+    photos = [device.open(one["label"]["capture_id"]).photo for one in (stale, none)]
+
     for reply, photo in zip((stale, none), photos, strict=True):
         assert reply["record"]["position"] is None
         assert photo is not None
@@ -159,16 +139,16 @@ def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(tmp_path: 
     "utc", [datetime(2007, 4, 8, tzinfo=UTC), BUILT.replace(year=BUILT.year + 20)]
 )
 def test_a_receivers_time_that_the_clock_refuses_is_neither_in_the_record_nor_in_exif(
-    tmp_path: Path, utc: datetime
+    device: Bench, utc: datetime
 ) -> None:
     """The place is still true: a week rollover changes the date alone."""
-    with bench(tmp_path) as device:
-        device.parts.fix(utc=utc)
-        refused = device.press()
-        device.parts.fix(utc=BUILT)
-        believed = device.press()
+    device.parts.fix(utc=utc)
+    refused = device.press()
+    device.parts.fix(utc=BUILT)
+    believed = device.press()
 
-        photos = [device.open(one["label"]["capture_id"]).photo for one in (refused, believed)]
+    photos = [device.open(one["label"]["capture_id"]).photo for one in (refused, believed)]
+
     gps = [piexif.load(photo)["GPS"] for photo in photos]
     assert refused["record"]["position"]["utc"] is None
     assert refused["record"]["position"]["lat_deg"] == 52.5200066
@@ -178,14 +158,14 @@ def test_a_receivers_time_that_the_clock_refuses_is_neither_in_the_record_nor_in
     assert gps[1][piexif.GPSIFD.GPSDateStamp] == f"{BUILT:%Y:%m:%d}".encode()
 
 
-def test_a_record_without_photo_has_no_coordinates_although_there_is_a_fix(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.fix()
-        device.parts.camera.error = CameraFailed("the sensor reports an error")
+def test_a_record_without_photo_has_no_coordinates_although_there_is_a_fix(device: Bench) -> None:
+    device.parts.fix()
+    device.parts.camera.error = CameraFailed("the sensor reports an error")
 
-        reply = device.press()
+    reply = device.press()
 
-        body = device.layout.record(reply["label"]["capture_id"]).read_bytes()
+    body = device.layout.record(reply["label"]["capture_id"]).read_bytes()
+
     assert "position" not in reply["record"]
     assert b"52.52" not in body
     assert b"lat_deg" not in body
@@ -195,10 +175,11 @@ def test_a_record_without_photo_has_no_coordinates_although_there_is_a_fix(tmp_p
 
 
 @pytest.mark.parametrize("pixels", [BLURRED, COVERED], ids=["blurred", "covered"])
-def test_blur_and_a_covered_lens_ask_for_one_retake(tmp_path: Path, pixels: Image) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [pixels]
-        first, again, third = device.press(), device.press(), device.press()
+def test_blur_and_a_covered_lens_ask_for_one_retake(device: Bench, pixels: Image) -> None:
+    device.parts.camera.pictures = [pixels]
+    first, again, third = device.press(), device.press(), device.press()
+
+    assert len(device.rows("photo")) == 3
 
     assert first["retake"]
     assert first["record"]["retake_of"] is None
@@ -206,15 +187,6 @@ def test_blur_and_a_covered_lens_ask_for_one_retake(tmp_path: Path, pixels: Imag
     assert not again["retake"], "a retake of a retake is not asked for"
     assert third["record"]["retake_of"] is None
     assert third["retake"]
-
-
-def test_a_blurred_photo_is_kept_like_any_other(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [BLURRED]
-        device.press()
-        device.press()
-
-        assert len(device.rows("photo")) == 2
 
 
 @pytest.mark.parametrize("pixels", [DARK, picture()], ids=["dark", "ok"])
@@ -231,37 +203,34 @@ def test_no_retake_is_asked_for_what_a_second_try_cannot_mend(
 
 @pytest.mark.parametrize(("after_s", "is_retake"), [(18.9, True), (19.1, False)])
 def test_a_retake_counts_as_one_for_20_seconds(
-    tmp_path: Path, after_s: float, *, is_retake: bool
+    device: Bench, after_s: float, *, is_retake: bool
 ) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [BLURRED]
-        first = device.press()
+    device.parts.camera.pictures = [BLURRED]
+    first = device.press()
 
-        second = device.press(after_s)  # and a second
+    second = device.press(after_s)  # and a second
 
     assert second["record"]["retake_of"] == (first["label"]["capture_id"] if is_retake else None)
     assert second["retake"] is not is_retake
 
 
-def test_a_photo_that_was_taken_back_is_not_retaken(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [BLURRED]
-        device.press()
-        device.hold_scan()
+def test_a_photo_that_was_taken_back_is_not_retaken(device: Bench) -> None:
+    device.parts.camera.pictures = [BLURRED]
+    device.press()
+    device.hold_scan()
 
-        assert device.press()["record"]["retake_of"] is None
+    assert device.press()["record"]["retake_of"] is None
 
 
-def test_a_press_without_photo_settles_the_retake_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_press_without_photo_settles_the_retake_that_was_asked_for(device: Bench) -> None:
     """The driver went on to something else: what comes next is no second try."""
-    with bench(tmp_path) as device:
-        device.parts.camera.pictures = [BLURRED]
-        asked = device.press()
-        charged = device.parts.power.reading
-        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
-        refused = device.press()
-        device.parts.power.reading = charged
-        after = device.press()
+    device.parts.camera.pictures = [BLURRED]
+    asked = device.press()
+    charged = device.parts.power.reading
+    device.parts.power.reading = EMPTY
+    refused = device.press()
+    device.parts.power.reading = charged
+    after = device.press()
 
     assert asked["retake"]
     assert refused["label"]["kind"] == Kind.NO_PHOTO
@@ -275,13 +244,12 @@ def test_a_press_without_photo_settles_the_retake_that_was_asked_for(tmp_path: P
     "error", [CameraStalled("no frame in time"), CameraFailed("the sensor reports an error")]
 )
 def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
-    tmp_path: Path, error: DeviceError
+    device: Bench, error: DeviceError
 ) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.error = error
-        reply = device.press()
-        device.tick(3.1)
-        code = device.run()
+    device.parts.camera.error = error
+    reply = device.press()
+    device.tick(3.1)
+    code = device.run()
 
     assert reply["record"]["reason"] == "camera_fault"
     assert reply["label"]["kind"] == Kind.NO_PHOTO
@@ -306,14 +274,13 @@ def test_a_stall_at_the_last_frame_leaves_the_photo_and_the_process_ends_with_70
     assert caplog.text.count("event=camera_fault") == 1
 
 
-def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.camera.error = CameraStalled("no frame in time")
-        device.press()
-        device.tick(2.9)
+def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(device: Bench) -> None:
+    device.parts.camera.error = CameraStalled("no frame in time")
+    device.press()
+    device.tick(2.9)
 
-        with pytest.raises(AssertionError, match="did not end"):
-            device.run(patience_s=0.1)
+    with pytest.raises(AssertionError, match="did not end"):
+        device.run(patience_s=0.1)
 
 
 def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(
@@ -421,14 +388,15 @@ def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_rea
     assert (red, device.parts.light.shown[-1]) == (Signal.FAULT, Signal.NOT_READY)
 
 
-def test_a_card_that_can_be_written_again_makes_the_device_ready(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.layout.records.rename(tmp_path / "away")
-        reply = device.press()
-        device.tick(31.0)
-        not_ready = device.parts.light.shown[-1]
-        (tmp_path / "away").rename(device.layout.records)
-        device.tick()
+def test_a_card_that_can_be_written_again_makes_the_device_ready(
+    device: Bench, tmp_path: Path
+) -> None:
+    device.layout.records.rename(tmp_path / "away")
+    reply = device.press()
+    device.tick(31.0)
+    not_ready = device.parts.light.shown[-1]
+    (tmp_path / "away").rename(device.layout.records)
+    device.tick()
 
     assert reply["exit"] == 70
     assert not_ready is Signal.NOT_READY
@@ -436,16 +404,15 @@ def test_a_card_that_can_be_written_again_makes_the_device_ready(tmp_path: Path)
 
 
 def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off(
-    tmp_path: Path,
+    device: Bench,
 ) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
-        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
-        reply = device.press()
-        for _ in range(EMPTY_READINGS):
-            device.tick(1.0)
-        device.tick(4.0)
-        code = device.run()
+    device.tick()
+    device.parts.power.reading = EMPTY
+    reply = device.press()
+    for _ in range(EMPTY_READINGS):
+        device.tick(1.0)
+    device.tick(4.0)
+    code = device.run()
 
     assert reply["record"]["reason"] == "battery_empty"
     assert reply["record"]["power"]["battery_pct"] == 4
@@ -455,74 +422,42 @@ def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off
     assert code == 0
 
 
-def test_a_device_that_may_not_power_off_stays_and_refuses(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.power.error = DeviceError("polkit says no")
-        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
-        for _ in range(10):
-            device.tick()
-        reply = device.press()
-
-    assert reply["record"]["reason"] == "battery_empty"
-    assert device.parts.power.shut_downs == 1
-    assert device.parts.light.shown[-1] is Signal.FAULT
-
-
 def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
-    tmp_path: Path,
+    device: Bench,
 ) -> None:
     """Somebody was logged in, say; the long tone comes once, not with each time."""
-    with bench(tmp_path) as device:
-        device.parts.power.error = DeviceError("somebody is logged in")
-        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
-        for _ in range(EMPTY_READINGS - 1):
-            device.tick(1.0)
-        asked = []
-        for _ in range(125):
-            device.tick(1.0)
-            asked.append(device.parts.power.shut_downs)
-        device.parts.power.error = None
-        device.tick(60.0)
-        device.tick(4.0)
-        code = device.run()
+    device.parts.power.error = DeviceError("somebody is logged in")
+    device.parts.power.reading = EMPTY
+    for _ in range(EMPTY_READINGS - 1):
+        device.tick(1.0)
+    asked = []
+    for _ in range(125):
+        device.tick(1.0)
+        asked.append(device.parts.power.shut_downs)
+    device.parts.power.error = None
+    device.tick(60.0)
+    device.tick(4.0)
+    code = device.run()
 
     assert (asked[0], asked[58], asked[60], asked[-1]) == (1, 1, 2, 3)
     assert device.parts.light.shown == [Signal.BATTERY_LOW, Signal.FAULT]
     assert code == 0
 
 
-@pytest.mark.parametrize(
-    "reading",
-    [
-        PowerReading(5, external=False, under_voltage=None),
-        PowerReading(1, external=True, under_voltage=None),
-        PowerReading(None, external=None, under_voltage=None),
-    ],
-)
-def test_a_battery_that_is_low_charging_or_absent_is_not_empty(
-    tmp_path: Path, reading: PowerReading
+def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(
+    device: Bench, tmp_path: Path
 ) -> None:
-    with bench(tmp_path) as device:
-        device.parts.power.reading = reading
-        reply = device.press()
-        device.tick()
-
-    assert reply["label"]["kind"] == Kind.PHOTO
-    assert device.parts.power.shut_downs == 0
-
-
-def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(tmp_path: Path) -> None:
     """The photo is safe: it is queued as soon as the queue takes it."""
-    with bench(tmp_path) as device:
-        chain_start = device.rows()[0].capture_id
-        device.layout.state_lock.rename(tmp_path / "away.lock")
-        device.layout.state_lock.symlink_to(tmp_path / "away.lock")
-        reply = device.press()
-        files = {path.stem for path in device.layout.records.iterdir()} - {chain_start}
-        (tmp_path / "away.lock").rename(device.layout.state_lock)
-        device.tick()
+    chain_start = device.rows()[0].capture_id
+    device.layout.state_lock.rename(tmp_path / "away.lock")
+    device.layout.state_lock.symlink_to(tmp_path / "away.lock")
+    reply = device.press()
+    files = {path.stem for path in device.layout.records.iterdir()} - {chain_start}
+    (tmp_path / "away.lock").rename(device.layout.state_lock)
+    device.tick()
 
-        assert [row.capture_id for row in device.rows("photo")] == list(files)
+    assert [row.capture_id for row in device.rows("photo")] == list(files)
+
     assert reply["exit"] == 70
     assert Signal.SAVED not in device.parts.light.shown
     assert len(files) == 1
@@ -543,24 +478,15 @@ def test_no_log_line_has_a_coordinate(tmp_path: Path, caplog: pytest.LogCaptureF
 # What a record says of the device
 
 
-def test_bench_mode_makes_test_records(tmp_path: Path) -> None:
-    with bench(tmp_path, device={"bench_mode": True}) as device:
-        reply = device.press()
-
-    assert reply["label"]["kind"] == Kind.TEST
-    assert reply["record"]["photo"]["bytes"] > 0
-
-
 @pytest.mark.parametrize("simulated", [True, False])
 def test_a_record_says_whether_a_part_was_simulated(tmp_path: Path, *, simulated: bool) -> None:
     with bench(tmp_path, Parts(simulated=simulated)) as device:
         assert device.press()["record"]["simulated"] is simulated
 
 
-def test_a_label_tells_neither_place_nor_stop_nor_time_of_day_in_its_id(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.parts.fix()
-        label = device.press()["label"]
+def test_a_label_tells_neither_place_nor_stop_nor_time_of_day_in_its_id(device: Bench) -> None:
+    device.parts.fix()
+    label = device.press()["label"]
 
     assert set(label) == {
         "v",
@@ -578,7 +504,3 @@ def test_a_label_tells_neither_place_nor_stop_nor_time_of_day_in_its_id(tmp_path
         "body",
     }
     assert "52.5" not in json.dumps(label)
-
-
-def test_the_configuration_of_the_bench_is_one_that_the_command_takes(tmp_path: Path) -> None:
-    assert Device(tmp_path).run("config", "--check").returncode == 0

@@ -26,11 +26,10 @@ def body_type(content: bytes) -> str:
     return recordfile.check(content).label.body.type
 
 
-def test_every_body_is_sealed_where_the_recipients_are_known(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        device.hold_scan()
-        found = files(device)
+def test_every_body_is_sealed_where_the_recipients_are_known(device: Bench) -> None:
+    device.press()
+    device.hold_scan()
+    found = files(device)
 
     assert {Kind.CHAIN_START, Kind.PHOTO, Kind.VOID} <= found.keys()
     assert {body_type(content) for content in found.values()} == {SEALED_TYPE}
@@ -39,21 +38,19 @@ def test_every_body_is_sealed_where_the_recipients_are_known(tmp_path: Path) -> 
             recordfile.unpack(content)
 
 
-def test_each_recipient_alone_opens_a_photo(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        photo = device.layout.record(device.press()["label"]["capture_id"]).read_bytes()
+def test_each_recipient_alone_opens_a_photo(device: Bench) -> None:
+    photo = device.layout.record(device.press()["label"]["capture_id"]).read_bytes()
 
     pictures = {recordfile.unpack(photo, [one]).photo for one in IDENTITIES}
     assert len(pictures) == 1
     assert pictures != {None}
 
 
-def test_no_byte_of_a_photo_or_its_record_reaches_the_card(tmp_path: Path) -> None:
+def test_no_byte_of_a_photo_or_its_record_reaches_the_card(device: Bench, tmp_path: Path) -> None:
     """Before it is renamed either: the part is what is renamed."""
-    with bench(tmp_path) as device:
-        device.press()
-        opened = unpack(files(device)[Kind.PHOTO])
-        kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    device.press()
+    opened = unpack(files(device)[Kind.PHOTO])
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
     assert opened.photo is not None
     for marker in (b"\xff\xd8\xff", b"Exif\0\0", b'"quality"', opened.photo[2000:2032]):

@@ -115,78 +115,71 @@ def test_others_of_the_group_may_ask_for_nothing(
 
 
 @pytest.mark.parametrize("request_", [{"locate": 1.5}, {"locate": False}, {"test_card": "x"}])
-def test_what_is_no_request_is_told_so(tmp_path: Path, request_: dict[str, Any]) -> None:
-    with bench(tmp_path) as device:
-        assert ask(device, request_)["error"].startswith("unknown request")
+def test_what_is_no_request_is_told_so(device: Bench, request_: dict[str, Any]) -> None:
+    assert ask(device, request_)["error"].startswith("unknown request")
 
 
-def test_what_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
+def test_what_nobody_waits_for_any_more_is_not_done(device: Bench) -> None:
     """A loop that was busy for long must not begin to sound when the technician has gone."""
-    with bench(tmp_path) as device:
-        answer = device.loop.technician.answer(LOCATE, OWN, timeout_s=0.001)
-        device.parts.now.pass_s(0.1)
-        device.step()
+    answer = device.loop.technician.answer(LOCATE, OWN, timeout_s=0.001)
+    device.parts.now.pass_s(0.1)
+    device.step()
 
-        assert answer["exit"] == 75
-        assert Signal.LOCATE not in device.parts.light.shown
+    assert answer["exit"] == 75
+    assert Signal.LOCATE not in device.parts.light.shown
 
 
 # To call
 
 
-def test_it_calls_for_its_time_and_then_the_idle_light_is_back(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.tick()
-        answer = ask(device, LOCATE)
-        device.tick(LOCATE_S - 0.5)
-        before = device.parts.light.shown[-1]
-        device.tick(1.0)
+def test_it_calls_for_its_time_and_then_the_idle_light_is_back(device: Bench) -> None:
+    device.tick()
+    answer = ask(device, LOCATE)
+    device.tick(LOCATE_S - 0.5)
+    before = device.parts.light.shown[-1]
+    device.tick(1.0)
 
     assert answer == {"locating_s": LOCATE_S}
     assert before is Signal.LOCATE
     assert device.parts.light.shown[-1] is Signal.READY
 
 
-def test_asked_again_it_calls_from_anew(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        ask(device, LOCATE)
-        device.tick(LOCATE_S - 1.0)
-        ask(device, LOCATE)
-        device.tick(LOCATE_S - 1.0)
+def test_asked_again_it_calls_from_anew(device: Bench) -> None:
+    ask(device, LOCATE)
+    device.tick(LOCATE_S - 1.0)
+    ask(device, LOCATE)
+    device.tick(LOCATE_S - 1.0)
 
-        assert device.parts.light.shown[-1] is Signal.LOCATE
-
-
-def test_the_scan_button_ends_it_at_once_and_leaves_no_record(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        ask(device, LOCATE)
-        for change in (Change.TOUCHED, Change.PRESSED):
-            device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, device.parts.now()))
-            device.step()
-
-        assert device.parts.light.shown[-1] is Signal.READY
-        assert [row.kind for row in device.rows()] == ["chain_start"]
+    assert device.parts.light.shown[-1] is Signal.LOCATE
 
 
-def test_the_photo_button_ends_it_at_its_first_edge_and_is_served_as_ever(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        ask(device, LOCATE)
-        edge_ns = device.touch()
-        at_the_edge = device.parts.light.shown[-1]
-        device.pressed(edge_ns)
-        device.tick(1.5)
+def test_the_scan_button_ends_it_at_once_and_leaves_no_record(device: Bench) -> None:
+    ask(device, LOCATE)
+    for change in (Change.TOUCHED, Change.PRESSED):
+        device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, device.parts.now()))
+        device.step()
 
-        assert at_the_edge is Signal.HOLD_STILL
-        assert len(device.rows("photo")) == 1
-        assert device.parts.light.shown[-1] is Signal.READY
+    assert device.parts.light.shown[-1] is Signal.READY
+    assert [row.kind for row in device.rows()] == ["chain_start"]
 
 
-def test_what_came_of_a_press_is_seen_first(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        soon = ask(device, LOCATE)
-        device.tick(1.5)
-        later = ask(device, LOCATE)
+def test_the_photo_button_ends_it_at_its_first_edge_and_is_served_as_ever(device: Bench) -> None:
+    ask(device, LOCATE)
+    edge_ns = device.touch()
+    at_the_edge = device.parts.light.shown[-1]
+    device.pressed(edge_ns)
+    device.tick(1.5)
+
+    assert at_the_edge is Signal.HOLD_STILL
+    assert len(device.rows("photo")) == 1
+    assert device.parts.light.shown[-1] is Signal.READY
+
+
+def test_what_came_of_a_press_is_seen_first(device: Bench) -> None:
+    device.press()
+    soon = ask(device, LOCATE)
+    device.tick(1.5)
+    later = ask(device, LOCATE)
 
     assert soon["exit"] == 75
     assert later == {"locating_s": LOCATE_S}
@@ -215,13 +208,12 @@ def test_a_look_gives_figures_and_leaves_nothing(tmp_path: Path) -> None:
         assert all(not isinstance(one, (bytes, list)) for one in figures.values())
 
 
-def test_without_manifests_it_looks_only_ten_minutes_after_the_last_press(tmp_path: Path) -> None:
-    with bench(tmp_path) as device:
-        device.press()
-        soon = ask(device, LOOK)
-        taken = len(device.parts.camera.taken)
-        device.tick(601.0)
-        later = ask(device, LOOK)
+def test_without_manifests_it_looks_only_ten_minutes_after_the_last_press(device: Bench) -> None:
+    device.press()
+    soon = ask(device, LOOK)
+    taken = len(device.parts.camera.taken)
+    device.tick(601.0)
+    later = ask(device, LOOK)
 
     assert soon["exit"] == 75
     assert "somebody may be at work" in soon["error"]
