@@ -156,9 +156,6 @@ def test_the_same_one_again_changes_nothing_and_is_not_told_again(
 def test_a_press_that_comes_while_the_process_starts_has_the_route_in_hand(tmp_path: Path) -> None:
     with round_of(tmp_path, SIGNED):
         pass
-    parts = Parts()
-    with fleet_device(tmp_path, parts):
-        pass
     with restarted(tmp_path) as device:
         device.parts.fix(utc=None)
         edge_ns = device.touch()

@@ -28,7 +28,7 @@ SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 
 
 @contextmanager
-def van(folder: Path, witness: ClockSource = ClockSource.UNSYNCED) -> Iterator[Bench]:
+def timed(folder: Path, witness: ClockSource = ClockSource.UNSYNCED) -> Iterator[Bench]:
     """A device that knows the key of KEY's backend, and whose first turn is done."""
     (folder / "receipt-key.pem").write_bytes(signing.public_pem(KEY.public_key()))
     with bench(folder, Parts(witness=witness)) as device:
@@ -36,13 +36,19 @@ def van(folder: Path, witness: ClockSource = ClockSource.UNSYNCED) -> Iterator[B
         yield device
 
 
-def deliver(device: Bench, when: datetime, **told: Any) -> Item:
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Bench]:
+    with timed(tmp_path) as opened:
+        yield opened
+
+
+def deliver(device: Bench, when: datetime, key: signing.PrivateKey = KEY, **told: Any) -> Item:
     """A press, and what sync does when its receipt came; the next turn has seen it."""
     capture_id = device.press()["label"]["capture_id"]
     item = device.outbox.get(capture_id)
     content = device.layout.record(capture_id).read_bytes()
     fields = {"capture_id": capture_id, "received_at": rfc3339(when)} | told
-    token = receipt(KEY, content=content, **fields)
+    token = receipt(key, content=content, **fields)
     device.outbox.mark_delivered(item, token, when)
     device.tick()
     return device.outbox.get(capture_id)
@@ -66,11 +72,11 @@ def reboot(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 def test_a_receipt_raises_the_floor_and_it_is_kept(tmp_path: Path) -> None:
     when = datetime(2027, 3, 1, tzinfo=UTC)
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         deliver(device, when)
 
         assert device.parts.clock.floor == when
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         assert device.parts.clock.floor == kept(device).floor == when
 
 
@@ -79,7 +85,7 @@ def test_a_receipt_raises_the_floor_and_it_is_kept(tmp_path: Path) -> None:
 def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
     tmp_path: Path, year: int, witness: ClockSource
 ) -> None:
-    with van(tmp_path, witness) as device:
+    with timed(tmp_path, witness) as device:
         before = device.parts.clock.floor, kept(device)
         item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
         after = device.press()["label"]
@@ -100,30 +106,22 @@ def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
     ],
 )
 def test_a_row_with_another_receipt_moves_nothing(
-    tmp_path: Path, told: dict[str, Any], caplog: pytest.LogCaptureFixture
+    device: Bench, told: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A sync that was taken over has receipts of all that this device ever sent."""
-    with van(tmp_path) as device:
-        before = device.parts.clock.floor
-        deliver(device, datetime(2027, 3, 1, tzinfo=UTC), **told)
-        device.tick()
+    before = device.parts.clock.floor
+    deliver(device, datetime(2027, 3, 1, tzinfo=UTC), **told)
+    device.tick()
 
-        assert device.parts.clock.floor == before
-        assert caplog.text.count("event=receipt_undated") == 1
+    assert device.parts.clock.floor == before
+    assert caplog.text.count("event=receipt_undated") == 1
 
 
-def test_a_receipt_by_another_key_moves_nothing(tmp_path: Path) -> None:
-    with van(tmp_path) as device:
-        before = device.parts.clock.floor
-        item = device.outbox.get(device.press()["label"]["capture_id"])
-        when = datetime(2027, 3, 1, tzinfo=UTC)
-        content = device.layout.record(item.capture_id).read_bytes()
-        told = {"received_at": rfc3339(when)}
-        token = receipt(signing.new_key(), item.capture_id, content, **told)
-        device.outbox.mark_delivered(item, token, when)
-        device.tick()
+def test_a_receipt_by_another_key_moves_nothing(device: Bench) -> None:
+    before = device.parts.clock.floor
+    deliver(device, datetime(2027, 3, 1, tzinfo=UTC), signing.new_key())
 
-        assert device.parts.clock.floor == before
+    assert device.parts.clock.floor == before
 
 
 def test_a_receipt_that_came_before_its_fleet_document_counts_when_that_has_come(
@@ -131,12 +129,8 @@ def test_a_receipt_that_came_before_its_fleet_document_counts_when_that_has_come
 ) -> None:
     """sync has the next document a minute before capture, or a receipt a minute before it."""
     when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
-    with van(tmp_path) as device:
-        item = device.outbox.get(device.press()["label"]["capture_id"])
-        content = device.layout.record(item.capture_id).read_bytes()
-        token = receipt(new, item.capture_id, content, received_at=rfc3339(when))
-        device.outbox.mark_delivered(item, token, when)
-        device.tick()
+    with timed(tmp_path) as device:
+        deliver(device, when, new)
         before = device.parts.clock.floor
         (tmp_path / "receipt-key.pem").write_bytes(signing.public_pem(new.public_key()))
         device.tick()
@@ -147,7 +141,7 @@ def test_a_receipt_that_came_before_its_fleet_document_counts_when_that_has_come
 def test_a_receipt_of_another_boot_is_none_of_this_one_when_its_key_comes_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with van(tmp_path, ClockSource.UNSYNCED) as device:
+    with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
     reboot(monkeypatch, "another boot")
     file = tmp_path / "receipt-key.pem"
@@ -161,39 +155,37 @@ def test_a_receipt_of_another_boot_is_none_of_this_one_when_its_key_comes_late(
         assert kept(device).agreed is None
 
 
-def test_a_refusal_moves_nothing(tmp_path: Path) -> None:
-    with van(tmp_path) as device:
-        before = device.parts.clock.floor
-        item = device.outbox.get(device.press()["label"]["capture_id"])
-        when = datetime(2027, 3, 1, tzinfo=UTC)
-        content = device.layout.record(item.capture_id).read_bytes()
-        token = refusal(KEY, item, content, refused_at=rfc3339(when))
-        device.outbox.mark_refused(item, token, when, "no")
-        device.tick()
+def test_a_refusal_moves_nothing(device: Bench) -> None:
+    before = device.parts.clock.floor
+    item = device.outbox.get(device.press()["label"]["capture_id"])
+    when = datetime(2027, 3, 1, tzinfo=UTC)
+    content = device.layout.record(item.capture_id).read_bytes()
+    token = refusal(KEY, item, content, refused_at=rfc3339(when))
+    device.outbox.mark_refused(item, token, when, "no")
+    device.tick()
 
-        assert device.parts.clock.floor == before
+    assert device.parts.clock.floor == before
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "x" * 100_000, "00000000-0000-4000-8000-0"])
-def test_a_database_that_names_no_record_stops_nobody(tmp_path: Path, text: str) -> None:
-    with van(tmp_path) as device:
-        before = device.parts.clock.floor
-        with closing(Database(device.layout)) as database, database.step() as sql:
-            sql.execute("INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (text,))
-        device.tick()
+def test_a_database_that_names_no_record_stops_nobody(device: Bench, text: str) -> None:
+    before = device.parts.clock.floor
+    with closing(Database(device.layout)) as database, database.step() as sql:
+        sql.execute("INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (text,))
+    device.tick()
 
-        assert device.parts.clock.floor == before
-        assert device.press()["label"]["kind"] == "photo"
+    assert device.parts.clock.floor == before
+    assert device.press()["label"]["kind"] == "photo"
 
 
 def test_an_old_fact_of_the_database_moves_nothing(tmp_path: Path) -> None:
     """Every process can write there: the floor was kept there once."""
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         before = device.parts.clock.floor
         with closing(Database(device.layout)) as database, database.step() as sql:
             sql.execute("INSERT INTO facts VALUES ('time_floor', '2030-01-01T00:00:00.000Z')")
         device.tick()
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         assert device.parts.clock.floor == before
 
 
@@ -205,13 +197,13 @@ def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_
 ) -> None:
     """Also over a restart in between, which brings no new half year."""
     ahead = now() + 3650 * DAY
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         before = device.parts.clock.floor
         device.hear_time(ahead)
         device.tick()
         label = device.press()["label"]
         raised = device.parts.clock.floor
-    with van(tmp_path) as device:
+    with timed(tmp_path) as device:
         device.hear_time(ahead + HOUR)
         device.tick()
         again = device.parts.clock.floor
@@ -226,65 +218,12 @@ def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_
     assert caplog.text.count("event=floor_lowered") == 1
 
 
-def test_true_fixes_displace_what_was_forged_also_after_a_restart(tmp_path: Path) -> None:
-    """The floor stays half a year ahead until the network comes; the labels say what is true."""
-    with van(tmp_path) as device:
-        device.hear_time(now() + 3650 * DAY)
-        device.tick()
-        floor, forged = device.parts.clock.floor, device.press()["label"]
-        device.hear_time(now())
-        device.tick()
-        true = device.press()["label"]
-    with van(tmp_path) as device:
-        recalled = device.press()["label"]
-        device.hear_time(now())
-        device.tick()
-        heard = device.press()["label"]
-
-        assert floor > now() + 100 * DAY
-        assert device.parts.clock.floor == datetime.fromisoformat(rfc3339(floor))
-    assert forged["utc"] > rfc3339(now() + 3000 * DAY)
-    for label in (true, recalled, heard):
-        assert label["clock"] == "gnss"
-        assert abs(datetime.fromisoformat(label["utc"]) - now()) < HOUR
-
-
-def test_the_network_s_word_counts_more_than_a_receipt_s(tmp_path: Path) -> None:
-    """The backend's clock is a year ahead; the floor stays where the network is, time and again."""
-    with van(tmp_path, ClockSource.NTP) as device:
-        for number in range(3):
-            deliver(device, now() + 365 * DAY + number * HOUR)
-
-            assert device.parts.clock.floor <= now()
-        assert (floor := kept(device).floor) is not None
-        assert floor <= now()
-
-
-def test_a_fix_that_the_network_agrees_with_raises_the_floor_by_any_amount(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A device that lay unused for two years."""
-    with van(tmp_path, ClockSource.NTP) as device:
-        later = now() + 730 * DAY
-
-        class Later(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # as datetime has it
-                return datetime.now(tz) + 730 * DAY
-
-        monkeypatch.setattr(clock_system, "datetime", Later)
-        device.parts.fix(utc=later - SECOND)
-        device.tick()
-
-        assert device.parts.clock.floor == later - SECOND
-
-
 # What prune goes by
 
 
 def test_a_receipt_that_agrees_with_the_clock_makes_the_time_certain(tmp_path: Path) -> None:
     """The earlier of the two counts."""
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         before = kept(device).agreed
         when = now() - HOUR
         deliver(device, when)
@@ -298,33 +237,14 @@ def test_a_receipt_that_agrees_with_the_clock_makes_the_time_certain(tmp_path: P
         assert timedelta(0) <= certain - known.utc < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("source", [ClockSource.UNSYNCED, ClockSource.RTC])
-def test_a_receipt_alone_makes_nothing_certain(tmp_path: Path, source: ClockSource) -> None:
-    with van(tmp_path, source) as device:
-        deliver(device, now())
-
-        assert kept(device).agreed is None
-
-
-@pytest.mark.parametrize("off", [-1.1 * DAY, 1.1 * DAY, 365 * DAY, -365 * DAY])
-def test_a_receipt_that_does_not_agree_makes_nothing_certain(
-    tmp_path: Path, off: timedelta
-) -> None:
-    """An old one that sync has put there again; or the clock was set wrong by somebody."""
-    with van(tmp_path, ClockSource.NTP) as device:
-        deliver(device, now() + off)
-
-        assert kept(device).agreed is None
-
-
 def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is of another boot, as its record is; the next one is of this."""
-    with van(tmp_path, ClockSource.UNSYNCED) as device:
+    with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
     reboot(monkeypatch, "another boot")
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         at_first = kept(device).agreed
         deliver(device, now())
         then = kept(device).agreed
@@ -338,10 +258,10 @@ def test_a_receipt_that_came_while_capture_did_not_run_counts_for_a_record_of_th
     tmp_path: Path,
 ) -> None:
     """Its label says so, which capture signed: no receipt of it can be of an earlier boot."""
-    with van(tmp_path, ClockSource.UNSYNCED) as device:
+    with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
         before = kept(device).agreed
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         after = kept(device).agreed
 
     assert before is None
@@ -351,14 +271,14 @@ def test_a_receipt_that_came_while_capture_did_not_run_counts_for_a_record_of_th
 def test_what_an_earlier_process_of_this_boot_kept_counts_and_of_another_boot_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         deliver(device, now())
         known = kept(device).agreed
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         clock, after = device.parts.clock, kept(device).agreed
         in_this = certain_now(after, clock.now(), clock.boottime_s())
     reboot(monkeypatch, "another boot")
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         clock = device.parts.clock
         in_another = certain_now(kept(device).agreed, clock.now(), clock.boottime_s())
 
@@ -373,7 +293,7 @@ def test_an_agreement_is_kept_again_when_it_is_hours_old(
     """Not with each receipt: each costs a flush of the card."""
     at_s = [1_000.0]
     monkeypatch.setattr(SystemClock, "boottime_s", lambda _clock: at_s[0])
-    with van(tmp_path, ClockSource.NTP) as device:
+    with timed(tmp_path, ClockSource.NTP) as device:
         deliver(device, now())
         first = kept(device).agreed
         at_s[0] += AGREED_STEP_S - 1
