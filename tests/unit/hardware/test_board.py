@@ -16,7 +16,7 @@ from hardware.board import open_board
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.driver import Driver
 from hardware.drivers.position_fixed import FixedPosition
-from hardware.errors import DeviceError, DeviceMissing, ScriptError
+from hardware.errors import DeviceMissing, ScriptError
 from hardware.indicator import Signal
 from hardware.patterns import DARK, WHITE
 from hardware.settings import (
@@ -134,13 +134,6 @@ def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place
 
     with pytest.raises(DeviceMissing, match="photo_pin = 17"):
         open_board(replace(SIMULATED, buttons=ButtonSettings("gpio")), tmp_path, FLOOR)
-
-
-def test_a_camera_that_cannot_open_is_an_error(tmp_path: Path) -> None:
-    camera = CameraSettings("simulated", width_px=321, height_px=240)
-
-    with pytest.raises(DeviceError):
-        open_board(replace(SIMULATED, camera=camera), tmp_path, FLOOR)
 
 
 def test_a_wrong_world_script_opens_nothing(tmp_path: Path) -> None:

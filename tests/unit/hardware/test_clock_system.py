@@ -36,6 +36,11 @@ def rtc(root: Path, epoch_s: float) -> Path:
     return root
 
 
+@pytest.fixture
+def kernel_unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+
+
 SECOND = timedelta(seconds=1)
 
 
@@ -262,22 +267,10 @@ def test_a_week_rollover_is_refused_where_it_came_by_the_system_s_time_too() -> 
     assert near(by_receiver.now().utc, LATER)
 
 
-def test_boot_id_is_the_kernels() -> None:
-    """Records of one boot share the id the kernel made for it."""
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-    assert clock(ClockSource.NTP).now().boot_id == boot_id
-
-
 def test_a_hidden_boot_id_names_the_remedy(tmp_path: Path) -> None:
     """ProcSubset=pid hides it; the message says so."""
     with pytest.raises(DeviceError, match="ProcSubset=pid"):
         SystemClock(BUILT, root=tmp_path)
-
-
-def test_boottime_runs() -> None:
-    """CLOCK_BOOTTIME is at least CLOCK_MONOTONIC."""
-    assert clock(ClockSource.NTP).boottime_s() >= time.monotonic() - 1
 
 
 def test_timesyncd_vouches_by_its_file(tmp_path: Path) -> None:
@@ -289,20 +282,11 @@ def test_timesyncd_vouches_by_its_file(tmp_path: Path) -> None:
     assert SystemWitness(tmp_path)() is ClockSource.NTP
 
 
-def test_an_rtc_that_shows_the_system_time_vouches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without NTP, an RTC that agrees with the system is where the system's time came from."""
-    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
-
-    assert SystemWitness(rtc(tmp_path, time.time()))() is ClockSource.RTC
-
-
+@pytest.mark.usefixtures("kernel_unsynced")
 def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """The system may have left a real-time clock that was wrong by then: 90 s were seen."""
-    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
     apart_s = RTC_AGREES_WITHIN_S - 1
 
     assert SystemWitness(rtc(tmp_path, time.time() - apart_s))() is ClockSource.RTC
@@ -311,18 +295,14 @@ def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together
     assert uncertainty_s >= apart_s + RTC_DRIFT_S
 
 
+@pytest.mark.usefixtures("kernel_unsynced")
 @pytest.mark.parametrize("epoch_s", [0.0, 86_400.0])
-def test_an_rtc_that_started_in_1970_vouches_for_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch_s: float
-) -> None:
+def test_an_rtc_that_started_in_1970_vouches_for_nothing(tmp_path: Path, epoch_s: float) -> None:
     """A Pi 5 has an RTC also without its battery; the system's time then came from elsewhere."""
-    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
-
     assert SystemWitness(rtc(tmp_path, epoch_s))() is ClockSource.UNSYNCED
 
 
-def test_no_rtc_and_no_ntp_is_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("kernel_unsynced")
+def test_no_rtc_and_no_ntp_is_unsynced(tmp_path: Path) -> None:
     """A bare Pi without network."""
-    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
-
     assert SystemWitness(tmp_path)() is ClockSource.UNSYNCED

@@ -112,11 +112,6 @@ def test_what_is_told_does_not_depend_on_a_late_timer(
     assert events == play(edges)
 
 
-def test_touched_comes_with_the_first_edge() -> None:
-    """The light need not wait for the debounce."""
-    assert changes(Debounce(ButtonName.SCAN).edge(5, True)) == [Change.TOUCHED]
-
-
 def test_a_spike_is_a_glitch_dated_by_its_edge() -> None:
     """A level that did not stand is no press, and says so, so that the light goes out."""
     events = play([(100 * MS, True), (102 * MS, False)])
@@ -135,14 +130,6 @@ def test_a_press_counts_when_it_was_stable_and_not_before() -> None:
     assert debounce.due_ns == 4 * MS + STABLE_NS
     assert debounce.settle(4 * MS + STABLE_NS - 1) == []
     assert changes(debounce.settle(4 * MS + STABLE_NS)) == [Change.PRESSED]
-
-
-def test_a_release_during_the_lock_out_is_told_when_it_ends() -> None:
-    """A short press is not taken for a held one."""
-    events = play([(0, True), (50 * MS, False)])
-
-    assert changes(events) == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
-    assert events[-1].edge_ns == 50 * MS
 
 
 def test_a_finger_that_slips_within_the_lock_out_is_still_the_same_press() -> None:

@@ -19,7 +19,7 @@ from hardware.drivers.buttons_gpio import GpioButtons, kernel_ns
 from hardware.drivers.indicator_gpio import GpioIndicator, duty
 from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.errors import DeviceBusy, DeviceError, DeviceMissing
-from hardware.indicator import Indicator, Signal
+from hardware.indicator import Signal
 from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
 from hardware.pins_gpio import claiming
 from hardware.settings import (
@@ -60,40 +60,6 @@ def history(pins: MockFactory, number: int) -> list[float]:
 
 def led(pins: MockFactory) -> list[float]:
     return levels(pins, 5, 6, 13)
-
-
-def test_a_press_is_told_with_the_kernels_edge_time(
-    pins: MockFactory, events: "Queue[ButtonEvent]"
-) -> None:
-    """TOUCHED comes in the edge's own thread, PRESSED when stable, both dated by the edge."""
-    before_ns = time.monotonic_ns()
-    pins.pin(17).drive_low()
-    after_ns = time.monotonic_ns()
-
-    touched = events.get_nowait()
-    pressed = events.get(timeout=WAIT_S)
-
-    assert (touched.change, pressed.change) == (Change.TOUCHED, Change.PRESSED)
-    assert touched.edge_ns == pressed.edge_ns
-    assert before_ns - 1000 <= touched.edge_ns <= after_ns + 1000
-    assert touched.button is ButtonName.PHOTO
-
-
-def test_a_release_is_told_after_the_lock_out(
-    pins: MockFactory, events: "Queue[ButtonEvent]"
-) -> None:
-    """A press that bounces at both ends is touched, pressed and released once."""
-    for _ in range(3):
-        pins.pin(27).drive_low()
-        pins.pin(27).drive_high()
-    pins.pin(27).drive_low()
-    told = [events.get(timeout=WAIT_S) for _ in range(2)]
-    pins.pin(27).drive_high()
-    told.append(events.get(timeout=WAIT_S))
-
-    assert [event.change for event in told] == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
-    assert {event.button for event in told} == {ButtonName.SCAN}
-    assert events.empty()
 
 
 def test_a_spike_is_a_glitch(pins: MockFactory, events: "Queue[ButtonEvent]") -> None:
@@ -184,43 +150,6 @@ def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
         pytest.raises(DeviceMissing, match=r"buttons\.photo_pin = 17"),
     ):
         GpioButtons(BUTTONS, pins)
-
-
-def test_the_light_follows_the_signal(pins: MockFactory) -> None:
-    """Each signal takes the place of the one before, and close leaves it dark."""
-    indicator: Indicator = GpioIndicator(INDICATOR, pins)
-
-    indicator.show(Signal.HOLD_STILL)
-    until(lambda: led(pins) == [1, 1, 1])
-    indicator.show(Signal.EXPOSED)
-    until(lambda: led(pins) == [0, 0, 0])
-    indicator.show(Signal.FAULT)
-    until(lambda: led(pins) == [1, 0, 0])
-    indicator.close()
-    indicator.close()
-
-    assert levels(pins, 5, 6, 13, 12, 16) == [0, 0, 0, 0, 0]
-
-
-def test_close_in_the_middle_of_a_signal_leaves_all_low(pins: MockFactory) -> None:
-    """A transistor's gate that is let go while high may keep the motor running."""
-    indicator = GpioIndicator(INDICATOR, pins)
-    indicator.show(Signal.FAULT)
-    until(lambda: levels(pins, 16) == [1])
-
-    indicator.close()
-
-    assert levels(pins, 5, 6, 13, 12, 16) == [0, 0, 0, 0, 0]
-
-
-def test_the_first_light_comes_at_once(pins: MockFactory) -> None:
-    """White is lit well within the 100 ms that the driver may wait."""
-    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
-        start_s = time.monotonic()
-        indicator.show(Signal.HOLD_STILL)
-
-        until(lambda: led(pins) == [1, 1, 1])
-        assert time.monotonic() - start_s < 0.1
 
 
 def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None:

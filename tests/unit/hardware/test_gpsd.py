@@ -26,7 +26,6 @@ from hardware.drivers.position_gpsd import (
 )
 from hardware.position import Fix
 from hardware.settings import PositionSettings
-from tests.support import nmea
 from tests.support.nmea import Receiver, epoch, free_port, gpsd
 from tests.support.waiting import until
 
@@ -263,42 +262,6 @@ def test_a_server_that_sends_only_garbage_is_silent() -> None:
         assert position.last_fix() is None
 
 
-@pytest.mark.slow
-def test_a_fix_of_a_real_gpsd_has_the_right_place() -> None:
-    """What the receiver said in NMEA arrives to better than 0.2 m, with its accuracy and time."""
-    receiver, port = Receiver(), free_port()
-    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as position:
-        until(lambda: (newest := position.last_fix()) and newest.eph_m and newest.satellites)
-        newest = position.last_fix()
-        assert newest
-
-        assert newest.lat_deg == pytest.approx(nmea.LAT_DEG, abs=1e-6)
-        assert newest.lon_deg == pytest.approx(nmea.LON_DEG, abs=1e-6)
-        assert newest.alt_m == pytest.approx(nmea.ALT_M, abs=0.1)
-        assert (newest.mode, newest.hdop, newest.satellites) == (3, 1.1, 8)
-        assert newest.eph_m
-        assert 5 < newest.eph_m < 50
-        assert newest.utc
-        assert abs((datetime.now(UTC) - newest.utc).total_seconds()) < 3
-        assert position.trouble() is None
-    receiver.unplug()
-
-
-@pytest.mark.slow
-def test_southern_and_western_places_keep_their_signs() -> None:
-    """Hemispheres survive NMEA and gpsd."""
-    receiver, port = Receiver(), free_port()
-    receiver.say = lambda: epoch(datetime.now(UTC), -33.999_999_9, -179.999_999_9)
-    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as position:
-        until(position.last_fix)
-        newest = position.last_fix()
-        assert newest
-
-        assert newest.lat_deg == pytest.approx(-33.999_999_9, abs=1e-6)
-        assert newest.lon_deg == pytest.approx(-179.999_999_9, abs=1e-6)
-    receiver.unplug()
-
-
 def test_closed_it_listens_no_longer() -> None:
     fix = b'{"class":"TPV","mode":2,"lat":52.5,"lon":13.4}\n'
     before = set(threading.enumerate())
@@ -328,54 +291,64 @@ def test_a_gpsd_that_stays_away_is_logged_once(
     assert caplog.text.count("event=position_trouble") == 1
 
 
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    plugged = Receiver()
+    yield plugged
+    plugged.unplug()
+
+
+@pytest.fixture
+def position(receiver: Receiver) -> Iterator[GpsdPosition]:
+    """A real gpsd's, with a fix."""
+    port = free_port()
+    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as opened:
+        until(lambda: fresh(opened))
+        yield opened
+
+
 @pytest.mark.slow
-def test_lost_satellites_let_the_fix_age_without_trouble() -> None:
+def test_lost_satellites_let_the_fix_age_without_trouble(
+    position: GpsdPosition, receiver: Receiver
+) -> None:
     """Indoors there is no fix, but nothing is broken."""
-    receiver, port = Receiver(), free_port()
-    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as position:
-        until(lambda: fresh(position))
-        receiver.say = lambda: epoch(datetime.now(UTC), mode=1)
-        until(lambda: age_s(position) > SILENT_S + 1)
+    receiver.say = lambda: epoch(datetime.now(UTC), mode=1)
+    until(lambda: age_s(position) > SILENT_S + 1)
 
-        assert position.trouble() is None
-    receiver.unplug()
+    assert position.trouble() is None
 
 
 @pytest.mark.slow
-def test_a_silent_receiver_is_told_and_heard_again() -> None:
+def test_a_silent_receiver_is_told_and_heard_again(
+    position: GpsdPosition, receiver: Receiver
+) -> None:
     """Unplugged, gpsd's socket stays open and says nothing; the fix ages until it is back."""
-    receiver, port = Receiver(), free_port()
-    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as position:
-        until(lambda: fresh(position))
-        receiver.silent.set()
-        until(lambda: "silent" in (position.trouble() or ""))
-        assert age_s(position) > SILENT_S - 1
+    receiver.silent.set()
+    until(lambda: "silent" in (position.trouble() or ""))
+    assert age_s(position) > SILENT_S - 1
 
-        receiver.silent.clear()
-        until(lambda: fresh(position))
-        assert position.trouble() is None
-    receiver.unplug()
+    receiver.silent.clear()
+    until(lambda: fresh(position))
+    assert position.trouble() is None
 
 
 @pytest.mark.slow
-def test_an_unplugged_receiver_is_told_and_found_again() -> None:
+def test_an_unplugged_receiver_is_told_and_found_again(
+    position: GpsdPosition, receiver: Receiver
+) -> None:
     """gpsd lost its device; connecting again makes gpsd look for it."""
-    receiver, port = Receiver(), free_port()
-    with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as position:
-        until(lambda: fresh(position))
-        receiver.unplug()
-        until(lambda: "silent" in (position.trouble() or ""))
-
-        receiver.plug()
-        until(lambda: fresh(position), within_s=40)
-        assert position.trouble() is None
     receiver.unplug()
+    until(lambda: "silent" in (position.trouble() or ""))
+
+    receiver.plug()
+    until(lambda: fresh(position), within_s=40)
+    assert position.trouble() is None
 
 
 @pytest.mark.slow
-def test_a_restarted_gpsd_is_found_again() -> None:
+def test_a_restarted_gpsd_is_found_again(receiver: Receiver) -> None:
     """While it is away trouble is told and the fix ages; afterwards fixes come again."""
-    receiver, port = Receiver(), free_port()
+    port = free_port()
     with closing(GpsdPosition(settings(port))) as position:
         with gpsd(receiver.port, port):
             until(lambda: fresh(position))
@@ -384,4 +357,3 @@ def test_a_restarted_gpsd_is_found_again() -> None:
         with gpsd(receiver.port, port):
             until(lambda: fresh(position))
             assert position.trouble() is None
-    receiver.unplug()

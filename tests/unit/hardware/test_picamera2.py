@@ -274,13 +274,8 @@ def test_metadata_becomes_a_frame() -> None:
 
     assert (made.exposure_us, made.gain, made.lux) == (8_000, 3.0, 410.0)
     assert made.exposure_began_ns == 5_000_000_000 - 8_000_000
-
-
-def test_metadata_without_lux_says_so() -> None:
-    """Some pipelines do not estimate it."""
     bare = {"SensorTimestamp": 1, "ExposureTime": 1, "AnalogueGain": 1.0}
-
-    assert frame(np.zeros((2, 2, 3), np.uint8), bare).lux is None
+    assert frame(pixels, bare).lux is None, "some pipelines do not estimate it"
 
 
 def test_a_burst_is_asked_for_from_after_the_press_and_given_back() -> None:
@@ -307,49 +302,30 @@ def test_a_buffer_goes_back_before_its_frame_is_worked_on() -> None:
     assert burst[0].releases == 1
 
 
-def test_a_caller_who_stops_early_leaks_nothing() -> None:
-    """The rest of the burst goes back as well."""
-    burst = requests(3)
+def without(fact: str) -> Request:
+    told = metadata(1)
+    del told[fact]
+    return Request(told)
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (Request(metadata(1), broken=True), "not defined"),
+        (Request(metadata(1), rows=361), r"\(361, 384\)"),
+        (without("ExposureTime"), "ExposureTime"),
+        (without("AnalogueGain"), "AnalogueGain"),
+        (without("SensorTimestamp"), "SensorTimestamp"),
+    ],
+)
+def test_a_frame_that_cannot_be_read_is_a_failure_and_leaks_nothing(
+    first: Request, words: str
+) -> None:
+    """The press leaves a record of it; any other error would end the process."""
+    burst = [first, *requests(2)]
     camera = started(Picamera([*burst]), FIXED_LENS)
 
-    for _ in camera.take(0, 3, DEADLINE_S):
-        break
-
-    assert [one.releases for one in burst] == [1, 1, 1]
-
-
-def test_a_frame_that_cannot_be_read_leaks_nothing() -> None:
-    """The error is told, and all three requests are released."""
-    burst = requests(3)
-    burst[0].broken = True
-    camera = started(Picamera([*burst]), FIXED_LENS)
-
-    with pytest.raises(CameraFailed, match="cannot be read"):
-        list(camera.take(0, 3, DEADLINE_S))
-
-    assert [one.releases for one in burst] == [1, 1, 1]
-
-
-@pytest.mark.parametrize("missing", ["ExposureTime", "AnalogueGain", "SensorTimestamp"])
-def test_a_frame_without_its_facts_is_a_failure(missing: str) -> None:
-    """The press leaves a record of it; a KeyError would end the process."""
-    burst = requests(3)
-    camera = started(Picamera([*burst]), FIXED_LENS)
-    del burst[0].metadata[missing]
-
-    with pytest.raises(CameraFailed, match=f"cannot be read.*{missing}"):
-        list(camera.take(0, 3, DEADLINE_S))
-
-    assert [one.releases for one in burst] == [1, 1, 1]
-
-
-def test_a_buffer_that_is_no_picture_is_a_failure() -> None:
-    """OpenCV's error is told like the sensor's."""
-    burst = requests(3)
-    burst[0].rows = 361
-    camera = started(Picamera([*burst]), FIXED_LENS)
-
-    with pytest.raises(CameraFailed, match=r"cannot be read.*\(361, 384\)"):
+    with pytest.raises(CameraFailed, match=f"cannot be read.*{words}"):
         list(camera.take(0, 3, DEADLINE_S))
 
     assert [one.releases for one in burst] == [1, 1, 1]

@@ -1,7 +1,7 @@
 """The webcam door: a stand-in for OpenCV's capture, and OpenCV itself where there is no webcam."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -121,25 +121,6 @@ def test_a_look_passes_over_frames_from_before_the_call(camera: Camera, port: Po
     assert time.monotonic() - began >= 0.06
 
 
-def test_a_look_at_a_hung_webcam_is_a_stall(
-    camera: Camera, port: Port, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a frame's."""
-    monkeypatch.setattr(camera_v4l2, "STOP_S", 0.05)
-    port.now.hung.set()
-
-    with pytest.raises(CameraStalled, match="deadline"):
-        camera.look(0.1)
-
-
-def test_a_look_at_an_unplugged_webcam_fails(camera: Camera, port: Port) -> None:
-    """It is told at once."""
-    port.now.unplugged.set()
-
-    with pytest.raises(CameraFailed, match="unplugged"):
-        camera.look(DEADLINE_S)
-
-
 def test_frames_are_decoded_only_while_they_are_wanted(camera: Camera, port: Port) -> None:
     """An idle webcam costs a grab per frame, and proves by it that it lives."""
     list(camera.take(time.monotonic_ns(), 1, DEADLINE_S))
@@ -166,15 +147,24 @@ def test_stop_releases_and_start_opens_again(camera: Camera, port: Port) -> None
     assert len(list(camera.take(time.monotonic_ns(), 1, DEADLINE_S))) == 1
 
 
+def take(camera: Camera, deadline_s: float) -> None:
+    list(camera.take(time.monotonic_ns(), 3, deadline_s))
+
+
+def look(camera: Camera, deadline_s: float) -> None:
+    camera.look(deadline_s)
+
+
+@pytest.mark.parametrize("act", [take, look])
 def test_a_hung_read_is_a_stall(
-    camera: Camera, port: Port, monkeypatch: pytest.MonkeyPatch
+    camera: Camera, port: Port, monkeypatch: pytest.MonkeyPatch, act: Callable[..., None]
 ) -> None:
     """The caller has its answer at the deadline; close does not hang, a start is refused."""
     monkeypatch.setattr(camera_v4l2, "STOP_S", 0.05)
     port.now.hung.set()
 
     with pytest.raises(CameraStalled, match="deadline"):
-        list(camera.take(time.monotonic_ns(), 3, 0.1))
+        act(camera, 0.1)
 
     assert not camera.streaming
     camera.close()
@@ -182,12 +172,15 @@ def test_a_hung_read_is_a_stall(
         camera.start()
 
 
-def test_an_unplugged_webcam_fails_at_once_and_can_start_again(camera: Camera, port: Port) -> None:
+@pytest.mark.parametrize("act", [take, look])
+def test_an_unplugged_webcam_fails_at_once_and_can_start_again(
+    camera: Camera, port: Port, act: Callable[..., None]
+) -> None:
     """A read that fails is an answer; the next start opens the device anew."""
     port.now.unplugged.set()
 
     with pytest.raises(CameraFailed, match="unplugged"):
-        list(camera.take(time.monotonic_ns(), 3, DEADLINE_S))
+        act(camera, DEADLINE_S)
 
     assert not camera.streaming
     camera.start()

@@ -15,6 +15,7 @@ from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
 from hardware.simulated.camera import FRAME_NS, START_NS, SimulatedCamera
 from hardware.simulated.world import World
+from tests.unit.hardware.simulated.worlds import scripted
 
 Opener = Callable[[str], tuple[SimulatedCamera, World]]
 
@@ -28,9 +29,7 @@ def open_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]
     opened = []
 
     def opener(script: str) -> tuple[SimulatedCamera, World]:
-        path = tmp_path / "world.toml"
-        path.write_text(script, encoding="utf-8")
-        world = World(path, tmp_path)
+        world = scripted(tmp_path, script)
         camera = SimulatedCamera(SMALL, world)
         opened.append(camera)
         camera.start()
@@ -248,10 +247,8 @@ def test_odd_sizes_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_big_scenes_cost_the_capture_process_no_drawing_memory(tmp_path: Path) -> None:
     """A few doors at full size, dark ones too, in under 90 MB above what was there."""
-    script = tmp_path / "world.toml"
     doors = "".join(f"{{ press = {n}, door = {n}, light = {1 / n} }}," for n in range(1, 5))
-    script.write_text(f"at = [{doors}]", encoding="utf-8")
-    world = World(script, tmp_path)
+    world = scripted(tmp_path, f"at = [{doors}]")
     before_mb = resident_mb()
 
     camera = SimulatedCamera(CameraSettings("simulated"), world)

@@ -8,17 +8,11 @@ from pathlib import Path
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
 from hardware.simulated.clock import simulated_witness
-from hardware.simulated.world import World
-
-
-def world(folder: Path, text: str) -> World:
-    path = folder / "world.toml"
-    path.write_text(text, encoding="utf-8")
-    return World(path, folder)
+from tests.unit.hardware.simulated.worlds import scripted
 
 
 def test_the_clock_is_synchronised_while_the_script_says_so(tmp_path: Path) -> None:
-    lost = world(
+    lost = scripted(
         tmp_path, '[[at]]\npress = 1\nclock = "unsynced"\n[[at]]\npress = 2\nclock = "rtc"'
     )
     clock = SystemClock(datetime.now(UTC) - timedelta(days=1), partial(simulated_witness, lost))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from hardware.simulated.position import EPOCH_NS, SimulatedPosition
 from hardware.simulated.world import World
+from tests.unit.hardware.simulated.worlds import scripted
 
 
 def receiver(folder: Path, text: str = "") -> tuple[SimulatedPosition, World]:
-    path = folder / "world.toml"
-    path.write_text(text, encoding="utf-8")
-    world = World(path, folder)
+    world = scripted(folder, text)
     return SimulatedPosition(world), world
 
 

@@ -71,37 +71,6 @@ def test_the_lamp_lights_the_parcel_more_than_the_corners() -> None:
     assert exposure(replace(night, lamp=True)).gain < exposure(night).gain
 
 
-def test_noise_grows_in_the_dark_and_with_its_setting() -> None:
-    """Gain multiplies it."""
-
-    def noise(scene: Scene) -> float:
-        pair = [render(replace(scene, frame=frame)).astype(float) for frame in (0, 1)]
-        return float((pair[0] - pair[1]).std())
-
-    evening = replace(SMALL, light=0.1)
-    assert noise(replace(evening, noise=3)) > 2 * noise(evening) > 4 * noise(SMALL)
-
-
-def test_motion_smears_and_keeps_the_light() -> None:
-    """Detail goes, brightness stays."""
-    still, moved = render(SMALL), render(replace(SMALL, motion_px=12))
-
-    assert abs(still.mean() - moved.mean()) < 2
-    detail = [cv2.Laplacian(pixels, cv2.CV_16S).var() for pixels in (still, moved)]
-    assert detail[1] < detail[0] / 3
-
-
-def test_a_finger_hides_everything_only_when_it_covers_the_lens() -> None:
-    """Half covered, half of the door is still as it was."""
-    bare = render(replace(SMALL, noise=0))
-
-    half = render(replace(SMALL, noise=0, cover=0.5))
-    whole = cv2.GaussianBlur(render(replace(SMALL, noise=0, cover=1)), (0, 0), 2)
-    assert np.array_equal(half[:, :200], bare[:, :200])
-    assert not np.array_equal(half[:, 500:], bare[:, 500:])
-    assert np.abs(np.diff(whole.astype(int), axis=1)).max() <= 2
-
-
 @pytest.mark.slow
 def test_a_photo_by_day_is_as_heavy_as_a_real_one() -> None:
     """250 to 500 KB at quality 85: what queue, disk and network are measured with."""

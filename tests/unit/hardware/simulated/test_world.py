@@ -8,14 +8,9 @@ import pytest
 
 from hardware.simulated.script import CameraFault, State
 from hardware.simulated.world import World, speed_mps
+from tests.unit.hardware.simulated.worlds import scripted
 
 S = 1_000_000_000
-
-
-def world(folder: Path, text: str = "") -> World:
-    path = folder / "world.toml"
-    path.write_text(text, encoding="utf-8")
-    return World(path, folder)
 
 
 def test_without_a_script_there_is_a_day_at_one_place(tmp_path: Path) -> None:
@@ -26,7 +21,7 @@ def test_without_a_script_there_is_a_day_at_one_place(tmp_path: Path) -> None:
 
 
 def test_a_value_by_press_holds_from_the_edge_of_that_press_on(tmp_path: Path) -> None:
-    doors = world(tmp_path, "[[at]]\npress = 2\ndoor = 7\n[[at]]\npress = 3\nlight = 0.3")
+    doors = scripted(tmp_path, "[[at]]\npress = 2\ndoor = 7\n[[at]]\npress = 3\nlight = 0.3")
     first, second, third = (doors.began_ns + second * S for second in (10, 20, 30))
 
     for edge_ns in (first, second, third):
@@ -40,14 +35,14 @@ def test_a_value_by_press_holds_from_the_edge_of_that_press_on(tmp_path: Path) -
 
 
 def test_the_next_press_can_be_looked_at_before_it_comes(tmp_path: Path) -> None:
-    doors = world(tmp_path, "[[at]]\npress = 1\ndoor = 7")
+    doors = scripted(tmp_path, "[[at]]\npress = 1\ndoor = 7")
 
     assert doors.state_after_next_press(time.monotonic_ns()).door == 7
     assert doors.state(time.monotonic_ns()).door == 1
 
 
 def test_the_world_follows_its_script_when_the_file_is_replaced(tmp_path: Path) -> None:
-    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    followed = scripted(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
     new = tmp_path / "new.toml"
     new.write_text("[[at]]\nsecond = 0\nlight = 0.5", encoding="utf-8")
     assert followed.state(time.monotonic_ns()).light == 0.3
@@ -60,7 +55,7 @@ def test_the_world_follows_its_script_when_the_file_is_replaced(tmp_path: Path) 
 def test_a_script_that_is_replaced_by_a_wrong_one_holds_and_the_log_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    followed = scripted(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
     (tmp_path / "world.toml").write_text("[[at]]\nsecond = 0\nlight = 30", encoding="utf-8")
 
     assert followed.state(time.monotonic_ns()).light == 0.3
@@ -71,14 +66,14 @@ def test_a_script_that_is_replaced_by_a_wrong_one_holds_and_the_log_says_so_once
 
 
 def test_a_script_that_is_gone_holds(tmp_path: Path) -> None:
-    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    followed = scripted(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
     (tmp_path / "world.toml").unlink()
 
     assert followed.state(time.monotonic_ns()).light == 0.3
 
 
 def test_what_changed_last_holds_whether_by_press_or_by_second(tmp_path: Path) -> None:
-    mixed = world(
+    mixed = scripted(
         tmp_path,
         """
         at = [
@@ -98,7 +93,7 @@ def test_what_changed_last_holds_whether_by_press_or_by_second(tmp_path: Path) -
 def test_between_two_seconds_the_place_moves_on_a_line_and_by_press_it_jumps(
     tmp_path: Path,
 ) -> None:
-    walk = world(
+    walk = scripted(
         tmp_path,
         """
         [[at]]
@@ -131,7 +126,7 @@ def test_between_two_seconds_the_place_moves_on_a_line_and_by_press_it_jumps(
 
 
 def test_the_speed_is_that_of_the_walk(tmp_path: Path) -> None:
-    walk = world(
+    walk = scripted(
         tmp_path,
         "[[at]]\nsecond = 0\nlat_deg = 60\nlon_deg = 5\n"
         "[[at]]\nsecond = 100\nlat_deg = 60\nlon_deg = 5.001",
@@ -143,10 +138,10 @@ def test_the_speed_is_that_of_the_walk(tmp_path: Path) -> None:
 
 def test_the_world_goes_on_when_its_process_is_killed(tmp_path: Path) -> None:
     text = "[[at]]\npress = 2\ndoor = 7\n[[at]]\nsecond = 100\nlight = 0.3"
-    before = world(tmp_path, text)
+    before = scripted(tmp_path, text)
     before.press(before.began_ns + 1 * S)
 
-    after = world(tmp_path, text)
+    after = scripted(tmp_path, text)
     after.press(before.began_ns + 2 * S)
 
     assert after.presses == 2
@@ -171,7 +166,7 @@ def test_another_boot_or_an_unreadable_place_begins_the_world_anew(
 
 
 def test_a_fault_begins_when_the_script_says_so(tmp_path: Path) -> None:
-    ill = world(
+    ill = scripted(
         tmp_path,
         '[[at]]\nsecond = 5\ncamera = "stall"\n[[at]]\nsecond = 9\ncamera = "none"',
     )
