@@ -72,9 +72,7 @@ def test_a_spike_is_a_glitch(pins: MockFactory, events: "Queue[ButtonEvent]") ->
     assert told == [Change.TOUCHED, Change.GLITCH]
 
 
-def test_a_button_that_is_held_while_the_process_starts_is_no_press_until_it_is_pressed_again(
-    pins: MockFactory,
-) -> None:
+def test_a_button_that_is_held_at_the_start_is_no_press(pins: MockFactory) -> None:
     """Pressed before anybody listened, it is no photo of the past; letting go bounces, too."""
     told: Queue[ButtonEvent] = Queue()
     buttons = GpioButtons(BUTTONS, pins)

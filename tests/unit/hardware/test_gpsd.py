@@ -308,9 +308,7 @@ def position(receiver: Receiver) -> Iterator[GpsdPosition]:
 
 
 @pytest.mark.slow
-def test_lost_satellites_let_the_fix_age_without_trouble(
-    position: GpsdPosition, receiver: Receiver
-) -> None:
+def test_lost_satellites_are_no_trouble(position: GpsdPosition, receiver: Receiver) -> None:
     """Indoors there is no fix, but nothing is broken."""
     receiver.say = lambda: epoch(datetime.now(UTC), mode=1)
     until(lambda: age_s(position) > SILENT_S + 1)
@@ -319,9 +317,7 @@ def test_lost_satellites_let_the_fix_age_without_trouble(
 
 
 @pytest.mark.slow
-def test_a_silent_receiver_is_told_and_heard_again(
-    position: GpsdPosition, receiver: Receiver
-) -> None:
+def test_a_silent_receiver_is_told_and_heard(position: GpsdPosition, receiver: Receiver) -> None:
     """Unplugged, gpsd's socket stays open and says nothing; the fix ages until it is back."""
     receiver.silent.set()
     until(lambda: "silent" in (position.trouble() or ""))
@@ -333,7 +329,7 @@ def test_a_silent_receiver_is_told_and_heard_again(
 
 
 @pytest.mark.slow
-def test_an_unplugged_receiver_is_told_and_found_again(
+def test_an_unplugged_receiver_is_told_and_found(
     position: GpsdPosition, receiver: Receiver
 ) -> None:
     """gpsd lost its device; connecting again makes gpsd look for it."""

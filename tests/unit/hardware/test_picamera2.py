@@ -318,9 +318,7 @@ def without(fact: str) -> Request:
         (without("SensorTimestamp"), "SensorTimestamp"),
     ],
 )
-def test_a_frame_that_cannot_be_read_is_a_failure_and_leaks_nothing(
-    first: Request, words: str
-) -> None:
+def test_a_frame_that_cannot_be_read_fails_and_leaks_nothing(first: Request, words: str) -> None:
     """The press leaves a record of it; any other error would end the process."""
     burst = [first, *requests(2)]
     camera = started(Picamera([*burst]), FIXED_LENS)

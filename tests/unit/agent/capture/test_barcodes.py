@@ -74,12 +74,6 @@ def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(door: int, light: f
         assert not (barcodes.is_dark(picture) and light >= 0.15)
 
 
-def test_two_codes_in_one_picture_are_both_told() -> None:
-    picture = scene(code("JD0146"), code("JD0147", Format.DataMatrix))
-
-    assert sorted(barcodes.read(picture)) == ["JD0146", "JD0147"]
-
-
 def test_the_same_code_twice_is_one() -> None:
     picture = scene(code("JD0146"), code("JD0146", Format.Code128), code("JD0146"))
 

@@ -1,6 +1,8 @@
 """The chain: numbers without gaps, links, and a file before its row."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from agent.capture.chain import Chain, NotQueued
 from agent.errors import StorageFault
 from agent.models import CaptureId, Head, Kind, Label, State
 from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing
 from hardware.clock import ClockSource, Moment
@@ -25,11 +28,17 @@ def key() -> signing.PrivateKey:
     return signing.new_key()
 
 
-def chain_over(folder: Path, key: signing.PrivateKey) -> tuple[Chain, Outbox]:
-    head = Head("chain-1", 0, None)
-    layout, database, outbox = queue(folder)
-    database.close()
-    return Chain(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain), outbox
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    _, database, opened = queue(tmp_path)
+    with closing(database):
+        yield opened
+
+
+@pytest.fixture
+def chain(tmp_path: Path, outbox: Outbox, key: signing.PrivateKey) -> Chain:
+    layout, head = Layout(tmp_path / "state", tmp_path / "run"), Head("chain-1", 0, None)
+    return Chain(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -37,10 +46,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
-    tmp_path: Path, key: signing.PrivateKey
+    tmp_path: Path, chain: Chain
 ) -> None:
-    chain, _ = chain_over(tmp_path, key)
-
     labels = [chain.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
 
     kept = files(tmp_path)
@@ -51,10 +58,8 @@ def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
 
 
 def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
-    tmp_path: Path, key: signing.PrivateKey
+    tmp_path: Path, chain: Chain, outbox: Outbox, key: signing.PrivateKey
 ) -> None:
-    chain, outbox = chain_over(tmp_path, key)
-
     label = chain.keep(Kind.PHOTO, AT, TEXT, b"a photo")
 
     content = files(tmp_path)[label.capture_id]
@@ -66,10 +71,7 @@ def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
     assert (row.state, row.adopted, row.attempts) == (State.PENDING, False, 0)
 
 
-def test_a_record_that_was_not_written_leaves_its_number_free(
-    tmp_path: Path, key: signing.PrivateKey
-) -> None:
-    chain, _ = chain_over(tmp_path, key)
+def test_a_record_that_was_not_written_leaves_its_number_free(tmp_path: Path, chain: Chain) -> None:
     first = chain.keep(Kind.NO_PHOTO, AT, TEXT)
     records = tmp_path / "state" / "records"
     records.rename(tmp_path / "away")
@@ -84,9 +86,8 @@ def test_a_record_that_was_not_written_leaves_its_number_free(
 
 
 def test_a_record_without_its_row_has_its_number_and_is_queued_later(
-    tmp_path: Path, key: signing.PrivateKey
+    tmp_path: Path, chain: Chain, outbox: Outbox
 ) -> None:
-    chain, outbox = chain_over(tmp_path, key)
     chain.keep(Kind.NO_PHOTO, AT, TEXT)
     lock = tmp_path / "state" / "state.lock"
     lock.rename(tmp_path / "away")
@@ -117,10 +118,7 @@ def test_the_chain_goes_on_across_restarts_without_gap_or_fork(tmp_path: Path) -
     assert len({label.chain for label in labels}) == 1
 
 
-def test_the_exif_of_a_photo_can_name_its_record_before_there_is_a_label(
-    tmp_path: Path, key: signing.PrivateKey
-) -> None:
-    chain, _ = chain_over(tmp_path, key)
+def test_the_exif_of_a_photo_can_name_its_record_before_its_label(chain: Chain) -> None:
     capture_id = CaptureId("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
 
     label = chain.keep(Kind.PHOTO, AT, TEXT, b"photo", capture_id=capture_id)

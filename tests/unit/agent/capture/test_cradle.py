@@ -25,6 +25,12 @@ def _in_the_cradle() -> Parts:
     return parts
 
 
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path, _in_the_cradle()) as opened:
+        yield opened
+
+
 def _light(device: Bench, after_s: float = 1.1) -> Signal:
     device.tick(after_s)
     return device.parts.light.shown[-1]
@@ -42,22 +48,21 @@ def _deliver_all(device: Bench) -> None:
             device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
 
 
-def test_the_light_is_right_within_a_second_of_what_the_sender_did(tmp_path: Path) -> None:
-    with bench(tmp_path, _in_the_cradle()) as device:
-        device.press()
-        device.tick(2.0)
-        waiting = _light(device)
-        *others, last = device.rows()
-        for row in others:
-            device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
-        one_left = _light(device)
-        device.outbox.mark_delivered(last, "a receipt", datetime.now(UTC))
+def test_the_light_is_right_within_a_second_of_what_the_sender_did(device: Bench) -> None:
+    device.press()
+    device.tick(2.0)
+    waiting = _light(device)
+    *others, last = device.rows()
+    for row in others:
+        device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
+    one_left = _light(device)
+    device.outbox.mark_delivered(last, "a receipt", datetime.now(UTC))
 
-        assert (waiting, one_left, _light(device)) == (
-            Signal.SENDING,
-            Signal.SENDING,
-            Signal.ALL_SENT,
-        )
+    assert (waiting, one_left, _light(device)) == (
+        Signal.SENDING,
+        Signal.SENDING,
+        Signal.ALL_SENT,
+    )
 
 
 def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_path: Path) -> None:
@@ -72,34 +77,32 @@ def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_pa
         assert _light(device) is Signal.ALL_SENT
 
 
-def test_a_device_that_is_shut_out_asks_for_the_office(tmp_path: Path) -> None:
+def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
     """Amber once each waiting record had its 401 or 403; white while one was not tried yet."""
-    with bench(tmp_path, _in_the_cradle()) as device:
-        device.press()
-        device.tick(2.0)
-        rows = [row for row in device.rows() if row.state is State.PENDING]
-        lights = [_light(device)]
-        for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
-            device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
-            lights.append(_light_when_asked(device))
-        device.press()
+    device.press()
+    device.tick(2.0)
+    rows = [row for row in device.rows() if row.state is State.PENDING]
+    lights = [_light(device)]
+    for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
+        device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
         lights.append(_light_when_asked(device))
-        *_, newest = device.rows()
-        device.outbox.book(newest, 9e9, "POST receipts was answered 401")
-        lights.append(_light_when_asked(device))
+    device.press()
+    lights.append(_light_when_asked(device))
+    *_, newest = device.rows()
+    device.outbox.book(newest, 9e9, "POST receipts was answered 401")
+    lights.append(_light_when_asked(device))
 
     sending, office = Signal.SENDING, Signal.ASK_OFFICE
     assert lights == [sending, sending, office, sending, office]
 
 
-def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(tmp_path: Path) -> None:
+def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(device: Bench) -> None:
     """The question looks through all waiting rows, in the loop that serves presses."""
-    with bench(tmp_path, _in_the_cradle()) as device:
-        device.press()
-        lights = [_light_when_asked(device)]
-        for row in device.rows():
-            device.outbox.book(row, 9e9, "POST was answered 403")
-        lights += [_light(device, 3.0) for _ in range(4)]
+    device.press()
+    lights = [_light_when_asked(device)]
+    for row in device.rows():
+        device.outbox.book(row, 9e9, "POST was answered 403")
+    lights += [_light(device, 3.0) for _ in range(4)]
 
     sending, office = Signal.SENDING, Signal.ASK_OFFICE
     assert lights == [sending, sending, sending, sending, office]
@@ -109,32 +112,30 @@ def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(tmp_path:
     "answer",
     ['POST was answered 500 "POST was answered 403"', "PATCH was answered 413", "let in since"],
 )
-def test_light_stays_white_if_one_answer_was_another(tmp_path: Path, answer: str) -> None:
-    with bench(tmp_path, _in_the_cradle()) as device:
-        device.press()
-        device.tick(2.0)
-        first, *others = [row for row in device.rows() if row.state is State.PENDING]
-        device.outbox.book(first, 9e9, answer)
-        for row in others:
-            device.outbox.book(row, 9e9, "POST was answered 403")
+def test_light_stays_white_if_one_answer_was_another(device: Bench, answer: str) -> None:
+    device.press()
+    device.tick(2.0)
+    first, *others = [row for row in device.rows() if row.state is State.PENDING]
+    device.outbox.book(first, 9e9, answer)
+    for row in others:
+        device.outbox.book(row, 9e9, "POST was answered 403")
 
-        assert _light_when_asked(device) is Signal.SENDING
+    assert _light_when_asked(device) is Signal.SENDING
 
 
-def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(tmp_path: Path) -> None:
+def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(device: Bench) -> None:
     """It cannot be sent, and no count has it."""
-    with bench(tmp_path, _in_the_cradle()) as device:
-        _deliver_all(device)
-        device.layout.torn.rmdir()
-        device.layout.torn.touch()
-        device.layout.record("garbage").write_bytes(b"no record")
-        device.tick(mending.SWEEP_EVERY_S + 1)
-        stuck = device.parts.light.shown[-1]
-        device.layout.torn.unlink()
-        device.layout.torn.mkdir()
-        device.tick(mending.SWEEP_EVERY_S + 1)
+    _deliver_all(device)
+    device.layout.torn.rmdir()
+    device.layout.torn.touch()
+    device.layout.record("garbage").write_bytes(b"no record")
+    device.tick(mending.SWEEP_EVERY_S + 1)
+    stuck = device.parts.light.shown[-1]
+    device.layout.torn.unlink()
+    device.layout.torn.mkdir()
+    device.tick(mending.SWEEP_EVERY_S + 1)
 
-        assert (stuck, device.parts.light.shown[-1]) == (Signal.ASK_OFFICE, Signal.ALL_SENT)
+    assert (stuck, device.parts.light.shown[-1]) == (Signal.ASK_OFFICE, Signal.ALL_SENT)
 
 
 @contextmanager
@@ -171,12 +172,11 @@ def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
 
 @pytest.mark.slow  # it waits for a lock as long as the product does
 def test_a_queue_that_another_process_holds_is_not_green(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with bench(tmp_path, _in_the_cradle()) as device:
-        _deliver_all(device)
-        with _impatient(monkeypatch), _held(device):
-            held = _light(device)
+    _deliver_all(device)
+    with _impatient(monkeypatch), _held(device):
+        held = _light(device)
 
-        assert held is Signal.NOT_READY
-        assert _light(device) is Signal.ALL_SENT
+    assert held is Signal.NOT_READY
+    assert _light(device) is Signal.ALL_SENT

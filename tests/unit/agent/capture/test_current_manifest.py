@@ -166,9 +166,7 @@ def test_a_press_that_comes_while_the_process_starts_has_the_route_in_hand(tmp_p
         assert device.replies[-1]["record"]["manifest"] == 7
 
 
-def test_what_a_power_cut_left_in_hand_stays_until_its_successor_comes_again(
-    tmp_path: Path,
-) -> None:
+def test_what_a_power_cut_left_stays_until_its_successor_comes_again(tmp_path: Path) -> None:
     """The number of the next one was kept, and the power went before it was there."""
     with round_of(tmp_path, ALLOWED) as device:
         (device.layout.trust / "manifest.version").write_text("8")
@@ -194,9 +192,7 @@ def test_one_that_cannot_be_written_is_not_in_hand(tmp_path: Path) -> None:
         assert device.press()["record"]["manifest"] == 7
 
 
-def test_an_offer_that_is_taken_in_just_now_keeps_no_press_and_no_turn_waiting(
-    tmp_path: Path,
-) -> None:
+def test_an_offer_that_is_being_taken_in_keeps_no_press_waiting(tmp_path: Path) -> None:
     """The card is slow: it takes for ever to flush."""
     with round_of(tmp_path, ALLOWED) as device:
         lock = device.loop.documents.manifest._changing  # noqa: SLF001 - held as while it writes

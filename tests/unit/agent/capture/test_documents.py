@@ -94,9 +94,7 @@ def test_it_goes_on_by_itself_when_the_document_comes(device: Bench, office: Fle
     assert (told["fleet"], told["fleet_refused"], told["ready"]) == (4, None, True)
 
 
-def test_a_manifest_that_comes_before_the_first_turn_is_judged_by_the_document_that_lies_there(
-    tmp_path: Path, office: FleetOffice
-) -> None:
+def test_a_manifest_is_judged_before_the_first_turn(tmp_path: Path, office: FleetOffice) -> None:
     """Sync offers it as soon as it is asked, which may be the first moment of a boot."""
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", office.document(4))
@@ -107,7 +105,7 @@ def test_a_manifest_that_comes_before_the_first_turn_is_judged_by_the_document_t
         assert (taken, device.loop.status()["manifest_refused"]) == ({"taken": True}, None)
 
 
-def test_one_that_somebody_put_there_while_capture_ran_is_found(
+def test_a_document_put_there_while_capture_runs_is_found(
     device: Bench, office: FleetOffice
 ) -> None:
     TrustStore(device.layout).keep_fleet((office.document(2),))
@@ -163,7 +161,6 @@ def test_what_does_not_count_changes_nothing_and_the_reason_is_told(
     assert (told["fleet"], told["fleet_refused"]) == (5, refused["why"])
     assert TrustStore(device.layout).fleet() == kept
     assert "photo" in device.press()["record"]
-
     assert "event=fleet_refused" in caplog.text
 
 
@@ -218,9 +215,7 @@ def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: Fleet
 # Keys that change
 
 
-def test_a_manifest_counts_by_the_keys_of_the_document_in_hand(
-    tmp_path: Path, office: FleetOffice
-) -> None:
+def test_a_manifest_counts_by_the_keys_of_the_document(tmp_path: Path, office: FleetOffice) -> None:
     other = signing.new_key()
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", office.document(1, manifest_keys=[entry(other)]))
@@ -232,9 +227,7 @@ def test_a_manifest_counts_by_the_keys_of_the_document_in_hand(
         assert by_known == {"taken": True}
 
 
-def test_a_manifest_by_a_key_that_is_revoked_since_is_wiped_within_a_second(
-    tmp_path: Path, office: FleetOffice
-) -> None:
+def test_a_manifest_by_a_revoked_key_is_wiped_at_once(tmp_path: Path, office: FleetOffice) -> None:
     other = signing.new_key()
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", office.document(1))
@@ -321,15 +314,12 @@ def test_evidence_is_asked_for_and_judged_through_the_socket(device: Bench) -> N
     assert "no certificates in it" in told["why"]
 
 
-def test_serves_certificate_is_judged_through_the_socket_and_its_request_never_comes_so(
-    device: Bench,
-) -> None:
+def test_serves_certificate_comes_through_the_socket_and_its_request_never(device: Bench) -> None:
     """Else whoever may speak to the socket could have it replaced by one for their own key."""
     told = answer(device.loop, {"offer": "serve", "text": "x"}, "sync")
     status = device.loop.status()
 
     assert TrustStore(device.layout).serve_request() is None
-
     assert (told["taken"], told["again"]) == (False, False)
     assert "none was asked for" in told["why"]
     assert status["serve_until"] is None

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from agent.capture import jpeg
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
+from tests.support.roads import apart_m
 
 TAKEN: Final = datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC)
 FIXED: Final = datetime(2026, 12, 1, 9, 15, 1, 59_000, tzinfo=UTC)
@@ -79,13 +80,13 @@ def test_a_place_is_kept_to_a_few_millimetres(lat_deg: float, lon_deg: float) ->
     for angle in (gps[2], gps[4]):
         assert angle[1] < 60
         assert angle[2] < 60
-    assert _apart_m((lat_deg, lon_deg), _place(gps)) < 0.01
+    assert apart_m((lat_deg, lon_deg), _place(gps)) < 0.01
 
 
 @pytest.mark.parametrize("place", HARD_PLACES)
 def test_a_hard_place_is_kept_to_a_few_millimetres(place: tuple[float, float]) -> None:
     """What rounding, signs and limits could spoil."""
-    assert _apart_m(place, _place(_tags(stamp(PLAIN, _at(*place)))["gps"])) < 0.01
+    assert apart_m(place, _place(_tags(stamp(PLAIN, _at(*place)))["gps"])) < 0.01
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2106, 1, 1)), st.integers(-14 * 60, 14 * 60))  # noqa: DTZ001 - the zone is added below
@@ -144,6 +145,13 @@ def test_the_facts_of_the_press_are_written() -> None:
     assert tags["gps"][6] == [Fraction(342, 10)]
     assert tags["gps"][31] == [Fraction(95, 10)]
     assert tags["gps"][27] == b"ASCII\x00\x00\x00GPS"
+
+
+def test_a_position_from_the_configuration_is_not_called_a_receivers() -> None:
+    """EXIF has MANUAL for it."""
+    typed_in = replace(FACTS, position=replace(BERLIN, method="MANUAL"))
+
+    assert _tags(stamp(PLAIN, typed_in))["gps"][27] == b"ASCII\x00\x00\x00MANUAL"
 
 
 def test_altitude_below_the_sea_has_its_own_sign() -> None:
@@ -257,7 +265,7 @@ def test_exiftool_reads_the_place_back_within_the_promise(tmp_path: Path) -> Non
 
     for place, found in zip(places, read, strict=True):
         there = (float(found["GPSLatitude"]), float(found["GPSLongitude"]))
-        assert _apart_m(place, there) < 0.2
+        assert apart_m(place, there) < 0.2
         assert found["SubSecDateTimeOriginal"] == "2026:12:01 09:15:02.417+00:00"
         assert found["GPSDateTime"] == "2026:12:01 09:15:01.059Z"
 
@@ -276,13 +284,6 @@ def _exiftool(folder: Path, cases: list[PhotoFacts], *options: str) -> list[dict
     answer = subprocess.run(command, capture_output=True, check=True)
     found: list[dict[str, Any]] = json.loads(answer.stdout)
     return found
-
-
-def _apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Metres on the ground, good for small distances; the date line is no distance."""
-    north_m = (one[0] - other[0]) * 111_700
-    east_deg = (one[1] - other[1] + 180) % 360 - 180
-    return math.hypot(north_m, east_deg * 111_700 * math.cos(math.radians(one[0])))
 
 
 def _place(gps: dict[int, Any]) -> tuple[float, float]:

@@ -101,9 +101,7 @@ def running(tmp_path: Path) -> Iterator[devices.Device]:
 
 
 @pytest.mark.slow
-def test_a_running_capture_refuses_what_sync_puts_before_it_and_goes_on(
-    running: devices.Device,
-) -> None:
+def test_a_running_capture_refuses_what_sync_offers_and_goes_on(running: devices.Device) -> None:
     worst = ["megabytes", "deep", "a code of megabytes", "a number of many digits", "NULs"]
     answers = [running.ask("capture", {"offer": "manifest", "text": WORST[name]}) for name in worst]
     told = running.ask("capture", {"status": True})

@@ -1,5 +1,7 @@
 """The idle light, as tables."""
 
+from collections.abc import Callable
+
 import pytest
 
 from agent.capture import lights
@@ -21,6 +23,25 @@ def _not_asked() -> bool:
     raise AssertionError("the queue was asked whether the device is shut out")
 
 
+def idle(
+    *,
+    ready: bool = True,
+    bench: bool = False,
+    external: bool = False,
+    charge: Charge = Charge.ENOUGH,
+    counts: Counts | None = None,
+    shut_out: Callable[[], bool] = _not_asked,
+) -> Signal:
+    return lights.idle(
+        ready=ready,
+        bench=bench,
+        external=external,
+        charge=charge,
+        counts=counts,
+        shut_out=shut_out,
+    )
+
+
 @pytest.mark.parametrize(
     ("ready", "charge", "expected"),
     [
@@ -36,16 +57,7 @@ def test_on_the_road_the_idle_light_follows_readiness_and_battery(
     *, ready: bool, charge: Charge, expected: Signal
 ) -> None:
     for counts in (None, WAITING):
-        shown = lights.idle(
-            ready=ready,
-            bench=False,
-            external=False,
-            charge=charge,
-            counts=counts,
-            shut_out=_not_asked,
-        )
-
-        assert shown is expected
+        assert idle(ready=ready, charge=charge, counts=counts) is expected
 
 
 @pytest.mark.parametrize(
@@ -65,43 +77,20 @@ def test_on_the_road_the_idle_light_follows_readiness_and_battery(
 def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_waits(
     *, ready: bool, counts: Counts | None, expected: Signal
 ) -> None:
+    asked = (lambda: False) if expected is Signal.SENDING else _not_asked
     for bench in (False, True):
-        shown = lights.idle(
-            ready=ready,
-            bench=bench,
-            external=True,
-            charge=Charge.ENOUGH,
-            counts=counts,
-            shut_out=lambda: False if expected is Signal.SENDING else _not_asked(),
-        )
+        shown = idle(ready=ready, bench=bench, external=True, counts=counts, shut_out=asked)
 
         assert shown is expected
 
 
 def test_idle_light_asks_for_the_office_if_shut_out() -> None:
-    shown = lights.idle(
-        ready=True,
-        bench=False,
-        external=True,
-        charge=Charge.ENOUGH,
-        counts=WAITING,
-        shut_out=lambda: True,
-    )
-
-    assert shown is Signal.ASK_OFFICE
+    assert idle(external=True, counts=WAITING, shut_out=lambda: True) is Signal.ASK_OFFICE
 
 
 def test_bench_mode_shows_by_the_idle_light_of_a_ready_device() -> None:
-    on_the_road = {
-        "bench": True,
-        "external": False,
-        "charge": Charge.ENOUGH,
-        "counts": None,
-        "shut_out": _not_asked,
-    }
-
-    assert lights.idle(ready=True, **on_the_road) is Signal.BENCH  # type: ignore[arg-type]
-    assert lights.idle(ready=False, **on_the_road) is Signal.NOT_READY  # type: ignore[arg-type]
+    assert idle(bench=True) is Signal.BENCH
+    assert idle(bench=True, ready=False) is Signal.NOT_READY
 
 
 def test_a_touch_that_was_none_leaves_the_white_of_the_touch_after_it() -> None:

@@ -44,9 +44,7 @@ def test_a_press_leaves_one_photo_whose_record_label_and_exif_agree(device: Benc
     assert row.capture_id.replace("-", "").encode() in opened.photo
 
 
-def test_white_comes_at_the_first_edge_before_any_work_and_stays_until_the_last_frame(
-    device: Bench,
-) -> None:
+def test_white_comes_at_the_first_edge_and_stays_until_the_last_frame(device: Bench) -> None:
     light, camera = device.parts.light, device.parts.camera
     frames_at: list[tuple[Signal, int]] = []
     light.on_show = lambda signal: frames_at.append((signal, len(camera.taken)))
@@ -138,9 +136,7 @@ def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(device: Be
 @pytest.mark.parametrize(
     "utc", [datetime(2007, 4, 8, tzinfo=UTC), BUILT.replace(year=BUILT.year + 20)]
 )
-def test_a_receivers_time_that_the_clock_refuses_is_neither_in_the_record_nor_in_exif(
-    device: Bench, utc: datetime
-) -> None:
+def test_a_receivers_time_that_the_clock_refuses_is_not_kept(device: Bench, utc: datetime) -> None:
     """The place is still true: a week rollover changes the date alone."""
     device.parts.fix(utc=utc)
     refused = device.press()
@@ -180,7 +176,6 @@ def test_blur_and_a_covered_lens_ask_for_one_retake(device: Bench, pixels: Image
     first, again, third = device.press(), device.press(), device.press()
 
     assert len(device.rows("photo")) == 3
-
     assert first["retake"]
     assert first["record"]["retake_of"] is None
     assert again["record"]["retake_of"] == first["label"]["capture_id"]
@@ -243,9 +238,7 @@ def test_a_press_without_photo_settles_the_retake_that_was_asked_for(device: Ben
 @pytest.mark.parametrize(
     "error", [CameraStalled("no frame in time"), CameraFailed("the sensor reports an error")]
 )
-def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
-    device: Bench, error: DeviceError
-) -> None:
+def test_a_camera_fault_leaves_a_record_and_ends_with_70(device: Bench, error: DeviceError) -> None:
     device.parts.camera.error = error
     reply = device.press()
     device.tick(3.1)
@@ -283,9 +276,7 @@ def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(device: Benc
         device.run(patience_s=0.1)
 
 
-def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(
-    tmp_path: Path,
-) -> None:
+def test_below_the_reserve_a_press_leaves_its_record_and_no_photo(tmp_path: Path) -> None:
     with bench(tmp_path, state={"reserve_mb": 1_000_000}) as device:
         reply = device.press()
 
@@ -295,9 +286,7 @@ def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(
 
 
 @pytest.mark.slow
-def test_on_a_card_that_takes_no_new_file_a_press_is_red_and_its_number_stays_free(
-    tmp_path: Path,
-) -> None:
+def test_on_a_card_that_takes_no_file_a_press_is_red_and_its_number_free(tmp_path: Path) -> None:
     """No inode is left: not even a record without photo fits, and the log has a line."""
     with small_disk(tmp_path) as card:
         where = {"dir": str(card / "state")}
@@ -343,9 +332,7 @@ def test_on_a_full_card_a_press_leaves_its_record_by_the_ballast(
 
 
 @pytest.mark.slow
-def test_when_room_is_short_a_press_deletes_what_receipts_cover_and_nothing_else(
-    tmp_path: Path,
-) -> None:
+def test_when_room_is_short_a_press_deletes_only_what_receipts_cover(tmp_path: Path) -> None:
     """The oldest first, and only as many as it takes; what waits stays."""
     key = signing.new_key()
     public = tmp_path / "receipt.pem"
@@ -371,9 +358,7 @@ def test_when_room_is_short_a_press_deletes_what_receipts_cover_and_nothing_else
 
 
 @pytest.mark.slow
-def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_ready(
-    tmp_path: Path,
-) -> None:
+def test_on_a_card_gone_read_only_a_press_is_red_and_then_it_is_not_ready(tmp_path: Path) -> None:
     with small_disk(tmp_path) as card:
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
@@ -388,9 +373,7 @@ def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_rea
     assert (red, device.parts.light.shown[-1]) == (Signal.FAULT, Signal.NOT_READY)
 
 
-def test_a_card_that_can_be_written_again_makes_the_device_ready(
-    device: Bench, tmp_path: Path
-) -> None:
+def test_a_card_that_can_be_written_again_makes_it_ready(device: Bench, tmp_path: Path) -> None:
     device.layout.records.rename(tmp_path / "away")
     reply = device.press()
     device.tick(31.0)
@@ -403,9 +386,7 @@ def test_a_card_that_can_be_written_again_makes_the_device_ready(
     assert device.parts.light.shown[-1] is Signal.READY
 
 
-def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off(
-    device: Bench,
-) -> None:
+def test_with_an_empty_battery_a_press_leaves_a_record_and_it_powers_off(device: Bench) -> None:
     device.tick()
     device.parts.power.reading = EMPTY
     reply = device.press()
@@ -422,9 +403,7 @@ def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off
     assert code == 0
 
 
-def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
-    device: Bench,
-) -> None:
+def test_a_device_that_may_not_power_off_asks_each_minute_and_stays_red(device: Bench) -> None:
     """Somebody was logged in, say; the long tone comes once, not with each time."""
     device.parts.power.error = DeviceError("somebody is logged in")
     device.parts.power.reading = EMPTY
@@ -444,9 +423,7 @@ def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
     assert code == 0
 
 
-def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(
-    device: Bench, tmp_path: Path
-) -> None:
+def test_a_row_that_cannot_be_written_makes_no_second_record(device: Bench, tmp_path: Path) -> None:
     """The photo is safe: it is queued as soon as the queue takes it."""
     chain_start = device.rows()[0].capture_id
     device.layout.state_lock.rename(tmp_path / "away.lock")
@@ -457,7 +434,6 @@ def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(
     device.tick()
 
     assert [row.capture_id for row in device.rows("photo")] == list(files)
-
     assert reply["exit"] == 70
     assert Signal.SAVED not in device.parts.light.shown
     assert len(files) == 1

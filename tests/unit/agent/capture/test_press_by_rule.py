@@ -75,9 +75,7 @@ def test_a_code_settles_what_place_refuses(tmp_path: Path) -> None:
     )
 
 
-def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_a_light_of_its_own(
-    tmp_path: Path,
-) -> None:
+def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_its_light(tmp_path: Path) -> None:
     """Printed by somebody with an order on the route, 1,112 m away; the parcel's own label helps.
 
     The label is read again while it hangs there, and a refused press drops it each time.
@@ -150,9 +148,7 @@ def test_the_eye_opens_at_an_open_stop_and_closes_at_a_forbidden_one(tmp_path: P
     assert (at_open, at_forbidden) == (True, False)
 
 
-def test_an_eye_that_a_code_opened_at_a_forbidden_door_closes_with_the_press(
-    tmp_path: Path,
-) -> None:
+def test_a_sensor_that_a_code_started_stops_with_the_press(tmp_path: Path) -> None:
     """Not at the next second's turn."""
     with round_of(tmp_path, ALLOWED, FORBIDDEN) as device:
         scan(device, "C1")

@@ -1,6 +1,5 @@
 """Verdicts on rendered doors, with the margin that a threshold needs."""
 
-import tracemalloc
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +13,7 @@ from agent.models import QualityReport, Verdict
 from hardware.simulated.scenes import Scene, render
 from tests.bench.quality.leaves import dead_leaves
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, smeared
+from tests.support.peak import peak_mb
 
 SMALL: Final = Scene(width_px=1280, height_px=720)
 NIGHT: Final = replace(SMALL, light=0.02)
@@ -205,12 +205,7 @@ def test_a_full_frame_is_judged_in_little_memory() -> None:
     """Floats at full size would be 12 MB a plane; a quarter of it is what one frame may need."""
     pixels = np.zeros((1296, 2304, 3), np.uint8)
 
-    tracemalloc.start()
-    assess(pixels, DEFAULT)
-    peak_bytes = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert peak_bytes < 12_000_000
+    assert peak_mb(lambda: assess(pixels, DEFAULT)) < 12
 
 
 def _scaled(factor: float) -> Thresholds:

@@ -192,9 +192,7 @@ def test_a_time_record_ties_one_instant_of_its_boot_to_utc() -> None:
 
 
 @pytest.mark.parametrize("simulated", [True, False])
-def test_every_kind_of_record_says_whether_it_is_simulated_and_the_manifest_off(
-    *, simulated: bool
-) -> None:
+def test_every_kind_of_record_says_whether_it_is_simulated(*, simulated: bool) -> None:
     setting = Setting(simulated=simulated, manifest="off")
     moment = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
     made = [

@@ -99,9 +99,7 @@ def test_a_fleet_that_names_nobody_yet_gets_no_photo(
     assert after[1]
 
 
-def test_another_fleet_document_changes_the_recipients_from_the_next_press_on(
-    tmp_path: Path,
-) -> None:
+def test_another_fleet_document_changes_the_recipients_of_the_next_press(tmp_path: Path) -> None:
     office = FleetOffice()
     with member(tmp_path, office) as device:
         offer(device, office.document(1))

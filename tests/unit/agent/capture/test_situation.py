@@ -69,9 +69,7 @@ def test_the_fix_that_keeps_the_code_is_the_one_that_is_recorded(tmp_path: Path)
 
 
 @pytest.mark.parametrize("step_h", [1.4, 2.1, 2.9, 3.5, 5.9, 7.0])
-def test_the_manifest_that_a_record_names_is_the_one_that_decided(
-    tmp_path: Path, step_h: float
-) -> None:
+def test_the_manifest_in_a_record_is_the_one_that_decided(tmp_path: Path, step_h: float) -> None:
     """It is noon, and the manifest ends at 18:00, while the press is served or before."""
     parts = HurryingParts()
     with round_of(tmp_path, ALLOWED, parts=parts) as device:

@@ -62,9 +62,7 @@ def test_the_camera_looks_where_no_press_could_be_photographed_or_nobody_presses
 
 
 @pytest.mark.parametrize("request_", [LOCATE, LOOK], ids=str)
-def test_with_a_route_in_hand_nothing_may_be_asked(
-    tmp_path: Path, request_: dict[str, Any]
-) -> None:
+def test_with_a_route_nothing_may_be_asked_for(tmp_path: Path, request_: dict[str, Any]) -> None:
     with round_of(tmp_path, ALLOWED) as device:
         shown = list(device.parts.light.shown)
         starts = device.parts.camera.starts
@@ -73,15 +71,6 @@ def test_with_a_route_in_hand_nothing_may_be_asked(
         assert answer == {"error": ROUTE_IN_HAND, "exit": 75}
         assert device.parts.light.shown == shown
         assert device.parts.camera.starts == starts
-
-
-def test_a_route_counts_though_nobody_is_at_work(tmp_path: Path) -> None:
-    """A fleet with routes says when the work is over: not a button that was long not pressed."""
-    with round_of(tmp_path, ALLOWED) as device:
-        route = device.loop.documents.manifest.in_force()
-
-    assert why_not_look(route, is_nobody_at_work=True) == ROUTE_IN_HAND
-    assert why_not_call(route) == ROUTE_IN_HAND
 
 
 def test_a_route_that_lies_there_counts_while_capture_is_stopped(tmp_path: Path) -> None:
@@ -219,15 +208,6 @@ def test_without_manifests_it_looks_only_ten_minutes_after_the_last_press(device
     assert "somebody may be at work" in soon["error"]
     assert taken == 3
     assert later["verdict"] == "ok"
-
-
-def test_a_device_that_waits_for_its_first_route_looks(tmp_path: Path) -> None:
-    with fleet_device(tmp_path) as device:
-        figures = ask(device, LOOK)
-        device.step()
-
-        assert figures["verdict"] == "ok"
-        assert not device.parts.camera.streaming
 
 
 def test_a_camera_that_fails_is_told_and_shown_and_ends_the_process(tmp_path: Path) -> None:

@@ -124,9 +124,7 @@ def test_a_receipt_by_another_key_moves_nothing(device: Bench) -> None:
     assert device.parts.clock.floor == before
 
 
-def test_a_receipt_that_came_before_its_fleet_document_counts_when_that_has_come(
-    tmp_path: Path,
-) -> None:
+def test_a_receipt_before_its_fleet_document_counts_when_that_has_come(tmp_path: Path) -> None:
     """sync has the next document a minute before capture, or a receipt a minute before it."""
     when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
     with timed(tmp_path) as device:
@@ -254,9 +252,7 @@ def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     assert then.boot_id == "another boot"
 
 
-def test_a_receipt_that_came_while_capture_did_not_run_counts_for_a_record_of_this_boot(
-    tmp_path: Path,
-) -> None:
+def test_a_receipt_from_while_capture_was_off_counts_in_the_same_boot(tmp_path: Path) -> None:
     """Its label says so, which capture signed: no receipt of it can be of an earlier boot."""
     with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())

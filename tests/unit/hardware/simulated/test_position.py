@@ -14,9 +14,7 @@ def receiver(folder: Path, text: str = "") -> tuple[SimulatedPosition, World]:
     return SimulatedPosition(world), world
 
 
-def test_a_fix_is_as_old_as_the_last_full_second_and_its_time_is_the_real_one(
-    tmp_path: Path,
-) -> None:
+def test_a_fix_is_as_old_as_the_last_full_second_and_its_time_is_real(tmp_path: Path) -> None:
     position, world = receiver(tmp_path)
 
     fix = position.last_fix()

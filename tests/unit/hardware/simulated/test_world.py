@@ -90,9 +90,7 @@ def test_what_changed_last_holds_whether_by_press_or_by_second(tmp_path: Path) -
     assert seen == [1.0, 0.4, 0.5, 1.0]
 
 
-def test_between_two_seconds_the_place_moves_on_a_line_and_by_press_it_jumps(
-    tmp_path: Path,
-) -> None:
+def test_the_place_moves_on_a_line_between_seconds_and_jumps_by_press(tmp_path: Path) -> None:
     walk = scripted(
         tmp_path,
         """
@@ -153,9 +151,7 @@ def test_the_world_goes_on_when_its_process_is_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kept", ["", "[]", '{"boot_id": "another", "began_ns": 1, "presses_ns": [1]}']
 )
-def test_another_boot_or_an_unreadable_place_begins_the_world_anew(
-    tmp_path: Path, kept: str
-) -> None:
+def test_another_boot_or_an_unreadable_place_begins_anew(tmp_path: Path, kept: str) -> None:
     (tmp_path / "world.json").write_text(kept, encoding="ascii")
 
     anew = World(None, tmp_path)
