@@ -109,12 +109,26 @@ def test_nobody_vouches_for_a_time_before_the_build(
     assert near(before.now().utc, LATER)
 
 
-def test_network_time_is_believed_before_the_floor() -> None:
-    """A receiver's wrong date may have raised the floor."""
-    synchronised = clock(ClockSource.NTP, floor=LATER)
+@pytest.mark.parametrize(
+    ("vouched", "floor", "source"),
+    [
+        (ClockSource.NTP, LATER, ClockSource.NTP),  # a receiver's wrong date may have raised it
+        (ClockSource.GNSS, BUILT, ClockSource.GNSS),  # chrony with a receiver
+        (ClockSource.GNSS, LATER, ClockSource.UNSYNCED),  # chrony believes a week rollover
+        (ClockSource.RTC, LATER, ClockSource.UNSYNCED),  # its battery is dead
+        (ClockSource.UNSYNCED, BUILT, ClockSource.UNSYNCED),
+    ],
+)
+def test_only_the_network_is_believed_before_the_floor(
+    vouched: ClockSource, floor: datetime, source: ClockSource
+) -> None:
+    """Otherwise the time is a guess: the system's own, but not before the floor."""
+    moment = clock(vouched, floor).now()
 
-    assert synchronised.now().source is ClockSource.NTP
-    assert near(synchronised.now().utc, datetime.now(UTC))
+    assert moment.source is source
+    assert (moment.uncertainty_s is None) == (source is ClockSource.UNSYNCED)
+    is_refused = floor == LATER and source is ClockSource.UNSYNCED
+    assert near(moment.utc, LATER if is_refused else datetime.now(UTC))
 
 
 def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
@@ -211,17 +225,6 @@ def test_gnss_counts_more_than_an_rtc() -> None:
     assert with_rtc.now().source is ClockSource.GNSS
 
 
-def test_an_rtc_before_the_floor_vouches_for_nothing() -> None:
-    """A dead battery: the time is a guess, and the guess is not before the floor."""
-    behind = clock(ClockSource.RTC, floor=LATER)
-
-    moment = behind.now()
-
-    assert moment.source is ClockSource.UNSYNCED
-    assert moment.uncertainty_s is None
-    assert near(moment.utc, LATER)
-
-
 def test_an_unsynced_clock_keeps_intervals() -> None:
     """A guess goes on from the floor, so that two presses are not dated alike."""
     behind = clock(ClockSource.UNSYNCED, floor=LATER)
@@ -232,11 +235,6 @@ def test_an_unsynced_clock_keeps_intervals() -> None:
     assert later.utc - earlier.utc == timedelta(seconds=60)
 
 
-def test_an_unsynced_clock_after_the_floor_guesses_the_system_time() -> None:
-    """The system's own time is the better guess as long as it is possible."""
-    assert near(clock(ClockSource.UNSYNCED).now().utc, datetime.now(UTC))
-
-
 def test_no_floor_is_before_the_build() -> None:
     """Neither one that was kept, nor one that is moved there."""
     unsynced = clock(ClockSource.UNSYNCED, floor=BUILT - timedelta(days=900))
@@ -245,22 +243,6 @@ def test_no_floor_is_before_the_build() -> None:
     unsynced.move_floor(BUILT - SECOND)
 
     assert (at_first, unsynced.floor) == (BUILT, BUILT)
-
-
-def test_gnss_that_keeps_the_system_s_time_is_gnss() -> None:
-    """chrony with a receiver: the system's time is the receiver's."""
-    by_receiver = clock(ClockSource.GNSS)
-
-    assert by_receiver.now().source is ClockSource.GNSS
-    assert near(by_receiver.now().utc, datetime.now(UTC))
-
-
-def test_a_week_rollover_is_refused_where_it_came_by_the_system_s_time_too() -> None:
-    """chrony believes its receiver, and has set the clock to what it says."""
-    by_receiver = clock(ClockSource.GNSS, floor=LATER)
-
-    assert by_receiver.now().source is ClockSource.UNSYNCED
-    assert near(by_receiver.now().utc, LATER)
 
 
 def test_a_hidden_boot_id_names_the_remedy(tmp_path: Path) -> None:

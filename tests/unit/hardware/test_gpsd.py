@@ -26,7 +26,7 @@ from hardware.drivers.position_gpsd import (
 )
 from hardware.position import Fix
 from hardware.settings import PositionSettings
-from tests.support.nmea import Receiver, epoch, free_port, gpsd
+from tests.support.nmea import Receiver, free_port, gpsd
 from tests.support.waiting import until
 
 TPV = {
@@ -250,18 +250,6 @@ def test_nobody_there_is_told_with_the_setting() -> None:
         assert position.last_fix() is None
 
 
-@pytest.mark.slow
-def test_a_server_that_sends_only_garbage_is_silent() -> None:
-    """Bytes are not reports: trouble is told although the connection is busy."""
-    with (
-        serving(("127.0.0.1", 0), b"garbage" * 100) as port,
-        closing(GpsdPosition(settings(port))) as position,
-    ):
-        until(lambda: "silent" in (position.trouble() or ""))
-
-        assert position.last_fix() is None
-
-
 def test_closed_it_listens_no_longer() -> None:
     fix = b'{"class":"TPV","mode":2,"lat":52.5,"lon":13.4}\n'
     before = set(threading.enumerate())
@@ -305,15 +293,6 @@ def position(receiver: Receiver) -> Iterator[GpsdPosition]:
     with gpsd(receiver.port, port), closing(GpsdPosition(settings(port))) as opened:
         until(lambda: fresh(opened))
         yield opened
-
-
-@pytest.mark.slow
-def test_lost_satellites_are_no_trouble(position: GpsdPosition, receiver: Receiver) -> None:
-    """Indoors there is no fix, but nothing is broken."""
-    receiver.say = lambda: epoch(datetime.now(UTC), mode=1)
-    until(lambda: age_s(position) > SILENT_S + 1)
-
-    assert position.trouble() is None
 
 
 @pytest.mark.slow

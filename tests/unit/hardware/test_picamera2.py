@@ -398,12 +398,21 @@ def test_an_error_of_the_camera_is_a_failure_not_a_stall() -> None:
     assert camera.streaming
 
 
-def test_after_a_stall_nothing_of_the_camera_is_called() -> None:
+def take(camera: Camera, deadline_s: float) -> None:
+    list(camera.take(after_ns=0, count=3, deadline_s=deadline_s))
+
+
+def look(camera: Camera, deadline_s: float) -> None:
+    camera.look(deadline_s)
+
+
+@pytest.mark.parametrize("act", [take, look])
+def test_after_a_stall_nothing_of_the_camera_is_called(act: Callable[..., None]) -> None:
     """It would hang: not its close, not by us and not at exit; a start is refused."""
     picamera = Picamera([None, None, None])
     camera = started(picamera, FIXED_LENS)
     with pytest.raises(CameraStalled, match="deadline"):
-        list(camera.take(0, 3, 0.05))
+        act(camera, 0.05)
     picamera.hang = Event()
 
     camera.close()
@@ -411,6 +420,8 @@ def test_after_a_stall_nothing_of_the_camera_is_called() -> None:
 
     assert picamera.closed == 0
     assert not camera.streaming
+    with pytest.raises(CameraFailed, match="stopped"):
+        act(camera, DEADLINE_S)
     with pytest.raises(CameraFailed, match="new process"):
         camera.start()
 
@@ -566,18 +577,6 @@ def test_a_look_that_cannot_be_read_is_a_failure_and_leaks_nothing() -> None:
 
     assert (broken.releases, odd.releases, refused) == (1, 1, 3)
     assert camera.streaming
-
-
-def test_a_look_past_its_deadline_is_a_stall() -> None:
-    """As a frame's: the camera is of no more use."""
-    camera = started(Picamera([None]))
-
-    with pytest.raises(CameraStalled, match="deadline"):
-        camera.look(0.05)
-
-    assert not camera.streaming
-    with pytest.raises(CameraFailed, match="stopped"):
-        camera.look(DEADLINE_S)
 
 
 def test_a_stopped_camera_takes_nothing() -> None:

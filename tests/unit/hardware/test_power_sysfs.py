@@ -26,14 +26,6 @@ def test_a_board_without_any_of_it_knows_nothing(tmp_path: Path) -> None:
     assert power(tmp_path).read() == PowerReading(None, None, None)
 
 
-def test_battery_and_mains_are_read(tmp_path: Path) -> None:
-    """A fuel gauge and a charger."""
-    device(tmp_path, "power_supply", "BAT0", type="Battery", capacity="64")
-    device(tmp_path, "power_supply", "AC", type="Mains", online="0")
-
-    assert power(tmp_path).read() == PowerReading(64, False, None)
-
-
 def test_one_of_several_chargers_is_enough(tmp_path: Path) -> None:
     """USB is plugged in, the cradle is not."""
     device(tmp_path, "power_supply", "cradle", type="Mains", online="0")

@@ -1,5 +1,6 @@
 """The capture process between presses: buttons, time, camera, socket, watchdog."""
 
+import math
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from agent.capture import record_json
 from agent.command import capture_process, openings
-from agent.errors import DoorstepError, NotNow
+from agent.errors import DoorstepError, ExitCode
 from agent.models import Kind
 from agent.process import control
 from hardware import clock_system
@@ -489,43 +490,27 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage",
+    "request_",
     [
-        b"\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"[]\n",
-        b"\xff\xfe\n",
-        b'{"press": "trigger"}\n',
-        b'{"press": ["photo"]}\n',
-        b'{"hold": "scan", "seconds": 1e9}\n',
-        b'{"hold": "scan", "seconds": -1}\n',
-        b'{"hold": "scan", "seconds": NaN}\n',
-        b'{"hold": "photo", "seconds": 2}\n',
-        b'{"status": 1.5}\n',
-        b"[" * 40_000 + b"\n",
-        b"x" * 80_000 + b"\n",
-        b"{}",
+        {},
+        {"press": "trigger"},
+        {"press": ["photo"]},
+        {"hold": "scan", "seconds": 1e9},
+        {"hold": "scan", "seconds": -1},
+        {"hold": "scan", "seconds": math.nan},
+        {"hold": "photo", "seconds": 2},
+        {"status": 1.5},
     ],
-    ids=lambda garbage: garbage[:20].decode("ascii", "replace"),
+    ids=str,
 )
-def test_garbage_on_the_socket_is_answered_with_an_error_and_nothing_else(
-    short_path: Path, garbage: bytes
+def test_what_is_no_request_is_an_error_and_presses_nothing(
+    tmp_path: Path, request_: dict[str, Any]
 ) -> None:
-    def say(path: Path) -> bytes:
-        with socket.socket(socket.AF_UNIX) as line, suppress(OSError):
-            line.settimeout(5.0)
-            line.connect(str(path))
-            with suppress(OSError):  # it may be told to go away before it has said everything
-                line.sendall(garbage)
-                line.shutdown(socket.SHUT_WR)
-            return line.recv(4096)
-        return b""
+    with bench(tmp_path, Parts(simulated=True)) as device:
+        answer = capture_process.answer(device.loop, request_, "tester")
 
-    with bench(short_path, Parts(simulated=True)) as device:
-        answer = run_while(device, say)
-
+        assert answer["exit"] == ExitCode.USAGE
         assert [row.kind for row in device.rows()] == ["chain_start"]
-    assert answer.startswith(b'{"error":') or not answer
 
 
 # systemd's watchdog
@@ -646,15 +631,6 @@ def short_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Two processes
-
-
-def test_a_second_capture_process_does_not_start(tmp_path: Path) -> None:
-    with (
-        bench(tmp_path),
-        pytest.raises(NotNow, match="only one may run"),
-        bench(tmp_path),
-    ):
-        pass
 
 
 def test_a_slow_writer_elsewhere_makes_a_press_wait_and_lose_nothing(

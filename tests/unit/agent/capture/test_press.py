@@ -11,9 +11,8 @@ import pytest
 
 from agent.capture.battery import EMPTY_READINGS
 from agent.capture.record_json import FRESH_S
-from agent.models import Kind, State, rfc3339
-from agent.queue.disk import BALLAST_BYTES, free_bytes
-from agent.record import signing
+from agent.models import Kind, rfc3339
+from agent.queue.disk import BALLAST_BYTES
 from hardware.clock import BUILT
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
@@ -21,8 +20,7 @@ from hardware.power import PowerReading
 from hardware.simulated.scene_room import Image
 from tests.support.benchtop import Bench, Parts, StallsAtTheThird, bench, picture
 from tests.support.card import full
-from tests.support.factory import MOMENT, fill, remount, small_disk
-from tests.support.tusscript import receipt
+from tests.support.factory import fill, small_disk
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
@@ -329,48 +327,6 @@ def test_on_a_full_card_a_press_leaves_its_record_by_the_ballast(
     assert (spent_bytes, ballast_bytes) == (0, BALLAST_BYTES)
     assert after["label"]["kind"] == "photo"
     assert [row.seq for row in rows] == list(range(1, 8))
-
-
-@pytest.mark.slow
-def test_when_room_is_short_a_press_deletes_only_what_receipts_cover(tmp_path: Path) -> None:
-    """The oldest first, and only as many as it takes; what waits stays."""
-    key = signing.new_key()
-    public = tmp_path / "receipt.pem"
-    public.write_bytes(signing.public_pem(key.public_key()))
-    with small_disk(tmp_path) as card:
-        where = {"dir": str(card / "state"), "reserve_mb": 1}
-        backend = {"receipt_keys": [str(public)]}
-        with bench(tmp_path / "device", state=where, backend=backend) as device:
-            for _ in range(24):
-                device.press()
-            for item in device.rows()[3:]:
-                content = device.layout.record(item.capture_id).read_bytes()
-                token = receipt(key, item.capture_id, content)
-                device.outbox.mark_delivered(item, token, MOMENT)
-            (card / "filler").write_bytes(bytes(free_bytes(card) - 900_000))
-            reply = device.press()
-            states = device.states()
-
-    assert reply["label"]["kind"] == "photo"
-    assert states[:3] == [State.PENDING] * 3
-    assert states[3:13] == [State.PRUNED] * 10
-    assert State.PRUNED not in states[20:]
-
-
-@pytest.mark.slow
-def test_on_a_card_gone_read_only_a_press_is_red_and_then_it_is_not_ready(tmp_path: Path) -> None:
-    with small_disk(tmp_path) as card:
-        where = {"dir": str(card / "state")}
-        with bench(tmp_path / "device", state=where) as device:
-            device.press()
-            remount(card, "abort")
-            reply = device.press()
-            red = device.parts.light.shown[-1]
-            device.tick(31.0)
-
-            assert [row.kind for row in device.rows()] == ["chain_start", "photo"]
-    assert reply["exit"] == 70
-    assert (red, device.parts.light.shown[-1]) == (Signal.FAULT, Signal.NOT_READY)
 
 
 def test_a_card_that_can_be_written_again_makes_it_ready(device: Bench, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ConfigError
 from agent.models import Kind
 from agent.record import file as recordfile
 from agent.record.sealing import SEALED_TYPE, Unopened
@@ -113,20 +112,3 @@ def test_another_fleet_document_changes_the_recipients_of_the_next_press(tmp_pat
 
 THIRD = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 """From age's own manual page: nobody here can open by it."""
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        (NAMES[:1], "backend.recipients: 1 recipients, 2 to 20 expected"),
-        ([NAMES[0], NAMES[0]], "is there twice"),
-        ([NAMES[0], f"{NAMES[1]} "], "recipient 2: .* white space"),
-    ],
-)
-def test_wrong_recipients_in_the_configuration_end_it(
-    tmp_path: Path, names: list[str], words: str
-) -> None:
-    backend = {"receipt_keys": ["receipt-key.pem"], "recipients": names}
-
-    with pytest.raises(ConfigError, match=words), bench(tmp_path, backend=backend):
-        pass

@@ -11,15 +11,14 @@ import pytest
 
 from agent.capture.timekeeping import AGREED_STEP_S
 from agent.command import capture_process, openings
-from agent.models import Item, State, rfc3339
+from agent.models import Item, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.trust.certain import certain_now
 from agent.trust.store import KeptTime, TrustStore
 from hardware import clock_system
-from hardware.clock import BUILT, ClockSource
+from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
-from hardware.floor import GNSS_RAISES_BY
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.tusscript import receipt, refusal
 
@@ -78,21 +77,6 @@ def test_a_receipt_raises_the_floor_and_it_is_kept(tmp_path: Path) -> None:
         assert device.parts.clock.floor == when
     with timed(tmp_path) as device:
         assert device.parts.clock.floor == kept(device).floor == when
-
-
-@pytest.mark.parametrize("year", [2090, 9999])
-@pytest.mark.parametrize("witness", [ClockSource.NTP, ClockSource.UNSYNCED])
-def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
-    tmp_path: Path, year: int, witness: ClockSource
-) -> None:
-    with timed(tmp_path, witness) as device:
-        before = device.parts.clock.floor, kept(device)
-        item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
-        after = device.press()["label"]
-
-        assert item.state is State.DELIVERED
-        assert (device.parts.clock.floor, kept(device)) == before
-        assert after["utc"] < "2027"
 
 
 @pytest.mark.parametrize(
@@ -190,32 +174,6 @@ def test_an_old_fact_of_the_database_moves_nothing(tmp_path: Path) -> None:
 # GNSS and the network
 
 
-def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_heals_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Also over a restart in between, which brings no new half year."""
-    ahead = now() + 3650 * DAY
-    with timed(tmp_path) as device:
-        before = device.parts.clock.floor
-        device.hear_time(ahead)
-        device.tick()
-        label = device.press()["label"]
-        raised = device.parts.clock.floor
-    with timed(tmp_path) as device:
-        device.hear_time(ahead + HOUR)
-        device.tick()
-        again = device.parts.clock.floor
-        device.parts.witness = ClockSource.NTP
-        device.tick()
-        healed = device.parts.clock.floor
-
-        assert (label["clock"], label["utc"][:4]) == ("gnss", f"{ahead.year}")
-        assert raised == again == before + GNSS_RAISES_BY
-        assert BUILT <= healed <= now()
-        assert kept(device).floor == datetime.fromisoformat(rfc3339(healed))
-    assert caplog.text.count("event=floor_lowered") == 1
-
-
 # What prune goes by
 
 
@@ -262,25 +220,6 @@ def test_a_receipt_from_while_capture_was_off_counts_in_the_same_boot(tmp_path: 
 
     assert before is None
     assert after is not None
-
-
-def test_what_an_earlier_process_of_this_boot_kept_counts_and_of_another_boot_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with timed(tmp_path, ClockSource.NTP) as device:
-        deliver(device, now())
-        known = kept(device).agreed
-    with timed(tmp_path, ClockSource.NTP) as device:
-        clock, after = device.parts.clock, kept(device).agreed
-        in_this = certain_now(after, clock.now(), clock.boottime_s())
-    reboot(monkeypatch, "another boot")
-    with timed(tmp_path, ClockSource.NTP) as device:
-        clock = device.parts.clock
-        in_another = certain_now(kept(device).agreed, clock.now(), clock.boottime_s())
-
-    assert after == known is not None
-    assert in_this is not None
-    assert in_another is None
 
 
 def test_an_agreement_is_kept_again_when_it_is_hours_old(

@@ -202,13 +202,6 @@ def test_a_stall_ends_the_frames_and_a_taker_waits_for_its_deadline(open_in: Ope
         camera.start()
 
 
-def test_a_deadline_shorter_than_the_wait_is_a_stall(open_in: Opener) -> None:
-    camera, _ = open_in("")
-
-    with pytest.raises(CameraStalled):
-        list(camera.take(0, 1, 0.001))
-
-
 def test_a_failing_camera_says_so_and_stops_until_it_is_started_well(open_in: Opener) -> None:
     camera, world = open_in('at = [{ press = 1, camera = "fail" }, { press = 2, camera = "none" }]')
     list(camera.take(0, 1, 2))

@@ -7,7 +7,6 @@ from threading import Thread
 import pytest
 
 from hardware.errors import CameraFailed
-from hardware.simulated.drawing import SHAKES_PX, Artist
 from hardware.simulated.film import Film
 from hardware.simulated.scenes import Scene
 
@@ -36,12 +35,6 @@ def open_film() -> Iterator[Open]:
         film.close()
 
 
-def test_a_strip_has_a_variant_per_shake_at_half_the_size_of_bgr(open_film: Open) -> None:
-    strip = open_film([small(1)], True).strip(small(1))
-
-    assert strip.shape == (len(SHAKES_PX), 72, 64)
-
-
 def test_what_is_ahead_is_drawn_and_what_has_passed_is_dropped(open_film: Open) -> None:
     ahead = [small(1), small(2)]
     film = open_film(ahead, True)
@@ -59,13 +52,6 @@ def test_nothing_is_drawn_in_a_quiet_time_unless_a_frame_waits_for_it(open_film:
     film.strip(small(2))
 
     assert film.scenes == 1
-
-
-def test_a_drawing_process_draws_what_this_one_would() -> None:
-    theirs = Artist().draw(big(3))
-
-    assert theirs.shape == (len(SHAKES_PX), 1080, 1280)
-    assert theirs.std() > 10
 
 
 def test_a_drawing_that_fails_is_a_failed_camera_with_its_reason(open_film: Open) -> None:

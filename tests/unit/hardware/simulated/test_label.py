@@ -1,6 +1,5 @@
 """The drawn label: one that a scanner reads as it would read a real one, and not in the dark."""
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -62,14 +61,3 @@ def test_a_night_without_the_lamp_hides_the_code() -> None:
         codes.append([code.text for code in zxingcpp.read_barcodes(picture)])
 
     assert codes == [[], ["JD0146"]]
-
-
-def test_a_label_is_drawn_once_and_then_only_laid_over() -> None:
-    paper, picture = Paper("DRAWN ONCE", LabelKind.CODE128, DAY), wall(1280, 720)
-    took_s = []
-    for _ in range(6):
-        began_s = time.thread_time()
-        hold(paper, picture, 0)
-        took_s.append(time.thread_time() - began_s)
-
-    assert min(took_s[1:]) < took_s[0] / 5
