@@ -109,15 +109,25 @@ def test_a_device_that_is_looked_for_calls_three_times_a_second_and_then_is_dark
 
     assert sum(step.seconds for step in calls.once) == pytest.approx(LOCATE_S)
     assert tones(calls) == [HIGH_HZ] * 3 * LOCATE_S
-    lit = [light_at(Signal.LOCATE, 7.05 + tenth / 10) == WHITE for tenth in range(10)]
-    assert "".join("#" if one else "." for one in lit) == "#.#.#....."
-    assert light_at(Signal.LOCATE, LOCATE_S + 0.05) == DARK
 
 
-def test_saved_is_green_for_one_second() -> None:
-    """Go on, done; then dark."""
-    assert light_at(Signal.SAVED, 0.99) == GREEN
-    assert light_at(Signal.SAVED, 1.01) == DARK
+@pytest.mark.parametrize(
+    ("signal", "from_s", "lit"),
+    [
+        (Signal.SAVED, 0.9, "#..."),  # for one second
+        (Signal.LOCATE, 7.0, "#.#.#....."),
+        (Signal.LOCATE, LOCATE_S, "."),
+        (Signal.CODE_ELSEWHERE, 0.0, "###..###.." + "........###..###.."),
+        (Signal.READING, 8.4, "#####.."),  # until something else is shown
+        (Signal.FAULT, 1e6, "#"),
+        (Signal.HOLD_STILL, 1e6, "#"),
+    ],
+)
+def test_a_signal_is_lit_in_its_rhythm(signal: Signal, from_s: float, lit: str) -> None:
+    """Tenth by tenth of a second."""
+    seen = [light_at(signal, from_s + 0.05 + tenth / 10) != DARK for tenth in range(len(lit))]
+
+    assert "".join("#" if one else "." for one in seen) == lit
 
 
 def test_a_label_that_is_read_is_not_heard_as_a_photo_that_is_saved() -> None:
@@ -127,27 +137,6 @@ def test_a_label_that_is_read_is_not_heard_as_a_photo_that_is_saved() -> None:
     assert max(tones(read)) < min(tones(saved))
     assert [step.colour for step in read.once] == [CYAN, DARK, CYAN, DARK, CYAN]
     assert light_at(Signal.LABEL_READ, 1.01) == DARK
-
-
-def test_a_label_of_another_place_flashes_twice_and_again_after_a_pause() -> None:
-    """Slower than a blink, and whole, with both tones, before labels are read again after 1 s."""
-    lit = [light_at(Signal.CODE_ELSEWHERE, tenth / 10 + 0.05) == BLUE for tenth in range(28)]
-    flashes = "".join("#" if one else "." for one in lit)
-
-    assert flashes == "###..###.." + "........###..###.."
-
-
-def test_reading_blinks_until_something_else_is_shown() -> None:
-    """The window is open as long as it blinks."""
-    lit = [light_at(Signal.READING, 8.4 + seconds) for seconds in (0.1, 0.49, 0.51, 0.69)]
-
-    assert lit == [BLUE, BLUE, DARK, DARK]
-
-
-def test_a_steady_light_stays() -> None:
-    """Red does not end by itself, nor does hold still."""
-    assert light_at(Signal.FAULT, 1e6) == RED
-    assert light_at(Signal.HOLD_STILL, 1e6) == WHITE
 
 
 def test_steps_follow_each_other_and_repeat() -> None:

@@ -360,15 +360,6 @@ def by(reply: Reply) -> tuple[str | None, str]:
     return stop["id"], stop["bound_by"]
 
 
-def test_label_does_not_bind_the_photo_of_the_next_door(terrace: Bench) -> None:
-    """Otherwise the first customer is shown the neighbour's door."""
-    scan(terrace, "C1")
-    first = terrace.press()
-
-    assert by(first) == (ALLOWED.id, "code")
-    assert by(at_the_neighbours(terrace, 15.0)) == (NEIGHBOUR.id, "ambiguous")
-
-
 def test_label_binds_the_retake_and_nothing_after_it(terrace: Bench) -> None:
     """Also if the retake is blurred too."""
     scan(terrace, "C1")
@@ -437,20 +428,6 @@ def test_label_is_ended_by_a_photo_that_place_bound(tmp_path: Path) -> None:
 
         assert photo == (ALLOWED.id, "place")
         assert refused["record"]["stop"]["id"] is None
-
-
-@pytest.mark.parametrize(
-    "stop", [FORBIDDEN_THERE, stop_at(NEXT, 5, PhotoRule.SIGNATURE_REQUIRED)], ids=lambda s: s.photo
-)
-def test_a_press_that_is_refused_by_its_code_ends_it(tmp_path: Path, stop: RouteStop) -> None:
-    """The label of the next parcel was scanned too early: this door is not refused for ever."""
-    with round_of(tmp_path, ALLOWED, stop) as device:
-        scan(device, "C5")
-        refused = device.press()
-        device.tick()
-
-        assert refused["record"]["stop"]["id"] == "s-0005"
-        assert bound(device) == (ALLOWED.id, "place")
 
 
 def test_retake_opens_no_door_that_the_label_opens_no_longer(tmp_path: Path) -> None:

@@ -250,25 +250,6 @@ def test_exiftool_finds_nothing_to_warn_of(tmp_path: Path) -> None:
         assert "Warning" not in found
 
 
-@pytest.mark.slow
-def test_exiftool_reads_the_place_back_within_the_promise(tmp_path: Path) -> None:
-    """0.2 m over the whole globe, and the time to the millisecond."""
-    dice = np.random.default_rng(7)
-    places = [
-        *HARD_PLACES,
-        *zip(dice.uniform(-90, 90, 300), dice.uniform(-180, 180, 300), strict=True),
-    ]
-    wanted = ["-n", "-GPSLatitude", "-GPSLongitude", "-SubSecDateTimeOriginal", "-GPSDateTime"]
-
-    read = _exiftool(tmp_path, [_at(*place) for place in places], *wanted)
-
-    for place, found in zip(places, read, strict=True):
-        there = (float(found["GPSLatitude"]), float(found["GPSLongitude"]))
-        assert apart_m(place, there) < 0.2
-        assert found["SubSecDateTimeOriginal"] == "2026:12:01 09:15:02.417+00:00"
-        assert found["GPSDateTime"] == "2026:12:01 09:15:01.059Z"
-
-
 def _at(lat_deg: float, lon_deg: float) -> PhotoFacts:
     return replace(FACTS, position=replace(BERLIN, lat_deg=float(lat_deg), lon_deg=float(lon_deg)))
 

@@ -19,7 +19,6 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.simulated.scene_room import Image
 from tests.support.benchtop import Bench, Parts, StallsAtTheThird, bench, picture
-from tests.support.card import full
 from tests.support.factory import fill, small_disk
 
 BLURRED = picture(motion_px=22.0)
@@ -281,22 +280,6 @@ def test_below_the_reserve_a_press_leaves_its_record_and_no_photo(tmp_path: Path
     assert reply["record"]["reason"] == "storage_full"
     assert device.parts.light.shown[-1] is Signal.FAULT
     assert device.parts.camera.taken == []
-
-
-@pytest.mark.slow
-def test_on_a_card_that_takes_no_file_a_press_is_red_and_its_number_free(tmp_path: Path) -> None:
-    """No inode is left: not even a record without photo fits, and the log has a line."""
-    with small_disk(tmp_path) as card:
-        where = {"dir": str(card / "state")}
-        with bench(tmp_path / "device", state=where) as device:
-            device.press()
-            with full(card):
-                reply = device.press()
-            after = device.press()
-
-            assert len(device.rows()) == 3
-    assert reply["exit"] == 70
-    assert after["label"]["seq"] == 3
 
 
 @pytest.mark.slow
