@@ -29,20 +29,24 @@ def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
 
 
 class Noting(Pictures):
-    """A camera that notes when it starts, when a frame comes, and when a burst ends."""
+    """A camera that notes when it starts, when a frame comes, and when a burst is closed."""
 
     def __init__(self) -> None:
         super().__init__(time.monotonic_ns)
         self.steps: list[str] = []
+        self.bursts: list[Generator[Frame]] = []  # so that none is closed by being forgotten
 
     def start(self) -> None:
         super().start()
         self.steps.append("start")
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        left = count
+        self.bursts.append(self._noted(super().take(after_ns, count, deadline_s), count))
+        return self.bursts[-1]
+
+    def _noted(self, frames: Generator[Frame], left: int) -> Generator[Frame]:
         try:
-            for frame in super().take(after_ns, count, deadline_s):
+            for frame in frames:
                 self.steps.append("frame")
                 left -= 1
                 yield frame
