@@ -88,6 +88,17 @@ def test_gnss_raises_nothing_without_a_fix_of_now_that_says_the_same() -> None:
         assert by_clock(Floor(NOW), told, 0.0, other) == Floor(NOW)
 
 
+def test_gnss_may_go_on_after_a_day_of_this_boot_and_not_before() -> None:
+    ahead = NOW + 10 * YEAR
+    floor = by_gnss(Floor(NOW), ahead, 100.0)
+
+    too_soon = by_gnss(floor, ahead, 100.0 + ALLOWANCE_S - 1)
+    after_a_day = by_gnss(too_soon, ahead, 100.0 + ALLOWANCE_S)
+
+    assert too_soon == floor
+    assert after_a_day.utc == NOW + 2 * GNSS_RAISES_BY
+
+
 def test_gnss_may_go_on_after_a_boot() -> None:
     floor = by_gnss(Floor(NOW), NOW + 10 * YEAR, 100.0)
 
@@ -95,6 +106,16 @@ def test_gnss_may_go_on_after_a_boot() -> None:
 
     assert after.utc == NOW + 2 * GNSS_RAISES_BY
     assert after.firm("the next") == floor.utc
+
+
+def test_two_seconds_at_the_end_of_a_day_are_not_two_days() -> None:
+    """The second allowance counts from where the floor was when the first one began."""
+    floor = by_gnss(Floor(NOW), NOW + DAY, 0.0)
+
+    for boottime_s in (ALLOWANCE_S - 1, ALLOWANCE_S):
+        floor = by_gnss(floor, NOW + 10 * YEAR, boottime_s)
+
+    assert floor.utc == NOW + DAY + GNSS_RAISES_BY
 
 
 def test_what_gnss_alone_raised_in_this_boot_is_not_firm() -> None:

@@ -215,67 +215,63 @@ def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: Fleet
 # Keys that change
 
 
-def test_a_manifest_counts_by_the_keys_of_the_document(tmp_path: Path, office: FleetOffice) -> None:
+def test_a_manifest_counts_by_the_keys_of_the_document(device: Bench, office: FleetOffice) -> None:
     other = signing.new_key()
-    with fleet_member(tmp_path, office) as device:
-        offer(device, "fleet", office.document(1, manifest_keys=[entry(other)]))
-        by_unknown = offer(device, "manifest", ROUTE)
-        by_known = offer(device, "manifest", signed(payload_of(ALLOWED), key=other))
+    offer(device, "fleet", office.document(1, manifest_keys=[entry(other)]))
+    by_unknown = offer(device, "manifest", ROUTE)
+    by_known = offer(device, "manifest", signed(payload_of(ALLOWED), key=other))
 
-        assert by_unknown["why"] == "signed by a key that is not trusted here"
-        assert by_unknown["again"]
-        assert by_known == {"taken": True}
+    assert by_unknown["why"] == "signed by a key that is not trusted here"
+    assert by_unknown["again"]
+    assert by_known == {"taken": True}
 
 
-def test_a_manifest_by_a_revoked_key_is_wiped_at_once(tmp_path: Path, office: FleetOffice) -> None:
+def test_a_manifest_by_a_revoked_key_is_wiped_at_once(device: Bench, office: FleetOffice) -> None:
     other = signing.new_key()
-    with fleet_member(tmp_path, office) as device:
-        offer(device, "fleet", office.document(1))
-        offer(device, "manifest", ROUTE)
-        keys = [entry(KEY), entry(other)]
-        revoked = [{"kid": kid(KEY), "since": "2026-12-01T00:00:00Z"}]
-        listed = {"receipt_keys": keys, "manifest_keys": keys, "revoked": revoked}
-        offer(device, "fleet", office.document(2, **listed))
-        device.tick()
+    offer(device, "fleet", office.document(1))
+    offer(device, "manifest", ROUTE)
+    keys = [entry(KEY), entry(other)]
+    revoked = [{"kid": kid(KEY), "since": "2026-12-01T00:00:00Z"}]
+    listed = {"receipt_keys": keys, "manifest_keys": keys, "revoked": revoked}
+    offer(device, "fleet", office.document(2, **listed))
+    device.tick()
 
-        assert stored(device.layout).token is None
-        assert reason(device.press()) == "manifest_expired"
+    assert stored(device.layout).token is None
+    assert reason(device.press()) == "manifest_expired"
 
 
 @pytest.mark.parametrize(
     ("until", "taken"), [("2026-12-01T06:00:01Z", True), ("2026-12-01T06:00:00Z", False)]
 )
 def test_a_retired_key_signs_the_routes_that_began_before_its_end(
-    tmp_path: Path, office: FleetOffice, until: str, *, taken: bool
+    device: Bench, office: FleetOffice, until: str, *, taken: bool
 ) -> None:
     keys = [entry(KEY, until), entry(signing.new_key())]
-    with fleet_member(tmp_path, office) as device:
-        offer(device, "fleet", office.document(1, manifest_keys=keys))
+    offer(device, "fleet", office.document(1, manifest_keys=keys))
 
-        assert offer(device, "manifest", ROUTE)["taken"] is taken
+    assert offer(device, "manifest", ROUTE)["taken"] is taken
 
 
 def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
-    tmp_path: Path, office: FleetOffice, caplog: pytest.LogCaptureFixture
+    device: Bench, office: FleetOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Capture needs no restart for it; and without any keys nothing is deleted."""
     other = signing.new_key()
-    with fleet_member(tmp_path, office) as device:
-        for _ in range(2):
-            device.press()
-        first = device.rows("no_photo")[0]
-        file = device.layout.record(first.capture_id)
-        token = receipt(other, first.capture_id, file.read_bytes())
-        device.outbox.mark_delivered(first, token, NOON)
-        housekeeping = device.loop._housekeeping  # noqa: SLF001 - what a press asks for room
-        housekeeping._reserve_bytes = 10**15  # noqa: SLF001 - no disk is as big
+    for _ in range(2):
+        device.press()
+    first = device.rows("no_photo")[0]
+    file = device.layout.record(first.capture_id)
+    token = receipt(other, first.capture_id, file.read_bytes())
+    device.outbox.mark_delivered(first, token, NOON)
+    housekeeping = device.loop._housekeeping  # noqa: SLF001 - what a press asks for room
+    housekeeping._reserve_bytes = 10**15  # noqa: SLF001 - no disk is as big
 
-        there = []
-        for document in (None, office.document(1, receipt_keys=[entry(KEY), entry(other)])):
-            if document is not None:
-                offer(device, "fleet", document)
-            housekeeping.has_room()
-            there.append(file.exists())
+    there = []
+    for document in (None, office.document(1, receipt_keys=[entry(KEY), entry(other)])):
+        if document is not None:
+            offer(device, "fleet", document)
+        housekeeping.has_room()
+        there.append(file.exists())
 
     assert there == [True, False]
     assert caplog.text.count("event=no_room_made") == 1

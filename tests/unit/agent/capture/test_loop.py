@@ -198,15 +198,6 @@ def test_the_camera_stops_60_seconds_after_the_last_served_press(device: Bench) 
     assert streaming == [False, True, False]
 
 
-def test_a_press_starts_a_stopped_camera(device: Bench) -> None:
-    device.press()
-    device.tick(61.0)
-    reply = device.press()
-
-    assert reply["label"]["kind"] == Kind.PHOTO
-    assert device.parts.camera.starts == 2
-
-
 # Time
 
 
@@ -243,22 +234,6 @@ def test_a_boot_that_began_unsynced_is_dated_once_when_the_time_is_known(tmp_pat
     assert abs(datetime.fromisoformat(dated.record["time"]["utc"]) - expected).total_seconds() < 0.1
 
 
-def test_a_boot_is_dated_once_whatever_clock_and_process_do(tmp_path: Path) -> None:
-    with bench(tmp_path, without_time()) as device:
-        device.press()
-        device.parts.witness = ClockSource.NTP
-        device.tick()
-        device.parts.witness = ClockSource.UNSYNCED
-        device.press()
-        device.parts.witness = ClockSource.NTP
-        device.tick()
-    with bench(tmp_path) as device:
-        device.press()
-        device.tick()
-
-        assert len(device.rows("time")) == 1
-
-
 def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
     """A real-time clock was 90 s wrong; the receiver, and the network after it, say so later."""
     with bench(tmp_path, without_time()) as device:
@@ -280,19 +255,6 @@ def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
             device.open(row.capture_id).record["time"]["source"] for row in device.rows("time")
         ]
     assert sources == ["rtc", "gnss", "ntp"]
-
-
-def test_a_boot_that_only_a_real_time_clock_dated_is_dated_by_the_receiver(tmp_path: Path) -> None:
-    with bench(tmp_path, Parts(witness=ClockSource.RTC)) as device:
-        device.press()
-        device.tick()
-        assert device.rows("time") == []
-        device.hear_time(datetime.now(UTC))
-        device.tick()
-        device.tick()
-
-        (row,) = device.rows("time")
-    assert row.clock == "gnss"
 
 
 def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(tmp_path: Path) -> None:

@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from agent.models import Kind
 from agent.rule.manifest import PhotoRule
@@ -14,16 +11,14 @@ from tests.support.fleet import (
     ELSEWHERE,
     FORBIDDEN,
     NEXT,
-    SIGNED,
     fleet_device,
     offer,
-    offer_text,
     reason,
     round_of,
     scan,
     stored,
 )
-from tests.support.roads import away, payload_of, signed, stop_at
+from tests.support.roads import away, payload_of, stop_at
 
 
 def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
@@ -160,29 +155,6 @@ def test_a_sensor_that_a_code_started_stops_with_the_press(tmp_path: Path) -> No
 
 
 # The manifest
-
-
-@pytest.mark.parametrize(
-    ("spoil", "why"),
-    [
-        ({"device_id": "dev-2"}, "another device"),
-        ({"version": 6}, "not newer"),
-        ({"version": 8, "stops": [{"id": "../x"}]}, "malformed"),
-        ({"version": 8, "ends": "2026-12-01T11:00:00Z"}, "has ended"),
-    ],
-)
-def test_a_manifest_that_is_not_right_is_refused_and_the_last_one_stays(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: dict[str, Any], why: str
-) -> None:
-    caplog.set_level("INFO")
-    with round_of(tmp_path, ALLOWED) as device:
-        verdict = offer_text(device, signed(payload_of(SIGNED) | spoil))
-        device.tick()
-        reply = device.press()
-
-    assert reply["record"]["manifest"] == 7
-    assert why in (verdict.why or "")
-    assert "event=manifest_refused" in caplog.text
 
 
 def test_a_newer_manifest_is_taken_in_while_the_driver_is_on_the_road(tmp_path: Path) -> None:

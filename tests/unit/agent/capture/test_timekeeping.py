@@ -108,16 +108,17 @@ def test_a_receipt_by_another_key_moves_nothing(device: Bench) -> None:
     assert device.parts.clock.floor == before
 
 
-def test_a_receipt_before_its_fleet_document_counts_when_that_has_come(tmp_path: Path) -> None:
+def test_a_receipt_before_its_fleet_document_counts_when_that_has_come(
+    device: Bench, tmp_path: Path
+) -> None:
     """sync has the next document a minute before capture, or a receipt a minute before it."""
     when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
-    with timed(tmp_path) as device:
-        deliver(device, when, new)
-        before = device.parts.clock.floor
-        (tmp_path / "receipt-key.pem").write_bytes(signing.public_pem(new.public_key()))
-        device.tick()
+    deliver(device, when, new)
+    before = device.parts.clock.floor
+    (tmp_path / "receipt-key.pem").write_bytes(signing.public_pem(new.public_key()))
+    device.tick()
 
-        assert before < device.parts.clock.floor == when
+    assert before < device.parts.clock.floor == when
 
 
 def test_a_receipt_of_another_boot_is_none_of_this_one_when_its_key_comes_late(

@@ -13,13 +13,6 @@ from tests.unit.hardware.simulated.worlds import scripted
 S = 1_000_000_000
 
 
-def test_without_a_script_there_is_a_day_at_one_place(tmp_path: Path) -> None:
-    plain = World(None, tmp_path)
-
-    assert plain.state(plain.began_ns) == State()
-    assert plain.state(plain.began_ns + 3600 * S) == State()
-
-
 def test_a_value_by_press_holds_from_the_edge_of_that_press_on(tmp_path: Path) -> None:
     doors = scripted(tmp_path, "[[at]]\npress = 2\ndoor = 7\n[[at]]\npress = 3\nlight = 0.3")
     first, second, third = (doors.began_ns + second * S for second in (10, 20, 30))
@@ -172,11 +165,3 @@ def test_a_fault_begins_when_the_script_says_so(tmp_path: Path) -> None:
     assert ill.first_fault(began, began + 20 * S) == (began + 5 * S, CameraFault.STALL)
     assert ill.first_fault(began + 7 * S, began + 8 * S) == (began + 7 * S, CameraFault.STALL)
     assert ill.first_fault(began + 9 * S, began + 20 * S) is None
-
-
-def test_the_lamp_is_remembered_as_it_was(tmp_path: Path) -> None:
-    dark = World(None, tmp_path)
-    dark.light_lamp(lit=True, at_ns=10)
-    dark.light_lamp(lit=False, at_ns=20)
-
-    assert [dark.lamp_lit(moment) for moment in (9, 10, 19, 20)] == [False, True, True, False]
