@@ -260,30 +260,24 @@ def opened(library: Path, current: Path, *words: str) -> tuple[list[str], list[s
 
 
 @pytest.mark.slow
-def test_lgpio_leaves_nothing_behind_and_moves_nobody(library: Path, tmp_path: Path) -> None:
-    """Its FIFO would lie in the current folder, and the process would stay where that lies."""
-    current = tmp_path / "current"
-    current.mkdir()
+@pytest.mark.parametrize("words", [(), ("as nobody",)], ids=["own folder", "another user's"])
+def test_lgpio_leaves_nothing_behind_and_moves_nobody(
+    library: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Its FIFO would lie in the current folder, and the process would stay where that lies.
 
-    said, left = opened(library, current)
-
-    assert said[0].split()[0] in NO_CHIP
-    assert said[1] == f"{current} None"
-    assert left == []
-
-
-@pytest.mark.slow
-def test_pins_open_in_a_folder_that_is_another_users(library: Path, tmp_path: Path) -> None:
-    """As for `sudo doorstep doctor` in /root, which goes on as capture's user."""
+    The current folder may be another user's, as for `sudo doorstep doctor` in /root, which goes on
+    as capture's user.
+    """
     for folder in (tmp_path, *tmp_path.parents[:-2]):
         folder.chmod(0o755)
-    current = tmp_path / "roots"
+    current = tmp_path / "current"
     current.mkdir(0o700)
 
-    said, left = opened(library, current, "as nobody")
+    said, left = opened(library, current, *words)
 
     assert said[0].split()[0] in NO_CHIP
-    assert said[1] == "/ None"
+    assert said[1] == ("/ None" if words else f"{current} None")
     assert left == []
 
 

@@ -506,10 +506,13 @@ def test_at_a_door_without_photos_the_eye_stays_closed(
 ) -> None:
     with round_of(tmp_path, stop) as device:
         assert reason(device.press()) == why
+        device.tick(0.1)
+        within = device.parts.camera.streaming
         device.parts.light.shown.clear()
         close_window(device)
         for _ in range(5):
             device.tick()
 
+        assert within, "a label would settle it"
         assert not device.parts.camera.streaming
         assert device.parts.camera.frames_exposed == 0

@@ -257,6 +257,16 @@ def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
     assert sources == ["rtc", "gnss", "ntp"]
 
 
+def test_a_boot_that_lost_its_time_after_a_turn_is_dated_when_it_is_back(device: Bench) -> None:
+    device.tick()
+    for witness in (ClockSource.UNSYNCED, ClockSource.NTP):
+        device.parts.witness = witness
+        device.press()
+        device.tick()
+
+    assert len(device.rows("time")) == 1
+
+
 def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(tmp_path: Path) -> None:
     with bench(tmp_path, without_time()) as device:
         device.press()

@@ -10,7 +10,6 @@ from tests.support.fleet import (
     ALLOWED,
     ELSEWHERE,
     FORBIDDEN,
-    NEXT,
     fleet_device,
     offer,
     reason,
@@ -19,15 +18,6 @@ from tests.support.fleet import (
     stored,
 )
 from tests.support.roads import away, payload_of, stop_at
-
-
-def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
-    with fleet_device(tmp_path) as device:
-        reply = device.press()
-
-    assert reason(reply) == "manifest_missing"
-    assert reply["record"]["manifest"] == "none"
-    assert device.parts.camera.starts == 0
 
 
 def test_at_the_only_stop_in_reach_the_photo_is_bound_to_it(tmp_path: Path) -> None:
@@ -105,21 +95,6 @@ def test_label_opens_a_forbidden_door_for_one_photo(tmp_path: Path) -> None:
     assert reason(replies[1]) == "no_photo_stop"
 
 
-def test_a_window_ends_after_ten_seconds_and_the_eye_closes(tmp_path: Path) -> None:
-    with round_of(tmp_path, FORBIDDEN) as device:
-        device.press()
-        device.tick(0.1)
-        open_then = device.parts.camera.streaming
-        device.tick(10.0)
-        looks = device.parts.camera.looks
-        device.tick(1.1)
-        device.tick(1.1)
-
-    assert open_then
-    assert device.parts.camera.looks == looks
-    assert not device.parts.camera.streaming
-
-
 def test_a_route_that_was_handed_on_allows_nothing(tmp_path: Path) -> None:
     """The device no longer knows where a photo is forbidden."""
     with round_of(tmp_path) as device:
@@ -127,20 +102,6 @@ def test_a_route_that_was_handed_on_allows_nothing(tmp_path: Path) -> None:
 
 
 # The sensor
-
-
-def test_the_eye_opens_at_an_open_stop_and_closes_at_a_forbidden_one(tmp_path: Path) -> None:
-    """Asked once a second; also inside the minute after a press."""
-    forbidden = stop_at(NEXT, 5, PhotoRule.NO_PHOTO)
-    with round_of(tmp_path, ALLOWED, forbidden) as device:
-        device.tick()
-        at_open = device.parts.camera.streaming
-        device.press()
-        device.parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
-        device.tick()
-        at_forbidden = device.parts.camera.streaming
-
-    assert (at_open, at_forbidden) == (True, False)
 
 
 def test_a_sensor_that_a_code_started_stops_with_the_press(tmp_path: Path) -> None:
