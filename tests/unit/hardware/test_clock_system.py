@@ -71,16 +71,6 @@ def test_a_gnss_date_far_ahead_of_the_floor_is_refused() -> None:
     assert unsynced.now().source is ClockSource.UNSYNCED
 
 
-def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
-    """A receiver that is an hour off does not move a synchronised clock."""
-    synchronised = clock(ClockSource.NTP)
-
-    hear(synchronised, datetime.now(UTC) + timedelta(hours=1))
-
-    assert synchronised.now().source is ClockSource.NTP
-    assert near(synchronised.now().utc, datetime.now(UTC))
-
-
 def test_what_the_network_contradicted_is_not_believed_again_without_it() -> None:
     """What was forged went on where the network was lost; what agreed with it goes on."""
     said = [ClockSource.UNSYNCED]

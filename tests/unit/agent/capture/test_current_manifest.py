@@ -1,20 +1,24 @@
 """The manifest in force: what is taken in, what stays, and nothing is left when it has ended."""
 
+import json
 import time
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from agent.process.verdict import TAKEN, Verdict
 from agent.record import signing
+from agent.rule.manifest import TYPE
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource
 from tests.support.benchtop import Bench, Parts, bench
+from tests.support.factory import encoded, signed_by_hand
 from tests.support.fleet import (
     ALLOWED,
+    FORBIDDEN,
     NOON,
     SIGNED,
     Stored,
@@ -204,3 +208,55 @@ def test_an_offer_that_is_being_taken_in_keeps_no_press_waiting(tmp_path: Path) 
 
         assert record["manifest"] == 7
         assert took_s < 2
+
+
+# Hostile ones
+
+
+def with_stop(**members: Any) -> dict[str, Any]:
+    payload = payload_of(ALLOWED, FORBIDDEN)
+    payload["stops"][0] |= members
+    return payload
+
+
+def by_hand(text: bytes) -> str:
+    """Rightly signed, whatever it says."""
+    header = {"alg": "ES256", "kid": signing.thumbprint(KEY.public_key()), "typ": TYPE}
+    return signed_by_hand(header, text, KEY)
+
+
+WORST: Final[dict[str, str]] = {
+    "nothing": "",
+    "NULs": "\0" * 1000,
+    "megabytes": "A" * 5_000_000,
+    "a code with a NUL": signed(with_stop(codes=["C1\0"])),
+    "a code of megabytes": signed(with_stop(codes=["C" * 3_000_000])),
+    "an id with a path": signed(with_stop(id="../../../etc/passwd")),
+    "north of the pole": signed(with_stop(lat_deg=90.001)),
+    "a number that is none": by_hand(json.dumps(with_stop(lat_deg=float("nan"))).encode()),
+    "deep": by_hand(b"[" * 200_000),
+    "deep in its header": f"{encoded(b'[' * 200_000)}.e30.{'A' * 86}",
+    "a number of many digits": by_hand(b'{"v":' + b"1" * 100_000 + b"}"),
+    "no JSON": by_hand(b"\xff\xfe manifest"),
+    "no signature": f"{encoded(b'{}')}.{encoded(json.dumps(with_stop()).encode())}.",
+}
+
+
+@pytest.mark.parametrize("token", WORST.values(), ids=WORST.keys())
+def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
+    tmp_path: Path, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is told of it quotes no code, no id and no place, and fits into a line."""
+    with fleet_device(tmp_path) as device:
+        verdict = offer_text(device, token)
+        device.tick()
+        reply = device.press()
+
+        assert stored(device.layout) == Stored(None, None)
+        assert reason(reply) == "manifest_missing"
+        assert device.parts.camera.starts == 0
+        assert 0 < len(verdict.why or "") < 250
+        assert device.loop.status()["manifest_refused"] == verdict.why
+    assert caplog.text.count("event=manifest_refused") == 1
+    for secret in ("C1", "passwd", "CCC", "52.52", "90.001"):
+        assert secret not in caplog.text

@@ -161,18 +161,6 @@ def test_a_look_waits_for_a_frame_and_is_counted_as_one(open_in: Opener) -> None
     assert camera.last_frame_ns == frame.sensor_time_ns + FRAME_NS
 
 
-def test_a_look_at_a_camera_that_stalls_or_fails_says_so(open_in: Opener) -> None:
-    camera, world = open_in('at = [{ press = 1, camera = "fail" }, { press = 2, camera = "none" }]')
-    world.press(time.monotonic_ns())
-
-    with pytest.raises(CameraFailed, match="camera = fail"):
-        camera.look(2)
-    world.press(time.monotonic_ns())
-    camera.start()
-    with pytest.raises(CameraStalled):
-        camera.look(0.001)
-
-
 def test_a_text_that_no_code_can_hold_fails_by_name(open_in: Opener) -> None:
     camera, world = open_in(
         f'at = [{{ press = 1, label = "{"x" * 200}", label_kind = "code128" }}]'
