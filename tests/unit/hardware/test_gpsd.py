@@ -308,9 +308,7 @@ def test_a_silent_receiver_is_told_and_heard(position: GpsdPosition, receiver: R
 
 
 @pytest.mark.slow
-def test_an_unplugged_receiver_is_told_and_found(
-    position: GpsdPosition, receiver: Receiver
-) -> None:
+def test_unplugged_receiver_is_told_and_found(position: GpsdPosition, receiver: Receiver) -> None:
     """gpsd lost its device; connecting again makes gpsd look for it."""
     receiver.unplug()
     until(lambda: "silent" in (position.trouble() or ""))

@@ -501,9 +501,7 @@ def test_nothing_but_a_window_opens_the_eye_where_nobody_knows_the_place(tmp_pat
 @pytest.mark.parametrize(
     ("stop", "why"), [(SIGNED, "signature_stop"), (FORBIDDEN, "no_photo_stop")]
 )
-def test_at_a_door_without_photos_the_eye_stays_closed(
-    tmp_path: Path, stop: RouteStop, why: str
-) -> None:
+def test_no_sensor_runs_at_a_door_without_photos(tmp_path: Path, stop: RouteStop, why: str) -> None:
     with round_of(tmp_path, stop) as device:
         assert reason(device.press()) == why
         device.tick(0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from agent.capture.chain import Chain, NotQueued
 from agent.errors import StorageFault
-from agent.models import CaptureId, Head, Kind, Label, State
+from agent.models import Head, Kind, Label, State
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -45,9 +45,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in (folder / "state" / "records").iterdir()}
 
 
-def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
-    tmp_path: Path, chain: Chain
-) -> None:
+def test_numbers_count_up_and_each_label_names_the_one_before(tmp_path: Path, chain: Chain) -> None:
     labels = [chain.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
 
     kept = files(tmp_path)
@@ -116,11 +114,3 @@ def test_the_chain_goes_on_across_restarts_without_gap_or_fork(tmp_path: Path) -
     assert [label.seq for label in labels] == list(range(1, 8))
     assert [label.prev for label in labels] == [None, *digests[:-1]]
     assert len({label.chain for label in labels}) == 1
-
-
-def test_the_exif_of_a_photo_can_name_its_record_before_its_label(chain: Chain) -> None:
-    capture_id = CaptureId("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
-
-    label = chain.keep(Kind.PHOTO, AT, TEXT, b"photo", capture_id=capture_id)
-
-    assert label.capture_id == capture_id

@@ -105,9 +105,7 @@ def test_a_manifest_is_judged_before_the_first_turn(tmp_path: Path, office: Flee
         assert (taken, device.loop.status()["manifest_refused"]) == ({"taken": True}, None)
 
 
-def test_a_document_put_there_while_capture_runs_is_found(
-    device: Bench, office: FleetOffice
-) -> None:
+def test_a_document_put_there_while_it_runs_is_found(device: Bench, office: FleetOffice) -> None:
     TrustStore(device.layout).keep_fleet((office.document(2),))
     device.tick()
 

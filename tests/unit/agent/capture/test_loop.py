@@ -152,9 +152,7 @@ def test_a_hold_that_waited_behind_a_slow_photo_is_as_long_as_its_edges_say(
 
 
 @pytest.mark.parametrize(("after_s", "voids"), [(30.0, 1), (30.1, 0)])
-def test_a_press_can_be_taken_back_for_30_seconds(
-    device: Bench, after_s: float, voids: int
-) -> None:
+def test_a_press_can_be_taken_back_for_30_s(device: Bench, after_s: float, voids: int) -> None:
     device.press()
     device.hold_scan(after_s)
 
@@ -276,7 +274,7 @@ def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(tmp_
         assert len(device.rows("time")) == 1
 
 
-def test_a_time_record_whose_row_came_late_is_not_written_twice(
+def test_a_time_record_with_a_late_row_is_not_written_twice(
     unsynced: Bench, tmp_path: Path
 ) -> None:
     unsynced.press()
@@ -381,9 +379,7 @@ def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "request_", [{"press": "photo"}, {"press": "scan"}, {"hold": "scan", "seconds": 2}], ids=str
 )
-def test_nobody_fires_a_camera_in_somebodys_hand_from_afar(
-    device: Bench, request_: dict[str, Any]
-) -> None:
+def test_nobody_fires_a_camera_in_a_hand_from_afar(device: Bench, request_: dict[str, Any]) -> None:
     """A real board takes presses through the socket in bench mode only."""
     with pytest.raises(DoorstepError, match="bench mode is off") as refused:
         ask(device, request_)
@@ -475,9 +471,7 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_request_is_an_error_and_presses_nothing(
-    tmp_path: Path, request_: dict[str, Any]
-) -> None:
+def test_what_is_no_request_presses_nothing(tmp_path: Path, request_: dict[str, Any]) -> None:
     with bench(tmp_path, Parts(simulated=True)) as device:
         answer = capture_process.answer(device.loop, request_, "tester")
 
@@ -605,9 +599,7 @@ def short_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Two processes
 
 
-def test_a_slow_writer_elsewhere_makes_a_press_wait_and_lose_nothing(
-    device: Bench, tmp_path: Path
-) -> None:
+def test_a_slow_writer_makes_a_press_wait_and_lose_nothing(device: Bench, tmp_path: Path) -> None:
     held = threading.Event()
     done = threading.Event()
 

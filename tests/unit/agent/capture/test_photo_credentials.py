@@ -131,9 +131,7 @@ def test_outside_its_validity_a_photo_is_kept_without(device: Bench) -> None:
     assert credentials.read(photo, ANCHOR) is None
 
 
-def test_a_signature_that_fails_costs_no_photo(
-    device: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failed_signature_costs_no_photo(device: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """The library fails, as it does on a picture that it cannot read."""
     certify(device)
     photo, missing = device.loop.documents.credentials.sign(b"no picture", Source.CAPTURE, {})
@@ -149,9 +147,7 @@ def test_a_signature_that_fails_costs_no_photo(
     assert alarm(device) is None
 
 
-def test_a_press_does_not_wait_for_the_library(
-    device: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_press_waits_for_no_library(device: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     certify(device)
     monkeypatch.setitem(sys.modules, "c2pa", None)  # whoever loads it now fails
 

@@ -169,9 +169,7 @@ def test_blur_and_a_covered_lens_ask_for_one_retake(device: Bench, pixels: Image
 
 
 @pytest.mark.parametrize("pixels", [DARK, picture()], ids=["dark", "ok"])
-def test_no_retake_is_asked_for_what_a_second_try_cannot_mend(
-    tmp_path: Path, pixels: Image
-) -> None:
+def test_no_retake_is_asked_for_what_a_second_cannot_mend(tmp_path: Path, pixels: Image) -> None:
     with bench(tmp_path, Parts(lamp=None)) as device:
         device.parts.camera.pictures = [pixels]
         reply = device.press()
@@ -271,9 +269,7 @@ def test_below_the_reserve_a_press_leaves_its_record_and_no_photo(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", [1024, 4096])
-def test_on_a_full_card_a_press_leaves_its_record_by_the_ballast(
-    tmp_path: Path, block_bytes: int
-) -> None:
+def test_on_a_full_card_a_press_uses_up_the_ballast(tmp_path: Path, block_bytes: int) -> None:
     """Also by a process that is started on it; with room again the ballast is made again."""
     with small_disk(tmp_path, block_bytes=block_bytes) as card:
         where = {"dir": str(card / "state"), "reserve_mb": 1}

@@ -250,9 +250,7 @@ def entered(walk: Walk, stops: list[RouteStop], every_s: float = 0.1) -> list[tu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_over_a_whole_round_no_frame_is_exposed_where_none_may_be(
-    tmp_path: Path, seed: int
-) -> None:
+def test_over_a_round_no_frame_is_exposed_where_none_may_be(tmp_path: Path, seed: int) -> None:
     """None later than 1.5 s after a forbidden circle was entered, unless a label is looked for.
 
     A press that a label has named is served there, too: while it is, and no longer.

@@ -108,9 +108,7 @@ def test_a_receipt_by_another_key_moves_nothing(device: Bench) -> None:
     assert device.parts.clock.floor == before
 
 
-def test_a_receipt_before_its_fleet_document_counts_when_that_has_come(
-    device: Bench, tmp_path: Path
-) -> None:
+def test_a_receipt_before_its_fleet_document_counts_with_it(device: Bench, tmp_path: Path) -> None:
     """sync has the next document a minute before capture, or a receipt a minute before it."""
     when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
     deliver(device, when, new)

@@ -74,9 +74,7 @@ def test_a_finger_that_slips_is_one_press_for_world_and_board(
     assert world.presses == 1
 
 
-def test_both_buttons_may_be_pressed_from_any_thread(
-    buttons: SimulatedButtons, heard: Heard
-) -> None:
+def test_both_buttons_may_be_pressed_from_threads(buttons: SimulatedButtons, heard: Heard) -> None:
     fingers = [
         Thread(target=buttons.press, args=(button, time.monotonic_ns())) for button in ButtonName
     ]

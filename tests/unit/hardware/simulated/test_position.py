@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from hardware.simulated.position import EPOCH_NS, SimulatedPosition
 from hardware.simulated.world import World
 from tests.unit.hardware.simulated.worlds import scripted
@@ -28,14 +30,19 @@ def test_the_newest_fix_at_a_press_is_of_the_door_pressed_at(tmp_path: Path) -> 
     assert (fix.eph_m, fix.hdop, fix.satellites, fix.utc) == (20.9, 1.1, 5, None)
 
 
-def test_at_a_door_without_reception_there_is_no_fix_until_a_door_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fix", "is_trouble"), [("none", False), ("unplugged", True)])
+def test_at_a_door_without_reception_there_is_no_fix_until_a_door_with_it(
+    tmp_path: Path, fix: str, *, is_trouble: bool
+) -> None:
     position, world = receiver(
-        tmp_path, '[[at]]\npress = 1\nfix = "none"\n[[at]]\npress = 2\nfix = "3d"'
+        tmp_path, f'[[at]]\npress = 1\nfix = "{fix}"\n[[at]]\npress = 2\nfix = "3d"'
     )
 
     assert position.last_fix() is not None
+    assert position.trouble() is None
     world.press(time.monotonic_ns())
     assert position.last_fix() is None
+    assert ("unplugged" in (position.trouble() or "")) is is_trouble
     world.press(time.monotonic_ns())
     assert position.last_fix() is not None
 
@@ -50,12 +57,3 @@ def test_a_fix_lost_on_the_way_stays_the_last_one_and_ages(tmp_path: Path) -> No
 
     assert fix is not None
     assert fix.received_ns == world.began_ns + 3 * EPOCH_NS
-
-
-def test_an_unplugged_receiver_is_trouble(tmp_path: Path) -> None:
-    position, world = receiver(tmp_path, '[[at]]\npress = 1\nfix = "unplugged"')
-
-    assert position.trouble() is None
-    world.press(time.monotonic_ns())
-    assert position.last_fix() is None
-    assert "unplugged" in (position.trouble() or "")

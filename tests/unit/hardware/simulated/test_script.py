@@ -123,9 +123,7 @@ def test_every_problem_is_told_at_once_with_its_entry_and_what_is_allowed(tmp_pa
         ("[[at]\n", "not valid TOML: "),
     ],
 )
-def test_a_script_that_says_nothing_clear_is_refused(
-    tmp_path: Path, text: str, complaint: str
-) -> None:
+def test_a_script_that_is_unclear_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (line,) = complaints(tmp_path, text)
 
     assert line.startswith(complaint)
