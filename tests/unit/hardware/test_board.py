@@ -17,7 +17,7 @@ from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.driver import Driver
 from hardware.drivers.position_fixed import FixedPosition
 from hardware.errors import DeviceMissing, ScriptError
-from hardware.indicator import Signal
+from hardware.indicator import Colour, Signal
 from hardware.patterns import DARK, WHITE
 from hardware.settings import (
     BoardSettings,
@@ -100,25 +100,17 @@ def test_parts_are_chosen_one_by_one_and_one_simulated_makes_the_board_so(tmp_pa
     board.close()
 
 
-def test_an_indicator_that_was_lit_before_stays_lit_when_the_board_closes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lent", "after"), [(SimulatedIndicator(), WHITE), (None, DARK)])
+def test_a_board_darkens_only_an_indicator_that_it_opened(
+    tmp_path: Path, lent: SimulatedIndicator | None, after: Colour
+) -> None:
     """One owner each: whoever showed that the process starts shows its end, too."""
-    indicator = SimulatedIndicator()
-    indicator.show(Signal.HOLD_STILL)
-
-    board = open_board(SIMULATED, tmp_path, FLOOR, indicator)
-    board.close()
-
-    assert board.indicator is indicator
-    assert indicator.light == WHITE
-
-
-def test_an_indicator_that_the_board_opened_is_dark_when_it_closes(tmp_path: Path) -> None:
-    board = open_board(SIMULATED, tmp_path, FLOOR)
+    board = open_board(SIMULATED, tmp_path, FLOOR, lent)
     board.indicator.show(Signal.HOLD_STILL)
     board.close()
 
     assert isinstance(board.indicator, SimulatedIndicator)
-    assert board.indicator.light == DARK
+    assert board.indicator.light == after
 
 
 def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place(

@@ -90,14 +90,6 @@ def test_a_press_soon_after_a_touch_that_was_none_is_white_and_counts(device: Be
     assert len(device.rows("photo")) == 1
 
 
-def test_a_press_through_the_socket_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None:
-    with bench(tmp_path, Parts(simulated=True)) as device:
-        glitch(device)
-        device.parts.now.pass_s(0.3)
-
-        assert ask(device, {"press": "photo"})["label"]["kind"] == Kind.PHOTO
-
-
 def test_what_was_pressed_before_the_process_is_stopped_is_served(device: Bench) -> None:
     edge_ns = device.touch()
     device.loop.stop()
