@@ -474,18 +474,18 @@ def test_what_is_no_request_presses_nothing(tmp_path: Path, request_: dict[str, 
 # systemd's watchdog
 
 
-Told = Callable[[], list[bytes]]
+Messages = Callable[[], list[bytes]]
 
 
 @pytest.fixture
-def told(short_path: Path) -> Iterator[Told]:
-    """What systemd was told since it was asked last, through a NOTIFY_SOCKET."""
-    path = short_path / "notify"
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
+    """What came through systemd's NOTIFY_SOCKET since the last call."""
+    path = tmp_path_factory.mktemp("s") / "notify"  # less than 108 bytes. Source: unix(7)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(path))
         line.setblocking(False)
 
-        def messages() -> list[bytes]:
+        def received() -> list[bytes]:
             found = []
             with suppress(BlockingIOError):
                 while True:
@@ -493,56 +493,56 @@ def told(short_path: Path) -> Iterator[Told]:
             return found
 
         with environment(NOTIFY_SOCKET=str(path)):
-            yield messages
+            yield received
 
 
-def test_systemd_is_told_once_that_the_process_is_ready(device: Bench, told: Told) -> None:
+def test_systemd_is_told_once_that_the_process_is_ready(device: Bench, messages: Messages) -> None:
     device.loop.stop()
     device.run()
 
-    assert told().count(b"READY=1") == 1
+    assert messages().count(b"READY=1") == 1
 
 
-def test_the_watchdog_is_fed_by_turns_while_the_camera_rests(device: Bench, told: Told) -> None:
+def test_the_watchdog_is_fed_while_the_camera_rests(device: Bench, messages: Messages) -> None:
     for _ in range(3):
         device.tick()
 
-    assert told() == [b"WATCHDOG=1"] * 3
+    assert messages() == [b"WATCHDOG=1"] * 3
 
 
-def test_a_press_feeds_the_watchdog_with_each_step_that_ends(device: Bench, told: Told) -> None:
+def test_a_press_feeds_the_watchdog_with_each_step(device: Bench, messages: Messages) -> None:
     """Three frames and an encode: on a busy machine a press may outlast the watchdog."""
     device.press()
 
-    assert told().count(b"WATCHDOG=1") >= 4
+    assert messages().count(b"WATCHDOG=1") >= 4
 
 
-def test_the_watchdog_is_fed_only_while_frames_come(device: Bench, told: Told) -> None:
+def test_the_watchdog_is_fed_only_while_frames_come(device: Bench, messages: Messages) -> None:
     camera = device.parts.camera
     device.press()
-    told()
+    messages()
 
     for _ in range(5):
         camera.last_frame_ns = device.parts.now() + 1  # not the press's
         device.tick()
-    assert told() == [b"WATCHDOG=1"] * 5
+    assert messages() == [b"WATCHDOG=1"] * 5
     for _ in range(5):
         device.tick()
-    assert told() == []
+    assert messages() == []
 
 
-def test_frames_that_come_late_feed_the_watchdog_each_once(device: Bench, told: Told) -> None:
+def test_late_frames_feed_the_watchdog_each_once(device: Bench, messages: Messages) -> None:
     """A busy machine hands on what was exposed seconds ago, one in many turns."""
     camera = device.parts.camera
     device.press()
-    told()
+    messages()
 
     fed = []
     for turn in range(40):
         if turn % 10 == 0:
             camera.last_frame_ns = device.parts.now() - 7_000_000_000
         device.tick(1.0)
-        fed += [turn] * len(told())
+        fed += [turn] * len(messages())
 
     assert fed == [0, 10, 20, 30]
 
@@ -573,19 +573,13 @@ def test_a_streaming_camera_without_frames_is_not_ready_and_told_once(
     assert "meaning=not_ready_and_the_watchdog_is_not_fed" in logged[0]
 
 
-def test_a_stalled_camera_does_not_feed_the_watchdog(device: Bench, told: Told) -> None:
+def test_a_stalled_camera_does_not_feed_the_watchdog(device: Bench, messages: Messages) -> None:
     device.parts.camera.error = CameraStalled("no frame in time")
     device.press()
-    told()
+    messages()
     device.tick()
 
-    assert told() == []
-
-
-@pytest.fixture
-def short_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose sockets have names of less than 108 bytes. Source: unix(7)."""
-    return tmp_path_factory.mktemp("s")
+    assert messages() == []
 
 
 # Two processes
