@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.capture.scan_window import WINDOW_S
 from agent.models import Kind
@@ -21,8 +23,8 @@ from agent.rule.reach import Circle
 from hardware.camera import Frame, Luma
 from hardware.position import Fix
 from tests.support.benchtop import FRAME_NS, Bench, Parts, Pictures, SetTime
-from tests.support.fleet import HOME, fleet_device, offer, tap_scan
-from tests.support.roads import SPHERE_ERROR, apart_m, away, fix_at, payload_of, stop_at
+from tests.support.fleet import HOME, NOON, fleet_device, offer, scan, tap_scan
+from tests.support.roads import SPHERE_ERROR, apart_m, away, fix_at, offsets, payload_of, stop_at
 
 START_S: Final = 0.5
 """From start to the first frame. As a simulated one takes."""
@@ -285,3 +287,152 @@ def test_over_a_round_no_frame_is_exposed_where_none_may_be(tmp_path: Path, seed
 
 
 # Any place, any route, any label
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A press somewhere: a route about HOME, a fix near it, and perhaps a label first."""
+
+    stops: list[RouteStop]
+    fix: Fix
+    age_s: float
+    code: str | None
+
+
+@st.composite
+def spots(draw: st.DrawFn) -> Spot:
+    count = draw(st.integers(1, 5))
+    stops = [
+        replace(
+            stop_at(away(HOME, *draw(offsets(90.0))), number, draw(st.sampled_from(PhotoRule))),
+            done=draw(st.booleans()),
+            radius_m=draw(st.sampled_from([5.0, 20.0, 40.0])),
+        )
+        for number in range(1, count + 1)
+    ]
+    lat_deg, lon_deg = away(HOME, *draw(offsets(60.0)))
+    fix = fix_at(
+        lat_deg,
+        lon_deg,
+        eph_m=draw(st.sampled_from([None, 4.0, 12.0, 30.0])),
+        speed_mps=draw(st.sampled_from([None, 0.0, 1.2, 9.0])),
+    )
+    age_s = draw(st.sampled_from([0.0, 0.5, 3.0, 20.0, 170.0, 181.0, 600.0]))
+    codes = ["WHAT", *(stop.codes[0] for stop in stops)]
+    return Spot(stops, fix, age_s, draw(st.none() | st.sampled_from(codes)))
+
+
+@dataclass
+class Carried:
+    """The device that all examples share; each has a new version, and is long after the last."""
+
+    device: Bench
+    versions: Iterator[int] = field(default_factory=lambda: itertools.count(10))
+
+    def press(self, spot: Spot) -> tuple[str | None, int]:
+        """Why there is no photo, None for one; and the frames that were taken at this press."""
+        device, parts = self.device, self.device.parts
+        device.tick(10.0)  # whatever window the last one opened
+        parts.now.pass_s(1_000.0)
+        device.hear_time(NOON)  # else the manifest has ended after a few examples
+        device.tick()
+        parts.position.fix = None
+        offer(device, payload_of(*spot.stops) | {"version": next(self.versions)})
+        device.tick()
+        device.tick()
+        if spot.code is not None:
+            scan(device, spot.code)
+            device.tick(10.0)
+            parts.camera.label = ""
+        received_ns = parts.now() - round(spot.age_s * 1e9) + 1_000_000_000  # the touch is later
+        parts.position.fix = replace(spot.fix, received_ns=received_ns)
+        before = parts.camera.frames_exposed
+        record = device.press()["record"]
+        device.tick()
+        return record.get("reason"), parts.camera.frames_exposed - before
+
+
+def circle_of(spot: Spot) -> Circle | None:
+    """Where the device could be, reckoned anew."""
+    if spot.age_s > 180:
+        return None
+    eph_m = 50.0 if spot.fix.eph_m is None else spot.fix.eph_m
+    walks = spot.fix.speed_mps is not None and spot.fix.speed_mps <= 3
+    radius_m = max(eph_m, 15.0) + spot.age_s * (1.2 if walks else 15.0)
+    return Circle(spot.fix.lat_deg, spot.fix.lon_deg, radius_m)
+
+
+def closest(circle: Circle, stops: list[RouteStop], share: float) -> list[RouteStop]:
+    """The stops that the circle meets, the nearest first; `share` moves their edges."""
+    here = (circle.lat_deg, circle.lon_deg)
+    far = [(apart_m(here, (stop.lat_deg, stop.lon_deg)), stop) for stop in stops]
+    met = [(m, stop) for m, stop in far if m < (circle.radius_m + stop.radius_m) * share]
+    return [stop for _, stop in sorted(met, key=lambda one: one[0])]
+
+
+def expected(spot: Spot) -> set[str | None]:
+    """What may come of the press; more than one where the judge's own geometry is too coarse."""
+    named = [stop for stop in spot.stops if stop.codes[0] == spot.code]
+    if spot.code is not None and not named:
+        return {"unknown_code"}
+    rules = {
+        PhotoRule.ALLOWED: None,
+        PhotoRule.NO_PHOTO: "no_photo_stop",
+        PhotoRule.SIGNATURE_REQUIRED: "signature_stop",
+    }
+    circle = circle_of(spot)
+    if named:
+        told = {rules[named[0].photo]}
+        return told if circle is None else of_label(circle, spot.stops, named[0], told)
+    if circle is None:
+        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in spot.stops)
+        return {"no_position" if has_any else None}
+    may: set[str | None] = set()
+    for share in (1 - SPHERE_ERROR, 1 + SPHERE_ERROR):
+        met = closest(circle, spot.stops, share)
+        if any(stop.photo is PhotoRule.NO_PHOTO for stop in met):
+            may.add("no_photo_stop")
+        else:
+            may |= {rules[stop.photo] for stop in met[:2]} or {None}  # two may be as near
+    return may
+
+
+def of_label(
+    circle: Circle, stops: list[RouteStop], own: RouteStop, told: set[str | None]
+) -> set[str | None]:
+    """What may come of a label: of another place, where it is not and a forbidden door is."""
+    may: set[str | None] = set()
+    for share, own_share in itertools.product((1 - SPHERE_ERROR, 1 + SPHERE_ERROR), repeat=2):
+        met = closest(circle, stops, share)
+        is_near = bool(closest(circle, [own], own_share))
+        is_elsewhere = any(stop.photo is PhotoRule.NO_PHOTO for stop in met) and not is_near
+        may |= {"code_elsewhere"} if is_elsewhere else told
+    return may
+
+
+@pytest.mark.slow
+def test_wherever_it_is_pressed_the_rule_holds_and_no_other_reason_refuses(tmp_path: Path) -> None:
+    """Whenever the circle meets a forbidden stop and no code names another, nothing is exposed."""
+    seen: set[str | None] = set()
+    with fleet_device(tmp_path) as device:
+        carried = Carried(device)
+
+        @settings(max_examples=150, database=None)
+        @given(spots())
+        def check(spot: Spot) -> None:
+            reason, frames = carried.press(spot)
+
+            assert reason in expected(spot)
+            assert (frames > 0) == (reason is None)
+            circle = circle_of(spot)
+            if meets(circle, spot.stops):
+                assert not is_open_without_window(device, reason)
+            seen.add(reason)
+
+        check()
+    assert {None, "no_photo_stop"} <= seen
+
+
+def is_open_without_window(device: Bench, reason: str | None) -> bool:
+    """A refusal that a label would settle has opened a window; a photo has not."""
+    return device.parts.camera.streaming and reason is None
