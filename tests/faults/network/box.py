@@ -16,9 +16,6 @@ import trustme
 CHUNK_BYTES: Final = 16_384
 """Most bytes relayed at once. Source: the largest TLS record, RFC 8446 section 5.1."""
 
-DRIP_S: Final = 1.0
-"""Between two bytes of a line that drips. A byte per second is slower than any line."""
-
 Way = Literal["up", "down"]
 """Towards the backend, or towards the device."""
 
@@ -34,10 +31,6 @@ class Ending(StrEnum):
     """A reset, as a lost link is when the peer's packets come again."""
     CLOSE = "close"
     """An end of the stream: what came so far can be taken for all there is."""
-    SILENT = "silent"
-    """Nothing more either way; both connections stay open."""
-    DRIP = "drip"
-    """From here on one byte per second."""
     FLIP = "flip"
     """The next byte is another one; then all is well."""
 
@@ -89,7 +82,6 @@ class Box:
         self.passed: dict[Way, int] = {"up": 0, "down": 0}
         self.fault: Fault | None = None
         self.poison: tuple[bytes, ...] = ()
-        self.over = threading.Event()
         self._target = ("127.0.0.1", port)
         self._trust = ssl.create_default_context(cafile=trust) if trust else None
         if self._trust:  # 1.3 sends tickets of its own accord: a readable line with nothing to read
@@ -105,7 +97,6 @@ class Box:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()
@@ -145,7 +136,6 @@ class _Relay(threading.Thread):
     def __init__(self, box: Box, plain: socket.socket) -> None:
         super().__init__()
         self._box, self._plain = box, plain
-        self._is_dripping = False
         plain.settimeout(10)
         self.start()
 
@@ -181,7 +171,7 @@ class _Relay(threading.Thread):
         fault, passed = self._box.fault, self._box.passed  # before the device can arm the next
         left = fault.after_bytes - passed[way] if fault and fault.way == way else None
         if left != 0:
-            chunk = source.recv(min(CHUNK_BYTES, left or CHUNK_BYTES, self._most()))
+            chunk = source.recv(min(CHUNK_BYTES, left or CHUNK_BYTES))
             passed[way] += len(chunk)
             if any(one in chunk for one in self._box.poison):
                 return self._befall(Fault(way, 0), device, backend)
@@ -190,12 +180,6 @@ class _Relay(threading.Thread):
                 return bool(chunk)
         assert fault is not None
         return self._befall(fault, device, backend)
-
-    def _most(self) -> int:
-        if not self._is_dripping:
-            return CHUNK_BYTES
-        self._box.over.wait(DRIP_S)
-        return 1
 
     def _befall(self, fault: Fault, device: ssl.SSLSocket, backend: socket.socket) -> bool:
         self._box.fault = None
@@ -207,11 +191,6 @@ class _Relay(threading.Thread):
                 return False
             case Ending.CLOSE:
                 return False
-            case Ending.SILENT:
-                self._box.over.wait()
-                return False
-            case Ending.DRIP:
-                self._is_dripping = True
             case Ending.FLIP:
                 source, sink = (device, backend) if fault.way == "up" else (backend, device)
                 sink.sendall(bytes([source.recv(1)[0] ^ 1]))

@@ -5,6 +5,7 @@ So thousands of cases cost no second handshake and no request to set a switch.
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import socket
 import threading
@@ -12,18 +13,23 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
+from agent.models import Item, State
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.serving import server_config
 from doorstep_backend.wire.store import Verdict
 from tests.support.faulty.intake import FaultyIntake
-from tests.support.faulty.store import FaultyStore, forget
+from tests.support.faulty.store import FaultyStore
 from tests.support.faulty.switches import Switches
 from tests.support.faulty.wiring import Faulty
+from tests.support.sending import DeviceQueue
+
+ALLOWED: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
+"""States of a record that is still to be sent, that the office has to look at, or that arrived."""
 
 
 class CountedStore(FaultyStore):
@@ -70,22 +76,16 @@ class Inner:
         """Replace all switches, those of `Switches`; without any, it is healthy again."""
         self._faulty.panel.set(Switches.from_json(switches))
 
-    def forget(self) -> None:
-        """Loses every upload and its receipt."""
-        done: Future[None] = Future()
-
-        def drop() -> None:
-            forget(self.store)
-            self.store.times_accepted.clear()
-            done.set_result(None)
-
-        self._loop.call_soon_threadsafe(drop)
-        done.result()
-
     def received(self, capture_id: str) -> bytes | None:
         """What was taken in under this id; None when nothing was."""
         path = self._data / "received" / f"{capture_id}.rec"
         return path.read_bytes() if path.exists() else None
+
+    def misplaced(self, device: DeviceQueue, item: Item) -> list[str]:
+        """What breaks the promise: here once, byte for byte, or still queued."""
+        times = self.store.times_accepted[item.capture_id]
+        wrong = misplaced(device, item, self.received(item.capture_id))
+        return [*wrong, f"taken in {times} times"] if times > 1 else wrong
 
     def close(self) -> None:
         self._server.should_exit = self._server.force_exit = True
@@ -103,6 +103,21 @@ class Inner:
         self._server = _Server(server_config(app, protocol=self._faulty.protocol()))
         self._started.set_result((store, asyncio.get_running_loop()))
         await self._server.serve(sockets=[self._listener])
+
+
+def misplaced(device: DeviceQueue, item: Item, received: bytes | None) -> list[str]:
+    """What is wrong with a record at the device and, byte for byte, at the backend."""
+    row, content = device.outbox.get(item.capture_id), device.content(item)
+    wrong = []
+    if hashlib.sha256(content).hexdigest() != item.sha256:
+        wrong.append("the device has other bytes")
+    if row.state not in ALLOWED:
+        wrong.append(f"its state is {row.state}: {row.answer}")
+    if row.state == State.DELIVERED and received is None:
+        wrong.append("marked as delivered, and the backend does not have it")
+    if received is not None and received != content:
+        wrong.append("the backend has other bytes")
+    return wrong
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,5 @@
 """A device behind a bad network, and the one question after every fault: where is the record?"""
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,12 @@ from typing import Final, assert_never
 
 from agent.models import Item, State
 from agent.sync.backoff import BACK_OFF_CAP_S
-from agent.wire.http import Limits
 from tests.faults.network.box import Box, Fault, Way
 from tests.faults.network.inner import Inner, inner_backend
-from tests.support.sending import QUICK, DeviceQueue, Sender, device_queue, sender
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 
 MEMORY: Final = Path("/dev/shm")
 """Folders lie in memory, if there is one: flushes are not what is tried here."""
-
-KEPT: Final = frozenset({State.PENDING, State.REFUSED})
-"""States of a record that the device still has to send, or the office to look at."""
 
 NEVER_S: Final = 1e12
 """When a record is due that must not disturb the cases after it."""
@@ -95,19 +90,18 @@ class Rig:
         clock.now_s = max(self.row(item).due_s, clock.now_s + BACK_OFF_CAP_S)
 
     def misplaced(self, item: Item) -> list[str]:
-        """What breaks the promise now."""
-        return misplaced(self.device, self.inner, item)
+        """What breaks the promise now: at the backend once, byte for byte, or still queued."""
+        return self.inner.misplaced(self.device, item)
 
-    def mended(self, item: Item, within: int = 1) -> list[str]:
-        """What is wrong when the fault is gone, and `within` more attempts were made in time."""
+    def mended(self, item: Item) -> list[str]:
+        """What is wrong when the fault is gone, and one more attempt was made in time."""
         self.box.arm(None)
         self.inner.set()
         wrong = []
-        for _ in range(within):
-            if self.row(item).state == State.PENDING:
-                self.pass_time(item)
-                self.attempt(item)
-                wrong += self.misplaced(item)
+        if self.row(item).state == State.PENDING:
+            self.pass_time(item)
+            self.attempt(item)
+            wrong += self.misplaced(item)
         row = self.row(item)
         if row.state != State.DELIVERED:
             wrong.append(f"not delivered afterwards, but {row.state}: {row.answer}")
@@ -120,9 +114,9 @@ class Rig:
         self.attempt(item)
         return self.outcome(item, [] if self.box.fault is None else ["the fault never came"])
 
-    def outcome(self, item: Item, wrong: list[str], within: int = 1) -> list[str]:
+    def outcome(self, item: Item, wrong: list[str]) -> list[str]:
         """What is wrong after a fault, with what is known already, and when it is gone."""
-        wrong = [*wrong, *self.misplaced(item), *self.mended(item, within)]
+        wrong = [*wrong, *self.misplaced(item), *self.mended(item)]
         return wrong and self.set_aside(item, wrong)
 
     def set_aside(self, item: Item, wrong: list[str]) -> list[str]:
@@ -141,32 +135,14 @@ class Rig:
         return Extent(item, dict(self.box.passed))
 
 
-def misplaced(device: DeviceQueue, inner: Inner, item: Item) -> list[str]:
-    """What breaks the promise: at the backend once, byte for byte, or still queued."""
-    row, content = device.outbox.get(item.capture_id), device.content(item)
-    received, times = inner.received(item.capture_id), inner.store.times_accepted[item.capture_id]
-    wrong = []
-    if hashlib.sha256(content).hexdigest() != item.sha256:
-        wrong.append("the device has other bytes")
-    if row.state not in KEPT | {State.DELIVERED}:
-        wrong.append(f"its state is {row.state}: {row.answer}")
-    if row.state == State.DELIVERED and received is None:
-        wrong.append("marked as delivered, and the backend does not have it")
-    if received is not None and received != content:
-        wrong.append("the backend has other bytes")
-    if times > 1:
-        wrong.append(f"taken in {times} times")
-    return wrong
-
-
 @contextmanager
-def rig(folder: Path, limits: Limits = QUICK) -> Iterator[Rig]:
+def rig(folder: Path) -> Iterator[Rig]:
     """Everything in this process; ends with the block."""
     with (
         inner_backend(folder / "backend") as inner,
         Box(folder, inner.port, inner.receipt_key_file) as box,
         device_queue(folder / "device") as made,
-        sender(made, box, limits=limits) as sending,
+        sender(made, box) as sending,
     ):
         yield Rig(made, sending, box, inner)
 

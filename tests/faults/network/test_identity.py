@@ -14,19 +14,22 @@ import pytest
 from agent.config import Config, load
 from agent.identity.est import Est
 from agent.identity.renewal import Renewal
+from agent.models import State
 from agent.record import signing
+from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend as Door
 from doorstep_backend.identity.known import Label
 from doorstep_backend.identity.register import Register
 from tests.faults.network.box import Way
+from tests.faults.network.inner import misplaced
 from tests.faults.network.rig import in_memory
 from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, device
 from tests.support.enrolment import enrolled, enrolled_beside, required
 from tests.support.network import FaultProxy, Line
-from tests.support.sending import QUICK, device_queue
+from tests.support.sending import QUICK, Sender, device_queue, sender
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +37,13 @@ DUE = timedelta(days=270)
 """Age of a certificate of a year that is renewed at the next look."""
 
 EVERY = 509
-"""One byte in so many is tried: each takes a device of its own."""
+"""One byte in so many of a renewal is tried: each takes a device of its own."""
+
+EVERY_OF_RECORD = 211
+"""One byte in so many of a record's attempt: the parts of a handshake are longer."""
+
+ATTEMPTS = 5
+"""On a machine that is busy a healthy line may seem silent."""
 
 RECORDS = 12
 RATE_BYTES_PER_S = 60_000.0
@@ -123,6 +132,39 @@ def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
     if not is_let_in(config):
         wrong.append("the new certificate is not let in")
     return wrong
+
+
+def sent_through_a_cut(scene: Scene, sending: Sender, way: Way, at: int | None) -> list[str]:
+    """Cut a record's first attempt at a byte of TCP; return what went wrong then, or later."""
+    device, clock, wrong = sending.device, sending.clock, list[str]()
+    item = device.press(300)
+    setattr(scene.line, way, Line(cut_after_bytes=at))
+    for _ in range(ATTEMPTS):
+        clock.now_s = max(device.outbox.get(item.capture_id).due_s, clock.now_s + BACK_OFF_CAP_S)
+        sending.sync.step()
+        received = scene.backend.received_file(item.capture_id)
+        wrong += misplaced(device, item, received.read_bytes() if received.exists() else None)
+        scene.mend()
+        if device.state(item) == State.DELIVERED:
+            return wrong
+    return [*wrong, f"not delivered afterwards, but {device.outbox.get(item.capture_id)}"]
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_record_that_is_cut_at_any_byte_loses_nothing(scene: Scene, way: Way) -> None:
+    """Of the handshake with the device's certificate, the request and the answer."""
+    with device_queue(scene.folder / "van") as made:
+        identity = enrolled(scene.backend, scene.folder, made.maker.device_id, made.key)
+        own, url = identity.into(made.layout.sync_keys), f"https://127.0.0.1:{scene.line.port}"
+        with sender(made, scene.backend, url=url, own=own) as sending:
+            before = scene.line.relayed_bytes[way]
+            assert sent_through_a_cut(scene, sending, way, None) == []
+            end = scene.line.relayed_bytes[way] - before
+            points = [*range(0, end, EVERY_OF_RECORD), end]
+
+            tried = {at: sent_through_a_cut(scene, sending, way, at) for at in points}
+
+    assert {at: wrong for at, wrong in tried.items() if wrong} == {}
 
 
 @pytest.mark.parametrize("way", ["up", "down"])

@@ -10,7 +10,7 @@ from agent.models import Item, State
 from agent.sync.loop import Sync
 from agent.sync.round import Sent
 from tests.faults.network.relay import Relayed, relayed
-from tests.faults.network.rig import in_memory, misplaced
+from tests.faults.network.rig import in_memory
 from tests.support.rawserver import Request, Script, whole
 from tests.support.tusscript import receipt
 
@@ -31,7 +31,7 @@ def turn(one: Relayed, items: Iterable[Item], then_s: float) -> None:
     one.sender.sync.step()
     one.sender.clock.now_s += then_s
     for item in items:
-        assert misplaced(one.device, one.inner, item) == []
+        assert one.inner.misplaced(one.device, item) == []
 
 
 def delivered(one: Relayed, items: Iterable[Item]) -> int:
@@ -157,7 +157,7 @@ def test_records_that_always_fail_do_not_delay_the_others(
     assert asked.count("good") == OTHERS
     assert [one.device.outbox.get(item.capture_id).attempts for item in bad] == poisoned * [1]
     for item in [*bad, *good]:
-        assert misplaced(one.device, one.inner, item) == []
+        assert one.inner.misplaced(one.device, item) == []
     one.server.script = lambda request: [one.ask(request)]
     while delivered(one, bad) < poisoned and one.sender.clock.now_s < 1000 + 3 * DAY_S:
         turn(one, bad, then_s=600)

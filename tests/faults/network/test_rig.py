@@ -11,9 +11,7 @@ from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome
 from tests.faults.network.box import Ending, Fault
-from tests.faults.network.mutual import GOOD, mutual_rig
 from tests.faults.network.rig import Exchange, Rig, in_memory, rig
-from tests.support.network import Line
 from tests.support.sending import Sender
 from tests.support.waiting import until
 
@@ -67,26 +65,6 @@ def test_sender_that_breaks_the_promise_is_caught(one: Rig, variant: type[Delive
     one.attempt(item)
 
     assert one.outcome(item, [])
-
-
-@pytest.mark.parametrize("variant", [Impatient, Forgetful])
-def test_such_a_sender_is_caught_where_it_shows_a_certificate_too(
-    variant: type[Delivery],
-) -> None:
-    """Cut in the middle of the handshake."""
-    with in_memory() as folder, mutual_rig(folder) as mutual:
-        sends_by(mutual.sender, variant)
-
-        assert mutual.harmed(Line(cut_after_bytes=1000), GOOD)
-
-
-def test_healthy_line_delivers(one: Rig) -> None:
-    for exchange in Exchange:
-        item = one.prepare(exchange)
-        one.attempt(item)
-
-        assert one.row(item).state == State.DELIVERED
-        assert one.misplaced(item) == []
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1, 1000, 3000])
