@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from agent.errors import DoorstepError
@@ -19,7 +18,7 @@ from agent.queue.paths import Layout
 from tests.faults.databases.limits import Limit, limit
 from tests.faults.databases.make import make
 from tests.faults.syscalls.scenarios import SETTINGS, command
-from tests.faults.syscalls.users import GROUP, USERS, as_debian_protects, start, tmpfiles
+from tests.faults.syscalls.users import GROUP, USERS, open_folder, start, tmpfiles
 from tests.support.device import Device
 from tests.support.served import Served, prepared
 from tests.support.waiting import until
@@ -189,10 +188,8 @@ def _is_over(pid: int, within_s: float = 0.0) -> bool:
 def attacked() -> Iterator[Attacked]:
     """Yield the device with two records and a running serve; end its processes with the block."""
     with ExitStack() as opened:
-        opened.enter_context(as_debian_protects())
+        folder = opened.enter_context(open_folder())
         limits = {name: opened.enter_context(limit(name)) for name in NAMES}
-        folder = Path(opened.enter_context(TemporaryDirectory(prefix="hostile-")))
-        folder.chmod(0o755)
         state = {"dir": str(folder / "state"), "run_dir": str(folder / "run"), "reserve_mb": 1}
         served = prepared(folder / "served", state=state)
         layout = served.device.layout

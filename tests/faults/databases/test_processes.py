@@ -1,6 +1,5 @@
 """The processes of a device open hostile databases, as their users and under their limits."""
 
-import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,8 +16,6 @@ TRIED: Final = ("a cache of 8 TB", "30,000 views", "100,000 indexes", "a tree of
 
 @pytest.fixture(scope="module")
 def device() -> Iterator[Attacked]:
-    if os.geteuid() != 0:
-        pytest.fail("this changes users: run it as root")
     with attacked() as made:
         yield made
 

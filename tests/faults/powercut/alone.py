@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-ALONE: Final = "DOORSTEP_POWERCUT_ALONE"
+ALONE: Final = "DOORSTEP_RIG_ALONE"
 """Set in the process that has its own mounts and process ids: they end when it does."""
 
 _CLONE_NEWNS: Final = 0x00020000
@@ -21,12 +21,12 @@ INIT: Final = 1
 """The first process of such a world. Source: pid_namespaces(7)."""
 
 
-def be_alone(words: list[str]) -> None:
+def be_alone(rig: str) -> None:
     """Start the rig again as the first process of a PID namespace; return in there."""
     if ALONE not in os.environ:
         os.environ[ALONE] = "1"
         alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        os.execvp(alone[0], [*alone, sys.executable, "-m", "tests.faults.powercut", *words])
+        os.execvp(alone[0], [*alone, sys.executable, "-m", rig, *sys.argv[1:]])
     signal.signal(signal.SIGINT, _interrupted)
 
 

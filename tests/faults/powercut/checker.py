@@ -11,10 +11,9 @@ from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import signing, verify
 from agent.sync.reread import reread
-from agent.trust.store import TrustStore
 from tests.faults.powercut import real
 from tests.faults.powercut.stage import Stage, digest, has_time, read_queue
-from tests.faults.powercut.told import Believed, Row, Told
+from tests.faults.powercut.told import Row, Told
 from tests.support.benchtop import Bench
 from tests.support.sealed import unpack
 
@@ -46,8 +45,7 @@ _WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
 class Found:
     """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
 
-    `asides` are broken queues that are still there, `trust` the fleet document, the manifest and
-    its version.
+    `asides` are broken queues that are still there.
     """
 
     rows: dict[str, Row]
@@ -55,14 +53,12 @@ class Found:
     files: dict[str, str]
     torn: frozenset[str]
     asides: frozenset[str]
-    trust: tuple[tuple[str, ...], str | None, int | None]
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     """Restart the product twice on a disk cut at `log_bytes`; return every promise that is broken.
 
-    `is_real` restarts it by its own commands before. They make a record, and begin by wiping the
-    manifest, since manifests are off.
+    `is_real` restarts it by its own commands before, which make a record.
     """
     knows_time = has_time(stage.layout)
     made = real.restart(stage) if is_real else frozenset[str]()
@@ -80,7 +76,6 @@ def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str
         *_kept(told, log_bytes, found),
         *_rows(told, log_bytes, found, made),
         *(f"{name} is left of a broken queue" for name in found.asides),
-        *([] if made else _believed(told, log_bytes, found)),
         *_files(found),
         *_chain(device.layout, found, may_gap=bool(told.lost)),
     ]
@@ -107,10 +102,7 @@ def look(layout: Layout) -> Found:
     files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
     asides = frozenset(path.name for path in layout.asides())
-    store = TrustStore(layout)
-    store.wipe_leftovers()  # as capture does first
-    trust = store.fleet(), store.manifest(), store.manifest_version()
-    return Found(rows, decided, files, torn, asides, trust)
+    return Found(rows, decided, files, torn, asides)
 
 
 def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
@@ -170,24 +162,6 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
 def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
     """Whether a sweep made the row from the file, which also decides whether there is one."""
     return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
-
-
-def _believed(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
-    """Each document is whole: the last promised, or that of the change in hand; none comes back."""
-    if not told.believed:  # the scenario changes no document
-        return
-    nothing = Believed(0, 0, (), None, None)
-    settled = [one for one in told.believed if one.done <= log_bytes]
-    in_hand = [one for one in told.believed if one.begun <= log_bytes < one.done]
-    possible = [settled[-1] if settled else nothing, *in_hand]
-    fleet, manifest, newest = found.trust
-    for name, may_be in (
-        ("fleet document", fleet in {one.fleet for one in possible}),
-        ("manifest", manifest in {one.manifest for one in possible}),
-        ("manifest's version", newest in {one.newest for one in possible}),
-    ):
-        if not may_be:
-            yield f"trust/: the {name} is not what was promised, nor what was to come"
 
 
 def _files(found: Found) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Scenarios of a fleet's device: sealed photos, its enrolment, the renewal of its certificates."""
 
 import random
+import subprocess
+import sys
 from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +33,7 @@ from tests.faults.powercut.scenario import pictures
 from tests.faults.powercut.stage import Stage
 from tests.support.authority import YEAR
 from tests.support.benchtop import Bench
-from tests.support.device import Device
+from tests.support.device import REPOSITORY, Device
 from tests.support.sending import QUICK
 
 OLD: Final = timedelta(days=300)
@@ -120,25 +122,26 @@ def settings(stage: Stage) -> Config:
 
 def device(stage: Stage) -> Device:
     """Return the device as a technician sees it."""
-    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
-    return Device(stage.folder, "", state=state, **stage.tables)
+    return Device(stage.folder, "", state=stage.state, **stage.tables)
 
 
 def enrol(stage: Stage, *, is_real: bool = False) -> tuple[int, str]:
     """Run `doorstep enrol` with the token; return exit code and output."""
     pin = certificates.key_sha256(AUTHORITY.certificate)
     url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
-    words, van = ("enrol", url, "--token", token, "--ca-sha256", pin), device(stage)
-    if not is_real:
-        return said(*words, config=van.config)
-    ended = van.run(*words)
-    return ended.returncode, ended.stdout + ended.stderr
+    words = ("enrol", url, "--token", token, "--ca-sha256", pin)
+    return said(*words, config=device(stage).config, is_real=is_real)
 
 
-def said(*words: str, config: Path) -> tuple[int, str]:
-    """Run a command of the product in this process; return exit code and output."""
+def said(*words: str, config: Path, is_real: bool = False) -> tuple[int, str]:
+    """Run a command of the product, in this process or in its own; return exit code and output."""
+    words = (*words, "--config", str(config))
+    if is_real:
+        command = [sys.executable, "-m", "agent", *words]
+        ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        return ended.returncode, ended.stdout + ended.stderr
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
-        code = main([*words, "--config", str(config)])
+        code = main(list(words))
     return code, out.getvalue()
 
 

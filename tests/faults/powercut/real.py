@@ -14,8 +14,7 @@ SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
 def restart(stage: Stage) -> frozenset[str]:
     """Run the commands of a device on a simulated board; return the records that they made."""
     stage.empty()
-    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
-    device = Device(stage.folder / "real", "", state=state, camera=SMALL, **stage.tables)
+    device = Device(stage.folder / "real", "", state=stage.state, camera=SMALL, **stage.tables)
     pressed = device.run("capture", "--once")
     if pressed.returncode not in {ExitCode.DONE, ExitCode.RETAKE}:
         raise RuntimeError(f"doorstep capture --once: {pressed.returncode}, {pressed.stderr}")

@@ -1,8 +1,6 @@
 """The scenario of retirement: the device still belongs to its fleet, or nothing of it is left."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,7 +17,7 @@ from tests.faults.powercut.enrolled import enrol_by_hand, photo, said
 from tests.faults.powercut.office import DEVICE, FLEET
 from tests.faults.powercut.stage import Stage
 from tests.faults.powercut.told import Told
-from tests.support.device import REPOSITORY, Device
+from tests.support.device import Device
 
 SIGNS, SHOWS, SERVES = KEYS = tuple(signing.new_key() for _ in range(3))
 """The device's keys: its records', its own TLS and its server's."""
@@ -65,8 +63,7 @@ def _join(stage: Stage) -> None:
 
 
 def _device(stage: Stage) -> Device:
-    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
-    return Device(stage.disk / "etc", "", state=state, **stage.tables)
+    return Device(stage.disk / "etc", "", state=stage.state, **stage.tables)
 
 
 @contextmanager
@@ -99,7 +96,8 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
             faults += _works(stage, told, log_bytes)
             _move_server(stage, server.url)
         for words in ("wiped", "nothing was done now"):
-            code, spoken = _retire(stage, is_real=is_real)
+            config = stage.disk / CONFIG
+            code, spoken = said("retire", DEVICE, config=config, is_real=is_real)
             if code or words not in spoken:
                 faults.append(f"`doorstep retire` after it: {code}, {spoken}")
     faults += _left(stage)
@@ -122,15 +120,6 @@ def _move_server(stage: Stage, url: str) -> None:
     config = stage.disk / CONFIG
     text = re.sub(r'url = "[^"]+"', f'url = "{url}"', config.read_text())
     config.write_text(text)
-
-
-def _retire(stage: Stage, *, is_real: bool) -> tuple[int, str]:
-    config = stage.disk / CONFIG
-    if not is_real:
-        return said("retire", DEVICE, config=config)
-    words = [sys.executable, "-m", "agent", "retire", DEVICE, "--config", str(config)]
-    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout + ended.stderr
 
 
 def _left(stage: Stage) -> Iterator[str]:

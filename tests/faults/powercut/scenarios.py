@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +23,15 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
-from tests.faults.powercut import enrolled, fleet_checker, migrated, retired, tried
+from tests.faults.powercut import (
+    checker,
+    enrolled,
+    files,
+    fleet_checker,
+    migrated,
+    retired,
+    tried,
+)
 from tests.faults.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
@@ -38,6 +45,7 @@ from tests.faults.powercut.before import (
 )
 from tests.faults.powercut.scenario import Scenario, pictures
 from tests.faults.powercut.stage import RECEIPT_KEY, Stage, frames
+from tests.faults.powercut.told import Told
 from tests.support.benchtop import Bench
 from tests.support.sending import SetClock
 
@@ -106,19 +114,25 @@ def sync(stage: Stage) -> None:
 
 def trust(stage: Stage) -> None:
     """Manifests replace each other and end, and so does the fleet document, between presses."""
-    with stage.open() as device:
+    with files.noted(stage), stage.open() as device:
+        store = TrustStore(stage.layout)
         stage.photo(device)  # its first turn wipes what lies there, since manifests are off
         for number in range(1, 9):
-            stage.believe(partial(_take_in, number))
+            if number % 2:
+                store.keep_fleet(tuple(_token(link) for link in range(number)))
+            store.keep_manifest(_token(number), number)
             if number % 3 == 0:
                 stage.photo(device)
-                stage.believe(lambda store: store.wipe_manifest())
+                begun = stage.now()
+                store.wipe_manifest()
+                stage.change(files.name_of(stage, stage.layout.trust / "manifest.jws"), begun, None)
 
 
-def _take_in(number: int, store: TrustStore) -> None:
-    if number % 2:
-        store.keep_fleet(tuple(_token(link) for link in range(number)))
-    store.keep_manifest(_token(number), number)
+def check_trust(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+    """Check that each document is whole, as last promised, and that none comes back."""
+    names = {one for one in told.names() if "/trust/" in one}
+    broken = list(files.broken(stage, told, log_bytes, names))
+    return broken + checker.check(stage, told, log_bytes, is_real)
 
 
 def _token(number: int) -> str:
@@ -251,7 +265,7 @@ SCENARIOS: Final = {
     "void": Scenario(void, grow),
     "retake": Scenario(retake, grow),
     "sync": Scenario(sync, with_records),
-    "trust": Scenario(trust),
+    "trust": Scenario(trust, check=check_trust),
     "prune": Scenario(prune, with_receipts),
     "full": Scenario(full, with_receipts),
     "rebuild": Scenario(rebuild, with_answers),

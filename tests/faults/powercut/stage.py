@@ -16,7 +16,7 @@ from agent.record import signing
 from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.faults.powercut.forked import in_child
-from tests.faults.powercut.told import Believed, Change, Rebuild, Row, Shown, Told, Version
+from tests.faults.powercut.told import Change, Rebuild, Row, Shown, Told, Version
 from tests.support.benchtop import Bench, Parts, bench
 
 KEPT_SIGNALS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
@@ -41,6 +41,11 @@ class Stage:
         self._shown_at = 0
         self.left_open = ExitStack()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """The `[state]` table of the device's settings."""
+        return {"dir": str(self.layout.state), "run_dir": str(self.layout.run), "reserve_mb": 1}
+
     @contextmanager
     def open(self) -> Iterator[Bench]:
         """The product's capture process, wired as its command does it, swept and with its chain."""
@@ -48,8 +53,7 @@ class Stage:
         public = signing.public_pem(RECEIPT_KEY.public_key())
         self.folder.mkdir(exist_ok=True)
         (self.folder / "receipt-key.pem").write_bytes(public)
-        state = {"dir": str(self.layout.state), "run_dir": str(self.layout.run), "reserve_mb": 1}
-        with bench(self.folder, self.parts, state=state, **self.tables) as device:
+        with bench(self.folder, self.parts, state=self.state, **self.tables) as device:
             if self.tables:
                 device.tick()  # as `CaptureLoop.run` begins: it takes up what lies in `trust/`
             yield device
@@ -82,13 +86,6 @@ class Stage:
         """The newest record is the one that the last light was about."""
         newest = max(self.told.versions[-1].rows.values(), key=lambda row: row["number"])
         self.told.shown.append(Shown(self._shown_at, newest["capture_id"]))
-
-    def believe(self, change: Callable[[TrustStore], None]) -> None:
-        """Change what lies in `trust/`; when it returns, that is a promise."""
-        store, begun = TrustStore(self.layout), self.now()
-        change(store)
-        kept = store.fleet(), store.manifest(), store.manifest_version()
-        self.told.believed.append(Believed(begun, self.now(), *kept))
 
     def change(self, name: str, begun: int, value: str | None) -> None:
         """Promise that `name` has this `value`; the change began at the log size `begun`."""

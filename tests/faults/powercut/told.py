@@ -50,17 +50,6 @@ class Rebuild:
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
-    """The contents of `trust/` after one change; `begun` and `done` as in `Version`."""
-
-    begun: int
-    done: int
-    fleet: tuple[str, ...]
-    manifest: str | None
-    newest: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A change of something that has a name; `begun` and `done` as in `Version`.
 
@@ -99,7 +88,6 @@ class Told:
         lost: records whose file may be gone from then on, since the scenario deletes it.
         rebuilds: when the queue was broken, and made again.
         asides: how many of them were set aside.
-        believed: what lies in `trust/` after each change.
         changes: what else has become otherwise.
         heard: what a server was asked.
     """
@@ -111,7 +99,6 @@ class Told:
     lost: dict[str, int] = field(default_factory=dict)
     rebuilds: list[Rebuild] = field(default_factory=list)
     asides: int = 0
-    believed: list[Believed] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from uuid import uuid4
 
@@ -21,9 +19,9 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from tests.faults.syscalls.scenarios import SETTINGS, command
 from tests.faults.syscalls.traced import Ended
-from tests.faults.syscalls.users import as_debian_protects, as_user, start, tmpfiles
+from tests.faults.syscalls.users import as_user, open_folder, readable, start, tmpfiles
 from tests.support.backend import Backend
-from tests.support.device import Device, towards
+from tests.support.device import Device
 from tests.support.waiting import until
 
 ONE_PRESS_S: Final = 0.7
@@ -152,10 +150,8 @@ def provisioned(backend: Backend) -> Iterator[Van]:
         "camera": SETTINGS["camera"],
         "device": {"id": f"van-{uuid4()}"},
     }
-    with TemporaryDirectory(prefix="walls-") as name, as_debian_protects():
-        folder = Path(name)
-        folder.chmod(0o755)
-        device = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
+    with open_folder() as folder:
+        device = Device(folder / "van", "", backend=readable(folder, backend), **tables)
         tmpfiles(device.layout.state, device.layout.run)
         van = Van(device)
         try:
@@ -168,12 +164,3 @@ def provisioned(backend: Backend) -> Iterator[Van]:
             yield van
         finally:
             van.stop_capture()
-
-
-def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
-    """The backend's keys where every user may read them."""
-    table = dict(towards(backend))
-    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
-        (folder / name).write_bytes(source.read_bytes())
-        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
-    return table

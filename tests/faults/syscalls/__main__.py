@@ -5,7 +5,6 @@ Ends with 0 when nothing was lost and every command ended as its contract says.
 
 import argparse
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,15 +15,13 @@ from typing import Final
 
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
+from tests.faults.powercut.alone import be_alone
 from tests.faults.powercut.forked import WORKERS, Forked
 from tests.faults.syscalls.harness import Outcome, harness, prepare
 from tests.faults.syscalls.injections import Injection, all_injections, spread_out
 from tests.faults.syscalls.scenarios import SCENARIOS
 from tests.support import needs
 from tests.support.factory import small_disk
-
-ALONE: Final = "DOORSTEP_FAILING_ALONE"
-"""Set in the process that has its own mounts and process ids: they end when it does."""
 
 MEMORY: Final = Path("/dev/shm")
 """The disk lies in memory: what counts is what the product calls, not how long a disk takes."""
@@ -51,10 +48,7 @@ MISSED_SHARE: Final = 0.05
 def main() -> int:
     words = _arguments()
     needs.check("strace", "mkfs.ext4", root=True)
-    if ALONE not in os.environ:
-        os.environ[ALONE] = "1"
-        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        os.execvp(alone[0], [*alone, sys.executable, "-m", "tests.faults.syscalls", *sys.argv[1:]])
+    be_alone("tests.faults.syscalls")
     cv2.setNumThreads(1)
     logging.getLogger().addHandler(logging.NullHandler())  # each restart says what it swept
     began_s = time.monotonic()

@@ -1,18 +1,14 @@
 """A device whose folders are its processes' own, before root enrols it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
-from tempfile import TemporaryDirectory
 from typing import Final
 
-import pytest
-
 from agent.record import signing
-from tests.faults.syscalls.users import tmpfiles
+from tests.faults.syscalls.users import open_folder, tmpfiles
 from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, required
 from tests.support.fleet_documents import fleet_document
@@ -34,24 +30,18 @@ class Scene:
 @contextmanager
 def users_scene() -> Iterator[Scene]:
     """What tmpfiles.d makes, and an EST server that is not asked yet."""
-    if os.geteuid() != 0:
-        pytest.fail("this changes users: run it as root")
-    with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
-        folder = Path(name)
-        folder.chmod(0o755)
-        callers: list[int] = []
-        with est_server(folder / "est") as server:
-            server.fleet = fleet_document(FLEET_KEY)
+    callers: list[int] = []
 
-            def note(asked: Asked) -> Answered | None:
-                callers.append(_caller(asked.port))
-                return None
+    def note(asked: Asked) -> Answered | None:
+        callers.append(_caller(asked.port))
+        return None
 
-            server.script = note
-            tables = required(server, folder / "van", FLEET_KEY.public_key())
-            device = Device(folder / "van", **tables)
-            tmpfiles(device.layout.state, device.layout.run)
-            yield Scene(device, server, callers)
+    with open_folder() as folder, est_server(folder / "est") as server:
+        server.fleet, server.script = fleet_document(FLEET_KEY), note
+        tables = required(server, folder / "van", FLEET_KEY.public_key())
+        device = Device(folder / "van", **tables)
+        tmpfiles(device.layout.state, device.layout.run)
+        yield Scene(device, server, callers)
 
 
 def _caller(port: int) -> int:

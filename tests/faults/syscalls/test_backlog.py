@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +19,7 @@ from agent.status.document import LIMIT_BYTES
 from hardware.clock_system import boot_id
 from tests.bench.rows import insert, waiting_rows
 from tests.support.backend import running_backend
-from tests.support.device import REPOSITORY, Device, device, towards
+from tests.support.device import Device, device, towards
 
 pytestmark = pytest.mark.slow
 
@@ -94,18 +92,3 @@ def test_a_device_with_a_long_backlog_works_as_ever(van: Device) -> None:
     van.await_that(lambda: state(van, pressed["capture_id"]) is State.DELIVERED)
     van.stop("sync")
     assert van.stop("capture") == 0
-
-
-def test_sync_once_takes_the_next_of_a_long_backlog(van: Device) -> None:
-    """All are due then; a press that came last is not lost among them, and the first goes first."""
-    done = van.run("capture", "--once")
-    assert done.returncode == 0, done.stderr
-    pressed = json.loads(done.stdout)["label"]["capture_id"]
-    words = [sys.executable, "-m", "agent", "sync", "--once", "--config", str(van.config)]
-    sending = subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-
-    try:
-        van.await_that(lambda: state(van, pressed) is State.DELIVERED)
-    finally:
-        sending.kill()
-        sending.wait()

@@ -4,13 +4,12 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
-from agent.queue.paths import Layout
 from tests.faults.syscalls.scene import FLEET_KEY, Scene, users_scene
 from tests.faults.syscalls.users import GROUP, USERS
 from tests.support.device import REPOSITORY
@@ -72,34 +71,24 @@ def test_serves_key_is_serves_and_the_rest_of_it_is_captures(serving: Scene) -> 
     assert serving.enrol().returncode == 0
 
 
-@pytest.mark.parametrize("what", ["missing", "link"])
-def test_nothing_is_done_where_serves_folder_is_not_as_it_must_be(
-    serving: Scene, what: str
+@pytest.mark.parametrize(
+    ("part", "owner", "names"),
+    [
+        ("serve_keys", SERVE, ["key.pem", "key.part"]),
+        ("sync_keys", SYNC, ["tls.pem", "next-key.pem", "tls.part", "next-key.part"]),
+    ],
+)
+def test_links_in_a_taken_over_folder_lead_root_nowhere(
+    serving: Scene, part: str, owner: int, names: list[str]
 ) -> None:
-    folder = serving.device.layout.serve_keys
-    roots = serving.device.folder / "roots"
-    roots.mkdir(mode=0o700)
-    folder.rmdir()
-    if what == "link":
-        folder.symlink_to(roots)
-        os.lchown(folder, CAPTURE, GROUP)
-
-    ended = serving.enrol()
-
-    assert ended.returncode == 70
-    assert "`systemd-tmpfiles --create` makes it as it should be" in ended.stderr
-    assert list(roots.iterdir()) == []
-    assert serving.callers == []
-
-
-def test_link_in_the_place_of_serves_key_leads_root_nowhere(serving: Scene) -> None:
+    """What a process can put into its folder gets a file of root's neither read nor written."""
     victim = serving.device.folder / "victim"
     victim.write_text("root's own")
     victim.chmod(0o600)
-    for name in ("key.pem", "key.part"):
-        link = serving.device.layout.serve_keys / name
+    for name in names:
+        link = getattr(serving.device.layout, part) / name
         link.symlink_to(victim)
-        os.lchown(link, SERVE, GROUP)
+        os.lchown(link, owner, GROUP)
 
     ended = serving.enrol()
 
@@ -108,41 +97,37 @@ def test_link_in_the_place_of_serves_key_leads_root_nowhere(serving: Scene) -> N
     assert victim.lstat().st_uid == 0
 
 
-def test_links_in_a_taken_over_folder_lead_root_nowhere(scene: Scene) -> None:
-    """What sync can put into its folder gets a file of root's neither read nor written."""
-    victim = scene.device.folder / "victim"
-    victim.write_text("root's own")
-    victim.chmod(0o600)
-    keys = scene.device.layout.sync_keys
-    for name in ("tls.pem", "next-key.pem", "tls.part", "next-key.part"):
-        (keys / name).symlink_to(victim)
-        os.lchown(keys / name, SYNC, GROUP)
-
-    ended = scene.enrol()
-
-    assert "root's own" not in ended.stdout + ended.stderr
-    assert victim.read_text() == "root's own"
-    assert victim.lstat().st_uid == 0
-
-
-@pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])
-def test_folder_that_became_a_link_to_roots_is_refused(scene: Scene, part: str) -> None:
-    """Whoever owns `keys/` could put it there: then nothing may run as root."""
-    folder = getattr(scene.device.layout, part)
-    roots = scene.device.folder / "roots"
-    roots.mkdir(mode=0o700)
-    for path in folder.iterdir():
-        path.unlink()
+def remove(folder: Path) -> str:
     folder.rmdir()
+    return f"{folder}: not there"
+
+
+def lead_to_roots(folder: Path) -> str:
+    """Put a link in the folder's place, as the owner of `keys/` could."""
+    folder.rmdir()
+    roots = folder.parents[2] / "roots"
+    roots.mkdir(mode=0o700)
     folder.symlink_to(roots)
     os.lchown(folder, CAPTURE, GROUP)
+    return f"{folder}: not a folder"
 
-    ended = scene.enrol()
+
+@pytest.mark.parametrize("part", ["capture_keys", "sync_keys", "serve_keys"])
+@pytest.mark.parametrize("harm", [remove, lead_to_roots])
+def test_folder_that_is_gone_or_became_a_link_is_refused(
+    serving: Scene, part: str, harm: Callable[[Path], str]
+) -> None:
+    """Then nothing may run as root, and the network not as capture."""
+    folder = getattr(serving.device.layout, part)
+    words = harm(folder)
+
+    ended = serving.enrol()
 
     assert ended.returncode == 70
-    assert "not a folder; `systemd-tmpfiles --create` makes it as it should be" in ended.stderr
-    assert list(roots.iterdir()) == []
-    assert 0 not in scene.callers
+    assert f"{words}; `systemd-tmpfiles --create` makes it as it should be" in ended.stderr
+    assert folder.exists() == folder.is_symlink()
+    assert list(folder.glob("*")) == []
+    assert serving.callers == []
 
 
 def test_roots_folder_in_anothers_state_is_refused(scene: Scene) -> None:
@@ -152,20 +137,6 @@ def test_roots_folder_in_anothers_state_is_refused(scene: Scene) -> None:
 
     assert ended.returncode == 70
     assert "root's, where a process's own user is right" in ended.stderr
-    assert scene.callers == []
-
-
-@pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])
-def test_missing_folder_in_anothers_state_is_refused(scene: Scene, part: str) -> None:
-    """Else capture's part makes it, and the network is done as capture."""
-    folder = getattr(scene.device.layout, part)
-    folder.rmdir()
-
-    ended = scene.enrol()
-
-    assert ended.returncode == 70
-    assert f"{folder}: not there; `systemd-tmpfiles --create`" in ended.stderr
-    assert not folder.exists()
     assert scene.callers == []
 
 
@@ -213,31 +184,27 @@ def on_a_device(scene: Scene, command: str) -> CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_on_a_device_without_a_state_root_makes_none(scene: Scene, command: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "command"),
+    [
+        *(("state", one) for one in COMMANDS),
+        *(("queue", one) for one in COMMANDS if one not in {"enrol", "sync"}),
+    ],
+)
+def test_on_a_device_root_makes_no_folder_that_is_gone(
+    scene: Scene, part: str, command: str
+) -> None:
     """What root makes stays root's, also after tmpfiles.d: capture could not open its key."""
-    state = scene.device.layout.state
-    shutil.rmtree(state)
+    folder, state = getattr(scene.device.layout, part), scene.device.layout.state
+    shutil.rmtree(folder)
 
     ended = on_a_device(scene, command)
 
     assert ended.returncode == 70
     assert "not there; `systemd-tmpfiles --create`" in ended.stdout + ended.stderr
-    assert not state.exists()
+    assert not folder.exists()
+    assert not [path for path in state.rglob("*") if path.lstat().st_uid == 0]
     assert scene.callers == []
-
-
-@pytest.mark.parametrize("command", ["capture", "prune", "status", "queue", "doctor", "locate"])
-def test_a_queue_that_is_gone_is_not_made_by_root(scene: Scene, command: str) -> None:
-    layout: Layout = scene.device.layout
-    shutil.rmtree(layout.queue)
-
-    ended = on_a_device(scene, command)
-
-    assert ended.returncode == 70
-    assert f"{layout.queue}: not there; `systemd-tmpfiles" in ended.stdout + ended.stderr
-    assert not layout.queue.exists()
-    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
 
 
 def test_where_the_units_have_no_users_root_makes_a_state_of_its_own(scene: Scene) -> None:

@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -14,9 +12,9 @@ import pytest
 from agent.command.doctor.disk_check import root_reserve_bytes, swallows_ballast
 from agent.queue import disk
 from agent.queue.disk import BALLAST_BYTES
-from tests.faults.syscalls.scenarios import command
+from tests.faults.syscalls.scenarios import SETTINGS, command
 from tests.faults.syscalls.traced import Ended
-from tests.faults.syscalls.users import as_debian_protects, as_user, tmpfiles
+from tests.faults.syscalls.users import as_user, open_folder, tmpfiles
 from tests.support.device import Device
 from tests.support.factory import fill, small_disk
 
@@ -25,7 +23,6 @@ pytestmark = pytest.mark.slow
 CARD_MB: Final = 64
 """5 % of it is more than the ballast."""
 
-SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
 DEFAULT_PCT: Final = 5
 """What mkfs.ext4 keeps for root. Source: mke2fs(8), -m."""
 
@@ -35,16 +32,11 @@ USER: Final = "doorstep-capture"
 @contextmanager
 def van(reserve_pct: int) -> Iterator[Device]:
     """A device as tmpfiles.d makes it, its state on a file system of its own."""
-    if os.geteuid() != 0:
-        pytest.fail("this changes users: run it as root")
-    with TemporaryDirectory(prefix="full-") as name, as_debian_protects():
-        folder = Path(name)
-        folder.chmod(0o755)
-        with small_disk(folder, CARD_MB, reserve_pct=reserve_pct) as card:
-            state = {"dir": str(card), "run_dir": str(folder / "run"), "reserve_mb": 1}
-            made = Device(folder / "van", "", state=state, camera=SMALL)
-            tmpfiles(made.layout.state, made.layout.run)
-            yield made
+    with open_folder() as folder, small_disk(folder, CARD_MB, reserve_pct=reserve_pct) as card:
+        state = {"dir": str(card), "run_dir": str(folder / "run"), "reserve_mb": 1}
+        made = Device(folder / "van", "", state=state, camera=SETTINGS["camera"])
+        tmpfiles(made.layout.state, made.layout.run)
+        yield made
 
 
 def press(device: Device) -> Ended:

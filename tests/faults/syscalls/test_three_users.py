@@ -1,23 +1,18 @@
 """Capture, sync, prune and a technician share the state folder, each with its own user."""
 
 import json
-import logging
 import os
 import signal
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import permutations, product
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 
-from agent.__main__ import main
 from agent.errors import DoorstepError
 from agent.models import CaptureId, State
 from agent.queue.database import Database
@@ -30,13 +25,14 @@ from tests.faults.syscalls.users import (
     GROUP,
     GROUPS,
     USERS,
-    as_debian_protects,
     as_user,
-    become,
+    open_folder,
+    readable,
+    start,
     tmpfiles,
 )
 from tests.support.backend import Backend, running_backend
-from tests.support.device import Device, towards
+from tests.support.device import Device
 
 pytestmark = pytest.mark.slow
 
@@ -51,8 +47,6 @@ COMMANDS: Final = {
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    if os.geteuid() != 0:
-        pytest.fail("this changes users: run it as root")
     with running_backend(tmp_path_factory.mktemp("backend")) as one:
         yield one
 
@@ -61,22 +55,10 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 def van(backend: Backend) -> Iterator[Device]:
     """A device as it is provisioned: nothing but what tmpfiles.d makes, on Debian's kernel."""
     tables: dict[str, Any] = {**SETTINGS, "device": {"id": f"van-{uuid4()}"}}
-    with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
-        folder = Path(name)
-        folder.chmod(0o755)
-        made = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
+    with open_folder() as folder:
+        made = Device(folder / "van", "", backend=readable(folder, backend), **tables)
         tmpfiles(made.layout.state, made.layout.run)
-        with as_debian_protects():
-            yield made
-
-
-def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
-    """The backend's keys where every user may read them."""
-    table = dict(towards(backend))
-    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
-        (folder / name).write_bytes(source.read_bytes())
-        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
-    return table
+        yield made
 
 
 def do(van: Device, name: str) -> Ended:
@@ -191,7 +173,10 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
 
 def test_the_queue_is_made_again_while_all_run(van: Device) -> None:
     """Sync finds it broken, capture makes it again within seconds, and a press is sent."""
-    children = {name: _start(van, name) for name in ("capture", "sync")}
+    children = {
+        name: start(f"doorstep-{name}", partial(command(name), van), van.folder / f"{name}.log")
+        for name in ("capture", "sync")
+    }
     try:
         van.await_that(lambda: van.ask("capture", {"status": True}) is not None)
         kept = van.press()["label"]["capture_id"]
@@ -209,25 +194,6 @@ def test_the_queue_is_made_again_while_all_run(van: Device) -> None:
     assert status.code == 0
     assert json.loads(status.said)["queue"]["waiting"] == 0
     check_shared(van)
-
-
-def _start(van: Device, name: str) -> int:
-    """A daemon of its own user; its process id."""
-    user = COMMANDS[name][0]
-    pid = os.fork()
-    if pid == 0:
-        code = 99
-        try:
-            log = os.open(van.folder / f"{name}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            sys.stderr = os.fdopen(log, "w", buffering=1)
-            logging.getLogger().handlers.clear()  # pytest's
-            become(user)
-            code = main([name, "--config", str(van.config)])
-        finally:
-            os._exit(code)
-    return pid
 
 
 def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:

@@ -2,44 +2,42 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agent.record import signing
-from tests.support.device import REPOSITORY, Device, device
-from tests.support.est import est_server, required
-from tests.support.fleet_documents import fleet_document
+from tests.support.authority import new_authority
+from tests.support.device import REPOSITORY, Device, empty_queue
 
-pytestmark = pytest.mark.slow
-
-FLEET_KEY = signing.new_key()
+FILES = ("fleet-key.pem", "ca.pem")
 
 
-@pytest.fixture(scope="module")
-def van(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
-    """Enrolled, with a queue."""
-    folder = tmp_path_factory.mktemp("unread")
-    with est_server(folder / "est") as server:
-        server.fleet = fleet_document(FLEET_KEY)
-        with device(
-            folder / "van", **required(server, folder / "van", FLEET_KEY.public_key())
-        ) as one:
-            enrolled = one.run("enrol", server.url, input="blue-42\n")
-            assert enrolled.returncode == 0, enrolled.stderr
-            one.run("capture", "--once")
-            yield one
-
-
-def with_error(
-    van: Device, file: str, error: str, *words: str
-) -> "subprocess.CompletedProcess[str]":
-    """A command that finds this file closed by this error each time."""
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "error", "code"),
+    [
+        *((file, "EMFILE", 75) for file in FILES),
+        *((file, "EIO", 75) for file in FILES),
+        *((file, "EACCES", 2) for file in FILES),
+        ("fleet-key.pem", "ENOENT", 2),
+    ],
+)
+def test_a_start_that_cannot_read_what_is_trusted(
+    tmp_path: Path, file: str, error: str, code: int
+) -> None:
+    """systemd starts a process again after any code but 2."""
     assert shutil.which("strace"), "this test needs strace: apt install strace"
-    inject = ["-e", "trace=openat", "-e", f"inject=openat:error={error}"]
-    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(van.folder / file), *inject]
-    return subprocess.run(
-        [*strace, *van.words(*words)],
+    (tmp_path / "ca.pem").write_bytes(new_authority().pem)
+    (tmp_path / "fleet-key.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))
+    identity = {"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}
+    van = Device(tmp_path, identity=identity, backend={"receipt_keys": []})
+    empty_queue(tmp_path)
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(tmp_path / file)]
+    strace += ["-e", "trace=openat", "-e", f"inject=openat:error={error}"]
+
+    ended = subprocess.run(
+        [*strace, *van.words("sync")],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -47,27 +45,6 @@ def with_error(
         timeout=60,
     )
 
-
-@pytest.mark.parametrize("file", ["fleet-key.pem", "ca.pem"])
-@pytest.mark.parametrize(("error", "code"), [("EMFILE", 75), ("EIO", 75), ("EACCES", 2)])
-def test_a_start_that_cannot_read_what_is_trusted(
-    van: Device, file: str, error: str, code: int
-) -> None:
-    """systemd starts a process again after any code but 2."""
-    assert (van.folder / file).is_file()
-
-    ended = with_error(van, file, error, "sync")
-
     assert ended.returncode == code, ended.stderr
     assert file in ended.stderr
     assert ("; try again" in ended.stderr) == (code == 75)
-
-
-def test_a_file_that_is_gone_stays_a_wrong_configuration(van: Device) -> None:
-    key = van.folder / "fleet-key.pem"
-    key.rename(van.folder / "elsewhere.pem")
-
-    ended = van.run("sync")
-
-    (van.folder / "elsewhere.pem").rename(key)
-    assert ended.returncode == 2, ended.stderr

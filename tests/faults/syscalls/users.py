@@ -10,11 +10,13 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import gettempdir
-from typing import Final, TextIO
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Any, Final, TextIO
+
+import pytest
 
 from tests.faults.syscalls.traced import Ended, run
-from tests.support.device import REPOSITORY
+from tests.support.device import REPOSITORY, Reachable, towards
 
 GROUP: Final = 61_000
 GROUPS: Final = {"doorstep": GROUP, "doorstep-keep": 61_100}
@@ -70,6 +72,29 @@ def _is_only_one(before: TextIO) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that every user may enter, where the kernel protects as Debian's does.
+
+    pytest's own folders are for root alone.
+    """
+    if os.geteuid() != 0:
+        pytest.fail("this changes users: run it as root")
+    with TemporaryDirectory(prefix="users-") as name, as_debian_protects():
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def readable(folder: Path, backend: Reachable) -> dict[str, Any]:
+    """Return the `[backend]` table, with keys that every user may read."""
+    table = dict(towards(backend))
+    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
+        (folder / name).write_bytes(source.read_bytes())
+        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
+    return table
 
 
 def tmpfiles(state: Path, run_dir: Path) -> None:

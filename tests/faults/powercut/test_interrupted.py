@@ -1,4 +1,4 @@
-"""Nothing that the driver saw saved is lost at a power cut, and the rig would see it if it were."""
+"""An interrupted rig leaves nothing mounted, and nothing behind."""
 
 import os
 import signal
@@ -10,14 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.powercut import disk
-from tests.faults.powercut.variants import BROKEN
 from tests.support import needs
 from tests.support.device import REPOSITORY
 from tests.support.waiting import until
 
 RIG = [sys.executable, "-m", "tests.faults.powercut"]
-STATES, PROCESSES = "300", "10"
-PATIENCE_S = 900.0
 BEGINS_WITHIN_S = 60.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -27,23 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 def _parts() -> None:
     if words := needs.told(*disk.NEEDS):
         pytest.fail(words)
-
-
-def test_no_power_cut_breaks_a_promise() -> None:
-    """`scripts/test --powercut` tries thousands of states; these are some of each scenario.
-
-    Every broken variant of the product is caught, or the rig would prove nothing.
-    """
-    command = [*RIG, "--states", STATES, "--processes", PROCESSES]
-
-    done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " power cuts, 0 violations; " in done.stdout
-    assert f"{len(BROKEN)} of {len(BROKEN)} broken variants caught" in done.stdout
-    assert "flushes of the disk per photo: 3 (product), 5 (portable)" in done.stdout
 
 
 def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: Path) -> None:
