@@ -105,52 +105,36 @@ def _utf_16(path: Path, random: Random) -> None:
 # The schema
 
 
+def _many(
+    kind: str, count: int, text: Callable[[int], str], table: str = "", root: int = 0
+) -> Iterator[Entry]:
+    """Return so many entries of one kind; without a `table` each is one of its own."""
+    names = ((f"{kind[0]}{number}", number) for number in range(count))
+    return ((kind, name, table or name, root, text(number)) for name, number in names)
+
+
 def views(path: Path, random: Random, *, count: int = 30_000) -> None:
     """Add views: 30,000 of them have 11 MB, and SQLite takes 200 MB to read them."""
     columns = ", ".join(f"{number} AS c{number}" for number in range(random.randint(25, 35)))
-    add_entries(
-        path,
-        (
-            ("view", f"v{n}", f"v{n}", 0, f"CREATE VIEW v{n} AS SELECT {columns}")
-            for n in range(count)
-        ),
-    )
+    add_entries(path, _many("view", count, lambda n: f"CREATE VIEW v{n} AS SELECT {columns}"))
 
 
 def _tables(path: Path, random: Random) -> None:
     root = random.randint(2, 6)
-    add_entries(
-        path,
-        (("table", f"t{n}", f"t{n}", root, f"CREATE TABLE t{n} (a, b, c)") for n in range(100_000)),
-    )
+    text = "CREATE TABLE t{} (a, b, c)".format
+    add_entries(path, _many("table", 100_000, text, root=root))
 
 
 def _indexes(path: Path, random: Random) -> None:
     root, column = random.randint(2, 6), random.choice(["kind", "utc", "bytes"])
-    add_entries(
-        path,
-        (
-            ("index", f"i{n}", "captures", root, f"CREATE INDEX i{n} ON captures ({column})")
-            for n in range(100_000)
-        ),
-    )
+    text = f"CREATE INDEX i{{}} ON captures ({column})".format
+    add_entries(path, _many("index", 100_000, text, "captures", root))
 
 
 def _triggers(path: Path, random: Random) -> None:
     when = random.choice(["INSERT", "DELETE", "UPDATE"])
-    add_entries(
-        path,
-        (
-            (
-                "trigger",
-                f"r{n}",
-                "captures",
-                0,
-                f"CREATE TRIGGER r{n} AFTER {when} ON captures BEGIN SELECT {n}; END",
-            )
-            for n in range(100_000)
-        ),
-    )
+    text = f"CREATE TRIGGER t{{0}} AFTER {when} ON captures BEGIN SELECT {{0}}; END".format
+    add_entries(path, _many("trigger", 100_000, text, "captures"))
 
 
 def _wide_table(path: Path, random: Random) -> None:

@@ -51,11 +51,6 @@ PACKAGES: Final = tuple(
 )
 
 
-def product_files() -> list[Path]:
-    """Return the modules of the product."""
-    return sorted(path for folder in PACKAGES for path in folder.rglob("*.py"))
-
-
 def places(source: str, name: str) -> set[str]:
     """Return the places in one module, as `agent/config.py:Config.check`."""
     return {f"{name}:{place}" for place in _places(ast.parse(source), ())}

@@ -5,9 +5,6 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).with_name("corpus")
 
-ADDED: Final = "found-"
-"""Beginning of the names of inputs that were once findings."""
-
 
 def samples(parser: str) -> list[bytes]:
     """Return the samples of one parser in the order of their names; none for an unknown parser."""

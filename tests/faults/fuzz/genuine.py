@@ -1,12 +1,13 @@
-"""`python -m tests.faults.fuzz.genuine`: make genuine samples in `corpus/`, and a new authority.
+"""`python -m tests.faults.fuzz.genuine`: make the samples that are signed, sealed, packed or drawn.
 
-Findings of former runs (`found-*`) stay as they are. Signatures are random, so each run differs.
+They go into `corpus/`, with a new authority. Signatures are random, so each run differs. Other
+samples are texts or bytes that a person edits in `corpus/`: they stay, as do findings of former
+runs (`found-*`).
 """
 
 import argparse
 import base64
 import json
-import struct
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,8 +23,6 @@ from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.credentials import PhotoSigner, Source
 from agent.trust.fleet import TYPE as FLEET
-from agent.wire import tus
-from tests.backend.reports.samples import document
 from tests.faults.fuzz import corpus
 from tests.support.authority import FOR_EVER, Authority, certs_only, new_authority
 from tests.support.credentialed import CAPTURE, photo
@@ -59,7 +58,6 @@ def samples(authority: Authority, key: signing.PrivateKey) -> Iterator[Sample]:
     yield from _records(picture, key)
     yield from _signed(authority, key)
     yield from _certificates(authority, key)
-    yield from _messages()
     yield from _pictures(picture)
     with tempfile.TemporaryDirectory() as folder:
         layout, database, outbox = queue(Path(folder))
@@ -162,71 +160,6 @@ def _certificates(authority: Authority, key: signing.PrivateKey) -> Iterator[Sam
     yield "basic", "device", b"Basic " + base64.b64encode("van-7:tök:en".encode())
 
 
-def _messages() -> Iterator[Sample]:
-    for number, text in enumerate(_REQUESTS):
-        yield "socket", f"request-{number}.json", text
-    yield "socket", "long.json", b'{"offer":"manifest","text":"' + b"a." * 2_500 + b'"}'
-    status = document(datetime(2026, 12, 1, 11, tzinfo=UTC), "van-7")
-    yield "process-answer", "capture.json", _json(status["capture"])
-    yield "process-answer", "sync.json", _json(status["sync"])
-    yield "report", "status.json", _json(status)
-    yield "report", "status", base64.urlsafe_b64encode(_json(status)).rstrip(b"=")
-    yield "pulled", "status.json", _json(status)
-    head = b"HTTP/1.1 503 x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    yield "pulled", "chunked", head + b'10\r\n{"error": "busy"}\r\n0\r\n\r\n'
-    counts = dict.fromkeys(("waiting", "suspected", "refused", "damaged"), 2)
-    part = counts | {"oldest_utc": status["utc"], "oldest_suspect": False, "alarms": []}
-    yield "kept-status", "kept.json", _json({"utc": status["utc"], "queue": part})
-    yield "doctor", "doctor.json", _json({"utc": status["utc"], "failed": ["disk", "camera"]})
-    yield "trust-files", "time.json", _json(_TIME)
-    yield "trust-files", "version", b"van-7 17"
-    yield "owner", "done.json", _json({"done": {"words": "revoked", "serial": "7f"}})
-    yield "owner", "error.json", _json({"error": "no network", "exit": 75})
-    chains = [{"chain": CAPTURE["boot_id"], "received": 17}]
-    yield "retired", "chains.json", _json({"device_id": "van-7", "chains": chains})
-    yield "receipts", "receipt.json", _json({CAPTURE["capture_id"]: {"receipt": "a.b.c"}})
-    yield "receipts", "refusal.json", _json({CAPTURE["capture_id"]: {"refusal": "a.b.c"}})
-    yield "question", "ids.json", _json({"capture_ids": [CAPTURE["capture_id"]]})
-    yield "metadata", "device", tus.metadata(CAPTURE["capture_id"], "0" * 64).encode()
-    yield "numbers", "bytes", b"512000"
-    yield "query", "page", b"need=no_network&after=van-0042&limit=100"
-    yield (
-        "form",
-        "sign-in",
-        b"form=0123456789abcdef&name=anna%40example.org&password=p%C3%A4ss+word",
-    )
-    yield "network", "v4", b"192.0.2.7"
-    yield "network", "v6", b"2001:db8::7"
-    yield "network", "zone", b"fe80::1%eth0"
-    for number, text in enumerate(_LINES):
-        yield "gpsd", f"report-{number}.json", text
-    yield from _bytes()
-
-
-def _bytes() -> Iterator[Sample]:
-    head = struct.pack("!BBxxHHH6xI8x4s16sHxxHH48x", 6, 2, 33, 5, 0, 0x01020304, *_PEER)
-    yield "chrony", "tracking", head
-    block = bytearray(1_024)
-    struct.pack_into("<I", block, 4, 100_000)
-    struct.pack_into("<IH", block, 0x18, 2, 0)
-    struct.pack_into("<H", block, 0x38, 0xEF53)
-    block[0x78:0x86] = b"doorstep-state"
-    yield "superblock", "state", bytes(block)
-    answer = (
-        b"Location: https://backend.example/base/files/0b0f9b0e?x=1\nUpload-Offset: 512000\n"
-        b"Retry-After: Tue, 01 Dec 2026 09:16:00 GMT\nDate: Tue, 01 Dec 2026 09:15:00 +0000\n\n"
-    )
-    yield "tus-answer", "created", answer
-    yield "tus-answer", "busy", b"Location: /base/files/a/b;c\nRetry-After: 120\n\n"
-    yield "server-answer", "whole", _HEAD + b"Content-Length: 5\r\n\r\nwords"
-    yield "server-answer", "chunked", _HEAD + _CHUNKED
-    get = b"GET /v1/captures?state=PENDING&limit=5 HTTP/1.1\r\nHost: van-7.example\r\n"
-    yield "http", "two", (get + b"Accept: */*\r\n\r\n") * 2
-    yield "http", "body", b"POST / HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
-    target = f"/v1/captures?state=SUSPECT&after={CAPTURE['capture_id']}&limit=100"
-    yield "address", "page", target.encode()
-
-
 def _pictures(picture: bytes) -> Iterator[Sample]:
     plain = photo(48, 32)
     for parser in ("exif", "jumbf", "c2pa", "picture", "pixels"):
@@ -252,34 +185,6 @@ def _pictures(picture: bytes) -> Iterator[Sample]:
 
 def _json(found: object) -> bytes:
     return json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-_REQUESTS: Final = (
-    b'{"status":true}',
-    b'{"offer": "fleet", "text": "a.b.c"}',
-    b'{"request":"evidence"}',
-    b'{"press":"photo","retake_of":null}',
-)
-_LINES: Final = (
-    b'{"class":"TPV","mode":3,"time":"2026-12-01T09:15:01.600Z","lat":52.52,"lon":13.4,"eph":9.5}',
-    b'{"class":"TPV","mode":3,"lat":-52.5,"lon":1,"altMSL":34.2,"epx":3.1,"epy":4.2,"speed":0.1}',
-    b'{"class":"SKY","hdop":1.1,"satellites":[{"PRN":1,"used":true},{"PRN":2,"used":false}]}',
-    b'{"class":"VERSION","release":"3.25"}',
-)
-_HEAD: Final = b"HTTP/1.1 201 Created\r\nLocation: /files/1\r\nUpload-Offset: 5\r\n"
-_CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n0\r\nA: b\r\n\r\n"
-_PEER: Final = (b"\xc0\0\2\x07", bytes([192, 0, 2, 7]) + bytes(12), 1, 2, 0)
-_TIME: Final = {
-    "floor": "2026-12-01T09:15:02.123Z",
-    "agreed": {"boot_id": "b", "utc": "2026-12-01T09:15:02.123Z", "boottime_s": 17.5},
-    "allowance": {
-        "boot_id": "b",
-        "base": "2026-12-01T09:15:02.123Z",
-        "begun_s": 17.5,
-        "reached": "2026-12-01T09:15:02.123Z",
-        "firm": "2026-12-01T09:15:02.123Z",
-    },
-}
 
 
 if __name__ == "__main__":

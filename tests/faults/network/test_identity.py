@@ -181,29 +181,6 @@ def test_a_renewal_that_is_cut_at_any_byte_leaves_an_identity_and_takes_one_cert
     assert {at: wrong for at, wrong in tried.items() if wrong} == {}
 
 
-def test_while_a_renewal_is_lost_the_records_go_with_the_certificate_in_hand(scene: Scene) -> None:
-    """The real command: the answer is lost once, and the next run gets the same certificate."""
-    van, config = scene.due()
-    said = van.run("enrol", config.est, input="")
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert van.run("capture", "--once").returncode in {0, 4}
-    before = shown(van)
-    scene.backend.set_switches(lose_answer=True, methods=["POST"], times=1)
-
-    sent = van.run("sync", "--once")
-
-    assert sent.returncode == 0, sent.stdout + sent.stderr
-    assert "event=renewal tls='not renewed yet: the connection was cut" in sent.stderr
-    assert {row["state"] for row in van.queue()} == {"DELIVERED"}
-    assert shown(van) == before
-    issued = scene.issued(config.device.id)
-    assert len(issued) == 2
-    assert van.run("sync", "--once").returncode == 0
-    assert shown(van) == issued[-1]
-    assert scene.issued(config.device.id) == issued
-    assert is_let_in(config)
-
-
 def test_revoked_in_the_middle_of_a_drain_nothing_changes_its_state_until_it_is_let_in_again(
     scene: Scene,
 ) -> None:

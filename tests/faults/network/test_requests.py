@@ -1,14 +1,11 @@
 """What a script does to whole requests: answers that come twice, and records that always fail."""
 
 import base64
-import random
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from agent.models import Item, State
-from agent.sync.loop import Sync
-from agent.sync.round import Sent
 from tests.faults.network.relay import Relayed, relayed
 from tests.faults.network.rig import in_memory
 from tests.support.rawserver import Request, Script, whole
@@ -162,29 +159,3 @@ def test_records_that_always_fail_do_not_delay_the_others(
     while delivered(one, bad) < poisoned and one.sender.clock.now_s < 1000 + 3 * DAY_S:
         turn(one, bad, then_s=600)
     assert delivered(one, bad) == poisoned
-
-
-@pytest.mark.parametrize("how", ["the line is cut", "500", "a portal's page"])
-def test_sync_once_gets_past_records_that_always_fail(one: Relayed, how: str) -> None:
-    """It gives up after three failures in a row; the next run begins with others."""
-    bad = [one.device.press() for _ in range(4)]
-    good = [one.device.press() for _ in range(4)]
-    for item in [*bad, *good]:
-        one.device.outbox.book(item, one.sender.clock.now_s + 500, "an hour without network")
-
-    def script(request: Request) -> Iterable[bytes]:
-        ill = next((item for item in bad if is_about(request, item)), None)
-        return POISON[how](one, ill) if ill else [one.ask(request)]
-
-    one.server.script = script
-    sent = [once(one) for _ in range(3)]
-
-    assert delivered(one, good) == len(good), sent
-
-
-def once(one: Relayed) -> Sent:
-    """One run of `doorstep sync --once`, a second after the one before."""
-    one.sender.clock.now_s += 1
-    dice, delivery = random.Random(1), one.sender.delivery
-    fresh = Sync(one.device.layout, one.device.outbox, delivery, one.sender.clock, dice)
-    return fresh.send_once(lambda *_: None)

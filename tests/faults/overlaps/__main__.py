@@ -4,15 +4,11 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.faults.overlaps.accounts import grant_outlives_its_account, session_outlives_its_password
 from tests.faults.overlaps.pair import Pair, running_pair
 from tests.faults.overlaps.uploads import quota_is_passed
-from tests.support.s3 import s3_engine
 
 Round = Callable[[Pair, random.Random], bool]
 """A function that plays one round and returns whether that ended wrongly."""
@@ -27,22 +23,13 @@ def main() -> int:
     """Play the rounds and print how many ended wrongly; return 1 if any did."""
     options = _options()
     wrong = 0
-    with ExitStack() as kept:
-        pair = kept.enter_context(running_pair(_bucket(kept) if options.objects == "s3" else None))
+    with running_pair(options.objects) as pair:
         for name in options.only or ROUNDS:
             dice = random.Random(options.seed)
             found = sum(ROUNDS[name](pair, dice) for _ in range(options.rounds))
             print(f"{name}: {found} of {options.rounds}", flush=True)
             wrong += found
     return 1 if wrong else 0
-
-
-def _bucket(kept: ExitStack) -> str:
-    """Start an S3 engine, and return the address of a new bucket there."""
-    folder = Path(kept.enter_context(TemporaryDirectory(prefix="doorstep-s3-")))
-    engine = kept.enter_context(s3_engine(folder / "engine"))
-    engine.bucket("overlaps")
-    return engine.address("overlaps")
 
 
 def _options() -> argparse.Namespace:

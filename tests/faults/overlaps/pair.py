@@ -1,6 +1,5 @@
 """The two instances that a round sends requests to, over one folder and one PostgreSQL."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from doorstep_backend.engines.opening import PER_FOLDER, URL
 from doorstep_backend.engines.postgres import close_pools
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
+from tests.faults.races.play import engines
 from tests.support.backend import Backend
-from tests.support.postgres import running_postgres
 
 
 @dataclass(frozen=True)
@@ -27,17 +25,15 @@ class Pair:
 
 
 @contextmanager
-def running_pair(objects: str | None = None) -> Iterator[Pair]:
+def running_pair(objects: str = "folder") -> Iterator[Pair]:
     """Run both instances over a new folder, and stop them with the block.
 
     Args:
-        objects: where records are, as `--objects` says it; None for the folder.
+        objects: where records are, `folder` or `s3`.
     """
-    with running_postgres(fsync=False) as server, TemporaryDirectory() as folder:
-        before = {name: os.environ.pop(name, None) for name in (URL, PER_FOLDER)}
-        os.environ[URL] = server.url
+    with engines("postgresql", objects), TemporaryDirectory() as folder:
         data = Path(folder) / "backend"
-        instances = [Backend(data, switches=True, objects=objects) for _ in range(2)]
+        instances = [Backend(data, switches=True) for _ in range(2)]
         try:
             for one in instances:
                 one.start()
@@ -48,8 +44,6 @@ def running_pair(objects: str | None = None) -> Iterator[Pair]:
             for one in instances:
                 one.kill()
             close_pools()
-            del os.environ[URL]
-            os.environ.update({name: said for name, said in before.items() if said is not None})
 
 
 def at_once(*acts: Callable[[], object]) -> None:

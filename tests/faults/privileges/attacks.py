@@ -20,6 +20,7 @@ from tests.faults.privileges.resources import (
     crowd,
     document,
     fill,
+    fill_deep,
     garbage,
     hold,
     hold_index,
@@ -157,6 +158,7 @@ LOCKS: Final = [
 ]
 
 FILES: Final = [
+    Attack("nests folders in queue/, and fills one", SYNC, fill_deep, at_rest=True),
     Attack(
         "puts a link to a record in place of the database",
         SYNC,

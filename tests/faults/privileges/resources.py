@@ -13,6 +13,8 @@ from typing import Any
 from agent.errors import DoorstepError
 from agent.process import control
 from agent.queue.paths import Layout
+from tests.support.filled import fill as fill_folder
+from tests.support.filled import nest
 
 
 def a_record(layout: Layout) -> Path:
@@ -81,6 +83,13 @@ def hold_index(layout: Layout, kind: int = fcntl.F_WRLCK) -> int:
 def fill(layout: Layout) -> None:
     for number in range(5_000):
         (layout.queue / f"doorstep.db-{number}").touch()
+
+
+def fill_deep(layout: Layout) -> None:
+    """Folders deeper than any path can name, and names for several turns of capture."""
+    nest(layout.queue / "deep", 1_100)
+    fill_folder(layout.queue / "many", 5_000)
+    (layout.queue / "many").chmod(0o770)
 
 
 def take_socket(layout: Layout) -> socket.socket:

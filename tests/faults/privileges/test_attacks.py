@@ -48,7 +48,7 @@ def garage(backend: Backend) -> Iterator[Garage]:
         yield made
 
 
-LONG = [*COLUMNS, *FILES[4:], LOCKS[1], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
+LONG = [*COLUMNS, *FILES[5:], LOCKS[1], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
 LONG += [*SERVED[3:], *SERVED_IN_UNIT[2:], *SERVED_LONG]
 """CI has no time for these: tests/unit/agent/queue/test_lies.py tries each without processes."""
 

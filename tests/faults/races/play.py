@@ -1,6 +1,5 @@
 """Plays races on the engines that were chosen."""
 
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from doorstep_backend.identity.commands import Desk
 from tests.faults.races.pair import Pair, pair
 from tests.faults.races.races import RACES, Site
 from tests.support.demo_office import DemoOffice
+from tests.support.device import environment
 from tests.support.postgres import running_postgres
 
 LATE_S: Final = 0.01
@@ -41,15 +41,17 @@ class Tally:
 def engines(database: str, objects: str) -> Iterator[None]:
     """Start the chosen engines, and name them in the environment, which other processes inherit."""
     with ExitStack() as servers:
+        named = {}
         if database == "postgresql":
-            os.environ[opening.URL] = servers.enter_context(running_postgres(fsync=False)).url
-            os.environ[opening.PER_FOLDER] = "1"
+            url = servers.enter_context(running_postgres(fsync=False)).url
+            named = {opening.URL: url, opening.PER_FOLDER: "1"}
         if objects == "s3":
             from tests.support.s3 import s3_engine  # noqa: PLC0415 - boto3 loads for 0.3 s
 
             folder = Path(servers.enter_context(TemporaryDirectory(prefix="doorstep-s3-")))
             engine = servers.enter_context(s3_engine(folder / "engine", makes_buckets=True))
-            os.environ[chosen.PER_FOLDER] = engine.endpoint
+            named[chosen.PER_FOLDER] = engine.endpoint
+        servers.enter_context(environment(**named))
         yield
 
 

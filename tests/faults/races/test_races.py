@@ -5,19 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from doorstep_backend.engines.opening import PER_FOLDER, URL
-from tests.faults.races.play import play
+from doorstep_backend.engines.opening import URL
+from tests.faults.races.play import engines, play
 from tests.faults.races.races import RACES
-from tests.support.postgres import running_postgres
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def _postgres() -> Iterator[None]:
-    with running_postgres(fsync=False) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(URL, server.url)
-        patch.setenv(PER_FOLDER, "1")
+    with engines("postgresql", "folder"):
         yield
 
 

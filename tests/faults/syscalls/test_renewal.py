@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.config import BackendSettings
-from agent.identity.authorities import good_serve
 from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.trust.store import TrustStore
 from agent.wire.http import Backend
 from agent.wire.tls import Tls
 from tests.faults.syscalls.injections import Harm, all_injections, read_trace
@@ -21,7 +19,7 @@ from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.traced import run
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
-from tests.support.est import SERVED, est_process
+from tests.support.est import est_process
 
 pytestmark = pytest.mark.slow
 
@@ -32,21 +30,15 @@ class Fleet:
     authority: Authority
     url: str
 
-    def van(self, name: str, *names: str) -> Device:
-        """An enrolled device; its first certificate is not by the server, which takes it.
-
-        Its own server has these names.
-        """
-        folder = self.folder / name
+    def van(self, name: str) -> Device:
+        """An enrolled device; its first certificate is not by the server, which takes it."""
         identity = {
             "mode": "required",
             "ca": str(self.folder / "est" / "est-ca.pem"),
             "fleet_key": str(self.folder / "est" / "fleet-key.pem"),
         }
         backend = {"url": self.url, "receipt_keys": []}
-        device = Device(
-            folder, identity=identity, backend=backend, device={"id": name}, serve={"names": names}
-        )
+        device = Device(self.folder / name, identity=identity, backend=backend, device={"id": name})
         device.layout.make()
         key = signing.new_key()
         leaf = self.authority.issue(key.public_key(), name)
@@ -104,53 +96,3 @@ def test_identity_works_wherever_its_change_was_interrupted(fleet: Fleet, tmp_pa
         assert sorted(path.name for path in device.layout.sync_keys.iterdir()) == ["tls.pem"]
         assert certificates.is_for(after.chain[0], after.key.public_key())
     assert ended_early > len(calls)
-
-
-def serves(device: Device, known: Expected) -> bool:
-    """Whether serve has a key, and a certificate for it and its name."""
-    file = device.layout.serve_keys / "key.pem"
-    if not file.exists():
-        return False
-    asked = certificates.request(signing.read_private_key(file), known.device_id, [SERVED])
-    return bool(good_serve(TrustStore(device.layout), asked, known))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("had", ["nothing", "another key"])
-def test_serves_certificate_is_repaired_wherever_enrolment_was_interrupted(
-    fleet: Fleet, tmp_path: Path, had: str
-) -> None:
-    """By the next enrol; what was there for other processes works all the while."""
-    enrol, authority = command("enrol", fleet.url), (fleet.authority.certificate,)
-
-    def van(name: str) -> Device:
-        device = fleet.van(name, SERVED)
-        if had == "another key":
-            assert run(partial(enrol, device)).code == 0
-            (device.layout.serve_keys / "key.pem").unlink()
-        return device
-
-    device = van(f"{had[:1]}-0")
-    layout, trace = device.layout, tmp_path / "trace"
-    calls = read_trace(run(partial(enrol, device), trace).trace, layout.state)
-    kills = [
-        injection
-        for injection in all_injections(calls)
-        if injection.harm is Harm.KILL and "serve" in injection.call.words
-    ]
-    assert [injection.call.name for injection in kills].count(
-        "rename"
-    ) == 3  # key, request, certificate
-    for number, injection in enumerate(kills, start=1):
-        name = f"{had[:1]}-{number}"
-        device, known = van(name), Expected(name, authority)
-
-        ended = run(partial(enrol, device), trace, injection.words())
-
-        assert ended.code is None, (str(injection), ended)
-        assert fleet.is_let_in(device), str(injection)
-        again = run(partial(enrol, device))
-        assert again.code == 0, (str(injection), again.said)
-        assert serves(device, known), str(injection)
-        left = {path.name for path in device.layout.serve_keys.iterdir()}
-        assert left == {"key.pem"}, str(injection)
