@@ -8,9 +8,7 @@ import pytest
 from agent.command import commandline
 from doorstep_backend import __main__ as backend
 from tests.faults.commandlines import tried as rig
-from tests.faults.commandlines.cases import STREAMS, WRONG, Case, all_cases, sample
-
-SAMPLE = 30
+from tests.faults.commandlines.cases import STREAMS, WRONG, Case, all_cases
 
 
 def test_cases_cover_every_command_and_fault() -> None:
@@ -21,11 +19,6 @@ def test_cases_cover_every_command_and_fault() -> None:
     assert {*WRONG, *STREAMS} <= kinds.keys()
     assert {"status", "retry", "--after", "enrol", "rescue", "--give-up"} <= words
     assert {"--port", "kept", "export-evidence", "rotate", "--every"} <= words
-
-
-def test_a_sample_is_the_same_each_time() -> None:
-    assert sample(SAMPLE) == sample(SAMPLE)
-    assert len(set(sample(SAMPLE))) == SAMPLE
 
 
 def test_a_word_that_is_not_utf8_is_refused_and_a_path_is_not() -> None:

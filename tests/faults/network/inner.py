@@ -3,14 +3,13 @@
 So thousands of cases cost no second handshake and no request to set a switch.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import logging
 import socket
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
@@ -67,10 +66,10 @@ class Inner:
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         self.port: int = self._listener.getsockname()[1]
-        self._started: Future[tuple[CountedStore, asyncio.AbstractEventLoop]] = Future()
+        self._started: Future[CountedStore] = Future()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        self.store, self._loop = self._started.result()
+        self.store = self._started.result()
 
     def set(self, **switches: Any) -> None:
         """Replace all switches, those of `Switches`; without any, it is healthy again."""
@@ -92,17 +91,14 @@ class Inner:
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         key = keys.receipt_key(self._data / "keys" / "receipt.pem", self.receipt_key_file)
         store = CountedStore(self._data)
         intake, around = FaultyIntake(store, key), self._faulty.middleware(store)
         app = create_app(store, intake, key, around=around)
-        self._server = _Server(server_config(app, protocol=self._faulty.protocol()))
-        self._started.set_result((store, asyncio.get_running_loop()))
-        await self._server.serve(sockets=[self._listener])
+        self._server = uvicorn.Server(server_config(app, protocol=self._faulty.protocol()))
+        self._started.set_result(store)
+        self._server.run(sockets=[self._listener])
 
 
 def misplaced(device: DeviceQueue, item: Item, received: bytes | None) -> list[str]:
@@ -118,13 +114,6 @@ def misplaced(device: DeviceQueue, item: Item, received: bytes | None) -> list[s
     if received is not None and received != content:
         wrong.append("the backend has other bytes")
     return wrong
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are the test's: a thread cannot take them."""
-        yield
 
 
 @contextlib.contextmanager

@@ -1,14 +1,18 @@
 """What a script does to whole requests: answers that come twice, and records that always fail."""
 
 import base64
+import socket
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from agent.models import Item, State
-from tests.faults.network.relay import Relayed, relayed
+from tests.faults.network.inner import Inner, inner_backend
 from tests.faults.network.rig import in_memory
-from tests.support.rawserver import Request, Script, whole
+from tests.support.rawserver import RawServer, Request, Script, raw_server, whole
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import receipt
 
 pytestmark = pytest.mark.slow
@@ -17,10 +21,56 @@ DAY_S = 86_400.0
 """Longest wait of a record, be it suspect or asked to wait by somebody."""
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """A device, the server whose script stands between, and the backend.
+
+    Attributes:
+        server: its script answers each request, with `ask` or otherwise.
+    """
+
+    device: DeviceQueue
+    sender: Sender
+    server: RawServer
+    inner: Inner
+
+    def ask(self, request: Request) -> bytes:
+        """The backend's own answer, whole."""
+        lines = [f"{request.method} {request.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        with socket.create_connection(("127.0.0.1", self.inner.port)) as line:
+            asked = "\r\n".join([*_without_connection(lines), "connection: close", "", ""])
+            line.sendall(asked.encode("latin-1") + request.body)
+            with line.makefile("rb") as reader:
+                told, _, body = reader.read().partition(b"\r\n\r\n")
+        kept = _without_connection(told.decode("latin-1").split("\r\n"))
+        return "\r\n".join([*kept, "", ""]).encode("latin-1") + body
+
+
+def _without_connection(lines: list[str]) -> list[str]:
+    return [line for line in lines if not line.lower().startswith("connection:")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reachable:
+    base_url: str
+    ca_file: Path
+    receipt_key_file: Path
+
+
 @pytest.fixture
 def one() -> Iterator[Relayed]:
-    with in_memory() as folder, relayed(folder) as made:
-        yield made
+    """A relay that is honest until the script is another."""
+    with (
+        in_memory() as folder,
+        inner_backend(folder / "backend") as inner,
+        raw_server(folder) as server,
+        device_queue(folder / "device") as made,
+        sender(made, _Reachable(server.base_url, server.ca_file, inner.receipt_key_file)) as sends,
+    ):
+        relayed = Relayed(made, sends, server, inner)
+        server.script = lambda request: [relayed.ask(request)]
+        yield relayed
 
 
 def turn(one: Relayed, items: Iterable[Item], then_s: float) -> None:

@@ -158,6 +158,7 @@ LOCKS: Final = [
 ]
 
 FILES: Final = [
+    Attack("deletes the database", SYNC, lambda at: at.database.unlink()),
     Attack("nests folders in queue/, and fills one", SYNC, fill_deep, at_rest=True),
     Attack(
         "puts a link to a record in place of the database",
@@ -177,7 +178,6 @@ FILES: Final = [
         SYNC,
         lambda at: replace(at.database, lambda path: path.mkdir()),
     ),
-    Attack("deletes the database", SYNC, lambda at: at.database.unlink()),
     Attack("empties the database", SYNC, lambda at: truncate(at.database)),
     Attack(
         "marks the database as one of a later SQLite",

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -21,34 +21,32 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
         yield one
 
 
-class Garage:
-    """One van after the other: the next only where a attack has left the one before unsound."""
+class Devices:
+    """One device after the other: the next only if an attack has left the last one unsound."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._open = ExitStack()
-        self.van: Van | None = None
+        self.opened = ExitStack()
+        self.sound: Van | None = None
 
-    def sound(self) -> Van:
-        """A van on which everything is as it was promised."""
-        if self.van is None:
-            self.close()
-            self.van = self._open.enter_context(provisioned(self._backend))
-        van, self.van = self.van, None
+    def take(self) -> Van:
+        """Return a device on which everything is as it was promised."""
+        if self.sound is None:
+            self.opened.close()
+            self.sound = self.opened.enter_context(provisioned(self._backend))
+        van, self.sound = self.sound, None
         van.remember()
         return van
 
-    def close(self) -> None:
-        self._open.close()
-
 
 @pytest.fixture(scope="module")
-def garage(backend: Backend) -> Iterator[Garage]:
-    with closing(Garage(backend)) as made:
+def devices(backend: Backend) -> Iterator[Devices]:
+    made = Devices(backend)
+    with made.opened:
         yield made
 
 
-LONG = [*COLUMNS, *FILES[5:], LOCKS[1], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
+LONG = [*COLUMNS, *FILES[6:], LOCKS[1], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
 LONG += [*SERVED[3:], *SERVED_IN_UNIT[2:], *SERVED_LONG]
 """CI has no time for these: tests/unit/agent/queue/test_lies.py tries each without processes."""
 
@@ -61,9 +59,9 @@ def row(attack: Attack) -> Any:
 
 
 @pytest.mark.parametrize("attack", [row(attack) for attack in ALL])
-def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, attack: Attack) -> None:
+def test_a_trick_loses_alters_and_forges_nothing(devices: Devices, attack: Attack) -> None:
     """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
-    van = garage.sound()
+    van = devices.take()
     if attack.at_rest:
         van.stop_capture()
     how, attacker = van.attack(attack.user, attack.act, read_only=attack.read_only)
@@ -76,7 +74,7 @@ def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, attack: Attack)
         end(attacker)
     if not attack.is_refused:  # else nothing was done that could go on
         check_goes_on(van)
-    garage.van = van
+    devices.sound = van
 
 
 def check_kept(van: Van) -> None:

@@ -18,20 +18,11 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=int(time.time()), help="chooses them (the time)"
     )
-    parser.add_argument(
-        "--no-shrink", action="store_true", help="show the first one found as it is"
-    )
     words = parser.parse_args()
     print(f"seed {words.seed}", flush=True)
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="doorstep-machine-") as folder:
-        seen = run(
-            Path(folder),
-            examples=words.examples,
-            steps=words.steps,
-            seed=words.seed,
-            shrinks=not words.no_shrink,
-        )
+        seen = run(Path(folder), examples=words.examples, steps=words.steps, seed=words.seed)
     print(f"{words.examples} orders of {words.steps} steps, 0 violations")
     print(", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     print(f"{time.monotonic() - began_s:.0f} s")

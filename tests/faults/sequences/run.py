@@ -27,9 +27,7 @@ PER_SEED: Final = 10
 """Orders from one seed. Hypothesis repeats itself more, the more it makes of one."""
 
 
-def run(
-    folder: Path, *, examples: int, steps: int, seed: int, shrinks: bool = True
-) -> Counter[str]:
+def run(folder: Path, *, examples: int, steps: int, seed: int) -> Counter[str]:
     """Try `examples` orders of up to `steps` rules; the same ones each time for one seed.
 
     Returns what they came to, and how often.
@@ -43,7 +41,7 @@ def run(
         print_blob=True,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, *([Phase.shrink] if shrinks else [])],
+        phases=[Phase.generate, Phase.shrink],
     )
     Machine.seen.clear()
     for number in range(seed, seed + ceil(examples / PER_SEED)):

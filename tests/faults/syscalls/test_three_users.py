@@ -1,8 +1,5 @@
 """Capture, sync, prune and a technician share the state folder, each with its own user."""
 
-import json
-import os
-import signal
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from agent.errors import DoorstepError
 from agent.models import CaptureId, State
 from agent.queue.database import Database
 from agent.queue.disk import FILE_MODE, RECORD_MODE
@@ -28,7 +24,6 @@ from tests.faults.syscalls.users import (
     as_user,
     open_folder,
     readable,
-    start,
     tmpfiles,
 )
 from tests.support.backend import Backend, running_backend
@@ -128,14 +123,6 @@ def test_whoever_dies_with_the_queue_open_all_can_write_it(
         assert ended.code == 0, (user, ended.said)
 
 
-def is_delivered(van: Device, capture_id: str) -> bool:
-    """Whether its row says so; no while the queue is made again."""
-    try:
-        return states(van.layout).get(CaptureId(capture_id)) is State.DELIVERED
-    except DoorstepError:
-        return False
-
-
 def made_again(van: Device) -> set[CaptureId]:
     """Whose rows were lost and made again."""
     with closing(Database(van.layout)) as database:
@@ -169,31 +156,6 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
     assert set(after.values()) <= {State.DELIVERED, State.PRUNED}
     assert before.keys() <= made_again(van)
     assert list(van.layout.asides()) == []
-
-
-def test_the_queue_is_made_again_while_all_run(van: Device) -> None:
-    """Sync finds it broken, capture makes it again within seconds, and a press is sent."""
-    children = {
-        name: start(f"doorstep-{name}", partial(command(name), van), van.folder / f"{name}.log")
-        for name in ("capture", "sync")
-    }
-    try:
-        van.await_that(lambda: van.ask("capture", {"status": True}) is not None)
-        kept = van.press()["label"]["capture_id"]
-        van.await_that(lambda: is_delivered(van, kept))
-        van.layout.database.unlink()
-        van.await_that(lambda: van.layout.database.exists() and is_delivered(van, kept))
-        late = van.press()["label"]["capture_id"]
-        van.await_that(lambda: is_delivered(van, late))
-        status = do(van, "status")
-    finally:
-        for pid in children.values():
-            os.kill(pid, signal.SIGTERM)
-            os.waitpid(pid, 0)
-
-    assert status.code == 0
-    assert json.loads(status.said)["queue"]["waiting"] == 0
-    check_shared(van)
 
 
 def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:
