@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,13 +15,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
+from agent.config import Config
 from agent.record import certificates, signing
+from agent.wire import http, tls
 from agent.wire.tls import IDENTITY_FILE
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.identity.register import Register
 from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, new_id
+from tests.support.sending import QUICK
 from tests.support.wire import Wire, record, speaking_to
 
 EST: Final = "/.well-known/est"
@@ -219,3 +222,13 @@ def let_in(backend: Backend) -> tuple[str, str]:
     """Let a new device in; return its id and token, as `devices add` does."""
     device_id = f"van-{uuid4()}"
     return device_id, Register(backend.data).let_in(device_id)
+
+
+def is_let_in(config: Config) -> bool:
+    """Return whether the backend answers the device that has this configuration."""
+    backend = http.Backend(config.backend, QUICK, tls=tls.for_backend(config))
+    try:
+        with closing(backend), backend.attempt():
+            return backend.fleet(None).status == 200
+    except http.NoAnswer:
+        return False
