@@ -81,12 +81,11 @@ def run(
     count: int,
     *,
     until_s: float = 1e9,
-    first: int = 0,
     on_end: Callable[[str, Seen], None] = lambda _name, _seen: None,
 ) -> dict[str, Seen]:
     """Parse `count` inputs with each parser, or as many as `until_s` allows."""
     seen = {name: Seen() for name in parsers}
-    left, begin = list(parsers), first
+    left, begin = list(parsers), 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         place = Path(folder) / "place"
         while left:

@@ -1,10 +1,9 @@
-"""An identity that changes on a bad line: a renewal that is lost, a device that is shut out."""
+"""An enrolled device on a bad line: a record or a renewal that is cut, the handshake too."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -15,19 +14,16 @@ from agent.config import Config, load
 from agent.identity.est import Est
 from agent.identity.renewal import Renewal
 from agent.models import State
-from agent.record import signing
 from agent.sync.backoff import BACK_OFF_CAP_S
-from agent.trust.store import TrustStore
 from agent.wire import tls
-from agent.wire.http import Backend as Door
 from doorstep_backend.identity.known import Label
 from doorstep_backend.identity.register import Register
 from tests.faults.network.box import Way
 from tests.faults.network.inner import misplaced
 from tests.faults.network.rig import in_memory
 from tests.support.backend import Backend, running_backend
-from tests.support.device import Device, device
-from tests.support.enrolment import enrolled, enrolled_beside, required
+from tests.support.device import Device
+from tests.support.enrolment import enrolled, enrolled_beside, is_let_in, required
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import QUICK, Sender, device_queue, sender
 
@@ -45,11 +41,6 @@ EVERY_OF_RECORD = 211
 ATTEMPTS = 5
 """On a machine that is busy a healthy line may seem silent."""
 
-RECORDS = 12
-RATE_BYTES_PER_S = 60_000.0
-PHOTO_BYTES = 30_000
-"""Half a second each: the office is quicker than the drain."""
-
 
 @dataclass
 class Scene:
@@ -58,18 +49,13 @@ class Scene:
     folder: Path
     backend: Backend
     line: FaultProxy
-    opened: ExitStack = field(default_factory=ExitStack)
-
-    def van(self, folder: Path, device_id: str) -> Device:
-        tables = required(self.backend, f"https://127.0.0.1:{self.line.port}")
-        van = self.opened.enter_context(device(folder, device={"id": device_id}, **tables))
-        van.layout.make()
-        return van
 
     def due(self) -> tuple[Device, Config]:
         """A device whose certificate is to be renewed."""
         old = enrolled_beside(self.backend.data, self.folder, f"van-{uuid4()}", ago=DUE)
-        made = self.van(self.folder / old.device_id, old.device_id)
+        tables = required(self.backend, f"https://127.0.0.1:{self.line.port}")
+        made = Device(self.folder / old.device_id, device={"id": old.device_id}, **tables)
+        made.layout.make()
         old.into(made.layout.sync_keys)
         return made, load(made.config)
 
@@ -93,20 +79,13 @@ def scene() -> Iterator[Scene]:
         running_backend(folder / "backend", identity=True) as backend,
         FaultProxy(("127.0.0.1", backend.port)) as line,
     ):
-        made = Scene(folder, backend, line)
-        with made.opened:
-            yield made
+        yield Scene(folder, backend, line)
 
 
 def shown(van: Device) -> bytes:
     """The certificate in use, PEM."""
     text = (van.layout.sync_keys / "tls.pem").read_bytes()
     return text[text.index(b"-----BEGIN CERTIFICATE") :]
-
-
-def is_let_in(config: Config) -> bool:
-    with closing(Door(config.backend, QUICK, tls=tls.for_backend(config))) as door, door.attempt():
-        return door.fleet(None).status == 200
 
 
 def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
@@ -179,53 +158,3 @@ def test_a_renewal_that_is_cut_at_any_byte_leaves_an_identity_and_takes_one_cert
     tried = {at: renewal_cut(scene, way, at) for at in range(0, end, EVERY)}
 
     assert {at: wrong for at, wrong in tried.items() if wrong} == {}
-
-
-def test_revoked_in_the_middle_of_a_drain_nothing_changes_its_state_until_it_is_let_in_again(
-    scene: Scene,
-) -> None:
-    """The running sync pauses, and goes on by itself once there is another certificate."""
-    with device_queue(scene.folder / "van") as made:
-        device_id = made.maker.device_id
-        identity = enrolled(scene.backend, scene.folder, device_id, made.key)
-        van = scene.van(scene.folder / "van", device_id)
-        identity.into(van.layout.sync_keys)
-        made.layout.capture_keys.joinpath("device.pem").write_bytes(signing.private_pem(made.key))
-        TrustStore(van.layout).keep_fleet((document(van),))
-        items = [made.press(PHOTO_BYTES) for _ in range(RECORDS)]
-        scene.line.up = Line(rate_bytes_per_s=RATE_BYTES_PER_S)
-        van.start("sync")
-        van.await_that(lambda: states(van)["DELIVERED"] >= 3, 60.0)
-
-        scene.backend.command("devices", "revoke", device_id)
-
-        van.await_that(lambda: "certificate revoked" in str(pause(van)), 60.0)
-        before = states(van)
-        assert before.keys() == {"DELIVERED", "PENDING"}
-        van.await_that(lambda: van.log("sync").count("event=paused") == 1)
-        scene.mend()
-        assert not any(row["suspected"] for row in van.queue())
-        assert states(van) == before
-        token = scene.backend.command("devices", "add", device_id).split()[-1]
-        ended = van.run("enrol", load(van.config).est, input=token)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        van.await_that(lambda: states(van) == {"DELIVERED": RECORDS}, 60.0)
-        van.await_that(lambda: "event=resumed" in van.log("sync"))
-        for item in items:
-            received = scene.backend.received_file(item.capture_id).read_bytes()
-            assert received == made.content(item)
-
-
-def document(van: Device) -> str:
-    """The fleet document, as this device fetches it."""
-    config = load(van.config)
-    with closing(Door(config.backend, QUICK, tls=tls.for_backend(config))) as door, door.attempt():
-        return door.fleet(None).body.decode()
-
-
-def states(van: Device) -> Counter[str]:
-    return Counter(row["state"] for row in van.queue())
-
-
-def pause(van: Device) -> object:
-    return (van.ask("sync", {"status": True}) or {}).get("pause")

@@ -1,24 +1,29 @@
 """What must be so after a power cut, a restart on what it left, and a second restart."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agent.errors import ExitCode
 from agent.models import Item, Kind, State
 from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import signing, verify
 from agent.sync.reread import reread
-from tests.faults.powercut import real
 from tests.faults.powercut.stage import Stage, digest, has_time, read_queue
 from tests.faults.powercut.told import Row, Told
 from tests.support.benchtop import Bench
+from tests.support.device import Device
 from tests.support.sealed import unpack
 
 LATER_S: Final = 1e6
 """CLOCK_BOOTTIME later than any due time that a scenario books."""
+
+_SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
+"""A camera whose scenes are drawn at once."""
 
 _ADOPTED: Final[dict[str, Any]] = {
     "state": State.PENDING,
@@ -61,9 +66,22 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     `is_real` restarts it by its own commands before, which make a record.
     """
     knows_time = has_time(stage.layout)
-    made = real.restart(stage) if is_real else frozenset[str]()
+    made = _restart(stage) if is_real else frozenset[str]()
     faults = _time(told, log_bytes, knows_time=knows_time)
     return [*faults, *check_restarts(stage, told, log_bytes, made)]
+
+
+def _restart(stage: Stage) -> frozenset[str]:
+    """Run the device's own commands on a simulated board; return the records that they made."""
+    stage.empty()
+    device = Device(stage.folder / "real", "", state=stage.state, camera=_SMALL, **stage.tables)
+    pressed = device.run("capture", "--once")
+    if pressed.returncode not in {ExitCode.DONE, ExitCode.RETAKE}:
+        raise RuntimeError(f"doorstep capture --once: {pressed.returncode}, {pressed.stderr}")
+    looked = device.run("status", "--json")
+    if looked.returncode:
+        raise RuntimeError(f"doorstep status: {looked.returncode}, {looked.stderr}")
+    return frozenset({json.loads(pressed.stdout)["label"]["capture_id"]})
 
 
 def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:

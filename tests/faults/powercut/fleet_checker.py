@@ -2,11 +2,9 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.config import Config
 from agent.identity.authorities import good_evidence, good_serve, kept_serve
 from agent.identity.tls_identity import IdentityStore
 from agent.models import Item, Kind, State
@@ -18,8 +16,6 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.trust import fleet
 from agent.trust.store import TrustStore
-from agent.wire import tls
-from agent.wire.http import Backend, NoAnswer
 from tests.faults.powercut import checker, files, office
 from tests.faults.powercut.before import receipt
 from tests.faults.powercut.enrolled import enrol, renew, settings
@@ -28,8 +24,9 @@ from tests.faults.powercut.stage import Stage
 from tests.faults.powercut.told import Told
 from tests.support.authority import YEAR
 from tests.support.benchtop import Bench
+from tests.support.enrolment import is_let_in
 from tests.support.sealed import IDENTITIES
-from tests.support.sending import QUICK, SetClock
+from tests.support.sending import SetClock
 
 LATER_S: Final = 10 * checker.LATER_S
 """CLOCK_BOOTTIME at which every retry that checker.py has scheduled is due."""
@@ -67,21 +64,12 @@ def _usable(stage: Stage) -> Iterator[str]:
         return
     own = IdentityStore(stage.layout).read(_known())
     assert own is not None
-    if not _is_let_in(config):
+    if not is_let_in(config):
         yield "the TLS certificate is there, and the server does not let the device in"
 
 
 def _known() -> certificates.Expected:
     return certificates.Expected(DEVICE, (AUTHORITY.certificate,))
-
-
-def _is_let_in(config: Config) -> bool:
-    backend = Backend(config.backend, QUICK, tls=tls.for_backend(config))
-    try:
-        with closing(backend), backend.attempt():
-            return backend.fleet(None).status == 200
-    except NoAnswer:
-        return False
 
 
 def _renews(bench: Bench) -> Iterator[str]:
@@ -93,7 +81,7 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
     """Check for three young certificates of the device's own keys, and for the fleet document."""
     layout, trust = stage.layout, TrustStore(stage.layout)
     yield from _left(layout)
-    if not _is_let_in(bench.config):
+    if not is_let_in(bench.config):
         yield "the server does not let the device in"
     own = IdentityStore(layout).read(_known())
     signs = signing.read_private_key(layout.capture_keys / "device.pem").public_key()

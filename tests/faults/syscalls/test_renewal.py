@@ -1,24 +1,22 @@
 """A change of the TLS identity that is interrupted at each call leaves one that works."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent.config import BackendSettings
+from agent.config import load
 from agent.identity.tls_identity import Identity, IdentityStore
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
-from agent.wire.http import Backend
-from agent.wire.tls import Tls
 from tests.faults.syscalls.injections import Harm, all_injections, read_trace
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.traced import run
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
+from tests.support.enrolment import is_let_in
 from tests.support.est import est_process
 
 pytestmark = pytest.mark.slow
@@ -51,12 +49,6 @@ class Fleet:
         assert found is not None
         return found
 
-    def is_let_in(self, device: Device) -> bool:
-        own = device.layout.sync_keys / "tls.pem"
-        tls = Tls(self.folder / "est" / "est-ca.pem", own=own)
-        with closing(Backend(BackendSettings(self.url), tls=tls)) as backend, backend.attempt():
-            return backend.fleet(None).status == 200
-
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
@@ -85,14 +77,14 @@ def test_identity_works_wherever_its_change_was_interrupted(fleet: Fleet, tmp_pa
         assert "Traceback" not in ended.said, (str(injection), ended.said)
         assert (ended.code is None) == (injection.harm is Harm.KILL), (str(injection), ended)
         ended_early += ended.code != 0
-        assert fleet.is_let_in(device), (str(injection), ended.said)
+        assert is_let_in(load(device.config)), (str(injection), ended.said)
         between = fleet.identity(device, name)
         again = run(partial(renew, device))
         assert again.code == 0, (str(injection), again.said)
         after = fleet.identity(device, name)
         keys = [one.key.public_key() for one in (before, between, after)]
         assert keys[2] not in keys[:2], str(injection)
-        assert fleet.is_let_in(device)
+        assert is_let_in(load(device.config))
         assert sorted(path.name for path in device.layout.sync_keys.iterdir()) == ["tls.pem"]
         assert certificates.is_for(after.chain[0], after.key.public_key())
     assert ended_early > len(calls)
