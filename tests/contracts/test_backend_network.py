@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 
@@ -52,10 +52,14 @@ def echo() -> Iterator[Echo]:
     server.stop()
 
 
-@contextmanager
-def connected(proxy: FaultProxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as line:
-        yield line
+@pytest.fixture
+def proxy(echo: Echo) -> Iterator[FaultProxy]:
+    with FaultProxy(("127.0.0.1", echo.port)) as running:
+        yield running
+
+
+def connected(proxy: FaultProxy) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
 
 
 def read_until_the_end(line: socket.socket) -> tuple[bytes, str]:
@@ -71,121 +75,86 @@ def read_until_the_end(line: socket.socket) -> tuple[bytes, str]:
 
 
 def exchange(proxy: FaultProxy, sent: bytes) -> tuple[bytes, str]:
-    """Connects, sends and reads to the end; whichever meets the reset first keeps it."""
-    got = bytearray()
-    try:
-        with connected(proxy) as line:
-            try:
-                line.sendall(sent)
-            finally:
-                read, ending = read_until_the_end(line)
-                got += read
-    except (ConnectionResetError, BrokenPipeError):
-        ending = "reset"
-    return bytes(got), ending
+    """Connects, sends and reads to the end, whichever of them meets the reset first."""
+    got, ending = b"", "reset"
+    with suppress(ConnectionResetError, BrokenPipeError), connected(proxy) as line:
+        try:
+            line.sendall(sent)
+        finally:
+            got, ending = read_until_the_end(line)
+    return got, ending
 
 
-def send_all(line: socket.socket, content: bytes) -> None:
-    line.sendall(content)
-    line.shutdown(socket.SHUT_WR)
+def seconds_of(proxy: FaultProxy, sent: bytes) -> float:
+    """How long it takes until all that was sent is back."""
+    with connected(proxy) as line:
+        started_s = time.monotonic()
+        line.sendall(sent)
+        line.shutdown(socket.SHUT_WR)
+
+        assert read_until_the_end(line) == (sent, "closed")
+        return time.monotonic() - started_s
 
 
-def test_clear_line_relays_and_counts_everything(echo: Echo) -> None:
-    content = bytes(range(256)) * 1000
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy, connected(proxy) as line:
-        sender = threading.Thread(target=send_all, args=(line, content))
-        sender.start()
+def test_clear_line_relays_and_counts_everything(proxy: FaultProxy) -> None:
+    content = bytes(range(256)) * 100
 
-        assert read_until_the_end(line) == (content, "closed")
-        sender.join()
-        assert proxy.connections == 1
-        assert proxy.relayed_bytes == {"up": len(content), "down": len(content)}
+    seconds_of(proxy, content)
+
+    assert proxy.connections == 1
+    assert proxy.relayed_bytes == {"up": len(content), "down": len(content)}
 
 
-@pytest.mark.parametrize("after_bytes", [0, 1, 999, 20_000])
-def test_cut_upstream_is_exact_and_a_reset(echo: Echo, after_bytes: int) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
-        proxy.up = Line(cut_after_bytes=after_bytes)
+@pytest.mark.parametrize("after_bytes", [0, 1, 20_000])
+def test_cut_upstream_is_exact_and_a_reset(echo: Echo, proxy: FaultProxy, after_bytes: int) -> None:
+    proxy.up = Line(cut_after_bytes=after_bytes)
 
-        assert exchange(proxy, bytes(30_000))[1] == "reset"
-        until(lambda: len(echo.endings) == 1)
-    assert echo.endings == ["reset"]
+    assert exchange(proxy, bytes(30_000))[1] == "reset"
+    until(lambda: echo.endings == ["reset"])
     assert len(echo.got) == after_bytes
     assert proxy.relayed_bytes["up"] == after_bytes
 
 
-@pytest.mark.parametrize("after_bytes", [1, 999, 20_000])
-def test_cut_downstream_is_exact(echo: Echo, after_bytes: int) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
-        proxy.down = Line(cut_after_bytes=after_bytes)
+@pytest.mark.parametrize("after_bytes", [1, 20_000])
+def test_cut_downstream_is_exact(proxy: FaultProxy, after_bytes: int) -> None:
+    proxy.down = Line(cut_after_bytes=after_bytes)
 
-        got, ending = exchange(proxy, bytes(30_000))
+    got, ending = exchange(proxy, bytes(30_000))
 
     assert (len(got), ending) == (after_bytes, "reset")
 
 
-def test_silence_keeps_the_connection_open(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
-        proxy.down = Line(silent_after_bytes=7)
-        with connected(proxy) as line:
-            line.settimeout(0.2)
-            line.sendall(bytes(100))
+def test_silence_keeps_the_connection_open(proxy: FaultProxy) -> None:
+    proxy.down = Line(silent_after_bytes=7)
+    with connected(proxy) as line:
+        line.settimeout(0.2)
+        line.sendall(bytes(100))
 
-            got, ending = read_until_the_end(line)
+        got, ending = read_until_the_end(line)
 
     assert (len(got), ending) == (7, "silent")
 
 
-def test_line_holds_for_later_connections_only(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy, connected(proxy) as line:
+def test_drip_and_delay_take_their_time(proxy: FaultProxy) -> None:
+    proxy.down = Line(rate_bytes_per_s=100)
+    assert 0.2 < seconds_of(proxy, bytes(30)) < 2
+
+    proxy.up = proxy.down = Line(delay_s=0.1)
+    assert seconds_of(proxy, b"x") >= 0.2
+
+
+def test_what_changes_concerns_later_connections_and_a_cut_the_open_ones(
+    proxy: FaultProxy,
+) -> None:
+    with connected(proxy) as line:
         line.sendall(b"x")
         assert line.recv(1) == b"x"
         proxy.up = Line(cut_after_bytes=0)
-
-        line.sendall(b"y")
-
-        assert line.recv(1) == b"y"
-
-
-def test_drip_takes_its_time(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
-        proxy.down = Line(rate_bytes_per_s=100)
-        with connected(proxy) as line:
-            started_s = time.monotonic()
-            line.sendall(bytes(30))
-            line.shutdown(socket.SHUT_WR)
-
-            assert read_until_the_end(line) == (bytes(30), "closed")
-            assert 0.2 < time.monotonic() - started_s < 2
-
-
-def test_delay_is_added(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
-        proxy.up = proxy.down = Line(delay_s=0.1)
-        with connected(proxy) as line:
-            started_s = time.monotonic()
-            line.sendall(b"x")
-
-            assert line.recv(1) == b"x"
-            assert time.monotonic() - started_s >= 0.2
-
-
-def test_unreachable_target_resets_new_connections(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy:
         proxy.reachable = False
 
+        line.sendall(b"y")
+        assert line.recv(1) == b"y"
         assert exchange(proxy, b"") == (b"", "reset")
-        proxy.reachable = True
-        with connected(proxy) as line:
-            line.sendall(b"x")
-            assert line.recv(1) == b"x"
-
-
-def test_cut_resets_open_connections(echo: Echo) -> None:
-    with FaultProxy(("127.0.0.1", echo.port)) as proxy, connected(proxy) as line:
-        line.sendall(b"x")
-        assert line.recv(1) == b"x"
 
         proxy.cut()
-
         assert read_until_the_end(line) == (b"", "reset")
