@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Thread
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import psycopg  # noqa: TID251 - the test's own side
@@ -23,10 +24,10 @@ from doorstep_backend.engines.opening import PER_FOLDER, URL
 from doorstep_backend.pages import PREFIX
 from tests.support.backend import Backend
 from tests.support.factory import new_id
+from tests.support.network import FaultProxy, Line
 from tests.support.people import CUSTOMER, browser
 from tests.support.postgres import Postgres, asked, running_postgres
 from tests.support.postgres import told as statement
-from tests.support.relay import Relay, relay
 from tests.support.s3 import SeaweedFS, s3_engine
 from tests.support.waiting import until
 from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
@@ -39,6 +40,8 @@ LONG_AGO: Final = timedelta(minutes=5)
 
 pytestmark = pytest.mark.slow
 
+Happening = AbstractContextManager[None]
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -47,7 +50,7 @@ class Scene:
     server: Postgres
     url: str
     engine: SeaweedFS
-    road: Relay
+    road: FaultProxy
     bucket: str
     backend: Backend
     person: requests.Session
@@ -84,7 +87,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with ExitStack() as kept:
         server = kept.enter_context(running_postgres())
         engine = kept.enter_context(s3_engine(folder / "s3"))
-        road = kept.enter_context(relay(engine.ports["s3.port"]))
+        road = kept.enter_context(FaultProxy(("127.0.0.1", engine.port)))
         url = server.new_database()
         changed = kept.enter_context(pytest.MonkeyPatch.context())
         changed.setenv(URL, url)
@@ -100,21 +103,20 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @contextmanager
-def ended(scene: Scene) -> Iterator[None]:
-    scene.server.stop()
+def between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
+    begin()
     try:
         yield
     finally:
-        scene.server.start()
+        end()
 
 
-@contextmanager
-def stalled(scene: Scene) -> Iterator[None]:
-    scene.server.stall()
-    try:
-        yield
-    finally:
-        scene.server.go_on()
+def ended(scene: Scene) -> Happening:
+    return between(scene.server.stop, scene.server.start)
+
+
+def stalled(scene: Scene) -> Happening:
+    return between(scene.server.stall, scene.server.go_on)
 
 
 @contextmanager
@@ -177,106 +179,88 @@ def restarted_in_the_middle(scene: Scene) -> Iterator[None]:
         scene.server.stop()
         scene.server.start()
 
-    scene.road.delay_s = 0.6
     thread = Thread(target=restart)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-        scene.road.delay_s = 0.0
+    with delayed(scene, 0.6):
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
 
-@contextmanager
-def refused(scene: Scene) -> Iterator[None]:
-    scene.road.is_away = True
-    try:
-        yield
-    finally:
-        scene.road.is_away = False
+def refused(scene: Scene) -> Happening:
+    def reach(is_reachable: bool) -> None:
+        scene.road.reachable = is_reachable
+        scene.road.cut()
+
+    return between(partial(reach, False), partial(reach, True))
 
 
-@contextmanager
-def paused(scene: Scene) -> Iterator[None]:
-    scene.engine.pause()
-    try:
-        yield
-    finally:
-        scene.engine.go_on()
+def paused(scene: Scene) -> Happening:
+    return between(scene.engine.pause, scene.engine.go_on)
 
 
-@contextmanager
-def slow(scene: Scene) -> Iterator[None]:
-    scene.road.delay_s = 5.0
-    try:
-        yield
-    finally:
-        scene.road.delay_s = 0.0
+def slow(scene: Scene) -> Happening:
+    return delayed(scene, 5.0)
 
 
-@contextmanager
-def denying(scene: Scene) -> Iterator[None]:
-    """Its keys are others now."""
-    said = scene.engine.folder / "s3.json"
-    before = said.read_text()
+def delayed(scene: Scene, delay_s: float) -> Happening:
+    """Each part of an answer of S3 comes later."""
+
+    def delay(by_s: float) -> None:
+        scene.road.down = Line(delay_s=by_s)
+        scene.road.cut()
+
+    return between(partial(delay, delay_s), partial(delay, 0.0))
+
+
+def denying(scene: Scene) -> Happening:
+    """The backend's keys are wrong now: SeaweedFS reads its identities again."""
+    file = scene.engine.folder / "s3.json"
+    before = file.read_text()
     changed = json.loads(before)
     changed["identities"][1]["credentials"][0]["secretKey"] = "another"
-    told(scene.engine, json.dumps(changed))
-    try:
-        yield
-    finally:
-        told(scene.engine, before)
+
+    def tell(identities: str) -> None:
+        file.write_text(identities)
+        scene.engine.signal(signal.SIGHUP)
+
+    return between(partial(tell, json.dumps(changed)), partial(tell, before))
 
 
-def told(engine: SeaweedFS, identities: str) -> None:
-    """SeaweedFS reads its identities again."""
-    (engine.folder / "s3.json").write_text(identities)
-    engine.signal(signal.SIGHUP)
-
-
-@contextmanager
-def without_its_bucket(scene: Scene) -> Iterator[None]:
+def without_its_bucket(scene: Scene) -> Happening:
     admin, bucket = scene.engine.admin, scene.bucket
-    for key in scene.engine.keys(bucket):
-        admin.delete_object(Bucket=bucket, Key=key)
-    admin.delete_bucket(Bucket=bucket)
-    try:
-        yield
-    finally:
-        admin.create_bucket(Bucket=bucket)
+
+    def delete() -> None:
+        for key in scene.engine.keys(bucket):
+            admin.delete_object(Bucket=bucket, Key=key)
+        admin.delete_bucket(Bucket=bucket)
+
+    return between(delete, lambda: admin.create_bucket(Bucket=bucket))
 
 
-@contextmanager
-def vanishing(scene: Scene) -> Iterator[None]:
+def vanishing(scene: Scene) -> Happening:
     """Somebody deletes what was put, before it is read back."""
-    with meddled(scene, lambda key: scene.engine.admin.delete_object(Bucket=scene.bucket, Key=key)):
-        yield
+    return meddled(scene, scene.engine.admin.delete_object)
 
 
-@contextmanager
-def changing(scene: Scene) -> Iterator[None]:
+def changing(scene: Scene) -> Happening:
     """Somebody writes over it."""
-
-    def change(key: str) -> None:
-        scene.engine.admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")
-
-    with meddled(scene, change):
-        yield
+    return meddled(scene, partial(scene.engine.admin.put_object, Body=b"something else"))
 
 
-@contextmanager
-def meddled(scene: Scene, meddle: Callable[[str], Any]) -> Iterator[None]:
+def meddled(scene: Scene, meddle: Callable[..., object]) -> Happening:
     asks = f"GET /{scene.bucket}/".encode()
 
     def before(said: bytes) -> None:
         if said.startswith(asks):
-            meddle(said.removeprefix(asks).split(b" ")[0].decode())
+            key = said.removeprefix(asks).split(b" ")[0].decode()
+            meddle(Bucket=scene.bucket, Key=key)
 
-    scene.road.before = before
-    try:
-        yield
-    finally:
-        scene.road.before = bytes
+    def listen(heard: Callable[[bytes], object]) -> None:
+        scene.road.heard = heard
+
+    return between(partial(listen, before), partial(listen, bytes))
 
 
 @dataclass(frozen=True)
@@ -290,7 +274,7 @@ class Misfortune:
         unready: what /readyz names; None where a row and an object of a byte are still taken.
     """
 
-    happens: Callable[[Scene], AbstractContextManager[None]]
+    happens: Callable[[Scene], Happening]
     says: str
     page: int = 200
     photo: bytes = PHOTO
@@ -352,6 +336,9 @@ def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
     assert "Traceback" not in scene.log()[logged:]
     with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
         until(scene.is_ready, every_s=0.2)
+        if one.unready == OBJECTS:  # what came stays, once it could not be put
+            whole = str(len(content))
+            until(lambda: wire.head(capture_id).headers.get("Upload-Offset") == whole)
         receipt = until(lambda: sent_again(wire, capture_id, content), every_s=0.2)
         again = wire.receipts(capture_id).json()
     assert receipt is not None

@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
@@ -46,6 +47,7 @@ class FaultProxy:
         up: the line towards the target; replacing it concerns later connections.
         down: the line towards the client; replacing it concerns later connections.
         reachable: whether new connections get through; otherwise they are reset.
+        heard: called with what a client says, before that is relayed.
         connections: accepted since the start.
         relayed_bytes: by direction, "up" and "down", all connections together.
     """
@@ -54,6 +56,7 @@ class FaultProxy:
         self.target = target
         self.up = self.down = Line()
         self.reachable = True
+        self.heard: Callable[[bytes], object] = bytes
         self.connections = 0
         self.relayed_bytes: Counter[str] = Counter(up=0, down=0)
         self._relays: list[_Relay] = []
@@ -127,6 +130,8 @@ class _Relay(threading.Thread):
                 break
             try:
                 chunk = source.recv(room)
+                if name == "up":
+                    self._proxy.heard(chunk)
                 self.over.wait(line.delay_s)
                 self._send(sink, chunk)
             except TimeoutError:
