@@ -162,6 +162,7 @@ def test_on_postgresql_and_s3_another_instance_goes_on(
     (key,) = engine.keys(bucket).items()
     assert key[0].startswith(f"{capture_id}/")
     assert key[1] == content
+    assert list(fleet.first.data.glob("*.db*")) == []
 
 
 @pytest.mark.slow

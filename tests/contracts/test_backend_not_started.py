@@ -1,14 +1,16 @@
-"""A start of the backend that cannot be: a sentence, and nothing is made."""
+"""A start or a command of the backend that cannot be: a sentence, and nothing is made."""
 
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from agent.record import signing
 from doorstep_backend import keys
+from doorstep_backend.identity.fleet import FleetDocuments
 from tests.support.backend import REPOSITORY
 from tests.support.device import environment
 
@@ -22,6 +24,35 @@ def test_without_its_database_a_folder_gets_no_other_one(tmp_path: Path) -> None
     assert "Set DOORSTEP_DATABASE" in why_not(tmp_path)
 
     assert [one.name for one in tmp_path.iterdir()] == ["objects.txt"]
+
+
+NOWHERE: Final = "postgresql://postgres@127.0.0.1:1/none"
+
+
+def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert why_not(tmp_path, "--database", NOWHERE).endswith("Connection refused")
+
+
+def test_a_command_without_the_database_says_that_it_is_missing(tmp_path: Path) -> None:
+    FleetDocuments(tmp_path)  # and keys
+    for file in tmp_path.glob("*.db*"):
+        file.unlink()
+
+    assert "has no backend.db: " in why_not(tmp_path, "devices", "list")
+    assert "Set DOORSTEP_DATABASE" in why_not(tmp_path, "devices", "list")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_command_over_a_folder_without_keys_makes_none(tmp_path: Path, *, is_there: bool) -> None:
+    """A folder that is spelled wrong is no second CA over the same rows."""
+    data = tmp_path / "new"
+    if is_there:
+        data.mkdir()
+
+    said = why_not(data, "--database", NOWHERE, "fleet", "publish")
+
+    assert said == f"{data} has no backend in it: is --data right?"
+    assert list(tmp_path.rglob("*")) == [data] * is_there
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

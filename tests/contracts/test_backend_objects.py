@@ -2,12 +2,10 @@
 
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,13 +20,11 @@ from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.demo_office import PICTURE
-from tests.support.factory import add, new_id
+from tests.support.factory import add
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of
 from tests.support.postgres import running_postgres
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
-from tests.support.waiting import until
-from tests.support.wire import record, speaking_to, stranger
 
 pytestmark = pytest.mark.slow
 
@@ -111,40 +107,8 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
     line = scene.device.content(photo).partition(b"\n")[0]
     assert scene.kept() == sent | {f"{photo.capture_id}/label": line + b"\n"}
     assert session.get(base + address, timeout=30).status_code == 404
-
-
-def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
-    scene: Scene, session: requests.Session
-) -> None:
-    """Nothing is acknowledged meanwhile, and a page says that it cannot be shown now."""
-    item, shown = scene.device.press(), scene.photo(demo.ALLOWED)
-    scene.sending.sync.step()
-    scene.sending.sync.step()
-    await_filed(scene.backend.data)
-    capture_id, content = new_id(), b""
-    content = record(stranger(), capture_id)
-    scene.engine.pause()
-    begun = time.monotonic()
-    try:
-        with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
-            answer = wire.post(capture_id, content, content)
-            took_s = time.monotonic() - begun
-            whole = str(len(content))  # what came stays, once it was not put
-            until(lambda: wire.head(capture_id).headers["Upload-Offset"] == whole)
-        url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
-        page = session.get(url, timeout=30)
-    finally:
-        scene.engine.go_on()
-    scene.engine.wait()
-
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-    assert "Doorstep-Receipt" not in answer.headers
-    assert took_s < 3.5  # the machine is busy
-    assert page.status_code == 503
-    assert all(scene.device.state(one) == State.DELIVERED for one in (item, shown))
-    with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
-        assert "receipt" in receipts(wire, capture_id)
-    assert f"event=away why='bucket {scene.bucket} does not answer" in log(scene)
+    elsewhere = scene.engine.address("nobodys")
+    not_started(scene.backend.data, elsewhere, f"the records are in s3://{scene.bucket}")
 
 
 def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_so(
@@ -166,26 +130,6 @@ def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_s
         assert "not there any more" in page
         assert "/photos/" not in page
     assert "not what was put there" in log(scene)
-
-
-def test_what_has_no_row_is_listed_by_a_command_and_a_wrong_bucket_ends_the_start(
-    scene: Scene, tmp_path: Path
-) -> None:
-    """A command needs no `--objects`: the folder remembers it."""
-    item, lost = scene.device.press(), new_id()
-    scene.sending.sync.step()
-    scene.engine.admin.put_object(Bucket=scene.bucket, Key=f"{lost}/refused", Body=b"x")
-
-    assert scene.backend.command("objects", "stray").splitlines()[0] == lost
-    assert len(scene.kept()) == 2
-    scene.backend.command("objects", "stray", "--delete")
-    assert list(scene.kept()) == [f"{item.capture_id}/{item.sha256}"]
-    elsewhere = scene.engine.address("nobodys")
-    for data, why in (
-        (tmp_path / "another", "make it, or give another one in --objects"),
-        (scene.backend.data, f"the records are in s3://{scene.bucket}"),
-    ):
-        not_started(data, elsewhere, why)
 
 
 def test_folders_over_one_database_have_one_bucket(
@@ -218,10 +162,6 @@ def test_folders_over_one_database_have_one_bucket(
 def not_started(data: Path, objects: str | None, why: str) -> None:
     with pytest.raises(RuntimeError, match=re.escape(why)):
         Backend(data, switches=False, objects=objects).start()
-
-
-def receipts(wire: Any, capture_id: str) -> Any:
-    return wire.receipts(capture_id).json()[capture_id]
 
 
 def log(scene: Scene) -> str:

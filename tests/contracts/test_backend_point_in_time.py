@@ -1,8 +1,8 @@
-"""A mistake is undone as FLEET.md says: a real cluster goes back to the minute before it."""
+"""A standby takes over; and a mistake is undone as FLEET.md says, by going back to a minute."""
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -170,22 +170,46 @@ def standby(server: Postgres) -> Iterator[Postgres]:
     standby.stop()
 
 
-@pytest.fixture
-def site(
-    engine: Engine, server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Site]:
-    bucket, data = f"b-{uuid4()}", tmp_path / "backend"
+@contextmanager
+def opened(engine: Engine, url: str, folder: Path) -> Iterator[Site]:
+    bucket, data = f"b-{uuid4()}", folder / "backend"
     engine.bucket(bucket)
-    monkeypatch.setenv(URL, server.url)
-    monkeypatch.delenv(PER_FOLDER, raising=False)
     where = engine.address(bucket)
-    instances = [Backend(data, switches=True, identity=True, objects=where) for _ in range(2)]
-    with ExitStack() as ends:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as ends:
+        patch.setenv(URL, url)
+        patch.delenv(PER_FOLDER, raising=False)
+        instances = [Backend(data, switches=True, identity=True, objects=where) for _ in range(2)]
         for one in instances:
             ends.callback(one.start().kill)
-        site = Site(engine, bucket, tmp_path, instances)
+        site = Site(engine, bucket, folder, instances)
         demo.settle(site.office)
         yield site
+
+
+@pytest.fixture
+def site(engine: Engine, server: Postgres, tmp_path: Path) -> Iterator[Site]:
+    with opened(engine, server.url, tmp_path) as made:
+        yield made
+
+
+def test_nothing_is_lost_when_a_standby_takes_over(
+    engine: Engine, server: Postgres, standby: Postgres, tmp_path: Path
+) -> None:
+    hosts = f"127.0.0.1:{server.port},127.0.0.1:{standby.port}"
+    url = f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write"
+    with opened(engine, url, tmp_path) as site:
+        van = site.van("van-1")
+        kept, made = [site.sent(van) for _ in range(3)], site.photo(van)
+
+        server.kill()
+        with van.opened:
+            away = van.wire().post(made.label.capture_id, made.content, made.content)
+        standby.promote()
+
+        assert (away.status_code, away.headers["Retry-After"]) == (503, "10")
+        kept.append(site.finished(van, made))
+        told = site.asked(van, lambda to: to.receipts(*kept)).json()
+    assert ["receipt" in told[one] for one in kept] == [True] * 4
 
 
 def test_nothing_that_got_its_receipt_is_lost_by_going_back_to_a_minute(

@@ -103,23 +103,16 @@ class Postgres:
         """The whole cluster as it is now, beside it, while it goes on."""
         self._copy(self, "backup")
 
-    def archive_now(self) -> None:
-        """As `archive_timeout` does by itself: what was committed until now can be restored."""
-        self.tell("CREATE TABLE IF NOT EXISTS mark ()")  # an empty file would not be archived
-        before = self._archived()
-        self.tell("SELECT pg_switch_wal()")
-        until(lambda: self._archived() > before)
-
-    def restore(self, to: str | None = None) -> Self:
-        """What the backup and the archive have, in place of a cluster that is lost.
+    def restore(self, to: str) -> Self:
+        """Put what the backup and the archive have of this time in place of the cluster.
 
         Args:
-            to: a time as PostgreSQL tells it; without, all that was archived.
+            to: a time as PostgreSQL tells it.
         """
         shutil.rmtree(self.folder / "cluster")
         (self.folder / "backup").rename(self.folder / "cluster")
         (self.folder / "cluster" / "recovery.signal").touch()
-        target = {"recovery_target_time": to, "recovery_target_action": "promote"} if to else {}
+        target = {"recovery_target_time": to, "recovery_target_action": "promote"}
         self.start(restore_command="cp ../archive/%f %p", **target)
         until(lambda: not self.asked("SELECT pg_is_in_recovery()"), 60.0)
         return self
@@ -146,9 +139,6 @@ class Postgres:
     def _copy(self, primary: "Postgres", name: str, *words: str) -> None:
         who = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
         self._run("pg_basebackup", "-D", name, *who, "--checkpoint=fast", *words)
-
-    def _archived(self) -> int:
-        return int(self.asked("SELECT archived_count FROM pg_stat_archiver"))
 
     def asked(self, query: str) -> Any:
         """The only value of the first row, as its superuser."""
