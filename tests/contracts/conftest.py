@@ -1,7 +1,7 @@
 """The backends that the suites of its wire ask, and devices that they have not seen yet."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -34,6 +34,13 @@ def wire(backend: Backend) -> Iterator[Wire]:
     backend.set_switches()
     with speaking_to(backend.base_url, backend.ca_file) as wire:
         yield wire
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Backend]:
+    """A backend that no other test speaks to."""
+    with running_backend(tmp_path / "backend", show_simulated=True) as running:
+        yield running
 
 
 @pytest.fixture
@@ -82,13 +89,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
         yield running
 
 
+@contextmanager
+def device_at(backend: Backend, folder: Path) -> Iterator[Van]:
+    """A device that is enrolled there: what happens to it concerns no other test."""
+    backend.set_switches()
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    van = Van(backend, folder, enrolled(backend, folder, maker.device_id, maker.key), maker)
+    with van.opened:
+        yield van
+
+
 @pytest.fixture
 def van(guarded: Backend, tmp_path: Path) -> Iterator[Van]:
-    """One of its own for each test: what happens to it is nobody else's."""
-    guarded.set_switches()
-    maker = RecordMaker(device_id=f"van-{uuid4()}")
-    van = Van(guarded, tmp_path, enrolled(guarded, tmp_path, maker.device_id, maker.key), maker)
-    with van.opened:
+    with device_at(guarded, tmp_path) as van:
         yield van
 
 
@@ -114,10 +127,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 @pytest.fixture
 def proxied(behind: Backend, tmp_path: Path) -> Iterator[Van]:
     """A device that asks through nginx."""
-    behind.set_switches()
-    maker = RecordMaker(device_id=f"van-{uuid4()}")
-    van = Van(behind, tmp_path, enrolled(behind, tmp_path, maker.device_id, maker.key), maker)
-    with van.opened:
+    with device_at(behind, tmp_path) as van:
         yield van
 
 

@@ -8,22 +8,15 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
 from doorstep_backend.serving import FINISH_S
-from tests.support.backend import Backend, running_backend
+from tests.support.backend import Backend
 from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
-from tests.support.wire import announce, begun_post, proven, record, speaking_to
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Backend]:
-    with running_backend(tmp_path / "backend") as backend:
-        yield backend
+from tests.support.wire import announce, begun_post, proven, record, speaking_to, tls_line
 
 
 @contextmanager
@@ -51,8 +44,7 @@ def kept_line(backend: Backend) -> ssl.SSLSocket:
 
 
 def fresh_line(backend: Backend) -> ssl.SSLSocket:
-    context = ssl.create_default_context(cafile=str(backend.ca_file))
-    return context.wrap_socket(plain_line(backend), server_hostname="127.0.0.1")
+    return tls_line(backend.port, backend.ca_file)
 
 
 def half_a_head(backend: Backend) -> ssl.SSLSocket:
@@ -101,18 +93,6 @@ def test_sigterm_waits_for_nobody_who_asks_for_nothing(
         alone.stop()
 
         assert time.monotonic() - began_s < 3
-
-
-def test_sigkill_ends_it_in_the_middle_and_what_was_received_stays(
-    alone: Backend, maker: RecordMaker
-) -> None:
-    with half_sent(alone, maker) as (_line, rest, capture_id):
-        began_s = time.monotonic()
-        alone.kill()
-        assert time.monotonic() - began_s < 3
-
-        assert received_bytes(alone.data, capture_id) > 0
-        assert rest
 
 
 @pytest.mark.slow

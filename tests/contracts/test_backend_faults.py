@@ -12,6 +12,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.factory import RecordMaker, new_id
+from tests.support.people import browser
 from tests.support.waiting import until
 from tests.support.wire import (
     PHOTO,
@@ -193,8 +194,7 @@ def test_people_and_probes_are_spared_the_faults_and_counts(backend: Backend) ->
     backend.set_switches(portal=True)
     before = backend.counts()
 
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(backend.ca_file)
+    with browser(backend) as session:
         paths = ("/pages/sign-in", "/healthz")
         person, probe = [session.get(backend.base_url + one, timeout=10).text for one in paths]
         assert "Sign in" in person

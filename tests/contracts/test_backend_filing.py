@@ -1,31 +1,23 @@
 """Filing leaves the path of the receipt, and a process that dies in the middle of it."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
-from tests.support.backend import Backend, running_backend
-from tests.support.demo_office import PICTURE
+from tests.support.backend import Backend
+from tests.support.demo_office import photo_of
 from tests.support.engines import only_sqlite
 from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed
 from tests.support.waiting import until
 from tests.support.wire import speaking_to
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Backend]:
-    with running_backend(tmp_path / "backend", show_simulated=True) as backend:
-        yield backend
 
 
 @pytest.fixture
@@ -39,8 +31,7 @@ def office(alone: Backend) -> Office:
 
 def send(backend: Backend, office: Office, van: RecordMaker) -> CaptureId:
     """A photo of an order; it has its receipt."""
-    stop = {"id": office.orders.find(demo.ALLOWED).stop_id, "bound_by": "code", "ring": "near"}
-    made = van.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
+    made = photo_of(office, van, demo.ALLOWED, simulated=True)
     capture_id = made.label.capture_id
     with speaking_to(backend.base_url, backend.ca_file) as wire:
         answer = wire.post(capture_id, made.content, made.content)

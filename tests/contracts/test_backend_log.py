@@ -36,7 +36,7 @@ def test_each_line_begins_with_its_time_where_nobody_else_says_it(
     with running_backend(tmp_path / "backend") as backend:
         with speaking_to(backend.base_url, backend.ca_file) as wire:
             wire.post(new_id(), b"no record", b"no record")
-        lines = (backend.data / "backend.log").read_text().splitlines()
+        lines = backend.log().splitlines()
 
     dated = [re.fullmatch(r"(\S+T\S+\.\d{3}Z )?[A-Z]+ (\S.*)", line) for line in lines]
     assert any(found and found[2].startswith("verdict=damaged") for found in dated)

@@ -1,8 +1,6 @@
 """A start or a command of the backend that cannot be: a sentence, and nothing is made."""
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +9,7 @@ import pytest
 from agent.record import signing
 from doorstep_backend import keys
 from doorstep_backend.identity.fleet import FleetDocuments
-from tests.support.backend import REPOSITORY
+from tests.support.backend import run_to_end
 from tests.support.device import environment
 
 pytestmark = pytest.mark.slow
@@ -90,14 +88,7 @@ def test_a_server_key_of_another_certificate_is_told(tmp_path: Path) -> None:
 def why_not(data: Path, *words: str) -> str:
     """The last line of a start that ends with 1 and no traceback, on SQLite."""
     with environment(DOORSTEP_DATABASE=""):
-        ran = subprocess.run(
-            [sys.executable, "-m", "doorstep_backend", "--data", str(data), *words],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        ran = run_to_end(data, *words)
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
     return ran.stderr.splitlines()[-1]

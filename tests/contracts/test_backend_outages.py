@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -58,18 +57,6 @@ class Scene:
     def page(self) -> int:
         answer = self.person.get(f"{self.backend.base_url}{PREFIX}/delivery-photos", timeout=30)
         return answer.status_code
-
-    def unready(self) -> str:
-        """Why no record can be taken in, as /readyz says it; empty where one can."""
-        url = f"{self.backend.base_url}/readyz"
-        answer = requests.get(url, verify=str(self.backend.ca_file), timeout=30)
-        return "" if answer.ok else answer.text
-
-    def is_ready(self) -> bool:
-        return not self.unready()
-
-    def log(self) -> str:
-        return (self.backend.data / "backend.log").read_text()
 
     def rows(self, capture_id: str) -> dict[str, int]:
         tables, of_it = ("uploads", "verdicts", "pieces"), f"WHERE capture_id = '{capture_id}'"
@@ -132,11 +119,7 @@ def full(scene: Scene) -> Iterator[None]:
     """Of the disk on which pieces are; nothing of a record that comes in pieces is kept."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk that is small enough to fill")
-    place = scene.server.folder / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,uid=postgres,mode=700", "none", str(place)]
-    subprocess.run(mount, check=True)
-    try:
+    with scene.server.small_disk("1m") as place:
         scene.server.tell(f"CREATE TABLESPACE small LOCATION '{place}'")
         statement(scene.url, "ALTER TABLE pieces SET TABLESPACE small")
         (place / "ballast").write_bytes(bytes(900_000))
@@ -147,9 +130,6 @@ def full(scene: Scene) -> Iterator[None]:
             statement(scene.url, "ALTER TABLE pieces SET TABLESPACE pg_default")
             scene.server.tell("CHECKPOINT")  # until then it keeps what it moved
             scene.server.tell("DROP TABLESPACE small")
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-        place.rmdir()
 
 
 @contextmanager
@@ -315,7 +295,7 @@ def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
 ) -> None:
     capture_id = new_id()
     content = record(stranger(), capture_id, one.photo)
-    logged = len(scene.log())
+    logged = len(scene.backend.log())
 
     with one.happens(scene), speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
         began_s = time.monotonic()
@@ -323,19 +303,22 @@ def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
         took_s = time.monotonic() - began_s
         page = scene.page()
         if one.unready is not None:
-            unready = until(scene.unready, every_s=0.2)
+            unready = until(scene.backend.unready, every_s=0.2)
             assert unready.startswith(one.unready)
             assert "database orders" not in unready
             assert re.search(one.says, unready) or unready.startswith(f"{one.unready}{LATE}")
-        until(lambda: re.search(one.says, scene.log()[logged:]), told=lambda: scene.log()[logged:])
+        until(
+            lambda: re.search(one.says, scene.backend.log()[logged:]),
+            told=lambda: scene.backend.log()[logged:],
+        )
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert "Doorstep-Receipt" not in answer.headers
     assert took_s < WITHIN_S
     assert page == one.page
-    assert "Traceback" not in scene.log()[logged:]
+    assert "Traceback" not in scene.backend.log()[logged:]
     with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
-        until(scene.is_ready, every_s=0.2)
+        until(lambda: not scene.backend.unready(), every_s=0.2)
         if one.unready == OBJECTS:  # what came stays, once it could not be put
             whole = str(len(content))
             until(lambda: wire.head(capture_id).headers.get("Upload-Offset") == whole)

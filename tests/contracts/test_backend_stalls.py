@@ -41,8 +41,7 @@ def sent(backend: Backend, capture_id: str, content: bytes) -> tuple[Any, float]
 def waits_of_alive(backend: Backend, *meanwhile: Future[Any]) -> list[float]:
     """How long a question that needs no store waited, again and again until these are done."""
     waits_s = []
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(backend.ca_file)
+    with browser(backend) as session:
         while not all(one.done() for one in meanwhile):
             answer = session.get(f"{backend.base_url}/healthz", timeout=10)
             waits_s.append(answer.elapsed.total_seconds())

@@ -164,11 +164,20 @@ class Backend:
         Raises:
             ValueError: it did not do it; says why.
         """
-        told = [sys.executable, "-m", "doorstep_backend", "--data", str(self.data), *words]
-        ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if ran.returncode != 0:
-            raise ValueError(f"{' '.join(words)}: {ran.stderr}")
-        return ran.stdout
+        ended = run_to_end(self.data, *words)
+        if ended.returncode != 0:
+            raise ValueError(f"{' '.join(words)}: {ended.stderr}")
+        return ended.stdout
+
+    def log(self) -> str:
+        """Return all that it logged, since its first start."""
+        return (self.data / "backend.log").read_text()
+
+    def unready(self) -> str:
+        """Return why no record can be taken in, as /readyz says it; empty where one can."""
+        url = f"{self.base_url}/readyz"
+        answer = requests.get(url, verify=str(self.ca_file), timeout=30)
+        return "" if answer.ok else answer.text
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         with requests.Session() as session:
@@ -186,13 +195,26 @@ class Backend:
         line = self._process.stdout.readline() if readable else ""
         if not line.startswith("ready "):
             self.kill()
-            log = (self.data / "backend.log").read_text()
-            raise RuntimeError(f"the reference backend did not start; its log ends:\n{log[-2000:]}")
+            end = self.log()[-2000:]
+            raise RuntimeError(f"the reference backend did not start; its log ends:\n{end}")
         said = dict(word.split("=", 1) for word in shlex.split(line)[1:])
         self.base_url = said["url"]
         self.ca_file, self.receipt_key_file = Path(said["ca"]), Path(said["receipt_key"])
         self.fleet_key_file = Path(said["fleet_key"])
         self._port = int(self.base_url.rpartition(":")[2])
+
+
+def run_to_end(data: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command of the backend, or a start that fails, over a folder; give it this input."""
+    return subprocess.run(
+        [sys.executable, "-m", "doorstep_backend", "--data", str(data), *words],
+        input=given,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @contextmanager

@@ -31,6 +31,13 @@ KEY: Final = signing.new_key()
 KID: Final = signing.thumbprint(KEY.public_key())
 
 
+def photo_of(office: Office, device: RecordMaker, number: str, **changes: Any) -> Made:
+    """Return a photo that a device bound to an order; `changes` go into record.json."""
+    stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
+    record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
+    return device.make(Kind.PHOTO, record, PICTURE)
+
+
 @dataclass
 class DemoOffice:
     """The demo's orders on one route, which `van` carries; without `objects`, in the folder."""
@@ -70,9 +77,7 @@ class DemoOffice:
 
     def photo(self, number: str, **changes: Any) -> Made:
         """A photo that the van bound to an order by its label; `changes` go into record.json."""
-        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
-        record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
-        return self.van.make(Kind.PHOTO, record, PICTURE)
+        return photo_of(self.office, self.van, number, **changes)
 
     def stray(self, bound_by: str = "ambiguous", **changes: Any) -> Made:
         """A photo that names a stop, but for certain."""

@@ -1,13 +1,13 @@
 """Instances of the backend behind nginx, and requests to both as they are spelled."""
 
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.backend import Backend
 from tests.support.enrolment import Enrolled
+from tests.support.wire import tls_line
 
 
 @contextmanager
@@ -33,11 +33,8 @@ def port_of(backend: Backend) -> int:
 
 def raw(backend: Backend, what: str, said: list[str], identity: Enrolled | None = None) -> int:
     """The status of an answer through nginx; the headers are sent as they are spelled."""
-    context = ssl.create_default_context(cafile=str(backend.ca_file))
-    if identity is not None:
-        context.load_cert_chain(*identity.files)
-    plain = socket.create_connection(("127.0.0.1", port_of(backend)), 10)
-    with context.wrap_socket(plain, server_hostname="127.0.0.1") as line:
+    files = None if identity is None else identity.files
+    with tls_line(port_of(backend), backend.ca_file, files) as line:
         return told(line, what, said)
 
 

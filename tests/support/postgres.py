@@ -142,10 +142,20 @@ class Postgres:
 
     def asked(self, query: str) -> Any:
         """The only value of the first row, as its superuser."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            row = connection.execute(query.encode()).fetchone()
-        assert row is not None
-        return row[0]
+        return asked(self.url, query)[0][0]
+
+    @contextmanager
+    def small_disk(self, size: str) -> Iterator[Path]:
+        """Mount one that the server may write to, so that it can be full; only root can."""
+        place = self.folder / "small"
+        place.mkdir()
+        options = f"size={size},uid=postgres,mode=700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
+            place.rmdir()
 
     def stop(self) -> None:
         """Ends at once, whoever is connected."""

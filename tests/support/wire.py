@@ -95,6 +95,21 @@ def proven(receipt_key_file: Path, jws: str) -> dict[str, Any]:
     return signing.verify(jws, {signing.thumbprint(key): key})
 
 
+def tls_line(
+    port: int,
+    ca_file: Path,
+    identity: tuple[Path, Path] | None = None,
+    source: str = "127.0.0.1",
+    name: str = "127.0.0.1",
+) -> ssl.SSLSocket:
+    """Connect from `source` to a server of loopback, which shows that it is `name`."""
+    context = ssl.create_default_context(cafile=str(ca_file))
+    if identity is not None:
+        context.load_cert_chain(*identity)
+    plain = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    return context.wrap_socket(plain, server_hostname=name)
+
+
 def begun_post(
     port: int,
     ca_file: Path,
@@ -106,10 +121,6 @@ def begun_post(
     headers = VERSION | BODY | announced
     headers |= {"Host": "127.0.0.1", "Content-Length": announced["Upload-Length"]}
     lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
-    context = ssl.create_default_context(cafile=str(ca_file))
-    if identity is not None:
-        context.load_cert_chain(*identity)
-    plain = socket.create_connection(("127.0.0.1", port))
-    line = context.wrap_socket(plain, server_hostname="127.0.0.1")
+    line = tls_line(port, ca_file, identity)
     line.sendall(f"POST /files HTTP/1.1\r\n{lines}\r\n".encode() + sent)
     return line
