@@ -1,32 +1,24 @@
 """What a stranger on the network does to the backend, and what it comes to."""
 
 import os
-import re
 import socket
 import ssl
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-import requests  # noqa: TID251 - the browser's side of the wire
 
-from tests.support.backend import REPOSITORY, Backend, running_backend
+from doorstep_backend.pages.accounts import Account
+from tests.support.backend import Backend, run_to_end, running_backend
 from tests.support.factory import RecordMaker, new_id
+from tests.support.people import browser, sign_in
 from tests.support.waiting import until
-from tests.support.wire import VERSION, Wire, announce, record, speaking_to
+from tests.support.wire import Wire, record, speaking_to
+from tests.support.wire import tls_line as connected_by_tls
 
 MB = 1_000_000
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Backend]:
-    """A backend that no other test speaks to."""
-    with running_backend(tmp_path / "backend") as backend:
-        yield backend
 
 
 def plain_line(backend: Backend, source: str = "127.0.0.1") -> socket.socket:
@@ -34,8 +26,7 @@ def plain_line(backend: Backend, source: str = "127.0.0.1") -> socket.socket:
 
 
 def tls_line(backend: Backend, source: str = "127.0.0.1") -> ssl.SSLSocket:
-    context = ssl.create_default_context(cafile=str(backend.ca_file))
-    return context.wrap_socket(plain_line(backend, source), server_hostname="127.0.0.1")
+    return connected_by_tls(backend.port, backend.ca_file, source=source)
 
 
 def head(request_line: str, **headers: str) -> bytes:
@@ -53,10 +44,6 @@ def status(line: socket.socket) -> int:
     return int(answer.split(b" ")[1])
 
 
-def log_of(backend: Backend) -> str:
-    return (backend.data / "backend.log").read_text()
-
-
 # --- POST /receipts
 
 
@@ -64,12 +51,12 @@ def test_one_id_a_hundred_times_is_looked_at_once(wire: Wire, backend: Backend) 
     """What was refused is judged again when asked for: 32 MB each time."""
     capture_id = new_id()
     wire.post(capture_id, b"no record", b"no record")
-    before = log_of(backend).count(f"verdict=damaged capture_id={capture_id}")
+    before = backend.log().count(f"verdict=damaged capture_id={capture_id}")
 
     answer = wire.receipts(*[capture_id] * 100)
 
     assert (answer.status_code, list(answer.json())) == (200, [capture_id])
-    assert log_of(backend).count(f"verdict=damaged capture_id={capture_id}") == before + 1
+    assert backend.log().count(f"verdict=damaged capture_id={capture_id}") == before + 1
 
 
 @pytest.mark.parametrize(
@@ -160,34 +147,28 @@ def test_an_account_is_made_changed_and_ended_while_the_backend_serves(alone: Ba
     """Each change ends its sessions at the next page."""
 
     def command(*words: str, password: str = "") -> str:
-        told = [sys.executable, "-m", "doorstep_backend", "--data", str(alone.data), *words]
-        ran = subprocess.run(
-            told, input=password, cwd=REPOSITORY, capture_output=True, text=True, check=False
-        )
+        ran = run_to_end(alone.data, *words, given=password)
         return ran.stdout or f"{ran.returncode}: {ran.stderr}"
 
     def signed_in(password: str) -> Callable[[], bool]:
         """Sign in; returns what asks whether it still holds."""
-        session = requests.Session()
-        session.trust_env, session.verify = False, str(alone.ca_file)
-        page = session.get(f"{alone.base_url}/pages/sign-in", timeout=10).text
-        (token,) = re.findall(r'name="form" value="([^"]+)"', page)
-        form = {"form": token, "who": "18", "password": password}
-        session.post(f"{alone.base_url}/pages/sign-in", form, timeout=10).close()
+        session = kept.enter_context(browser(alone))
+        sign_in(session, alone.base_url, alone.base_url, Account("agent", "18", password))
         url = f"{alone.base_url}/pages/service"
         return lambda: session.get(url, allow_redirects=False, timeout=10).status_code == 200
 
-    assert command("account", "agent", "18", password="walnut\n").startswith("1: a password is")
-    assert not signed_in("walnut")()
-    assert "account 18: agent" in command("account", "agent", "18", password="walnut-17\n")
-    first = signed_in("walnut-17")
-    assert first()
-    assert "new password" in command("account", "agent", "18", password="heron-1234\n")
-    second = signed_in("heron-1234")
-    assert (first(), second()) == (False, True)
-    assert "removed" in command("remove-account", "18")
-    assert not second()
-    assert command("remove-account", "18").startswith("1: there is no account 18")
+    with ExitStack() as kept:
+        assert command("account", "agent", "18", password="walnut\n").startswith("1: a password is")
+        assert not signed_in("walnut")()
+        assert "account 18: agent" in command("account", "agent", "18", password="walnut-17\n")
+        first = signed_in("walnut-17")
+        assert first()
+        assert "new password" in command("account", "agent", "18", password="heron-1234\n")
+        second = signed_in("heron-1234")
+        assert (first(), second()) == (False, True)
+        assert "removed" in command("remove-account", "18")
+        assert not second()
+        assert command("remove-account", "18").startswith("1: there is no account 18")
 
 
 # --- headers
@@ -259,41 +240,7 @@ def test_each_request_has_its_own_limits_also_when_it_comes_with_the_end_of_the_
     assert answers.count(b"HTTP/1.1 404") == 4
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    ["filetype " + "YWFh" * 1000, "filetype YQ==,filetype YQ==", "filetype \xe4", "filetype /w=="],
-    ids=["long", "twice", "not ASCII", "not UTF-8"],
-)
-def test_what_is_announced_is_short_and_said_once(wire: Wire, metadata: str) -> None:
-    said = announce(new_id(), b"x")
-    long = {"Upload-Metadata": said["Upload-Metadata"].rpartition(",")[0] + "," + metadata}
-
-    answer = wire.session.post(f"{wire.base_url}/files", headers=VERSION | said | long, timeout=10)
-
-    assert answer.status_code == 400
-
-
-def test_paths_without_number_are_not_remembered(alone: Backend) -> None:
-    with speaking_to(alone.base_url, alone.ca_file) as wire:
-        for number in range(300):
-            wire.session.get(f"{alone.base_url}/{number}", timeout=10)
-        wire.receipts(new_id())
-
-    assert alone.counts().requests == 301
-    assert len(alone.counts().by_method) <= 100
-
-
 # --- connections
-
-
-def test_a_crowd_of_one_address_locks_out_no_other(alone: Backend, maker: RecordMaker) -> None:
-    with ExitStack() as crowd:
-        lines = [crowd.enter_context(plain_line(alone, "127.0.0.2")) for _ in range(250)]
-        with speaking_to(alone.base_url, alone.ca_file) as wire:
-            content = record(maker, capture_id := new_id())
-
-            assert wire.post(capture_id, content, content).status_code == 201
-        assert lines[0].recv(1) == b""
 
 
 @pytest.mark.parametrize("line", [plain_line, tls_line])
@@ -351,7 +298,7 @@ def test_strangers_do_not_make_the_log_grow(alone: Backend) -> None:
     """A garbled request, one to upgrade, a cut body, and what is no TLS at all."""
     upgrade = head("GET /pages/", Connection="upgrade", Upgrade="websocket")
     cut = head("POST /receipts", Content_Length="1000") + b"{"
-    before = len(log_of(alone))
+    before = len(alone.log())
 
     for sent in (b"garbage\r\n\r\n", upgrade, cut, head("GET /pages/", X="a" * 20_000)):
         for _ in range(30):
@@ -363,4 +310,4 @@ def test_strangers_do_not_make_the_log_grow(alone: Backend) -> None:
             plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
             plain.recv(1)
 
-    assert len(log_of(alone)) - before < 2000
+    assert len(alone.log()) - before < 2000

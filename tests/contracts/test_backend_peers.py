@@ -1,13 +1,16 @@
-"""The wire as far as an independent tus server keeps it, alone and behind nginx."""
+"""The wire as our backend and an independent tus server keep it, that alone and behind nginx."""
 
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from doorstep_backend.wire.store import Store
 from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
+from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, is_high, new_id
 from tests.support.waiting import until
 from tests.support.wire import (
@@ -21,32 +24,50 @@ from tests.support.wire import (
     speaking_to,
 )
 
-pytestmark = pytest.mark.slow
+Server = Backend | Peer
 
 
-@pytest.fixture(scope="module", params=[tus_peer, nginx_peer])
-def peer(
+@pytest.fixture(
+    scope="module",
+    params=[
+        "backend",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (tus_peer, nginx_peer)),
+    ],
+)
+def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Peer]:
+) -> Iterator[Server]:
+    if request.param == "backend":
+        yield request.getfixturevalue("backend")
+        return
     run: Callable[[Path], AbstractContextManager[Peer]] = request.param
     with run(tmp_path_factory.mktemp("peer")) as running:
         yield running
 
 
 @pytest.fixture
-def wire(peer: Peer) -> Iterator[Wire]:
-    with speaking_to(peer.base_url, peer.ca_file) as wire:
+def wire(server: Server) -> Iterator[Wire]:
+    with speaking_to(server.base_url, server.ca_file) as wire:
         yield wire
 
 
-def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, maker: RecordMaker) -> None:
+def received(server: Server, capture_id: str) -> bytes:
+    if isinstance(server, Backend):
+        return Store(server.data).received(capture_id)
+    return server.received_file(capture_id).read_bytes()
+
+
+# --- what every server keeps
+
+
+def test_post_with_body_gets_a_receipt(wire: Wire, server: Server, maker: RecordMaker) -> None:
     capture_id = new_id()
     content = record(maker, capture_id)
 
     answer = wire.post(capture_id, content, content)
 
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, str(len(content)))
-    receipt = proven(peer.receipt_key_file, answer.headers["Doorstep-Receipt"])
+    receipt = proven(server.receipt_key_file, answer.headers["Doorstep-Receipt"])
     assert receipt == {
         "v": 1,
         "capture_id": capture_id,
@@ -54,29 +75,34 @@ def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, maker: RecordMake
         "bytes": len(content),
         "received_at": receipt["received_at"],
     }
-    assert peer.received_file(capture_id).read_bytes() == content
+    assert datetime.fromisoformat(receipt["received_at"]).tzinfo is not None
+    assert received(server, capture_id) == content
 
 
-def test_patches_end_in_a_receipt(wire: Wire, peer: Peer, maker: RecordMaker) -> None:
+def test_patches_end_in_a_receipt(wire: Wire, server: Server, maker: RecordMaker) -> None:
+    """201 is final only when Upload-Offset equals Upload-Length; the last PATCH is final."""
     capture_id = new_id()
     content = record(maker, capture_id)
 
-    statuses = [wire.post(capture_id, content).status_code]
-    statuses.append(wire.patch(capture_id, 0, content[:99]).status_code)
+    created = wire.post(capture_id, content)
+    first = wire.patch(capture_id, 0, content[:99])
     last = wire.patch(capture_id, 99, content[99:])
 
-    assert [*statuses, last.status_code] == [201, 204, 204]
-    assert proven(peer.receipt_key_file, last.headers["Doorstep-Receipt"])
+    assert [one.status_code for one in (created, first, last)] == [201, 204, 204]
+    assert first.headers["Upload-Offset"] == "99"
+    assert not {"Doorstep-Receipt"} & {*created.headers, *first.headers}
+    receipt = proven(server.receipt_key_file, last.headers["Doorstep-Receipt"])
+    assert receipt["capture_id"] == capture_id
 
 
 def test_finished_upload_is_neither_overwritten_read_nor_deleted(
-    wire: Wire, peer: Peer, maker: RecordMaker
+    wire: Wire, server: Server, maker: RecordMaker
 ) -> None:
-    """Left to itself this server truncates it, shows it to all and deletes it."""
+    """Left to itself the peer truncates it, shows it to all and deletes it."""
     capture_id = new_id()
     content = record(maker, capture_id)
     wire.post(capture_id, content, content)
-    url = f"{peer.base_url}/files/{capture_id}"
+    url = f"{server.base_url}/files/{capture_id}"
 
     answers = [
         wire.post(capture_id, content, b"other"),
@@ -85,30 +111,17 @@ def test_finished_upload_is_neither_overwritten_read_nor_deleted(
     ]
 
     assert [answer.status_code for answer in answers] == [409, 405, 405]
-    assert peer.received_file(capture_id).read_bytes() == content
+    assert received(server, capture_id) == content
 
 
-def test_refusal_is_signed(wire: Wire, peer: Peer) -> None:
+def test_refusal_is_signed(wire: Wire, server: Server) -> None:
     capture_id = new_id()
 
     answer = wire.post(capture_id, b"no record", b"no record")
 
     assert answer.status_code == 422
-    refusal = proven(peer.receipt_key_file, answer.headers["Doorstep-Refusal"])
+    refusal = proven(server.receipt_key_file, answer.headers["Doorstep-Refusal"])
     assert (refusal["capture_id"], refusal["reason"]) == (capture_id, "damaged")
-
-
-def test_its_signatures_are_the_higher_of_two_that_verify(
-    wire: Wire, peer: Peer, maker: RecordMaker
-) -> None:
-    """So every receipt that a device gets from it is one that some libraries would refuse."""
-    for _ in range(8):
-        capture_id = new_id()
-        content = record(maker, capture_id)
-        receipt = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
-
-        assert is_high(receipt)
-        assert proven(peer.receipt_key_file, receipt)
 
 
 def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, maker: RecordMaker) -> None:
@@ -121,7 +134,7 @@ def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, maker: Reco
 
 
 def test_receipts_answers_receipt_refusal_or_null(
-    wire: Wire, peer: Peer, maker: RecordMaker
+    wire: Wire, server: Server, maker: RecordMaker
 ) -> None:
     good, bad, partial, unknown = new_id(), new_id(), new_id(), new_id()
     content = record(maker, good)
@@ -131,8 +144,8 @@ def test_receipts_answers_receipt_refusal_or_null(
 
     found = wire.receipts(good, bad, partial, unknown).json()
 
-    assert proven(peer.receipt_key_file, found[good]["receipt"])["capture_id"] == good
-    assert proven(peer.receipt_key_file, found[bad]["refusal"])["capture_id"] == bad
+    assert proven(server.receipt_key_file, found[good]["receipt"])["capture_id"] == good
+    assert proven(server.receipt_key_file, found[bad]["refusal"])["capture_id"] == bad
     assert (found[partial], found[unknown]) == (None, None)
     assert wire.receipts(*[good] * 101).status_code == 400
 
@@ -147,6 +160,24 @@ def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, maker: RecordMak
     assert wire.post("1", b"x", b"x").status_code == 400
 
 
+# --- what the peers do besides
+
+
+@pytest.mark.slow
+def test_the_peers_signatures_are_the_higher_of_two_that_verify(
+    tmp_path: Path, maker: RecordMaker
+) -> None:
+    """So every receipt that a device gets from it is one that some libraries would refuse."""
+    with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+        for _ in range(8):
+            content = record(maker, capture_id := new_id())
+            receipt = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+
+            assert is_high(receipt)
+            assert proven(peer.receipt_key_file, receipt)
+
+
+@pytest.mark.slow
 def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
@@ -163,6 +194,7 @@ def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
         assert wire.head(cut).status_code == 404
 
 
+@pytest.mark.slow
 def test_tus_server_tells_the_exact_offset_after_a_silent_line(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
