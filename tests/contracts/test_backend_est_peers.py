@@ -2,16 +2,14 @@
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.record import signing
 from tests.support.backend import Backend
-from tests.support.enrolment import EST, Van, expired, let_in
+from tests.support.enrolment import EST, let_in
 
 pytestmark = pytest.mark.slow
 
@@ -100,57 +98,3 @@ def test_curl_and_openssl_enrol(guarded: Backend, tmp_path: Path) -> None:
     status, answer = curl(guarded, f"{EST}/evidence/simpleenroll", *body, *over_tls)
     assert status == 200
     assert curl(guarded, "/fleet", *over_tls)[0] == 200
-
-
-def shown(files: tuple[Path, Path]) -> tuple[object, ...]:
-    return ("--cert", files[0], "--key", files[1])
-
-
-@pytest.mark.parametrize("why", ["expired", "revoked", "superseded"])
-def test_curl_reads_what_is_wrong_with_a_certificate(van: Van, why: str) -> None:
-    files = van.identity.files
-    if why == "expired":
-        files = expired(van.backend, van.folder).files
-    elif why == "revoked":
-        van.backend.command("devices", "revoke", van.device_id)
-    else:
-        assert van.get(identity=van.renewed()).ok
-
-    status, answer = curl(van.backend, "/fleet", *shown(files))
-
-    assert status == 403
-    assert answer.startswith(f"certificate {why}".encode())
-
-
-def test_curl_is_told_by_an_alert_that_its_certificate_is_foreign(van: Van) -> None:
-    foreign = trustme.CA().issue_cert(common_name=van.device_id)
-    certificate, key = van.folder / "foreign.pem", van.folder / "foreign.key"
-    foreign.cert_chain_pems[0].write_to_path(str(certificate))
-    foreign.private_key_pem.write_to_path(str(key))
-
-    words = ["curl", "--silent", "--show-error", "--cacert", str(van.backend.ca_file)]
-    words += ["--cert", str(certificate), "--key", str(key), f"{van.backend.base_url}/fleet"]
-    ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
-
-    assert ran.returncode != 0
-    assert "unknown ca" in ran.stderr
-
-
-def s_client(van: Van, *how: object) -> str:
-    asked = b"GET /fleet HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    where = ("-connect", f"127.0.0.1:{van.backend.port}", "-CAfile", van.backend.ca_file)
-    who: tuple[Any, ...] = ("-cert", van.identity.files[0], "-key", van.identity.files[1])
-    return run("openssl", "s_client", *where, *who, "-ign_eof", *how, given=asked).decode()
-
-
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_openssl_resumes_a_session_and_is_asked_anew(van: Van, version: str) -> None:
-    kept = van.folder / "session"
-    assert "HTTP/1.1 200 OK" in s_client(van, version, "-sess_out", kept)
-    van.backend.command("devices", "revoke", van.device_id)
-
-    answer = s_client(van, version, "-sess_in", kept)
-
-    assert "Reused, TLS" in answer
-    assert "HTTP/1.1 403 " in answer
-    assert "certificate revoked: " in answer

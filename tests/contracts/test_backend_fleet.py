@@ -94,7 +94,3 @@ def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(van: 
     assert signing.key_id(after.text) != signing.key_id(before.text)
     assert fleet_of(van).manifest_keys[signing.key_id(after.text)].until is None
     assert (new.stops, new.version > old.version) == (old.stops, True)
-
-
-def test_a_device_without_a_route_has_no_manifest(van: Van) -> None:
-    assert van.get("/manifest").status_code == 404

@@ -1,11 +1,10 @@
 """What a device says of itself on its requests, and what other systems read of the fleet."""
 
-import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from agent.status import header
 from agent.status.metrics import CONTENT_TYPE
 from doorstep_backend.engines.opening import open_database
 from tests.backend.reports.samples import document, waits
-from tests.support.backend import Backend, running_backend
-from tests.support.enrolment import Van, enrolled
+from tests.support.backend import Backend
+from tests.support.enrolment import Van
 from tests.support.factory import new_id
 from tests.support.wire import Wire, record, speaking_to
 
@@ -42,16 +41,10 @@ def asked(wire: Wire, path: str) -> Any:
 
 def told(wire: Wire, van: Van) -> dict[str, Any]:
     """What other systems read of this device."""
-    after: str | None = ""
-    while after is not None:
-        answer = asked(wire, "/fleet/status?limit=1000" + (f"&after={after}" if after else ""))
-        assert answer.status_code == 200
-        page = answer.json()
-        found: list[dict[str, Any]] = [one for one in page["devices"] if one["id"] == van.device_id]
-        if found:
-            return found[0]
-        after = page["next"]
-    raise LookupError(van.device_id)
+    answer = asked(wire, "/fleet/status?limit=1000")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    found: list[dict[str, Any]] = answer.json()["devices"]
+    return next(one for one in found if one["id"] == van.device_id)
 
 
 def said(van: Van, **changes: Any) -> dict[str, Any]:
@@ -108,14 +101,9 @@ def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, pul
     """The report before it stays, and the next one ends it."""
     wire = van.wire()
     van.get("/fleet", **said(van))
-    future = document(datetime.now(UTC) + timedelta(days=2), van.device_id)
     wrong = {
         "was it cut": said(van)[header.NAME][:-9],
-        "longer than": "A" * 2_001,
         "another device": header.encoded(document(datetime.now(UTC), "van-of-others")),
-        "from the future": header.encoded(future),
-        "its member needs": said(van, needs=["<gremlins>"])[header.NAME],
-        "base64url": '{"v": 1}',
     }
 
     for why, given in wrong.items():
@@ -129,7 +117,7 @@ def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, pul
         assert [one["need"] for one in found["needs"]] == ["unreadable"]
         assert found["status"]["agent"] == "2026.12.1"
 
-    log = (van.backend.data / "backend.log").read_text()
+    log = van.backend.log()
     assert log.count(f"event=report_unreadable device_id={van.device_id}") == 1
     van.get("/fleet", **said(van))
     assert told(puller, van)["unreadable"] is None
@@ -177,21 +165,6 @@ def test_a_command_that_writes_for_long_holds_no_request_up(van: Van, puller: Wi
     assert [one["need"] for one in told(puller, van)["needs"]] == ["full"]
 
 
-def test_a_restart_keeps_the_last_report(tmp_path: Path) -> None:
-    with running_backend(tmp_path / "backend", identity=True) as backend:
-        name = f"van-{uuid4()}"
-        identity = enrolled(backend, tmp_path, name)
-        with speaking_to(backend.base_url, backend.ca_file, identity.files) as wire:
-            given = header.encoded(document(datetime.now(UTC), name, needs=["full"]))
-            url = f"{backend.base_url}/fleet"
-            wire.session.get(url, headers={header.NAME: given}, timeout=10)
-        backend.restart()
-        with pulling(backend, tmp_path) as puller:
-            (found,) = asked(puller, "/fleet/status").json()["devices"]
-
-    assert [one["need"] for one in found["needs"]] == ["full"]
-
-
 def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: Backend) -> None:
     """Anybody could say that they are a device."""
     given = {header.NAME: header.encoded(document(datetime.now(UTC), "van-1"))}
@@ -205,14 +178,6 @@ def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: 
 
 
 # --- what other systems ask
-
-
-@pytest.mark.parametrize("path", ["/fleet/status", "/metrics"])
-def test_a_device_reads_nothing_of_the_others(van: Van, path: str) -> None:
-    answer = van.get(path)
-
-    assert answer.status_code == 403
-    assert answer.text.startswith("no client's certificate")
 
 
 def test_the_fleet_is_read_page_by_page_and_each_device_once(
@@ -232,7 +197,7 @@ def test_the_fleet_is_read_page_by_page_and_each_device_once(
     assert seen == sorted(set(seen))
     assert van.device_id in seen
     assert pages == -(-len(seen) // 2)
-    assert "Exception ignored" not in (guarded.data / "backend.log").read_text()
+    assert "Exception ignored" not in guarded.log()
 
 
 def test_only_who_has_a_need_is_asked_for(van: Van, puller: Wire) -> None:
@@ -287,18 +252,8 @@ def test_the_fleet_is_numbers_for_prometheus(van: Van, puller: Wire) -> None:
 
     lines = answer.text.splitlines()
     assert answer.headers["Content-Type"] == CONTENT_TYPE
+    assert answer.headers["Cache-Control"] == "no-store"
     assert wanted in lines
     assert f'doorstep_waiting_records{{device="{van.device_id}"}} 3.0' in lines
     assert "doorstep_erasure_overdue_seconds 0.0" in lines
     assert "doorstep_quiet" not in answer.text
-
-
-def test_neither_is_kept_by_whoever_is_between(puller: Wire) -> None:
-    for path in ("/fleet/status", "/metrics"):
-        assert asked(puller, path).headers["Cache-Control"] == "no-store"
-
-
-def test_no_answer_says_more_than_the_document(van: Van, puller: Wire) -> None:
-    van.get("/fleet", **said(van, stop="s-17", lat_deg=52.1))
-
-    assert not {"s-17", "lat_deg"} & set(json.dumps(told(puller, van)).split('"'))

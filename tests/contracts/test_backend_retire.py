@@ -147,18 +147,6 @@ def test_its_token_and_its_route_end_too(van: Van) -> None:
     assert office.ledger.execute(row, (van.device_id,)).fetchone()["route"] is None
 
 
-def test_who_is_let_in_again_is_open_again(van: Van, tmp_path: Path) -> None:
-    """What it was retired with stays out."""
-    retire(van.wire(), van.device_id)
-
-    again = enrolled(van.backend, tmp_path, van.device_id, van.maker.key)
-
-    assert van.get(identity=again).status_code == 200
-    old = van.get()
-    assert old.status_code == 403
-    assert "retired" not in old.text
-
-
 def test_gone_hands_the_route_on_and_says_where_the_chain_ended(van: Van, tmp_path: Path) -> None:
     office, other = on_the_road(van), enrolled(van.backend, tmp_path, f"{van.device_id}-b")
     van.send(van.wire())

@@ -1,14 +1,13 @@
-"""A technician over the wire: what the certificate opens, whose records it delivers, the mark."""
+"""A technician over the wire: whose records the certificate delivers, and the mark on them."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.wire.rescued import Rescues
@@ -16,11 +15,9 @@ from doorstep_backend.wire.store import Store
 from doorstep_backend.wire.tus import NO_SUCH_UPLOAD
 from tests.support.backend import Backend
 from tests.support.engines import has
-from tests.support.enrolment import Van, enrolled, technician
+from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker, new_id
-from tests.support.wire import Wire, announce, record, speaking_to
-
-REENROL: Final = "/.well-known/est/simplereenroll"
+from tests.support.wire import Wire, record, speaking_to
 
 
 def name_of(ada: Wire) -> str:
@@ -37,44 +34,6 @@ def brought(ada: Wire, maker: RecordMaker) -> tuple[str, Any]:
 
 def marks(backend: Backend) -> Rescues:
     return Rescues(Store(backend.data))
-
-
-# --- what it opens
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/manifest"), ("GET", "/fleet/status"), ("GET", "/metrics"), ("POST", REENROL)],
-)
-def test_what_is_not_hers_is_closed(ada: Wire, method: str, path: str) -> None:
-    answer = ada.session.request(method, ada.base_url + path, timeout=10)
-
-    assert answer.status_code == 403
-    assert answer.text.startswith(("a technician's certificate: ", "no client's certificate: "))
-
-
-def test_she_may_read_who_signs_receipts(ada: Wire) -> None:
-    assert ada.session.get(f"{ada.base_url}/fleet", timeout=10).status_code == 200
-
-
-def test_who_is_revoked_is_out_on_an_open_connection(van: Van, ada: Wire) -> None:
-    assert brought(ada, van.maker)[1].status_code == 201
-
-    Clients(van.backend.data).revoke(name_of(ada), Kind.TECHNICIAN)
-
-    answer = brought(ada, van.maker)[1]
-    assert answer.status_code == 403
-    assert answer.text == "technician's certificate revoked: ask the office\n"
-
-
-def test_a_clients_certificate_delivers_nothing(van: Van, tmp_path: Path) -> None:
-    own = technician(van.backend, tmp_path, f"board-{uuid4()}", Kind.CLIENT)
-
-    with speaking_to(van.backend.base_url, van.backend.ca_file, (own, own)) as wire:
-        answer = brought(wire, van.maker)[1]
-
-    assert answer.status_code == 403
-    assert answer.text.startswith("a client's certificate: ")
 
 
 # --- whose records
@@ -95,14 +54,6 @@ def test_she_delivers_what_a_device_signed_also_when_it_is_out(
     assert marks(van.backend).by(capture_id) == name_of(ada)
     (one,) = marks(van.backend).of_device(van.device_id)
     assert (one.by, one.records) == (name_of(ada), 1)
-
-
-def test_what_a_device_sends_itself_has_no_mark(van: Van) -> None:
-    capture_id = new_id()
-    content = record(van.maker, capture_id)
-    van.wire().post(capture_id, content, content)
-
-    assert marks(van.backend).by(capture_id) is None
 
 
 def test_a_mark_is_for_bytes_that_she_brought(van: Van, ada: Wire) -> None:
@@ -202,16 +153,3 @@ def test_a_record_by_a_revoked_key_is_not_taken(van: Van, ada: Wire) -> None:
     assert answer.status_code == 403
     assert "was revoked: ask the office" in answer.text
     assert ada.head(capture_id).status_code == 404
-
-
-def test_an_id_that_is_there_is_not_begun_again(van: Van, ada: Wire) -> None:
-    capture_id, _ = brought(ada, van.maker)
-    content = record(van.maker, capture_id)
-
-    again = ada.session.post(
-        f"{ada.base_url}/files",
-        headers={"Tus-Resumable": "1.0.0"} | announce(capture_id, content),
-        timeout=10,
-    )
-
-    assert again.status_code == 409

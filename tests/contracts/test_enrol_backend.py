@@ -113,20 +113,6 @@ def test_revoked_on_the_road_its_records_wait_until_it_is_let_in_again(
     assert {item["state"] for item in van.queue()} == {"DELIVERED"}
 
 
-def test_device_that_slept_past_its_certificates_end_renews_by_itself(
-    guarded: Backend, tmp_path: Path
-) -> None:
-    asleep = expired(guarded, tmp_path)
-    van = device(guarded, tmp_path / "van", asleep.device_id)
-    van.layout.make()
-    asleep.into(van.layout.sync_keys)
-
-    code, said = enrol(guarded, van)
-
-    assert code == 0, said
-    assert van.run("sync", "--once").returncode in {0, 75}
-
-
 def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_path: Path) -> None:
     """The daemons alone: a new TLS certificate, one for evidence, and what waited is sent."""
     asleep = expired(guarded, tmp_path)

@@ -67,17 +67,6 @@ def test_enrolment_and_renewal_with_a_new_key(
     assert backend.asked[-1].peer == after.chain[0]
 
 
-def test_wrong_password_is_told(tmp_path: Path, authority: Authority, backend: EstServer) -> None:
-    with libest(tmp_path / "libest", authority) as est:
-        device = van(tmp_path / "van", backend, est)
-
-        ended = device.run("enrol", est.url, input="wrong")
-
-    assert ended.returncode == 65
-    assert "ask the office for a new one" in ended.stderr
-    assert identity(device, authority) is None
-
-
 def test_manual_approval_takes_a_second_run_with_the_same_key(
     tmp_path: Path, authority: Authority, backend: EstServer
 ) -> None:
