@@ -1,97 +1,55 @@
 """Two instances over one PostgreSQL: what people do at one, the other knows."""
 
 import os
-import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId
 from agent.record import signing
-from doorstep_backend.engines.opening import PER_FOLDER, URL
-from doorstep_backend.office import demo
-from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, SIGNATURE
-from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.engines.opening import PER_FOLDER
+from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
 from doorstep_backend.pages import PREFIX
-from doorstep_backend.pages.accounts import Account, Accounts
 from doorstep_backend.pages.door import COOKIE
-from doorstep_backend.wire.store import Store
 from tests.conftest import drop_schemas
+from tests.contracts.pair import Pair, running_pair
 from tests.support.backend import Backend
-from tests.support.demo_office import PICTURE
 from tests.support.enrolment import Enrolled, enrolled
-from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of, sign_in
-from tests.support.postgres import running_postgres
 from tests.support.waiting import until
 from tests.support.wire import speaking_to
 
-AGENT, DISPATCH = ACCOUNTS[4:6]
+AGENT = ACCOUNTS[4]
 
 pytestmark = pytest.mark.slow
 
 
-@dataclass
-class Pair:
-    """Two instances, and the office beside them."""
-
-    one: Backend
-    two: Backend
-    office: Office
-    van: RecordMaker = field(default_factory=lambda: RecordMaker("van-7"))
-
-    def send(self, to: Backend, bound_by: str = "code") -> CaptureId:
-        """A photo of an order; it has its receipt."""
-        stop_id = self.office.orders.find(ALLOWED).stop_id
-        stop = {"id": stop_id, "bound_by": bound_by, "ring": "near"}
-        made = self.van.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
-        with speaking_to(to.base_url, to.ca_file) as wire:
-            answer = wire.post(made.label.capture_id, made.content, made.content)
-        assert "Doorstep-Receipt" in answer.headers
-        return made.label.capture_id
-
-    def shown(self) -> list[str]:
-        return [photo.capture_id for photo in self.office.filing.photos_of(ALLOWED)]
-
-
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_postgres(fsync=False) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(URL, server.url)
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def module_pair(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """They share the folder too, where keys and records are."""
-    assert url
-    data = tmp_path_factory.mktemp("pair") / "backend"
-    instances = [Backend(data, switches=True, show_simulated=True) for _ in range(2)]
-    try:
-        for one in instances:
-            one.start()
-        office = open_office(Store(data), show_simulated=True)
-        demo.settle(office)
-        demo.send_out(office, "van-7", datetime.now(UTC))
-        yield Pair(instances[0], instances[1], office)
-    finally:
-        for one in instances:
-            one.kill()
+def module_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with running_pair(tmp_path_factory.mktemp("pair") / "backend") as pair:
+        yield pair
 
 
 @pytest.fixture
 def pair(module_pair: Pair) -> Pair:
-    """With accounts anew, and nobody signed in."""
-    Accounts(module_pair.office.ledger).add_all([CUSTOMER, AGENT, DISPATCH])
-    module_pair.office.ledger.execute("DELETE FROM sign_in_tries")
+    module_pair.sign_everybody_out()
     return module_pair
+
+
+def received(pair: Pair, to: Backend) -> CaptureId:
+    """Send a photo of an order, and return its id once it has its receipt."""
+    receipt = pair.send(to).headers["Doorstep-Receipt"]
+    return CaptureId(signing.claimed(receipt)["capture_id"])
+
+
+def shown(pair: Pair) -> list[str]:
+    return [photo.capture_id for photo in pair.office.filing.photos_of(ALLOWED)]
 
 
 def orders(session: requests.Session, at: Backend) -> requests.Response:
@@ -118,7 +76,7 @@ def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair)
         assert orders(session, pair.one).status_code == 303
 
 
-@pytest.mark.usefixtures("url")
+@pytest.mark.usefixtures("module_pair")
 def test_some_that_start_at_once_over_a_new_folder_are_one_backend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,33 +104,6 @@ def ask_fleet(at: Backend, van: Enrolled) -> str:
         return str(wire.session.get(f"{at.base_url}/fleet", timeout=30).text)
 
 
-def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
-    capture_id = pair.send(pair.one)
-    await_filed(pair.one.data)
-    with browser(pair.one) as session:
-        sign_in(session, pair.one.base_url, pair.one.base_url, CUSTOMER)
-        page = session.get(f"{pair.one.base_url}{PREFIX}/orders/{ALLOWED}", timeout=30)
-        found = re.findall(rf'src="({PREFIX}/photos/[^"]+)"', page.text)
-        address = next(one for one in found if capture_id in one)
-
-        photo = session.get(pair.two.base_url + address, timeout=60)
-
-    assert (photo.status_code, photo.headers["Content-Type"]) == (200, "image/jpeg")
-
-
-def test_the_limit_of_tries_counts_over_both(pair: Pair) -> None:
-    wrong = Account("customer", CUSTOMER.who, "wrong")
-    with browser(pair.one) as session:
-        answers = [
-            sign_in(session, pair.one.base_url, at.base_url, wrong).status_code
-            for at in (pair.one, pair.two, pair.one, pair.two, pair.one, pair.two)
-        ]
-        right = sign_in(session, pair.one.base_url, pair.two.base_url, CUSTOMER)
-
-    assert answers == [403] * 5 + [429]
-    assert right.status_code == 429
-
-
 def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
     access, ledger = pair.office.access, pair.office.ledger
     for _ in range(5):
@@ -182,42 +113,23 @@ def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
             sign_in(session, pair.one.base_url, pair.one.base_url, AGENT)
             page = session.get(f"{pair.one.base_url}{PREFIX}/service", timeout=30)
             said = {"number": ALLOWED, "code": code, "why": "where", "form": form_of(page)}
-            answers = at_both(pair, session, f"{PREFIX}/service", said, said)
+            answers = at_both(pair, session, f"{PREFIX}/service", said)
 
         assert answers == [303, 403]
 
 
-def test_of_two_dispatchers_who_bind_one_photo_at_once_the_second_one_is_refused(
-    pair: Pair,
-) -> None:
-    orders = [{"number": number} for number in (ALLOWED, SIGNATURE)]
-    for _ in range(5):
-        photo = pair.send(pair.one, "ambiguous")
-        await_filed(pair.one.data)
-        with browser(pair.one, DISPATCH) as session:
-            page = session.get(f"{pair.one.base_url}{PREFIX}/dispatch/{photo}", timeout=30)
-            said = [one | {"form": form_of(page)} for one in orders]
-            answers = at_both(pair, session, f"{PREFIX}/dispatch/{photo}/bind", *said)
-
-        assert answers == [303, 409]
-
-
-def at_both(pair: Pair, session: requests.Session, path: str, *said: dict[str, str]) -> list[int]:
+def at_both(pair: Pair, session: requests.Session, path: str, form: dict[str, str]) -> list[int]:
     """The statuses of a form that each instance is sent at once, in ascending order."""
     cookie = {"Cookie": f"{COOKIE}={session.cookies[COOKIE]}"}
 
-    def give(at: Backend, form: dict[str, str]) -> int:
-        return requests.post(
-            f"{at.base_url}{path}",
-            data=form,
-            headers=cookie,
-            verify=str(at.ca_file),
-            timeout=30,
-            allow_redirects=False,
-        ).status_code
+    def give(at: Backend) -> int:
+        with browser(at) as sending:
+            url = f"{at.base_url}{path}"
+            answer = sending.post(url, form, headers=cookie, timeout=30, allow_redirects=False)
+            return answer.status_code
 
     with ThreadPoolExecutor(2) as both:
-        return sorted(both.map(give, (pair.one, pair.two), said))
+        return sorted(both.map(give, (pair.one, pair.two)))
 
 
 def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair: Pair) -> None:
@@ -226,17 +138,17 @@ def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair:
     os.kill(pair.two.pid, signal.SIGSTOP)
     try:
         with pair.office.ledger.together("van-7"):
-            capture_id = pair.send(pair.one)
+            capture_id = received(pair, pair.one)
             until(lambda: pair.office.store.db.execute(tries).fetchall() == [(1,)])
             pair.one.kill()
-        assert capture_id not in pair.shown()
+        assert capture_id not in shown(pair)
     finally:
         os.kill(pair.two.pid, signal.SIGCONT)
 
     try:
-        until(lambda: capture_id in pair.shown(), within_s=30)
+        until(lambda: capture_id in shown(pair), within_s=30)
         await_filed(pair.two.data)
     finally:
         pair.one.start()
 
-    assert pair.shown().count(capture_id) == 1
+    assert shown(pair).count(capture_id) == 1

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from agent.models import Item, Kind, State
+from agent.models import Item, State
 from doorstep_backend.engines import chosen, opening
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
@@ -19,7 +19,7 @@ from doorstep_backend.pages import PREFIX
 from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
-from tests.support.demo_office import PICTURE
+from tests.support.demo_office import photo_of
 from tests.support.factory import add
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of
@@ -42,8 +42,7 @@ class Scene:
 
     def photo(self, number: str) -> Item:
         """Pressed at the door of an order, and waiting in the queue."""
-        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "near"}
-        made = self.device.maker.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
+        made = photo_of(self.office, self.device.maker, number, simulated=True)
         made.into(self.device.layout.records)
         add(self.device.outbox, made)
         return self.device.outbox.get(made.label.capture_id)
@@ -129,7 +128,7 @@ def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_s
     for page in (changed, gone):
         assert "not there any more" in page
         assert "/photos/" not in page
-    assert "not what was put there" in log(scene)
+    assert "not what was put there" in scene.backend.log()
 
 
 def test_folders_over_one_database_have_one_bucket(
@@ -162,7 +161,3 @@ def test_folders_over_one_database_have_one_bucket(
 def not_started(data: Path, objects: str | None, why: str) -> None:
     with pytest.raises(RuntimeError, match=re.escape(why)):
         Backend(data, switches=False, objects=objects).start()
-
-
-def log(scene: Scene) -> str:
-    return (scene.backend.data / "backend.log").read_text()

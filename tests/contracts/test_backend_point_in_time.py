@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import pytest
 
-from agent.models import Kind
 from agent.record import signing
 from doorstep_backend.engines.opening import PER_FOLDER, URL
 from doorstep_backend.identity.admission import REVOKED, TECHNICIAN_REVOKED, UNKNOWN
@@ -24,7 +23,7 @@ from doorstep_backend.seals import Seals
 from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
-from tests.support.demo_office import PICTURE
+from tests.support.demo_office import PICTURE, photo_of
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, enrolled_by, technician
 from tests.support.factory import Made, RecordMaker
@@ -77,8 +76,7 @@ class Site:
         return Van(self.one, self.folder, own, maker)
 
     def photo(self, van: Van, number: str = ALLOWED) -> Made:
-        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "near"}
-        return van.maker.make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
+        return photo_of(self.office, van.maker, number)
 
     def begun(self, van: Van) -> Made:
         """Of which a part has come."""
