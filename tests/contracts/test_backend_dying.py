@@ -14,7 +14,7 @@ from doorstep_backend.engines.opening import URL, open_database
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.engines import only_folder
-from tests.support.factory import RecordMaker, new_id
+from tests.support.factory import new_id
 from tests.support.faulty.switches import Step
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
@@ -163,31 +163,6 @@ def test_on_postgresql_and_s3_another_instance_goes_on(
     assert key[0].startswith(f"{capture_id}/")
     assert key[1] == content
     assert list(fleet.first.data.glob("*.db*")) == []
-
-
-@pytest.mark.slow
-def test_two_instances_are_sent_the_same_record_at_once(
-    shared: tuple[Fleet, str], engine: Engine
-) -> None:
-    """Whole, from both sides of a half that came: whoever is second is told so, or the same."""
-    fleet, bucket = shared
-    maker, capture_id = RecordMaker(device_id="van-7"), new_id()
-    content = record(maker, capture_id, PHOTO * 5)
-    with ExitStack() as kept:
-        wires = [
-            kept.enter_context(speaking_to(one.base_url, one.ca_file))
-            for one in (fleet.first, fleet.others[0])
-        ]
-        assert wires[0].post(capture_id, content).status_code == 201
-        assert wires[1].patch(capture_id, 0, content[:HALF]).status_code == 204
-        assert wires[0].patch(capture_id, 0, content[:HALF]).status_code == 409
-        assert wires[0].head(capture_id).headers["Upload-Offset"] == str(HALF)
-        answer = wires[0].patch(capture_id, HALF, content[HALF:])
-        told = [one.receipts(capture_id).json()[capture_id]["receipt"] for one in wires]
-
-    assert told == [answer.headers["Doorstep-Receipt"]] * 2
-    assert list(engine.keys(bucket).values()) == [content]
-    assert fleet.rows() == {"uploads": 1, "verdicts": 1, "pieces": 0}
 
 
 @pytest.mark.slow

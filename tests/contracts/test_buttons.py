@@ -53,37 +53,35 @@ def simulated(folder: Path) -> Bench:
     return Bench(buttons, lambda: SimulatedButtons(world), press)
 
 
-def gpio(_: Path) -> Bench:
-    """Contacts that bounce at both ends, to ground."""
-    pins, settings = pin_factory(), ButtonSettings("gpio")
+def bouncing(touch: Callable[[int], object], let_go: Callable[[int], object]) -> Finger:
+    """A finger on contacts that bounce at both ends, to ground."""
+    settings = ButtonSettings("gpio")
     numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
 
     def press(button: ButtonName, held_s: float) -> None:
-        pin = pins.pin(numbers[button])
-        for act in (pin.drive_low, pin.drive_high, pin.drive_low):
-            act()
+        for act in (touch, let_go, touch):
+            act(numbers[button])
         time.sleep(held_s)
-        for act in (pin.drive_high, pin.drive_low, pin.drive_high):
-            act()
+        for act in (let_go, touch, let_go):
+            act(numbers[button])
 
+    return press
+
+
+def gpio(_: Path) -> Bench:
+    pins, settings = pin_factory(), ButtonSettings("gpio")
+    press = bouncing(lambda pin: pins.pin(pin).drive_low(), lambda pin: pins.pin(pin).drive_high())
     return Bench(GpioButtons(settings, pins), lambda: GpioButtons(settings, pins), press)
 
 
 def kernel(_: Path) -> Bench:
-    """The same driver on lgpio, with edges that the kernel stamps; contacts bounce as above."""
+    """The same driver on lgpio, with edges that the kernel stamps."""
     settings = ButtonSettings("gpio")
-    numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
-    for number in numbers.values():
+    for number in (settings.photo_pin, settings.scan_pin):
         kernel_pins.pull(number, "up")
-
-    def press(button: ButtonName, held_s: float) -> None:
-        pin = numbers[button]
-        for way in ("down", "up", "down"):
-            kernel_pins.pull(pin, way)
-        time.sleep(held_s)
-        for way in ("up", "down", "up"):
-            kernel_pins.pull(pin, way)
-
+    press = bouncing(
+        lambda pin: kernel_pins.pull(pin, "down"), lambda pin: kernel_pins.pull(pin, "up")
+    )
     return Bench(GpioButtons(settings), lambda: GpioButtons(settings), press)
 
 

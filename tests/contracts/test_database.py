@@ -4,7 +4,8 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
@@ -55,24 +56,22 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    if request.param == "sqlite":
-        return Site(
-            lambda name, patience_s: Sqlite(
-                tmp_path / f"{name}.db", durable=True, patience_s=patience_s
-            ),
-            "PRAGMA query_only = ON",
-        )
-    return on(request.getfixturevalue("server"))
+    if request.param == "postgresql":
+        return on(request.getfixturevalue("server"))
+
+    def open_at(name: str, patience_s: float) -> Database:
+        return Sqlite(tmp_path / f"{name}.db", durable=True, patience_s=patience_s)
+
+    return Site(open_at, "PRAGMA query_only = ON")
 
 
 def on(server: Postgres) -> Site:
     schema = f"t{uuid4().hex}"
-    return Site(
-        lambda name, patience_s: OnPostgres(
-            server.url, name, schema=schema, durable=True, patience_s=patience_s
-        ),
-        "SET default_transaction_read_only = on",
-    )
+
+    def open_at(name: str, patience_s: float) -> Database:
+        return OnPostgres(server.url, name, schema=schema, durable=True, patience_s=patience_s)
+
+    return Site(open_at, "SET default_transaction_read_only = on")
 
 
 @pytest.fixture
@@ -205,28 +204,45 @@ def test_what_is_not_together_for_good_is_seen_by_nobody_else(
     assert doors(other) == ["green"]
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_two_who_read_and_then_write_lose_nothing(
-    site: Site, database: Database, shared: bool
-) -> None:
-    database.execute("INSERT INTO doors (door, at_ns) VALUES ('green', 0)")
-
-    def count(mine: Database) -> None:
-        for _ in range(25):
-            with mine.together():
-                found = mine.execute("SELECT at_ns FROM doors").fetchone()[0]
-                mine.execute("UPDATE doors SET at_ns = ?", (found + 1,))
-
-    threads = [
-        threading.Thread(target=count, args=(database if shared else site.open(),))
-        for _ in range(4)
-    ]
+def run_at_once(task: Callable[[], object], times: int = 4) -> None:
+    threads = [threading.Thread(target=task) for _ in range(times)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
 
-    assert database.execute("SELECT at_ns FROM doors").fetchone()[0] == 100
+
+HELD: Final = "SELECT at_ns FROM doors WHERE door = ?"
+"""A query for one row."""
+
+
+def count_together(database: Database) -> None:
+    with database.together():
+        found = database.execute(HELD, ("green",)).fetchone()[0]
+        database.execute("UPDATE doors SET at_ns = ? WHERE door = 'green'", (found + 1,))
+
+
+def count_holding(database: Database) -> None:
+    with database.holding(HELD, ("green",)) as row:
+        change = "UPDATE doors SET at_ns = ? WHERE door = 'green'"
+        database.execute(change, (row["at_ns"] + 1,))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("count", [count_together, count_holding])
+def test_who_reads_and_then_writes_at_once_loses_nothing(
+    site: Site, database: Database, count: Callable[[Database], None], shared: bool
+) -> None:
+    database.execute("INSERT INTO doors (door, at_ns) VALUES ('green', 0)")
+
+    def count_on() -> None:
+        mine = database if shared else site.open()
+        for _ in range(25):
+            count(mine)
+
+    run_at_once(count_on)
+
+    assert database.execute(HELD, ("green",)).fetchone()[0] == 100
 
 
 def test_what_another_thread_does_meanwhile_is_not_undone_with_it(database: Database) -> None:
@@ -258,68 +274,41 @@ def test_who_waits_too_long_for_another_is_told_so(site: Site, database: Databas
 
 
 @pytest.fixture
-def held(database: Database) -> str:
-    """A query for one row of two."""
-    add(database, "green")
-    add(database, "red")
-    return "SELECT at_ns FROM doors WHERE door = ?"
-
-
-def test_two_who_hold_the_same_row_lose_nothing(site: Site, database: Database, held: str) -> None:
-    database.execute("UPDATE doors SET at_ns = 0")
-
-    def count() -> None:
-        mine = site.open()
-        for _ in range(25):
-            with mine.holding(held, ("green",)) as row:
-                change = "UPDATE doors SET at_ns = ? WHERE door = 'green'"
-                mine.execute(change, (row["at_ns"] + 1,))
-
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-
-    assert database.execute(held, ("green",)).fetchone()[0] == 100
+def two_rows(database: Database) -> Database:
+    for door in ("green", "red"):
+        add(database, door)
+    return database
 
 
 def test_who_holds_a_row_is_waited_for_so_long_and_what_fails_inside_is_undone(
-    site: Site, database: Database, held: str
+    site: Site, two_rows: Database
 ) -> None:
     hasty = site.open(patience_s=0.1)
-    with suppress(ZeroDivisionError), database.holding(held, ("green",)):
-        database.execute("DELETE FROM doors")
-        with pytest.raises(Away), hasty.holding(held, ("green",)):
+    with suppress(ZeroDivisionError), two_rows.holding(HELD, ("green",)):
+        two_rows.execute("DELETE FROM doors")
+        with pytest.raises(Away), hasty.holding(HELD, ("green",)):
             pass
         raise ZeroDivisionError
 
-    assert doors(database) == ["green", "red"]
-    with database.holding(held, ("blue",)) as row:
+    assert doors(two_rows) == ["green", "red"]
+    with two_rows.holding(HELD, ("blue",)) as row:
         assert row is None
 
 
 def test_on_postgresql_another_row_and_what_is_together_are_not_waited_for(
-    site: Site, database: Database, held: str
+    site: Site, two_rows: Database
 ) -> None:
-    if database.engine == "sqlite":
+    """A row that another one holds is passed over where that is asked for."""
+    if two_rows.engine == "sqlite":
         pytest.skip("it has one lock for all")
     hasty = site.open(patience_s=0.1)
 
-    with database.holding(held, ("green",)), hasty.together(), hasty.holding(held, ("red",)) as row:
-        assert row is not None
-
-
-def test_who_does_not_wait_finds_a_row_that_another_one_holds_only_later(
-    site: Site, database: Database, held: str
-) -> None:
-    if database.engine == "sqlite":
-        pytest.skip("it has one lock for all")
-    hasty = site.open()
-
-    with database.holding(held, ("green",)), hasty.holding(held, ("green",), waits=False) as row:
-        assert row is None
-    with hasty.holding(held, ("green",), waits=False) as row:
+    with two_rows.holding(HELD, ("green",)):
+        with hasty.together(), hasty.holding(HELD, ("red",)) as row:
+            assert row is not None
+        with hasty.holding(HELD, ("green",), waits=False) as row:
+            assert row is None
+    with hasty.holding(HELD, ("green",), waits=False) as row:
         assert row is not None
 
 
@@ -335,21 +324,13 @@ def test_bytes_are_kept_as_they_are(database: Database) -> None:
 def test_another_thread_of_the_same_process_is_waited_for_so_long_too(site: Site) -> None:
     shared = site.open(patience_s=0.1)
     shared.migrate(ROOM)
-    told: list[BaseException | None] = []
 
     def ask() -> None:
-        try:
-            with shared.together():
-                told.append(None)
-        except Away as error:
-            told.append(error)
+        with shared.together():
+            pass
 
-    with shared.together():
-        thread = threading.Thread(target=ask)
-        thread.start()
-        thread.join(10)
-
-    assert isinstance(told[0], Away)
+    with shared.together(), ThreadPoolExecutor(1) as elsewhere, pytest.raises(Away):
+        elsewhere.submit(ask).result(10)
 
 
 def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) -> None:
@@ -461,22 +442,28 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(database: Database) -> 
         database.execute("SELECT * FROM gates")
 
 
+@contextmanager
+def migrating(site: Site, room: Room, asks: str) -> Iterator[threading.Thread]:
+    """Another process migrates; inside, this statement of it is under way."""
+    begun = threading.Thread(target=site.open().migrate, args=(room,))
+    looking, query = site.open(), "SELECT 1 FROM pg_stat_activity WHERE query LIKE ?"
+    begun.start()
+    until(lambda: looking.execute(query, (f"{asks}%",)).fetchone() is not None)
+    yield begun
+    begun.join(10)
+
+
 @pytest.mark.slow
 def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) -> None:
     """A fleet's year of rows takes minutes; whoever starts then is to serve afterwards."""
     site = on(server)
-    first, hasty = site.open(), site.open(patience_s=0.1)
+    hasty = site.open(patience_s=0.1)
     lasting = Room("doors", [[*ROOM.migrations[0], "SELECT pg_sleep(2.5)"]])  # above STATEMENT_MS
-    begun = threading.Thread(target=first.migrate, args=(lasting,))
-    begun.start()
-    query = "SELECT 1 FROM pg_stat_activity WHERE query LIKE ?"
-    until(lambda: hasty.execute(query, ("SELECT pg_sleep(2.5)%",)).fetchone() is not None)
+    with migrating(site, lasting, "SELECT pg_sleep(2.5)"):
+        hasty.migrate(lasting)
 
-    hasty.migrate(lasting)
-
-    begun.join()
     assert hasty.execute("SELECT count(*) FROM migrations").fetchone()[0] == 1
-    with first.together(), pytest.raises(Away), hasty.together():
+    with site.open().together(), pytest.raises(Away), hasty.together():
         pass  # limits are as before
 
 
@@ -507,30 +494,28 @@ def test_who_reads_is_served_while_a_new_column_waits_for_a_long_dump(server: Po
 def test_an_index_that_is_made_after_a_column_keeps_nobody_from_reading(server: Postgres) -> None:
     """The column is there by then, and not locked with all that follows."""
     site = on(server)
-    reader, starting = site.open(), site.open()
+    reader = site.open()
     reader.migrate(ROOM)
     lasting: list[list[Step]] = [[Column("doors", "colour TEXT")], ["SELECT pg_sleep(2)"]]
-    begun = threading.Thread(
-        target=starting.migrate, args=(Room("doors", [*ROOM.migrations, *lasting]),)
-    )
-    begun.start()
-    asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(2)%'"
-    until(lambda: reader.execute(asleep).fetchone() is not None)
 
-    assert reader.execute("SELECT colour FROM doors").fetchall() == []
-    assert begun.is_alive()
-    begun.join(10)
+    with migrating(
+        site, Room("doors", [*ROOM.migrations, *lasting]), "SELECT pg_sleep(2)"
+    ) as other:
+        assert reader.execute("SELECT colour FROM doors").fetchall() == []
+        assert other.is_alive()
 
 
-def _migrate(kind: str, words: tuple[str, str], at_once: Barrier) -> None:
+def opened(url: str, schema: str) -> Database:
+    """As a process of its own has it: over a folder, or over PostgreSQL."""
+    if url.startswith("postgresql:"):
+        return OnPostgres(url, "backend", schema=schema, durable=True, patience_s=30)
+    return Sqlite(Path(url) / "backend.db", durable=True, patience_s=30)
+
+
+def _migrate(url: str, schema: str, at_once: Barrier) -> None:
     """In a process of its own."""
-    url, schema = words
     at_once.wait()
-    made: Database = (
-        Sqlite(Path(url) / "backend.db", durable=True, patience_s=30)
-        if kind == "sqlite"
-        else OnPostgres(url, "backend", schema=schema, durable=True, patience_s=30)
-    )
+    made = opened(url, schema)
     made.migrate(LATER)
     add(made, str(uuid4()))
 
@@ -543,8 +528,7 @@ def test_several_processes_that_start_at_once_migrate_once(
     url = str(tmp_path) if kind == "sqlite" else request.getfixturevalue("server").url
     schema = f"t{uuid4().hex}"
     context = multiprocessing.get_context("spawn")
-    at_once = context.Barrier(4)
-    words = (kind, (url, schema), at_once)
+    words = (url, schema, context.Barrier(4))
     processes = [context.Process(target=_migrate, args=words) for _ in range(4)]
     for one in processes:
         one.start()
@@ -552,10 +536,6 @@ def test_several_processes_that_start_at_once_migrate_once(
         one.join(60)
 
     assert [one.exitcode for one in processes] == [0] * 4
-    found: Database = (
-        Sqlite(tmp_path / "backend.db", durable=True, patience_s=5)
-        if kind == "sqlite"
-        else OnPostgres(url, "backend", schema=schema, durable=True, patience_s=5)
-    )
+    found = opened(url, schema)
     assert len(doors(found)) == 4
     assert len(found.execute("SELECT * FROM migrations").fetchall()) == 2

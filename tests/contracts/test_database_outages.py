@@ -1,6 +1,5 @@
 """What becomes of the backend's PostgreSQL by misfortune: away, and by itself well again."""
 
-import subprocess
 import threading
 import time
 import traceback
@@ -86,18 +85,6 @@ def soon() -> Iterator[None]:
 pytestmark = pytest.mark.slow
 
 
-def test_who_was_there_before_a_restart_goes_on_after_it(
-    server: Postgres, database: Database
-) -> None:
-    server.stop()
-    with soon(), pytest.raises(Away, match=r"within 2 s: .*Connection refused$"):
-        add(database, "meanwhile")
-    server.start()
-
-    add(database, "after")
-    assert doors(database) == ["after", "before"]
-
-
 def test_what_was_durable_outlives_a_kill_and_what_was_half_done_does_not(
     server: Postgres, database: Database
 ) -> None:
@@ -120,22 +107,6 @@ def test_a_restart_that_nobody_asked_during_is_not_noticed(
     assert doors(database) == ["after", "before"]
 
 
-def test_a_server_that_stalls_is_given_up_and_asked_again(
-    server: Postgres, database: Database
-) -> None:
-    """It keeps no limit of its own: it is stopped, and its kernel goes on acknowledging."""
-    server.stall()
-    with soon(), pytest.raises(Away):
-        add(database, "stalled")
-    with soon(), pytest.raises(Away), database.together():
-        pass
-    server.go_on()
-
-    until(lambda: works(database))
-    add(database, "after")
-    assert "after" in doors(database)
-
-
 def test_a_server_that_stalls_within_a_step_undoes_it(server: Postgres, database: Database) -> None:
     with soon(), pytest.raises(Away, match="no answer"):
         half_done(database, server.stall)
@@ -143,12 +114,6 @@ def test_a_server_that_stalls_within_a_step_undoes_it(server: Postgres, database
 
     until(lambda: works(database))
     assert doors(database) == ["before"]
-
-
-def test_a_statement_that_takes_too_long_is_ended(database: Database) -> None:
-    with soon(), pytest.raises(Away, match="statement timeout"):
-        database.execute("SELECT pg_sleep(30)")
-    assert works(database)
 
 
 def test_a_migration_may_take_longer_and_what_comes_after_it_may_not(database: Database) -> None:
@@ -191,50 +156,9 @@ def _may_write(database: Database) -> bool:
         return False
 
 
-def test_what_was_ended_by_an_administrator_is_told_in_their_words(
-    server: Postgres, database: Database
-) -> None:
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
-    with pytest.raises(Away, match="administrator"):
-        half_done(database, lambda: server.tell(f"{end} = 'doorstep'"))
-
-    assert works(database)
-
-
-@pytest.mark.usefixtures("database")
-def test_a_database_that_is_made_read_only_is_away_to_who_writes(
-    server: Postgres, url: str
-) -> None:
-    name = url.rpartition("/")[2]
-    server.tell(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    standby = opened(url, patience_s=4.0)
-
-    with pytest.raises(Away, match="cannot execute INSERT in a read-only transaction"):
-        add(standby, "no")
-    assert doors(standby) == ["before"]
-
-
-def test_a_full_disk_is_said_in_postgresqls_words(server: Postgres, database: Database) -> None:
-    with _small_disk(server) as place:
-        server.tell(f"CREATE TABLESPACE small LOCATION '{place}'")
-        database.execute("CREATE TABLE heavy (door TEXT) TABLESPACE small")
-        with pytest.raises(Away, match="No space left on device"):
-            _fill(database)
-        assert works(database)
-        database.execute("DROP TABLE heavy")
-        server.tell("CHECKPOINT")  # until then it keeps what it dropped
-        server.tell("DROP TABLESPACE small")
-
-
-def _fill(database: Database) -> None:
-    row = "SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 3000)"
-    for _ in range(100):
-        database.execute(f"INSERT INTO heavy {row}")
-
-
 def test_a_full_disk_is_not_ready_before_a_record_finds_no_room(server: Postgres) -> None:
     """A row alone still goes where another one was."""
-    with _small_disk(server, "140m") as place:
+    with server.small_disk("140m") as place:
         own = Postgres(place / "own", fsync=False).make().start()
         try:
             check = health.database("backend", opened(own.url))
@@ -278,19 +202,6 @@ def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url:
     assert databases[0].execute("SELECT count(*) FROM probes").fetchone()[0] == 0
 
 
-@contextmanager
-def _small_disk(server: Postgres, size: str = "2m") -> Iterator[Path]:
-    place = server.folder / "small"
-    place.mkdir()
-    options = f"size={size},uid=postgres,mode=700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-        place.rmdir()
-
-
 def test_nobody_there_is_a_sentence_in_time(server: Postgres) -> None:
     with soon(), pytest.raises(Away, match="Connection refused"):
         opened(f"postgresql://postgres@127.0.0.1:{server.port - 1}/none")
@@ -326,17 +237,8 @@ def test_a_url_that_is_none_is_told_without_its_password(url: str) -> None:
 def test_it_says_who_it_is_and_asks_no_more_than_so_many_at_once(
     server: Postgres, database: Database
 ) -> None:
-    barrier = threading.Barrier(20)
-
-    def ask() -> None:
-        barrier.wait()
-        database.execute("SELECT pg_sleep(0.05)")
-
-    threads = [threading.Thread(target=ask) for _ in range(20)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(database.execute, ["SELECT pg_sleep(0.05)"] * 20))
 
     with psycopg.connect(server.url) as looking:
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'doorstep' AND"

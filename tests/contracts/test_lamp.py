@@ -61,33 +61,17 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     return opener(tmp_path)
 
 
-def test_a_lamp_is_dark_until_it_is_lit(bench: Bench) -> None:
+def test_a_lamp_is_a_switch_and_no_counter(bench: Bench) -> None:
+    """It is dark at first; press and scan may both light it, and one `off` is enough."""
     assert not bench.is_lit()
 
-    bench.lamp.on()
-
-    assert bench.is_lit()
-
-
-def test_lighting_it_twice_needs_no_second_off(bench: Bench) -> None:
-    """It is a switch, no counter: press and scan may both light it."""
-    bench.lamp.on()
-    bench.lamp.on()
-    assert bench.is_lit()
-
-    bench.lamp.off()
-    bench.lamp.off()
-
-    assert not bench.is_lit()
-
-
-def test_it_can_be_lit_again(bench: Bench) -> None:
-    bench.lamp.on()
-    bench.lamp.off()
-
-    bench.lamp.on()
-
-    assert bench.is_lit()
+    for _ in range(2):
+        bench.lamp.on()
+        bench.lamp.on()
+        assert bench.is_lit()
+        bench.lamp.off()
+        bench.lamp.off()
+        assert not bench.is_lit()
 
 
 def test_a_closed_lamp_can_be_opened_again(bench: Bench) -> None:

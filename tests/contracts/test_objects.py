@@ -2,7 +2,6 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -142,33 +141,6 @@ def test_a_refused_record_that_vanished_is_asked_for_again(fleet: SealedFleet) -
     assert store.received(made.label.capture_id) == made.content
 
 
-def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: SealedFleet) -> None:
-    made, store = fleet.sealed(), fleet.town.office.store
-    upload = fleet.begin(made)
-    store.keep(upload, made.content, accepted=True)  # and dies
-
-    assert store.offset(upload) == upload.length
-    verdict = fleet.intake.judge(upload)
-
-    assert fleet.intake.judge(upload) == verdict
-    assert list(store.objects.ids()) == [made.label.capture_id]
-    assert store.received(made.label.capture_id) == made.content
-
-
-def test_a_record_is_exported_as_evidence_also_once_it_was_erased(fleet: SealedFleet) -> None:
-    before, made = (fleet.take(fleet.sealed(one)) for one in (demo.LEFT_DOOR, demo.ALLOWED))
-    one, erased = made.label.capture_id, before.label.capture_id
-    fleet.town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
-
-    fleet.export(one, "--neighbours")
-
-    assert (fleet.out / f"{one}.rec").read_bytes() == made.content
-    assert (fleet.out / f"{erased}.rec").read_bytes() == before.line + b"\n"
-    assert fleet.problems()[0] == 0
-    fleet.export(erased, "--out", f"{fleet.out}-erased")
-    assert Path(f"{fleet.out}-erased", f"{erased}.rec").read_bytes() == before.line + b"\n"
-
-
 def test_a_photo_is_its_orders_until_it_is_erased(town: DemoOffice) -> None:
     store = town.office.store
     one = town.receive(town.photo(demo.ALLOWED))
@@ -234,15 +206,3 @@ def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
     assert store.label(changed) == {}
     assert store.label(other)["capture_id"] == other
     assert list(store.objects.ids()) == [other]
-
-
-def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: DemoOffice) -> None:
-    held, due = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
-    town.office.keeping.hold(demo.ALLOWED, "CASE-7", NOON)
-
-    town.office.keeping.expire(NOON.replace(year=NOON.year + 1))
-
-    assert town.office.store.photo(held) == PICTURE
-    with pytest.raises(Missing):
-        town.office.store.received(due)
-    assert town.office.store.label(due)["capture_id"] == due

@@ -16,7 +16,6 @@ import pytest
 
 from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.chosen import objects_of
-from doorstep_backend.engines.objects import Changed, Missing
 from doorstep_backend.engines.s3 import S3, read_address
 from doorstep_backend.office import demo
 from doorstep_backend.settings import WrongSettingError
@@ -171,20 +170,6 @@ def test_a_bucket_that_locks_objects_is_refused(engine: Engine) -> None:
 
     with pytest.raises(WrongSettingError, match=r"keeps versions|locks objects"):
         objects.begin()
-
-
-def test_what_was_written_over_is_changed_and_what_was_deleted_is_missing(engine: Engine) -> None:
-    name, one = f"b-{uuid4()}", new_id()
-    objects, admin = engine.bucket(name), engine.admin
-    objects.put(one, RECORD, CONTENT)
-    objects.put(one, "label.jpg", b"a copy")
-    admin.put_object(Bucket=name, Key=f"{one}/label.jpg", Body=b"another picture")
-    admin.delete_object(Bucket=name, Key=f"{one}/{RECORD}")
-
-    with pytest.raises(Changed, match="not what was put there"):
-        objects.get(one, "label.jpg")
-    with pytest.raises(Missing):
-        objects.get(one, RECORD)
 
 
 def test_the_engine_refuses_what_arrives_otherwise_than_it_was_sent(engine: Engine) -> None:

@@ -122,28 +122,21 @@ def archived(fleet: SealedFleet, folder: Path) -> tuple[str, str, bytes]:
     return made.label.capture_id, hashlib.sha256(made.content).hexdigest(), made.content
 
 
+@pytest.mark.parametrize("end", [None, b"", b"damaged"], ids=["whole", "bare", "damaged"])
 def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
-    fleet: SealedFleet, tmp_path: Path
+    fleet: SealedFleet, opened: Opened, tmp_path: Path, end: bytes | None
 ) -> None:
-    """Its rows are gone, and to be taken in again is the last thing it is to be."""
+    """Its rows are gone, and nobody may take it in again.
+
+    A copy of a bucket without metadata, or without all bytes, is known by its label alone.
+    """
     store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
-    store.objects.put(one, sha256, content)
-
-    told = terminal(fleet.town, "stray", "--take-in")
-    assert told[0].startswith(f"{one} left as it is: it was erased and archived")
-    assert terminal(fleet.town, "returned")[0] == one
-    assert terminal(fleet.town, "returned", "--delete")[0] == one
-
-    assert list(store.objects.ids()) == []
-
-
-@pytest.mark.parametrize("end", [b"", b"damaged"])
-def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
-    fleet: SealedFleet, opened: Opened, tmp_path: Path, end: bytes
-) -> None:
-    """A copy of a bucket that has no metadata, or not all bytes: of the label alone it is known."""
-    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
-    opened.overwrite(one, sha256, content + end)
+    if end is None:
+        store.objects.put(one, sha256, content)
+        told = terminal(fleet.town, "stray", "--take-in")
+        assert told[0].startswith(f"{one} left as it is: it was erased and archived")
+    else:
+        opened.overwrite(one, sha256, content + end)
 
     assert terminal(fleet.town, "returned")[0] == one
     assert terminal(fleet.town, "returned", "--delete")[0] == one

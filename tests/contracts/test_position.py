@@ -86,38 +86,25 @@ def test_a_fix_is_a_place_on_the_globe(position: Position) -> None:
     assert fix.mode in (2, 3)
 
 
-def test_what_is_unknown_is_none(position: Position) -> None:
-    """Never a number that stands for nothing."""
-    fix = newest(position)
-
-    assert fix.mode == 3 or fix.alt_m is None
-    assert fix.eph_m is None or fix.eph_m > 0
-    assert fix.hdop is None or 0 < fix.hdop < 99
-    assert fix.satellites is None or fix.satellites > 0
-    assert fix.speed_mps is None or fix.speed_mps >= 0
-
-
-def test_metres_are_metres_over_the_sea(position: Position) -> None:
+def test_what_is_unknown_is_none_and_metres_are_metres_over_the_sea(position: Position) -> None:
     """Not over the ellipsoid, nor feet; and half a knot at most where nothing moves."""
     fix = newest(position)
 
+    assert fix.mode == 3 or fix.alt_m is None
     assert fix.alt_m is None or fix.alt_m == pytest.approx(nmea.ALT_M, abs=0.2)
-    assert fix.speed_mps is None or fix.speed_mps < 0.3
+    assert fix.eph_m is None or fix.eph_m > 0
+    assert fix.hdop is None or 0 < fix.hdop < 99
+    assert fix.satellites is None or fix.satellites > 0
+    assert fix.speed_mps is None or 0 <= fix.speed_mps < 0.3
 
 
-def test_a_fix_is_stamped_on_arrival(position: Position) -> None:
-    """The stamp is CLOCK_MONOTONIC, not in the future, and fresh while fixes come."""
+def test_a_fix_is_stamped_on_arrival_and_its_time_is_utc(position: Position) -> None:
+    """The stamp is CLOCK_MONOTONIC, not in the future, and fresh; the time is aware, or none."""
     fix = newest(position)
 
     assert 0 <= time.monotonic_ns() - fix.received_ns < FRESH_S * 1e9
-
-
-def test_the_time_of_a_fix_is_utc(position: Position) -> None:
-    """An aware time in UTC, the one of its arrival; or none."""
-    utc = newest(position).utc
-
-    assert utc is None or utc.tzinfo is UTC
-    assert utc is None or 0 <= (datetime.now(UTC) - utc).total_seconds() < FRESH_S
+    assert fix.utc is None or fix.utc.tzinfo is UTC
+    assert fix.utc is None or 0 <= (datetime.now(UTC) - fix.utc).total_seconds() < FRESH_S
 
 
 def test_fixes_go_on(position: Position) -> None:

@@ -27,25 +27,19 @@ from tests.support.device import Device
 
 
 @pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
-def test_a_document_is_openapi_3_1(path: Path) -> None:
-    assert read(path)["openapi"].startswith("3.1.")
+def test_a_document_is_openapi_3_1_and_all_that_it_refers_to_is_there(path: Path) -> None:
+    """Its schemas are JSON schema, and nothing in its components is left over."""
+    text, document = path.read_text(), read(path)
+    assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_path(path).validate()
 
-
-@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
-def test_its_schemas_are_json_schema_and_refer_to_what_is_there(path: Path) -> None:
-    components = read(path)["components"]
+    components = document["components"]
     for name in components["schemas"]:
         schema = {"$ref": f"#/components/schemas/{name}", "components": components}
         jsonschema_rs.meta.validate(components["schemas"][name])
         jsonschema_rs.Draft202012Validator(schema)
-
-
-@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
-def test_nothing_in_its_components_is_left_over(path: Path) -> None:
-    text, document = path.read_text(), read(path)
     for kind in ("parameters", "headers", "responses", "schemas"):
-        for name in document["components"].get(kind, {}):
+        for name in components.get(kind, {}):
             assert f'"#/components/{kind}/{name}"' in text, f"{name} is nowhere used"
 
 
