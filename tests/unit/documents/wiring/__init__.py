@@ -1,1 +1,0 @@
-"""The wiring diagram, drawn from the default pins: `python -m tests.unit.documents.wiring`."""
