@@ -1,6 +1,8 @@
 """What tests of enrolment share: a device that is to be enrolled, and where."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,9 +13,7 @@ from agent.record.certificates import Expected
 from agent.trust import fleet
 from agent.trust.store import TrustStore
 from tests.support.device import Device
-from tests.support.est import (
-    EstServer,
-)
+from tests.support.est import PREFIX, Answered, Asked, EstServer
 
 FLEET_KEY = signing.new_key()
 
@@ -38,13 +38,38 @@ class Bench:
         out = self.capsys.readouterr()
         return out.out + out.err
 
-    def identity(self) -> Identity | None:
-        trusted = (self.server.authority.certificate,)
-        return IdentityStore(self.device.layout).read(Expected("van-7", trusted))
+    def answers(self, path: str, answer: Answered | Callable[[Asked], Answered]) -> None:
+        """Give this answer at one of the authority's paths from now on."""
 
-    def evidence(self) -> certificates.Chain | None:
+        def script(asked: Asked) -> Answered | None:
+            if asked.path != PREFIX + path:
+                return None
+            return answer if isinstance(answer, Answered) else answer(asked)
+
+        self.server.script = script
+
+    def is_enrolled(self) -> bool:
+        return (self.device.layout.sync_keys / "tls.pem").exists()
+
+    def identity(self) -> Identity:
+        trusted = (self.server.authority.certificate,)
+        found = IdentityStore(self.device.layout).read(Expected("van-7", trusted))
+        assert found is not None
+        return found
+
+    def expire(self) -> None:
+        """Replace the certificate by one that ended a year ago, as after a long sleep."""
+        identity, began = self.identity(), datetime.now(UTC) - timedelta(days=730)
+        old = self.server.authority.issue(identity.key.public_key(), "van-7", starts=began)
+        IdentityStore(self.device.layout).install(replace(identity, chain=(old,)))
+
+    def evidence(self) -> certificates.Chain:
         text = TrustStore(self.device.layout).evidence()
-        return None if text is None else certificates.read_pem(text)
+        return () if text is None else certificates.read_pem(text)
+
+    def has_evidence_for_its_key(self) -> bool:
+        key = signing.read_private_key(self.device.layout.capture_keys / "device.pem")
+        return certificates.is_for(self.evidence()[0], key.public_key())
 
     def fleet_version(self) -> int:
         tokens = TrustStore(self.device.layout).fleet()

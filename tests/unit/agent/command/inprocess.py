@@ -1,8 +1,14 @@
-"""Runs a command in this process."""
+"""Runs a command in this process, and reads what doctor finds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from agent.__main__ import main
+from agent.command import doctor
+from agent.command.doctor.finding import Level
+from agent.process import control
 from tests.support.device import Device
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 
@@ -24,3 +30,17 @@ def filled(device: Device, count: int = 5) -> list[str]:
     outbox.book(outbox.get(ids[3]), 1e9, "POST was answered 413", suspected=True)
     database.close()
     return list(ids)
+
+
+def found(device: Device, check: str, *, looks: bool = False) -> list[tuple[Level, str]]:
+    """Return level and words of each finding of one of doctor's checks."""
+    findings = doctor.examine(device.config, looks=looks)
+    return [(one.level, one.words) for one in findings if one.check == check]
+
+
+@contextmanager
+def capture_says(device: Device, **answer: object) -> Iterator[None]:
+    """Answer in place of capture while the block runs."""
+    device.layout.make()
+    with control.serve(device.layout.capture_socket, lambda *_: dict(answer)):
+        yield

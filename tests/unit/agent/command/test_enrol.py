@@ -1,13 +1,10 @@
 """`doorstep enrol`: step by step to an identity that works; what goes wrong loses nothing."""
 
-import base64
-import dataclasses
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from agent.command import enrol
 from agent.identity.tls_identity import IdentityStore
@@ -32,20 +29,12 @@ def test_device_is_enrolled_in_five_steps(bench: Bench) -> None:
         assert step in said
     assert f"delete {bench.device.folder}/token: the token is used" in said
     assert "blue-42" not in said
-    identity, evidence = bench.identity(), bench.evidence()
-    assert identity is not None
-    assert evidence is not None
-    device_key = signing.read_private_key(bench.device.layout.capture_keys / "device.pem")
-    assert certificates.is_for(evidence[0], device_key.public_key())
-    assert certificates.ends(evidence[0]).year == 9999
+    assert bench.has_evidence_for_its_key()
+    assert certificates.ends(bench.evidence()[0]).year == 9999
     assert bench.fleet_version() == 1
     assert bench.server.paths() == ["simpleenroll", "evidence/simpleenroll", "/fleet"]
-    modes = {path.name: path.stat().st_mode & 0o777 for path in keys(bench)}
-    assert modes == {"tls.pem": 0o600}
-
-
-def keys(bench: Bench) -> list[Path]:
-    return list(bench.device.layout.sync_keys.iterdir())
+    keys = bench.device.layout.sync_keys.iterdir()
+    assert {path.name: path.stat().st_mode & 0o777 for path in keys} == {"tls.pem": 0o600}
 
 
 def test_bodies_are_wrapped_in_lines_and_have_a_length(bench: Bench) -> None:
@@ -62,48 +51,17 @@ def test_bodies_are_wrapped_in_lines_and_have_a_length(bench: Bench) -> None:
 
 def test_second_run_needs_no_token_and_changes_no_key(bench: Bench) -> None:
     bench.enrol()
-    before = bench.identity()
-    assert before is not None
+    before = bench.kept()
 
     assert bench.enrol(token=None) == 0
 
-    after = bench.identity()
-    assert after is not None
-    assert after.chain == before.chain
-
-
-def test_token_that_was_not_needed_is_not_called_used(bench: Bench) -> None:
-    bench.enrol()
-    bench.said()
-
-    assert bench.enrol(token="green-7") == 0
-
-    assert "the token is used" not in bench.said()
-
-
-def test_token_comes_from_standard_input_too(bench: Bench) -> None:
-    ended = bench.device.run("enrol", bench.server.url, input="blue-42\n")
-
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines()[-1] == "enrolled: van-7"
-    assert bench.identity() is not None
-
-
-def test_signing_key_that_is_there_stays(bench: Bench) -> None:
-    layout = bench.device.layout
-    layout.make()
-    before = signing.private_pem(signing.new_key())
-    (layout.capture_keys / "device.pem").write_bytes(before)
-
-    assert bench.enrol() == 0
-
-    assert (layout.capture_keys / "device.pem").read_bytes() == before
+    assert bench.kept() == before
 
 
 def test_lost_answer_burns_no_token(bench: Bench) -> None:
     """The certificate was issued, the line was cut: the same request gets the same one."""
 
-    def lose(asked: Asked) -> Answered | None:
+    def lose(asked: Asked) -> Answered:
         bench.server.script = lambda _: None
         bench.server.answer(asked)
         return Answered(500, b"lost on the way")
@@ -111,10 +69,10 @@ def test_lost_answer_burns_no_token(bench: Bench) -> None:
     bench.server.script = lose
 
     assert bench.enrol() == 75
-    assert bench.identity() is None
+    assert not bench.is_enrolled()
     assert bench.enrol() == 0
 
-    assert len([label for _, label, _ in bench.server.issued if label == "tls"]) == 1
+    assert [label for _, label, _ in bench.server.issued].count("tls") == 1
 
 
 def test_authority_that_decides_later_is_asked_again_when_it_says(
@@ -128,14 +86,8 @@ def test_authority_that_decides_later_is_asked_again_when_it_says(
     assert bench.enrol() == 0
 
     assert waits == [7.0, 60.0]
-    first, second, third = (one.body for one in bench.server.asked[:3])
-    key = {certificates_key(body) for body in (first, second, third)}
-    assert len(key) == 1
-
-
-def certificates_key(body: bytes) -> bytes:
-    found = x509.load_der_x509_csr(base64.b64decode(body))
-    return signing.public_pem(found.public_key())  # type: ignore[arg-type]
+    first, second, third = (requested(one).public_key() for one in bench.server.asked[:3])
+    assert first == second == third
 
 
 def test_authority_that_takes_a_day_to_decide_is_not_waited_for(bench: Bench) -> None:
@@ -164,9 +116,7 @@ def test_what_leads_to_the_root_may_be_in_cacerts_only(
     found = IdentityStore(bench.device.layout).read(Expected("van-7", (root.certificate,)))
     assert found is not None
     assert found.chain[1:] == (server.authority.certificate,)
-    evidence = bench.evidence()
-    assert evidence is not None
-    assert evidence[1:] == (server.authority.certificate,)
+    assert bench.evidence()[1:] == (server.authority.certificate,)
 
 
 def test_pinned_authority_is_fetched_and_written(bench: Bench) -> None:
@@ -200,74 +150,44 @@ def test_renewal_on_request_gets_a_new_key_and_the_evidence_again(bench: Bench) 
     assert bench.enrol("--renew", token=None) == 0
 
     after = bench.identity()
-    assert before is not None
-    assert after is not None
     assert after.key.public_key() != before.key.public_key()
     assert bench.server.paths() == ["simplereenroll", "evidence/simpleenroll", "/fleet"]
-    assert bench.server.asked[0].peer == before.chain[0]
-    assert bench.server.asked[1].peer == after.chain[0]
+    assert [one.peer for one in bench.server.asked[:2]] == [before.chain[0], after.chain[0]]
 
 
 def test_expired_certificate_renews_itself(bench: Bench) -> None:
     bench.enrol()
-    expire(bench)
+    bench.expire()
     bench.server.asked.clear()
 
     assert bench.enrol(token=None) == 0
 
     assert bench.server.paths()[0] == "simplereenroll"
-    identity = bench.identity()
-    assert identity is not None
-    assert identity.ends > datetime.now(UTC)
+    assert bench.identity().ends > datetime.now(UTC)
 
 
-def expire(bench: Bench) -> None:
-    """The device slept for two years."""
-    identity = bench.identity()
-    assert identity is not None
-    began = datetime.now(UTC) - timedelta(days=730)
-    old = bench.server.authority.issue(identity.key.public_key(), "van-7", starts=began)
-    IdentityStore(bench.device.layout).install(dataclasses.replace(identity, chain=(old,)))
-
-
-def test_where_the_authority_renews_nothing_expired_a_new_token_helps(bench: Bench) -> None:
+@pytest.mark.parametrize("why", ["expired", "revoked"])
+def test_device_that_the_authority_lets_in_no_more_is_let_in_again_by_a_new_token(
+    bench: Bench, why: str
+) -> None:
     bench.enrol()
-    expire(bench)
-    records = bench.kept()
+    if why == "expired":
+        bench.expire()
+        bench.answers("simplereenroll", Answered(403, b"certificate expired"))
+    else:
+        bench.server.revoked.add(bench.identity().chain[0].serial_number)
+    old, before = bench.identity(), bench.kept()
 
-    def refuse(asked: Asked) -> Answered | None:
-        again = asked.path.endswith("simplereenroll")
-        return Answered(403, b"certificate expired") if again else None
-
-    bench.server.script = refuse
     assert bench.enrol(token=None) == 65
+
     said = bench.said()
-    assert "certificate expired" in said
-    assert said.count("new token") == 2  # that it needs one, and where it comes from
+    assert f"certificate {why}" in said
     assert "the new token comes into a file (--token FILE), or on standard input" in said
-    kept = bench.kept()
-    assert {name: kept[name] for name in records} == records
+    assert bench.kept().items() >= before.items()
     bench.server.tokens["van-7"] = "green-7"
-
     assert bench.enrol(token="green-7") == 0
-
-
-def test_revoked_device_is_let_in_again_by_a_new_token(bench: Bench) -> None:
-    bench.enrol()
-    identity = bench.identity()
-    assert identity is not None
-    bench.server.revoked.add(identity.chain[0].serial_number)
-    assert bench.enrol(token=None) == 65
-    assert "certificate revoked" in bench.said()
-    bench.server.tokens["van-7"] = "green-7"
-
-    assert bench.enrol(token="green-7") == 0
-
-    assert bench.identity() != identity
-    device_key = signing.read_private_key(bench.device.layout.capture_keys / "device.pem")
-    evidence = bench.evidence()
-    assert evidence is not None
-    assert certificates.is_for(evidence[0], device_key.public_key())
+    assert bench.identity() != old
+    assert bench.has_evidence_for_its_key()
 
 
 @pytest.mark.parametrize("words", [[], ["--renew"]], ids=["enrol", "renew"])
@@ -278,25 +198,19 @@ def test_where_tls_itself_turns_the_certificate_away_a_new_token_helps(
     """Such an authority gives no answer: the line is cut in the middle of the handshake."""
     bench.enrol()
     if what == "expired":
-        expire(bench)
-    old = bench.identity()
-    assert old is not None
-    bench.server.turn_away(*([old.chain[0]] if what == "revoked" else []))
+        bench.expire()
+    old = bench.identity().chain
+    bench.server.turn_away(*([old[0]] if what == "revoked" else []))
     bench.server.tokens["van-7"] = "green-7"
     bench.said()
 
     without = bench.enrol(*words, token=None)
-    said, kept = bench.said(), bench.identity()
-    ended = bench.enrol(*words, token="green-7")
 
     assert without == 75
-    assert "put a new token into a file (--token FILE)" in said
-    assert kept is not None
-    assert kept.chain == old.chain
-    assert ended == 0, bench.said()
-    new = bench.identity()
-    assert new is not None
-    assert new.chain != old.chain
+    assert "put a new token into a file (--token FILE)" in bench.said()
+    assert bench.identity().chain == old
+    assert bench.enrol(*words, token="green-7") == 0
+    assert bench.identity().chain != old
 
 
 def test_backend_that_cannot_be_reached_uses_no_token_up(bench: Bench) -> None:
@@ -308,24 +222,14 @@ def test_backend_that_cannot_be_reached_uses_no_token_up(bench: Bench) -> None:
         backend={"url": "https://127.0.0.1:9", "receipt_keys": []},
     )
     bench.server.tokens["van-7"] = "green-7"
+    bench.said()
 
     assert bench.enrol(token="green-7") == 75
 
-    assert "TLS certificate   is there" in bench.said()
+    said = bench.said()
+    assert "TLS certificate   is there" in said
+    assert "the token is used" not in said
     assert bench.server.used.keys() == {"blue-42"}
-
-
-def test_authority_without_the_label_leaves_the_rest_done(bench: Bench) -> None:
-    def no_labels(asked: Asked) -> Answered | None:
-        return Answered(404, b"not found") if "evidence" in asked.path else None
-
-    bench.server.script = no_labels
-
-    assert bench.enrol() == 0
-
-    assert "no label `evidence`" in bench.said()
-    assert bench.evidence() is None
-    assert bench.fleet_version() == 1
 
 
 def test_authority_that_gives_less_than_before_leaves_the_better_evidence_and_all_is_done(
@@ -334,16 +238,14 @@ def test_authority_that_gives_less_than_before_leaves_the_better_evidence_and_al
     bench.enrol()
     before = bench.evidence()
 
-    def less(asked: Asked) -> Answered | None:
-        if "evidence" not in asked.path:
-            return None
+    def less(asked: Asked) -> Answered:
         began = datetime.now(UTC) - timedelta(days=1)
         key = requested(asked).public_key()
         assert isinstance(key, signing.PublicKey)
         leaf = bench.server.authority.issue(key, "van-7", evidence=True, starts=began)
         return Answered(200, certs_only([leaf]))
 
-    bench.server.script = less
+    bench.answers("evidence/simpleenroll", less)
     bench.said()
 
     assert bench.enrol("--renew", token=None) == 0
@@ -363,49 +265,42 @@ def test_fleet_document_that_is_not_there_yet_is_fetched_next_time(bench: Bench)
     assert bench.fleet_version() == 4
 
 
-# --- the clock
+# The clock
 
 
-def test_time_is_waited_for_only_while_the_clock_is_before_the_build_date() -> None:
+@pytest.mark.parametrize(
+    ("wrong_s", "waited_s", "told"),
+    [
+        (0, 0, []),
+        (4, 4, ["1970-01-01", BUILT.date().isoformat()]),
+        (61, 60, ["1970", "timedatectl"]),
+    ],
+)
+def test_time_is_waited_for_at_most_a_minute_while_the_clock_is_before_the_build_date(
+    wrong_s: int, waited_s: int, told: list[str]
+) -> None:
     lines: list[str] = []
-    moments = [datetime(1970, 1, 1, tzinfo=UTC)] * 4 + [BUILT] * 3
     slept: list[float] = []
 
     def now() -> datetime:
-        return moments[min(len(slept), 6)]
+        return datetime(1970, 1, 1, tzinfo=UTC) if len(slept) < wrong_s else BUILT
 
     enrol.await_time(lambda _, words: lines.append(words), now, slept.append)
-    assert len(slept) == 4
-    assert "1970-01-01" in lines[0]
 
-    lines.clear()
-    slept.clear()
-    enrol.await_time(lambda _, words: lines.append(words), lambda: BUILT, slept.append)
-    assert (lines, slept) == ([], [])
+    assert sum(slept) == waited_s
+    assert [words in line for words, line in zip(told, lines, strict=True)] == [True] * len(told)
 
 
-def test_clock_that_stays_wrong_is_told_after_a_minute() -> None:
-    lines: list[str] = []
-    slept: list[float] = []
-    past = datetime(1971, 1, 1, tzinfo=UTC)
-
-    enrol.await_time(lambda _, words: lines.append(words), lambda: past, slept.append)
-
-    assert sum(slept) == 60
-    assert "timedatectl" in lines[-1]
-
-
-# --- while capture runs
+# While capture runs
 
 
 @pytest.mark.slow
 def test_running_capture_makes_the_request_and_keeps_the_certificate(bench: Bench) -> None:
     bench.server.fleet = None
-    with_capture = bench.device
     try:
-        with_capture.start("capture")
+        bench.device.start("capture")
         assert bench.enrol() == 75  # no fleet document yet
     finally:
-        with_capture.stop_all()
+        bench.device.stop_all()
 
-    assert bench.evidence() is not None
+    assert bench.evidence()

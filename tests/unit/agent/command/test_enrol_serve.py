@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.doctor import serve_check
 from agent.command.doctor.finding import Level
-from agent.config import load
 from agent.record import certificates, signing
 from agent.trust.store import TrustStore
-from tests.support.est import Answered, Asked, required
+from tests.support.est import Answered, required
+from tests.unit.agent.command import inprocess
 from tests.unit.agent.command.enrolling import FLEET_KEY, Bench
 
 NAMES = ["van-7.vans.example", "10.8.0.7"]
@@ -25,15 +24,15 @@ def serving(bench: Bench) -> Bench:
     return bench
 
 
-def configure(bench: Bench, names: list[str], clients: list[str] | None = None) -> None:
+def configure(bench: Bench, names: list[str], *clients: str) -> None:
     tables = required(bench.server, bench.device.folder, FLEET_KEY.public_key())
-    serve = {"names": names, "clients": ["puller"] if clients is None else clients}
-    bench.device.configure(**tables, serve=serve)
+    bench.device.configure(**tables, serve={"names": names, "clients": clients})
 
 
-def certificate(bench: Bench) -> certificates.Certificate | None:
+def certificate(bench: Bench) -> certificates.Certificate:
     text = TrustStore(bench.device.layout).serve()
-    return None if text is None else certificates.read_pem(text)[0]
+    assert text is not None
+    return certificates.read_pem(text)[0]
 
 
 def key_file(bench: Bench) -> Path:
@@ -57,12 +56,10 @@ def test_serve_gets_a_key_of_its_own_and_a_certificate_for_its_names(serving: Be
     assert serving.enrol() == 0
 
     found, identity = certificate(serving), serving.identity()
-    key = signing.read_private_key(key_file(serving))
-    assert found is not None
-    assert identity is not None
-    assert certificates.is_for(found, key.public_key())
+    key = signing.read_private_key(key_file(serving)).public_key()
+    assert certificates.is_for(found, key)
     assert certificates.names_of(found) == set(NAMES)
-    assert key.public_key() != identity.key.public_key()
+    assert key != identity.key.public_key()
     assert key_file(serving).stat().st_mode & 0o777 == 0o600
     assert "serve             verified, and kept" in serving.said()
     assert serving.server.paths()[-1] == LABEL
@@ -87,21 +84,20 @@ def test_changed_names_ask_again_with_the_same_key(serving: Bench) -> None:
 
     assert serving.enrol(token=None) == 0
 
-    found = certificate(serving)
-    assert found is not None
-    assert certificates.names_of(found) == {"second.example"}
+    assert certificates.names_of(certificate(serving)) == {"second.example"}
     assert key_file(serving).read_bytes() == before
 
 
-def test_authority_without_the_label_is_told_and_the_rest_is_done(serving: Bench) -> None:
-    serving.server.script = lambda asked: Answered(404) if "/serve/" in asked.path else None
+@pytest.mark.parametrize("label", ["serve", "evidence"])
+def test_authority_without_a_label_is_told_and_the_rest_is_done(serving: Bench, label: str) -> None:
+    serving.answers(f"{label}/simpleenroll", Answered(404, b"not found"))
 
     assert serving.enrol() == 0
 
     said = serving.said()
-    assert "this authority has no label `serve`" in said
+    assert f"this authority has no label `{label}`" in said
     assert "the rest is done" in said
-    assert serving.evidence() is not None
+    assert bool(serving.evidence()) is (label != "evidence")
     assert serving.fleet_version() == 1
 
 
@@ -114,27 +110,11 @@ def test_name_that_the_office_did_not_give_is_told_and_the_rest_is_done(serving:
     assert 'serve/simpleenroll was answered 403 "not given that name"' in said
     assert "`devices names` at the office gives this device what serve.names asks for" in said
     assert "not finished: see above" in said
-    assert serving.evidence() is not None
+    assert serving.evidence()
     assert serving.fleet_version() == 1
     serving.server.given = set(NAMES)
     assert serving.enrol(token=None) == 0
-    assert certificate(serving) is not None
-
-
-def test_certificate_that_is_not_as_asked_for_is_not_kept(serving: Bench) -> None:
-    """An authority that ignores names, or gives a client's certificate."""
-
-    def other(asked: Asked) -> Answered | None:
-        if "/serve/" not in asked.path:
-            return None
-        return serving.server._issue(asked, "van-7", "serve", ("10.8.0.7",))  # noqa: SLF001
-
-    serving.server.script = other
-
-    assert serving.enrol() == 65
-
-    assert "not for van-7.vans.example, which was asked for" in serving.said()
-    assert certificate(serving) is None
+    assert certificate(serving)
 
 
 def test_key_that_cannot_be_read_is_said_with_what_to_do(serving: Bench) -> None:
@@ -143,44 +123,34 @@ def test_key_that_cannot_be_read_is_said_with_what_to_do(serving: Bench) -> None
 
     assert serving.enrol() == 70
 
-    assert "key.pem" in (said := serving.said())
+    said = serving.said()
+    assert "key.pem" in said
     assert "move it away and run this again" in said
     key_file(serving).unlink()
     assert serving.enrol() == 0
 
 
-# What each cut between two writes leaves
-
-
-def test_cut_after_the_key_goes_on_with_that_key(serving: Bench) -> None:
+@pytest.mark.parametrize("lost", ["request and certificate", "key"])
+def test_what_a_cut_between_two_writes_left_out_is_made_again(serving: Bench, lost: str) -> None:
+    """With the key that is there; and while the certificate is an older key's, for the new one."""
     serving.enrol()
-    before = key_file(serving).read_bytes()
-    for name in ("serve.csr", "serve.pem"):
-        (serving.device.layout.trust / name).unlink()
+    before, trust = key_file(serving).read_bytes(), serving.device.layout.trust
+    gone = [key_file(serving)] if lost == "key" else [trust / "serve.csr", trust / "serve.pem"]
+    for path in gone:
+        path.unlink()
 
     assert serving.enrol(token=None) == 0
 
-    assert key_file(serving).read_bytes() == before
-    assert certificate(serving) is not None
-
-
-def test_lost_key_gets_a_new_request_and_a_new_certificate(serving: Bench) -> None:
-    """And while the certificate is still the old key's, the next enrol mends it."""
-    serving.enrol()
-    key_file(serving).unlink()
-
-    assert serving.enrol(token=None) == 0
-
-    found, key = certificate(serving), signing.read_private_key(key_file(serving))
-    assert found is not None
-    assert certificates.is_for(found, key.public_key())
+    key = signing.read_private_key(key_file(serving)).public_key()
+    assert certificates.is_for(certificate(serving), key)
+    assert (key_file(serving).read_bytes() == before) is (lost != "key")
 
 
 # What doctor says of it
 
 
-def found(bench: Bench) -> list[serve_check.Found]:
-    return list(serve_check.findings(load(bench.device.config)))
+def found(bench: Bench) -> list[tuple[Level, str]]:
+    return inprocess.found(bench.device, "serve")
 
 
 def test_doctor_says_nothing_where_nobody_wants_to_ask(bench: Bench) -> None:
@@ -188,6 +158,7 @@ def test_doctor_says_nothing_where_nobody_wants_to_ask(bench: Bench) -> None:
 
 
 def test_doctor_says_what_is_missing_and_what_to_do(serving: Bench) -> None:
+    configure(serving, NAMES, "puller")
     ((level, words),) = found(serving)
     assert level is Level.FAILED
     assert f"no certificate yet; `doorstep enrol {serving.server.url}`" in words
@@ -198,29 +169,28 @@ def test_doctor_says_what_is_missing_and_what_to_do(serving: Bench) -> None:
     assert words.startswith("certificate until ")
     assert words.endswith(f" for {', '.join(sorted(NAMES))}")
 
-    configure(serving, [*NAMES, "second.example"], clients=[])
-    (level, words), (note, who) = found(serving)
+    configure(serving, [*NAMES, "second.example"])
+    (level, words), nobody = found(serving)
     assert level is Level.FAILED
     assert "its certificate is not for second.example" in words
-    assert (note, who) == (Level.NOTE, "serve.clients is empty: everybody who asks is refused")
+    assert nobody == (Level.NOTE, "serve.clients is empty: everybody who asks is refused")
 
 
-def test_doctor_knows_when_it_ends(serving: Bench) -> None:
-    serving.enrol()
-    key = signing.read_private_key(key_file(serving)).public_key()
-    for age_days, level, words in [
+@pytest.mark.parametrize(
+    ("age_days", "level", "words"),
+    [
         (335.5, Level.NOTE, "sync should have renewed it"),
         (366, Level.FAILED, "its certificate ended on"),
-    ]:
-        starts = datetime.now(UTC) - timedelta(days=age_days)
-        made = serving.server.authority.issue(key, "van-7", server=True, names=NAMES, starts=starts)
-        TrustStore(serving.device.layout).keep_serve(certificates.pem([made]))
+    ],
+)
+def test_doctor_knows_when_it_ends(
+    serving: Bench, age_days: float, level: Level, words: str
+) -> None:
+    serving.enrol()
+    key = signing.read_private_key(key_file(serving)).public_key()
+    starts = datetime.now(UTC) - timedelta(days=age_days)
+    made = serving.server.authority.issue(key, "van-7", server=True, names=NAMES, starts=starts)
+    TrustStore(serving.device.layout).keep_serve(certificates.pem([made]))
 
-        ((told, said),) = found(serving)
-        assert (told, words in said) == (level, True)
-
-
-def test_doctor_lists_it_among_its_checks(serving: Bench) -> None:
-    ended = serving.device.run("doctor")
-
-    assert "FAILED  serve          no certificate yet" in ended.stdout
+    (told, said), *_ = found(serving)
+    assert (told, words in said) == (level, True)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import doctor
 from agent.command.doctor.clock_words import Keepers, keepers, told
 from agent.command.doctor.finding import Level
 from hardware import chrony, clock_system
@@ -12,6 +11,7 @@ from hardware.clock import ClockSource
 from tests.support.chrony import chronyd, receiver
 from tests.support.device import Device, environment
 from tests.support.waiting import until
+from tests.unit.agent.command.inprocess import capture_says, found
 
 RECEIVER = chrony.Reference("GPS", is_network=False)
 SERVER = chrony.Reference("192.0.2.7", is_network=True)
@@ -60,26 +60,23 @@ def test_timesyncd_is_asked_for_its_server(tmp_path: Path) -> None:
         assert keepers().timesyncd == "192.0.2.8"
 
 
-@pytest.mark.parametrize("says", ["exit 1", "echo; exit 0", "echo 192.0.2.8; exit 1"])
-def test_a_timesyncd_that_does_not_run_has_none(tmp_path: Path, says: str) -> None:
-    with environment(**installed(tmp_path, says)):
+@pytest.mark.parametrize("says", ["exit 1", "echo; exit 0", "echo 192.0.2.8; exit 1", None])
+def test_a_timesyncd_that_does_not_run_or_is_not_there_has_none(
+    tmp_path: Path, says: str | None
+) -> None:
+    path = {"PATH": str(tmp_path)} if says is None else installed(tmp_path, says)
+    with environment(**path):
         assert keepers().timesyncd == ""
 
 
-def test_no_timedatectl_is_no_fault(tmp_path: Path) -> None:
-    with environment(PATH=str(tmp_path)):
-        assert keepers().timesyncd == ""
+def test_a_simulated_clock_and_receiver_are_told_as_such(device: Device) -> None:
+    with capture_says(device, clock="ntp"):
+        assert found(device, "clock") == [(Level.OK, "simulated: ntp")]
 
-
-def test_a_simulated_clock_is_told_as_such(tmp_path: Path) -> None:
-    van = Device(tmp_path, clock={"kind": "simulated"})
-    van.start("capture")
-    try:
-        found = [one for one in doctor.examine(van.config) if one.check == "clock"]
-    finally:
-        van.stop_all()
-
-    assert [(one.level, one.words) for one in found] == [(Level.OK, "simulated: ntp")]
+    device.configure(clock={"kind": "system"})
+    with capture_says(device, clock="gnss"):
+        words = "by GNSS: what the simulated receiver says"
+        assert found(device, "clock") == [(Level.OK, words)]
 
 
 @pytest.mark.slow
@@ -88,12 +85,12 @@ def test_the_doctor_says_that_a_real_chronyd_follows_its_receiver(
 ) -> None:
     """Capture and the doctor ask the same question, and get the same answer."""
     monkeypatch.setattr(clock_system, "_kernel_is_synchronised", lambda: True)
-    van = Device(tmp_path / "van", clock={"kind": "system"})
+    device = Device(tmp_path / "van", clock={"kind": "system"})
     with receiver(tmp_path) as line, chronyd(tmp_path, line) as port:
         until(lambda: chrony.reference(port) is not None, 30.0)
         ask = chrony.reference
         monkeypatch.setattr(chrony, "reference", lambda _port=0: ask(port))
-        found = [one for one in doctor.examine(van.config) if one.check == "clock"]
+        ((level, words),) = found(device, "clock")
 
-    assert [one.level for one in found] == [Level.OK]
-    assert found[0].words.startswith("chrony follows GPS, which is not the network")
+    assert level is Level.OK
+    assert words.startswith("chrony follows GPS, which is not the network")

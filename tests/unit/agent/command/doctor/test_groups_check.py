@@ -14,7 +14,6 @@ import pytest
 from agent.command.doctor import groups_check
 from agent.command.doctor.groups_check import STATE, Need, Who, missing
 from agent.config import load
-from agent.process import control
 from hardware.driver import Access
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.traced import Ended
@@ -171,17 +170,3 @@ def test_a_technician_without_the_devices_groups_is_told_which_and_the_pins_are_
     assert f"the GPIO pins ({dev}/gpiochip0): not of the group 61986" in said
     assert f"the camera ({dev}/video0): not of the group 61044" in said
     assert len(said.strip().splitlines()) == 2
-
-
-@pytest.mark.slow
-def test_beside_a_capture_that_runs_a_technician_needs_no_device() -> None:
-    with provisioned(camera={"kind": "v4l2", "device": 63}) as van:
-
-        def serve_and_ask() -> int:
-            running = {"ready": True, "writable": True}
-            with control.serve(van.layout.capture_socket, lambda *_: dict(running)):
-                return command("doctor", "--json")(van)
-
-        ended = as_user("doorstep-capture", serve_and_ask)
-
-    assert [one["level"] for one in findings(ended) if one["check"] == "devices"] == ["ok"]

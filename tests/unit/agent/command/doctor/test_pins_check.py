@@ -10,6 +10,7 @@ from agent.command.doctor import pins_check
 from agent.command.doctor.finding import Level
 from agent.config import load
 from tests.support.device import Device
+from tests.unit.agent.command import inprocess
 
 GPIO = {"kind": "gpio", "vibration_pin": 24}
 
@@ -95,9 +96,5 @@ def test_doctor_compares_pins_only_if_some_are_configured(
     monkeypatch.setattr(doctor, "FIRMWARE_CONFIG", file)
     wired = Device(tmp_path / "wired", "", indicator=GPIO)
 
-    levels = [
-        [one.level for one in doctor.examine(device.config) if one.check == "pins"]
-        for device in (wired, Device(tmp_path / "simulated", ""))
-    ]
-
-    assert levels == [[Level.FAILED], []]
+    assert [level for level, _ in inprocess.found(wired, "pins")] == [Level.FAILED]
+    assert inprocess.found(Device(tmp_path / "simulated"), "pins") == []
