@@ -84,3 +84,11 @@ def test_fleet_key_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> N
     words = f"^identity.fleet_key: {key} does not exist; put the fleet's public key there, PEM$"
     with pytest.raises(ConfigError, match=words):
         check(config)
+
+
+def test_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b'[device]\nid = "J\xfcrgen"\n')
+
+    words = r'line 2, `id = "J\\xfcrgen"`, is not UTF-8; save the file as UTF-8'
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path / "config.toml")

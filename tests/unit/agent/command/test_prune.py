@@ -10,20 +10,16 @@ from tests.support.device import Device, empty_queue
 from tests.unit.agent.command.inprocess import printed, run
 
 
-def test_prune_says_what_it_deleted(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
-    empty_queue(device.folder)
-
-    assert run(device, "prune") == 0
-    assert printed(capsys).startswith("0 files and 0 rows deleted\n")
-
-
-def test_prune_says_that_the_time_is_not_certain_and_that_this_is_no_fault(
+def test_prune_says_what_it_deleted_and_that_the_time_is_not_certain_yet(
     device: Device, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """That is no fault."""
     empty_queue(device.folder)
 
     assert run(device, "prune") == 0
-    assert "no receipt of this boot has agreed with the clock yet" in printed(capsys)
+    told = printed(capsys)
+    assert told.startswith("0 files and 0 rows deleted\n")
+    assert "no receipt of this boot has agreed with the clock yet" in told
 
 
 def test_prune_says_nothing_of_it_where_the_time_is_certain(

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.openings import open_queue
 from agent.command.shared import owner_of
-from agent.config import load
-from agent.errors import NotNow, StorageFault
+from agent.errors import StorageFault
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import queue
 from tests.unit.agent.command.inprocess import run
@@ -25,16 +23,6 @@ def test_before_capture_ever_ran_a_command_says_to_start_it(
     told = capsys.readouterr()
     assert "`doorstep capture` first" in told.out + told.err  # a long path shortens the rest
     assert not device.layout.state.exists()
-
-
-def test_other_processes_wait_for_the_queue_that_capture_makes(tmp_path: Path) -> None:
-    config = load(Device(tmp_path).config)
-
-    with (
-        open_queue(config) as outbox,
-        pytest.raises(NotNow, match="start `doorstep capture`"),
-    ):
-        outbox.counts()
 
 
 BECOME_OWNER = """

@@ -15,6 +15,7 @@ import pytest
 
 from agent.__main__ import main
 from agent.queue import disk
+from agent.record import signing
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
@@ -42,9 +43,11 @@ class Ended:
     out: str
     err: str
 
-    @property
-    def summary(self) -> str:
-        return self.out.strip().rpartition("\n")[2]
+    def counted(self, **numbers: int) -> bool:
+        """Return whether the last line has these numbers, and 0 of all others."""
+        names = ("sent", "there already", "torn", "refused", "left")
+        told = ", ".join(f"{numbers.get(name.split()[0], 0)} {name}" for name in names)
+        return self.out.strip().rpartition("\n")[2] == told
 
 
 @dataclass
@@ -120,30 +123,17 @@ def test_a_card_is_delivered_and_marked_and_the_second_run_sends_nothing(bench: 
     second = bench.run()
     after = bench.backend.counts()
 
-    assert (first.code, first.summary) == (0, "3 sent, 0 there already, 0 torn, 0 refused, 0 left")
-    assert (second.code, second.summary) == (
-        0,
-        "0 sent, 3 there already, 0 torn, 0 refused, 0 left",
-    )
+    assert (first.code, second.code) == (0, 0)
+    assert first.counted(sent=3)
+    assert second.counted(there=3)
     assert after.requests - before.requests == 1, "the fleet document, and nothing else"
     assert bench.receipts() == bench.ids()
     rescues = Rescues(Store(bench.backend.data))
     assert {rescues.by(one) for one in bench.ids()} == {bench.name}
-
-
-def test_receipts_are_as_verify_takes_them(bench: Bench) -> None:
-    bench.write(2)
-    bench.run()
-
-    words = ["verify", str(bench.card), "--json"]
-    words += ["--revoked", str(bench.backend.data / "revoked.jws")]
+    words = ["--revoked", str(bench.backend.data / "revoked.jws")]
     words += ["--fleet-key", str(bench.backend.fleet_key_file)]
-    code = main(words)
-
-    said = json.loads(bench.capsys.readouterr().out)
-    assert code == 0
-    assert not [line for line in said["not_checked"] if "receipt" in line]
-    assert said["files"] == []
+    assert main(["verify", str(bench.card), *words]) == 0
+    assert "receipt" not in bench.capsys.readouterr().out.partition("not checked")[2]
 
 
 def test_what_the_backend_has_is_not_posted_again(bench: Bench) -> None:
@@ -157,7 +147,7 @@ def test_what_the_backend_has_is_not_posted_again(bench: Bench) -> None:
     again = bench.run()
 
     after = bench.backend.counts().by_method
-    assert again.summary == "0 sent, 2 there already, 0 torn, 0 refused, 0 left"
+    assert again.counted(there=2)
     assert after.get("POST /files") == before.get("POST /files")
     assert bench.receipts() == bench.ids()
 
@@ -172,7 +162,7 @@ def test_a_state_folder_is_looked_into(bench: Bench) -> None:
 
     ended = bench.run()
 
-    assert ended.summary == "1 sent, 0 there already, 0 torn, 0 refused, 0 left"
+    assert ended.counted(sent=1)
     assert bench.receipts() == {made.label.capture_id}
 
 
@@ -187,7 +177,7 @@ def test_torn_files_are_named_and_not_sent(bench: Bench) -> None:
     ended = bench.run()
 
     assert ended.code == 65
-    assert ended.summary == "1 sent, 0 there already, 4 torn, 0 refused, 0 left"
+    assert ended.counted(sent=1, torn=4)
     for name in (f"{cut.label.capture_id}.rec", f"{altered.label.capture_id}.rec", "noise.rec"):
         assert f"torn: {name}: " in ended.out
     assert bench.receipts() == {whole.label.capture_id}
@@ -205,20 +195,8 @@ def test_a_file_name_that_is_not_utf8_is_told_escaped_and_stops_nothing(bench: B
 
     assert ended.code == 65
     assert "torn: j\\xfcrgen.rec: " in ended.out
-    assert ended.summary == "2 sent, 0 there already, 1 torn, 0 refused, 0 left"
+    assert ended.counted(sent=2, torn=1)
     assert bench.receipts() == bench.ids()
-
-
-def test_sync_from_names_the_line_if_a_setting_is_not_utf8(bench: Bench) -> None:
-    bench.write(1)
-    bench.config.write_bytes(b'[backend]\nurl = "https://b"\n[identity]\nca = "J\xfcrgen.pem"\n')
-
-    ended = bench.run()
-
-    assert ended.code == 2
-    assert 'line 4, `ca = "J\\xfcrgen.pem"`, is not UTF-8; save the file as UTF-8' in ended.err
-    assert "codec" not in ended.err
-    assert bench.received() == [False]
 
 
 @pytest.mark.parametrize("name", ["records", "receipts"])
@@ -235,7 +213,7 @@ def test_a_folder_that_is_a_link_leads_nowhere(bench: Bench, tmp_path: Path, nam
 
     assert [path.name for path in other.iterdir()] == [f"{hidden.label.capture_id}.rec"]
     if name == "records":
-        assert ended.summary == "1 sent, 0 there already, 0 torn, 0 refused, 0 left"
+        assert ended.counted(sent=1)
     else:
         assert ended.code == 2
         assert "receipts: a link, which the card chose; --receipts DIR2" in ended.err
@@ -254,7 +232,7 @@ def test_a_card_of_another_fleet_is_refused_in_words_and_asked_for_once(bench: B
 
     posts = bench.backend.counts().by_method["POST /files"] - before
     assert ended.code == 65
-    assert ended.summary == "1 sent, 0 there already, 0 torn, 4 refused, 0 left"
+    assert ended.counted(sent=1, refused=4)
     assert "refused: 4 records: PATCH was answered 403" in ended.out
     assert f"{stranger.device_id} is no device of this fleet" in ended.out
     assert posts == 2
@@ -330,25 +308,9 @@ def test_killed_in_the_middle_the_next_run_goes_on(bench: Bench) -> None:
 
     assert sum(received) >= len(kept) >= 5
     assert not all(received)
-    sent, there = (int(one.split()[0]) for one in ended.summary.split(", ")[:2])
-    assert (ended.code, sent + there) == (0, 10)
+    assert ended.code == 0
     assert bench.received() == [True] * 10
     assert bench.receipts() == bench.ids()
-
-
-@pytest.mark.slow
-def test_without_a_backend_all_is_left_and_the_next_run_goes_on(bench: Bench) -> None:
-    bench.write(2)
-    bench.backend.stop()
-    try:
-        out = bench.run()
-    finally:
-        bench.backend.start()
-
-    again = bench.run()
-
-    assert out.code == 75
-    assert again.summary == "2 sent, 0 there already, 0 torn, 0 refused, 0 left"
 
 
 @pytest.mark.slow
@@ -388,12 +350,7 @@ def test_a_live_queue_is_left_to_plain_sync(bench: Bench) -> None:
 def test_another_fleets_key_is_told_before_anything_is_sent(bench: Bench, tmp_path: Path) -> None:
     bench.write(1)
     other = tmp_path / "other-key.pem"
-    words = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"]
-    key = subprocess.run(words, check=True, capture_output=True).stdout
-    public = subprocess.run(
-        ["openssl", "ec", "-pubout"], input=key, check=True, capture_output=True
-    ).stdout
-    other.write_bytes(public)
+    other.write_bytes(signing.public_pem(signing.new_key().public_key()))
     bench.configure(fleet_key=str(other))
 
     ended = bench.run()
@@ -411,29 +368,23 @@ def test_another_fleets_key_is_told_before_anything_is_sent(bench: Bench, tmp_pa
         ({"fleet_key": "none.pem"}, "does not exist"),
         ({"other": "1"}, "identity.other: unknown setting"),
         ({"url": "https://a@b"}, "backend.url: "),
+        (None, "--from needs a technician's"),
     ],
 )
 def test_what_is_wrong_in_the_configuration_is_2(
-    bench: Bench, changed: dict[str, str], words: str
+    bench: Bench, changed: dict[str, str] | None, words: str
 ) -> None:
     bench.write(1)
-    bench.configure(**changed)
+    if changed is None:
+        bench.config.write_text('[device]\nid = "van-7"\n')
+    else:
+        bench.configure(**changed)
 
     ended = bench.run()
 
     assert ended.code == 2
     assert words in ended.err
     assert "Traceback" not in ended.err
-
-
-def test_a_devices_configuration_is_not_a_technicians(bench: Bench) -> None:
-    bench.write(1)
-    bench.config.write_text('[device]\nid = "van-7"\n')
-
-    ended = bench.run()
-
-    assert ended.code == 2
-    assert "--from needs a technician's" in ended.err
 
 
 def test_an_empty_folder_is_2(bench: Bench) -> None:
@@ -466,20 +417,3 @@ def test_roots_receipts_belong_to_the_owner_of_the_card(bench: Bench) -> None:
     assert ended.code == 0, ended.err
     receipts = bench.card / "receipts"
     assert {path.stat().st_uid for path in [receipts, *receipts.iterdir()]} == {NOBODY}
-
-
-@pytest.mark.slow
-def test_root_keeps_no_receipt_behind_another_users_link(bench: Bench, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.fail("only root writes into another user's folder; run this test as root")
-    bench.write(1)
-    (tmp_path / "roots").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "roots")
-    os.chown(tmp_path / "link", NOBODY, NOBODY, follow_symlinks=False)
-
-    ended = bench.run(None, "--receipts", str(tmp_path / "link"))
-
-    assert ended.code == 2
-    assert "link: a link by another user" in ended.err
-    assert list((tmp_path / "roots").iterdir()) == []
-    assert bench.received() == [False]
