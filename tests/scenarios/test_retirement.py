@@ -1,11 +1,14 @@
-"""`doorstep retire`, with a real backend: refused, interrupted at each step, done twice."""
+"""`doorstep retire`, with a real backend: refused, interrupted, done twice.
+
+The power cuts of `tests/faults/powercut/retired.py` interrupt it at each write.
+"""
 
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,9 +18,7 @@ import pytest
 
 import agent.command.retire  # noqa: F401 - else each child would load it
 from agent.__main__ import main
-from agent.queue.database import Database
 from agent.queue.disk import lock
-from agent.queue.paths import Layout
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
@@ -29,20 +30,6 @@ from tests.support.factory import RecordMaker, small_disk
 from tests.support.filled import fill, nest
 
 pytestmark = pytest.mark.slow
-
-INTERRUPTED: Final = (
-    "write",
-    "pwrite64",
-    "fsync",
-    "rename",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "sendto",
-)
-"""Calls at which it is killed: all that change the disk, and what goes to the backend."""
-
-CASES: Final = 24
 
 LEFT: Final = {"retired.json", "world.toml", "receipt-key.pem"}
 """Of a device: what says which it was, and what is the test's own."""
@@ -87,9 +74,12 @@ def copied(van: Device, folder: Path) -> Path:
     return folder
 
 
-def retire(folder: Path, name: str, *words: str) -> Ended:
-    """In a child that has everything loaded."""
-    return run(partial(main, ["retire", name, *words, "--config", str(folder / "config.toml")]))
+def retire(
+    folder: Path, name: str, *words: str, trace: Path | None = None, injected: Sequence[str] = ()
+) -> Ended:
+    """In a child that has everything loaded; with a trace, strace injects something."""
+    command = ["retire", name, *words, "--config", str(folder / "config.toml")]
+    return run(partial(main, command), trace, injected)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -97,9 +87,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def unchanged(folder: Path, van: Device) -> bool:
+def unchanged(folder: Path, was: Mapping[str, bytes]) -> bool:
     """Whether nothing that somebody could miss is gone or other than before."""
-    was, now = contents(van.folder), contents(folder)
+    now = contents(folder)
     names = [one for one in was if re.match(r"state/(keys|records|trust)/|.*\.(toml|pem)$", one)]
     return bool(names) and all(now.get(name) == was[name] for name in names)
 
@@ -138,7 +128,7 @@ def test_another_id_than_its_own_does_nothing(before: Device, tmp_path: Path) ->
 
     assert ended.code == 2
     assert ended.said == f"doorstep: this is {id_of(folder)}, not van-8: nothing was done\n"
-    assert unchanged(folder, before)
+    assert unchanged(folder, contents(before.folder))
 
 
 def test_device_with_a_route_in_hand_stays(backend: Backend, tmp_path: Path) -> None:
@@ -171,7 +161,7 @@ def test_it_is_refused_while_a_process_runs(before: Device, tmp_path: Path, proc
 
     assert ended.code == 75
     assert f"`doorstep {process}` runs: stop it first; nothing was done" in ended.said
-    assert unchanged(folder, before)
+    assert unchanged(folder, contents(before.folder))
 
 
 def torn(folder: Path) -> None:
@@ -187,12 +177,18 @@ def unqueued(folder: Path) -> None:
     RecordMaker().make().into(folder / "state" / "records")
 
 
+def pressed(folder: Path) -> None:
+    words = [sys.executable, "-m", "agent", "--config", str(folder / "config.toml"), "capture"]
+    subprocess.run([*words, "--once"], cwd=REPOSITORY, capture_output=True, check=False)
+
+
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
         (torn, "1 torn (only the office"),
         (salvaged, "1 torn (only the office"),
         (unqueued, "1 unqueued (a start of `doorstep capture`"),
+        (pressed, "1 waiting (`doorstep sync --once` sends them)"),
     ],
 )
 def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
@@ -201,6 +197,7 @@ def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     folder = copied(before, tmp_path / "van")
     name = id_of(folder)
     harm(folder)
+    was = contents(folder)
 
     ended, wrong = retire(folder, name), retire(folder, name, "--give-up", "2")
 
@@ -209,21 +206,9 @@ def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     assert "--give-up 1" in ended.said
     assert "`doorstep sync --from DIR`" in ended.said
     assert "--give-up says 2, and the device 1" in wrong.said
-    assert unchanged(folder, before)
+    assert unchanged(folder, was)
     assert retire(folder, name, "--give-up", "1").code == 0
     assert {Path(one).name for one in contents(folder)} - {"#12"} == LEFT
-
-
-def test_what_waits_is_counted(before: Device, tmp_path: Path) -> None:
-    folder = copied(before, tmp_path / "van")
-    words = [sys.executable, "-m", "agent", "--config", str(folder / "config.toml"), "capture"]
-    subprocess.run([*words, "--once"], cwd=REPOSITORY, capture_output=True, check=False)
-
-    ended = retire(folder, id_of(folder))
-
-    assert ended.code == 75
-    assert "1 waiting (`doorstep sync --once` sends them); nothing was done" in ended.said
-    assert (folder / "config.toml").exists()
 
 
 def test_without_a_network_nothing_is_wiped(before: Device, tmp_path: Path) -> None:
@@ -237,88 +222,19 @@ def test_without_a_network_nothing_is_wiped(before: Device, tmp_path: Path) -> N
     config.write_text(known)
     assert ended.code == 75
     assert f"nothing was wiped; in the office, `devices gone {name}` does it" in ended.said
-    assert unchanged(folder, before)
-
-
-def test_row_that_calls_a_record_delivered_without_its_receipt_is_not_believed(
-    before: Device, tmp_path: Path
-) -> None:
-    """Sync writes rows too; a receipt is the only permission to delete."""
-    folder = copied(before, tmp_path / "van")
-    layout = Layout(folder / "state", folder / "run")
-    with closing(Database(layout)) as database, database.step() as sql:
-        sql.execute("UPDATE captures SET decision = 'x.y.z' WHERE seq = 2")
-
-    ended = retire(folder, id_of(folder))
-
-    assert ended.code == 75
-    assert "1 unproven (`doorstep prune`" in ended.said
-
-
-def test_killed_at_any_step_nothing_is_lost_and_the_second_run_finishes(
-    before: Device, tmp_path: Path
-) -> None:
-    steps = _steps(before, tmp_path / "first")
-    name = id_of(before.folder)
-    assert len(steps) > CASES
-    kept = gone = missed = 0
-    for number in range(CASES):
-        call, count = steps[number * len(steps) // CASES]
-        folder = copied(before, tmp_path / f"van-{number}")
-        words = _traced(f"inject={call}:signal=KILL:when={count}")
-
-        ended = run(partial(_act, folder, name), tmp_path / "trace", words)
-
-        missed += ended.code is not None  # calls move a little between runs
-        if (folder / "config.toml").exists():
-            assert unchanged(folder, before), f"{call} {count}"
-            kept += 1
-        else:
-            gone += 1
-        ended = retire(folder, name)
-        assert ended.code == 0, f"after {call} {count}: {ended.said}"
-        assert {Path(one).name for one in contents(folder)} == LEFT, f"after {call} {count}"
-        shutil.rmtree(folder)
-    assert kept
-    assert gone
-    assert missed <= CASES // 5
+    assert unchanged(folder, contents(before.folder))
 
 
 def test_connection_that_is_lost_ends_no_wiping(before: Device, tmp_path: Path) -> None:
     """After the commit point: before it, the device stays as it was."""
     folder = copied(before, tmp_path / "van")
-    words = _traced("inject=rmdir:signal=HUP:when=1")
+    words = ["-e", "trace=rmdir", "-e", "inject=rmdir:signal=HUP:when=1"]
 
-    ended = run(partial(_act, folder, id_of(folder)), tmp_path / "trace", words)
+    ended = retire(folder, id_of(folder), trace=tmp_path / "trace", injected=words)
 
     assert "SIGHUP" in ended.trace
     assert ended.code == 0, ended.said
     assert {Path(one).name for one in contents(folder)} == LEFT
-
-
-def _act(folder: Path, name: str) -> int:
-    return main(["retire", name, "--config", str(folder / "config.toml")])
-
-
-def _traced(*more: str) -> list[str]:
-    words = [f"trace={','.join(INTERRUPTED)}", *more]
-    return [part for word in words for part in ("-e", word)]
-
-
-def _steps(before: Device, folder: Path) -> list[tuple[str, int]]:
-    """Each call of an unharmed run that goes to the disk or to the backend, with its number."""
-    copied(before, folder)
-    name = id_of(folder)
-    ended = run(partial(_act, folder, name), folder.parent / "trace", _traced())
-    assert ended.code == 0, ended.said
-    seen: dict[str, int] = {}
-    steps = []
-    for line in ended.trace.splitlines():
-        if match := re.match(rf"({'|'.join(INTERRUPTED)})\(", line):
-            seen[match[1]] = seen.get(match[1], 0) + 1
-            if str(folder) in line or "socket:" in line:
-                steps.append((match[1], seen[match[1]]))
-    return steps
 
 
 def test_what_is_not_doorsteps_stays(before: Device, tmp_path: Path) -> None:
