@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -22,34 +22,23 @@ from tests.scenarios.faults import (
     check_nothing_lost,
     fault,
     light_of_press,
+    on_small_card,
+    press,
+    press_in_vain,
     rows_of,
+    seen,
     state_of,
 )
 from tests.support.backend import Backend
 from tests.support.busy import busy
 from tests.support.card import full
 from tests.support.device import Device, device, environment
-from tests.support.factory import fill, remount, small_disk
+from tests.support.factory import fill, remount
 from tests.support.nmea import Receiver, free_port, gpsd
 from tests.support.sensor import install_late_picamera
 
 STALE_S: Final = 5.5
 """A fix older than 5 s is no place."""
-
-
-def seen(van: Device, reply: dict[str, Any], log: str | None = None) -> Seen:
-    """What a press came to: its reason or else its kind, and the state of its record."""
-    light = light_of_press(van)
-    what = reply["record"].get("reason", reply["label"]["kind"])
-    return Seen(van.log("capture") if log is None else log, light, [what, state_of(van, reply)])
-
-
-def press_in_vain(van: Device) -> str:
-    """Press where no record can be written; returns what was said."""
-    with pytest.raises(DoorstepError) as told:
-        van.press()
-    assert told.value.exit_code == 70
-    return str(told.value)
 
 
 # The camera
@@ -59,8 +48,7 @@ def _camera(folder: Path, what: str) -> Seen:
     with device(folder, f'[[at]]\npress = 2\ncamera = "{what}"\n') as van:
         van.start("capture")
         before = van.press()
-        time.sleep(0.7)
-        reply = van.press()
+        reply = press(van)
         result = seen(van, reply)
         code = van.wait("capture")
         van.set_world("")
@@ -96,29 +84,16 @@ def camera_missing(folder: Path, _: Backend) -> Seen:
 # The card
 
 
-@contextmanager
-def van_on_small_card(folder: Path, reserve_mb: int = 1) -> Iterator[tuple[Device, Path]]:
-    """A device whose state lies on a real file system of 16 MB, with one photo on it."""
-    folder.mkdir(exist_ok=True)
-    with small_disk(folder) as card:
-        state = {"dir": str(card / "state"), "reserve_mb": reserve_mb}
-        with device(folder / "van", state=state) as van:
-            van.start("capture")
-            yield van, card
-
-
 @fault("less room on the card than `state.reserve_mb`")
 def card_nearly_full(folder: Path, _: Backend) -> Seen:
-    with van_on_small_card(folder, reserve_mb=2) as (van, card):
+    with on_small_card(folder, reserve_mb=2) as (van, card):
         before = van.press()
-        time.sleep(0.7)
         ballast = fill(card)
         os.truncate(ballast, ballast.stat().st_size - 1_000_000)
-        reply = van.press()
+        reply = press(van)
         result = seen(van, reply)
         ballast.unlink()
-        time.sleep(0.7)
-        after = van.press()
+        after = press(van)
 
         assert after["label"]["kind"] == "photo"
         check_nothing_lost(van, [before, reply, after])
@@ -128,14 +103,12 @@ def card_nearly_full(folder: Path, _: Backend) -> Seen:
 
 @fault("not even an empty file can be made")
 def card_full(folder: Path, _: Backend) -> Seen:
-    with van_on_small_card(folder) as (van, card):
+    with on_small_card(folder) as (van, card):
         before = van.press()
-        time.sleep(0.7)
         with full(card):
             press_in_vain(van)
             light = light_of_press(van)
-        time.sleep(0.7)
-        after = van.press()
+        after = press(van)
 
         assert [row["kind"] for row in van.queue()] == ["chain_start", "photo", "photo"]
         check_nothing_lost(van, [before, after])
@@ -145,9 +118,8 @@ def card_full(folder: Path, _: Backend) -> Seen:
 
 @fault("the card goes read-only")
 def card_read_only(folder: Path, _: Backend) -> Seen:
-    with van_on_small_card(folder) as (van, card):
+    with on_small_card(folder) as (van, card):
         before = van.press()
-        time.sleep(0.7)
         remount(card, "abort")
         press_in_vain(van)
         light = light_of_press(van)
@@ -191,7 +163,6 @@ def queue_locked(folder: Path, _: Backend) -> Seen:
     with device(folder) as van:
         van.start("capture")
         before = van.press()
-        time.sleep(0.7)
         with queue_held(van):
             said = press_in_vain(van)
             light = light_of_press(van)
@@ -212,12 +183,11 @@ def cut_before_row(folder: Path, _: Backend) -> Seen:
     with device(folder) as van:
         van.start("capture")
         before = van.press()
-        time.sleep(0.7)
         with queue_held(van), ThreadPoolExecutor(1) as pool:
-            press = pool.submit(_press_into_a_cut, van)
+            pressed = pool.submit(_press_into_a_cut, van)
             van.await_that(lambda: len(list(van.layout.records.glob("*.rec"))) == 3)
             van.stop("capture", signal.SIGKILL)
-            press.result(30)
+            pressed.result(30)
         shown, known = van.lights()[-1], {row["capture_id"] for row in van.queue()}
         van.start("capture")
         (late,) = [row for row in van.queue() if row["capture_id"] not in known]
@@ -231,7 +201,7 @@ def cut_before_row(folder: Path, _: Backend) -> Seen:
 
 def _press_into_a_cut(van: Device) -> None:
     with pytest.raises(DoorstepError, match="no usable answer"):
-        van.press()
+        press(van)
 
 
 def _left_behind(folder: Path, leave: Callable[[Path], None]) -> Seen:
@@ -379,8 +349,7 @@ def battery_empty(folder: Path, _: Backend) -> Seen:
     with device(folder, "[[at]]\npress = 2\nbattery_pct = 4\n") as van:
         van.start("capture")
         before = van.press()
-        time.sleep(0.7)
-        reply = van.press()
+        reply = press(van)
         result = seen(van, reply)
         code = van.wait("capture")
 

@@ -10,25 +10,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from tests.faults.syscalls.traced import attached
-from tests.scenarios.device_faults import seen
 from tests.scenarios.faults import (
+    CRADLE,
     Seen,
     check_delivered,
     check_nothing_lost,
     fault,
+    known_to,
     light_of_press,
+    on_small_card,
+    press,
+    seen,
     state_of,
 )
-from tests.scenarios.sending_faults import CRADLE, TWO_TICKS_S
+from tests.scenarios.sending_faults import TWO_TICKS_S
 from tests.support.backend import Backend
-from tests.support.device import REPOSITORY, Device, device, environment, towards
-from tests.support.factory import fill, small_disk
+from tests.support.device import REPOSITORY, Device, device, environment
+from tests.support.factory import fill
 from tests.support.faketime import IN_1970, TEN_YEARS_AHEAD, faked
 
-ONE_PRESS_S: Final = 0.7
 RESERVE_BYTES: Final = 1_000_000
 UNSYNCED: Final = '[[at]]\nsecond = 0\nclock = "unsynced"\ngnss_time = false\n'
 
@@ -36,19 +38,9 @@ UNSYNCED: Final = '[[at]]\nsecond = 0\nclock = "unsynced"\ngnss_time = false\n'
 @contextmanager
 def van(folder: Path, backend: Backend, world: str = "", **more: Any) -> Iterator[Device]:
     """A device that the backend has not seen, with its capture process."""
-    tables = {"device": {"id": f"van-{uuid4()}"}, "backend": towards(backend), **more}
-    with device(folder, world, **tables) as made:
+    with device(folder, world, **known_to(backend), **more) as made:
         made.start("capture")
         yield made
-
-
-@contextmanager
-def van_on_card(folder: Path, backend: Backend) -> Iterator[tuple[Device, Path]]:
-    folder.mkdir(exist_ok=True)
-    with small_disk(folder) as card:
-        state = {"dir": str(card / "state"), "reserve_mb": RESERVE_BYTES // 1_000_000}
-        with van(folder / "van", backend, state=state) as made:
-            yield made, card
 
 
 def send(device: Device) -> None:
@@ -56,18 +48,12 @@ def send(device: Device) -> None:
     assert sent.returncode == 0, sent.stdout + sent.stderr
 
 
-def press(device: Device) -> dict[str, Any]:
-    """One more press, far enough from the one before."""
-    time.sleep(ONE_PRESS_S)
-    return device.press()
-
-
 # The card
 
 
 @fault("the card is full to the last byte")
 def full_to_the_last_byte(folder: Path, backend: Backend) -> Seen:
-    with van_on_card(folder, backend) as (made, card):
+    with on_small_card(folder, **known_to(backend)) as (made, card):
         before = made.press()
         filler = fill(card)
         reply = press(made)
@@ -86,7 +72,7 @@ def full_to_the_last_byte(folder: Path, backend: Backend) -> Seen:
 
 @fault("no room except for delivered records")
 def room_is_made(folder: Path, backend: Backend) -> Seen:
-    with van_on_card(folder, backend) as (made, card):
+    with on_small_card(folder, **known_to(backend)) as (made, card):
         delivered = [made.press(), press(made)]
         send(made)
         waiting = press(made)
@@ -105,9 +91,8 @@ def flush_fails(folder: Path, _: Backend) -> Seen:
     with device(folder) as made:
         process = made.start("capture")
         before = made.press()
-        time.sleep(ONE_PRESS_S)
         with attached(process.pid, folder / "trace", ["-e", "inject=fsync:error=EIO:when=1"]):
-            reply = made.press()
+            reply = press(made)
             result = seen(made, reply)
         after = press(made)
 

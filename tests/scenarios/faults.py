@@ -2,13 +2,20 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
+import pytest
+
+from agent.errors import DoorstepError
 from tests.support.backend import Backend
-from tests.support.device import REPOSITORY, Device
+from tests.support.device import REPOSITORY, Device, device, towards
+from tests.support.factory import small_disk
 
 HEADING: Final = "## When something goes wrong"
 COLUMNS: Final = ["fault", "log event", "light", "state of the record"]
@@ -80,6 +87,50 @@ def _codes(cell: str) -> list[str]:
 
 
 # What scenarios share
+
+CRADLE: Final = "[[at]]\nsecond = 0\nexternal = true\n"
+
+ONE_PRESS_S: Final = 0.7
+"""Presses that follow within 600 ms count as one."""
+
+
+def known_to(backend: Backend, url: str | None = None) -> dict[str, Any]:
+    """Return tables of a device that the backend has not seen; `url` is a proxy's before it."""
+    return {"device": {"id": f"van-{uuid4()}"}, "backend": towards(backend, url)}
+
+
+@contextmanager
+def on_small_card(
+    folder: Path, reserve_mb: int = 1, **tables: Any
+) -> Iterator[tuple[Device, Path]]:
+    """Yield a device whose state is on a real file system of 16 MB, with its capture process."""
+    folder.mkdir(exist_ok=True)
+    with small_disk(folder) as card:
+        state = {"dir": str(card / "state"), "reserve_mb": reserve_mb}
+        with device(folder / "van", state=state, **tables) as made:
+            made.start("capture")
+            yield made, card
+
+
+def press(device: Device) -> dict[str, Any]:
+    """Press far enough after the press before, so that it counts as another one."""
+    time.sleep(ONE_PRESS_S)
+    return device.press()
+
+
+def press_in_vain(device: Device) -> str:
+    """Press where no record can be written, and return the error message."""
+    with pytest.raises(DoorstepError) as told:
+        press(device)
+    assert told.value.exit_code == 70
+    return str(told.value)
+
+
+def seen(device: Device, reply: dict[str, Any]) -> Seen:
+    """Return what a press came to: its reason or else its kind, and the state of its record."""
+    what = reply["record"].get("reason", reply["label"]["kind"])
+    light = light_of_press(device)
+    return Seen(device.log("capture"), light, [what, state_of(device, reply)])
 
 
 def light_of_press(device: Device) -> list[str]:

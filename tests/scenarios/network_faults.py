@@ -2,7 +2,6 @@
 
 import base64
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,8 +10,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tests.faults.network.box import Box, Ending, Fault
-from tests.scenarios.faults import Seen, check_chain, fault, state_of
-from tests.scenarios.sending_faults import CRADLE, Sending, by_switch
+from tests.scenarios.faults import CRADLE, Seen, check_chain, fault, press, state_of
+from tests.scenarios.sending_faults import Sending, by_switch, switched
 from tests.support.backend import Backend
 from tests.support.device import Device, towards
 from tests.support.network import FaultProxy, Line
@@ -20,11 +19,8 @@ from tests.support.waiting import until
 
 DAY: Final = timedelta(days=1)
 
-ONE_PRESS_S: Final = 0.7
-"""Presses that follow within 600 ms count as one."""
-
 fault("something sends the device to another host")(
-    by_switch("event=link_lost", {"status": 307, "headers": {"Location": "https://127.0.0.2/"}})
+    by_switch("event=link_lost", status=307, headers={"Location": "https://127.0.0.2/"})
 )
 
 
@@ -54,16 +50,6 @@ def boxed(folder: Path, backend: Backend) -> Iterator[Box]:
     folder.mkdir(parents=True)
     with Box(folder, backend.port, backend.receipt_key_file, backend.ca_file) as box:
         yield box
-
-
-@contextmanager
-def switched(backend: Backend, **switches: Any) -> Iterator[None]:
-    """The backend misbehaves while the block runs."""
-    backend.set_switches(**switches)
-    try:
-        yield
-    finally:
-        backend.set_switches()
 
 
 def _delivered(van: Sending, event: str) -> Seen:
@@ -179,8 +165,7 @@ def poison(folder: Path, backend: Backend) -> Seen:
     with boxed(folder, backend) as box, pressed(folder / "van", backend, towards(box)) as van:
         own = van.reply["label"]["capture_id"].encode()
         box.poison = (own, base64.b64encode(own))
-        time.sleep(ONE_PRESS_S)
-        other = van.device.press()
+        other = press(van.device)
         van.device.start("sync")
         van.until("event=link_lost")
         van.device.await_that(lambda: state_of(van.device, other) == "DELIVERED")

@@ -1,26 +1,25 @@
 """Faults between the device and the backend; the device lies in its cradle, so its light tells."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from tests.scenarios.faults import (
+    CRADLE,
     Seen,
     check_chain,
     check_delivered,
     check_nothing_lost,
     fault,
+    known_to,
     state_of,
 )
 from tests.support.backend import Backend
-from tests.support.device import Device, device, towards
+from tests.support.device import Device, device
 from tests.support.network import FaultProxy
-
-CRADLE: Final = "[[at]]\nsecond = 0\nexternal = true\n"
 
 TWO_TICKS_S: Final = 2.5
 """The idle light is chosen once a second."""
@@ -60,8 +59,7 @@ class Sending:
 @contextmanager
 def sending(folder: Path, backend: Backend, url: str | None = None) -> Iterator[Sending]:
     """Press once, and only then let the sender run."""
-    settings = {"device": {"id": f"van-{uuid4()}"}, "backend": towards(backend, url)}
-    with device(folder, CRADLE, **settings) as van:
+    with device(folder, CRADLE, **known_to(backend, url)) as van:
         van.start("capture")
         reply = van.press()
         van.start("sync")
@@ -69,69 +67,67 @@ def sending(folder: Path, backend: Backend, url: str | None = None) -> Iterator[
         check_chain(van)
 
 
-def by_switch(event: str, switches: Mapping[str, Any]) -> Callable[[Path, Backend], Seen]:
-    """A scenario in which the backend misbehaves until it is mended."""
+@contextmanager
+def switched(backend: Backend, **switches: Any) -> Iterator[None]:
+    """Let the backend misbehave while the block runs."""
+    backend.set_switches(**switches)
+    try:
+        yield
+    finally:
+        backend.set_switches()
+
+
+def by_switch(event: str, **switches: Any) -> Callable[[Path, Backend], Seen]:
+    """Return a scenario in which the backend misbehaves until `mended`."""
 
     def scenario(folder: Path, backend: Backend) -> Seen:
-        backend.set_switches(**switches)
-        try:
-            with sending(folder, backend) as van:
-                van.until(event)
-                states = [van.state()]
-                light = van.light()
-                states.append(van.mended())
-                return Seen(van.device.log("sync"), light, states)
-        finally:
-            backend.set_switches()
+        with switched(backend, **switches), sending(folder, backend) as van:
+            van.until(event)
+            states, light = [van.state()], van.light()
+            states.append(van.mended())
+            return Seen(van.device.log("sync"), light, states)
 
     return scenario
 
 
-fault("a captive portal answers")(by_switch("event=link_lost", {"portal": True}))
-fault("the backend fails (5xx)")(by_switch("event=link_lost", {"status": 500}))
-fault("the backend has no room (507)")(by_switch("event=link_lost", {"full": True}))
+fault("a captive portal answers")(by_switch("event=link_lost", portal=True))
+fault("the backend fails (5xx)")(by_switch("event=link_lost", status=500))
+fault("the backend has no room (507)")(by_switch("event=link_lost", full=True))
 fault("a proxy answers 413")(
-    by_switch("event=suspect", {"methods": ["POST"], "status": 413, "body": "too large"})
+    by_switch("event=suspect", methods=["POST"], status=413, body="too large")
 )
 fault("the backend refuses the record with its signature")(
-    by_switch("event=refused", {"refuse": "unknown_key"})
+    by_switch("event=refused", refuse="unknown_key")
 )
 fault("everything is sent, but no receipt comes")(
-    by_switch("event=deferred", {"receipt": "none", "receipts_null": True})
+    by_switch("event=deferred", receipt="none", receipts_null=True)
 )
-fault("the receipt is for another record")(by_switch("event=deferred", {"receipt": "other_id"}))
-fault("the receipt is forged")(by_switch("event=deferred", {"receipt": "other_key"}))
+fault("the receipt is for another record")(by_switch("event=deferred", receipt="other_id"))
+fault("the receipt is forged")(by_switch("event=deferred", receipt="other_key"))
 
 
 @fault("the backend does not let the device in (401, 403)")
 def shut_out(folder: Path, backend: Backend) -> Seen:
     """Each waiting record gets its answer, capture asks within 10 s, and then the light stays."""
-    backend.set_switches(status=401)
-    try:
-        with sending(folder, backend) as van:
-            van.until("event=paused")
-            van.device.await_that(lambda: van.light() == ["ask_office"], within_s=40.0)
-            states, light = [van.state()], van.light()
-            states.append(van.mended())
-            van.device.await_that(lambda: van.light() == ["all_sent"])
-            return Seen(van.device.log("sync"), light, states)
-    finally:
-        backend.set_switches()
+    with switched(backend, status=401), sending(folder, backend) as van:
+        van.until("event=paused")
+        van.device.await_that(lambda: van.light() == ["ask_office"], within_s=40.0)
+        states, light = [van.state()], van.light()
+        states.append(van.mended())
+        van.device.await_that(lambda: van.light() == ["all_sent"])
+        return Seen(van.device.log("sync"), light, states)
 
 
 @fault("the connection is cut in the middle of a record")
 def cut(folder: Path, backend: Backend) -> Seen:
-    backend.set_switches(methods=["POST"], times=2, cut_after_bytes=8_192)
-    try:
-        with sending(folder, backend) as van:
-            van.until("event=link_lost")
-            van.device.await_that(lambda: state_of(van.device, van.reply) == "DELIVERED")
-            states = [van.state()]
-            (row,) = [row for row in van.device.queue() if row["kind"] == "photo"]
-            assert row["attempts"] > 1
-            return Seen(van.device.log("sync"), van.light(), states)
-    finally:
-        backend.set_switches()
+    cuts = {"methods": ["POST"], "times": 2, "cut_after_bytes": 8_192}
+    with switched(backend, **cuts), sending(folder, backend) as van:
+        van.until("event=link_lost")
+        van.device.await_that(lambda: state_of(van.device, van.reply) == "DELIVERED")
+        states = [van.state()]
+        (row,) = [row for row in van.device.queue() if row["kind"] == "photo"]
+        assert row["attempts"] > 1
+        return Seen(van.device.log("sync"), van.light(), states)
 
 
 @fault("the backend cannot be reached")
@@ -148,8 +144,7 @@ def unreachable(folder: Path, backend: Backend) -> Seen:
 
 def _with_file(folder: Path, backend: Backend, harm: Callable[[Path], None]) -> Seen:
     """Harm the record's file while there is no sender, then let it run."""
-    settings = {"device": {"id": f"van-{uuid4()}"}, "backend": towards(backend)}
-    with device(folder, CRADLE, **settings) as van:
+    with device(folder, CRADLE, **known_to(backend)) as van:
         van.start("capture")
         reply = van.press()
         harm(van.layout.record(reply["label"]["capture_id"]))
