@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 BUILT: Final = datetime(2026, 11, 29, tzinfo=UTC)
-"""Build date: no source of an earlier time is believed, as no program runs before its build.
+"""Build date: no earlier time is believed, since no program runs before its build.
 
 Each release moves it.
 """
@@ -52,7 +52,7 @@ class Clock(Protocol):
         """Return this instant."""
 
     def at(self, monotonic_ns: int) -> Moment:
-        """Return the instant `monotonic_ns` of this boot, dated by today's knowledge."""
+        """Return the instant `monotonic_ns` of this boot, dated by what is known at the call."""
 
     def boottime_s(self) -> float:
         """Return CLOCK_BOOTTIME in seconds: it continues in suspend, and starts again at boot."""

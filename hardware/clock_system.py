@@ -193,7 +193,7 @@ class SystemClock:
             self._gnss = known
 
     def is_possible(self, gnss_utc: datetime) -> bool:
-        """Return True if a GNSS time may be true: not far from the firm floor."""
+        """Return True if a GNSS time may be true: not far before the firm floor, nor far ahead."""
         return max(BUILT, self._firm - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
@@ -209,7 +209,7 @@ class SystemClock:
         return self.at(time.monotonic_ns())
 
     def at(self, monotonic_ns: int) -> Moment:
-        """Return the instant `monotonic_ns` of this boot, dated by today's knowledge."""
+        """Return the instant `monotonic_ns` of this boot, dated by what is known at the call."""
         known, source, uncertainty_s = self._best(monotonic_ns)
         return Moment(
             known.utc_at(monotonic_ns), monotonic_ns, self._boot_id, source, uncertainty_s

@@ -31,7 +31,7 @@ FRESH_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The limit for GNSS alone: it may raise the floor by GNSS_RAISES_BY a day.
+    """The limit for GNSS alone: GNSS_RAISES_BY above a floor that is a day old or older.
 
     Attributes:
         boot_id: the boot that it counts in.
@@ -61,7 +61,7 @@ class Floor:
     allowance: Allowance | None = None
 
     def firm(self, boot_id: str) -> datetime:
-        """Return the floor by which fixes are judged: true ones are before a forged floor."""
+        """Return the floor that judges fixes: a forged fix may have raised `utc` past true ones."""
         allowance = self.allowance
         return allowance.firm if allowance and allowance.boot_id == boot_id else self.utc
 
@@ -114,5 +114,5 @@ def _raised(floor: datetime, told: datetime, base: datetime) -> datetime:
 
 
 def as_kept(utc: datetime | None) -> datetime:
-    """Return the floor that an earlier process kept; an impossible one counts as none."""
+    """Return the floor that an earlier process kept; BUILT without one, or if it is impossible."""
     return utc if utc is not None and BUILT <= utc <= LATEST else BUILT

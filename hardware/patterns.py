@@ -1,6 +1,6 @@
 """The light, the tone and the vibration of each signal, as data; pure.
 
-No two signals share a rhythm of light, sound and vibration: colour alone tells none apart.
+No two signals share a rhythm of light, sound and vibration: no signal is known by its colour alone.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ LOCATE_S: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of `seconds`: a light, a tone or silence, and the motor."""
+    """A step of `seconds`: a light, a tone or silence, and the motor on or off."""
 
     colour: Colour
     seconds: float

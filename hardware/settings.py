@@ -46,7 +46,7 @@ Pin = Annotated[int, Range(0, 27, "a BCM pin number")]
 
 
 class Autofocus(StrEnum):
-    """The use of the lens; NONE for fixed-focus modules."""
+    """The mode of the lens; NONE for fixed-focus modules."""
 
     CONTINUOUS = "continuous"
     NONE = "none"

@@ -16,6 +16,6 @@ class Told(Generic[T]):
         self.last = last
 
     def is_news(self, now: T) -> bool:
-        """Return True if `now` differs from the last value, and keep it."""
+        """Return True if `now` differs from the last value, and keep `now`."""
         before, self.last = self.last, now
         return now != before

@@ -24,7 +24,7 @@ from hardware.settings import ButtonSettings
 log = logging.getLogger(__name__)
 
 DELIVERY_S: Final = 0.005
-"""Delay of an edge. Source: 5 ms from edge to callback, measured in QEMU, 2026-11."""
+"""Largest delay of an edge. Source: 5 ms from edge to callback, measured in QEMU, 2026-11."""
 
 PLAUSIBLE_NS: Final = 2_000_000_000
 """An edge stamped further from now than this was stamped by another clock.

@@ -46,7 +46,7 @@ PICAMERA_ERRORS: Final = (RuntimeError, OSError, KeyError, ValueError, IndexErro
 
 
 def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
-    """Return when to expose without focus: 600 ms after the press or a cold start's first frame."""
+    """Return when to expose without focus: 600 ms after the press and the first frame."""
     return max(after_ns, first_frame_ns) + FOCUS_NS
 
 

@@ -30,10 +30,10 @@ START_NS: Final = 500_000_000
 """From start to the end of the first frame. Half a second, in which exposure and gain settle."""
 
 QUIET_NS: Final = 1_000_000_000
-"""Time after a press without drawing ahead: a press is green in less."""
+"""Time after a press without drawing ahead: a press turns the light green in less."""
 
 AHEAD_NS: Final = 5_000_000_000
-"""Time before a scripted second at which its scene is drawn: 2.5 s each on 2 cores, twice that."""
+"""Time before a scripted second at which its scene is drawn: twice the 2.5 s on 2 cores."""
 
 
 @dataclass(frozen=True, slots=True)

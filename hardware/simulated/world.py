@@ -69,11 +69,11 @@ class World:
             self._keep()
 
     def state(self, at_ns: int) -> State:
-        """Return the state at a moment; a future one as if no press came before."""
+        """Return the state at a moment; a future one as if no press came until then."""
         return state_at(self.changes(self._presses_ns), at_ns)
 
     def state_after_next_press(self, at_ns: int) -> State:
-        """Return the state that a next press at a moment would find."""
+        """Return the state that the next press would bring if it came at a moment."""
         return state_at(self.changes([*self._presses_ns, at_ns]), at_ns)
 
     def changes(self, presses_ns: Sequence[int] | None = None) -> list[Change]:
@@ -88,7 +88,7 @@ class World:
         return sorted(found, key=lambda change: change.at_ns)
 
     def first_fault(self, from_ns: int, until_ns: int) -> tuple[int, CameraFault] | None:
-        """Return when the camera's fault began, at least `from_ns`; None without a fault."""
+        """Return the camera's first fault and its start, `from_ns` if it began earlier; or None."""
         moments = [change.at_ns for change in self.changes() if from_ns < change.at_ns <= until_ns]
         for moment_ns in [from_ns, *moments]:
             fault = self.state(moment_ns).camera
