@@ -35,7 +35,7 @@ class CallbackModule(Default):
             super().v2_runner_on_ok(result)
 
     def v2_runner_retry(self, result: Any) -> None:
-        """Print nothing: a step that is retried has not failed."""
+        """Print "not yet" for a step that is retried: it has not failed."""
         self._display.display(f"not yet: [{result.host.get_name()}]: {result.task.get_name()}")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:

@@ -81,7 +81,7 @@ class CallbackModule(CallbackBase):
         self._list = "retry.txt"
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Name the list after the playbook: provisioning and deploys have lists of their own."""
+        """Choose the list by the playbook: LISTS has those that are not for provisioning."""
         stem = Path(str(playbook._file_name)).stem  # noqa: SLF001 - there is no other way
         self._list = LISTS.get(stem, "retry.txt")
 

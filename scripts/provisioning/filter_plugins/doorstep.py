@@ -103,7 +103,7 @@ TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
 
 def unfit(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """Return a device's variables that are unknown, or of another kind than the default."""
+    """Return an error for each variable that is unknown, or of another kind than the default."""
     found = []
     for name in sorted(one for one in given if one.startswith("doorstep_")):
         if name not in defaults:
@@ -270,7 +270,7 @@ def on_the_road(found: Mapping[str, str]) -> str:
 
 
 def _in_use(found: Mapping[str, str]) -> str:
-    """Return the same for a running capture, by its status."""
+    """Return why a device whose capture runs must not be touched now, or ""; by its status."""
     status = heard(found.get("status", ""))
     capture = status.get("capture", 0) if isinstance(status, dict) else 0
     capture = {} if capture is None else capture

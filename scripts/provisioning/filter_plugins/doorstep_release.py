@@ -73,7 +73,7 @@ def amiss(folder: str, architecture: str = "") -> str:
 
 
 def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
-    """Return the same for a tar, which has the digest `wanted` in SHA256SUMS."""
+    """Return what is wrong with a tar, or ""; SHA256SUMS has the digest `wanted` for it."""
     if wanted is None:
         return f"SHA256SUMS does not name {tar.name}: build it again, or take it away"
     if wanted != sha256(str(tar)):
@@ -144,7 +144,7 @@ def digest(tar: str) -> str:
 
 
 def room_mb(tar: str) -> int:
-    """Return the space that a device must have free for it, beside the running release."""
+    """Return the MB that a device must have free for a release, beside the running one."""
     return Path(tar).stat().st_size * TIMES_ITS_SIZE // 1_000_000 + MORE_MB
 
 
@@ -155,7 +155,7 @@ def off_power(found: Mapping[str, str]) -> str:
 
 
 def findings(new: str, said: str, now: str) -> str:
-    """Return the faults that only doctor of the new release finds, or "".
+    """Return the faults that only doctor of the new release finds, and a missing backend, or "".
 
     Args:
         new: the output of `doorstep doctor --json` of the new one.

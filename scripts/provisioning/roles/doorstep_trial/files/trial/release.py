@@ -124,7 +124,7 @@ def keep_units(places: Places, release: Path) -> None:
 
 
 def use(places: Places, release: Path) -> list[str]:
-    """Have a release's units start it; what changed of "units", "current". Systemd is not told."""
+    """Have a release's units start it; return what changed: "units", "current". Tell no systemd."""
     before = places.current.readlink() if places.current.is_symlink() else None
     if before is not None and before != release:
         keep_units(places, before)
@@ -152,7 +152,10 @@ def make_room(places: Places, *kept: Path) -> None:
 
 
 def begin(places: Places, release: Path) -> None:
-    """Begin a trial: from `previous` on a power cut leads back, until `stay`."""
+    """Begin a trial: from `previous` on a power cut leads back, until `stay`.
+
+    The units that going back needs are kept before that.
+    """
     before = places.current.readlink()
     keep_units(places, before)
     lead(places.previous, before)
@@ -160,7 +163,7 @@ def begin(places: Places, release: Path) -> None:
 
 
 def stay(places: Places, words: str) -> None:
-    """Keep the release for good; the result comes first: without it nobody knows."""
+    """Keep the release for good; write the result first, or a power cut could lose it."""
     tell(places, places.current.readlink().name, DONE, words)
     places.previous.unlink()
     flush(places.opt)

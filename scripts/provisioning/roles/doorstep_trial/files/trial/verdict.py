@@ -27,14 +27,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The end of a trial: it stays, or the reason against it; `note` is always reported."""
+    """The end of a trial: the release stays, or why not; `note` is always reported."""
 
     stays: bool
     words: str
 
 
 def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
-    """Judge if the release stays; None as long as it must be watched. Pure."""
+    """Return the verdict on a release; None as long as it must be watched. Pure."""
     if seen.ended:
         return Verdict(stays=False, words=seen.ended)
     if elapsed_s < watch_s:
@@ -61,7 +61,7 @@ def lacks(capture: dict[str, Any] | None) -> str:
 
 
 def framed(answer: dict[str, Any] | None) -> bool | str:
-    """Return the camera's state by an answer to `test_card`. Pure."""
+    """Return True if an answer to `test_card` shows a frame, or why none may be taken. Pure."""
     if answer is None:
         return False
     if answer.get("exit") == MAY_NOT_NOW:
