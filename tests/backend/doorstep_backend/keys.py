@@ -130,7 +130,7 @@ def _as_written(name: str) -> str:
 
 
 def put_server(found: Certificates, key: signing.PrivateKey, chain: bytes) -> None:
-    """Replace the server's key and certificate; who loads both in between has two that differ."""
+    """Replace the server's key and certificate; a load in between gets two that do not match."""
     write_whole(found.key_file, signing.private_pem(key), mode=0o600)
     write_whole(found.chain_file, chain, mode=0o644)
 

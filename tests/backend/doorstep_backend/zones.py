@@ -9,7 +9,7 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 
 
 def named(name: str) -> ZoneInfo:
-    """Raise ValueError: there is no zone of this name; the message proposes similar ones."""
+    """Return the zone of this name. Raises ValueError without one, with a similar name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database
@@ -19,7 +19,7 @@ def named(name: str) -> ZoneInfo:
 
 
 def offset_if_doubled(there: datetime) -> str:
-    """Return `UTC+2` if the clock there shows this hour twice, in autumn; else empty."""
+    """Return the offset, as `UTC+2`, if the clock there shows this hour twice; else empty."""
     others = {there.replace(fold=fold).utcoffset() for fold in (0, 1)}
     offset = there.utcoffset()
     if len(others) == 1 or offset is None:

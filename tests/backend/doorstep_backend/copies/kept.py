@@ -27,14 +27,14 @@ class Copies:
     """
 
     def __init__(self, store: Store) -> None:
-        """Load the model; log when it cannot."""
+        """Load the model; log if that fails."""
         self._store = store
         self._finder = _loaded()
         self._one_at_a_time = anyio.CapacityLimiter(1)  # OpenCV uses all processors for one
 
     @property
     def can_be_made(self) -> bool:
-        """Return True if the face model was loaded."""
+        """True if the face model was loaded."""
         return self._finder is not None
 
     async def copy(self, capture_id: str, shows: Shows) -> bytes:
@@ -43,7 +43,7 @@ class Copies:
         Raises:
             Missing: the photo is gone, perhaps since it was asked for.
             ValueError: it is no picture that can be shown.
-            NotMade: faces cannot be found.
+            NotMade: the search for faces failed, or there is no model.
         """
         sha256 = await asked_by_people(self._store.sha256_of, capture_id)
         with suppress(Missing):

@@ -63,7 +63,7 @@ def objects_of(folder: Path, given: str | None = None) -> Objects:
 
 
 def check_rows(folder: Path) -> None:
-    """Raise WrongSettingError where rows are elsewhere: a new database here would know none."""
+    """Raise WrongSettingError if the rows are elsewhere: a new database here would know none."""
     if (folder / FILE).exists() and not rows_are_there(folder):
         raise WrongSettingError(NO_ROWS.format(folder))
 
@@ -83,7 +83,7 @@ def remember(folder: Path, given: str | None, database: Database, objects: Objec
 
 
 def check(database: Database, objects: Objects) -> None:
-    """Raise WrongSettingError where the records of this database are in another bucket."""
+    """Raise WrongSettingError if the records of this database are in another bucket."""
     database.migrate(BUCKET)
     row = database.execute("SELECT name FROM bucket").fetchone()
     if row is None or row["name"] == objects.bucket:

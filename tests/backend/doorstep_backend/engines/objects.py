@@ -44,7 +44,7 @@ class Objects(Protocol):
         """Name of the bucket; None if objects are files."""
 
     def begin(self) -> list[str]:
-        """Check the store before the first request; return sentences on unchecked things.
+        """Check the store before the first request; return sentences on what was not checked.
 
         Raises:
             WrongSettingError: an erased object would stay there, or the store is missing.
@@ -61,7 +61,7 @@ class Objects(Protocol):
         """
 
     def get(self, capture_id: str, name: str) -> bytes:
-        """Return the object; one of an erased body does not exist. Raises Missing, Changed."""
+        """Return the object; a record whose body was erased is missing. Raises Missing, Changed."""
 
     def found(self, capture_id: str) -> bytes:
         """Return a record of which nothing else is known any more. Raises Missing, Changed."""
@@ -82,9 +82,9 @@ class Objects(Protocol):
     def erase(self, capture_id: str, line: bytes = b"") -> None:
         """Erase all of a capture but its label line, where one is given.
 
-        The record, or its photo where that is laid open, goes before its copies: whoever put a copy
-        meanwhile finds it gone, and removes the copy. Durable when it returns; interrupted, do it
-        again.
+        The record, or its photo where that is laid open, is erased before its copies: a process
+        that put a copy meanwhile finds the record missing, and removes the copy. Durable when it
+        returns; interrupted, do it again.
         """
 
     def ids(self) -> Iterator[str]:

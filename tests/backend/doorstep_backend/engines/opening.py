@@ -41,7 +41,7 @@ def open_database(
     """Open `NAME.db` in the folder, or the database in its place.
 
     Args:
-        durable: without, a power cut may take the last steps, and no step waits for the disk.
+        durable: if False, a power cut may take the last steps, and no step waits for the disk.
 
     Raises:
         Away: it is unavailable now.

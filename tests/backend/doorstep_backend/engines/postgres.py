@@ -144,7 +144,7 @@ def _pool(key: _Key) -> Pool:
 
 
 def _made(key: _Key) -> Pool:
-    """Raise Away, UnfitError."""
+    """Make the pool, after one connection that is checked. Raises Away, UnfitError."""
     limits = {
         "statement_timeout": STATEMENT_MS,
         "lock_timeout": min(LOCK_MS, int(key.patience_s * 1000)),
@@ -178,7 +178,7 @@ def _made(key: _Key) -> Pool:
 
 
 def _parsed(url: str) -> dict[str, Any]:
-    """Raise UnfitError, which does not quote it as libpq does: it may have a password."""
+    """Parse the address; UnfitError does not quote it as libpq does: it may have a password."""
     try:
         return conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -380,7 +380,7 @@ def _check(connection: _Connection, schema: str | None) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Translate errors. A statement that is wrong stays PostgreSQL's error: a bug."""
+    """Translate errors to Conflict and Away. A wrong statement stays PostgreSQL's error: a bug."""
     try:
         yield
     except psycopg.IntegrityError as error:

@@ -27,7 +27,7 @@ class UnfitError(ValueError):
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple's values leave no room for slots
-    """A row; its values by place and by name, which of two equal names is the first."""
+    """A row, with its values by place and by name; of two columns of one name, the first counts."""
 
     names: Mapping[str, int]
 
@@ -153,7 +153,7 @@ class Database(ABC):
 
         No other `together` of this database and name runs meanwhile, in any process: values that
         were read inside stay true, as far as they are changed under this name alone. It waits for
-        the other one so long. On SQLite no other one runs, of any name. Raises Away.
+        the other one, but not for long. On SQLite no other one runs, of any name. Raises Away.
 
         Args:
             name: the subject, such as a device: transactions about others need not wait.
@@ -207,7 +207,7 @@ class Database(ABC):
         """Bring a room's tables to this version; several processes may be at it. Raises Away.
 
         Each number is a step of its own, so that no table stays locked with what comes after. An
-        index of millions of rows takes its time; who writes there meanwhile is told Away. A column
+        index of millions of rows takes its time; a write there meanwhile fails with Away. A column
         waits until nobody uses its table, and lets others read there meanwhile.
         """
         while self._migrated(room) < len(room.migrations):
@@ -241,7 +241,7 @@ class Database(ABC):
 
     @abstractmethod
     def _locked(self, lock: str | None, *, hurried: bool = True) -> AbstractContextManager[None]:
-        """Run as `together`, apart from holders of another name's lock, or of none, where possible.
+        """Run as `together`, beside those with another lock or with none, if the engine can.
 
         Args:
             hurried: if False, the lock, a statement and the end may take any time, on engines that

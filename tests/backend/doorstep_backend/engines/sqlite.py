@@ -41,7 +41,7 @@ _TYPES: Final = {
     "BYTEA": "BLOB",
     "DOUBLE PRECISION": "REAL",
 }
-"""Types of a STRICT table for PostgreSQL's types; a folder's tables never change."""
+"""Types of a STRICT table for PostgreSQL's types; an old folder's tables stay as they are."""
 
 _TYPE: Final = re.compile("|".join(rf"\b{name}\b" for name in _TYPES))
 
@@ -54,7 +54,7 @@ class Sqlite(Database):
     """A file of the backend's folder, which is made if it is missing. WAL, foreign keys.
 
     Args:
-        durable: without, a power cut may take the last steps, and no step waits for the disk.
+        durable: if False, a power cut may take the last steps, and no step waits for the disk.
         patience_s: longest wait for another process that writes.
     """
 
@@ -144,7 +144,7 @@ class Sqlite(Database):
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Translate errors. A statement that is wrong stays SQLite's error: a bug."""
+    """Translate errors to Conflict, Away, UnfitError. A wrong statement stays SQLite's: a bug."""
     try:
         yield
     except sqlite3.IntegrityError as error:

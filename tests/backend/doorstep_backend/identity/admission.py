@@ -164,7 +164,7 @@ class Admission:
         return received
 
     def _shut_out_since(self, serial: int) -> str | None:
-        """Return why the device was shut out, after revocations only."""
+        """Return why this client was shut out meanwhile; a superseded certificate is no reason."""
         if (known := self._register.find(serial)) is not None:
             is_out = known.state is CertificateState.REVOKED
             return self._why_revoked(known.device_id) if is_out else None

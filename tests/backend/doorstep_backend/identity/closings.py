@@ -18,7 +18,7 @@ MOST_GAPS: Final = 100
 THE_OFFICE: Final = "the office"
 ITSELF: Final = "the device itself"
 A_TECHNICIAN: Final = "a technician"
-"""Text for a technician whose name is no longer kept."""
+"""Name in place of a technician's name that is no longer kept."""
 
 
 class How(StrEnum):
@@ -45,7 +45,7 @@ class ChainEnd:
 
     @property
     def missing(self) -> int:
-        """Return how many records from 1 to `last_seq` were not received."""
+        """Number of records from 1 to `last_seq` that were not received."""
         return self.last_seq - self.received
 
 
@@ -94,7 +94,7 @@ def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
 
 
 def closed(row: Row) -> Closing:
-    """Make a closing of a row of `closings`."""
+    """Make a closing from a row of `closings`."""
     chains = tuple(
         ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))
         for one in json.loads(row["chains"])

@@ -72,7 +72,7 @@ class Listed:
 
 
 def known(row: Row) -> Known:
-    """Make a known certificate of a row of `certificates`."""
+    """Make a known certificate from a row of `certificates`."""
     return Known(
         number=row["number"],
         serial=row["serial"],

@@ -73,7 +73,7 @@ class Register:
     def let_in(self, device_id: str, *, new_signing_key: bool = False) -> str:
         """Let a device in, for the first time or again; return the one token that enrols it.
 
-        A revoked certificate stays revoked: the device needs a new one. Its signing key still
+        A revoked TLS certificate stays revoked: the device needs a new one. Its signing key still
         counts; it may bring another one with `new_signing_key` alone.
 
         Raises:
@@ -159,7 +159,7 @@ class Register:
         """Issue the TLS certificate for a token; the same again for the same key.
 
         Raises:
-            TokenUsedError: it was used with another key, or its certificate is over.
+            TokenUsedError: it was used with another key, or its certificate has ended.
         """
         kid = thumbprint(key)
         with self._db.together():

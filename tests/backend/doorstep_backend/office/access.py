@@ -12,7 +12,7 @@ from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import NoSuchOrder, Orders
 
 GRANT: Final = timedelta(minutes=15)
-"""Time for which a verified agent sees an order's photos: longer than the call."""
+"""Time for which an agent sees an order's photos: longer than a call, shorter than a shift."""
 
 CODE_VALID: Final = timedelta(minutes=10)
 """Life of a one-time code: a phone call, with its waiting."""

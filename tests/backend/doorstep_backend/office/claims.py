@@ -1,4 +1,4 @@
-"""The contents of a record, read as a stranger's word: members of a wrong type are missing.
+"""The contents of a record, read as a stranger's word: members of a wrong type do not count.
 
 The label is verified; record.json is signed, but its contents have not been checked.
 """
@@ -89,7 +89,7 @@ def stop_id(record: dict[str, Any]) -> str | None:
 
 
 def _bound_by(stop: dict[str, Any]) -> str:
-    """Return the device's own word; that of a label only if its stop was in reach."""
+    """Return how the device bound the photo; by a label only if its stop was in reach."""
     by = _choice(BoundBy, stop.get("bound_by")) or BoundBy.UNASSIGNED
     if by != BoundBy.CODE:
         return by

@@ -106,11 +106,11 @@ class Dues:
         return []
 
     def of_orders(self, numbers: Sequence[str]) -> list[Due]:
-        """Return photos of those of these orders that take none."""
+        """Return the photos of these orders, as far as the orders take none."""
         return self._photos(f"o.number IN ({_marks(numbers)})", numbers)
 
     def of_address(self, address: str) -> list[Due]:
-        """Return photos of all orders to an address, if they take none."""
+        """Return the photos of all orders to an address, as far as the orders take none."""
         return self._photos("o.address = ?", [address])
 
     def unwanted(self) -> Iterator[list[Due]]:

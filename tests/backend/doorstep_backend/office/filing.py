@@ -116,17 +116,17 @@ class Filing(Showing):
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def of_order(self, number: str) -> list[str]:
-        """Return ids of everything that is kept about an order, shown or not, as it came in."""
+        """Return ids of all that is kept about an order, shown or not, in the order of receipt."""
         query = "SELECT capture_id FROM captures WHERE number = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (number,))]
 
     def of_device(self, device_id: str) -> list[str]:
-        """Return ids of everything that a device sent, erased or not, as it came in."""
+        """Return ids of all that a device sent, erased or not, in the order of receipt."""
         query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (device_id,))]
 
     def numbers_of(self, device_id: str) -> Result:
-        """Return everything that a device sent, as it came in: `capture_id`, `chain` and `seq`.
+        """Return all that a device sent, in the order of receipt: `capture_id`, `chain` and `seq`.
 
         The last two are NULL if an earlier version filed it.
         """

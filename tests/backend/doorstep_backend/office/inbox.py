@@ -37,17 +37,17 @@ class Inbox:
         self.wake()
 
     def take(self, capture_id: str) -> Claims | None:
-        """Return a record; None if it was removed, or another process received it."""
+        """Remove a record and return its claims; None if they are gone, or never were here."""
         with self._lock:
             return self._said.pop(capture_id, None)
 
     def came(self, most: int) -> list[str]:
-        """Return ids of received records, the oldest first; each once, and at most `most`."""
+        """Take out ids of received records, the oldest first; each once, and at most `most`."""
         with self._lock:
             return [self._came.popleft() for _ in range(min(most, len(self._came)))]
 
     def drop(self, capture_ids: Iterable[str]) -> None:
-        """Remove records that another process files."""
+        """Drop the claims of records that another process files."""
         with self._lock:
             for capture_id in capture_ids:
                 self._said.pop(capture_id, None)

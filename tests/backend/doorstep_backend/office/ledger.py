@@ -95,7 +95,7 @@ CREATE INDEX IF NOT EXISTS views_by_record ON views (capture_id);
 CREATE INDEX IF NOT EXISTS views_by_time ON views (at);
 CREATE INDEX IF NOT EXISTS views_of_wrong_codes ON views (viewer, at) WHERE capture_id = '';
 """
-"""Indexes by name: with millions of rows, make them beforehand, with CONCURRENTLY."""
+"""Indexes; with millions of rows, make them beforehand, by these names, with CONCURRENTLY."""
 
 _ARCHIVES: Final = """
 CREATE TABLE IF NOT EXISTS archives (
@@ -112,7 +112,7 @@ _SQLITE_INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS captures_of_order ON captures (number) WHERE number IS NOT NULL",
     "DROP INDEX IF EXISTS captures_by_order",
 )
-"""Index that misled the planner: it sorted all captures of no order."""
+"""Replacement of an index that misled the planner: it sorted all captures of no order."""
 
 _SQLITE_VIEWS: Final = (
     """CREATE TRIGGER IF NOT EXISTS views_are_not_amended BEFORE UPDATE ON views

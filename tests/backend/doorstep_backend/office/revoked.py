@@ -10,7 +10,7 @@ from doorstep_backend.engines.sql import Database
 from doorstep_backend.office.filing import Filing
 
 BATCH: Final = 100
-"""Records that are filed again in one step, for which new ones wait meanwhile."""
+"""Records that are judged again in one step; new ones wait to be filed until it ends."""
 
 
 @dataclass(frozen=True, slots=True)

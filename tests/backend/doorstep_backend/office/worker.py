@@ -80,7 +80,7 @@ class Worker:
         return taken + others
 
     def _file(self, taken: Sequence[str]) -> None:
-        """File each, also after one whose object alone is missing, while they are this worker's.
+        """File each, also after one that fails by itself, as long as they are this worker's.
 
         Raises:
             Away: of the rows; or of the objects, if not one record was filed.

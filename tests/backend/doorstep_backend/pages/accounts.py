@@ -1,4 +1,4 @@
-"""The accounts; of a password only its Argon2id hash is kept."""
+"""The accounts of people who sign in; of a password only its Argon2id hash is kept."""
 
 import base64
 import hashlib
@@ -100,7 +100,7 @@ class Accounts:
                 self.add(account)
 
     def remove(self, who: str) -> bool:
-        """Remove an account and its sessions, with what they opened; False if it is missing."""
+        """Remove an account and its sessions, with what they opened; False without one."""
         codes = """DELETE FROM one_time_codes
             WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
         with self._ledger.together():

@@ -94,7 +94,7 @@ class DispatchPages:
         )
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
-        """Assign a photo to an order. Raise 409 if it waits no more, or the order does not fit."""
+        """Bind a photo to an order. Raise 409 if it waits no more, or the order does not fit."""
         photo = self._still_waiting_photo(visit)
         number = visit.form.get("number", "")
         if number not in [order.number for order in self._candidates(photo)]:

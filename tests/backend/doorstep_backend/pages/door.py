@@ -94,7 +94,7 @@ class Door:
         self._now = now
 
     def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
-        """Add a page of one role; others learn nothing, and strangers may sign in."""
+        """Return a route for a page of one role: others get 404, and Nobody the sign-in page."""
         return self._route(path, "GET", role, answer)
 
     def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
@@ -104,7 +104,7 @@ class Door:
     def granting(
         self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Response]
     ) -> Route:
-        """Add an action that opens something for a while; a session that has ended opens nothing.
+        """Return a route for an action that opens something for a while, if the session still runs.
 
         The account of the session stays as it is until the answer is there (`Sessions.held`).
         """
@@ -120,7 +120,7 @@ class Door:
         return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
 
     def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
-        """Add a page, or a form, for everybody."""
+        """Return a route for a page, or a form, for everybody."""
         return self._route(path, method, None, answer)
 
     def _route(

@@ -35,7 +35,7 @@ from doorstep_backend.wire.asking import asked_by_people
 from doorstep_backend.wire.rescued import Rescues
 
 LOOKS: Final = 2
-"""Requests at all devices at once; the next person waits, and no device does."""
+"""Readers of all devices at the same time; the next person waits, and no device does."""
 
 LONGEST_ID: Final = 63
 """Characters of a device's id (agent/config.py)."""

@@ -199,7 +199,7 @@ def _by_waiting(device: Brief) -> tuple[bool, str, str]:
 
 
 def _by_contact(device: Brief) -> tuple[str, str]:
-    """Sort by contact, the longest ago first, and before them devices without any."""
+    """Return a sort key: the longest ago first, and before them devices without a contact."""
     return str(device.heard_at or ""), device.device_id
 
 

@@ -72,7 +72,7 @@ def number(number: int) -> str:
 
 
 def counted(number: int) -> str:
-    """Count devices: `1 device`, `10,000 devices`."""
+    """Format a number of devices: `1 device`, `10,000 devices`."""
     return f"{number:,} device{'' if number == 1 else 's'}"
 
 

@@ -79,7 +79,7 @@ class Sessions:
         self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
-        """Return the viewer of this session, which counts as a use; Nobody if it is over."""
+        """Return the viewer of this session, which counts as a use; Nobody if none, or over."""
         query = """SELECT s.used, a.role, a.who FROM sessions s JOIN accounts a USING (who)
             WHERE s.cookie = ? AND s.used >= ? AND s.began >= ?"""
         row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
@@ -125,7 +125,7 @@ class Sessions:
         return f"{capture_id}.{ends}.{_mac(cookie, 'photo', capture_id, str(ends))}"
 
     def photo_at(self, cookie: str, address: str, now: datetime) -> str | None:
-        """Return the capture_id behind an address; None if it is of another session, or too old."""
+        """Return the capture_id behind an address; None if not of this session, or too old."""
         capture_id, _, rest = address.partition(".")
         ends, _, mac = rest.partition(".")
         if not _same(mac, _mac(cookie, "photo", capture_id, ends)):

@@ -61,8 +61,8 @@ def day(at: datetime) -> str:
 def day_and_time(at: datetime, zone: ZoneInfo = zones.UTC_ZONE) -> str:
     """Format a time: `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`.
 
-    The space has no break. An hour that the clocks there show twice has its offset:
-    `02:30 UTC+2 (Europe/Zurich)`.
+    No line breaks at the space before UTC. An hour that the clocks there show twice has its
+    offset: `02:30 UTC+2 (Europe/Zurich)`.
     """
     there = at.astimezone(zone)
     said = f"{day(there)}, {there:%H:%M}"

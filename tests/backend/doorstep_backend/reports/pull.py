@@ -123,7 +123,7 @@ class _Keeping:
         self._reports, self._fleet = Reports(data), Fleet(data)
 
     def keep(self, found: Report) -> Report | str:
-        """Keep the report; return why not, if the device is shut out, or was never let in.
+        """Keep and return the report; return why not if the device is shut out or was never let in.
 
         A certificate that was issued once is as good for TLS as ever.
         """

@@ -1,4 +1,4 @@
-"""A request for a device's status over TLS, limited in time and size; the answer is input."""
+"""A request for a device's status over TLS, limited in time and size; no answer is trusted."""
 
 import http.client
 import io
@@ -88,7 +88,7 @@ def _said(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, b
 
 
 def _left(until_s: float) -> float:
-    """Return the seconds left; a device that sends a byte now and then gets no more time."""
+    """Return the seconds left, or raise TimeoutError; a byte now and then gives no more time."""
     if (left_s := until_s - time.monotonic()) <= 0:
         raise TimeoutError
     return left_s

@@ -41,12 +41,12 @@ class Report:
 
     @property
     def needs(self) -> tuple[Trouble, ...]:
-        """Return what the device says that a person must do something about, worst first."""
+        """Needs that the device reports, worst first: a person must do something about each."""
         return tuple(one for one in _NEEDS if one in self.document["needs"])
 
     @property
     def unknown_needs(self) -> tuple[str, ...]:
-        """Return what else it says a person must do something about: the device is newer."""
+        """Needs that the device reports and this backend does not know: the device is newer."""
         return tuple(one for one in self.document["needs"] if one not in _NEEDS)
 
     @property

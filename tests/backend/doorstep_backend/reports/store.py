@@ -107,6 +107,6 @@ class Reports:
 
 
 def report(row: Row) -> Report:
-    """Make a report of a row of `reports`."""
+    """Make a report from a row of `reports`."""
     at = from_rfc3339(row["received_at"])
     return Report(row["device_id"], at, json.loads(row["document"]))

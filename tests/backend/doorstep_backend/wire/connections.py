@@ -49,7 +49,7 @@ class Connection:
         return address[0] if address else ""  # it may be gone already
 
     def client_certificate(self) -> bytes | None:
-        """Return the certificate (DER) that TLS verified, except its dates, resumed or not."""
+        """Return the certificate (DER) that TLS verified, except its dates; None without one."""
         tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         return None if tls is None else tls.getpeercert(binary_form=True)
 

@@ -76,7 +76,7 @@ class Intake:
 
         A receipt is signed after the record was put, flushed and read back, and stays the same.
         A refusal is judged again each time, so that asking again helps after a repair.
-        Who dies anywhere in it leaves an upload that is judged when it is asked for again.
+        A process that dies anywhere in it leaves an upload that is judged at the next request.
 
         Args:
             unkept: all of its bytes, where they came at once and are no pieces yet; where nothing
@@ -154,7 +154,7 @@ class Intake:
                 self._store.append(upload, 0, unkept)
 
     def _put(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
-        """Raise Away, of the objects alone."""
+        """Put the record into the objects, and read it back. Raises Away, of the objects alone."""
         self._store.keep(upload, content, accepted=accepted)
         self._store.read_back(upload, accepted=accepted)
 

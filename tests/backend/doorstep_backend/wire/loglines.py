@@ -15,7 +15,7 @@ NOISY: Final = (
     "doorstep_backend.wire.listener",
     "doorstep_backend.reports.intake",
 )
-"""Loggers that any client can make write a line, and asyncio a traceback."""
+"""Loggers in which any client can cause a line; in asyncio's a traceback."""
 
 
 class Dated(logging.Formatter):
@@ -27,7 +27,7 @@ class Dated(logging.Formatter):
 
 
 def begin() -> None:
-    """Write to standard error from now on; journald has the time of each line itself."""
+    """Log to standard error from now on; journald has the time of each line itself."""
     dated = "" if _is_journald(os.fstat(2)) else "%(asctime)s "
     lines = logging.StreamHandler()
     lines.setFormatter(Dated(f"{dated}%(levelname)s %(message)s"))

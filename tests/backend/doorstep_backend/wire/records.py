@@ -44,7 +44,7 @@ class Records(ABC):
             return recordfile.RecordFile(found.label, found.label_sha256, found.key, UNOPENED, None)
 
     def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
-        """Lay the photo and what label and record say into the open, where that is kept at all."""
+        """Keep the photo, and label and record as text, beside the record, if `lays_open`."""
         if not self.objects.lays_open:
             return
         capture_id, label = opened.label.capture_id, _payload(content.partition(b"\n")[0])
@@ -85,7 +85,7 @@ class Records(ABC):
         return self.objects.get(capture_id, copy_name(shows))
 
     def keep_copy(self, capture_id: str, sha256: str, shows: Shows, content: bytes) -> None:
-        """Keep a copy; from any thread. Raises Missing if the photo was erased meanwhile."""
+        """Keep a copy; any thread may. Raises Missing, and keeps none, if the photo was erased."""
         self.objects.put(capture_id, copy_name(shows), content)
         try:
             self.objects.get(capture_id, PHOTO if self.objects.lays_open else sha256)
@@ -112,7 +112,7 @@ class Records(ABC):
             return {}
 
     def erase(self, capture_id: str) -> None:
-        """Erase the body of a record and leaves its label, so that the chain still verifies.
+        """Erase the body of a record and leave its label, so that the chain still verifies.
 
         A label that is not as received is erased too. Durable when it returns; after an
         interruption, do it again.

@@ -174,7 +174,7 @@ class Store(Records):
         What is done inside with this store happens together, or not at all.
 
         Args:
-            waits: without, one that another process holds is none; not on SQLite.
+            waits: if False, one that another process holds counts as missing; not on SQLite.
         """
         with self._db.holding(_FIND, (capture_id,), waits=waits) as row:
             yield Upload(*row) if row else None
@@ -189,7 +189,7 @@ class Store(Records):
         """Keep bytes of an upload from offset `at` on. Durable when it returns.
 
         Raises:
-            WrongOffsetError: it does not stand there any more; none of these were kept.
+            WrongOffsetError: it ends elsewhere now; none of these were kept.
             NoUploadError.
         """
         with self.held(upload.capture_id) as found:
@@ -206,7 +206,7 @@ class Store(Records):
             self._db.execute(change, (at + len(content), last_byte_at, upload.capture_id))
 
     def cut_back(self, upload: Upload, at: int, to: int) -> None:
-        """Lose the pieces from offset `to` up to `at`, where the upload still stands at `at`."""
+        """Delete the pieces from offset `to` up to `at`, if the upload still ends at `at`."""
         with self.held(upload.capture_id):
             if self.offset(upload) == at and self.verdict(upload.capture_id) is None:
                 row = (upload.capture_id, to)
@@ -215,7 +215,7 @@ class Store(Records):
                 self._db.execute(change, (to, upload.capture_id))
 
     def to_judge(self, upload: Upload) -> bytes:
-        """Return what came of a finished upload; of one that was refused before, what is kept.
+        """Return the bytes of a finished upload; if it was refused before, those that are kept.
 
         Raises:
             Missing: nothing is there any more.
@@ -234,7 +234,7 @@ class Store(Records):
         self.objects.put(upload.capture_id, _object(upload, accepted=accepted), content)
 
     def read_back(self, upload: Upload, *, accepted: bool) -> None:
-        """Raise Away where the object is not what was announced."""
+        """Raise Away if the object is not what was announced."""
         name = _object(upload, accepted=accepted)
         if self.is_changed(upload.capture_id, name, upload.sha256):
             raise Away(f"{upload.capture_id} is read back differently than written: no receipt")
@@ -288,7 +288,7 @@ class Store(Records):
         return str(self._db.execute(query, (device_id,)).fetchone()[0])
 
     def drop(self, capture_id: str) -> bool:
-        """Lose an upload and its refusal: the id can be created again. False with a receipt."""
+        """Drop an upload and its refusal: the id can be created again. False with a receipt."""
         with self.held(capture_id):
             verdict = self.verdict(capture_id)
             if is_dropped := verdict is None or not verdict.accepted:

@@ -108,7 +108,7 @@ def _erase(office: Office, capture_id: str) -> bool:
 
 
 def _lose(store: Store, capture_id: str) -> bool:
-    """Drop a record under a row of its own: a device that sends it again waits, or has begun."""
+    """Delete objects under a row of their own: a device that sends it again waits, or has begun."""
     try:
         with store.db.apart():
             store.create(Upload(capture_id, 0, "", ""))
@@ -175,7 +175,10 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
 
 
 def _begin(store: Store, upload: Upload, known: Upload | None) -> None:
-    """Raise _LeftError if another upload is begun: its verdict would drop this object."""
+    """Begin the upload, or own a begun one; raise _LeftError if that is of other bytes.
+
+    Judged by the other one, this object would be dropped.
+    """
     if known is None:
         store.create(upload)
     elif (known.length, known.sha256) != (upload.length, upload.sha256):

@@ -118,14 +118,14 @@ class Unfiled:
             self._db.execute("UPDATE unfiled SET due = '' WHERE tries > 0")
 
     def put_off(self, capture_id: str, why: str, now: datetime) -> bool:
-        """Put a record off by AGAIN; return True if it had another error before."""
+        """Put a record off by AGAIN; return True if its last error was another one, or none."""
         change = "UPDATE unfiled SET due = ? WHERE capture_id = ?"
         self._db.execute(change, (rfc3339(now + AGAIN), capture_id))
         change = "UPDATE unfiled SET why = ? WHERE capture_id = ? AND why IS DISTINCT FROM ?"
         return self._db.execute(change, (why, capture_id, why)).rowcount == 1
 
     def hopeless(self, before: datetime) -> Iterator[list[str]]:
-        """Yield ids with an earlier receipt that could not be filed, in batches; each once."""
+        """Yield ids that could not be filed and got a receipt by then, in batches; each once."""
         query = f"""SELECT at, capture_id FROM unfiled WHERE why IS NOT NULL AND at <= ?
             AND (at, capture_id) > (?, ?) ORDER BY 1, 2 LIMIT {MOST}"""
         last = ("", "")
