@@ -43,7 +43,7 @@ _ITSELF: Final = bytes([127, 127, 1, 1])
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Whom the daemon follows.
+    """The source that the daemon follows.
 
     Attributes:
         name: an address, or what the reference clock is called in chrony.conf.

@@ -46,7 +46,7 @@ class Moment:
 
 
 class Clock(Protocol):
-    """Tells the time of any recent CLOCK_MONOTONIC instant."""
+    """A clock that dates any recent CLOCK_MONOTONIC instant."""
 
     def now(self) -> Moment:
         """Return this instant."""

@@ -76,7 +76,7 @@ class _Timex(ctypes.Structure):
 
 
 class SystemWitness:
-    """Says who vouches for the system time: NTP, GNSS, RTC or UNSYNCED.
+    """The judge of the system time's source: NTP, GNSS, RTC or UNSYNCED.
 
     NTP or GNSS on the word of the kernel, which chrony and timesyncd both keep informed, or of
     timesyncd's file: ProtectClock= forbids to ask the kernel, and chrony then has no witness.

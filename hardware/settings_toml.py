@@ -52,7 +52,7 @@ class _Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TableReader:
-    """Turns tables into settings, noting what is wrong on the way.
+    """A reader of tables as settings, which notes the errors on the way.
 
     Attributes:
         base: what relative paths are relative to.

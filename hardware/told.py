@@ -6,10 +6,10 @@ T = TypeVar("T")
 
 
 class Told(Generic[T]):
-    """Remembers what was told last.
+    """The last logged value.
 
     Attributes:
-        last: that; what it is made with counts as told.
+        last: that value; the first one, from the constructor, counts as logged.
     """
 
     def __init__(self, last: T) -> None:

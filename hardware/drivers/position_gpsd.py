@@ -241,7 +241,7 @@ class GpsdPosition:
 
 
 class Lines:
-    """Cuts a stream into lines and drops the endless ones."""
+    """A cutter of a stream into lines, without the endless ones."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -47,7 +47,7 @@ class _Run:
         return self.started_ns + START_NS + number * FRAME_NS
 
     def ended(self, now_ns: int) -> int:
-        """Count the frames that have ended."""
+        """Count the frames that have ended at `now_ns`."""
         return max(0, (now_ns - self.started_ns - START_NS) // FRAME_NS + 1)
 
 
@@ -62,7 +62,7 @@ class SimulatedCamera:
     simulated: Final = True
 
     def __init__(self, settings: CameraSettings, world: World) -> None:
-        """Return when the scene of the next press is drawn; raises DeviceError for odd sizes."""
+        """Wait until the scene of the next press is drawn; raise DeviceError for odd sizes."""
         if settings.width_px % 2 or settings.height_px % 2:
             raise DeviceError("camera.width_px, height_px: a simulated camera has even sizes only")
         self._settings: Final = settings
@@ -170,7 +170,7 @@ class SimulatedCamera:
             number += 1
 
     def _wait_for_frame(self, run: _Run, number: int, due_ns: int) -> None:
-        """Return when the frame has ended; raise when it will not, or not in time."""
+        """Wait until the frame has ended; raise if it will not, or not in time."""
         end_ns = run.end_ns(number)
         self._pause_until(run, min(end_ns, due_ns))
         fault = self._world.first_fault(run.started_ns, end_ns)

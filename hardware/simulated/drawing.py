@@ -43,7 +43,7 @@ def draw(scene: Scene) -> Strip:
 
 
 class Artist:
-    """Draws one strip at a time; `stop` ends a drawing from another thread."""
+    """The drawing of one strip at a time; `stop` ends it from another thread."""
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class SimulatedIndicator:
-    """Says in the log what a driver would see.
+    """An indicator that logs what a driver would see.
 
     `shown` has the last signals, each with its CLOCK_MONOTONIC ns.
     """

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class SimulatedLamp:
-    """Lights the scenes of the simulated camera."""
+    """A lamp that lights the scenes of the simulated camera."""
 
     def __init__(self, world: World) -> None:
         self._world: Final = world

@@ -38,7 +38,7 @@ class SimulatedPosition:
         return self._fix(changes, self._epoch_ns(lost.at_ns - 1), None)
 
     def trouble(self) -> str | None:
-        """Say so while the script has the receiver unplugged."""
+        """Return an error while the script has the receiver unplugged; otherwise None."""
         if self._world.state(time.monotonic_ns()).fix is Reception.UNPLUGGED:
             return "the simulated receiver is unplugged: fix = unplugged in the world script"
         return None

@@ -66,7 +66,7 @@ UNREACHED = (
 
 
 class CallbackModule(CallbackBase):
-    """Collects what was said of each host, and prints it at the end."""
+    """A collector of what was said of each host, which prints it at the end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

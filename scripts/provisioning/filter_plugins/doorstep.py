@@ -380,7 +380,7 @@ def enrolment_words(said: tuple[str, str]) -> str:
 
 
 def contents(paths: Iterable[str]) -> list[dict[str, str]]:
-    """Name and text of files on this computer."""
+    """Return name and text of files on this computer."""
     return [{"name": Path(one).name, "text": Path(one).read_text("utf-8")} for one in paths]
 
 

@@ -64,9 +64,9 @@ class Check:
 
 
 def database(name: str, asked: Database) -> Check:
-    """Write and delete a row in one step, durably; on PostgreSQL it waits for no transaction.
+    """Return the check of a database: a row is written and deleted in one step, durably.
 
-    A death in between leaves nothing.
+    On PostgreSQL it waits for no transaction. A death in between leaves nothing.
     """
     asked.migrate(PROBES)
 
@@ -87,7 +87,7 @@ def objects(asked: Objects) -> Check:
 
 
 class Readiness:
-    """Asks all of them at once; nothing is asked again while it still owes an answer."""
+    """All checks, run at once; none is run again while it still owes an answer."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = checks

@@ -36,7 +36,7 @@ ONLY_TLS: Final = ("Strict-Transport-Security", "max-age=31536000")
 
 
 class FinishingServer(uvicorn.Server):
-    """Ends on SIGTERM: takes nobody more in, and finishes what is under way for FINISH_S at most.
+    """A server that ends on SIGTERM: it accepts no more, and finishes within FINISH_S at most.
 
     SIGINT and SIGKILL end it at once: what it has answered survives that too.
     """

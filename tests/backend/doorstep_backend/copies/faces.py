@@ -50,7 +50,7 @@ class NoModel(RuntimeError):
 
 
 class FaceFinder:
-    """Finds faces; any thread may use it. The memory that OpenCV takes for one picture is freed."""
+    """A finder of faces; any thread may use it. OpenCV's memory for a picture is freed after it."""
 
     def __init__(self, model: Path | None = None) -> None:
         """Load the model; raise NoModel if it is missing, another one, or unreadable for OpenCV."""

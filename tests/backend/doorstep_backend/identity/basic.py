@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 
 def basic(request: Request) -> tuple[str, str]:
-    """Name and password of HTTP Basic (RFC 7617). Raises 401 where there are none."""
+    """Return name and password of HTTP Basic (RFC 7617). Raises 401 without them."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     try:
         name, colon, password = base64.b64decode(text, validate=True).decode().partition(":")

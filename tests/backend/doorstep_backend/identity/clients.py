@@ -13,7 +13,7 @@ from doorstep_backend.identity.database import opened
 
 
 class NameTakenError(ValueError):
-    """Somebody else is called so; the text says who."""
+    """A name that somebody else has; the text says who."""
 
 
 class Kind(StrEnum):

@@ -15,7 +15,7 @@ from doorstep_backend.wire.asking import asked
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Ends devices. Interrupted, it is done again: the register is the last to change.
+    """The end of devices. Interrupted, it is done again: the register is the last to change.
 
     Of two ends at once the second one waits, and sees what the first one did: no route is handed on
     to a device that is just ending, and none is taken from a device that has just got it.

@@ -55,7 +55,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Sees photos that wait to be bound, and no other."""
+    """A viewer of photos that wait to be bound, and of no other."""
 
 
 Viewer = Nobody | Customer | Agent | Dispatch
@@ -91,7 +91,7 @@ class View:
 
 
 class Access:
-    """Answers who may, and keeps the log of who did."""
+    """The permissions to see photos, and the log of who saw them."""
 
     def __init__(self, ledger: Database, orders: Orders, filing: Filing) -> None:
         self._ledger = ledger

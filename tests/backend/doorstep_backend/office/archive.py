@@ -89,7 +89,7 @@ def months(ledger: Database) -> list[str]:
 
 
 def archived(ledger: Database, device_id: str) -> Iterator[tuple[str, int]]:
-    """Chain and number of each record of a device that is in a file, as its label says them."""
+    """Yield chain and number, by the label, of each record of a device that is in a file."""
     for chain, seqs in _seqs(ledger, device_id).items():
         yield from ((chain, seq) for seq in seqs)
 

@@ -43,7 +43,7 @@ Due = tuple[str, str]
 
 
 class Dues:
-    """Asks the ledger, and tells of each once: one that cannot be erased stops no other."""
+    """The due erasures by the ledger, each once: one that fails stops no other."""
 
     def __init__(self, ledger: Database, retention: Retention) -> None:
         self._ledger = ledger

@@ -42,7 +42,7 @@ def _dates_better(told: BootTime, known: Row) -> bool:
 
 
 class Filing(Showing):
-    """Files records as they come in, in whatever order, and answers what may be shown."""
+    """The filing of records, in whatever order they come, and the photos that may be shown."""
 
     def __init__(
         self, ledger: Database, store: Store, orders: Orders, *, show_simulated: bool

@@ -66,7 +66,7 @@ class Hold:
 
 
 class Keeping:
-    """Erases what is due. An erased record keeps its label, so that the chain still verifies."""
+    """The erasing of what is due. A record's label stays, so that the chain still verifies."""
 
     def __init__(
         self,

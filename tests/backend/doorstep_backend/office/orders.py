@@ -117,7 +117,7 @@ _SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone, c.code
 
 
 class Orders:
-    """Reads and changes them; each change is durable when the call returns."""
+    """Customers, addresses and orders; each change is durable when the call returns."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger

@@ -27,7 +27,7 @@ STOP_WITHIN_S: Final = 5.0
 
 
 class Worker:
-    """Files what is due, and waits until the intake of its own process wakes it."""
+    """A thread that files what is due, and waits until the intake of its own process wakes it."""
 
     def __init__(self, office: Office) -> None:
         self._office = office

@@ -33,7 +33,7 @@ class CustomerPages:
         ]
 
     async def orders(self, visit: Visit[Customer]) -> Response:
-        """Order by order: each photo is read from where it is kept, and years have many."""
+        """Show the orders, read one by one: each reads its photos, and years have many."""
         who, orders = visit.viewer.customer, self._office.orders
         name = await asked_by_people(orders.customer_name, who)
         shown = [

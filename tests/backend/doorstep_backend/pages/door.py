@@ -78,7 +78,7 @@ Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
 
 
 class Render(Protocol):
-    """Makes a page from a template (site.py)."""
+    """A function that makes a page from a template (site.py)."""
 
     def __call__(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
@@ -87,7 +87,7 @@ class Render(Protocol):
 
 
 class Door:
-    """Makes routes that let nobody in who has no business there."""
+    """A maker of routes that let nobody in who has no business there."""
 
     def __init__(self, sessions: Sessions, now: Clock) -> None:
         self._sessions = sessions

@@ -75,7 +75,7 @@ class Try:
 
 
 class SignInLimit:
-    """Counts tries before they are made, so that many at once count as well, at any instance.
+    """The count of tries, made before each, so that many at once count too, at any instance.
 
     A name that nobody has counts like any other, so that the limit tells nothing.
     """

@@ -50,7 +50,7 @@ class Shown:
 
 
 class Pictures:
-    """Gives photos addresses, and answers them."""
+    """The addresses of photos, and their answers."""
 
     def __init__(self, office: Office, sessions: Sessions, copies: Copies) -> None:
         self._office = office

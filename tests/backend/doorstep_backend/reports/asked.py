@@ -20,7 +20,7 @@ _PARAMETERS: Final = ("after", "limit", "need")
 
 
 class NotAskedRightError(ValueError):
-    """Somebody asks of the fleet what there is not, here or on its page; says so in words."""
+    """A request for what the fleet has not, here or on its page; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)

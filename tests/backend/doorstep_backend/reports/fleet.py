@@ -64,7 +64,7 @@ class Device:
 
 
 class Fleet:
-    """Reads what the register and the reports have written; they have made their tables.
+    """A reader of the tables of the register and of the reports, which must exist.
 
     A connection of its own, so that pages of the fleet hold up no device. Any thread may ask.
     """

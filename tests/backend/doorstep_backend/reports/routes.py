@@ -37,7 +37,7 @@ HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 class FleetRoutes:
-    """Both; who may ask, admission decides.
+    """Both routes; admission decides who may use them.
 
     Whatever takes longer with more devices is done in a thread, so that devices are served.
     """

@@ -80,7 +80,7 @@ class WholeBodies:
 
 
 class PatientProtocol(H11Protocol):
-    """Puts the Connection into each request's state, and ends it when it is too slow."""
+    """A protocol that puts the Connection into each request's state, and ends a slow one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Begin to time the connection, and end idle ones if there are too many."""

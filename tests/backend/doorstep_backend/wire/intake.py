@@ -53,7 +53,7 @@ Judged = tuple[Verdict, recordfile.RecordFile | Refusal | None]
 
 
 class Intake:
-    """Judges finished uploads and signs the verdict; the office files what has its receipt.
+    """The judge of finished uploads, which signs verdicts; the office files what has a receipt.
 
     With a `register`, a certificate must vouch for the key of every label.
     """

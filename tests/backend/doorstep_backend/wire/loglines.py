@@ -19,7 +19,7 @@ NOISY: Final = (
 
 
 class Dated(logging.Formatter):
-    """Begins with the time in UTC, to the millisecond, as in RFC 3339; a traceback does once."""
+    """A formatter that begins with the time in UTC, in ms, as RFC 3339; a traceback has it once."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -40,7 +40,7 @@ def _is_journald(error: os.stat_result) -> bool:
 
 
 class AFewPerMinute(logging.Filter):
-    """Lets so many lines through; the next one that is let through says how many were not."""
+    """A filter that passes PER_MINUTE lines of a level; the next one says how many it held back."""
 
     def __init__(self) -> None:
         super().__init__()

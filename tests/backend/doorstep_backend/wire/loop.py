@@ -7,7 +7,7 @@ from doorstep_backend.wire.patience import HANDSHAKE_S
 
 
 class PatientLoop(asyncio.SelectorEventLoop):
-    """Ends a TLS handshake, and a TLS goodbye, that nobody answers."""
+    """A loop that ends a TLS handshake, or a TLS goodbye, without an answer."""
 
     async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:
         """Make a server, with HANDSHAKE_S as the limit of a TLS handshake and its end."""

@@ -31,7 +31,7 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Patience:
-    """Follows one connection. The time without any request is not its business."""
+    """The state of a connection. It does not limit the time without any request."""
 
     phase: Phase
     since_s: float

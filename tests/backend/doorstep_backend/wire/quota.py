@@ -68,7 +68,7 @@ def owner_of(scope: Any) -> str:
 
 
 class Quota:
-    """Counts what has no receipt, and begins no more of one owner than fit."""
+    """The count of uploads without a receipt: no more of one owner begin than fit."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

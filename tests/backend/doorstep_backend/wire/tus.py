@@ -58,7 +58,7 @@ class Tus:
         self._rescues = Rescues(store)
 
     def routes(self) -> list[Route]:
-        """GET and DELETE are left out on purpose: a device may do neither (405)."""
+        """Return the routes, without GET and DELETE on purpose: a device may do neither (405)."""
         return [
             _route("/files", POST=self.create, OPTIONS=self.options),
             _route("/files/{capture_id}", HEAD=self.head, PATCH=self.patch, OPTIONS=self.options),

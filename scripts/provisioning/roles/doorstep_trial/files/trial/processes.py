@@ -78,7 +78,7 @@ def ask(socket_path: str, request: dict[str, Any]) -> dict[str, Any] | None:
 
 
 class Watch:
-    """Looks at the processes of a release that was just started."""
+    """A watch on the processes of a release that was just started."""
 
     def __init__(self) -> None:
         self._before = {unit: shown(unit, "InvocationID") for unit in (CAPTURE, SYNC)}
