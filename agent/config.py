@@ -242,7 +242,7 @@ class Config:
 
 
 def path_of(argument: Path | None) -> Path:
-    """Return the file to read: `argument`, `$DOORSTEP_CONFIG` or the provisioned device's."""
+    """Return the file to read: `argument`, or else `$DOORSTEP_CONFIG`, or else DEFAULT_PATH."""
     return argument or Path(os.environ.get("DOORSTEP_CONFIG") or DEFAULT_PATH)
 
 

@@ -245,7 +245,8 @@ def to_the_hour(moment: datetime) -> datetime:
 def printable(text: str) -> str:
     r"""Return one line that a terminal shows and does not obey: foreign text may hold anything.
 
-    Bytes of a file's name that are not UTF-8 are shown as in `\xff`; all else becomes a space.
+    Bytes of a file's name that are not UTF-8 are shown as in `\xff`; any other unprintable
+    character becomes a space.
     """
     return "".join(map(_shown, text))
 

@@ -16,7 +16,7 @@ FORMATS: Final = zxingcpp.BarcodeFormats(
         zxingcpp.BarcodeFormat.QRCodeModel2,
     ]
 )
-"""Symbologies of parcel labels, without Micro QR and rMQR, which are rare and less redundant."""
+"""Symbologies of parcel labels. Not Micro QR and rMQR, which are rare and detect fewer errors."""
 
 DARK_BELOW: Final = 64
 """Mean luma, 16 to 235, below which codes want a lamp.

@@ -15,7 +15,7 @@ from hardware.board import Board
 from hardware.position import Fix
 
 STREAM_S: Final = 60.0
-"""Time for which the camera streams after a press: a retake or a second parcel finds it warm."""
+"""Time that the camera streams after a served press: a retake or a second parcel finds it warm."""
 
 _LONG_AGO_NS: Final = -(10**12)
 

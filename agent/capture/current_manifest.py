@@ -116,7 +116,7 @@ class CurrentManifest:
         return verdict
 
     def _read_once(self) -> None:
-        """Load the manifest in `trust/`, until it is read or wiped."""
+        """Load the manifest in `trust/`; do nothing once it was read or wiped."""
         if self._is_read:
             return
         self._trust.wipe_leftovers()
@@ -131,7 +131,7 @@ class CurrentManifest:
         self._is_read = token is None or self._in_hand is not None
 
     def _judge_again(self) -> None:
-        """Verify the manifest again: its key may have been revoked since."""
+        """Verify the manifest again after a new fleet document, which may have revoked its key."""
         in_hand = self._in_hand
         if in_hand is not None and in_hand.by_fleet != self._current_fleet.version:
             self._put_in_hand(in_hand.token)

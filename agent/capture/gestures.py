@@ -82,7 +82,7 @@ class Presses:
         return True
 
     def was_none(self, edge_ns: int) -> None:
-        """Note that the press at `edge_ns` was a glitch: the one before it is the last again."""
+        """Undo the press at `edge_ns`, a glitch: if it counted, the one before is last again."""
         if edge_ns == self._counted_ns:
             self._counted_ns = self._before_ns
 

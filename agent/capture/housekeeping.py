@@ -108,7 +108,7 @@ class Housekeeping:
         self._status = KeptStatus(self._layout, outbox, board.clock, now_ns)
 
     def turn(self) -> None:
-        """Learn the time from a fix, and write records that wait for it."""
+        """Learn the time from a fix, and write all that is due: rows, ballast, documents, times."""
         self._timekeeping.learn()
         try:
             if not self._writable.last:
@@ -129,7 +129,7 @@ class Housekeeping:
         self._status.turn()
 
     def end(self) -> None:
-        """Note the last turn: from now on no thread looks after the queue."""
+        """Keep the status after the last turn: from now on capture does not maintain the queue."""
         self._status.keep()
 
     def has_room(self) -> bool:

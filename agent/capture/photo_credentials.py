@@ -57,7 +57,7 @@ class PhotoCredentials:
     def sign(
         self, photo: bytes, source: Source, claim: Mapping[str, Any]
     ) -> tuple[bytes, str | None]:
-        """Return the photo with its credentials; if that fails without them, and the reason."""
+        """Return the photo with its credentials and None; or unchanged, with the reason as text."""
         if self._off is not None:
             return photo, self._off
         signed, missing = self._signed(photo, source, claim)

@@ -71,7 +71,7 @@ class ScanWindow:
 
     @property
     def reads_codes(self) -> bool:
-        """True if the fleet has codes read, and there is a manifest with codes."""
+        """True if the fleet lets devices read codes, and a manifest is in force."""
         return self._config.policy.scanning and isinstance(
             self._current_manifest.in_force(), Manifest
         )

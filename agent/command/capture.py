@@ -71,7 +71,7 @@ def _serve_presses(config: Config) -> int:
 
 
 def _indicator(config: Config) -> Indicator:
-    """Open the indicator; if another capture process has it, raise that error."""
+    """Open the indicator; if another capture process runs, raise NotNow instead of the fault."""
     try:
         opened: Indicator = open_part("indicator", config.indicator)
     except DeviceError:

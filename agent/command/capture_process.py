@@ -68,7 +68,7 @@ def serve(config: Config, indicator: Indicator) -> int:
 
 
 def press_once(config: Config) -> Reply:
-    """Serve one press, by command or by the device's own button, and nothing else.
+    """Serve one press, by command or by the device's own button, and return the reply.
 
     Raises:
         NotNow: the device's own button was not pressed.

@@ -102,7 +102,7 @@ def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
 
 
 def _image(root: Path, mounts: ExitStack) -> tuple[int, Place] | None:
-    """Return the state's file in a device's root; None if the folder counts, or it is missing."""
+    """Return the state's image file in a device's root; None if it is missing or was never used."""
     image = mounts.enter_context(places.image_below(root))
     place = None if image is None else source.at(image, 0, "/" + "/".join(places.IMAGE))
     if image is None or place is None or place.superblock.label == superblock.NOT_YET:

@@ -115,7 +115,7 @@ Fetches = dict[str, DocumentFetch]
 def _documents(
     config: Config, backend: Backend, dice: random.Random, reach: Reach, push: Push
 ) -> tuple[Fetches, Callable[[], Keys]]:
-    """Return the documents that this device asks for, and the keys of its receipts."""
+    """Return the documents that this device asks for, and the keys that may sign its receipts."""
     fetches: Fetches = {}
     layout = Layout.of(config.state)
     has_manifest = config.policy.manifest is ManifestPolicy.REQUIRED

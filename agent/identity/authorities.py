@@ -59,7 +59,7 @@ def good_serve(store: TrustStore, asked: Request, known: Expected) -> Chain:
 
 
 def expected(config: Config) -> Expected:
-    """Return the rules for this device's certificates: `identity.ca`, or the document's `next_ca`.
+    """Return the rules for this device's certificates, by `identity.ca` and `next_ca`.
 
     Raises:
         ConfigError: `identity.ca` cannot be read as certificates, or is not set.

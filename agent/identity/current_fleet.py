@@ -39,7 +39,7 @@ class CurrentFleet:
 
     @property
     def is_enrolled(self) -> bool:
-        """Return True if a photo may be stored: it is plain, or there is a recipient."""
+        """True if a photo may be stored: the keys are known, and a sealed photo has a recipient."""
         return self._has_keys and (not self._seals or self._recipients is not None)
 
     @property

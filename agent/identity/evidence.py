@@ -34,7 +34,7 @@ class Evidence:
 
     @property
     def ends(self) -> datetime | None:
-        """Return when the kept certificate for this key ends; None if it is missing."""
+        """End of the kept certificate for this key; None if it is missing."""
         return certificates.ends(self.chain[0]) if self.chain else None
 
     def request(self) -> str:

@@ -92,7 +92,7 @@ def _issued(
     kept: Chain,
     without: str,
 ) -> str | None:
-    """Ask for the certificate, PEM; None without the label, or if the kept one is better."""
+    """Ask for the certificate, PEM; None without such a label, or if the kept one lasts longer."""
     with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
         try:
             chain = decided(lambda: ask(est), say)

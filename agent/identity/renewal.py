@@ -160,7 +160,7 @@ class Renewal:
         return (tls if self.is_enrolled() else _NOT_ENROLLED, *others)
 
     def _renew_tls(self) -> float | Waits:
-        """Renew the TLS certificate if it is due; return the seconds until the next check."""
+        """Renew the TLS certificate if due; return the seconds until the next check, or Waits."""
         known = expected(self._config)
         with disk.lock(self._folder, exclusive=True, wait=False):
             current = self._store.read(known)

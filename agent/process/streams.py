@@ -52,7 +52,7 @@ def all_told(out: Outlasting, program: str) -> bool:
 
 
 def _fill_closed() -> None:
-    """Open /dev/null for closed standard streams: the next opened file would get the output."""
+    """Open /dev/null for closed standard streams: otherwise the next file would get the output."""
     for number in range(3):
         try:
             os.fstat(number)

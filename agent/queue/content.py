@@ -112,7 +112,7 @@ def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
 
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]:
-    """Return types, names and statements, without white space: sqlite-utils and LEDGER differ."""
+    """Return types, names and statements, with single spaces: sqlite-utils and LEDGER differ."""
     found: set[tuple[str | None, ...]] = set()
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
     for row in rows:  # one by one: a file may have names of a megabyte

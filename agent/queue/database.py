@@ -42,7 +42,7 @@ _CLOSED: Final = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 }
-"""Codes for a full disk in a writable folder: another process has put its own file there."""
+"""Codes of a broken queue if its folder is writable: another process has put its own file there."""
 
 _IMPATIENCE_S: Final = 1.0
 """Wait for a lock after one that lasted too long: until it is free, presses should not wait again.
@@ -76,7 +76,7 @@ class Database:
         Raises:
             StorageFull: no space; the ballast was given up, so that the next step may have some.
             StateHeld: another process keeps it from being written.
-            QueueBroken: Doorstep did not make it so; capture is asked to make it again.
+            QueueBroken: the queue is corrupt, or not as Doorstep made it; capture makes it again.
             StorageFault: the disk or the database failed.
             NotNow: there is no schema yet.
         """

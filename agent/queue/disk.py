@@ -180,7 +180,7 @@ def make_way(ballast: Path) -> None:
 
 
 def room_bytes(folder: Path, ballast: Path) -> int:
-    """Return the bytes free for records in `folder`, without the ballast's, deleted or not."""
+    """Return the bytes free for records in `folder`, without the ballast's, given up or not."""
     with suppress(FileNotFoundError):
         return free_bytes(folder) - max(BALLAST_BYTES - ballast.stat().st_size, 0)
     return free_bytes(folder) - BALLAST_BYTES

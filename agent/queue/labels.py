@@ -121,7 +121,7 @@ def _json(segment: bytes) -> Any:
 
 
 def first_line(path: Path) -> bytes | None:
-    """Read a record's label without its newline; None if the file has none."""
+    """Read a record's label without its newline; None if the file has none, or is unreadable."""
     try:
         content = read_plain(path, recordfile.LABEL_LIMIT_BYTES + 1)
     except OSError:
@@ -131,7 +131,7 @@ def first_line(path: Path) -> bytes | None:
 
 
 def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str) -> Head | None:
-    """Return the record that this device and key continue from; None if they have no chain yet.
+    """Return the record that this device and key continue from; None without such a chain.
 
     It is the highest number of the chain that has the latest time, as far as a clock knew it. Only
     its signature is verified; if that fails, as of a file that a card garbled, the record before it

@@ -28,7 +28,7 @@ BROKEN: Final = {
     sqlite3.SQLITE_FORMAT,
     sqlite3.SQLITE_SCHEMA,
 }
-"""Codes that a database gives only if another program has written it."""
+"""Codes that a database gives only if a card garbled it, or another program has written it."""
 
 _PAGE_BYTES: Final = 4_096
 _INDEX_BYTES: Final = 32_768

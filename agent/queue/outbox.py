@@ -10,10 +10,10 @@ from agent.queue.database import Connection, Database
 from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 
 BOOKING_S: Final = 600.0
-"""Time for which a claim keeps an item: an attempt lasts 540 s, and no other may begin then."""
+"""Time for which a claim keeps an item: an attempt lasts 540 s at most, and is the only one."""
 
 _NOT_SUSPECT: Final = "(suspected = 0 OR dead_ends > 0)"
-"""Items that are tried as usual. Dead ends are: the backend can be fixed at any time."""
+"""Condition of items tried as usual. Dead ends are among them: a backend can be fixed any time."""
 
 _NO_COUNT: Final = "dead_ends = 0, sent_whole = 0"
 """The counts of a row whose way to the backend has ended; a retry counts from the first again."""

@@ -19,7 +19,7 @@ _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 """A small index's condition; a query that repeats it word for word is answered from that index."""
 
 _SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
-"""Condition of suspect items."""
+"""Condition of suspect items that wait; another small index's, word for word."""
 
 NOT_LET_IN: Final = " OR ".join(
     f"answer GLOB '{asked} was answered 40[13]*'"
@@ -34,7 +34,7 @@ _PAGE_ROWS: Final = 100
 """Items read at once: with the longest answers and receipts they take 13 MB."""
 
 _ANSWER_CHARS: Final = 200
-"""Length of an answer in a list: a page of a hundred stays below 32 KB."""
+"""Most characters of an answer in a list: a page of a hundred stays below 32 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class OutboxReader:
         return self._page(where, after, limit)
 
     def suspects(self, after: CaptureId | None, limit: int) -> list[Undelivered]:
-        """Return the same of items that wait and have bare 4xx answers or are dead ends."""
+        """Return a page, as `undelivered` does, of waiting items with a bare 4xx or a dead end."""
         return self._page([f"INDEXED BY captures_suspect WHERE {_SUSPECT}"], after, limit)
 
     def alarms(self, limit: int) -> list[Item]:

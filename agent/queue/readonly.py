@@ -44,7 +44,7 @@ class ReadOnlyDatabase:
         Raises:
             NotNow: no process has the queue open, or there is no queue yet.
             StateHeld: another process keeps it to itself.
-            QueueBroken: Doorstep did not make it so.
+            QueueBroken: the queue is corrupt, or not as Doorstep made it.
             StorageFault: the disk or the database failed.
         """
         path = self._layout.database
@@ -64,7 +64,7 @@ class ReadOnlyDatabase:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Let readers in one after the other, so that a client that asks without pause waits."""
+        """Let one reader in at a time; raise StateHeld after a wait of _PATIENCE_S."""
         if not self._one.acquire(timeout=_PATIENCE_S):
             raise StateHeld(held(self._layout.state_lock, _PATIENCE_S))
         try:

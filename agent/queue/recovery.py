@@ -105,7 +105,7 @@ class _Patience:
 
     @property
     def is_over(self) -> bool:
-        """Return True if the sweep has no more time for strange files."""
+        """True if the sweep has no more time for strange files."""
         return self._spent_s >= STRANGE_S
 
     def spend(self, since_s: float) -> None:

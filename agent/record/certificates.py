@@ -188,7 +188,7 @@ def is_for(certificate: Certificate, key: PublicKey) -> bool:
 
 
 def is_authority(certificate: Certificate) -> bool:
-    """Return True if it may issue others."""
+    """Return True if the certificate may issue others."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except UNREADABLE:
@@ -197,7 +197,7 @@ def is_authority(certificate: Certificate) -> bool:
 
 
 def is_self_signed(certificate: Certificate) -> bool:
-    """Return True if its own key signed it: then the key's owner made it."""
+    """Return True if the certificate's own key signed it: then the key's owner made it."""
     return _is_by(certificate, certificate)
 
 
@@ -208,12 +208,12 @@ def common_name(one: Certificate | x509.CertificateSigningRequest) -> str:
 
 
 def starts(certificate: Certificate) -> datetime:
-    """Return the beginning of its validity."""
+    """Return the time from which a certificate is valid."""
     return certificate.not_valid_before_utc
 
 
 def ends(certificate: Certificate) -> datetime:
-    """Return the end of its validity."""
+    """Return the time until which a certificate is valid."""
     return certificate.not_valid_after_utc
 
 
@@ -244,7 +244,7 @@ def check_evidence(certificate: Certificate) -> None:
 
 
 def names_of(certificate: Certificate) -> frozenset[str]:
-    """Return the hosts and addresses for which a server may show it, as `server_names` does."""
+    """Return the hosts and addresses that a certificate is for, written as by `server_names`."""
     with _readable("not a certificate for a server"):
         return _names(certificate.extensions)
 

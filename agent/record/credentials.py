@@ -176,7 +176,7 @@ def load() -> ModuleType:
 
 @contextmanager
 def _in_the_root_folder() -> Iterator[None]:
-    """Change to / meanwhile: c2pa loads machine code from the current folder, also foreign code."""
+    """Change to / meanwhile: c2pa takes machine code, also foreign, from the current folder."""
     before = None
     with suppress(OSError):
         before = Path.cwd()

@@ -120,9 +120,9 @@ def label_digest(content: bytes) -> str:
 
 
 def respelled_digest(content: bytes) -> str:
-    """Calculate the same for the label's other signature that verifies (`signing.other_spelling`).
+    """Calculate the label's digest with its other valid signature (`signing.other_spelling`).
 
-    It is for a label that was verified: this is the same label, under another digest.
+    The label must be verified: both digests are of the same label.
     """
     line = content[: content.index(b"\n")].decode("ascii")
     return hashlib.sha256(signing.other_spelling(line).encode()).hexdigest()

@@ -23,7 +23,7 @@ OPTIONS: Final = "ro,nosuid,nodev,noexec,errors=remount-ro"
 
 
 def hide_mounts() -> None:
-    """Hide the mounts that this process makes from now on.
+    """Hide the mounts that this process makes from now on from all other processes.
 
     Raises:
         StorageFault: the kernel does not allow it.

@@ -30,7 +30,7 @@ class Owner:
 
     Attributes:
         device_id: None if the card has no such certificate.
-        issuer: its issuer, by the issuer's own word.
+        issuer: its issuer's name, as the certificate gives it.
         chain: the certificate and those stored with it.
     """
 

@@ -14,7 +14,7 @@ from agent.queue import superblock
 from agent.queue.superblock import Superblock
 
 SECTOR_BYTES: Final = 512
-"""Unit of partx. Source: partx(8)."""
+"""Unit of partx's offsets. Source: partx(8)."""
 
 _PARTITIONS_MOST: Final = 32
 """More are not looked at: an image of a device has two or three."""
@@ -76,7 +76,7 @@ def file_systems(source: int, path: Path) -> list[Place]:
 
 
 def _turn(place: Place) -> int:
-    """Sort the state's own first; one that was never mounted as that has at most copies."""
+    """Return the sort key: the state's own first; one that was never mounted as that comes last."""
     return {superblock.OF_THE_STATE: 0, superblock.NOT_YET: 2}.get(place.superblock.label, 1)
 
 

@@ -178,7 +178,10 @@ def _by_place(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Al
 
 
 def _forbidden(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Refused | None:
-    """Return the refusal by place: a `no_photo` stop in reach, done or not, or an unknown place."""
+    """Return the refusal by place alone: a `no_photo` stop is in reach, done or not.
+
+    An unknown place is refused if the route has any `no_photo` stop.
+    """
     if circle is None:
         has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in manifest.stops)
         return Refused(Reason.NO_POSITION) if has_any else None

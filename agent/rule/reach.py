@@ -121,7 +121,7 @@ def distance_m(one: Place, other: Place) -> float:
 
 
 def ring(distance_m: float, stop: RouteStop, circle: Circle) -> Ring:
-    """Return the ring around `stop` that `circle` touches, its centre at `distance_m`."""
+    """Return the ring of `stop` that `circle` is in, if its centre is `distance_m` away."""
     if distance_m <= stop.radius_m:
         return Ring.INSIDE
     return Ring.NEAR if distance_m <= stop.radius_m + circle.radius_m else Ring.OUTSIDE

@@ -27,7 +27,7 @@ Source: `python -m tests.bench.policy`, "how long a label speaks" (2026-11-29).
 """
 
 WITHIN_M: Final = 100.0
-"""Greatest distance from the place of reading: the van may be that far from the door.
+"""Distance from the place of reading within which a code counts: the van may be so far away.
 
 Errors of both positions are in favour of the code. With 25 m, up to 6 of 100 labels would no longer
 speak for their own press. Without a limit twice as many photos would wait for dispatch under a

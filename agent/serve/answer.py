@@ -9,7 +9,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; after another method, `allow` names the methods that there are."""
+    """An answer; if the request had another method, `allow` names the permitted ones."""
 
     status: int
     body: bytes

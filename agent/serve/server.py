@@ -32,7 +32,7 @@ ACCEPT_AGAIN_S: Final = 0.2
 
 LINGER_S: Final = 1.0
 LINGER_LIMIT_BYTES: Final = 65_536
-"""Time and bytes for which a client's rest is read: otherwise TCP takes the answer back."""
+"""Limits of reading a client's rest before the close: without this, TCP takes the answer back."""
 
 
 class StatusServer(ThreadingMixIn, TCPServer):

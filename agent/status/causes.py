@@ -12,7 +12,10 @@ LONG: Final = timedelta(hours=24)
 """A record that waits longer missed a whole round, and the night in the depot's network."""
 
 ENDS_SOON: Final = timedelta(days=30)
-"""Warning before the end: a certificate of a year is renewed four months before its end."""
+"""Time before the end from which an end is a trouble: enough to find out why nothing renewed it.
+
+A certificate of a year is renewed four months before its end.
+"""
 
 _JUDGED_BY_THE_CLOCK: Final = {Trouble.CERTIFICATE, Trouble.NO_ANSWER, Trouble.NO_NETWORK}
 """Troubles that a wrong clock causes in sync: TLS fails at either end."""
@@ -72,7 +75,10 @@ def _is_silent(process: Capture | Sync | Failed | None, status: Status) -> bool:
 
 
 def _of_the_disk(status: Status) -> Iterator[Trouble]:
-    """Yield troubles of the disk; they also explain a capture that a failing card has ended."""
+    """Yield troubles of the disk; DISK only while capture answers.
+
+    A failing card ends capture: then CAPTURE_STOPPED and its remedy lead to the card.
+    """
     disk, capture = status.disk, status.capture
     if disk.free_mb is not None and disk.free_mb < disk.reserve_mb:
         yield Trouble.FULL

@@ -92,7 +92,7 @@ class Backoff:
     def lost(
         self, now_s: float, answer: str, retry_after_s: float | None, *, moved: bool = False
     ) -> None:
-        """Note a lost connection or a broken backend; if the record `moved`, it is the first.
+        """Note a lost connection or a broken backend; if the record `moved`, count it as the first.
 
         Otherwise the waits for a connection that is cut every ten seconds would grow and grow.
         """

@@ -85,7 +85,7 @@ def _in(place: Path, folder: Path) -> Iterator[Path]:
 
 
 def _record(path: Path) -> Found | str:
-    """Read a file; return as text why it is no whole record."""
+    """Read a file; if it is no whole record, return the reason as text."""
     try:
         content = disk.read_plain(path, LARGEST_RECORD_BYTES + 1)
         if content is None:

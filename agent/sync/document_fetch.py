@@ -183,7 +183,7 @@ class DocumentFetch:
         return told.get(answer.status, f"answered {answer.status}")
 
     def _note(self, answer: Answer) -> None:
-        """Note contact if a document is signed: any other 200 may be a captive portal's."""
+        """Note contact after 304, 404 or a signed document; other 200s may be a captive portal."""
         if answer.status in {304, 404} or (answer.status == 200 and _JWS.fullmatch(answer.body)):
             self._reach.answered()
         else:

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class FleetKeys:
-    """A copy in memory: while capture is down it is newer than the one in `trust/`.
+    """The fleet document in memory: while capture is down it is newer than the one in `trust/`.
 
     Args:
         pinned: the fleet key that this device was given.

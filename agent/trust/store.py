@@ -48,7 +48,7 @@ class KeptTime:
     Attributes:
         floor: None if none was ever kept.
         agreed: None if nothing has agreed yet.
-        allowance: how far GNSS may raise the floor; None if it did not alone.
+        allowance: how far GNSS may raise the floor; None if GNSS alone never raised it.
     """
 
     floor: datetime | None = None

@@ -132,7 +132,7 @@ def _has_fix(position: Position) -> bool:
 
 
 def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
-    """Report a missing receiver as a fault; one without a fix is no fault."""
+    """Report a missing receiver as a fault, one without a fix as a note, and nothing for None."""
     if trouble is not None:
         yield Finding("position", Level.FAILED, trouble)
     elif has_fix is not None:

@@ -78,7 +78,7 @@ def _of_its_own(folder: Path) -> Iterator[Found]:
 
 
 def root_reserve_bytes(found: os.statvfs_result) -> int:
-    """Return the least part of a full file system that only root can use."""
+    """Return the bytes, at least, that only root can still write once all else is full."""
     pool = min(found.f_blocks // EXT4_POOL_SHARE, EXT4_POOL_BLOCKS)
     return max(found.f_bfree - found.f_bavail - pool, 0) * found.f_frsize
 

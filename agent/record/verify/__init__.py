@@ -141,7 +141,7 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
 
 
 def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> bool:
-    """Return True if no authority confirms the keys or the list, or something was unreadable."""
+    """Return True if nothing confirms the keys or the list, or something was unreadable."""
     is_anchored = pinned is not None or bool(papers.authorities)
     is_listed = papers.listed is None or papers.listed.is_pinned
     is_open = bool(seen.records) and not (is_anchored and is_listed)

@@ -26,7 +26,7 @@ def check_keys(
 ) -> dict[str, Keys]:
     """Return the keys of each device: the given one; else those certified for it; else its first.
 
-    Those that are `certified` were judged by their certificates; None if that was impossible.
+    Records were judged by `certified` before; it is None if no authority was given.
     """
     keys: dict[str, Keys] = {}
     for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
@@ -71,7 +71,11 @@ def by_their_owner(records: list[Record]) -> list[Record]:
 
 
 def _owner(chain: list[Record]) -> str | None:
-    """Return the owner: a device that follows no other device's record, but its own."""
+    """Return the owner: the only device whose records follow none of another device.
+
+    Of several such devices, it is the only one that follows its own records; None if that is
+    not exactly one.
+    """
     made_by = {digest: each.label.device_id for each in chain for digest in each.spellings}
     devices = {each.label.device_id for each in chain}
     follows = [(each.label.device_id, made_by.get(each.label.prev or "")) for each in chain]

@@ -106,7 +106,7 @@ def _credentials(
 
 
 def _is_by_fleet(found: Credentials, authorities: Chain) -> bool:
-    """Judge the certificate as the label's is judged: without dates, which stop c2pa."""
+    """Return True if the fleet issued the certificate: c2pa refuses one outside its dates."""
     if found.state is State.TRUSTED:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Confirmation of records: certificates for their keys, receipts, and the end of a key."""
+"""Confirmation of records: certificates for their keys, receipts, and revoked keys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Owner = tuple[str, str]
 def certified(
     records: Iterable[Record], papers: Papers, *, is_pinned: bool
 ) -> frozenset[Owner] | None:
-    """Return the keys that the fleet's authority gave to these devices; note each that is not.
+    """Return the keys that the fleet's authority gave to these devices; note records of others.
 
     None if no authority was given. With `is_pinned` a key needs no certificate.
     """
@@ -58,7 +58,7 @@ def is_believed(record: Record, papers: Papers, pinned: signing.PublicKey | None
 
 
 def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
-    """Return None if a certificate is right, or cannot be judged.
+    """Return what is wrong with the key's certificate; None if one is right, or none can be judged.
 
     A certificate of another authority counts for nothing: anybody could have put it there.
     """
