@@ -109,9 +109,9 @@ def _one_of(
 ) -> Shot:
     """Keep one frame; each is judged while the next is exposed.
 
-    The favourite, the sharpest of all but the last, is encoded while the last one is exposed: only
-    where that one takes over does anybody wait for an encode. Where it does not come, a photo is in
-    hand already.
+    The favourite, the sharpest of all but the last, is encoded while the last one is exposed: a
+    press waits for an encode only if the last one takes over. If the last one does not come, there
+    is a photo already.
     """
     favourite, sharpness = max(map(_judged, islice(frames, BURST - 1)), key=itemgetter(1))
     image = _encoded(favourite)

@@ -21,7 +21,7 @@ _LONG_AGO_NS: Final = -(10**12)
 
 
 class CameraGate:
-    """Starts and stops the sensor, and keeps the code that was read.
+    """The switch of the sensor, and the code that was read.
 
     All times are CLOCK_MONOTONIC.
     """

@@ -34,11 +34,11 @@ def new_id() -> CaptureId:
 
 
 class Chain:
-    """Writes the records of one device, one after the other; only the capture process has one.
+    """The writer of a device's records, one after the other; only the capture process has one.
 
-    `seal` closes bodies before anything of them is written.
-    `mending` makes a broken queue again from the files; without it that is an error like any
-    other.
+    `seal` seals each body before any byte of it is written.
+    `mending` makes a broken queue again from the files; without it, a broken queue is an error
+    like any other.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class Chain:
         return not self._unqueued and (self._mending is None or self._mending.is_whole)
 
     def turn(self) -> int:
-        """Sweep when it is time, and queue what waits; how many. Raises as `Outbox.add` does."""
+        """Sweep when it is time; return the count of `queue_leftovers`. Raises as `Outbox.add` does."""
         if self._mending is not None:
             self._mending.turn()
         return self.queue_leftovers()
 
     def queue_leftovers(self) -> int:
-        """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does.
+        """Queue records with a file but no row; return how many. Raises as `Outbox.add` does.
 
         A queue that this or another process found broken is made again first.
         """

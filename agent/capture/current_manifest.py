@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _InHand:
-    """A manifest that was verified, and by the keys of which fleet document."""
+    """A verified manifest, and the version of the fleet document whose keys verified it."""
 
     manifest: Manifest
     token: str
@@ -31,10 +31,10 @@ class _InHand:
 
 
 class CurrentManifest:
-    """Takes in a manifest that is genuine and newer, and wipes it when it has ended.
+    """The keeper of the manifest: it accepts a genuine and newer one, and wipes it at its end.
 
-    The process that faces the network does not decide: the signature is verified here. What a press
-    asks waits for nobody, whatever is offered meanwhile.
+    The process that faces the network does not decide: the signature is verified here. A press
+    waits for no offer.
     """
 
     def __init__(

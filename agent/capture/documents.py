@@ -32,9 +32,10 @@ The longest manifest, of 4 MB, takes it a second (November 2026, a laptop).
 
 
 class Documents:
-    """Anyone in the group may offer, since what is offered is verified.
+    """The documents of capture; each member of the group may offer one, since capture verifies it.
 
-    One is looked at at a time, in the thread of who offers it; a press waits for none.
+    Capture verifies one at a time, in the thread of the client that offers it; a press waits for
+    none.
 
     Attributes:
         evidence: the certificate for the signing key.

@@ -47,7 +47,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """The scan button was held: the last press does not count."""
+    """A long press of the scan button: the photo press before does not count."""
 
     edge_ns: int
 
@@ -56,15 +56,15 @@ Gesture = Photo | SamePress | NoPress | Scan | TakeBack
 
 
 class Presses:
-    """Which presses of the photo button count, told their first edges one after the other.
+    """The presses of the photo button that count, by their first edges, one after the other.
 
     Presses within 600 ms count once: one counts unless it began less than 600 ms after the last
-    one that counted. One that does not count moves nothing, and how long a press takes to be served
-    does not matter. So of taps at 0, 0.35 and 0.66 s the first and the last count: the second
-    belongs to the first, and the last is 660 ms after that.
+    one that counted. A press that does not count changes nothing, and the time that a press needs
+    to be served does not matter. So of taps at 0, 0.35 and 0.66 s the first and the last count: the
+    second belongs to the first, and the last is 660 ms after that.
 
-    All times are CLOCK_MONOTONIC. What counts is decided in one thread; a second one of these that
-    several threads tell, as the light at the edge has, may at worst show or miss a light.
+    All times are CLOCK_MONOTONIC. One thread decides what counts. A second instance that several
+    threads use, such as that of the light, may at worst show or miss a light.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Presses:
         return abs(edge_ns - self._counted_ns) < ONE_PRESS_S * 1e9
 
     def counts(self, edge_ns: int) -> bool:
-        """Take a press at `edge_ns`; whether it is one of its own."""
+        """Take a press at `edge_ns`; return True if it counts as a new one."""
         if self.is_same(edge_ns):
             return False
         self._before_ns, self._counted_ns = self._counted_ns, edge_ns
@@ -88,9 +88,9 @@ class Presses:
 
 
 class Gestures:
-    """From debounced events to gestures, in the order in which they come; for one thread.
+    """The gestures in debounced events, in the order of the events; for one thread.
 
-    How long the scan button was held is a matter of its edges, not of when they are looked at.
+    The edges of the scan button decide how long it was held, not the time of the calls.
     """
 
     def __init__(self) -> None:

@@ -40,13 +40,13 @@ EVERY_S: Final = 60.0
 class KeptStatus:
     """The state of the queue in `run/status.json`, to read while no process has the database open.
 
-    It is written in the loop's thread; what fails here holds up nothing.
+    It is written in the loop's thread; a failure delays nothing.
 
     Args:
-        layout: where the file lies.
-        outbox: what it says; also where that cannot be read.
-        clock: dates it.
-        now_ns: tells CLOCK_MONOTONIC.
+        layout: the paths of the state folder.
+        outbox: the queue to report on; if it cannot be read, the file says so.
+        clock: dates the file.
+        now_ns: returns CLOCK_MONOTONIC.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: Callable[[],
 
 
 class Light:
-    """White from a touch on, then what came of the press, and the idle light when that was seen.
+    """The light: white from a touch on, then the result of the press, and later the idle light.
 
     Only `touched` may be called from another thread than the loop's.
     """

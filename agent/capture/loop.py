@@ -48,14 +48,14 @@ LOOK_EVERY_S: Final = 0.05
 
 
 class CaptureLoop:
-    """Owns the devices' time; `on_event`, `command`, `status` and `stop` are for any thread.
+    """The loop that owns the devices' time; any thread may call the methods named below.
 
-    `now_ns` tells CLOCK_MONOTONIC.
+    These are `on_event`, `command`, `status` and `stop`. `now_ns` returns CLOCK_MONOTONIC.
 
     Attributes:
-        documents: what is offered from outside; for any thread.
-        technician: what one may ask of it; for any thread.
-        on_reply: is told what came of each press of the photo button.
+        documents: the documents that other processes offer; for any thread.
+        technician: a technician's requests; for any thread.
+        on_reply: called with the result of each press of the photo button.
     """
 
     def __init__(

@@ -24,11 +24,11 @@ NO_CERTIFICATE: Final = "no evidence certificate yet"
 
 
 class PhotoCredentials:
-    """Follows the evidence certificate; a press waits neither for it nor for the library.
+    """The signer of photos by the evidence certificate; a press waits neither for it nor for c2pa.
 
     Attributes:
-        missing: why the last photo has none although they are on; None of one that has, and
-            where they are off.
+        missing: why the last photo has no credentials although they are on; None if it has them,
+            or if they are off.
     """
 
     def __init__(self, config: Config, evidence: Evidence) -> None:

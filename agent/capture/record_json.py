@@ -27,7 +27,7 @@ BUTTON: Final = Trigger("button")
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """The photo as stored, and how it was exposed; why it has no Content Credentials, if so."""
+    """The stored photo, its exposure, and the reason if it has no Content Credentials."""
 
     sha256: str
     bytes: int

@@ -36,9 +36,10 @@ class Opened:
 
     @property
     def unknown(self) -> str | None:
-        """The code that counts where no known one was read.
+        """Code that counts if no known one was read.
 
-        Only where the driver asked; else anything that lies about would refuse press after press.
+        It counts only if the driver asked; otherwise any code near by would refuse press after
+        press.
         """
         return self.seen if self.asked else None
 
@@ -52,13 +53,13 @@ class Opened:
 
 
 class ScanWindow:
-    """Closed, or open; in the dark the lamp lights codes while it is open.
+    """The time in which codes are read, open or closed; in the dark the lamp lights the codes.
 
     All times are CLOCK_MONOTONIC.
 
     Attributes:
         opened: the window, while it is open.
-        unlit_ns: from when on no picture shows its lamp, nor is exposed for it.
+        unlit_ns: time from which no picture shows the lamp of the window, nor is exposed for it.
     """
 
     def __init__(self, config: Config, board: Board, current_manifest: CurrentManifest) -> None:

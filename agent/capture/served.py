@@ -13,9 +13,9 @@ class Served:
     """A press that left its record.
 
     Attributes:
-        signal: what the driver is shown.
-        answer: the rule's; None where it was not asked, or something failed.
-        ends: whether the process must end, since the camera is of no more use in it.
+        signal: the light for the driver.
+        answer: the rule's answer; None if the rule was not asked, or something failed.
+        ends: True if the process must end, since it can use the camera no more.
         again_until_ns: if the photo is asked for again, until when (CLOCK_MONOTONIC) that press
             may begin.
     """
@@ -33,7 +33,7 @@ class Unserved:
     """A press whose record could not be written, or not yet be queued: red, and a line in the log.
 
     Attributes:
-        label: of the record that is safe but not yet queued; None where there is none.
+        label: the label of the record that is safe but not yet queued; None without such a record.
         answer, ends: as in `Served`.
     """
 

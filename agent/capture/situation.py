@@ -13,10 +13,10 @@ from hardware.power import PowerReading
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The last fix and where we could be by it, the manifest in force, and the code that speaks.
+    """The last fix and its circle, the manifest in force, and the code that counts.
 
-    All of one moment, that of the press's first edge. `is_enrolled` says whether there is a fleet
-    document, or none is needed.
+    All are of the moment of the press's first edge. `is_enrolled` is True if there is a fleet
+    document with recipients, or if none is needed.
     """
 
     moment: Moment

@@ -34,15 +34,15 @@ class _Waiting:
 
 
 class SocketPresses:
-    """Known by the edge of their press; every method may be called from any thread.
+    """The presses by command, each known by its edge; any thread may call every method.
 
-    `finger` presses the buttons of a simulated board; a real one's are left alone, and `on_event`
-    is told what they would. `is_same` says of an edge whether the photo button's press before
-    counts for it too; it knows of every press of which `on_event` was told.
+    `finger` presses the buttons of a simulated board. For a real board, `on_event` gets the events
+    that its buttons would give. `is_same` returns True if an edge counts as one with the photo
+    button's press before; it knows every press that `on_event` got.
 
     Attributes:
-        allowed: only on a simulated board and in bench mode, since nobody fires a camera in a
-            driver's hand.
+        allowed: True only on a simulated board or in bench mode, so that no command fires a camera
+            in a driver's hand.
     """
 
     def __init__(

@@ -96,9 +96,10 @@ class Errand:
 
 
 class Technician:
-    """Requests come in any thread and are served in the loop's, which has the devices' time.
+    """The technician's requests, made in any thread and served in the loop's.
 
-    `post` puts an errand where the loop finds it; `now_ns` tells CLOCK_MONOTONIC.
+    Only the loop may use the devices. `post` gives an errand to the loop; `now_ns` returns
+    CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class Technician:
             return {"error": words, "exit": ExitCode.LATER}
 
     def serve(self, errand: Errand) -> None:
-        """Do it, in the loop's thread; not where nobody waits for it any more."""
+        """Serve an errand in the loop's thread, unless its client no longer waits."""
         if self._now_ns() > errand.until_ns:
             return
         try:

@@ -41,7 +41,7 @@ Judged = tuple[str, str]
 def look(camera: Camera, config: Config, now_ns: Callable[[], int] = time.monotonic_ns) -> Figures:
     """Take one frame, which never leaves memory, and return its figures; starts the camera.
 
-    Whoever asks stops it again.
+    The caller stops the camera again.
 
     Raises:
         CameraStalled: no frame in time.

@@ -29,11 +29,12 @@ AGREED_STEP_S: Final = 6 * 3600.0
 
 
 class Timekeeping:
-    """The time floor, and whether a receipt agrees with the clock: once a second.
+    """The time floor, and the agreement of a receipt with the clock, checked once a second.
 
-    What the database says is input: a receipt's date counts when capture has verified it, and
-    as one of this boot only where it came in while this process ran, or where its record was made
-    in this boot, as its own label says. What an earlier process of this boot kept still counts.
+    The database is input: a receipt's date counts if capture has verified it. It counts as one of
+    this boot only if the receipt came in while this process ran, or if the record's own label says
+    that the record was made in this boot. The agreement that an earlier process of this boot kept
+    still counts.
     """
 
     def __init__(self, config: Config, board: Board, outbox: OutboxReader) -> None:
