@@ -85,7 +85,7 @@ class DeviceSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """`[state]`: what must survive a power cut, and where the processes meet."""
+    """`[state]`: the folder that must survive a power cut, and the folder of the sockets."""
 
     dir: Path = Path("/var/lib/doorstep")
     run_dir: Path = Path("/run/doorstep")
@@ -122,7 +122,7 @@ class IdentityMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """`[identity]`: who this device is, and what it trusts."""
+    """`[identity]`: the identity of this device, and what it trusts."""
 
     mode: IdentityMode
     ca: Path | None = None
@@ -156,7 +156,7 @@ _HostName = Annotated[str, Match(r"[A-Za-z0-9.:-]{1,253}", "a host name or an ad
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """`[serve]`: who may ask this device for its status, and where."""
+    """`[serve]`: the clients that may ask this device for its status, and the address."""
 
     listen: _Endpoint = "127.0.0.1:8443"
     """Loopback by default: then it is reached through SSH."""
@@ -174,7 +174,7 @@ class ServeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
+    """`[quality]`: thresholds from scores to a verdict; they depend on camera and processor.
 
     The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs
     (tests/bench/quality) of November 2026, not from the device's camera.
@@ -199,7 +199,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
-    """`[retention]`: how long the device keeps what the backend has given a receipt for."""
+    """`[retention]`: the time for which the device keeps records that have a receipt."""
 
     file_hours: Annotated[int, Range(0, 8_760, "a number of hours")] = 72
     row_days: Annotated[int, Range(1, 365, "a number of days")] = 14
@@ -351,7 +351,7 @@ def configured_pins(config: Config) -> list[tuple[str, int]]:
 def pins_of_the_build(config: Config) -> list[str]:
     """Return what is wrong with pins that the recommended build has for another part.
 
-    A device that runs with one goes on: only who checks the configuration is told.
+    A device with such a pin keeps running: only a check of the configuration reports it.
     """
     return [
         f"{name}: pin {pin} has another use in the recommended build ({BUILD_PINS[pin]}); "

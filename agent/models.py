@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a `no_photo` record has no photo; a closed list."""
+    """The reason why a `no_photo` record has no photo; a closed list."""
 
     NO_PHOTO_STOP = "no_photo_stop"
     SIGNATURE_STOP = "signature_stop"
@@ -76,7 +76,7 @@ FAULTS: Final = frozenset(
 
 
 class State(StrEnum):
-    """Where a record is on its way to the backend."""
+    """The state of a record on its way to the backend."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
@@ -134,7 +134,7 @@ class Label:
         about: the record that this one takes back; None unless `void`.
         utc: RFC 3339 with Z and milliseconds; a guess when `clock` is `unsynced`.
         monotonic_ns: CLOCK_MONOTONIC of the press.
-        clock: who vouches for `utc`: gnss, ntp, rtc or unsynced.
+        clock: the source of `utc`: gnss, ntp, rtc or unsynced.
         body: type, size and digest of the rest of the file.
     """
 

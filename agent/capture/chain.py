@@ -98,7 +98,7 @@ class Chain:
         return not self._unqueued and (self._mending is None or self._mending.is_whole)
 
     def turn(self) -> int:
-        """Sweep when it is time; return the count of `queue_leftovers`. Raises as `Outbox.add` does."""
+        """Sweep if it is time; queue leftovers; return how many. Raises as `Outbox.add` does."""
         if self._mending is not None:
             self._mending.turn()
         return self.queue_leftovers()

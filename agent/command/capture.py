@@ -91,7 +91,7 @@ def _tell_fault(
 ) -> None:
     """Show what keeps the process from serving, a bug too; under systemd for a while.
 
-    Whoever waits at a terminal is told at once instead. A second process has nothing to show.
+    At a terminal the command ends at once with its error. A second process shows nothing.
     """
     if not isinstance(error, Exception) or isinstance(error, NotNow):
         return

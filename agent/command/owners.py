@@ -17,12 +17,12 @@ _ANSWER_LIMIT_BYTES: Final = 1_048_576
 
 
 def as_owner(owner: os.stat_result | None, act: Callable[[], Report]) -> Report:
-    """Run `act` in a child that has become `owner` for good; None runs it here, as who this is.
+    """Run `act` in a child that has become `owner` for good; None runs it in this process.
 
-    What `act` returns must be JSON; what the child says is input, as of any other user.
+    The result of `act` must be JSON types; the child's answer is input, like any other user's.
 
     Raises:
-        FailedElsewhere: as what `act` raised as a DoorstepError.
+        FailedElsewhere: `act` raised a DoorstepError, which has the same message and exit code.
     """
     if owner is None:
         return act()

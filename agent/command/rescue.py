@@ -37,11 +37,11 @@ _SECRETS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state that can be looked at.
+    """A state that is mounted.
 
     Attributes:
-        where: in words.
-        unread_bytes: of what was copied on the way to it.
+        where: its place on the card, for a person.
+        unread_bytes: bytes that could not be read, of all copies made to mount it.
     """
 
     folder: Path

@@ -118,10 +118,10 @@ def _superblock(path: Path) -> superblock.Superblock | None:
 
 
 def unmount(state: Path) -> None:
-    """Unmount it, where it is mounted.
+    """Unmount the state if it is mounted.
 
     Raises:
-        StorageFault: somebody uses it.
+        StorageFault: a process uses it.
     """
     if not state.is_mount():
         return

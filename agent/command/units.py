@@ -31,7 +31,7 @@ def are_there() -> bool:
 
 
 class Stopped:
-    """Those that ran go on when the block ends, unless they are `ended`."""
+    """The units that ran and start again when the block ends, unless `ended` was called."""
 
     def __init__(self) -> None:
         self.running: list[str] = []

@@ -18,7 +18,7 @@ def now() -> datetime:
 
 
 def check_not_ended(certificate: Certificate) -> None:
-    """Raise NotGenuine where it has ended."""
+    """Raise NotGenuine if the certificate has ended."""
     if (ended := certificates.ends(certificate)) <= now():
         raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
 

@@ -45,7 +45,8 @@ def request(config: Config) -> str:
 def serve_request(config: Config, asked: str) -> str:
     """Put serve's request, PEM, into `trust/`; returns the one in force, which may be the old one.
 
-    Directly, as whoever owns `trust/`: a running capture reads it anew each time.
+    The owner of `trust/` calls this, without the socket: a running capture reads the file again
+    each time.
 
     Raises:
         NotGenuine: it is no request.

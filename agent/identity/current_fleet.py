@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class CurrentFleet:
-    """Takes in a fleet document that is genuine and newer; every method is for any thread.
+    """The keeper of the fleet document: it accepts a genuine and newer one; for any thread.
 
-    Where identity is off there is none, and files say whose signatures count.
+    If identity is off, there is no document, and files hold the keys whose signatures count.
     """
 
     def __init__(self, config: Config, trust: TrustStore) -> None:

@@ -39,10 +39,10 @@ class Operation(StrEnum):
 
 
 class NotIssued(DoorstepError):
-    """The authority refuses; the message quotes it, and says what to do.
+    """A refusal by the authority; the message quotes it, and names the remedy.
 
     Attributes:
-        status: of the answer.
+        status: the HTTP status of the answer.
     """
 
     exit_code = ExitCode.NOT_GENUINE
@@ -54,7 +54,7 @@ class NotIssued(DoorstepError):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The authority has not decided yet: the same request again after so many seconds."""
+    """An authority that has not decided yet: repeat the request after `after_s`."""
 
     after_s: float
 

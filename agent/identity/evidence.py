@@ -23,7 +23,7 @@ class Evidence:
 
     Attributes:
         key: as given.
-        chain: the kept one, and those above it; empty where there is none for this key.
+        chain: the kept certificate, and those above it; empty if none is for this key.
     """
 
     def __init__(self, config: Config, key: PrivateKey) -> None:
@@ -46,7 +46,7 @@ class Evidence:
         return verdict(partial(self._take, text))
 
     def _take(self, text: str) -> None:
-        """Keep this chain, PEM, if it is one for this key and device; what was kept stays else."""
+        """Keep this chain, PEM, if it is for this key and device; otherwise the kept one stays."""
         found = certificates.read_pem(text.encode())
         chain = certificates.issued(found, self.key.public_key(), expected(self._config))
         certificates.check_evidence(chain[0])

@@ -37,14 +37,14 @@ class Fetched:
 def documents(
     config: Config, request: str, serve: str | None, say: Say, *, renew: bool = False
 ) -> Fetched:
-    """Fetch all of it; what fails holds up nothing else.
+    """Fetch certificates and fleet document; a failure of one does not stop the others.
 
     Args:
         config: with identity required.
-        request: for the evidence certificate, PEM.
-        serve: for serve's certificate; None where there is none to be.
-        say: told what came of it.
-        renew: ask for serve's also where the one that is kept is good for long.
+        request: request for the evidence certificate, PEM.
+        serve: request for serve's certificate, PEM; None if serve needs no certificate.
+        say: gets the result of each step.
+        renew: ask for serve's certificate even if the kept one is valid for long.
     """
     steps: dict[str, Callable[[], str | None]] = {
         "evidence": lambda: _evidence(config, request, say),

@@ -22,11 +22,11 @@ _CHAINS_MOST: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The backend lets this device in no more, or never did.
+    """A device that the backend lets in no more, or never did.
 
     Attributes:
-        words: how that came.
-        received: how many records of each chain the backend has; empty where it did not say.
+        words: the reason.
+        received: number of records of each chain at the backend; empty if it did not say.
     """
 
     words: str
@@ -34,10 +34,10 @@ class Revoked:
 
 
 def retire(config: Config) -> dict[str, Any]:
-    """Have this device revoked; `words`, `received` and the certificate's `serial`, JSON.
+    """Revoke this device; return `words`, `received` and the certificate's `serial`, JSON types.
 
     Raises:
-        DoorstepError: it was not, or nobody knows: no network, or another answer.
+        DoorstepError: it was not revoked, or that is unknown: no network, or another answer.
     """
     device_id = config.device.id
     if config.identity.mode is IdentityMode.OFF:

@@ -19,14 +19,14 @@ class ServeCertificate:
     """The certificate that `doorstep serve` shows, and the request that it is for.
 
     The request is in `trust/`, where capture alone writes: `doorstep enrol` puts it there as
-    capture. It never comes through the socket, else a member of the group could have serve's
-    certificate replaced by one for a key of their own.
+    capture. It never comes through the socket: otherwise a member of the group could replace
+    serve's certificate by one for a key of their own.
 
     Args:
-        config: with identity required, where one is offered.
+        config: with identity required, if a certificate is offered.
 
     Attributes:
-        ends: until when the kept one counts; None where there is none.
+        ends: end of the kept certificate; None without one.
     """
 
     def __init__(self, config: Config) -> None:
@@ -38,7 +38,7 @@ class ServeCertificate:
     def ask_with(self, text: str) -> str:
         """Keep this request, PEM, unless the kept one asks for the same; returns the one in force.
 
-        Durable when this returns. Raises NotGenuine where it is no request.
+        It is durable when this returns. Raises NotGenuine if `text` is no request.
         """
         asked, kept = certificates.read_request(text), self._request()
         if kept is not None and replace(kept, der=asked.der) == asked:  # signed anew each time
@@ -51,7 +51,7 @@ class ServeCertificate:
         return verdict(partial(self._take, text))
 
     def _take(self, text: str) -> None:
-        """Keep this chain, PEM, if it is what was asked for; what was kept stays else."""
+        """Keep this chain, PEM, if it is the requested one; otherwise the kept one stays."""
         asked, known = self._request(), expected(self._config)
         if asked is None:
             raise NotGenuine("none was asked for: `doorstep enrol` does, where serve.names says so")

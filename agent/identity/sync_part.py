@@ -93,17 +93,17 @@ def genuine(found: Sequence[Certificate], pin: str) -> Certificate:
 def identity(
     config: Config, token: Callable[[], str | None], say: Say, *, renew: bool = False
 ) -> None:
-    """See to a TLS certificate that works; what is in use is left alone until there is another.
+    """Get a TLS certificate that works; the one in use stays until there is another.
 
     Args:
         config: with identity required.
-        token: gives the one-time token, if it is needed; None where there is none.
-        say: told what came of it.
-        renew: get a new one in any case.
+        token: returns the one-time token when it is needed; None without one.
+        say: gets the result of each step.
+        renew: get a new certificate in any case.
 
     Raises:
         ConfigError: a token is needed, and there is none.
-        NotNow, NoAnswer: try again; it goes on where it was.
+        NotNow, NoAnswer: try again; it continues where it stopped.
         NotIssued, NotGenuine: refused, or the answer does not count.
         StorageFault: the disk failed.
     """
@@ -188,7 +188,7 @@ def _ask(
 
 
 def decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
-    """Ask until the authority has decided, or somebody has waited long enough."""
+    """Ask until the authority has decided, or DECIDING_LIMIT_S is over; then raise NotNow."""
     until_s = time.monotonic() + DECIDING_LIMIT_S
     while isinstance(got := ask(), Waits):
         if time.monotonic() + got.after_s > until_s:

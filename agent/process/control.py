@@ -119,14 +119,14 @@ def ask(
     timeout_s: float | None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Line | None:
-    """Send one request and wait for its answer; None when nobody listens at `path`.
+    """Send one request and wait for its answer; None if no process listens at `path`.
 
     Calls `meanwhile` every half second of the wait.
 
     Raises:
         NotNow: no answer within `timeout_s` (None waits for ever), or the other end went away.
         StorageFault: this user may not ask there.
-        FailedElsewhere: the answer is an error; its words are the message, its exit the exit code.
+        FailedElsewhere: the answer is an error; it gives the message and the exit code.
     """
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(LINE_TIMEOUT_S)

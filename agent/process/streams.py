@@ -7,10 +7,10 @@ from typing import Any, TextIO
 
 
 class Outlasting(io.FileIO):
-    """A standard stream that takes what is said, also when it can tell nobody.
+    """A standard stream that accepts output even if its reader has ended.
 
     Attributes:
-        error: why something was not told, first of all; None when all was.
+        error: the first reason why output was lost; None if none was.
     """
 
     error: OSError | None = None

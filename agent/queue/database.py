@@ -116,14 +116,14 @@ class Database:
             self._connection = None
 
     def set_aside(self) -> Path:
-        """Put an empty queue in the place of a broken one, which keeps its bytes; where it is now.
+        """Replace a broken queue by an empty one; return the new path of the broken queue.
 
-        One rename of `queue/`, whatever lies in it. Nobody else is within a step meanwhile, and
-        everybody's next one opens the new queue. A power cut leaves the old folder, none, or the
-        new one; what it leaves half done `Layout.make` ends.
+        It renames `queue/` with all its files, so the bytes stay. No other process is within a step
+        meanwhile, and the next step of each opens the new queue. A power cut leaves the old folder,
+        none, or the new one; `Layout.make` completes the rest.
 
         Raises:
-            StateHeld: another process does not let go of `state.lock`.
+            StateHeld: another process does not release `state.lock`.
             StorageFault: the disk failed.
         """
         names = (self._layout.aside(number) for number in count(1))

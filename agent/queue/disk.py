@@ -68,17 +68,17 @@ def write_durably(
 ) -> None:
     """Write `content` to a new file `target`; when this returns it survives a power cut.
 
-    A cut before that leaves nothing, or `target` with a `.part` suffix, or the whole file; on
-    ext4, where one flush does for two, also a `target` that is not whole, unless it must be
-    `whole` at any time: then one that was there is replaced, and a `target` stays, whole, also
-    where the last flush fails.
+    A cut before that leaves nothing, or `target` with a `.part` suffix, or the whole file. On ext4,
+    where one flush does for two, it may also leave a `target` that is not whole, except with
+    `whole`: then a present `target` is replaced in one step, and a `target` stays, whole, even if
+    the last flush fails.
     A `.part` that such a cut left is overwritten; there is one writer per target.
     With `at`, a descriptor of a folder, `target` is a name in that folder.
 
     Raises:
         StorageFull: no space; nothing is left behind.
-        StorageFault: any other disk error; nothing new is left behind where the disk still deletes,
-            but for a `whole` one.
+        StorageFault: any other disk error; nothing new is left behind if the disk still deletes,
+            except with `whole`.
     """
     part, folder = target.with_suffix(".part"), target.parent if at is None else at
     with disk_errors(f"cannot write {target.name}"):

@@ -30,10 +30,10 @@ _NO_NEW_PRIVILEGES, _SECCOMP, _FILTER = 38, 22, 2
 
 
 def without_deleting(work: Callable[[], T]) -> T:
-    """Do it in a thread of its own, where the kernel refuses to delete files; what it returns.
+    """Return the result of `work`, run in a thread in which the kernel refuses to delete files.
 
-    Only that thread is bound. On a machine of another kind than those that Doorstep runs on, and
-    on a kernel without seccomp, nothing is refused.
+    Only that thread is limited. On a processor that Doorstep does not run on, and on a kernel
+    without seccomp, nothing is refused.
     """
     done: list[T] = []
     failed: list[BaseException] = []

@@ -33,12 +33,12 @@ CLEAN_STEP_S: Final = 0.05
 
 
 class Mending:
-    """Makes a broken queue again from the record files; held under `capture.lock`.
+    """The repair of a broken queue from the record files; its owner holds `capture.lock`.
 
-    `now_ns` tells CLOCK_MONOTONIC; `alive` is called again and again while a sweep gets on.
+    `now_ns` returns CLOCK_MONOTONIC; a sweep calls `alive` each time that it makes progress.
 
     Attributes:
-        is_whole: whether the last sweep brought every record file into the queue.
+        is_whole: True if the last sweep brought every record file into the queue.
     """
 
     def __init__(

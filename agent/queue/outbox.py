@@ -22,9 +22,9 @@ _NO_COUNT: Final = "dead_ends = 0, sent_whole = 0"
 class Outbox(OutboxReader):
     """The queue of one device, to ask and to change.
 
-    Every change is one durable transaction: when it returned, it survives a power cut.
-    Items are found again by their id: numbers begin anew when the queue was made again meanwhile.
-    All raise StorageFault, StorageFull or NotNow as `Database.step` does.
+    Every change is one durable transaction: once it has returned, it survives a power cut.
+    Find an item again by its id: numbers begin again when the queue is made again.
+    All methods raise StorageFault, StorageFull or NotNow as `Database.step` does.
     """
 
     _database: Database
@@ -43,9 +43,9 @@ class Outbox(OutboxReader):
     ) -> None:
         """Queue a record whose file is in place; `file` is its size in bytes and its digest.
 
-        A second time changes nothing, so that it can be repeated when its outcome is unknown.
-        A row of another record that has its number goes: files decide, and the sweep finds one
-        that it stood for.
+        A second call changes nothing, so repeat it if its outcome is unknown.
+        A row of another record with the same number is deleted: files decide, and the sweep finds
+        the file of that record, if there is one.
         """
         kept = Kept(label, label_sha256, *file)
         with self._database.step() as sql:
@@ -71,7 +71,7 @@ class Outbox(OutboxReader):
     def adopt(self, records: Iterable[Kept]) -> list[Kept]:
         """Queue records that have lost their rows, in one transaction.
 
-        Returns those whose number in the chain another record has.
+        Return the records whose number in the chain another record has.
         """
         with self._database.step() as sql:
             return [one for one in records if not self._insert(sql, one, adopted=True, due_s=0.0)]

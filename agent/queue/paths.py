@@ -253,8 +253,8 @@ def _is_empty(file: Path) -> bool:
 def make_folder(folder: Path, mode: int) -> None:
     """Make a folder with exactly this mode; one that is there stays as it is.
 
-    Set-group-id comes from the folder that it lies in, where that has it, and the rest by the
-    umask of the units: there `RestrictSUIDSGID=` refuses every chmod that names the bit.
+    Set-group-id comes from the parent folder, if that has it, and the rest from the umask of the
+    units: in a unit, `RestrictSUIDSGID=` refuses every chmod that names the bit.
     """
     if folder.is_dir():
         return

@@ -55,7 +55,7 @@ class Undelivered:
 
 
 class Looked(Protocol):
-    """A door to SQL through which can be looked: `Database`, or `ReadOnlyDatabase`."""
+    """A database that can be read: `Database`, or `ReadOnlyDatabase`."""
 
     def look(self) -> AbstractContextManager[Connection]:
         """Open one state of the queue."""

@@ -27,10 +27,10 @@ _NOT_OPEN: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
 
 class ReadOnlyDatabase:
-    """The queue for looking at, opened for each look: between two of them nothing is held.
+    """The queue for reading, opened for each look: between two looks no lock is held.
 
-    One look at a time, so that whoever waits to make the queue again finds `state.lock` free,
-    however many ask.
+    There is one look at a time, so that a capture that waits to make the queue again finds
+    `state.lock` free, however many clients ask.
     """
 
     def __init__(self, layout: Layout) -> None:

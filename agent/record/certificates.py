@@ -60,9 +60,9 @@ class Request:
     """A PKCS#10 request.
 
     Attributes:
-        der: the whole of it.
-        device_id: its CN; empty where it has none, or more than one.
-        names: of a server: host names and addresses.
+        der: the whole request.
+        device_id: its CN; empty without one, or with several.
+        names: host names and addresses of a server.
     """
 
     der: bytes
@@ -218,7 +218,7 @@ def ends(certificate: Certificate) -> datetime:
 
 
 def check_named(certificate: Certificate, device_id: str) -> None:
-    """Raise NotGenuine where it is for another device."""
+    """Raise NotGenuine if the certificate is for another device."""
     with _readable("not a certificate with a name"):
         if (name := common_name(certificate)) != device_id:
             words = f"for another device: {name!r:.80}, and this one is {device_id}"

@@ -84,11 +84,11 @@ _EXPIRED: Final = "signingCredential.expired"
 
 
 class NoLibrary(DoorstepError, RuntimeError):
-    """c2pa is not on this machine, or not for it."""
+    """The error if c2pa is missing on this machine, or is built for another one."""
 
 
 class Unsigned(Exception):
-    """A photo that stays without credentials; the message is the reason, in words."""
+    """A photo that stays without credentials; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,10 @@ class Credentials:
 
 
 class PhotoSigner:
-    """Signs photos in the name of one certificate.
+    """A signer of photos by one certificate.
 
     Args:
-        key: that `chain` is for.
+        key: the key that `chain` is for.
         chain: the evidence certificate and those above it, without the root.
 
     Raises:

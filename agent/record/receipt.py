@@ -13,7 +13,7 @@ from agent.record import signing
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that may sign, what is dated before `until`; None while it is in use."""
+    """A key that may sign statements dated before `until`; None while the key is in use."""
 
     key: signing.PublicKey
     until: datetime | None = None
@@ -50,7 +50,7 @@ class About(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The backend has the record; `token` is the JWS, `received` when it took it in."""
+    """A receipt: the backend has the record. `token` is the JWS, `received` the time of arrival."""
 
     token: str
     received: datetime

@@ -46,7 +46,7 @@ _SHOWN: Final = 24
 
 
 class NoRecipients(ValueError):
-    """Nobody, or the wrong ones, to seal to; the message says which and what to do."""
+    """Missing or wrong recipients; the message names them and the remedy."""
 
 
 class Unopened(NotGenuine):

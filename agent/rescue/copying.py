@@ -22,9 +22,9 @@ def work_folder() -> Path:
 
 
 def copy(source: int, offset: int, length: int, target: int) -> int:
-    """Copy `length` bytes from `offset` on into a new, empty file; how many could not be read.
+    """Copy `length` bytes from `offset` on into a new, empty file; return the unread bytes.
 
-    Zeros take no room in `target`. What the source is too short for counts as not read.
+    Zeros take no space in `target`. Bytes behind the end of the source count as unread.
 
     Raises:
         StorageFull: no room for the copy.

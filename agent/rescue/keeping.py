@@ -14,15 +14,15 @@ _MODE: Final = 0o644
 
 
 class Keeper:
-    """A second run saves what the first one has not, and nothing twice.
+    """The folder of saved records; a second run adds missing ones, and saves none twice.
 
-    What is saved belongs to the owner of the folder: root mounts, a person sends.
+    Saved files belong to the owner of the folder: root mounts, another user sends.
 
     Attributes:
-        kept: whole records that were saved.
-        before: those that lay there before.
-        torn: torn ones that lie there now.
-        others: names of records that lie there with other bytes; these stay.
+        kept: number of whole records that were saved.
+        before: number of whole records that were there before.
+        torn: number of torn files that are there now.
+        others: names of records that are there with other bytes; these stay.
     """
 
     def __init__(self, folder: OwnedFolder) -> None:

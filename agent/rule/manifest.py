@@ -41,7 +41,7 @@ STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class PhotoRule(StrEnum):
-    """The rule of a stop: may it be photographed."""
+    """The rule of a stop, which permits or forbids photos."""
 
     ALLOWED = "allowed"
     SIGNATURE_REQUIRED = "signature_required"

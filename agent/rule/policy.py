@@ -15,7 +15,7 @@ from hardware.clock import Moment
 
 
 class Absent(StrEnum):
-    """Why there is no manifest: the fleet has none, none is valid yet, or the last has ended."""
+    """The reason for having no manifest: the fleet has none, none is valid, or the last ended."""
 
     OFF = "off"
     MISSING = "missing"
@@ -24,7 +24,7 @@ class Absent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A photo may be taken; `stop` is the one it is bound to.
+    """The permission to take a photo, which is bound to `stop`.
 
     `practice` makes the record a `test`.
     """
@@ -35,12 +35,12 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No photo.
+    """The refusal of a photo.
 
     Attributes:
         reason: for the record.
-        stop: for the record; has an id only where a code named it.
-        code_settles: whether a label held up could change the answer.
+        stop: for the record; has an id only if a code named it.
+        code_settles: True if a parcel label could change the answer.
     """
 
     reason: Reason
@@ -74,11 +74,12 @@ def decide(
 ) -> Allowed | Refused:
     """Answer a press.
 
-    `circle` is where we could be (`reach.where`), `code` the one that was scanned and still speaks.
-    While it opens doors, it decides alone, but for one thing: where a `no_photo` stop is in reach,
-    its own stop must be too. After that place says whether there is a photo, and the code only
-    names the stop where it says the same: it opens no door, and it refuses none.
-    A code for practice names no stop, so place decides with it as without a code.
+    `circle` is the possible place of the device (`reach.where`), `code` the scanned one that still
+    counts. While the code opens doors (`Code.opens`), it decides alone, with one exception: if a
+    `no_photo` stop is in reach, the code's own stop must be in reach too. After that time, place
+    decides, and the code only names the stop if its answer is the same: it opens no door, and it
+    refuses none.
+    A code for practice names no stop, so place decides as it does without a code.
     """
     if isinstance(manifest, Absent):
         return _without_manifest(manifest)

@@ -64,10 +64,10 @@ class Place(Protocol):
 
 
 class Ring(StrEnum):
-    """Where the middle of a circle lies, seen from a stop.
+    """The place of a circle, seen from a stop.
 
-    INSIDE: within the stop's radius. NEAR: outside, but the circle meets that radius.
-    OUTSIDE: it does not; only a code binds such a stop.
+    INSIDE: the centre is within the stop's radius. NEAR: it is outside, but the circle meets that
+    radius. OUTSIDE: the circle does not meet it; only a code binds such a stop.
     """
 
     INSIDE = "inside"
@@ -77,7 +77,7 @@ class Ring(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Where we could be: anywhere within `radius_m` of the last fix."""
+    """The possible place of the device: anywhere within `radius_m` of the last fix."""
 
     lat_deg: float
     lon_deg: float
@@ -121,7 +121,7 @@ def distance_m(one: Place, other: Place) -> float:
 
 
 def ring(distance_m: float, stop: RouteStop, circle: Circle) -> Ring:
-    """Return the ring of `stop` that `circle` is in, if its centre is `distance_m` away."""
+    """Return the place of `circle`, seen from `stop`, with its centre `distance_m` away."""
     if distance_m <= stop.radius_m:
         return Ring.INSIDE
     return Ring.NEAR if distance_m <= stop.radius_m + circle.radius_m else Ring.OUTSIDE

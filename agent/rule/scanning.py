@@ -63,10 +63,10 @@ def _means(manifest: Manifest, code: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code that was read and still speaks for a press.
+    """A code that was read and still counts for a press.
 
     Attributes:
-        opens: whether it may still open a door where place allows no photo.
+        opens: True if it still permits a photo where place alone does not.
     """
 
     text: str
@@ -75,7 +75,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A code that was read, when and where, and until when a retake with it may begin."""
+    """A code that was read, with time and place, and the end of the time for a retake with it."""
 
     code: str
     read_ns: int
@@ -86,12 +86,12 @@ class _Read:
 class Scan:
     """The last code that was read; it names the stop of one press.
 
-    All times are CLOCK_MONOTONIC. Nothing is stored: after a restart no code speaks.
+    All times are CLOCK_MONOTONIC. Nothing is stored: after a restart no code counts.
 
     Args:
-        waits_s: how long after it was read a code still speaks.
-        within_m: how far from where it was read a code still speaks. The simulation of rounds
-            compares other values of both.
+        waits_s: time after reading for which a code counts.
+        within_m: distance from the place of reading within which a code counts. The simulation of
+            rounds compares other values of both.
     """
 
     def __init__(self, waits_s: float = WAITS_S, within_m: float = WITHIN_M) -> None:
@@ -100,9 +100,9 @@ class Scan:
         self._read: _Read | None = None
 
     def bind(self, code: str, now_ns: int, here: Circle | None) -> None:
-        """Keep a code that was read `here` (None if nobody knows where): it replaces the last one.
+        """Keep a code that was read `here` (None if that is unknown): it replaces the last one.
 
-        It speaks for the next press. The same code read again starts afresh.
+        It counts for the next press. If the same code is read again, its time starts again.
         """
         self._read = _Read(code, now_ns, here)
 

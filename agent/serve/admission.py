@@ -16,7 +16,7 @@ Peer = Mapping[str, Any] | None
 
 
 class Kind(StrEnum):
-    """Why somebody is not admitted; a closed list."""
+    """The reason why a client is not admitted; a closed list."""
 
     NO_CERTIFICATE = "no_certificate"
     ENDED = "certificate_ended"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why, for the log, and in words for the client."""
+    """The reason for a refusal: a kind for the log, and a sentence for the client."""
 
     kind: Kind
     sentence: str

@@ -30,7 +30,7 @@ _NOT_AN_END: Final = "after: not what a page named as `next`; begin again withou
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page is wanted: of one state or all, behind one item or from the first."""
+    """The requested page: of one state or all, behind one item or from the first."""
 
     state: str | None = None
     after: CaptureId | None = None

@@ -53,7 +53,7 @@ class Head:
 
 
 class Connection(BaseHTTPRequestHandler):
-    """`server.answer` says what is answered."""
+    """The handler of a connection; `server.answer` makes the answers."""
 
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.1"  # no answer without a status

@@ -36,14 +36,14 @@ LINGER_LIMIT_BYTES: Final = 65_536
 
 
 class StatusServer(ThreadingMixIn, TCPServer):
-    """Answers over TLS until it is stopped.
+    """The server of the status over TLS, until it is stopped.
 
     Args:
-        address: where, an IPv4 or IPv6 address and a port.
-        tls: what with.
-        clients: who may ask.
+        address: an IPv4 or IPv6 address and a port.
+        tls: the context of the connections.
+        clients: common names of the clients that may ask.
         now: the time, as well as it is known.
-        answer: what is answered to a GET.
+        answer: makes the answer to a GET.
 
     Raises:
         NotNow: another program listens there, or this machine has no such address now.

@@ -50,7 +50,7 @@ def document(
     Args:
         config: the whole of it.
         queue: from `queue_part`, or kept.
-        sync: what sync says of itself, where it is sync that asks.
+        sync: sync's report on itself, if sync composes the document.
         now: the time; by default this machine's.
     """
     layout, now = Layout.of(config.state), now or datetime.now(UTC)

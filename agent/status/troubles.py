@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Trouble(StrEnum):
-    """In the order in which they are told: what loses photos first, what ends by itself last."""
+    """The troubles in the order of reports: those that lose photos first, passing ones last."""
 
     NO_ACCESS = "no_access"
     CAPTURE_STOPPED = "capture_stopped"

@@ -40,19 +40,19 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """HEAD: how much of the record is there."""
+    """The step that asks by HEAD how much of the record the backend has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """PATCH one piece on to the `offset` bytes that are there."""
+    """The step that PATCHes a piece on to the `offset` bytes that the backend has."""
 
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class AskForReceipt:
-    """POST receipts: it is all there; what was decided."""
+    """The step that POSTs to receipts, for the decision on a record that is there as a whole."""
 
 
 Step = Create | Ask | Append | AskForReceipt
@@ -204,7 +204,7 @@ class Attempt:
         return self._create_again(answer) if answer.status in _GONE else coming
 
     def _with_words(self, bare: Unauthorised) -> Outcome:
-        """Ask why we are not let in where there is room for words.
+        """Ask by POST why the backend refuses this device, since that answer has a text.
 
         An answer to HEAD has no content. Source: RFC 9110 section 9.3.2.
         """

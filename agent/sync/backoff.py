@@ -37,15 +37,15 @@ LINK_NEWS_S: Final = 5.0
 
 
 class Backoff:
-    """When the loop may send again.
+    """The times at which the loop may send again.
 
     Attributes:
         rest_until_s: CLOCK_BOOTTIME before which nothing is sent.
         silent: attempts in a row without an answer of a working backend.
-        pause: why the loop is paused, None when it is not.
-        contact: when the backend last signed something, by its own clock.
-        answer: how the last attempt ended, in words.
-        hindrance: what it was kept from getting through by; None when by nothing.
+        pause: why the loop is paused; None if it is not.
+        contact: time at which the backend last signed a decision, by its own clock.
+        answer: the result of the last attempt, as text.
+        hindrance: the obstacle of the last attempt; None without one.
     """
 
     def __init__(self, dice: random.Random) -> None:

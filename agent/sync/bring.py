@@ -25,7 +25,7 @@ RECEIPT_LIMIT_BYTES: Final = 65_536
 
 
 class Watched(Backend):
-    """A backend, and whether anything was given to it since somebody looked."""
+    """A backend; `gave` is True if it was sent any part of a record since the last reset."""
 
     gave = False
 
@@ -60,13 +60,13 @@ class Tally:
 
 
 class Bringing:
-    """Brings records to a backend.
+    """The delivery of a card's records to a backend.
 
     Args:
-        backend: as a technician.
-        keys: who may sign receipts.
-        receipts: the folder for them; one that is there is as good as a delivery.
-        objection: why the technician is not let in; None while that is so.
+        backend: the backend, with the technician's certificate.
+        keys: the keys that may sign receipts.
+        receipts: the folder for receipts; a record with a valid one there is not sent again.
+        objection: returns why the backend refuses the technician; None if it does not.
     """
 
     def __init__(

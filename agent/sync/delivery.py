@@ -12,11 +12,11 @@ from agent.wire.http import Backend
 
 
 class Delivery:
-    """Delivers records over one backend.
+    """The delivery of records to one backend.
 
     Args:
-        backend: the HTTP door.
-        keys: who may sign receipts and refusals now; raises NotNow while nobody is known.
+        backend: the client of the backend.
+        keys: returns the keys that may sign receipts and refusals now; raises NotNow without any.
         keep_url: called with the item and the address that the backend gave its upload.
         on_unknown_signer: called when a receipt or a refusal is by a key that is not among them.
         on_upload: called before each attempt.

@@ -91,7 +91,7 @@ class Offers:
         return self._text is not None
 
     def turn(self, now_s: float) -> Verdict | None:
-        """Offer what waits (CLOCK_BOOTTIME); None where nothing does or nobody answers."""
+        """Offer the waiting document; None if none waits, or capture does not answer."""
         if self._text is None or now_s < self._due_s:
             return None
         request = {"offer": self._kind, "text": self._text}
@@ -107,16 +107,16 @@ class Offers:
 
 
 class DocumentFetch:
-    """Asks for one document now and then, and offers it; failures are for the next time.
+    """The fetching of one kind of document at intervals, and its offers; failures are tried again.
 
     Args:
-        document: what is asked for.
-        backend: where.
-        capture: the socket of the one who believes it.
+        document: the kind of document.
+        backend: the backend to ask.
+        capture: the socket of capture, which verifies the document.
         dice: for jitter.
-        reach: noted there, how asking went.
-        on_fetched: told what came, before capture is.
-        on_doubt: called when capture refuses what another answer may mend.
+        reach: notes the results of asking.
+        on_fetched: called with a fetched document, before capture gets it.
+        on_doubt: called if capture refuses a document, and another answer may help.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class DocumentFetch:
         self._logged = Told[str | None](None)
 
     def hurry(self) -> None:
-        """Ask at the next turn: somebody waits at a `sync --once`."""
+        """Ask at the next turn: a person waits for `sync --once`."""
         self._due_s = float("-inf")
 
     @property

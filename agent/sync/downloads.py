@@ -67,11 +67,11 @@ class Downloads:
         self._reach.hindrance = None
 
     def hindrance(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:
-        """Return what the status says; None where nothing is in the way.
+        """Return the obstacle for the status; None without one.
 
         Args:
             records: why the last record did not get through.
-            obstacle: why no record is sent at all, in words.
+            obstacle: why no record is sent at all, as text.
         """
         renewal = self._renewal
         return hindrance.told(

@@ -16,7 +16,7 @@ _MESSAGE_BYTES: Final = 65_536
 
 
 class LinkWatch:
-    """Tells when a link, an address or a route changes; never, where there is no netlink."""
+    """The kernel's reports of changed links, addresses and routes; none if there is no netlink."""
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
@@ -43,7 +43,7 @@ class LinkWatch:
 
 
 class Bell:
-    """Wakes the loop from another thread."""
+    """A bell by which another thread wakes the loop."""
 
     def __init__(self) -> None:
         self._hear, self._strike = socket.socketpair()

@@ -36,22 +36,22 @@ START_JITTER_S: Final = 30.0
 
 
 class BootClock(Protocol):
-    """The little of a clock that sync needs; hardware.clock.Clock has it."""
+    """The part of a clock that sync needs; hardware.clock.Clock has it."""
 
     def boottime_s(self) -> float:
         """Return CLOCK_BOOTTIME in seconds."""
 
 
 class Sync:
-    """The one sender.
+    """The loop that sends records; there is one.
 
     Args:
-        layout: where files, lock and socket lie.
-        outbox: the queue; used from the thread that calls, never from another.
+        layout: the paths of files, lock and socket.
+        outbox: the queue; only the caller's thread uses it.
         delivery: makes the attempts.
-        clock: tells CLOCK_BOOTTIME.
+        clock: returns CLOCK_BOOTTIME.
         dice: for jitter.
-        downloads: what else is asked for, while the loop does not rest.
+        downloads: documents and certificates to ask for, while the loop does not rest.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class Sync:
             self._backoff.log_delivered()
 
     def step(self) -> float:
-        """Send one record that is due, or none; returns how many seconds to wait.
+        """Send one record that is due, or none; return how many seconds to wait.
 
-        A round that somebody waits for comes before the rest after a failure, and that before what
-        is due.
+        A round that a client waits for comes before the rest after a failure, and the rest comes
+        before due records.
         """
         now_s = self._clock.boottime_s()
         round_ = self._rounds.current()
@@ -127,9 +127,9 @@ class Sync:
         self._backoff.link_news(self._clock.boottime_s())
 
     def send_once(self, progress: Progress) -> Sent:
-        """Try once all that is due or backed off, but not what is suspect; ask a running daemon.
+        """Try once each due or backed-off record, except suspect ones; let a running daemon do it.
 
-        Gives up early when the backend lets nobody in, does not answer, or asks for a long rest.
+        Give up early if the backend refuses this device, does not answer, or asks for a long rest.
 
         Raises:
             NotNow: another process holds the lock, but does not listen yet.

@@ -59,7 +59,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """The record's file is gone, or is not what was queued."""
+    """A record whose file is missing, or is not the queued one."""
 
     what: str
 

@@ -42,15 +42,15 @@ def said(document: Status) -> tuple[object, ...]:
 
 
 class Push:
-    """Lets requests carry the document.
+    """The sending of the status document, which other requests carry.
 
-    What was put on a request counts as told. If that is lost, what hinders it is news too, and the
-    next fetch says everything in any case.
+    A document that was put on a request counts as sent. If that request is lost, its obstacle is
+    news too, and the next fetch carries the document in any case.
 
     Args:
         compose: makes the document.
         carry: puts it on the next request.
-        now_s: tells CLOCK_BOOTTIME.
+        now_s: returns CLOCK_BOOTTIME.
     """
 
     def __init__(

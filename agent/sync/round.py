@@ -34,7 +34,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Round:
-    """All that was due or backed off at `started_s` (CLOCK_BOOTTIME); over when `sent` says so."""
+    """The records that were due or backed off at `started_s` (CLOCK_BOOTTIME), each tried once."""
 
     progress: Progress = lambda _tried, _total: None
     has_begun: bool = False
@@ -56,12 +56,12 @@ class Round:
         self.progress(self.tried, max(self.total, self.tried))
 
     def end(self, waiting: int, paused: str | None, unkept: Sequence[str] = ()) -> None:
-        """Tell who waits."""
+        """End the round, and wake the client that waits for it."""
         self.sent = Sent(self.tried, self.delivered, waiting, paused, unkept)
         self.over.set()
 
     def wait(self) -> Sent:
-        """Wait for its end.
+        """Wait for the end of the round.
 
         Raises:
             NotNow: the loop was stopped before.
@@ -85,7 +85,7 @@ def read(answer: dict[str, Any]) -> Sent:
 
 
 class Rounds:
-    """Those that were asked for, from any thread; the loop walks one after the other."""
+    """The rounds that were asked for, from any thread; the loop serves one after the other."""
 
     def __init__(self) -> None:
         self._asked: queue.SimpleQueue[Round] = queue.SimpleQueue()

@@ -28,10 +28,10 @@ The record is still tried: the backend can be mended without this device.
 
 
 class Settlement:
-    """Settles one outcome after the other.
+    """The bookkeeping of outcomes, one after the other.
 
     Attributes:
-        is_stopping: whether this side hangs up; a lost line is not the backend's fault then.
+        is_stopping: True if this side hangs up: then a lost connection is not the backend's fault.
     """
 
     def __init__(self, outbox: Outbox, backoff: Backoff) -> None:
@@ -152,7 +152,7 @@ def _times(item: Item) -> int:
 def _told(item: Item, answer: str) -> str:
     """Return the row's answer after an attempt that counts for nothing.
 
-    The words of a dead end stay, because an attempt that failed did not mend it.
+    The text of a dead end stays, because a failed attempt did not change it.
     """
     if item.dead_ends:
         return item.answer or answer

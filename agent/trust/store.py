@@ -57,10 +57,10 @@ class KeptTime:
 
 
 class TrustStore:
-    """Each method is durable when it returns; a power cut before that leaves what was there.
+    """The files in `trust/`: a change is durable when its method returns.
 
-    What cannot be read counts as not there, with a line in the log. Those that write raise
-    StorageFault.
+    A power cut before that leaves the earlier file. A file that cannot be read counts as missing,
+    with a line in the log. Methods that write raise StorageFault.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -106,9 +106,9 @@ class TrustStore:
             return None
 
     def keep_manifest(self, token: str, version: int) -> None:
-        """Put this one in hand; the one before is overwritten where it lay.
+        """Keep this manifest, and overwrite the bytes of the earlier one on the card.
 
-        The version first: after a cut in between no older one than this is taken in again.
+        The version is written first: after a power cut in between, no older manifest is accepted.
         """
         self.wipe_leftovers()
         self._write("manifest.version", str(version))

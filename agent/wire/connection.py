@@ -1,4 +1,4 @@
-"""The kept connection of the HTTP door, and its TLS: what urllib3 and requests do not do so."""
+"""The kept connection of `agent.wire.http`, and its TLS, where urllib3 and requests differ."""
 
 import http.client
 import socket
@@ -22,7 +22,7 @@ Otherwise megabytes count as sent while a slow line still has to carry them. Sou
 
 
 class Adapter(HTTPAdapter):
-    """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
+    """The adapter that trusts only the given context, and gives connections to the stall limit."""
 
     def __init__(self, trust: ssl.SSLContext, stall: StallLimit, send_s: float) -> None:
         super().__init__()

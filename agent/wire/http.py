@@ -66,10 +66,10 @@ class Limits:
 
 
 class NoAnswer(DoorstepError, OSError):
-    """No usable answer came; the message says why, in words for the queue.
+    """The lack of a usable answer; the message gives the reason, for the queue.
 
     Attributes:
-        hindrance: what it means.
+        hindrance: the trouble that it means for this device.
     """
 
     exit_code = ExitCode.LATER
@@ -80,23 +80,23 @@ class NoAnswer(DoorstepError, OSError):
 
 
 class NotVerified(NoAnswer):
-    """The other end did not prove who it is."""
+    """A server that did not prove its identity."""
 
     exit_code = ExitCode.NOT_GENUINE
 
 
 class TurnedAway(NoAnswer):
-    """The other end hung up, or refuses this device's certificate in TLS."""
+    """A server that hung up, or refuses this device's certificate in TLS."""
 
 
 class Client:
     """Requests to one server over one kept connection, for one thread.
 
     Args:
-        tls: what the connection trusts and shows; a changed file counts from the next request on.
-        limits: how long things may take.
+        tls: trust and certificate; a changed file counts from the next request on.
+        limits: limits of time.
         alive: called whenever a transfer makes progress.
-        whose: who is at the other end, for messages.
+        whose: name of the other end, for messages.
 
     Raises:
         ConfigError: the trusted certificates cannot be read.

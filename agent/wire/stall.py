@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 
 class StallLimit:
-    """Watches one connection at a time from a thread of its own.
+    """The watch on one connection at a time, from a thread of its own.
 
     Timeouts of single calls do not end a slow drip; shutting the socket down ends every call on it.
 
@@ -31,7 +31,7 @@ class StallLimit:
 
     @property
     def verdict(self) -> str | None:
-        """Why the attempt was ended, in words; None while it may go on."""
+        """Reason why the attempt was ended, as text; None while it may continue."""
         return self._closing or self._verdict
 
     @contextmanager
@@ -62,7 +62,7 @@ class StallLimit:
             self._shut()
 
     def closed(self) -> None:
-        """Note that the first handle is closed; what the peer sent may still be read."""
+        """Note that the first handle is closed; the peer's last bytes may still be read."""
         self._is_closed = True
 
     def tidy(self) -> None:

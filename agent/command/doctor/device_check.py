@@ -149,7 +149,7 @@ def _battery(level_pct: int | None) -> Finding:
 
 
 def _asked(config: Config) -> Iterator[Finding]:
-    """Capture has the camera; what it says is input."""
+    """Ask capture, which has the camera, for its look at a test card; its answer is input."""
     socket = Layout.of(config.state).capture_socket
     try:
         told = control.ask(socket, {"test_card": True}, LOOK_S)

@@ -59,17 +59,17 @@ def examine(
 ) -> Report:
     """Check the files at `paths`, one at a time, by themselves, each other, and the `papers`.
 
-    What is sealed is opened by `identities`; what they do not open is told in a remark, and all
-    that its label says is checked all the same. A body is opened only if its record's key is the
-    given or a certified one, as far as that can be judged.
+    `identities` open sealed bodies. A body that they do not open gets a remark, and its label is
+    checked all the same. A body is opened only if its record's key is the given or a certified one,
+    as far as that can be judged.
 
     Every record must be signed by `pinned`; without one, by a key that the fleet's authority
     certified for its device; without that, by the key of the device's earliest record here.
     A chain is one device's. It may begin after 1, since old records are pruned; inside it
     nothing may be missing, and each of a device's chains must have its `chain_start` as number 1,
     except the earliest one if that does not begin at 1.
-    What was removed from the end of a chain cannot be seen.
-    If not one record could be read, nothing was verified: that is a problem, and no remark.
+    Records that were removed from the end of a chain cannot be noticed.
+    If no record could be read, nothing was verified: that is a problem, not a remark.
     """
     seen = _look(paths, pinned, identities, papers)
     verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, papers))

@@ -53,15 +53,16 @@ class Problem:
 class Record:
     """A file whose label verifies against the key that it carries.
 
-    Its signature could stand there as another one, which verifies too (`respelled_sha256`).
+    Its signature has a second spelling, which verifies too (`respelled_sha256`).
 
     Attributes:
-        file_bytes: as many as the whole file should have.
-        file_sha256s: of the whole file, in either spelling of its signature; none without a body.
-        remarks: what somebody should know who relies on it.
-        facts: what is as it should be.
-        unchecked: what could not be looked at, and why; the same words for the same reason.
-        erased: when the body was, by a signed statement.
+        file_bytes: size that the whole file should have.
+        file_sha256s: digests of the whole file, with either spelling of its signature; none without
+            a body.
+        remarks: things that a person who relies on the record should know.
+        facts: things that are as they should be.
+        unchecked: things that could not be checked, and why; the same words for the same reason.
+        erased: time at which the body was erased, by a signed statement.
     """
 
     path: Path
@@ -117,7 +118,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A file that is no record, or whose label says nothing that can be believed."""
+    """A file that is no record, or whose label cannot be believed."""
 
     name: str
     problem: str
@@ -125,7 +126,7 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that this user may not read, or the disk does not give: nothing is said of it."""
+    """A file that this user or the disk cannot read: it has no verdict."""
 
     name: str
     why: str
@@ -137,14 +138,14 @@ def read(
     authorities: Chain,
     is_believed: Callable[[Record], bool],
 ) -> Record | Stranger | Unread:
-    """Read one file as far as it can be believed, and forget it again.
+    """Read and judge one file as far as it can be believed, and keep no content.
 
     Args:
-        path: of the file.
-        identities: they open sealed bodies.
+        path: the path of the file.
+        identities: the identities that open sealed bodies.
         authorities: the fleet's, for the credentials in a photo.
-        is_believed: whether somebody vouches for the key of a record. The body of any other record
-            is only compared with its label: nobody parses a stranger's bytes.
+        is_believed: returns True if the key of a record is confirmed. The body of any other record
+            is only compared with its label: a stranger's bytes are never parsed.
     """
     try:
         line, body, record = _labelled(path)
@@ -165,7 +166,7 @@ def read(
 
 
 def _labelled(path: Path) -> tuple[bytes, bytes, Record]:
-    """Label line, body, and the record that nobody looked into; raises OSError, RecordDamaged."""
+    """Return label line, body and unopened record; raises OSError, RecordDamaged."""
     content = _content(path)
     line, newline, body = content.partition(b"\n")
     if not newline or len(line) > recordfile.LABEL_LIMIT_BYTES:

@@ -105,7 +105,7 @@ class _File:
 
 
 def check_receipts(records: Iterable[Record], papers: Papers) -> None:
-    """Judge receipts where it is known who may sign them, and revoked keys by their dates."""
+    """Judge receipts if the keys that may sign them are known, and revoked keys by their dates."""
     listed = papers.listed
     if listed is None:
         return
