@@ -37,7 +37,7 @@ _Score = Annotated[float, Range(0, 1_000_000, "a score")]
 _Name = Annotated[str, Match(DEVICE_ID.pattern, "letters, digits, . _ -")]
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
-"""Where a provisioned device has its configuration: /etc is for what is this host's own.
+"""Configuration of a provisioned device: /etc is for files of one host.
 
 Source: Filesystem Hierarchy Standard 3.0 section 3.7.
 """
@@ -104,7 +104,7 @@ class PolicySettings:
     scanning: bool = True
     """True if labels are read: by the scan button, and after a refusal that a label can settle."""
     eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0
-    """From the receiver's error estimate to a 95 % one; 2.45 where it means one sigma."""
+    """Factor from the receiver's error estimate to a 95 % one; 2.45 if it means one sigma."""
 
 
 Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
@@ -130,7 +130,7 @@ class IdentitySettings:
     fleet_key: Path | None = None
     """The public key that signs the fleet document, PEM; root puts it there."""
     est: Address | None = None
-    """Where certificates come from; by default the origin of `backend.url`."""
+    """Address of the EST server; by default the origin of `backend.url`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,16 @@ BURST: Final = 3
 """Frames per press: the finger shakes the device, and within a tenth of a second it calms down."""
 
 CLEARLY_SHARPER: Final = 1.05
-"""From how many times the sharpness the last frame takes the place of a favourite that would pass.
-Source: between frames of a scene at rest noise alone makes up to 1.02 (scenes, 2026-11)."""
+"""Factor of sharpness from which the last frame replaces a favourite that would pass.
+
+Source: between frames of a scene at rest noise alone makes up to 1.02 (scenes, 2026-11).
+"""
 
 JPEG_QUALITY_PCT: Final = 85
 """About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
 
 LAMP_SETTLE_MS: Final = 150
-"""From lamp to exposure: the automatic exposure follows within four or five frames at 30 fps."""
+"""Time from lamp to exposure: automatic exposure follows within four or five frames at 30 fps."""
 
 LAMP_BELOW_LUX: Final = 20.0
 """Dark enough for the lamp: a lit street has 5 to 20 lux at night. Source: EN 13201, classes C."""

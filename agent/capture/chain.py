@@ -25,7 +25,7 @@ class NotQueued(StorageFault):
 
 
 Sealing = Callable[[bytes, bool], tuple[bytes, str]]
-"""From a packed body, and whether it holds a photo, to what is stored, and its media type."""
+"""Function from a packed body, and if it has a photo, to the stored body and its media type."""
 
 
 def new_id() -> CaptureId:

@@ -1,4 +1,4 @@
-"""Documents that somebody offers through the socket, and what capture is asked to sign for one."""
+"""Documents that other processes offer through the socket, and requests for certificates."""
 
 import threading
 import time

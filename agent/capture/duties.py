@@ -38,13 +38,13 @@ Each time starts a process, from the little that is left; a login has often ende
 """
 
 END_AFTER_S: Final = 3.0
-"""From a fault that ends the process to its end, where the light goes out: long enough to be seen.
+"""Time from a fault to the end of the process, which darkens the light: enough to see the light.
 
 The unit's watchdog waits 30 s.
 """
 
 QUIET_AFTER_S: Final = 600.0
-"""Without a press for so long nobody is at work with it: a reboot or an update disturbs nobody."""
+"""Time without a press after which the device is not in use: a reboot or update disturbs nobody."""
 
 
 FIX_NOW_S: Final = 5.0

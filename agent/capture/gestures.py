@@ -8,7 +8,7 @@ from hardware.button import ButtonEvent, ButtonName, Change
 ONE_PRESS_S: Final = 0.6
 """Presses of the photo button within this count once: a finger slips, or taps twice to be sure.
 
-Nobody aims at another parcel in less.
+A driver needs longer to aim at another parcel.
 """
 
 HOLD_S: Final = 2.0

@@ -1,4 +1,4 @@
-"""Pixels -> JPEG bytes in memory; where they are written is storage's business."""
+"""The encoder from pixels to JPEG bytes in memory; it writes no file."""
 
 import cv2  # noqa: TID251 - this is one of its doors
 import numpy as np

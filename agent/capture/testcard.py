@@ -17,10 +17,10 @@ from agent.models import Verdict
 from hardware.camera import Camera, Frame
 
 SETTLE_S: Final = 1.0
-"""From a cold camera's start to the frame: exposure and colour settle within 30 frames."""
+"""Time from a cold camera's start to the frame: exposure and colour settle within 30 frames."""
 
 GAIN_NOTED: Final = 8.0
-"""From here on it is dim: half of the gain that common sensors have (IMX708: 16)."""
+"""Gain from which the light is too dim: half of the gain that common sensors have (IMX708: 16)."""
 
 CAST_NOTED_PCT: Final = 40.0
 """Between the strongest and the weakest colour, of their mean. Source: eleven photographs of

@@ -43,7 +43,7 @@ from hardware.indicator import Indicator
 from hardware.settings import BoardSettings
 
 Opening = Callable[[BoardSettings, Path, datetime], Board]
-"""From the devices' settings, the run folder and the time floor to open devices."""
+"""Function from the devices' settings, the run folder and the time floor to open devices."""
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Each owner's part of a command in a process of its own, so that root follows nobody's links."""
+"""Each owner's part of a command, in its own process, so that root follows no user's links."""
 
 import json
 import os

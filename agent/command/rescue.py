@@ -1,6 +1,6 @@
-"""`doorstep rescue`: what is left of a dead device on its card or an image of it, and saves it.
+"""`doorstep rescue`: list and save the records on a dead device's card, or on an image of it.
 
-The source is opened for reading and nothing else: what is mounted is a copy.
+The source is opened for reading only: the command mounts a copy.
 """
 
 import argparse

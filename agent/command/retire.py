@@ -1,8 +1,8 @@
 """`doorstep retire`: a device leaves the fleet: all is sent, then it is revoked, then wiped.
 
-The configuration's end is the commit point: before it nothing was wiped and a run begins anew,
-after it each run continues the wiping that the mark beside the configuration describes. From there
-on, a file that cannot be wiped does not end a run early.
+The renaming of the configuration is the commit point. Before it, nothing was wiped and a run begins
+again. After it, each run continues the wiping that the mark beside the configuration describes, and
+a file that cannot be wiped does not end a run early.
 """
 
 import argparse
@@ -48,7 +48,7 @@ MARK: Final = "retired.json"
 _MARK_MODE: Final = 0o644
 
 _NEW: Final = "new"
-"""Where a run of provisioning that was cut leaves the next configuration, beside that of now.
+"""Name of the next configuration beside the present one, left by an interrupted provisioning.
 
 Source: scripts/provisioning/roles/doorstep_agent/tasks/configuration.yml.
 """

@@ -15,7 +15,7 @@ from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout, check_age
 
 _CAPTURE_USER: Final = "doorstep-capture"
-"""Where there is this user, the state is its own. Source: systemd/doorstep.sysusers."""
+"""User that owns the state on a machine that has this user. Source: systemd/doorstep.sysusers."""
 
 _REMEDY: Final = "`systemd-tmpfiles --create` makes it as it should be"
 

@@ -18,7 +18,7 @@ from agent.queue.superblock import LENGTH, OFFSET
 from agent.queue.wiping import zero_backwards
 
 SALVAGED: Final = "lost+found"
-"""Where e2fsck puts files that lost their name."""
+"""Folder in which e2fsck puts files that lost their name."""
 
 _OF_DOORSTEP: Final = (
     *("keys", "trust", "queue", "queue.aside-*", "records", "torn", "ballast"),

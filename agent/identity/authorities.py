@@ -1,4 +1,4 @@
-"""Which certificates count: whose, until when, and the one that is kept."""
+"""The certificates that count: their authorities, their ends, and the kept ones."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The fleet document in force: verified by capture itself, it says whose signatures count."""
+"""The fleet document in force: capture itself verified it, and it names the keys that count."""
 
 import logging
 import threading

@@ -1,6 +1,6 @@
-"""EST (RFC 7030, RFC 8951): asks a fleet's own authority for certificates.
+"""A client of EST (RFC 7030, RFC 8951), for certificates of a fleet's own authority.
 
-Every answer is untrusted; which certificate in it counts is for the caller to say, by
+Every answer is untrusted; the caller decides which certificate in it counts, by
 `agent.record.certificates.issued`.
 """
 
@@ -24,7 +24,7 @@ WAIT_LEAST_S: Final = 1.0
 """After a 202 without a usable Retry-After, or one of 0: no busy loop."""
 
 WAIT_USUAL_S: Final = 60.0
-"""After a 202 that names no time: somebody approves by hand. Source: RFC 7030 section 4.2.3."""
+"""Wait after a 202 without a time: a person approves by hand. Source: RFC 7030 section 4.2.3."""
 
 _USUAL: Final = Limits()
 

@@ -37,10 +37,10 @@ SPREAD: Final = 1 / 30
 """Share of its life by which a renewal may be later: a fleet enrolled in a day spreads over 12."""
 
 LOOK_S: Final = 3_600.0
-"""From look to look while all is well: a certificate ends on a day."""
+"""Interval of checks while all is well: a certificate ends on a day."""
 
 SOON_S: Final = 60.0
-"""Until the next look while capture does not run, and after the first failure."""
+"""Wait until the next check while capture does not run, and after the first failure."""
 
 BACK_OFF_CAP_S: Final = 3_600.0
 """Longest wait after failures, which doubles from SOON_S: four months are 2,900 tries."""

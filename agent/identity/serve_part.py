@@ -1,4 +1,4 @@
-"""Serve's part of an enrolment: its key, which nobody else reads, and the request for it."""
+"""Serve's part of an enrolment: its key, which no other user reads, and the request for it."""
 
 from typing import Final
 

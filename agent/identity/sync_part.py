@@ -25,10 +25,10 @@ from agent.wire.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.wire.tus import Answer, quoted
 
 Say = Callable[[str, str], None]
-"""Tells a person what came of a step: its name, and words."""
+"""Function that prints the result of a step: the step's name, and a text."""
 
 LIMITS: Final = Limits(attempt_s=60.0)
-"""Somebody waits at a terminal, or records wait for a renewal; the requests are small."""
+"""Limits for a waiting person, or records that wait for a renewal; the requests are small."""
 
 DECIDING_LIMIT_S: Final = 120.0
 """Longest wait of a person at a terminal for an authority that has to decide."""

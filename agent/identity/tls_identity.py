@@ -16,7 +16,7 @@ from agent.wire.tls import IDENTITY_FILE
 _log = logging.getLogger(__name__)
 
 _MODE: Final = 0o600
-"""For sync's user alone."""
+"""Mode for sync's user alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ LINE_TIMEOUT_S: Final = 10.0
 """Longest time for a line to arrive, or to be taken: a person may type it into socat."""
 
 CLIENTS_LIMIT: Final = 16
-"""Most clients of one user at once, who keeps nobody else's place. A device has two or three."""
+"""Most clients of one user at once, so that other users get in. A device has two or three."""
 
 TICK_S: Final = 0.5
 """Interval at which a waiting client calls back: a progress bar must not look stuck."""
@@ -69,7 +69,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Line = dict[str, Any]
 Answering = Callable[[Line, str], Line]
-"""From a request and the name of the user who sent it to the answer."""
+"""Function from a request, and the name of the user who sent it, to the answer."""
 
 
 class _Service:

@@ -1,8 +1,8 @@
-"""The SQL door: connection, pragmas, migrations, and reopening after a rebuild.
+"""Access to the queue by SQL: connection, pragmas, migrations, and reopening after a rebuild.
 
 Readers and writers of several users share one WAL database.
-Each step holds `state.lock` shared and compares inodes, so that nobody goes on writing into a
-database that was set aside.
+Each step holds `state.lock` shared and compares inodes, so that no process writes on into
+a database that was set aside.
 """
 
 import os
@@ -31,7 +31,7 @@ Connection = sqlite3.Connection
 Row = sqlite3.Row
 
 _BUGS: Final = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
-"""No disk and no other process does these; they are not told as a fault of one."""
+"""Errors that no disk and no other process causes: bugs, which are not reported as faults."""
 
 _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 """Codes of SQLite for a full disk: of the log, and of its index."""

@@ -37,7 +37,7 @@ FLUSHED_TOGETHER: Final = 1_000
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 _BUFFER_BYTES: Final = 32_768
-"""As glibc's readdir reads. Source: glibc, sysdeps/unix/sysv/linux/opendir.c."""
+"""Bytes that glibc's readdir reads at once. Source: glibc, sysdeps/unix/sysv/linux/opendir.c."""
 
 _ENTRY: Final = struct.Struct("=QqHB")
 """Inode, offset, length and type; then the name, ended by NUL. Source: getdents64(2)."""

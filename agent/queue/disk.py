@@ -27,7 +27,7 @@ LOCK_PATIENCE_S: Final = 10.0
 holds one for longer may hold it for ever, and presses must continue without it."""
 
 _LOOK_EVERY_S: Final = 0.02
-"""Between two looks at a held lock: nobody notices so little."""
+"""Interval of tries at a held lock: too short to be noticed."""
 
 BALLAST_BYTES: Final = 2_097_152
 """Some sixty rows with their records, before the log of the database is used again.

@@ -1,8 +1,8 @@
 """Work that can delete no file: SQLite opens what another process may have written.
 
 A journal beside a database may name another file, which SQLite deletes once the journal was played
-back (sqlite.org/atomiccommit.html, section 5: the super-journal). Whoever may write `queue/` could
-have capture or prune delete a record, or a key, by their opening the queue.
+back (sqlite.org/atomiccommit.html, section 5: the super-journal). A process that may write `queue/`
+could so make capture or prune delete a record or a key when they open the queue.
 """
 
 import ctypes

@@ -25,7 +25,7 @@ MEND_EVERY_S: Final = 60.0
 """Interval of repairs: no repair helps a card that breaks each new queue within a minute."""
 
 SWEEP_EVERY_S: Final = 3_600.0
-"""Rows that somebody deleted come back within the hour; a sweep of 1,500 takes 0.1 s."""
+"""Interval of sweeps: deleted rows come back within the hour; a sweep of 1,500 takes 0.1 s."""
 
 
 CLEAN_STEP_S: Final = 0.05

@@ -116,10 +116,10 @@ STEPS: Final = {
         """,
     ),
 }
-"""Each step's statements, by the name that a migrated database keeps of it.
+"""Statements of each step, by the name under which a migrated database notes the step.
 
 What they made: `captures` has one row per record, an index of its file, whose `decision` is the
-backend's receipt or refusal; `tally` counts the rows of each state, so that nobody has to.
+backend's receipt or refusal; `tally` counts the rows of each state, so that no query has to.
 Until m002, the counts of `dead_ends` and `sent_whole` were the start of the text in `answer`.
 """
 

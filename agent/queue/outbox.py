@@ -16,7 +16,7 @@ _NOT_SUSPECT: Final = "(suspected = 0 OR dead_ends > 0)"
 """Condition of items tried as usual. Dead ends are among them: a backend can be fixed any time."""
 
 _NO_COUNT: Final = "dead_ends = 0, sent_whole = 0"
-"""The counts of a row whose way to the backend has ended; a retry counts from the first again."""
+"""Assignment for a row whose way to the backend has ended; a retry counts from zero again."""
 
 
 class Outbox(OutboxReader):

@@ -16,9 +16,9 @@ from agent.errors import StateTooOld
 from agent.queue.disk import FILE_MODE, disk_errors
 
 STATE_MODE: Final = 0o2750
-"""Capture's, for its group to look at: nobody else puts anything beside what lies here.
+"""Mode for capture, with read access for its group: no other user adds files here.
 
-Set-group-id: what is made below is the group's. Source: inode(7).
+Set-group-id: files made below belong to the group. Source: inode(7).
 """
 
 QUEUE_MODE: Final = 0o2770

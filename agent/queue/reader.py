@@ -25,10 +25,10 @@ NOT_LET_IN: Final = " OR ".join(
     f"answer GLOB '{asked} was answered 40[13]*'"
     for asked in ("POST", "HEAD", "PATCH", "POST receipts")
 )
-"""Rows whose last answer was 401 or 403, in sync's words; what an answer quotes does not count."""
+"""Condition of rows whose last answer was 401 or 403, in sync's words; quoted text is ignored."""
 
 NOT_DELIVERED: Final = (State.PENDING, State.REFUSED, State.DAMAGED)
-"""The states of what the backend does not have."""
+"""The states of records that the backend does not have."""
 
 _PAGE_ROWS: Final = 100
 """Items read at once: with the longest answers and receipts they take 13 MB."""

@@ -1,7 +1,7 @@
-"""The SQL door of those who may write nothing: it looks while another process has the queue open.
+"""Access by SQL for users who may write nothing, while another process has the queue open.
 
-The same is checked and believed as in `agent.queue.database`; but nothing is mended, no mark is
-left, and the ballast stays.
+It checks the same as `agent.queue.database`, but repairs nothing, leaves no mark, and keeps the
+ballast.
 """
 
 import os

@@ -27,7 +27,7 @@ ROOM_PAGE: Final = 10
 _LOGGED: Final[set[CaptureId]] = set()
 """Records whose receipt does not verify, each logged once by this process.
 
-Where room is short capture looks at them every second; one id stays here for each.
+If space is short, capture checks them every second; one id of each stays here.
 """
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)

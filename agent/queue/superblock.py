@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 OFFSET: Final = 1_024
-"""Where it begins in a file system, in bytes."""
+"""Start of the superblock in a file system, in bytes."""
 
 LENGTH: Final = 1_024
 
@@ -20,7 +20,7 @@ Source: scripts/provisioning/roles/doorstep_state/files/state-file-system.sh.
 """
 
 NOT_YET: Final = "doorstep-new"
-"""Label of one that was made to be it, and was not mounted as that: what counts lies elsewhere."""
+"""Label of a file system made for the state and not mounted yet: the state is elsewhere."""
 
 _MAGIC: Final = 0xEF53
 _RECOVER, _JOURNAL_DEVICE, _64_BIT = 0x4, 0x8, 0x80

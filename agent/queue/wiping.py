@@ -1,4 +1,4 @@
-"""Files are overwritten where they lie, and then deleted; what a card remaps is beyond a program.
+"""The wiping of files: overwritten in place, then deleted; no program reaches remapped blocks.
 
 A power cut at any point leaves files that the next call wipes.
 """

@@ -1,6 +1,6 @@
-"""X.509: requests for certificates, and what a certificate is worth; the only door to it.
+"""X.509: requests for certificates, and checks of certificates; the only importer of x509.
 
-Whatever comes in is untrusted: what cannot be read is NotGenuine, in words.
+All input is untrusted: an unreadable one raises NotGenuine with the reason.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Content Credentials: a photo's C2PA manifest, signed and read; the only door to c2pa.
+"""Content Credentials: a photo's C2PA manifest, signed and read; the only importer of c2pa.
 
 Source: C2PA Technical Specification 2.2. The library is loaded by the first signer or reader, not
 by this module: it is 23 MB of machine code. Nothing here asks a network.
@@ -76,11 +76,11 @@ class State(StrEnum):
 
 
 _WHOLE: Final = {"Trusted": State.TRUSTED, "Valid": State.VALID}
-"""As c2pa calls them."""
+"""States of a whole manifest, by c2pa's names."""
 
 _UNTRUSTED: Final = "signingCredential.untrusted"
 _EXPIRED: Final = "signingCredential.expired"
-"""Error of c2pa for a certificate that has ended. Source: C2PA 2.2 section 15.2.2."""
+"""Errors of c2pa that concern a certificate alone. Source: C2PA 2.2 section 15.2.2."""
 
 
 class NoLibrary(DoorstepError, RuntimeError):

@@ -23,7 +23,7 @@ BODY_TYPE: Final = "application/x-tar"
 """Media type of the body: what shared-mime-info calls a tar; IANA lists none."""
 
 LABEL_LIMIT_BYTES: Final = 8192
-"""Longest label line that is read: ten times what we write, so that garbage is told early."""
+"""Longest label line that is read: ten times what we write, so that garbage is refused early."""
 
 RECORD_JSON_LIMIT_BYTES: Final = 65_536
 """Longest record.json that is read: ours have 2 KB. Once parsed it takes up to 40 times its length.

@@ -1,8 +1,8 @@
 """Sealing: a body that its recipients can open, and the device that sealed it cannot.
 
-age with X25519 recipients; the only door to pyrage. Source: age-encryption.org/v1.
-What is recorded today may be opened by whoever keeps it until X25519 falls: age's post-quantum
-recipients (`age1pq1...`) are not known to the library yet.
+age with X25519 recipients; the only importer of pyrage. Source: age-encryption.org/v1.
+A person who keeps a copy of today's records can open it if X25519 is ever broken: the library does
+not know age's post-quantum recipients (`age1pq1...`) yet.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Signatures: ES256 keys and compact JWS; the only door to PyJWT, and to cryptography's keys."""
+"""Signatures: ES256 keys and compact JWS; the only importer of PyJWT and of cryptography's keys."""
 
 import base64
 import hashlib

@@ -18,7 +18,7 @@ ENTRIES_MOST: Final = 200_000
 """Most names in a folder that are looked at: twice the longest queue that was tried."""
 
 _SALVAGED: Final = "lost+found"
-"""Where e2fsck puts files that lost their name: there only what is a record counts."""
+"""Folder in which e2fsck puts files that lost their name: only whole records in it count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Mounts a copy, so that the kernel plays its journal back, where nobody else sees it.
+"""The mount of a copy, whose journal the kernel plays back; no other process sees it.
 
-All of it ends with this process, however that ends: the mount is in a namespace of its own, the
-loop device lets go when it is unused, and the copy has no name.
+All of it ends with this process in any case: the mount is in a namespace of its own, the loop
+device is freed when it is unused, and the copy has no name.
 """
 
 import ctypes

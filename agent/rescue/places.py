@@ -1,4 +1,4 @@
-"""Where in a mounted file system the state lies; no link on a card leads anywhere."""
+"""The place of the state in a mounted file system; links on a card are never followed."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""A card or its image: opened for reading and nothing else, and the file systems that are on it."""
+"""A card or its image, opened for reading only, and the file systems on it."""
 
 import os
 import stat

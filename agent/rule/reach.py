@@ -1,4 +1,4 @@
-"""Where we could be, and which stops that meets: pure geometry over a stored list."""
+"""The possible place of the device, and the stops in reach: pure geometry over a stored list."""
 
 import math
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Source: PMC2613379: 14 m (median) beside a wall, at an HDOP as good as 1.5.
 """
 
 UNKNOWN_ACCURACY_M: Final = 50.0
-"""For a fix that says nothing of its error: above the 43 m (95 %) that were measured beside a wall.
+"""Accuracy of a fix without an error estimate: above the 43 m (95 %) measured beside a wall.
 
 Source: PMC2613379.
 """

@@ -1,4 +1,4 @@
-"""The code that was read, and for which press it speaks; only `Scan` remembers something."""
+"""The code that was read, and the press that it counts for; only `Scan` keeps state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ WITHIN_M: Final = 100.0
 """Distance from the place of reading within which a code counts: the van may be so far away.
 
 Errors of both positions are in favour of the code. With 25 m, up to 6 of 100 labels would no longer
-speak for their own press. Without a limit twice as many photos would wait for dispatch under a
+count for their own press. Without a limit twice as many photos would wait for dispatch under a
 wrong order in the suburb. Source: as for `WAITS_S`.
 """
 
@@ -107,7 +107,7 @@ class Scan:
         self._read = _Read(code, now_ns, here)
 
     def code(self, at_ns: int, here: Circle | None) -> Code | None:
-        """Return the code that speaks for a press that began at `at_ns`, `here`, or None.
+        """Return the code that counts for a press that began at `at_ns`, `here`, or None.
 
         It changes nothing: a press that began in time may be served late.
         """
@@ -123,7 +123,7 @@ class Scan:
         return at_ns - read.read_ns <= self._waits_s * 1e9 and not is_away
 
     def served(self, again_until_ns: int | None) -> None:
-        """End the code, because a press was served; it may speak for one retake, and only for one.
+        """End the code, because a press was served; it may count for one retake, and only for one.
 
         Args:
             again_until_ns: until when the retake may begin; None if no retake was asked for, or if

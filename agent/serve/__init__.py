@@ -1,1 +1,1 @@
-"""The process that answers for the status: who may ask, and what they are told."""
+"""The process that answers requests for the status: its clients, and its answers."""

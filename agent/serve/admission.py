@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 Peer = Mapping[str, Any] | None
-"""As `SSLSocket.getpeercert()` tells it; None where no certificate was shown."""
+"""Result of `SSLSocket.getpeercert()`; None if no certificate was shown."""
 
 
 class Kind(StrEnum):

@@ -1,4 +1,4 @@
-"""The routes: what is asked for, and what is answered to somebody who may ask."""
+"""The routes: the addresses, and the answers to clients that may ask."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,6 +1,6 @@
-"""`/v1/captures`: what the backend does not have, page by page, without a place, code or stop.
+"""`/v1/captures`: records that the backend does not have, in pages, without place, code or stop.
 
-Ages are in hours: a list of times would be a record of somebody's pace. For the same reason rows
+Ages are in hours: a list of times would be a record of a person's pace. For the same reason rows
 have no number.
 """
 

@@ -29,7 +29,7 @@ _SENTENCES: Final = {
 _NO_REQUEST: Final = "not a request of HTTP/1.1"
 
 Answering = Callable[[Peer, str], Answer]
-"""From the client's certificate, and a method and an address, to the answer."""
+"""Function from the client's certificate, a method and an address to the answer."""
 
 
 class Head:

@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 MOST: Final = 16
-"""Connections at once: one puller, one Prometheus, somebody with curl, and room."""
+"""Connections at once: one puller, one Prometheus, a person with curl, and some to spare."""
 
 MOST_OF_ADDRESS: Final = 3
-"""Connections of one address at once: five hostile addresses leave a place for everybody else."""
+"""Connections of one address at once: five hostile addresses leave places for all others."""
 
 LONGEST_S: Final = 20.0
 """Longest life of a connection: an answer takes 10 ms, and a slow line some seconds."""

@@ -25,7 +25,7 @@ SHOWN: Final = 3
 """Number of failed checks that the status names: doctor itself names all."""
 
 _MODE: Final = 0o640
-"""For the group to read."""
+"""Mode with read access for the group."""
 
 _LIMIT_BYTES: Final = 4_096
 """The part of the queue has some 300, all checks together have some 150."""

@@ -1,6 +1,6 @@
 """Status documents as numbers, for Prometheus: the names are a contract.
 
-The one door to its library, which costs 3 MB: whoever needs no numbers does not load this.
+This is the only importer of its library, which costs 3 MB: load this module only for numbers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,9 +40,9 @@ HELP: Final[Mapping[str, str]] = {
     "doorstep_contact_timestamp_seconds": "Last contact with the backend, to the hour.",
     "doorstep_info": "1, with the agent's version.",
 }
-"""Each metric, a gauge, and what it is.
+"""Help text of each metric, a gauge.
 
-Prometheus keeps a history: whether it is quiet would be one of somebody's breaks.
+Prometheus keeps a history: a metric of quiet times would be a record of a person's breaks.
 """
 
 

@@ -24,13 +24,13 @@ SUSPECT_CAP_S: Final = 86_400.0
 """First and longest wait of a suspect item: a proxy is fixed in minutes, a record never."""
 
 SUSPECTS_IN_A_ROW: Final = 3
-"""From here on suspect answers slow the loop: then no record is at fault, and each costs a POST."""
+"""Suspect answers in a row that slow the loop: no record is at fault then; each costs a POST."""
 
 GIVE_UP_AFTER: Final = 3
 """Attempts in a row without an answer that end a `sync --once`: it is no record's fault."""
 
 LONG_REST_S: Final = 5.0
-"""A rest that is longer ends a `sync --once` too: somebody waits for it."""
+"""Longest rest that does not end a `sync --once`: a person waits for it."""
 
 LINK_NEWS_S: Final = 5.0
 """Least time between two waits shortened by the link: one that flaps must not make a storm."""

@@ -32,7 +32,7 @@ WANTED_EVERY_S: Final = 60.0
 """Least time between two askings that something wanted: a backend may go on signing strangely."""
 
 _STATUS_S: Final = 2.0
-"""Longest wait for what capture says it has: then the question goes out as if it had it."""
+"""Longest wait for capture's list of its documents; after that, it counts as having this one."""
 
 _ETAG: Final = re.compile(r'(W/)?"[!#-~]{1,128}"')
 """Pattern of an ETag for If-None-Match: others make a request that no library sends.

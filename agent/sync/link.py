@@ -12,7 +12,7 @@ _GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 """RTMGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. Source: linux/rtnetlink.h."""
 
 _MESSAGE_BYTES: Final = 65_536
-"""More than any message; what is in it does not matter."""
+"""Longer than any message; the content does not matter."""
 
 
 class LinkWatch:

@@ -1,4 +1,4 @@
-"""A round: all that waits is tried once, for somebody who waits for the result (`sync --once`)."""
+"""A round: each waiting record is tried once, for a client that waits for it (`sync --once`)."""
 
 import queue
 import threading

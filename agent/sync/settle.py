@@ -21,9 +21,9 @@ from agent.sync.outcome import (
 log = logging.getLogger(__name__)
 
 DEAD_ENDS: Final = 3
-"""From here on a record's dead ends are an alarm: one or two may be a restart of the backend.
+"""Dead ends of a record that make an alarm: one or two may be a restart of the backend.
 
-The record is still tried: the backend can be mended without this device.
+The record is still tried: the backend can be fixed without this device.
 """
 
 

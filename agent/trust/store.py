@@ -20,10 +20,10 @@ from hardware.floor import Allowance
 _log = logging.getLogger(__name__)
 
 _SHARED: Final = 0o640
-"""For the group to read: prune and sync verify what they find."""
+"""Mode with read access for the group: prune and sync verify the files again."""
 
 _PRIVATE: Final = 0o600
-"""The manifest: today's doors are nobody else's business."""
+"""Mode of the manifest, which names today's doors: for capture's user alone."""
 
 _MOST_BYTES: Final = 8_388_608
 """Nothing in the folder is as big: twice the longest manifest."""

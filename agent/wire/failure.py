@@ -1,4 +1,4 @@
-"""Why an exchange failed, in words for the queue and for a tired person."""
+"""The reason why an exchange failed, as text for the queue and for a person."""
 
 import http.client
 import re

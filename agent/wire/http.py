@@ -1,7 +1,7 @@
-"""The HTTP door: TLS, limits, one connection; answers come out as values, failures as one error.
+"""The HTTP client: TLS, limits, one connection; answers are values, failures are one error.
 
-requests stays, as the client that most readers know; of it requests and adapter, and no Session:
-that follows redirects, keeps cookies and obeys the environment, each to be switched off again.
+requests stays, as the client that most readers know; this module uses its requests and adapter, but
+no Session: a Session follows redirects, keeps cookies and obeys the environment.
 """
 
 import base64

@@ -15,7 +15,7 @@ from agent.queue.paths import Layout
 
 EXT4_POOL_SHARE: Final = 50
 EXT4_POOL_BLOCKS: Final = 4096
-"""ext4 gives out a fiftieth of its blocks, and these at most, to nobody: no reserve for root.
+"""Most blocks that ext4 keeps for itself, of a fiftieth of all: they are no reserve for root.
 
 Source: Linux, fs/ext4/super.c, ext4_set_resv_clusters.
 """
@@ -24,7 +24,7 @@ SLOW_FLUSH_MS: Final = 200.0
 """A flush slower than this makes the driver wait; worn cards take seconds."""
 
 AS_WHOM: Final = "run this as root"
-"""Where this user may not look."""
+"""Remedy for things that this user may not read."""
 
 _PROBES: Final = 5
 

@@ -11,7 +11,7 @@ from agent.record.verify.chain import Keys
 from agent.record.verify.found import Record, Stranger, Verdict
 
 _LINE_LIMIT: Final = 600
-"""Longest line of a report in characters; what a hostile file says of itself is cut there."""
+"""Longest line of a report in characters; the text of a hostile file is cut there."""
 
 _CHAIN_SHOWN: Final = 8
 """Characters of a chain's id in a line; the id is random."""
