@@ -80,12 +80,12 @@ class CurrentManifest:
         return None if isinstance(found, Absent) else found.ends
 
     def turn(self) -> None:
-        """Read it when the process starts, look at it again with other keys, wipe it at its end.
+        """Read the manifest at the start, verify it again with new keys, and wipe it at its end.
 
-        Once a second. While one is being taken in, that is for the next time.
+        The loop calls this once a second. While an offer is being accepted, it does nothing.
 
         Raises:
-            StorageFault: the disk failed; the one in hand stays.
+            StorageFault: the disk failed; the manifest in force stays.
         """
         if not self._changing.acquire(blocking=False):
             return
@@ -99,7 +99,7 @@ class CurrentManifest:
             self._changing.release()
 
     def offer(self, token: str) -> Verdict:
-        """Take it in if it is genuine and newer; durable when this returns. From any thread."""
+        """Accept a genuine and newer manifest; it is durable when this returns. From any thread."""
         if self._is_off:
             return Verdict("policy.manifest is off: this device takes no manifest")
         try:

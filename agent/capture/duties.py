@@ -85,7 +85,7 @@ class Ending:
             self.stage = Stage.ENDING
 
     def stop(self) -> None:
-        """End it after the press in hand."""
+        """End the process after the current press."""
         self.stage = Stage.STOPPED
 
     def is_due(self, now_ns: int) -> bool:
@@ -160,7 +160,7 @@ class Duties:
         }
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
-        """Do them all; `is_looking` says whether codes are read just now."""
+        """Do all duties; `is_looking` is True while codes are read."""
         self.due_ns = now_ns + int(TICK_S * 1e9)
         try:
             self._gate.turn(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on

@@ -60,12 +60,12 @@ class KeptStatus:
         self._failed = Told[str | None](None)
 
     def turn(self) -> None:
-        """Write it when it is time."""
+        """Write the status when it is time."""
         if self._now_ns() >= self._due_ns:
             self.keep()
 
     def keep(self) -> None:
-        """Write it now."""
+        """Write the status now."""
         self._due_ns = self._now_ns() + int(EVERY_S * 1e9)
         try:
             kept.keep_queue(self._layout, queue_part(self._outbox), self._clock.now().utc)

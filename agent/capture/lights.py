@@ -38,14 +38,14 @@ def idle(
     """Return the idle signal.
 
     Args:
-        ready: whether a press is served; in the cradle, whether all records are in the queue and
+        ready: True if a press is served; in the cradle, True if all records are in the queue and
             others can be written.
-        bench: whether bench mode is on.
-        external: whether something feeds the device, so that it is in its cradle.
-        charge: of the battery.
-        counts: what the queue holds; looked at in the cradle, None if the queue cannot be read.
-        shut_out: returns whether each record that waits was answered with 401 or 403; called only
-            if that decides the light, because the queue looks through all waiting rows.
+        bench: True if bench mode is on.
+        external: True with external power, which means that the device is in its cradle.
+        charge: the charge of the battery.
+        counts: the counts of the queue, used in the cradle; None if the queue cannot be read.
+        shut_out: returns True if each waiting record was answered with 401 or 403; called only
+            if that decides the light, because the queue reads all waiting rows for it.
     """
     if external:
         return _in_the_cradle(ready=ready, counts=counts, shut_out=shut_out)
@@ -61,7 +61,7 @@ def idle(
 def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: Callable[[], bool]) -> Signal:
     """Return the signal in the cradle.
 
-    A queue that cannot be read is never green, because nobody knows what waits in it.
+    A queue that cannot be read is never green, because records may wait in it.
     """
     if counts is None:
         return Signal.NOT_READY
@@ -121,7 +121,7 @@ class Light:
         self._idle_from_ns = now_ns
 
     def idle(self, signal: Signal) -> None:
-        """Show the idle light, where it is another one."""
+        """Show the idle light if it differs from the present light."""
         if signal is not self._shown:
             self._change(signal)
 

@@ -57,7 +57,7 @@ class Press:
 
     @property
     def edge_ns(self) -> int:
-        """CLOCK_MONOTONIC of its first edge."""
+        """CLOCK_MONOTONIC of the first edge of the press."""
         return self.known.moment.monotonic_ns
 
 

@@ -97,8 +97,8 @@ def assess(
 
     Args:
         frame_pixels_bgr: the picture.
-        thresholds: where a score becomes a verdict.
-        known_sharpness: where it was measured already: more than half of the work.
+        thresholds: the limits at which a score becomes a verdict.
+        known_sharpness: the sharpness if it was measured before: more than half of the work.
 
     Raises:
         ValueError: not such a picture, or a side shorter than 64 px.
@@ -139,7 +139,7 @@ def _every_other(pixels: Pixels) -> Pixels:
 def _spread_pct(gray: Pixels) -> float:
     """Return the standard deviation of a thumbnail after taking out its slow changes.
 
-    What lies on the lens is out of focus: it has slow changes only.
+    A thing that covers the lens is out of focus: it has slow changes only.
     """
     thumbnail = cv2.resize(gray, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
     return float((thumbnail - cv2.GaussianBlur(thumbnail, (0, 0), 3)).std()) / 2.55

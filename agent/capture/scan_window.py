@@ -94,7 +94,7 @@ class ScanWindow:
         return self.opened is not None and not self.opened.is_over(now_ns) and self.reads_codes
 
     def look(self) -> str | None:
-        """Read one picture; the code that is meant, if any.
+        """Read one picture; return the code that is meant, or None.
 
         Raises:
             CameraStalled: no picture in time.

@@ -101,10 +101,10 @@ class SocketPresses:
             waiting.reply.put(reply)
 
     def _touch(self, button: ButtonName, held_s: float, waiting: _Waiting) -> int | Reply:
-        """Press the button unless it is down; returns the edge, or why there is no press.
+        """Press the button unless it is down; return the edge, or why there is no press.
 
-        One at a time: a contact that is pressed while it is down tells nothing, so the second of
-        two clients would wait for an answer that never comes.
+        One press at a time: a button that is pressed while it is down gives no event, so the second
+        of two clients would wait for an answer that never comes.
         """
         with self._pressing:
             edge_ns = self._now_ns()

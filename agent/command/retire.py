@@ -274,7 +274,7 @@ def _wipe(mark: Mark, path: Path) -> list[str]:
 
 
 def _wiped(places: Iterable[Path]) -> tuple[Left, int]:
-    """Wipe these; return what could not be wiped, and how many files were."""
+    """Wipe these places; return files that could not be wiped, and the count of wiped ones."""
     left, count = Left(), 0
     try:
         for place in places:

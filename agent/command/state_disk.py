@@ -132,7 +132,9 @@ def unmount(state: Path) -> None:
 
 
 def erase(disk: StateDisk) -> int:
-    """Overwrite all of it with zeros, from its end; a file goes then. How many bytes; 0: it was.
+    """Overwrite a disk with zeros, from its end, and delete it if it is a file; return the bytes.
+
+    The result is 0 if an earlier run erased it.
 
     Raises:
         StorageFault: the disk failed, or it is another one by now; then nothing is written.

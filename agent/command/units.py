@@ -37,7 +37,7 @@ class Stopped:
         self.running: list[str] = []
 
     def ended(self) -> None:
-        """Forget them, so that none is started again."""
+        """Forget the stopped units, so that none is started again."""
         self.running = []
 
 
@@ -85,7 +85,7 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def disable() -> None:
-    """Disable them; missing ones do not matter."""
+    """Disable all units for good; missing ones do not matter."""
     for unit in (*UNITS, MOUNT):
         _systemctl("disable", unit)
 

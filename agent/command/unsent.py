@@ -46,7 +46,7 @@ class Unsent:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all these records."""
         return sum(asdict(self).values())
 
 

@@ -43,7 +43,7 @@ def request(config: Config) -> str:
 
 
 def serve_request(config: Config, asked: str) -> str:
-    """Put serve's request, PEM, into `trust/`; returns the one in force, which may be the old one.
+    """Put serve's request, PEM, into `trust/`; return the one in force, which may be the old one.
 
     The owner of `trust/` calls this, without the socket: a running capture reads the file again
     each time.

@@ -100,7 +100,7 @@ class CurrentFleet:
         return receipt.read_keys(self._key_files) if found is None else found.manifest_keys
 
     def turn(self) -> None:
-        """Look for it in `trust/` until it is in hand, once a second."""
+        """Read the document in `trust/`, once a second, until one is in force."""
         if not self._has_keys and self._changing.acquire(blocking=False):
             try:
                 self._look()
@@ -112,7 +112,7 @@ class CurrentFleet:
             )
 
     def offer(self, token: str) -> Verdict:
-        """Take it in if it is genuine and newer; durable when this returns."""
+        """Accept a genuine and newer document; it is durable when this returns."""
         if self._is_off:
             return Verdict("identity.mode is off: this device takes no fleet document")
         with self._changing:

@@ -42,7 +42,7 @@ class Evidence:
         return certificates.request_pem(certificates.request(self.key, self._config.device.id))
 
     def offer(self, text: str) -> Verdict:
-        """Take it, if it counts; durable when this returns."""
+        """Accept a certificate that counts; it is durable when this returns."""
         return verdict(partial(self._take, text))
 
     def _take(self, text: str) -> None:

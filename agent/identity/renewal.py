@@ -125,7 +125,7 @@ class Renewal:
             task.due_s = float("-inf")
 
     def turn(self, now_s: float) -> None:
-        """Look when it is time (CLOCK_BOOTTIME), and renew what is to be."""
+        """Check each certificate when it is time (CLOCK_BOOTTIME), and renew the due ones."""
         for task, renew in self._tasks:
             if now_s < task.due_s:
                 continue

@@ -36,7 +36,7 @@ class ServeCertificate:
         self.ends: datetime | None = certificates.ends(kept[0]) if kept else None
 
     def ask_with(self, text: str) -> str:
-        """Keep this request, PEM, unless the kept one asks for the same; returns the one in force.
+        """Keep this request, PEM, unless the kept one asks for the same; return the one in force.
 
         It is durable when this returns. Raises NotGenuine if `text` is no request.
         """
@@ -47,7 +47,7 @@ class ServeCertificate:
         return certificates.request_pem(asked)
 
     def offer(self, text: str) -> Verdict:
-        """Take it, if it counts; durable when this returns."""
+        """Accept a certificate that counts; it is durable when this returns."""
         return verdict(partial(self._take, text))
 
     def _take(self, text: str) -> None:

@@ -92,7 +92,7 @@ class IdentityStore:
         return made
 
     def install(self, new: Identity) -> None:
-        """Use this one from now on.
+        """Use this identity from now on.
 
         Raises:
             StorageFault: the disk failed; the old one is still whole and in use.

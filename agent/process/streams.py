@@ -25,7 +25,7 @@ class Outlasting(io.FileIO):
 
 
 def outlast() -> Outlasting:
-    """Put such streams in place of this process's own; returns standard output.
+    """Replace this process's streams by Outlasting ones; return standard output.
 
     Standard input is empty if it was closed, and its bytes that are no text become surrogates.
     """

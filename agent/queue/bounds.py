@@ -74,7 +74,7 @@ def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
 
     Args:
         path: the file.
-        options: what SQLite's URI says: sqlite.org/uri.html.
+        options: query of SQLite's URI: sqlite.org/uri.html.
         patience_s: longest wait for a lock.
 
     Raises:

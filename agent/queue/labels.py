@@ -30,7 +30,7 @@ ALIVE_EVERY: Final = 1_000
 class Glance:
     """A label that was read and not verified: enough to choose the one to verify.
 
-    `is_plain_photo`: whoever has the card can look at it.
+    `is_plain_photo`: True if a person with the card can look at the photo.
     """
 
     capture_id: CaptureId

@@ -147,9 +147,9 @@ def _schema_taken(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring it to today's schema, in a write-ahead log; only capture does.
+    """Migrate a database to today's schema, in a write-ahead log; only capture does.
 
-    In one transaction: who opens it meanwhile would take half a schema for a broken queue.
+    It is one transaction: a process that opened half a schema would call the queue broken.
     """
     taken = check_schema(connection)
     check_cost(connection)

@@ -147,7 +147,7 @@ class Outbox(OutboxReader):
         dead_ends: int = 0,
         sent_whole: int = 0,
     ) -> None:
-        """Note a failed attempt: due again at `due_s`; `answer` says in words what came back."""
+        """Note a failed attempt: due again at `due_s`; `answer` is the answer or error as text."""
         self._mark(
             item,
             "due_s = :due, answer = :answer, suspected = suspected + :suspected,"
@@ -169,7 +169,7 @@ class Outbox(OutboxReader):
         )
 
     def set_upload_url(self, item: Item, url: str) -> None:
-        """Remember where the backend put the upload."""
+        """Keep the address that the backend gave the upload."""
         self._mark(item, "upload_url = :url", {"url": url})
 
     def mark_delivered(self, item: Item, receipt: str, received: datetime) -> None:
@@ -193,10 +193,10 @@ class Outbox(OutboxReader):
             )
 
     def mark_missing(self, ids: Collection[CaptureId]) -> tuple[int, int]:
-        """Say of these that their files are gone: how many are DAMAGED now, and how many PRUNED.
+        """Mark items whose files are missing; return how many are DAMAGED now, and how many PRUNED.
 
-        Of a delivered record that is what its receipt allows; of the others it is an alarm.
-        One transaction, however many another process has made up.
+        A delivered record becomes PRUNED, as its receipt allows; the others are an alarm.
+        It is one transaction, even if another process has invented many rows.
         """
         listed = [(capture_id,) for capture_id in ids]
         damage = f"state = 'DAMAGED', answer = 'its file is gone', {_NO_COUNT} WHERE capture_id = ?"
@@ -237,7 +237,7 @@ class Outbox(OutboxReader):
             )
 
     def retry(self, capture_id: CaptureId | None, due_s: float) -> int:
-        """Put one REFUSED or DAMAGED item back, or all; a suspect one is due at once. How many.
+        """Requeue one REFUSED, DAMAGED or suspect item, or all, due at `due_s`; return how many.
 
         Raises:
             UnknownItem: no such item, or nothing to retry about it.

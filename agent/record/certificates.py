@@ -168,8 +168,8 @@ def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certi
     """Return the chain from `leaf` by issuers in `pool` to a trusted authority, whatever its dates.
 
     Raises:
-        NotTrusted: it leads to none, or is longer than CERTIFICATES_LIMIT: anybody can plant
-            hundreds of authorities that issue each other.
+        NotTrusted: the chain leads to none, or is longer than CERTIFICATES_LIMIT: anybody can
+            plant hundreds of authorities that issue each other.
     """
     chain = [leaf]
     while not any(_is_by(chain[-1], authority) for authority in trusted):
@@ -226,7 +226,7 @@ def check_named(certificate: Certificate, device_id: str) -> None:
 
 
 def check_evidence(certificate: Certificate) -> None:
-    """Raise NotGenuine where what the key signs would not count as evidence.
+    """Raise NotGenuine if statements signed by the key would not count as evidence.
 
     Source: C2PA Technical Specification 2.2 section 14.5.1, certificate profile.
     """
@@ -250,7 +250,7 @@ def names_of(certificate: Certificate) -> frozenset[str]:
 
 
 def check_server(certificate: Certificate, names: Collection[str]) -> None:
-    """Raise NotGenuine where no server may show it under each of these names.
+    """Raise NotGenuine unless a server may show the certificate under each of these names.
 
     Source: RFC 5280 section 4.2.1.12, RFC 9110 section 4.3.4.
     """

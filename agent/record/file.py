@@ -247,7 +247,7 @@ def unpack(content: bytes, identities: Sequence[Identity] = ()) -> RecordFile:
 
 
 def open_checked(found: Closed, identities: Sequence[Identity] = ()) -> RecordFile:
-    """Open one that was checked; raises as `unpack` does."""
+    """Open a record file that was checked; raises as `unpack` does."""
     body, media_type = found.body, found.label.body.type
     if media_type == SEALED_TYPE:
         body = sealing.open_sealed(body, identities)

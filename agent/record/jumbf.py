@@ -88,7 +88,7 @@ def _signature(store: _Box) -> bytes:
 
 
 def _label(box: _Box) -> bytes:
-    """Return its label, which is in the claim, and so signed."""
+    """Return the label of a box, which is in the claim, and so signed."""
     return _boxes(box[1])[0][1][17:-1]
 
 

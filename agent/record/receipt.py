@@ -155,5 +155,5 @@ def read_keys(paths: Iterable[Path]) -> Keys:
 
 
 def in_use(*keys: signing.PublicKey) -> Keys:
-    """Return these keys, without an end."""
+    """Return these keys as signers without an end."""
     return {signing.thumbprint(key): Signer(key) for key in keys}

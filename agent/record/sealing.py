@@ -69,7 +69,7 @@ class Recipients:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Self:
-        """Check them all.
+        """Check all names.
 
         Raises:
             NoRecipients: one is no X25519 recipient, one is there twice, or they are too few or

@@ -41,7 +41,7 @@ class Owner:
 
 
 def owner(state: Path, ours: Chain) -> Owner:
-    """Read it from the state; `ours` are the authorities that count, empty for none given."""
+    """Read the owner from the state; `ours` are the authorities that count, empty if not given."""
     folder = below(state, "trust")
     try:
         content = read_plain(folder / "evidence.pem", _PEM_MOST_BYTES) if folder else None

@@ -28,7 +28,7 @@ class Tally:
     unfinished: int = 0
 
     def add(self, one: Found) -> None:
-        """Count it, and forget its content."""
+        """Count a file, and keep no content."""
         match one:
             case Whole():
                 self.whole.append(one.label)

@@ -77,7 +77,7 @@ class Manifest:
 
     Attributes:
         version: rises with every change for this device.
-        device_id: whose route it is.
+        device_id: the device that the route is for.
         practice_codes: labels for practice; a record made with one is a `test`.
     """
 

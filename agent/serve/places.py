@@ -36,7 +36,7 @@ class Places:
         self._changing = threading.Lock()
 
     def take(self, client: socket.socket, address: str) -> None:
-        """Add one of this address; end the address's oldest if it has too many, else of all."""
+        """Add a connection; end the oldest of its address, or of all, if there are too many."""
         with self._changing:
             same = [one for one, place in self._taken.items() if place.address == address]
             if len(same) >= MOST_OF_ADDRESS:
@@ -46,14 +46,14 @@ class Places:
             self._taken[client] = _Place(address, time.monotonic())
 
     def end_old(self) -> None:
-        """End those that have lasted for too long."""
+        """End connections that have lasted for longer than LONGEST_S."""
         before_s = time.monotonic() - LONGEST_S
         with self._changing:
             for client in [one for one, place in self._taken.items() if place.began_s < before_s]:
                 self._end(client)
 
     def end_all(self) -> None:
-        """End every one of them."""
+        """End every connection."""
         with self._changing:
             for client in list(self._taken):
                 self._end(client)
@@ -65,7 +65,7 @@ class Places:
             client.close()
 
     def _end(self, client: socket.socket) -> None:
-        """Wake its thread, which closes it."""
+        """Free the place of a connection, and wake its thread, which closes it."""
         del self._taken[client]
         with suppress(OSError):  # the other end has gone
             socket.socket.shutdown(client, socket.SHUT_RDWR)  # below TLS, whose state is its own

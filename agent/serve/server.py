@@ -100,7 +100,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the turn
 
     def server_close(self) -> None:
-        """Close all that is open."""
+        """Close the listener and all connections."""
         super().server_close()
         self._places.end_all()
 

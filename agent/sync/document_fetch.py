@@ -82,7 +82,7 @@ class Offers:
         self._due_s = float("-inf")
 
     def put(self, text: str) -> None:
-        """Offer this one from now on, at once."""
+        """Offer this document from now on, first at the next turn."""
         self._text, self._due_s = text, float("-inf")
 
     @property

@@ -12,23 +12,23 @@ from agent.sync.hindrance import Reach
 
 
 class Download(Protocol):
-    """Something that the loop asks for now and then, in its thread, while it does not rest."""
+    """A thing that the loop asks for at intervals, in its thread, while it does not rest."""
 
     def turn(self, now_s: float) -> None:
-        """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
+        """Ask when it is time (CLOCK_BOOTTIME); no answer of the backend raises an error."""
 
     def hurry(self) -> None:
         """Ask at the next turn."""
 
 
 class Downloads:
-    """The documents that capture believes, and this device's certificates.
+    """The downloads of documents for capture, and of this device's certificates.
 
     Args:
-        documents: what is asked for, in this order.
-        renewal: keeps the certificates, before all else; None without identity.
-        unkept: the kinds of documents that came and wait for capture.
-        reach: what asking for documents has told of the backend.
+        documents: the documents to ask for, in this order.
+        renewal: renews the certificates, before the documents; None without identity.
+        unkept: returns the kinds of documents that came and wait for capture.
+        reach: the results of asking for documents.
 
     Attributes:
         unkept: as above.
@@ -48,22 +48,22 @@ class Downloads:
         self.unkept = unkept
 
     def turn(self, now_s: float) -> None:
-        """Ask for all that is due at `now_s` (CLOCK_BOOTTIME)."""
+        """Ask for each download that is due at `now_s` (CLOCK_BOOTTIME)."""
         for one in self._all:
             one.turn(now_s)
 
     def hurry(self) -> None:
-        """Ask for all at the next turn."""
+        """Ask for each download at the next turn."""
         for one in self._all:
             one.hurry()
 
     def interrupt(self) -> None:
-        """End what is running, from another thread."""
+        """End a running exchange, from another thread."""
         if self._renewal:
             self._renewal.interrupt()
 
     def record_decided(self) -> None:
-        """Note that the backend signed an answer about a record: nothing is in the way."""
+        """Note that the backend signed an answer about a record: there is no obstacle."""
         self._reach.hindrance = None
 
     def hindrance(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:

@@ -50,12 +50,12 @@ class Bell:
         self._hear.setblocking(False)
 
     def ring(self) -> None:
-        """Wake it; harmless when it is awake, or gone."""
+        """Wake the loop; harmless if it is awake, or has ended."""
         with suppress(OSError):
             self._strike.send(b"!")
 
     def wait(self, seconds: float, others: list[socket.socket]) -> None:
-        """Wait until it rings, one of `others` can be read, or the time is up."""
+        """Wait until the bell rings, one of `others` can be read, or the time is up."""
         select.select([self._hear, *others], [], [], seconds)
         with suppress(BlockingIOError):
             self._hear.recv(4096)

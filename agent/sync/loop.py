@@ -153,7 +153,7 @@ class Sync:
         return counts.waiting - counts.suspected
 
     def _begin(self, round_: Round, now_s: float) -> None:
-        """Make all due that is backed off; again at the next turn when the queue fails."""
+        """Make all backed-off records due; if the queue fails, the next turn tries again."""
         total = self._sendable()
         self._outbox.hurry(now_s)
         self._backoff.clear()

@@ -92,7 +92,7 @@ class Rounds:
         self._current: Round | None = None
 
     def ask(self, round_: Round) -> Round:
-        """Put it behind the others."""
+        """Queue a round behind the others."""
         self._asked.put(round_)
         return round_
 
@@ -105,6 +105,6 @@ class Rounds:
         return self._current
 
     def leave(self) -> None:
-        """Tell those who still wait that their round does not come to its end."""
+        """End the waits of all clients, whose rounds will not be completed."""
         while round_ := self.current():
             round_.over.set()

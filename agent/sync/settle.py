@@ -75,9 +75,9 @@ class Settlement:
         self._note_entry(outcome)
 
     def _note_entry(self, outcome: Outcome | Damaged) -> None:
-        """Note in the rows that the device is let in again; the cradle's light looks at them.
+        """Note in the rows that the device is let in again; the cradle's light depends on them.
 
-        Once is enough until the next 401 or 403: the rows that wait are looked through.
+        Once is enough until the next 401 or 403, and each time reads all waiting rows.
         """
         match outcome:
             case Unauthorised():

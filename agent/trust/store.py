@@ -73,11 +73,11 @@ class TrustStore:
         return tuple((self._text("fleet.jws") or "").split(maxsplit=LINKS_LIMIT))
 
     def keep_fleet(self, tokens: tuple[str, ...]) -> None:
-        """Replace them."""
+        """Replace the fleet document and its links."""
         self._write("fleet.jws", "\n".join(tokens))
 
     def fleet_version(self, kid: str) -> int | None:
-        """Return the version of the newest document that followed from this key, corrupt or not."""
+        """Return the version of the newest document from this fleet key, even if it is corrupt."""
         text = self._text("fleet.version", _SHORT_BYTES)
         try:
             if text is None:
@@ -89,7 +89,7 @@ class TrustStore:
             return None
 
     def keep_fleet_version(self, kid: str, version: int) -> None:
-        """Replace it; before the document, so that no cut lets an older one in."""
+        """Replace the version, before the document, so that no power cut lets an older one in."""
         self._write("fleet.version", f"{kid} {version}")
 
     def manifest(self) -> str | None:
@@ -142,7 +142,7 @@ class TrustStore:
         return None if text is None else text.encode()
 
     def keep_evidence(self, pem: bytes) -> None:
-        """Replace it."""
+        """Replace the evidence certificate."""
         self._write("evidence.pem", pem.decode())
 
     def serve(self) -> bytes | None:
@@ -151,7 +151,7 @@ class TrustStore:
         return None if text is None else text.encode()
 
     def keep_serve(self, pem: bytes) -> None:
-        """Replace it."""
+        """Replace the certificate of serve."""
         self._write("serve.pem", pem.decode())
 
     def serve_request(self) -> str | None:
@@ -159,7 +159,7 @@ class TrustStore:
         return self._text("serve.csr")
 
     def keep_serve_request(self, pem: str) -> None:
-        """Replace it."""
+        """Replace the request for serve's certificate."""
         self._write("serve.csr", pem)
 
     def time(self) -> KeptTime:
@@ -180,7 +180,7 @@ class TrustStore:
             return KeptTime()
 
     def keep_time(self, known: KeptTime) -> None:
-        """Replace it."""
+        """Replace the kept knowledge of time."""
         agreed, allowance = known.agreed, known.allowance
         told = {
             "floor": known.floor and rfc3339(known.floor),

@@ -223,7 +223,7 @@ class Backend(Client):
         self._carried: dict[str, str] = {}
 
     def carry(self, status: str) -> None:
-        """Put this into `Doorstep-Status` of the next request, and of no other."""
+        """Put a status into `Doorstep-Status` of the next request, and of no other."""
         self._carried = {header.NAME: status}
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:

@@ -27,7 +27,7 @@ class Keepers:
 
 
 def keepers() -> Keepers:
-    """Ask them; unlike capture, which asks chronyd alone, this starts a process."""
+    """Ask chronyd and timesyncd; capture asks chronyd alone, because this starts a process."""
     return Keepers(chrony.reference(), _timesyncd())
 
 

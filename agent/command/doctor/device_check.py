@@ -117,7 +117,7 @@ def _keep_capture_off(config: Config, opened: ExitStack) -> None:
 
 
 def _trouble(position: Position) -> str | None:
-    """Return why it gives no fixes; waits for the first report, and a moment more for a fix."""
+    """Return why the receiver gives no fixes; wait for the first report, and for a fix."""
     until_s = time.monotonic() + POSITION_WAIT_S
     while (trouble := position.trouble()) or not _has_fix(position):
         if time.monotonic() >= until_s:

@@ -29,7 +29,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A place that is read and written; `group_name` is the number where it has no name."""
+    """A place that is read and written; `group_name` is the number of a group without a name."""
 
     access: Access
     place: Path

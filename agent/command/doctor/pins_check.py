@@ -56,7 +56,7 @@ def _place(line: str, number: int, file: Path) -> str:
 
 
 def _text(file: Path) -> str:
-    """Read it. Raises OSError, or ValueError with a reason in words."""
+    """Read a file of the firmware. Raises OSError, or ValueError with the reason."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise ValueError("is not a regular file")
     with file.open("rb") as opened:
