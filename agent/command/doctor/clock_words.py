@@ -27,7 +27,7 @@ class Keepers:
 
 
 def keepers() -> Keepers:
-    """Ask chronyd and timesyncd; capture asks chronyd alone, because this starts a process."""
+    """Ask chronyd and timesyncd; this starts a process, and capture asks chronyd alone."""
     return Keepers(chrony.reference(), _timesyncd())
 
 

@@ -15,7 +15,7 @@ from agent.queue.paths import Layout
 
 EXT4_POOL_SHARE: Final = 50
 EXT4_POOL_BLOCKS: Final = 4096
-"""Most blocks that ext4 keeps for itself, of a fiftieth of all: they are no reserve for root.
+"""Most blocks that ext4 keeps back, a fiftieth of all or these: they are no reserve for root.
 
 Source: Linux, fs/ext4/super.c, ext4_set_resv_clusters.
 """
