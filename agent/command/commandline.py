@@ -295,7 +295,7 @@ def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
         "--json",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="print one JSON document per line",
+        help="print one JSON document",
     )
 
 
