@@ -101,7 +101,7 @@ def _check(config: Config, url: str) -> None:
         raise ConfigError(f"identity.mode is off: there is nothing to enrol; {words}")
     if _place(url) != _place(config.est):
         setting = "identity.est" if config.identity.est else "backend.url"
-        words = "give that address, or mend the configuration"
+        words = "give that address, or correct the configuration"
         raise ConfigError(f"{url} is not where {setting} leads, which is {config.est}; {words}")
     if config.identity.fleet_key is not None:
         pinned(config)

@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         kept = _wipe(mark, path)
         if not kept:
             _keep(replace(mark, is_wiped=True), path)
-    say("left", "the system, its SSH keys and networks: write the card anew before it is sold")
+    say("left", "the system, its SSH keys and networks: overwrite the card before it is sold")
     say("register", mark.line)
     if kept:
         words = "not all of it is wiped; see to this, then run this again"

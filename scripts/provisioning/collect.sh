@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs on a device, as root: what is needed to mend it, as a tar.gz in base64.
+# Runs on a device, as root: what is needed to repair it, as a tar.gz in base64.
 # It changes nothing, but that doctor notes what it found.
 # What is taken was chosen; no place, code, stop, key or token is in any of it. So not: the
 # configuration, the queue's rows, records, what gpsd or sshd say, the journal of earlier starts.
@@ -93,7 +93,7 @@ machine() {
 }
 
 # A second net: none was ever in these parts, and a part in which one is must not leave the device.
-# A place has a number: a manifest's refusal names `lat_deg` too, and is what must be mended.
+# A place has a number: a manifest's refusal names `lat_deg` too, and is what must be corrected.
 leave_out_secrets() {
     grep -lE 'PRIVATE KEY|AGE-SECRET-KEY-|lat_deg["'\'']* *[:=] *-?[0-9]|eyJ[A-Za-z0-9_-]{16,}[.]' "$logs"/* |
         while read -r file; do

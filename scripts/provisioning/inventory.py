@@ -24,7 +24,7 @@ def unreadable(file: str, said: str) -> str:
     words = dict(parsers).get("yaml", last)
     words = words.removeprefix("YAML parsing failed: ").rstrip(".")
     line = f", line {cause[2]}" if cause and cause[2] else ""
-    return f"{file}{line}: cannot be read: {words}; mend it; nothing was touched"
+    return f"{file}{line}: cannot be read: {words}; correct it; nothing was touched"
 
 
 def missing(file: str, listed: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
@@ -32,7 +32,7 @@ def missing(file: str, listed: Mapping[str, Any], wanted: Iterable[str]) -> list
     groups = [group for name, group in listed.items() if name != "_meta"]
     hosts = {host for group in groups for host in group.get("hosts", ())}
     if not hosts:
-        return [f"{file}: it names no device below `hosts:`; mend it; nothing was touched"]
+        return [f"{file}: it names no device below `hosts:`; correct it; nothing was touched"]
     unknown = [host for host in wanted if host not in hosts]
     return [f"{host}: {file} has no such device; nothing was touched" for host in unknown]
 

@@ -44,7 +44,7 @@ def findings(config: Config) -> Iterator[Found]:
         free_mb = max(disk.room_bytes(folder, layout.ballast), 0) // 1_000_000
         flush_ms = _flush_ms(folder / "doctor.probe") if _is_ours(folder) else None
     except StorageFault as error:
-        yield Level.FAILED, f"{error}; presses are refused until it is mended"
+        yield Level.FAILED, f"{error}; presses are refused until it is repaired"
         return
     reserve_mb = config.state.reserve_mb
     if free_mb < reserve_mb:

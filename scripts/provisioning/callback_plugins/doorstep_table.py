@@ -60,7 +60,7 @@ UNREACHED = (
         r"timed out|timeout|No route|unreachable|closed by|Broken pipe|reset by",
         "it does not answer, or not any more: switch it on, in this network, or set ansible_host",
     ),
-    (r"", "not reached: {said}; mend what `ssh` to it says, then try again"),
+    (r"", "not reached: {said}; correct what `ssh` says, then try again"),
 )
 """Messages of ssh, and a technician's remedies."""
 

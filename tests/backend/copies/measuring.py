@@ -1,5 +1,6 @@
 """`python -m tests.backend.copies.measuring`: the tables of docs/office.md, of faces and codes."""
 
+import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -210,5 +211,7 @@ def _times(finder: FaceFinder) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    name = "python -m tests.backend.copies.measuring"
+    argparse.ArgumentParser(prog=name, description=__doc__).parse_args()
     for line in lines(FaceFinder()):
         print(line, flush=True)  # noqa: T201 - a command prints

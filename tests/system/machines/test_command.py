@@ -77,7 +77,7 @@ def test_an_inventory_that_cannot_be_read_is_told_and_not_run(
     assert code == 2
     assert len(said) == 1, said
     assert said[0].startswith(words)
-    assert said[0].endswith("mend it; nothing was touched")
+    assert said[0].endswith("correct it; nothing was touched")
 
 
 def test_a_device_that_the_inventory_does_not_name_is_told(tmp_path: Path) -> None:
