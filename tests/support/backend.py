@@ -32,7 +32,7 @@ CONTROL_TIMEOUT_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What devices did since the backend's process started.
+    """Counts of what devices did since the backend's process started.
 
     Attributes:
         handshakes: TLS connections made.
@@ -49,7 +49,7 @@ class Counted:
 
 
 class Backend:
-    """One backend process over one folder; it can be killed and started again in place.
+    """A backend process over one folder; it can be killed and started again in place.
 
     Attributes:
         base_url: stays the same across restarts.
@@ -95,7 +95,7 @@ class Backend:
         self._port = port  # 0: whichever is free, and the same after a restart
 
     def start(self) -> Self:
-        """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
+        """Start the process and return once it answers. Raises RuntimeError if it does not."""
         module = self.faulty_module if self._has_switches else "doorstep_backend"
         command = [sys.executable, "-m", module, "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options, *self._objects]
@@ -110,7 +110,7 @@ class Backend:
         return self
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ends the process and waits until it is gone. Harmless when it already is.
+        """End the process and wait until it is gone. Harmless if it has ended already.
 
         SIGTERM lets it finish the requests that are under way.
 
@@ -127,11 +127,11 @@ class Backend:
                 self._process.stdout.close()
 
     def kill(self) -> None:
-        """Ends it as a power cut of the server would: `kill -9`."""
+        """End the process as a power cut of the server would: `kill -9`."""
         self.stop(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Stops it and starts it again on the same port; the counts begin at zero."""
+        """Stop the process and start it again on the same port; the counts begin at zero."""
         self.stop()
         self.start()
 
@@ -141,11 +141,11 @@ class Backend:
 
     @property
     def pid(self) -> int:
-        """Of the process that runs now."""
+        """Id of the process that runs now."""
         return self._process.pid
 
     def received_file(self, capture_id: str) -> Path:
-        """Returns where an accepted record's bytes lie, once it has its receipt."""
+        """Return the path of an accepted record's bytes, once it has its receipt."""
         return self.data / "received" / f"{capture_id}.rec"
 
     def set_switches(self, **switches: Any) -> None:
@@ -159,7 +159,7 @@ class Backend:
         return Counted(**self._ask("GET", "/counts", None))
 
     def command(self, *words: str) -> str:
-        """Runs an office command beside it, as `devices add van-7`; returns what it printed.
+        """Run an office command, such as `devices add van-7`, and return its output.
 
         Raises:
             ValueError: it did not do it; says why.
@@ -226,7 +226,7 @@ def running_backend(
     identity: bool = False,
     objects: str | None = None,
 ) -> Iterator[Backend]:
-    """Runs a backend over `data`; kills it in the end, whatever it was doing.
+    """Run a backend over `data`; kill it in the end, whatever it does then.
 
     Orders and routes are made beside it: `open_office(Store(data))` (office.py).
     """

@@ -54,7 +54,7 @@ class DemoOffice:
         demo.send_out(self.office, self.van.device_id, NOON)
 
     def receive(self, made: Made, at: str = RECEIVED) -> CaptureId:
-        """What the intake and a worker do with a record."""
+        """File a record as the intake and a worker do."""
         opened, capture_id = self.keep(made, at), made.label.capture_id
         self.office.take_in(opened)
         Worker(self.office).step()
@@ -62,7 +62,7 @@ class DemoOffice:
         return capture_id
 
     def keep(self, made: Made, at: str = RECEIVED) -> RecordFile:
-        """A record that has its receipt, and is not filed yet."""
+        """Take in a record: it has its receipt, and is not filed yet."""
         opened = self.office.store.open(made.content)
         capture_id = opened.label.capture_id
         store = self.office.store
@@ -76,11 +76,14 @@ class DemoOffice:
         return opened
 
     def photo(self, number: str, **changes: Any) -> Made:
-        """A photo that the van bound to an order by its label; `changes` go into record.json."""
+        """Make a photo that the device bound to an order by its label.
+
+        `changes` go into record.json.
+        """
         return photo_of(self.office, self.van, number, **changes)
 
     def stray(self, bound_by: str = "ambiguous", **changes: Any) -> Made:
-        """A photo that names a stop, but for certain."""
+        """Make a photo that names a stop, but not with certainty."""
         stop = self.office.orders.find(demo.LEFT_DOOR).stop_id
         stops = {"stop": {"id": stop, "bound_by": bound_by}}
         return self.photo(demo.LEFT_DOOR, **stops, **changes)
@@ -92,7 +95,7 @@ class DemoOffice:
         return [photo.capture_id for photo in self.office.filing.photos_of(number)]
 
     def manifest(self, device_id: str | None = None, now: datetime = NOON) -> Manifest:
-        """As the device reads it."""
+        """Return the manifest as the device reads it."""
         device_id = device_id or self.van.device_id
         issued = self.office.routes.manifest(
             device_id, now, lambda said: manifest.sign(said, KEY), KID
@@ -110,7 +113,7 @@ class DemoOffice:
         return next(stop.done for stop in self.manifest().stops if stop.id == stop_id)
 
     def kept(self, capture_id: CaptureId) -> tuple[bool, bool]:
-        """Whether the photo is there, and whether a body is."""
+        """Return whether the photo is in the object store, and whether its body is."""
         store = self.office.store
         is_photo = has(store.photo, capture_id)
         has_body = has(store.received, capture_id)
@@ -118,11 +121,11 @@ class DemoOffice:
         return is_photo, has_body
 
     def said(self, *words: str, now: datetime = NOON) -> str:
-        """What an office command prints."""
+        """Run an office command and return its output."""
         parser = argparse.ArgumentParser()
         commands.add_to(parser)
         return commands.run(parser.parse_args(words), self.office, now)
 
     def file(self, name: str) -> Path:
-        """As it is looked at from outside."""
+        """Return the path of a file in the backend's folder."""
         return self.folder / name

@@ -13,12 +13,12 @@ CHUNK_BYTES: Final = 16_384
 """Most bytes relayed at once. Source: the largest TLS record, RFC 8446 section 5.1."""
 
 TICK_S: Final = 0.02
-"""How soon a waiting relay notices that it was cut: sooner than any limit that tests set."""
+"""Interval at which a waiting relay looks whether it was cut; below every limit of the tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How one direction behaves. Bytes are TCP's: TLS with its handshake and headers.
+    """Behaviour of one direction. Bytes are TCP's: TLS with its handshake and headers.
 
     Attributes:
         cut_after_bytes: reset both sides after so many bytes of one connection.
@@ -33,7 +33,7 @@ class Line:
     delay_s: float = 0.0
 
     def room(self, relayed: int) -> int:
-        """Returns how many bytes to relay next; 0 when the line takes no more."""
+        """Return how many bytes to relay next; 0 when the line takes no more."""
         limits = [one for one in (self.cut_after_bytes, self.silent_after_bytes) if one is not None]
         steps = [] if self.rate_bytes_per_s is None else [max(1, int(self.rate_bytes_per_s / 20))]
         return min([CHUNK_BYTES, *steps, *(limit - relayed for limit in limits)])
@@ -76,7 +76,7 @@ class FaultProxy:
         self.cut()
 
     def cut(self) -> None:
-        """Resets every open connection on both sides; returns when that is done."""
+        """Reset every open connection on both sides; return when that is done."""
         relays, self._relays = self._relays, []
         for relay in relays:
             relay.over.set()
@@ -95,7 +95,7 @@ class FaultProxy:
 
 
 class _Relay(threading.Thread):
-    """One connection; `over` resets it."""
+    """Relay of one connection; `over` resets it."""
 
     def __init__(self, proxy: FaultProxy, client: socket.socket) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class _Relay(threading.Thread):
         self.over.set()
 
     def _send(self, sink: socket.socket, chunk: bytes) -> None:
-        """Sends all of it, the end of the stream for no bytes; gives up when `over`."""
+        """Send all of it, or the end of the stream for no bytes; stop when `over`."""
         if not chunk:
             sink.shutdown(socket.SHUT_WR)
         while chunk and not self.over.is_set():

@@ -51,13 +51,13 @@ MODELS: Final = {
 
 
 def frame_of(label: Label) -> Frame:
-    """The frame of a press: its exposure of 8 ms ends 20.3 ms after it."""
+    """Return the frame of a press: its exposure of 8 ms ends 20.3 ms after the press."""
     ended_ns = label.monotonic_ns + 20_300_000
     return Frame(np.zeros((8, 8, 3), np.uint8), 8000, 2.104, 410.0, ended_ns)
 
 
 def fix_of(label: Label, **changes: Any) -> Fix:
-    """FIXED as a receiver said it 0.4 s before the press."""
+    """Return FIXED as a receiver reported it 0.4 s before the press."""
     values: dict[str, Any] = {
         "lat_deg": FIXED.lat_deg,
         "lon_deg": FIXED.lon_deg,
@@ -79,7 +79,7 @@ def moment_of(label: Label) -> Moment:
 
 
 def claim_of(label: Label) -> dict[str, Any]:
-    """What the Content Credentials say, as capture writes it."""
+    """Return the text of the Content Credentials, as capture writes it."""
     moment, fix = moment_of(label), fix_of(label)
     return record_json.capture_claim(label.capture_id, label.device_id, moment, fix)
 
@@ -87,7 +87,10 @@ def claim_of(label: Label) -> dict[str, Any]:
 def record_of(
     label: Label, picture: bytes, frame: Frame, fix: Fix | None, missing: str | None
 ) -> dict[str, Any]:
-    """record.json as capture writes it; `missing` is why there are no Content Credentials."""
+    """Return record.json as capture writes it.
+
+    `missing` says why the Content Credentials are missing.
+    """
     digest = hashlib.sha256(picture).hexdigest()
     kept = Photo(digest, len(picture), frame, False, label.monotonic_ns, missing)
     return record_json.photo_record(
@@ -113,7 +116,7 @@ class Camera:
         return certificates.pem(self.chain)
 
     def facts(self, label: Label) -> PhotoFacts:
-        """EXIF as the device writes it, 12.3 ms after the press, exposed for 8 ms."""
+        """Return EXIF as the device writes it, 12.3 ms after the press, exposed for 8 ms."""
         return PhotoFacts(
             capture_id=label.capture_id,
             device_id=label.device_id,
@@ -143,7 +146,7 @@ class Camera:
         source: Source = Source.CAPTURE,
         stamps: bool = True,
     ) -> Made:
-        """The next record; what is given replaces what the device would say there."""
+        """Make the next record; the arguments replace what the device would write."""
         label = self.maker._label(kind, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
         facts = replace(self.facts(label), model=MODELS[source])
         picture = stamp(plain, replace(facts, **exif or {})) if stamps else plain

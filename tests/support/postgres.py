@@ -24,7 +24,7 @@ CONNECTIONS: Final = 400
 
 
 class Postgres:
-    """One server over one folder, on a port of loopback that stays the same.
+    """A server over one folder, on a port of loopback that stays the same.
 
     Args:
         fsync: without, nothing is flushed: for what loses no power.
@@ -43,23 +43,23 @@ class Postgres:
 
     @property
     def pid(self) -> int:
-        """Of the server, whose children are the processes that serve connections."""
+        """Process id of the server, whose children serve the connections."""
         assert self._process is not None
         return self._process.pid
 
     def database(self, name: str) -> str:
-        """The URL of a database."""
+        """Return the URL of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def make(self, *, locale: str = "C", encoding: str = "UTF8") -> Self:
-        """Makes its cluster; PostgreSQL refuses to run as root."""
+        """Make the cluster, as another user than root: PostgreSQL refuses to run as root."""
         self._own(self.folder)
         words = ["-D", "cluster", "-U", "postgres", "--auth=trust", "--no-sync"]
         self._run("initdb", *words, f"--locale={locale}", f"--encoding={encoding}")
         return self
 
     def start(self, **settings: str) -> Self:
-        """Starts it, and returns once it answers."""
+        """Start the server, and return once it answers."""
         settings |= {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -85,22 +85,22 @@ class Postgres:
         return False
 
     def new_database(self) -> str:
-        """The URL of a database that nobody else uses."""
+        """Make a database that no other test uses, and return its URL."""
         name = f"d{uuid4().hex}"
         self.tell(f"CREATE DATABASE {name}")
         return self.database(name)
 
     def tell(self, statement: str) -> None:
-        """As its superuser, beside everybody else."""
+        """Run SQL as the superuser, while others are connected."""
         told(self.url, statement)
 
     def start_archiving(self) -> Self:
-        """The same, and its log of changes goes into `archive`, file by file."""
+        """Start the server so that it archives its log of changes into `archive`, file by file."""
         self._own(self.folder / "archive")
         return self.start(archive_mode="on", archive_command="cp %p ../archive/%f")
 
     def back_up(self) -> None:
-        """The whole cluster as it is now, beside it, while it goes on."""
+        """Copy the whole cluster as it is now, while it runs."""
         self._copy(self, "backup")
 
     def restore(self, to: str) -> Self:
@@ -118,7 +118,7 @@ class Postgres:
         return self
 
     def follow(self, primary: "Postgres") -> Self:
-        """As a standby of it, for which each of its commits waits; in place of what it was."""
+        """Follow another server as its standby, for which each of its commits waits."""
         self._own(self.folder)
         shutil.rmtree(self.folder / "cluster", ignore_errors=True)
         self._copy(primary, "cluster", "--write-recovery-conf")
@@ -141,7 +141,7 @@ class Postgres:
         self._run("pg_basebackup", "-D", name, *who, "--checkpoint=fast", *words)
 
     def asked(self, query: str) -> Any:
-        """The only value of the first row, as its superuser."""
+        """Return the only value of the first row, read as the superuser."""
         return asked(self.url, query)[0][0]
 
     @contextmanager
@@ -158,16 +158,16 @@ class Postgres:
             place.rmdir()
 
     def stop(self) -> None:
-        """Ends at once, whoever is connected."""
+        """Stop the server at once, whether or not clients are connected."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """As the machine's power cut would: its processes without a word."""
+        """Kill all its processes, as a power cut of the machine would."""
         self._signal(signal.SIGKILL)
         self._end(signal.SIGKILL)
 
     def stall(self) -> None:
-        """Whoever asks gets no answer, and no error either."""
+        """Stop its processes: a client gets no answer, and no error either."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -179,7 +179,7 @@ class Postgres:
                 os.kill(pid, how)
 
     def _pids(self) -> list[int]:
-        """The server first, so that it starts nothing more."""
+        """Return the ids of its processes, the server's first, so that it starts no more."""
         if self._process is None:
             return []
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
@@ -208,13 +208,13 @@ def told(url: str, statement: str) -> None:
 
 
 def asked(url: str, query: str) -> list[tuple[Any, ...]]:
-    """What is in a database, past whoever keeps it."""
+    """Return the rows of a query, read past the backend."""
     with psycopg.connect(url) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
 def drop_those_of(url: str, schemas: list[str]) -> list[str]:
-    """Drops those of them that there are; returns these."""
+    """Drop those of the schemas that exist, and return their names."""
     with psycopg.connect(url, autocommit=True) as connection:
         query = b"SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)"
         found = [str(row[0]) for row in connection.execute(query, (schemas,))]
@@ -224,7 +224,7 @@ def drop_those_of(url: str, schemas: list[str]) -> list[str]:
 
 
 def program(name: str) -> str:
-    """The newest of Debian's."""
+    """Return the folder of the newest PostgreSQL that Debian installed."""
     found = sorted(PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     assert found, f"this needs {name}: `scripts/test` installs PostgreSQL"
     return str(found[-1])
@@ -232,7 +232,7 @@ def program(name: str) -> str:
 
 @contextmanager
 def running_postgres(*, fsync: bool = True) -> Iterator[Postgres]:
-    """One over a folder of its own, which its user may enter; gone in the end."""
+    """Run a server over a folder of its own, which its user may enter; delete both in the end."""
     with TemporaryDirectory(prefix="doorstep-postgres-") as folder:
         Path(folder).chmod(0o755)
         server = Postgres(Path(folder) / "own", fsync=fsync).make().start()

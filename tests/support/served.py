@@ -21,14 +21,14 @@ from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.device import Device
 
 CLIENT: Final = "dispatch"
-"""Who may ask."""
+"""Name of the client that may ask the device."""
 
 WITHIN_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer."""
+    """An answer of the device."""
 
     status: int
     headers: dict[str, str]
@@ -70,7 +70,7 @@ class Served:
         life: timedelta = YEAR,
         server: bool = False,
     ) -> Path:
-        """A client's file; `by` another authority, from another time, or for a server."""
+        """Make a client's file; `by` another authority, from another time, or for a server."""
         kept = f"{name}-{len(self.made)}"
         if by is None and starts is None and life == YEAR and not server:
             kept = name
@@ -83,14 +83,14 @@ class Served:
         return self.made[kept]
 
     def context(self, client: Path | None) -> ssl.SSLContext:
-        """TLS as a client has it; None shows no certificate."""
+        """Return a client's TLS context; None shows no certificate."""
         context = ssl.create_default_context(cafile=self.ca_file)
         if client is not None:
             context.load_cert_chain(client)
         return context
 
     def connect(self, client: Path | None, source: str = "127.0.0.1") -> ssl.SSLSocket:
-        """A connection from `source` over which anything may be said."""
+        """Open a connection from `source`, for any bytes."""
         plain = socket.create_connection(("127.0.0.1", self.port), WITHIN_S, (source, 0))
         return self.context(client).wrap_socket(plain, server_hostname="127.0.0.1")
 
@@ -102,7 +102,7 @@ class Served:
         client: Path | None = None,
         body: bytes | None = None,
     ) -> Answered:
-        """One request on a connection of its own, by default of somebody who may ask."""
+        """Send one request on a connection of its own, by default as a client that may ask."""
         line = self.line(client or self.client_file)
         try:
             line.request(method, target, body=body)
@@ -116,7 +116,7 @@ class Served:
         )
 
     def start(self) -> None:
-        """Returns once it listens."""
+        """Return once the device listens."""
         self.pid = self.device.start("serve", ready=False).pid
         found = re.compile(r"event=serving listen=127\.0\.0\.1:(\d+)")
         self.device.await_that(lambda: found.search(self.log()) is not None)
@@ -135,7 +135,7 @@ def answered(line: http.client.HTTPSConnection) -> Answered:
 
 
 def prepared(folder: Path, **changes: Any) -> Served:
-    """A device that could serve; its state folder has serve's key and certificate."""
+    """Make a device that can serve; its state folder has serve's key and certificate."""
     authority = new_authority()
     tables: dict[str, Any] = {
         "identity": {"mode": "required", "ca": "fleet-ca.pem", "fleet_key": "fleet-key.pem"},
@@ -153,7 +153,7 @@ def prepared(folder: Path, **changes: Any) -> Served:
 
 
 def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEAR) -> None:
-    """Serve's key and certificate, where `doorstep enrol` has them put."""
+    """Write serve's key and certificate to where `doorstep enrol` writes them."""
     key_file = layout.serve_keys / "key.pem"
     if not key_file.exists():
         key_file.touch(0o600)
@@ -168,7 +168,7 @@ def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEA
 
 @contextmanager
 def served(folder: Path, **changes: Any) -> Iterator[Served]:
-    """A device that serves; whatever it runs ends with the block."""
+    """Run a device that serves; all its processes end with the block."""
     made = prepared(folder, **changes)
     try:
         made.start()

@@ -49,7 +49,7 @@ class Wire:
 
 
 def named(device_id: str) -> dict[str, str]:
-    """How a device names itself without a certificate. Source: RFC 7617 section 2."""
+    """Name of a device without a certificate, for Basic. Source: RFC 7617 section 2."""
     return {"Authorization": "Basic " + b64encode(f"{device_id}:".encode()).decode()}
 
 
@@ -64,12 +64,12 @@ def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
 
 
 def stranger() -> RecordMaker:
-    """A device that no backend has seen yet: one pins the key of each."""
+    """Make a device that no backend has seen yet: a backend pins the key of each."""
     return RecordMaker(device_id=f"d-{uuid4()}")
 
 
 def record(maker: RecordMaker, capture_id: str, photo: bytes = PHOTO) -> bytes:
-    """The maker's next record, under an id that the test knows."""
+    """Make the maker's next record, under an id that the test knows."""
     said = {"simulated": True, "new": "field"}
     return maker.make(record=said, photo=photo, capture_id=CaptureId(capture_id)).content
 
@@ -78,7 +78,7 @@ def record(maker: RecordMaker, capture_id: str, photo: bytes = PHOTO) -> bytes:
 def speaking_to(
     base_url: str, ca_file: Path, identity: tuple[Path, Path] | None = None
 ) -> Iterator[Wire]:
-    """Opens a session that trusts `ca_file` and nothing that the environment says.
+    """Open a session that trusts `ca_file`, and nothing from the environment.
 
     With an `identity`, its certificate and key, it shows them.
     """
@@ -90,7 +90,7 @@ def speaking_to(
 
 
 def proven(receipt_key_file: Path, jws: str) -> dict[str, Any]:
-    """Returns the payload of a receipt or refusal that the configured key vouches for."""
+    """Return the payload of a receipt or refusal that the configured key signed."""
     key = signing.read_public_key(receipt_key_file)
     return signing.verify(jws, {signing.thumbprint(key): key})
 
@@ -117,7 +117,7 @@ def begun_post(
     sent: bytes,
     identity: tuple[Path, Path] | None = None,
 ) -> ssl.SSLSocket:
-    """Sends the head and only the first bytes of the body of a POST; the connection stays open."""
+    """Send the head and only the first bytes of the body of a POST; leave the connection open."""
     headers = VERSION | BODY | announced
     headers |= {"Host": "127.0.0.1", "Content-Length": announced["Upload-Length"]}
     lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())

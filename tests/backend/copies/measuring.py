@@ -50,7 +50,7 @@ FRAME_PX: Final = (2304, 1296)
 """The device's by default; it is reduced before it is looked at."""
 
 AROUND_PX: Final = 448
-"""Of the cut around a person: a face is told by what is near it."""
+"""Part of the cut around a person: the model recognises a face by its surroundings."""
 
 _MIDDLE: Final = (820, 616)
 
@@ -71,7 +71,7 @@ def cases(face_px: int) -> list[Case]:
 
 
 def is_found(finder: FaceFinder, case: Case) -> bool:
-    """Whether one area has the whole face, in a cut around it."""
+    """Return whether one area covers the whole face, in a cut around it."""
     cut_px = max(AROUND_PX, 3 * case.person.face_px)
     left, top = _MIDDLE[0] - cut_px // 2, _MIDDLE[1] - cut_px // 2
     picture = with_person(door(case.seed), case.person)[top : top + cut_px, left : left + cut_px]
@@ -81,7 +81,7 @@ def is_found(finder: FaceFinder, case: Case) -> bool:
 
 
 def is_found_in_frame(finder: FaceFinder, case: Case) -> bool:
-    """The same in a whole frame of the device."""
+    """Return whether one area covers the whole face, in a whole frame of the device."""
     picture = with_person(door(case.seed, FRAME_PX), case.person)
     return any(covers(one, face(case.person)) for one in finder.areas(picture))
 
@@ -124,7 +124,7 @@ def _whole_frames(finder: FaceFinder) -> Iterator[str]:
 
 
 def _small_faces(finder: FaceFinder) -> Iterator[str]:
-    """A hundred cut-out faces, grey, 25 x 25 px, and a hundred cuts without one."""
+    """Return a hundred cut-out faces, grey, 25 x 25 px, and a hundred cuts without one."""
     subset = np.load(packaged("lfw_subset.npy"))
     yield "| 100 each, px | faces found | taken for one |"
     yield "| --- | --- | --- |"
@@ -135,7 +135,7 @@ def _small_faces(finder: FaceFinder) -> Iterator[str]:
 
 
 def _in_a_grid(finder: FaceFinder, cuts: Pixels, times: int) -> int:
-    """How many of the cuts are in an area by their middle, far from each other on a wall."""
+    """Count the cuts whose middle is in an area, when they hang far apart on a wall."""
     side, found = 25 * times, 0
     for some in np.split(np.asarray(cuts), 4):
         picture = np.full((5 * 3 * side, 5 * 3 * side, 3), 150, np.uint8)
@@ -193,7 +193,7 @@ def _codes() -> Iterator[str]:
 
 
 def _is_hidden(kind: zxingcpp.BarcodeFormat, module_px: int, seed: int, turn_deg: int) -> bool:
-    """Whether the middle of the label, between code and address, is in an area."""
+    """Return whether the middle of the label, between code and address, is in an area."""
     x, y = _MIDDLE
     picture = with_label(door(seed), label(kind, module_px), _MIDDLE, turn_deg)
     return any(covers(one, Area(x, y, x, y)) for one in labels.areas(picture))

@@ -15,7 +15,7 @@ from tests.support.faulty.receipts import Forger
 from tests.support.faulty.switches import IN_FORCE, Counts, Panel, Switches
 
 PORTAL_PAGE: Final = "<html><body><h1>Welcome</h1><p>Please accept our terms.</p></body></html>"
-"""What a captive portal answers to everything, with status 200."""
+"""A captive portal's answer to every request, with status 200."""
 
 TRUNCATED: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"

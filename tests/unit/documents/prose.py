@@ -4,6 +4,7 @@ CONTRIBUTING.md has the rules. Prose is Markdown without code, headings and link
 line of each docstring; and the texts of argparse. A question may begin with any word.
 """
 
+import argparse
 import ast
 import re
 import sys
@@ -147,7 +148,9 @@ def _broken(path: Path) -> list[tuple[int, str]]:
 
 def main() -> None:
     """Print the findings in these files and folders; in all, if there are none."""
-    asked = [Path(one).resolve() for one in sys.argv[1:]]
+    parser = argparse.ArgumentParser(description="Find sentences that break the writing rules.")
+    parser.add_argument("paths", nargs="*", type=Path, help="files and folders (default: all)")
+    asked = [one.resolve() for one in parser.parse_args().paths]
     paths = [
         path
         for path in files(".md", ".py")
