@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -42,7 +43,7 @@ def scene() -> Iterator[Scene]:
     callers: list[int] = []
 
     def note(asked: Asked) -> Answered | None:
-        callers.append(caller_of(asked.port))
+        callers.append(caller_of(asked.port, urlsplit(server.url).port or 0))
         return None
 
     with open_folder() as folder, est_server(folder / "est") as server:
@@ -53,12 +54,15 @@ def scene() -> Iterator[Scene]:
         yield Scene(device, server, callers)
 
 
-def caller_of(port: int) -> int:
-    """The user whose socket has this port. Source: proc_pid_net(5), /proc/net/tcp."""
-    local = f":{port:04X}"
+def caller_of(port: int, server: int) -> int:
+    """Return the user whose socket at this port is connected to the server's.
+
+    Sockets of other connections may have the same port: closed ones count as root's.
+    Source: proc_pid_net(5), /proc/net/tcp.
+    """
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         words = line.split()
-        if words[1].endswith(local):
+        if words[1].endswith(f":{port:04X}") and words[2].endswith(f":{server:04X}"):
             return int(words[7])
     raise AssertionError(f"nobody has port {port}")
 
