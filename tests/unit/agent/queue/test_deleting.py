@@ -1,5 +1,7 @@
 """Deletion of a folder that another process filled: step by step, in flat memory."""
 
+import ctypes
+import errno
 import os
 import subprocess
 import threading
@@ -159,6 +161,24 @@ def test_files_are_overwritten_before_their_names_go(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_names_stay_if_the_zeros_cannot_be_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> int:
+        ctypes.set_errno(errno.EIO)
+        return -1
+
+    monkeypatch.setattr("agent.queue.deleting._LIBC.syncfs", fails)
+    (tmp_path / "keys").mkdir()
+    for name in ("a.pem", "b.pem"):
+        (tmp_path / "keys" / name).write_bytes(SECRET)
+    deleter = Deleter(tmp_path / "keys", overwrites=True)
+    deleter.finish()
+
+    assert (deleter.files, deleter.left.count) == (0, 2)
+    assert str(deleter.left).endswith(".pem: Input/output error; and 1 more")
+
+
 def test_only_file_larger_than_any_disk_is_overwritten_where_something_is(tmp_path: Path) -> None:
     """A process that may write beside the queue could keep the rest from being wiped."""
     file = tmp_path / "giant"
@@ -206,6 +226,16 @@ def test_deleter_ends_while_another_process_goes_on_writing(
     Deleter(tmp_path / "queue").finish()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_names_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deleting, "NAMES_MOST", 5)
+    fill(tmp_path / "queue", 10)
+    deleter = Deleter(tmp_path / "queue")
+    deleter.finish()
+
+    assert deleter.files == 5
+    assert str(deleter.left) == "queue: another process goes on writing there"
 
 
 def _write(folder: int, ends: threading.Event) -> None:

@@ -64,10 +64,11 @@ def test_a_row_that_lies_changes_nothing(card: Card, lie: str) -> None:
 
 
 def test_a_row_without_a_file_is_no_head(card: Card) -> None:
-    newest = card.queued()
-    add(card.outbox, card.device.make())
+    newest, lost = card.queued(), card.device.make()
+    add(card.outbox, lost)
 
     assert head(card) == head_of(newest)
+    assert labels.boot_of(card.layout, lost.label.capture_id) is None
 
 
 def test_another_key_or_device_has_no_chain_to_follow(card: Card) -> None:

@@ -3,9 +3,11 @@
 import os
 import sqlite3  # noqa: TID251 - it breaks what the product's door opens
 import stat
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,11 +196,18 @@ def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
     assert first["label"]["capture_id"] in rows
 
 
-def test_a_queue_that_breaks_again_at_once_waits_a_minute(tmp_path: Path) -> None:
-    """Else a dying card would be filled with queues set aside."""
+@pytest.mark.parametrize("asides", [0, mending.ENOUGH])
+def test_a_queue_that_breaks_again_at_once_waits_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asides: int
+) -> None:
+    """Else a dying card would be filled with them; also after the clock was set back."""
+    set_back = SimpleNamespace(time=lambda: 0.0, monotonic=time.monotonic)
+    monkeypatch.setattr(mending, "time", set_back)
     with bench(tmp_path) as device:
         take_away(device.layout.database)
         device.press()
+        for number in range(asides):
+            device.layout.aside(100 + number).mkdir()
         overwrite(device.layout.database)
         with pytest.raises(QueueBroken):
             device.outbox.counts()

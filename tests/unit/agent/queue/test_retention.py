@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.config import RetentionSettings
-from agent.errors import UnknownItem
+from agent.errors import StorageFault, UnknownItem
 from agent.models import Item, State, rfc3339
 from agent.queue.retention import PAGE, Pruned, prune
 from agent.record import receipt as receipts
@@ -131,6 +131,16 @@ def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
 
     assert shelf.prune(NOON) == Pruned(0, 0)
     assert shelf.device.state(item) == State.PRUNED
+
+
+def test_what_cannot_be_deleted_is_told(shelf: Shelf) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+    shelf.device.layout.record(item.capture_id).unlink()
+    shelf.device.layout.record(item.capture_id).mkdir()
+
+    with pytest.raises(StorageFault, match="cannot delete delivered records: Is a directory"):
+        shelf.prune(NOON + 72 * HOUR)
 
 
 def test_more_than_a_page_is_pruned_and_never_the_newest_record(shelf: Shelf) -> None:

@@ -1,13 +1,15 @@
 """What a file system says of itself is read with care."""
 
-import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from agent.queue import superblock
-from agent.queue.superblock import LENGTH, OFFSET
+from agent.queue.superblock import LENGTH, OFFSET, Superblock
 
 
 def made(folder: Path, *options: str) -> bytes:
@@ -28,30 +30,46 @@ def test_a_new_file_system_is_read(tmp_path: Path, block_bytes: str) -> None:
     assert (found.is_dirty, found.is_odd) == (False, False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("at", "content"), [(0xE4, b"\x01"), (0x60, b"\x08"), (0x200, b"data=")])
-def test_what_mkfs_leaves_on_no_device_is_odd(tmp_path: Path, at: int, content: bytes) -> None:
-    block = bytearray(made(tmp_path))
-    block[at : at + len(content)] = content
-
-    found = superblock.read(bytes(block))
-
-    assert found is not None
-    assert found.is_odd
+PLAIN = Superblock(
+    "12345678-1234-1234-1234-123456789abc", "doorstep-state", 2**34, is_dirty=False, is_odd=False
+)
 
 
-@pytest.mark.slow
-def test_a_journal_that_is_not_played_back_is_told(tmp_path: Path) -> None:
-    block = bytearray(made(tmp_path))
-    bits = struct.unpack_from("<I", block, 0x60)[0]
-    struct.pack_into("<I", block, 0x60, bits | 0x4)
-
-    found = superblock.read(bytes(block))
-
-    assert found is not None
-    assert found.is_dirty
+def written(*values: tuple[int, bytes]) -> bytes:
+    """What `mkfs.ext4` and a mount leave, and then these values, each at its place."""
+    usual = [(0x04, b"\0\0\x40\0"), (0x18, b"\2"), (0x38, b"\x53\xef"), (0x60, b"\x42\2")]
+    names = [(0x68, UUID(PLAIN.uuid).bytes), (0x78, PLAIN.label.encode()), (0x88, b"/var/lib")]
+    block = bytearray(LENGTH)
+    for at, content in [*usual, *names, (0x240, b"\1"), *values]:
+        block[at : at + len(content)] = content
+    return bytes(block)
 
 
-@pytest.mark.parametrize("content", [b"", bytes(LENGTH), b"\x53\xef" * 512, b"x" * LENGTH])
+@pytest.mark.parametrize(
+    ("values", "changes"),
+    [
+        ([], {}),
+        ([(0x18, b"\6")], {"bytes": 2**38}),
+        ([(0x150, b"\1")], {}),
+        ([(0x150, b"\1"), (0x60, b"\xc2")], {"bytes": 2**34 + 2**44}),
+        ([(0x78, b"0123456789abcdef")], {"label": "0123456789abcdef"}),
+        ([(0x78, b"\xff")], {"label": "\ufffdoorstep-state"}),
+        ([(0x60, b"\x46")], {"is_dirty": True}),
+        ([(0x60, b"\x4a")], {"is_odd": True}),
+        ([(0xE4, b"\1")], {"is_odd": True}),
+        ([(0x200, b"data=")], {"is_odd": True}),
+        ([(0x23F, b"x")], {"is_odd": True}),
+    ],
+)
+def test_each_value_is_read_where_the_kernel_has_it(
+    values: list[tuple[int, bytes]], changes: dict[str, Any]
+) -> None:
+    assert superblock.read(written(*values)) == replace(PLAIN, **changes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", bytes(LENGTH), b"\x53\xef" * 512, b"x" * LENGTH, written((0x18, b"\7")), written()[:-1]],
+)
 def test_what_is_no_file_system_is_none(content: bytes) -> None:
     assert superblock.read(content) is None

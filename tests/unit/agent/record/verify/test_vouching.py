@@ -16,7 +16,7 @@ from agent.record import file as recordfile
 from agent.record.certificates import Certificate
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from agent.record.verify import Report, examine, papers
-from agent.record.verify.papers import Papers
+from agent.record.verify.papers import REVOKED_TYPE, Papers
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker, encoded, with_other_spelling
 from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
@@ -418,6 +418,14 @@ def test_a_revoked_key_is_believed_if_a_receipt_is_from_before(
     assert why in words(report)
 
 
+def test_a_key_that_is_listed_twice_is_revoked_since_its_first_date(evidence: Evidence) -> None:
+    evidence.receive(evidence.office.receipt(evidence.record()))
+    maker = evidence.camera.maker
+    evidence.list.write_text(evidence.office.listed((maker, RECEIVED), (maker, RECEIVED + JUST)))
+
+    assert evidence.look().verdict == "broken"
+
+
 def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(evidence: Evidence) -> None:
     evidence.receive(Office().receipt(evidence.record()))
     evidence.revoke(evidence.camera.maker, RECEIVED + JUST)
@@ -427,7 +435,9 @@ def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(evidence: Evidence) 
 
 def test_a_list_without_receipt_keys_judges_no_receipt(evidence: Evidence) -> None:
     """As backends wrote it before."""
-    evidence.receive(evidence.office.receipt(evidence.record()), receipt_keys=[])
+    evidence.receive(evidence.office.receipt(evidence.record()))
+    said = {"v": 1, "version": 1, "revoked": []}
+    evidence.list.write_text(signing.sign(said, evidence.office.fleet_key, typ=REVOKED_TYPE))
     report = evidence.look()
 
     assert verdict(report) == "holds"
@@ -515,15 +525,19 @@ def test_garbage_is_told_and_harms_no_verdict(
     evidence: Evidence, make: Callable[[Path], object]
 ) -> None:
     """Beside the records; in place of the list it is refused."""
-    evidence.record()
+    made = evidence.record()
     make(evidence.records / "x.pem")
     make(evidence.receipts / "y.jws")
-    report = evidence.look()
+    (evidence.receipts / "z.jws").write_text(evidence.office.receipt(made))
+    evidence.list.write_text(evidence.office.listed())
+    report = evidence.look(fleet_key=evidence.office.fleet_key.public_key())
+    evidence.list.unlink()
     make(evidence.list)
 
     told = [each for each in report.document["not_checked"] if each.startswith("file ")]
     assert [each.split(":")[0] for each in told] == ["file x.pem", "file y.jws"]
     assert (verdict(report), report.verdict) == ("holds", REMARKS)
+    assert "received 2026-12-01" in words(report)
     assert all(line.isprintable() and len(line) < 700 for line in report.lines)
     with pytest.raises((ConfigError, NotGenuine), match=r"revoked\.jws: "):
         papers.read_listed(evidence.list, None)
