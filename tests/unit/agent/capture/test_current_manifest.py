@@ -73,6 +73,7 @@ def test_one_that_no_key_of_today_has_signed_is_wiped(tmp_path: Path) -> None:
         device.tick()
 
         assert stored(device.layout) == Stored(None, 7)
+        assert device.loop.status()["manifest_refused"] == signing.UNKNOWN_SIGNER
 
 
 def restarted(folder: Path) -> AbstractContextManager[Bench]:

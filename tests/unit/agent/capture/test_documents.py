@@ -106,10 +106,16 @@ def test_a_manifest_is_judged_before_the_first_turn(tmp_path: Path, office: Flee
 
 
 def test_a_document_put_there_while_it_runs_is_found(device: Bench, office: FleetOffice) -> None:
+    """Also after one that does not count, which is told."""
+    TrustStore(device.layout).keep_fleet((FleetOffice().document(3),))
+    device.tick()
+    refused = device.loop.status()
     TrustStore(device.layout).keep_fleet((office.document(2),))
     device.tick()
+    told = device.loop.status()
 
-    assert device.loop.status()["fleet"] == 2
+    assert (refused["fleet"], refused["fleet_refused"]) == (None, signing.UNKNOWN_SIGNER)
+    assert (told["fleet"], told["fleet_refused"]) == (2, None)
 
 
 def test_a_fleet_key_that_cannot_be_read_ends_no_process_and_is_told(

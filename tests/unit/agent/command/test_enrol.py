@@ -52,10 +52,12 @@ def test_bodies_are_wrapped_in_lines_and_have_a_length(bench: Bench) -> None:
 def test_second_run_needs_no_token_and_changes_no_key(bench: Bench) -> None:
     bench.enrol()
     before = bench.kept()
+    bench.server.script = lambda asked: Answered(304) if asked.path == "/fleet" else None
 
     assert bench.enrol(token=None) == 0
 
     assert bench.kept() == before
+    assert "fleet document    is there, and is the newest" in bench.said()
 
 
 def test_lost_answer_burns_no_token(bench: Bench) -> None:
@@ -151,6 +153,7 @@ def test_renewal_on_request_gets_a_new_key_and_the_evidence_again(bench: Bench) 
 
     after = bench.identity()
     assert after.key.public_key() != before.key.public_key()
+    assert "longer than what the authority gives now" not in bench.said()
     assert bench.server.paths() == ["simplereenroll", "evidence/simpleenroll", "/fleet"]
     assert [one.peer for one in bench.server.asked[:2]] == [before.chain[0], after.chain[0]]
 

@@ -238,6 +238,9 @@ def test_pinned_authority_that_the_server_is_not_of_is_not_written(bench: Bench)
     ca = bench.device.folder / "ca.pem"
     ca.unlink()
     other = new_authority()
+    bench.answers("cacerts", Answered(404, b"what"))
+    assert bench.enrol("--ca-sha256", certificates.key_sha256(other.certificate)) == 75
+    assert 'cacerts was answered 404 "what", which is no answer of an EST server' in bench.said()
     bench.answers("cacerts", Answered(200, certs_only([other.certificate])))
 
     assert bench.enrol("--ca-sha256", certificates.key_sha256(other.certificate)) == 65

@@ -75,6 +75,8 @@ def test_second_run_changes_nothing_and_asks_for_no_certificate_of_serve(serving
     assert files(serving) == before
     assert serving.server.paths().count(LABEL) == 1
     assert "serve             certificate is there, until" in serving.said()
+    assert serving.enrol("--renew", token=None) == 0
+    assert serving.server.paths().count(LABEL) == 2
 
 
 def test_changed_names_ask_again_with_the_same_key(serving: Bench) -> None:
@@ -95,7 +97,8 @@ def test_authority_without_a_label_is_told_and_the_rest_is_done(serving: Bench, 
     assert serving.enrol() == 0
 
     said = serving.said()
-    assert f"this authority has no label `{label}`" in said
+    without = {"serve": "nobody can ask `doorstep serve`", "evidence": "photos go without a"}
+    assert f"this authority has no label `{label}`: {without[label]}" in said
     assert "the rest is done" in said
     assert bool(serving.evidence()) is (label != "evidence")
     assert serving.fleet_version() == 1

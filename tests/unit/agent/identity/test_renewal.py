@@ -14,7 +14,7 @@ from agent.config import Config, ServeSettings, load
 from agent.identity.device_key import device_key
 from agent.identity.est import Est
 from agent.identity.evidence import Evidence
-from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal
+from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SOON_S, SPREAD, Renewal
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import Identity, IdentityStore
 from agent.process.control import Line
@@ -175,6 +175,10 @@ def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: Van) -> No
     van.install(300)
     van.server.script = lambda _: Answered(503)
     times = []
+    van.turn()
+    van.turn(SOON_S / 2 - 1)
+    assert van.server.paths().count("simplereenroll") == 1
+    van.server.asked.clear()
     for _ in range(40):
         before = van.server.paths().count("simplereenroll")
         van.turn(60.0)

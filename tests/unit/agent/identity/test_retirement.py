@@ -13,7 +13,7 @@ CHAINS = [{"chain": "c-1", "last_seq": 3, "received": 3, "missing": 0, "gaps": [
 
 def answer(status: int, body: object) -> Answer:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Answer(status, {}, text.encode())
+    return Answer(status, {}, text.encode(errors="surrogateescape"))
 
 
 def test_retired_device_is_told_what_the_backend_has() -> None:
@@ -37,6 +37,7 @@ def test_revoked_before_is_revoked(text: str, words: str) -> None:
     "body",
     [
         "<html>Welcome to the hotel</html>",
+        "<html>Willkommen im H\udcf4tel</html>",
         "[]",
         "[" * 100_000,
         {"device_id": "van-8", "chains": CHAINS},
@@ -44,7 +45,7 @@ def test_revoked_before_is_revoked(text: str, words: str) -> None:
         {"device_id": "van-7", "chains": 3},
         {"device_id": "van-7", "chains": [{}]},
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_200_of_somebody_else_ends_nothing(body: object) -> None:
     with pytest.raises(NotNow, match="not revoked"):
