@@ -16,6 +16,7 @@ import pytest
 from agent.__main__ import main
 from agent.queue import disk
 from agent.record import signing
+from agent.sync import card
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
@@ -173,11 +174,14 @@ def test_torn_files_are_named_and_not_sent(bench: Bench) -> None:
     (bench.card / f"{altered.label.capture_id}.rec").write_bytes(other)
     (bench.card / "noise.rec").write_bytes(os.urandom(5000))
     (bench.card / "link.rec").symlink_to(bench.card / "noise.rec")
+    twin = bench.maker.make(capture_id=whole.label.capture_id)
+    (bench.card / "z.rec").write_bytes(twin.content)
 
     ended = bench.run()
 
     assert ended.code == 65
-    assert ended.counted(sent=1, torn=4)
+    assert ended.counted(sent=1, torn=5)
+    assert "torn: z.rec: another file holds another record of the same id" in ended.out
     for name in (f"{cut.label.capture_id}.rec", f"{altered.label.capture_id}.rec", "noise.rec"):
         assert f"torn: {name}: " in ended.out
     assert bench.receipts() == {whole.label.capture_id}
@@ -240,14 +244,49 @@ def test_a_card_of_another_fleet_is_refused_in_words_and_asked_for_once(bench: B
 
 
 def test_a_signed_refusal_is_told_with_its_reason(bench: Bench) -> None:
-    bench.write(1)
+    (made,) = bench.write(1)
     bench.backend.set_switches(refuse="wrong_id")
 
     ended = bench.run()
 
     assert ended.code == 65
-    assert "wrong_id" in ended.out
+    assert f"refused: {made.label.capture_id}.rec: refused: wrong_id" in ended.out
     assert bench.receipts() == set()
+
+
+@pytest.mark.parametrize(("headers", "tries"), [({}, 3), ({"Retry-After": "60"}, 1)])
+def test_a_busy_backend_is_tried_thrice_unless_it_says_for_how_long(
+    bench: Bench, headers: dict[str, str], tries: int
+) -> None:
+    bench.write(2)
+    bench.backend.set_switches(status=503, methods=["HEAD", "POST"], headers=headers)
+    before = bench.backend.counts().requests
+
+    ended = bench.run()
+
+    assert ended.code == 75
+    assert ended.counted(left=2)
+    assert "left: 2 records: HEAD was answered 503" in ended.out
+    assert bench.backend.counts().requests - before == 1 + tries
+
+
+def test_a_record_that_goes_meanwhile_is_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, _ = bench.write(2)
+    read = card.read
+
+    def read_and_lose(folder: Path) -> card.Card:
+        found = read(folder)
+        (bench.card / f"{gone.label.capture_id}.rec").unlink()
+        return found
+
+    monkeypatch.setattr(card, "read", read_and_lose)
+    ended = bench.run()
+
+    assert ended.code == 75
+    assert ended.counted(sent=1, left=1)
+    assert "its file is missing; the card gives way: copy it first" in ended.out
 
 
 def test_who_is_revoked_sends_nothing_and_reads_why(bench: Bench) -> None:
@@ -365,7 +404,7 @@ def test_another_fleets_key_is_told_before_anything_is_sent(bench: Bench, tmp_pa
     [
         ({"technician": "none.pem"}, "technicians add NAME --out FILE"),
         ({"ca": "none.pem"}, "identity.ca: "),
-        ({"fleet_key": "none.pem"}, "does not exist"),
+        ({"fleet_key": "none.pem"}, "put the fleet's public key there"),
         ({"other": "1"}, "identity.other: unknown setting"),
         ({"url": "https://a@b"}, "backend.url: "),
         (None, "--from needs a technician's"),

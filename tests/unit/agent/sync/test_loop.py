@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from agent.models import State
 from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import BOOKING_S
-from agent.sync.round import Sent
+from agent.sync.link import LinkWatch
+from agent.sync.round import Round, Sent, read
 from tests.support.factory import MOMENT, respelled_file
 from tests.support.rawserver import whole
 from tests.support.sending import Sender, device_queue, sender
@@ -282,6 +283,19 @@ def test_item_waits_and_the_loop_rests_as_the_answer_asks(
     assert rest_s[0] <= line.sender.sync.status()["waits_s"] <= rest_s[1]
 
 
+def test_link_watch_tells_each_change_once() -> None:
+    ours, kernels = socket.socketpair(type=socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    with closing(LinkWatch()) as watch, kernels:
+        watch.close()
+        watch.sockets.append(ours)
+        told = [watch.changed()]
+        kernels.send(b"a link")
+        kernels.send(b"a route")
+        told += [watch.changed(), watch.changed()]
+
+    assert told == [False, True, False]
+
+
 def test_link_news_end_the_loops_wait(line: Line) -> None:
     _first, second = line.device.press(), line.device.press()
     line.tus.instead["POST /files"] = [whole(503, Retry_After=100)]
@@ -339,11 +353,13 @@ def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
 
 @pytest.mark.parametrize("act", ["run", "send_once"])
 def test_sender_does_not_start_beside_another(line: Line, act: str) -> None:
+    stop = threading.Event()
+    stop.set()
     with (
-        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
+        disk.lock(line.device.layout.sync_lock, exclusive=False, wait=False),
         pytest.raises(NotNow, match="held by another process; only one may run"),
     ):
-        getattr(line.sender.sync, act)(threading.Event())
+        getattr(line.sender.sync, act)(stop)
 
 
 def test_two_senders_never_send_one_record_twice(line: Line) -> None:
@@ -448,6 +464,16 @@ def test_who_asks_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line
         asking.join()
 
     assert told[0] is not None
+
+
+def test_a_round_that_cannot_be_told_is_not_now() -> None:
+    stopped = Round()
+    stopped.over.set()
+
+    with pytest.raises(NotNow, match="sync was stopped meanwhile; ask again"):
+        stopped.wait()
+    with pytest.raises(NotNow, match="the running sync answered something else"):
+        read({"tried": 1})
 
 
 def test_send_once_asks_the_running_loop(line: Line) -> None:

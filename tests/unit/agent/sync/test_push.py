@@ -105,12 +105,16 @@ def test_no_certificate_is_asked_for_with_it(
         leaf = server.authority.issue(key.public_key(), "van-7", starts=starts, life=YEAR)
         server.script = lambda asked: Answered(404) if asked.method == "GET" else None
         with device_queue(van.folder), sync_loop(load(van.config)) as loop:
+            before = loop.status()["hindrance"]
             IdentityStore(van.layout).install(Identity(key, (leaf,)))
             once(loop)
+            until = loop.status()["tls_until"]
             with_it = {asked.path for asked in server.asked if header.NAME in asked.headers}
 
         assert "simplereenroll" in server.paths()
         assert with_it == expected
+        assert before == "not_enrolled"
+        assert until is not None
 
 
 # News
@@ -234,9 +238,11 @@ def test_news_are_looked_for_every_ten_seconds_and_once_for_a_request(pushing: P
 def test_what_a_fetch_has_said_is_no_news_to_an_upload(pushing: Pushing) -> None:
     pushing.tear()
     with pushing.line.sender.backend.attempt():
-        pushing.push.on_fetch(pushing.line.sender.backend.fleet)(None)
+        pushing.push.on_fetch(pushing.line.sender.backend.fleet)('"fleet-1"')
 
-    assert "torn" in (carried(pushing.line.server.requests[-1]) or {})["needs"]
+    (request,) = pushing.line.server.requests
+    assert "torn" in (carried(request) or {})["needs"]
+    assert request.headers["if-none-match"] == '"fleet-1"'
     assert pushing.upload() == [None]
 
 

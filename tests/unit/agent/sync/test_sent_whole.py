@@ -84,14 +84,16 @@ def test_record_sent_whole_three_times_without_a_receipt_is_an_alarm(
 ) -> None:
     """Each attempt costs the whole record, so it then waits as a suspect one does."""
     line.server.script = server = replace(forgetful)
-    line.device.press(photo_bytes)
+    item = line.device.press(photo_bytes)
 
-    waits_s, alarms = zip(*((attempt(line), line.alarms) for _ in range(5)), strict=True)
+    tried = [(attempt(line), line.alarms, line.answer(item) or "") for _ in range(5)]
+    waits_s, alarms, answers = zip(*tried, strict=True)
 
     assert server.bodies == 5
     assert alarms == (0, 0, 1, 1, 1)
     assert max(waits_s[:2]) < 300
     assert waits_s[2:] == (300, 600, 1200)
+    assert [answer[:14] for answer in answers[:2]] == ["sent whole 1: ", "sent whole 2: "]
     (alarm,) = plain(queue_part(line.device.outbox))["alarms"]
     assert alarm["what"].startswith("dead end 5: sent whole again, without a receipt: ")
 
