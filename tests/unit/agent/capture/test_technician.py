@@ -73,6 +73,15 @@ def test_with_a_route_nothing_may_be_asked_for(tmp_path: Path, request_: dict[st
         assert device.parts.camera.starts == starts
 
 
+def test_a_route_counts_though_nobody_is_at_work(tmp_path: Path) -> None:
+    """A fleet with routes says when the work is over: not a button that was long not pressed."""
+    with round_of(tmp_path, ALLOWED) as device:
+        route = device.loop.documents.manifest.in_force()
+
+    assert why_not_look(route, is_nobody_at_work=True) == ROUTE_IN_HAND
+    assert why_not_call(route) == ROUTE_IN_HAND
+
+
 def test_a_route_that_lies_there_counts_while_capture_is_stopped(tmp_path: Path) -> None:
     """Until it has ended; and whoever asks changes nothing of it."""
     with fleet_device(tmp_path) as device:

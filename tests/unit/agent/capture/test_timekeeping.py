@@ -11,14 +11,15 @@ import pytest
 
 from agent.capture.timekeeping import AGREED_STEP_S
 from agent.command import capture_process, openings
-from agent.models import Item, rfc3339
+from agent.models import Item, State, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.trust.certain import certain_now
 from agent.trust.store import KeptTime, TrustStore
 from hardware import clock_system
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
+from hardware.floor import GNSS_RAISES_BY
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.tusscript import receipt, refusal
 
@@ -171,6 +172,80 @@ def test_an_old_fact_of_the_database_moves_nothing(tmp_path: Path) -> None:
 
 
 # GNSS and the network
+
+
+def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_heals_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also over a restart in between, which brings no new half year."""
+    ahead = now() + 3650 * DAY
+    with timed(tmp_path) as device:
+        before = device.parts.clock.floor
+        device.hear_time(ahead)
+        device.tick()
+        label = device.press()["label"]
+        raised = device.parts.clock.floor
+    with timed(tmp_path) as device:
+        device.hear_time(ahead + HOUR)
+        device.tick()
+        again = device.parts.clock.floor
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+        healed = device.parts.clock.floor
+
+        assert (label["clock"], label["utc"][:4]) == ("gnss", f"{ahead.year}")
+        assert raised == again == before + GNSS_RAISES_BY
+        assert BUILT <= healed <= now()
+        assert kept(device).floor == datetime.fromisoformat(rfc3339(healed))
+    assert caplog.text.count("event=floor_lowered") == 1
+
+
+def test_true_fixes_displace_what_was_forged_also_after_a_restart(tmp_path: Path) -> None:
+    """The floor stays half a year ahead until the network comes; the labels say what is true."""
+    with timed(tmp_path) as device:
+        device.hear_time(now() + 3650 * DAY)
+        device.tick()
+        floor, forged = device.parts.clock.floor, device.press()["label"]
+        device.hear_time(now())
+        device.tick()
+        true = device.press()["label"]
+    with timed(tmp_path) as device:
+        recalled = device.press()["label"]
+        device.hear_time(now())
+        device.tick()
+        heard = device.press()["label"]
+
+        assert floor > now() + 100 * DAY
+        assert device.parts.clock.floor == datetime.fromisoformat(rfc3339(floor))
+    assert forged["utc"] > rfc3339(now() + 3000 * DAY)
+    for label in (true, recalled, heard):
+        assert label["clock"] == "gnss"
+        assert abs(datetime.fromisoformat(label["utc"]) - now()) < HOUR
+
+
+@pytest.mark.parametrize("year", [2090, 9999])
+def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
+    device: Bench, year: int
+) -> None:
+    """Before, it ended the device for good: each true date after it was refused."""
+    before = device.parts.clock.floor, kept(device)
+    item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    after = device.press()["label"]
+
+    assert item.state is State.DELIVERED
+    assert (device.parts.clock.floor, kept(device)) == before
+    assert after["utc"] < "2030"
+
+
+def test_the_network_s_word_counts_more_than_a_receipt_s(tmp_path: Path) -> None:
+    """The backend's clock is a year ahead; the floor stays where the network is, time and again."""
+    with timed(tmp_path, ClockSource.NTP) as device:
+        for number in range(3):
+            deliver(device, now() + 365 * DAY + number * HOUR)
+
+            assert device.parts.clock.floor <= now()
+        assert (floor := kept(device).floor) is not None
+        assert floor <= now()
 
 
 # What prune goes by
