@@ -209,6 +209,19 @@ def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: Fleet
         assert offer(device, "fleet", office.document(6)) == {"taken": True}
 
 
+def test_another_fleet_key_begins_anew_whatever_its_version(tmp_path: Path) -> None:
+    """Root gave it; the version that was kept is of another fleet's documents."""
+    office, other = FleetOffice(), FleetOffice()
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(5))
+    with fleet_member(tmp_path, other) as device:
+        taken = offer(device, "fleet", other.document(1))
+        device.tick()
+
+        assert taken == {"taken": True}
+        assert device.loop.status()["fleet"] == 1
+
+
 # Keys that change
 
 
