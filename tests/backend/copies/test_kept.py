@@ -1,9 +1,11 @@
 """A copy is made once, and goes with its photo."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from doorstep_backend.copies import making
 from doorstep_backend.copies.kept import Copies
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.engines.objects import copy_name
@@ -43,6 +45,23 @@ def test_copies_go_with_the_photo(town: DemoOffice, how: str) -> None:
     assert kept(town, capture_id) == []
     with pytest.raises(LookupError):
         asyncio.run(copies.copy(capture_id, Shows.LABEL))
+
+
+def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+
+    def erased_meanwhile(*about: Any) -> bytes:
+        copy = making.made(*about)
+        town.office.store.erase(capture_id)
+        return copy
+
+    monkeypatch.setattr("doorstep_backend.copies.kept.made", erased_meanwhile)
+    with pytest.raises(LookupError):
+        asyncio.run(Copies(town.office.store).copy(capture_id, Shows.LABEL))
+
+    assert kept(town, capture_id) == []
 
 
 @only_folder
