@@ -122,6 +122,14 @@ def test_a_second_signing_key_needs_the_office(issuer: Issuer) -> None:
         issuer.vouch()
 
 
+def test_a_signing_key_vouches_for_its_own_device_alone(issuer: Issuer) -> None:
+    """Another device of the fleet must not sign in this one's name."""
+    kid = issuer.vouch().kid
+
+    assert issuer.register.is_vouched(VAN, kid)
+    assert not issuer.register.is_vouched("van-8", kid)
+
+
 def test_an_evidence_certificate_is_nobodys_tls_certificate(issuer: Issuer) -> None:
     assert issuer.said(issuer.vouch()) is not None
 

@@ -115,6 +115,7 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: DemoOffice
     assert (town.kept(held), town.kept(free)) == ((True, True), (False, False))
     assert len(town.office.access.views_of(CHANGES_MIND)) == 1
     assert town.shown(CHANGES_MIND) == []
+    assert not town.office.access.may_see(Customer("c-4"), held, CAME)
     (hold,) = town.office.keeping.holds()
     assert (hold.number, hold.case_number, hold.since) == (CHANGES_MIND, "CASE-7", CAME)
 
