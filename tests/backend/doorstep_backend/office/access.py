@@ -122,7 +122,10 @@ class Access:
                 assert_never(other)
 
     def one_time_code(self, number: str, now: datetime) -> str:
-        """Make a new code of six digits for the customer, in place of an earlier one."""
+        """Make a new code of six digits for the customer, in place of an earlier one.
+
+        It is stored as it is: a digest of six digits would hide nothing.
+        """
         code = f"{secrets.randbelow(1_000_000):06}"
         row = (number, code, rfc3339(now + CODE_VALID))
         upsert = """INSERT INTO one_time_codes VALUES (?, ?, ?, 0) ON CONFLICT (number) DO UPDATE

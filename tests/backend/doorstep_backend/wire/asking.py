@@ -39,7 +39,11 @@ async def asked(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> To
 
 
 async def asked_by_people(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
-    """Return or raise what `ask` does for a page; such questions wait for each other."""
+    """Return or raise what `ask` does for a page; such questions wait for each other.
+
+    A page is one question as a whole. Only what takes long by itself is asked in parts: a password,
+    the copy of a photo, the fleet, the chains of a device.
+    """
     in_turn = partial(get_running_loop().run_in_executor, _PEOPLE)
     return await _told(in_turn, partial(ask, *args, **kwargs))
 

@@ -1,4 +1,7 @@
-"""Uploads that are not whole in a folder of before 2026.12: `uploads/<capture_id>.part`."""
+"""Uploads that are not whole in a folder of before 2026.12: `uploads/<capture_id>.part`.
+
+Processes of such a version know nothing of pieces: end all of them before the first one of 2026.12.
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime
