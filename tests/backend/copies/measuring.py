@@ -1,4 +1,4 @@
-"""`python -m tests.backend.copies.measuring`: the tables of docs/office.md, of faces and codes."""
+"""`python -m tests.backend.copies.measuring`: the figures of docs/office.md, of faces and codes."""
 
 import argparse
 import time
