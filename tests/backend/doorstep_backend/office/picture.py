@@ -31,7 +31,7 @@ MAX_SEGMENTS: Final = 256
 
 MAX_SCANS: Final = 32
 """Encoders write 10 scans of a progressive picture. A decoder goes over the whole of it for each:
-210 scans of 12 megapixels, in 76 KB, took 1.5 s.
+210 scans of 12 megapixels, in 76 KB, took 1.5 s. 32 scans of the largest picture take 1.2 s.
 """
 
 MAX_RATIO: Final = 4
