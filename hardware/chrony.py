@@ -1,5 +1,7 @@
-"""Whom chrony's daemon follows: asked by its own protocol over loopback, as any user may.
+"""The source that chrony's daemon follows: asked over loopback, by the daemon's own protocol.
 
+The kernel says whether its clock is synchronised, and not by which source. Any user may ask the
+daemon, unless chrony.conf has `cmdport 0`.
 A datagram and not `chronyc`: capture asks again and again, and starts no process for it.
 """
 

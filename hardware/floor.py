@@ -1,4 +1,8 @@
-"""The time floor, the latest time that is certainly past: what moves it, and how far; pure."""
+"""The time floor, the latest time that is certainly past: what moves it, and how far; pure.
+
+A week rollover of a receiver cannot move it: for 19 years after the build, each dates a fix before
+the build.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
