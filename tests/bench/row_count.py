@@ -1,4 +1,8 @@
-"""The backend over ten thousand records, and beside it over a million: what grows with rows."""
+"""The backend over ten thousand records, and beside it over a million: what grows with rows.
+
+Both are asked by turns. Only the objects that are asked for exist, and PostgreSQL flushes nothing:
+a disk's noise would hide what grows.
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""A real instance whose PostgreSQL or S3 fails: the table of tests/backend/docs/operate.md."""
+"""A real instance whose PostgreSQL or S3 fails: the table of tests/backend/docs/operate.md.
+
+The clock is in test_backend_clocks.py, an object that vanishes later in test_backend_objects.py.
+"""
 
 import json
 import os

@@ -66,7 +66,8 @@ class Check:
 def database(name: str, asked: Database) -> Check:
     """Return the check of a database: a row is written and deleted in one step, durably.
 
-    On PostgreSQL it waits for no transaction. A death in between leaves nothing.
+    On PostgreSQL it waits for no transaction, on SQLite for one that writes, as an intake does. A
+    death in between leaves nothing.
     """
     asked.migrate(PROBES)
 

@@ -1,6 +1,9 @@
 """A month of records that were erased, out of the database into one file: labels and receipts.
 
 Else rows and an object of each stay for good. In the file is what `verify` needs of them.
+
+Partitions of the tables by month would not do: PostgreSQL wants the month in every unique key, and
+then one capture_id could be in two months. It is random, and says no time.
 """
 
 import hashlib
