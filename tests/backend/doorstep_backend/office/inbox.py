@@ -10,7 +10,7 @@ from doorstep_backend.office.claims import Claims
 MOST_KEPT: Final = 5000
 """Records whose claims are kept, a few KB each; of more, the oldest are fetched when filed.
 
-Some 50 s of what one process receives at its most. Source: FLEET.md, 93 records a second.
+Some 50 s of what one process receives at its most. Source: FLEET.md, 103 records a second.
 """
 
 
