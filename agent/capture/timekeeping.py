@@ -34,7 +34,8 @@ class Timekeeping:
     The database is input: a receipt's date counts if capture has verified it. It counts as one of
     this boot only if the receipt came in while this process ran, or if the record's own label says
     that the record was made in this boot. The agreement that an earlier process of this boot kept
-    still counts.
+    still counts. Another process may name an old receipt: its date is past, so that less is
+    deleted, and nothing early.
     """
 
     def __init__(self, config: Config, board: Board, outbox: OutboxReader) -> None:
