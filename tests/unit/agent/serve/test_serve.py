@@ -160,7 +160,7 @@ def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Se
 
 
 def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
-    """As README has it."""
+    """As the page on the wire has it."""
     command = ["curl", "-sS", "--cacert", str(van.ca_file), "--cert", str(van.client_file)]
 
     told = subprocess.run([*command, f"{van.url}/v1/status"], capture_output=True, check=True)
@@ -168,8 +168,8 @@ def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
     assert json.loads(told.stdout)["device"] == "van-7"
 
 
-def test_the_ten_lines_of_the_readme_ask_a_device(van: Served) -> None:
-    text = (REPOSITORY / "agent/serve/README.md").read_text()
+def test_the_ten_lines_of_the_wire_ask_a_device(van: Served) -> None:
+    text = (REPOSITORY / "agent/docs/wire.md").read_text()
     lines = text.split("```python\n")[1].split("```")[0]
     lines = lines.replace("https://van-0042.example.com:8443", van.url)
     lines = lines.replace("dispatch.pem", van.client_file.name)
