@@ -18,7 +18,7 @@ HEAP_BYTES: Final = 33_554_432
 """Most memory that all of SQLite takes in one process.
 
 A queue of 100,000 rows takes 4.5 MB (2026-11-29). The unit with the smallest limit is serve's:
-MemoryMax=100M; serve uses 36 MB after an attack (tests/results.md, Figures).
+MemoryMax=100M; serve uses 35 MB at 100,000 records (tests/results.md).
 """
 
 _CACHE_KIB: Final = 2_000

@@ -15,7 +15,7 @@ _MB: Final = 2**20
 
 _SHARED_MB: Final = {"capture": 114, "sync": 52, "prune": 45, "serve": 30}
 """Memory of each before it opens the queue: it shares that with the process that forked it, and the
-kernel counts it there. Source: tests/results.md, Figures; prune's was measured on 2026-11-29."""
+kernel counts it there. Source: measurements on x86-64; prune's is of 2026-11-29."""
 
 _BOTH: Final = Path("/sys/fs/cgroup")
 
