@@ -1,7 +1,7 @@
 """What a process that was taken over tries on the others: one row per attack.
 
 Whoever reads this table sees what each wall is for.
-agent/docs/security.md says what the chief ones did before there was a wall.
+agent/docs/security.md says what the main ones lead to.
 """
 
 import fcntl
