@@ -12,7 +12,7 @@ AWAY_S: Final = 5.0
 """How long a killed instance stays away in the demo: what starts it again has noticed by then."""
 
 STALL_S: Final = 7.0
-"""Several times longer than an instance waits for S3 (2 s), and than a device for 503 (3 s)."""
+"""Over twice the longest request to S3 (1 s to connect, 2 to read), and a device's wait for 503."""
 
 Say = Callable[[str], None]
 
