@@ -166,7 +166,10 @@ RULES: Final = (*OF_THE_FLEET, *(_of_a_need(one) for one in NEEDS))
 
 def written(rules: Sequence[Rule]) -> str:
     """Write a rule file of Prometheus: a text in JSON is one in YAML too."""
-    head = "# Made by `python -m doorstep_backend.monitoring`; README.md here says how to use it.\n"
+    head = (
+        "# Made by `python -m doorstep_backend.monitoring`; "
+        "tests/backend/monitoring/README.md says how to use it.\n"
+    )
     return f"{head}groups:\n  - name: doorstep\n    rules:\n" + "".join(map(_entry, rules))
 
 
