@@ -42,7 +42,10 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.ASK_OFFICE: "in the cradle, ask the office",
     Signal.LOCATE: "somebody looks for this device",
 }
-"""Meaning of each signal for the driver; agent/docs/lights.md has the same words."""
+"""Meaning of each signal for the driver, in the words of agent/docs/lights.md.
+
+CODE_ELSEWHERE and LOCATE are shorter here.
+"""
 
 _NAMES: Final[Mapping[Colour, str]] = {
     WHITE: "white",

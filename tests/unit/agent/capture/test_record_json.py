@@ -37,7 +37,7 @@ def of_photo(
 
 
 def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> None:
-    """Those of agent/README.md: fields may be added, none is renamed."""
+    """Those of agent/docs/record.md: fields may be added, none is renamed."""
     made = of_photo(fix_at(0.4))
 
     assert json.loads(json.dumps(made)) == {
