@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import cv2  # noqa: TID251 - one of its doors: from the sensor's I420 to BGR
+import cv2  # noqa: TID251 - from the sensor's I420 to BGR
 import numpy as np
 from numpy.typing import NDArray
 

@@ -8,7 +8,7 @@ from functools import cache
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO doors
+from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO drivers
 
 from hardware.driver import Access
 from hardware.errors import DeviceBusy, DeviceMissing

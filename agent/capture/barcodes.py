@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-import zxingcpp  # noqa: TID251 - this is its door
+import zxingcpp  # noqa: TID251 - the only importer
 
 from agent.models import CODE
 from hardware.camera import Luma

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
-from piexif import GPSIFD, TAGS, TYPES, ExifIFD, ImageIFD  # noqa: TID251 - this is its door
+from piexif import GPSIFD, TAGS, TYPES, ExifIFD, ImageIFD  # noqa: TID251 - the only importer
 
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
 

@@ -1,6 +1,6 @@
 """The encoder from pixels to JPEG bytes in memory; it writes no file."""
 
-import cv2  # noqa: TID251 - this is one of its doors
+import cv2  # noqa: TID251 - one of the importers
 import numpy as np
 from numpy.typing import NDArray
 

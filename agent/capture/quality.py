@@ -7,7 +7,7 @@ blur. A covered corner, a parcel out of the picture or a missing parcel it canno
 from collections.abc import Mapping
 from typing import Final
 
-import cv2  # noqa: TID251 - this is one of its doors
+import cv2  # noqa: TID251 - one of the importers
 import numpy as np
 from numpy.typing import NDArray
 

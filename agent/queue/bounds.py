@@ -4,7 +4,7 @@ SQLite reads settings from the file's header and parses each entry of its schema
 statement is answered. Both cost memory and time that the file chooses.
 """
 
-import sqlite3  # noqa: TID251 - with database.py the door
+import sqlite3  # noqa: TID251 - SQL, as database.py
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

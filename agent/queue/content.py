@@ -1,6 +1,6 @@
 """The valid contents of a queue: other processes write it too, so it is input, not truth."""
 
-import sqlite3  # noqa: TID251 - with database.py the door
+import sqlite3  # noqa: TID251 - SQL, as database.py
 from functools import cache
 from typing import Final
 

@@ -6,7 +6,7 @@ a database that was set aside.
 """
 
 import os
-import sqlite3  # noqa: TID251 - this is its door
+import sqlite3  # noqa: TID251 - the only importer
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count

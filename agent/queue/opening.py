@@ -1,7 +1,7 @@
 """Opens the queue's database, and believes nothing of what it finds."""
 
 import os
-import sqlite3  # noqa: TID251 - with database.py the door
+import sqlite3  # noqa: TID251 - SQL, as database.py
 import stat
 import subprocess
 from contextlib import suppress
@@ -159,8 +159,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     if taken >= SCHEMA_VERSION:
         return
     # 25 MB and 130 ms that only the first start needs
-    from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - this is its door
-    from sqlite_utils import Migrations  # noqa: PLC0415, TID251 - this is its door
+    from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - the only importer
+    from sqlite_utils import Migrations  # noqa: PLC0415, TID251 - the only importer
 
     migrations = Migrations("doorstep")
     for name, statements in STEPS.items():

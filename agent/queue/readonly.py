@@ -5,7 +5,7 @@ ballast.
 """
 
 import os
-import sqlite3  # noqa: TID251 - with database.py the door
+import sqlite3  # noqa: TID251 - SQL, as database.py
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

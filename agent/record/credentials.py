@@ -166,7 +166,7 @@ def load() -> ModuleType:
         return found
     try:
         with _in_the_root_folder():
-            import c2pa  # noqa: PLC0415, TID251 - this is its door, and it is heavy
+            import c2pa  # noqa: PLC0415, TID251 - the only importer; the library is heavy
     except (ImportError, OSError, RuntimeError) as error:
         words = "c2pa cannot be loaded; install c2pa-python in this environment"
         raise NoLibrary(f"{words}: {str(error)[:120]}") from error

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-import pyrage  # noqa: TID251 - this is the door
+import pyrage  # noqa: TID251 - the only importer
 
 from agent.errors import NotGenuine
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm  # noqa: TID251 - this is its door
-from jwt.api_jws import PyJWS  # noqa: TID251 - this is its door
-from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - this is its door
+from jwt.algorithms import ECAlgorithm  # noqa: TID251 - the only importer
+from jwt.api_jws import PyJWS  # noqa: TID251 - the only importer
+from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - the only importer
 
 from agent.errors import ConfigError, NotGenuine, UnknownSigner, not_read
 

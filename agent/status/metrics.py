@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest  # noqa: TID251 - this is its door
-from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - this is its door
-from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - this is its door
+from prometheus_client import CollectorRegistry, generate_latest  # noqa: TID251 - the only importer
+from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - the only importer
+from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - the only importer
 
 from agent.models import from_rfc3339
 from agent.status.values import UNSAID, Queue, Status, Unsaid

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import urllib3  # noqa: TID251 - a part of its door
-from requests.adapters import HTTPAdapter  # noqa: TID251 - a part of its door
-from urllib3.connection import HTTPSConnection  # noqa: TID251 - a part of its door
-from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - a part of its door
+import urllib3  # noqa: TID251 - belongs to http.py
+from requests.adapters import HTTPAdapter  # noqa: TID251 - belongs to http.py
+from urllib3.connection import HTTPSConnection  # noqa: TID251 - belongs to http.py
+from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - belongs to http.py
 
 from agent.wire.stall import StallLimit
 

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
-import urllib3  # noqa: TID251 - names what the door's library raises
+import urllib3  # noqa: TID251 - names what http.py's library raises
 
 from agent.status.troubles import Trouble
 

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-import requests  # noqa: TID251 - this is its door
-import urllib3  # noqa: TID251 - this is its door
+import requests  # noqa: TID251 - the only importer
+import urllib3  # noqa: TID251 - the only importer
 
 from agent import __version__
 from agent.config import BackendSettings

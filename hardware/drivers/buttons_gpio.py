@@ -13,7 +13,7 @@ from functools import cache
 from threading import Condition, Thread
 from typing import Any, Final
 
-from gpiozero import Factory, InputDevice  # noqa: TID251 - the door to the buttons
+from gpiozero import Factory, InputDevice  # noqa: TID251 - the driver of the buttons
 
 from hardware.button import ButtonEvent, ButtonName
 from hardware.debounce import Debounce

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final
 
-import cv2  # noqa: TID251 - one of its doors: V4L2 and its formats
+import cv2  # noqa: TID251 - V4L2 and its formats
 import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px

@@ -9,7 +9,7 @@ from math import asin, inf, pi
 from threading import Condition, Thread
 from typing import Any, Final
 
-from gpiozero import (  # noqa: TID251 - the door to the indicator
+from gpiozero import (  # noqa: TID251 - the driver of the indicator
     RGBLED,
     DigitalOutputDevice,
     Factory,

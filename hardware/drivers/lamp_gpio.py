@@ -5,7 +5,7 @@ Not run on hardware; tested on gpiozero's simulated pins.
 
 from typing import Final
 
-from gpiozero import DigitalOutputDevice, Factory  # noqa: TID251 - the door to the lamp
+from gpiozero import DigitalOutputDevice, Factory  # noqa: TID251 - the driver of the lamp
 
 from hardware.driver import Driver
 from hardware.pins_gpio import access, claiming, open_pins

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
-import cv2  # noqa: TID251 - one of its doors: from the strip's colours to BGR
+import cv2  # noqa: TID251 - from the strip's colours to BGR
 import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px

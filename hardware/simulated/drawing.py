@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import IO, Final
 
-import cv2  # noqa: TID251 - one of its doors: the colours of the simulated camera
+import cv2  # noqa: TID251 - the colours of the simulated camera
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-import cv2  # noqa: TID251 - one of its doors: turns the paper
+import cv2  # noqa: TID251 - turns the paper
 import numpy as np
-import zxingcpp  # noqa: TID251 - its second door: writes the codes that agent/capture/barcodes.py reads
+import zxingcpp  # noqa: TID251 - writes the codes that agent/capture/barcodes.py reads
 
 from hardware.camera import Luma
 from hardware.errors import CameraFailed

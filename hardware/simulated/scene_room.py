@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import cv2  # noqa: TID251 - this is one of its doors
+import cv2  # noqa: TID251 - one of the importers
 import numpy as np
 from numpy.typing import NDArray
 

@@ -7,7 +7,7 @@ follow in linear light, as they do in a camera.
 from dataclasses import dataclass
 from typing import Final
 
-import cv2  # noqa: TID251 - this is one of its doors
+import cv2  # noqa: TID251 - one of the importers
 import numpy as np
 from numpy.typing import NDArray
 

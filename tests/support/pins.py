@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpiozero.pins.mock import MockFactory, MockPWMPin  # noqa: TID251 - their door in the tests
+from gpiozero.pins.mock import MockFactory, MockPWMPin  # noqa: TID251 - the pins of the tests
 
 
 class HeardPin(MockPWMPin):  # type: ignore[misc] # gpiozero ships no types

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import sqlite3  # noqa: TID251 - it writes what the product would not
 import struct
 from contextlib import closing
 from pathlib import Path

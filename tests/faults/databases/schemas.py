@@ -3,7 +3,7 @@
 Each maker changes a sound queue; the seed decides what it does beyond its name.
 """
 
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import sqlite3  # noqa: TID251 - it writes what the product would not
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import socket
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import sqlite3  # noqa: TID251 - it writes what the product would not
 import struct
 from collections.abc import Callable
 from contextlib import suppress

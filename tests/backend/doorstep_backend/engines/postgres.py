@@ -13,7 +13,7 @@ from functools import lru_cache
 from threading import Lock, local
 from typing import Any, Final, Self, TypeVar
 
-import psycopg  # noqa: TID251 - this is its door
+import psycopg  # noqa: TID251 - the only importer
 import psycopg_pool  # noqa: TID251 - as above
 from psycopg import errors  # noqa: TID251 - as above
 from psycopg.abc import PQGen  # noqa: TID251 - as above

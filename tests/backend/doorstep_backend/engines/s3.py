@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
-import boto3  # noqa: TID251 - this is its door
+import boto3  # noqa: TID251 - the only importer
 from botocore.config import Config  # noqa: TID251 - as boto3
 from botocore.exceptions import (  # noqa: TID251 - as boto3
     BotoCoreError,

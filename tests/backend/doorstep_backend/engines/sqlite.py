@@ -1,7 +1,7 @@
 """SQLite: one file, one connection for each `Database`, which its threads take in turn."""
 
 import re
-import sqlite3  # noqa: TID251 - the backend's own door
+import sqlite3  # noqa: TID251 - the backend's only importer
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import urllib3  # noqa: TID251 - its errors are documented ones of the HTTP door
+import urllib3  # noqa: TID251 - its errors are documented ones of http.py
 
 from agent.capture import barcodes
 from agent.command import owners

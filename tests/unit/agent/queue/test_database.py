@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-import sqlite3  # noqa: TID251 - a second reader that shares no code with the door
+import sqlite3  # noqa: TID251 - a second reader that shares no code with the product
 import stat
 import subprocess
 import sys

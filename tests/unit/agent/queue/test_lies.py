@@ -1,7 +1,7 @@
 """What another process writes into the queue is input: it counts as broken or changes nothing."""
 
 import os
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import sqlite3  # noqa: TID251 - it writes what the product would not
 import struct
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """A queue of every release becomes today's: the same schema, and every row as it was."""
 
 import signal
-import sqlite3  # noqa: TID251 - a second reader that shares no code with the door
+import sqlite3  # noqa: TID251 - a second reader that shares no code with the product
 import subprocess
 import sys
 from collections import Counter

@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import sqlite3  # noqa: TID251 - it writes what the product would not
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """A queue that breaks is set aside and made again from the records, and pressing goes on."""
 
 import os
-import sqlite3  # noqa: TID251 - it breaks what the product's door opens
+import sqlite3  # noqa: TID251 - it breaks what the product opens
 import stat
 import time
 from collections.abc import Callable
