@@ -96,7 +96,7 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
     ),
     Signal.LOCATE: Pattern(once=_calls()),
 }
-"""The table of agent/docs/lights.md. EXPOSED is dark: the picture is taken, not yet safe."""
+"""The lights of agent/docs/lights.md. EXPOSED is dark: the picture is taken, not yet safe."""
 
 
 def step_at(pattern: Pattern, elapsed_s: float) -> tuple[Step, float]:

@@ -26,28 +26,30 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.SAVED: "go on, done",
     Signal.ONCE_MORE: "press once more; this one is saved too",
     Signal.NO_PHOTO: "go on, no photo; also: the press was taken back",
-    Signal.CODE_ELSEWHERE: "this label is of another place: hold the parcel's own up",
+    Signal.CODE_ELSEWHERE: (
+        "hold this parcel's own label up: the label that was read is of another place"
+    ),
     Signal.READING: "hold the label up",
     Signal.LABEL_READ: "press: the label is read",
     Signal.FAULT: (
-        "call: storage, camera or disk fault, a start that failed, an empty battery, "
-        "or not enrolled"
+        "call: a fault of card or camera, a start that failed, an empty battery, or a press while "
+        "not enrolled"
     ),
     Signal.READY: "ready",
     Signal.BENCH: "bench mode: every press makes a test record",
-    Signal.NOT_READY: "not ready: starting, not enrolled, no route, no room or no disk",
+    Signal.NOT_READY: (
+        "not ready: starting, not enrolled, no route, no picture, or a card that is full or "
+        "cannot be written"
+    ),
     Signal.BATTERY_LOW: "charge soon: battery under 15 %",
     Signal.SENDING: "in the cradle, sending",
     Signal.ALL_SENT: "in the cradle, all sent",
     Signal.ASK_OFFICE: "in the cradle, ask the office",
-    Signal.LOCATE: "somebody looks for this device",
+    Signal.LOCATE: "do nothing: somebody looks for this device; a press ends the light",
 }
-"""Meaning of each signal for the driver, in the words of agent/docs/lights.md.
+"""Meaning of each signal for the driver; `tests.unit.documents.generated` puts it into pages."""
 
-CODE_ELSEWHERE and LOCATE are shorter here.
-"""
-
-_NAMES: Final[Mapping[Colour, str]] = {
+COLOURS: Final[Mapping[Colour, str]] = {
     WHITE: "white",
     GREEN: "green",
     AMBER: "amber",
@@ -62,7 +64,7 @@ def name(signal: Signal) -> str:
     """The colour of a signal's light, and how many flashes its rhythm has if several."""
     pattern = PATTERNS[signal]
     steps = (*pattern.once, *pattern.again)
-    colour = next((_NAMES[step.colour] for step in steps if step.colour != DARK), "dark")
+    colour = next((COLOURS[step.colour] for step in steps if step.colour != DARK), "dark")
     flashes = sum(step.colour != DARK for step in pattern.again)
     return f"{colour} x{flashes}" if flashes > 1 else colour
 
