@@ -64,7 +64,7 @@ class Seal(StrEnum):
 
 
 class ContentCredentials(StrEnum):
-    """C2PA manifests in photos; they cost capture about 20 MB of memory.
+    """Content Credentials (C2PA) in photos; they cost capture about 20 MB of memory.
 
     AUTO: on, if identity is required and the board has more than 512 MB.
     """
@@ -79,6 +79,7 @@ class DeviceSettings:
     """`[device]`."""
 
     id: _Name
+    """Name of this device; in every record, and the common name of its certificates."""
     bench_mode: bool = False
     """True if presses may come through the socket on a real board; shown in the status."""
 
@@ -88,7 +89,9 @@ class StateSettings:
     """`[state]`: the folder that must survive a power cut, and the folder of the sockets."""
 
     dir: Path = Path("/var/lib/doorstep")
+    """Folder of queue, records and keys; must survive a power cut."""
     run_dir: Path = Path("/run/doorstep")
+    """Folder of the sockets, which a restart of the device may empty."""
     reserve_mb: Annotated[int, Range(1, 1_000_000, "a size in megabytes")] = 64
     """Free space that photos leave alone, so that the queue can go on working."""
 
@@ -99,7 +102,6 @@ class PolicySettings:
 
     manifest: ManifestPolicy
     seal: Seal = Seal.REQUIRED
-    """Encryption of bodies on the card."""
     credentials: ContentCredentials = ContentCredentials.AUTO
     scanning: bool = True
     """True if labels are read: by the scan button, and after a refusal that a label can settle."""
@@ -138,6 +140,7 @@ class BackendSettings:
     """`[backend]`."""
 
     url: Address
+    """Address of the backend; the requests of the wire are below it."""
     receipt_keys: tuple[Path, ...] = ()
     """Public keys that sign receipts; with `identity.mode = "off"` only."""
     ca: Path | None = None
@@ -178,23 +181,20 @@ class Thresholds:
 
     The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs
     (tests/bench/quality) of November 2026, not from the device's camera.
-
-    Attributes:
-        version: goes into every record; change it with any of the others.
-        dark_below_pct: mean luma, % of full scale.
-        clipped_above_pct: share of clipped pixels, %.
-        covered_below_pct: spread of a thumbnail without its gradients, % of full scale.
-        noisy_above: standard deviation of the pixel noise, grey levels of 255.
-        blurred_below: sharpness; photographs smeared over 12 px and more had 85 at most, sharp
-            ones 125 at least.
     """
 
     version: str = "2026.12"
+    """Goes into every record; change it with any of the others."""
     dark_below_pct: _Percent = 11.0
+    """Mean luma, % of full scale."""
     clipped_above_pct: _Percent = 20.0
+    """Share of clipped pixels, %."""
     covered_below_pct: _Percent = 0.5
+    """Spread of a thumbnail without its gradients, % of full scale."""
     noisy_above: _Score = 14.0
+    """Standard deviation of the pixel noise, grey levels of 255."""
     blurred_below: _Score = 95.0
+    """Sharpness; photographs smeared over 12 px or more had 85 at most, sharp ones 125 or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,9 @@ class RetentionSettings:
     """`[retention]`: the time for which the device keeps records that have a receipt."""
 
     file_hours: Annotated[int, Range(0, 8_760, "a number of hours")] = 72
+    """Time for which the record's file stays after its receipt."""
     row_days: Annotated[int, Range(1, 365, "a number of days")] = 14
+    """Time for which the row in the queue stays after that receipt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,14 @@ class CameraSettings:
     """`[camera]`."""
 
     kind: Annotated[str, Kind("camera")]
+    """Driver of the sensor; the records of any driver but `picamera2` say `simulated`."""
     device: Annotated[int, Range(0, 63, "a camera number")] = 0
+    """Number of the camera, if there are several."""
     width_px: Annotated[int, Range(320, 4608, "an even width in pixels", step=2)] = 2304
     height_px: Annotated[int, Range(240, 2592, "an even height in pixels", step=2)] = 1296
     autofocus: Autofocus = Autofocus.CONTINUOUS
     mains_hz: Annotated[int, Range(0, 60, "a mains frequency: 0 (no lamps), 50 or 60")] = 50
+    """Frequency of the lamps at the doors: the exposure avoids their flicker."""
     frame_deadline_ms: Annotated[int, Range(200, 3_000, "a time in milliseconds")] = 2_000
     """Longest wait for one frame; from a stopped camera the first takes about half a second."""
 
@@ -85,7 +88,9 @@ class IndicatorSettings:
     blue_pin: Pin = 13
     buzzer_pin: Pin = 12
     vibration_pin: Pin | None = None
+    """Only if a motor is fitted."""
     common_anode: bool = False
+    """True if the LED has a common anode, and a low level lights it."""
     volume_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
 
 
@@ -106,6 +111,7 @@ class PositionSettings:
         "127.0.0.1:2947"
     )
     lat_deg: Annotated[float, Range(-90, 90, "a latitude in degrees")] | None = None
+    """Only for the kind `fixed`, as `lon_deg`."""
     lon_deg: Annotated[float, Range(-180, 180, "a longitude in degrees")] | None = None
 
 
@@ -129,6 +135,7 @@ class SimulatedSettings:
     """`[simulated]`: the world script of a simulated board."""
 
     world: Path | None = None
+    """The script; without one it is day, at one place, with a good fix."""
 
 
 @dataclass(frozen=True, slots=True)
