@@ -135,7 +135,7 @@ class SimulatedSettings:
     """`[simulated]`: the world script of a simulated board."""
 
     world: Path | None = None
-    """The script; without one it is day, at one place, with a good fix."""
+    """Script of the simulated board."""
 
 
 @dataclass(frozen=True, slots=True)
