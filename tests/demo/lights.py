@@ -36,7 +36,7 @@ MEANS: Final[Mapping[Signal, str]] = {
         "not enrolled"
     ),
     Signal.READY: "ready",
-    Signal.BENCH: "bench mode: every press makes a test record",
+    Signal.BENCH: "bench mode: every photo becomes a test record",
     Signal.NOT_READY: (
         "not ready: starting, not enrolled, no route, no picture, or a card that is full or "
         "cannot be written"
