@@ -34,7 +34,7 @@ _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCI
 """Source: RFC 3339 section 5.6; a datetime has microseconds."""
 
 
-class Kind(StrEnum):
+class RecordKind(StrEnum):
     """The kind of a record; a reader passes on kinds that it does not know."""
 
     PHOTO = "photo"
@@ -75,7 +75,7 @@ FAULTS: Final = frozenset(
 """No rule, but something to call the office about."""
 
 
-class State(StrEnum):
+class RecordState(StrEnum):
     """The state of a record on its way to the backend."""
 
     PENDING = "PENDING"
@@ -119,7 +119,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class RecordLabel:
     """Line 1 of a record file: all that the device needs, and nothing of place or stop.
 
     Attributes:
@@ -130,7 +130,7 @@ class Label:
         seq: 1, 2, 3 ... within the chain, without gaps.
         prev: SHA-256 of the previous label without its newline; None at seq 1.
         boot_id: the kernel's random id of the boot.
-        kind: a Kind, or a later version's.
+        kind: a RecordKind, or a later version's.
         about: the record that this one takes back; None unless `void`.
         utc: RFC 3339 with Z and milliseconds; a guess when `clock` is `unsynced`.
         monotonic_ns: CLOCK_MONOTONIC of the press.
@@ -188,7 +188,7 @@ class Item:
     clock: str
     bytes: int
     sha256: str
-    state: State
+    state: RecordState
     adopted: bool
     attempts: int
     suspected: int
@@ -202,7 +202,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class QueueCounts:
     """Counts of records that the backend does not have yet; there is no count of those it has."""
 
     waiting: int
@@ -213,17 +213,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredRecord:
     """A record whose file is in place."""
 
-    label: Label
+    label: RecordLabel
     label_sha256: str
     file_bytes: int
     file_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The newest record of a chain; `label_sha256` is None while the chain is empty."""
 
     chain: str
@@ -277,7 +277,7 @@ def has_host(url: str) -> bool:
         return False
 
 
-class Verdict(StrEnum):
+class QualityVerdict(StrEnum):
     """The first thing that is wrong, in the order they are asked for; `OK` when nothing is."""
 
     OK = "ok"
@@ -298,6 +298,6 @@ class QualityReport:
         thresholds: the version of the thresholds.
     """
 
-    verdict: Verdict
+    verdict: QualityVerdict
     scores: Mapping[str, float]
     thresholds: str

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
-from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
+from agent.models import Body, CaptureId, ChainHead, RecordKind, RecordLabel, StoredRecord, rfc3339
 from agent.queue.disk import RECORD_MODE, make_way, write_durably
 from agent.queue.mending import Mending, check_unspoilt
 from agent.queue.outbox import Outbox
@@ -19,7 +19,7 @@ from hardware.clock import Moment
 class NotQueued(StorageFault):
     """The record's file is in place and safe; its row follows at the next turn, or next start."""
 
-    def __init__(self, label: Label, error: Exception) -> None:
+    def __init__(self, label: RecordLabel, error: Exception) -> None:
         super().__init__(f"{label.capture_id} is kept, but not yet queued: {error}")
         self.label = label
 
@@ -48,7 +48,7 @@ class Chain:
         *,
         key: PrivateKey,
         device_id: str,
-        head: Head,
+        head: ChainHead,
         seal: Sealing,
         mending: Mending | None = None,
     ) -> None:
@@ -59,18 +59,18 @@ class Chain:
         self._head = head
         self._seal = seal
         self._mending = mending
-        self._unqueued: list[Kept] = []
+        self._unqueued: list[StoredRecord] = []
 
     def keep(
         self,
-        kind: Kind,
+        kind: RecordKind,
         moment: Moment,
         record: dict[str, Any],
         photo: bytes | None = None,
         *,
         capture_id: CaptureId | None = None,
         about: CaptureId | None = None,
-    ) -> Label:
+    ) -> RecordLabel:
         """Make one record; when this returns, its file and its row survive a power cut.
 
         `capture_id` is new unless given; a photo's EXIF names it before there is a label.
@@ -116,14 +116,14 @@ class Chain:
             self._mending.mend(error)
             return self._queue()
 
-    def _keep_file(self, label: Label, content: bytes) -> None:
+    def _keep_file(self, label: RecordLabel, content: bytes) -> None:
         """Commit: from here on the record exists, even if its row fails."""
         make_way(self._layout.ballast)
         write_durably(self._layout.record(label.capture_id), content, RECORD_MODE)
         digest = recordfile.label_digest(content)
-        self._head = Head(label.chain, label.seq, digest)
+        self._head = ChainHead(label.chain, label.seq, digest)
         file_sha256 = hashlib.sha256(content).hexdigest()
-        self._unqueued.append(Kept(label, digest, len(content), file_sha256))
+        self._unqueued.append(StoredRecord(label, digest, len(content), file_sha256))
 
     def _queue(self) -> int:
         check_unspoilt(self._layout)
@@ -142,12 +142,12 @@ class Chain:
     def _label(
         self,
         capture_id: CaptureId,
-        kind: Kind,
+        kind: RecordKind,
         moment: Moment,
         body: Body,
         about: CaptureId | None,
-    ) -> Label:
-        return Label(
+    ) -> RecordLabel:
+        return RecordLabel(
             v=1,
             capture_id=capture_id,
             device_id=self._device_id,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from agent.models import Kind, Label, from_rfc3339
+from agent.models import RecordKind, RecordLabel, from_rfc3339
 from agent.queue.labels import Glance
 from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN
@@ -61,10 +61,10 @@ class Dates:
         is_disputed = self.newest is not None and said.contradicts(self.newest)
         return replace(self, newest=said, is_disputed=self.is_disputed or is_disputed)
 
-    def after_label(self, label: Label) -> "Dates":
+    def after_label(self, label: RecordLabel) -> "Dates":
         """Return the dates with the record of this label, which this process made just now."""
         said = Date(from_rfc3339(label.utc), label.monotonic_ns, ClockSource(label.clock))
-        return self.after(said, is_time=label.kind == Kind.TIME)
+        return self.after(said, is_time=label.kind == RecordKind.TIME)
 
     def need_another(self, now: Moment) -> bool:
         """Return whether a `time` record of `now` is due.

@@ -13,7 +13,7 @@ from agent.capture.record_json import Setting
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotNow, StorageFault
-from agent.models import Counts, Kind, Label
+from agent.models import QueueCounts, RecordKind, RecordLabel
 from agent.queue import disk, retention
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -144,7 +144,7 @@ class Housekeeping:
             retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
         return self._room_bytes() >= self._reserve_bytes
 
-    def kept(self, label: Label) -> None:
+    def kept(self, label: RecordLabel) -> None:
         """Note that a record was written, so that others can be."""
         self._dates = self._dates.after_label(label)
         clock = ClockSource(label.clock)
@@ -175,7 +175,7 @@ class Housekeeping:
         """Return True if records can be written, and the queue has every record on the card."""
         return self.may_write() and self._chain.is_whole()
 
-    def counts(self) -> Counts | None:
+    def counts(self) -> QueueCounts | None:
         """Count the records in the queue; None if it cannot be read."""
         try:
             return self._outbox.counts()
@@ -227,7 +227,7 @@ class Housekeeping:
         )
         told = record_json.time_record(setting, moment)
         try:
-            label = self._chain.keep(Kind.TIME, moment, told)
+            label = self._chain.keep(RecordKind.TIME, moment, told)
         except NotQueued as error:  # the record exists all the same
             self._dates = self._dates.after_label(error.label)
             raise

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.capture.battery import Charge
-from agent.models import Counts
+from agent.models import QueueCounts
 from hardware.indicator import Indicator, Signal
 from hardware.patterns import LOCATE_S
 
@@ -32,7 +32,7 @@ def idle(
     bench: bool,
     external: bool,
     charge: Charge,
-    counts: Counts | None,
+    counts: QueueCounts | None,
     shut_out: Callable[[], bool],
 ) -> Signal:
     """Return the idle signal.
@@ -58,7 +58,9 @@ def idle(
     return Signal.BENCH if bench else Signal.READY
 
 
-def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: Callable[[], bool]) -> Signal:
+def _in_the_cradle(
+    *, ready: bool, counts: QueueCounts | None, shut_out: Callable[[], bool]
+) -> Signal:
     """Return the signal in the cradle.
 
     A queue that cannot be read is never green, because records may wait in it.

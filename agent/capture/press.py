@@ -20,7 +20,7 @@ from agent.capture.served import Served, Unserved, made_photo
 from agent.capture.situation import Situation
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
-from agent.models import FAULTS, UNASSIGNED, CaptureId, Kind, Reason, Stop, Verdict
+from agent.models import FAULTS, UNASSIGNED, CaptureId, QualityVerdict, Reason, RecordKind, Stop
 from agent.rule import policy
 from agent.rule.policy import Allowed, Refused
 from hardware.board import Board
@@ -38,7 +38,7 @@ RETAKE_WINDOW_S: Final = 20.0
 It counts from the end of the press before, when that light is shown, to the retake's first edge.
 """
 
-_MENDABLE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
+_MENDABLE: Final = frozenset({QualityVerdict.BLURRED, QualityVerdict.COVERED})
 """Faults of a photo that a second press can correct; it cannot correct darkness or rain."""
 
 
@@ -85,7 +85,9 @@ class Retakes:
         is_it = asked is not None and edge_ns <= asked.until_ns and stop.id == asked.stop_id
         return asked.capture_id if asked and is_it else None
 
-    def ask(self, capture_id: CaptureId, stop: Stop, verdict: Verdict, now_ns: int) -> int | None:
+    def ask(
+        self, capture_id: CaptureId, stop: Stop, verdict: QualityVerdict, now_ns: int
+    ) -> int | None:
         """Ask for a photo again if a second try can help.
 
         Returns:
@@ -150,7 +152,7 @@ class Capture:
             return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
         record = record_json.void_record(self._setting(known), press.trigger, known.power)
         try:
-            label = self._chain.keep(Kind.VOID, known.moment, record, about=last[0])
+            label = self._chain.keep(RecordKind.VOID, known.moment, record, about=last[0])
         except StorageFault as error:
             return _unserved(error)
         self._retakes.forget()
@@ -228,7 +230,11 @@ class Capture:
             power=known.power,
             retake_of=retake_of,
         )
-        kind = Kind.TEST if answer.practice or self._config.device.bench_mode else Kind.PHOTO
+        kind = (
+            RecordKind.TEST
+            if answer.practice or self._config.device.bench_mode
+            else RecordKind.PHOTO
+        )
         label = self._chain.keep(kind, known.moment, record, image, capture_id=capture_id)
         again_until_ns = None
         if retake_of is None:  # never for a retake of a retake
@@ -249,7 +255,7 @@ class Capture:
         self._retakes.forget()
         known, setting = press.known, self._setting(press.known)
         record = record_json.no_photo_record(setting, press.trigger, reason, known.power, stop)
-        label = self._chain.keep(Kind.NO_PHOTO, known.moment, record)
+        label = self._chain.keep(RecordKind.NO_PHOTO, known.moment, record)
         return Served(label, record, _light_of(reason), answer, ends)
 
     def _instead(self, press: Press, reason: Reason, *, ends: bool = False) -> Served | Unserved:

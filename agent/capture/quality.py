@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import Thresholds
-from agent.models import QualityReport, Verdict
+from agent.models import QualityReport, QualityVerdict
 
 WHITE_LEVEL: Final = 250
 """Luma from which a pixel counts as clipped. Source: 255 less what JPEG's ringing takes away."""
@@ -116,19 +116,19 @@ def assess(
     return QualityReport(_verdict(rounded, thresholds), rounded, thresholds.version)
 
 
-def _verdict(scores: Mapping[str, float], thresholds: Thresholds) -> Verdict:
+def _verdict(scores: Mapping[str, float], thresholds: Thresholds) -> QualityVerdict:
     """Ask in this order: each check is only true of a picture that passed those before it."""
     if scores["mean_pct"] < thresholds.dark_below_pct:
-        return Verdict.DARK
+        return QualityVerdict.DARK
     if scores["clipped_pct"] > thresholds.clipped_above_pct:
-        return Verdict.CLIPPED
+        return QualityVerdict.CLIPPED
     if scores["spread_pct"] < thresholds.covered_below_pct:
-        return Verdict.COVERED
+        return QualityVerdict.COVERED
     if scores["noise"] > thresholds.noisy_above:
-        return Verdict.NOISY
+        return QualityVerdict.NOISY
     if scores["sharpness"] < thresholds.blurred_below:
-        return Verdict.BLURRED
-    return Verdict.OK
+        return QualityVerdict.BLURRED
+    return QualityVerdict.OK
 
 
 def _every_other(pixels: Pixels) -> Pixels:

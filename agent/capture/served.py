@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agent.models import Kind, Label
+from agent.models import RecordKind, RecordLabel
 from agent.rule.policy import Allowed, Refused
 from hardware.indicator import Signal
 
@@ -20,7 +20,7 @@ class Served:
             may begin.
     """
 
-    label: Label
+    label: RecordLabel
     record: dict[str, Any]
     signal: Signal
     answer: Allowed | Refused | None = None
@@ -38,11 +38,11 @@ class Unserved:
     """
 
     error: str
-    label: Label | None = None
+    label: RecordLabel | None = None
     answer: Allowed | Refused | None = None
     ends: bool = False
 
 
 def made_photo(served: Served | Unserved) -> bool:
     """Return True if the press made a photo, queued or not."""
-    return served.label is not None and served.label.kind in {Kind.PHOTO, Kind.TEST}
+    return served.label is not None and served.label.kind in {RecordKind.PHOTO, RecordKind.TEST}

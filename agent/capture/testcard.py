@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.capture import quality
 from agent.config import Config, Thresholds
-from agent.models import Verdict
+from agent.models import QualityVerdict
 from hardware.camera import Camera, Frame
 
 SETTLE_S: Final = 1.0
@@ -78,14 +78,14 @@ def judged(figures: Mapping[str, Any], thresholds: Thresholds) -> Iterator[Judge
     Raises:
         KeyError, TypeError, ValueError: the figures are invalid.
     """
-    verdict = Verdict(figures["verdict"])
+    verdict = QualityVerdict(figures["verdict"])
     yield _exposure(figures, verdict)
-    if verdict in {Verdict.OK, Verdict.BLURRED}:
+    if verdict in {QualityVerdict.OK, QualityVerdict.BLURRED}:
         yield _sharpness(figures, verdict, thresholds)
     yield _colour(figures)
 
 
-def _exposure(figures: Mapping[str, Any], verdict: Verdict) -> Judged:
+def _exposure(figures: Mapping[str, Any], verdict: QualityVerdict) -> Judged:
     mean_pct, clipped_pct = float(figures["mean_pct"]), float(figures["clipped_pct"])
     gain, exposure_ms = float(figures["gain"]), float(figures["exposure_us"]) / 1000
     told = (
@@ -93,13 +93,13 @@ def _exposure(figures: Mapping[str, Any], verdict: Verdict) -> Judged:
         f"{exposure_ms:.1f} ms at gain {gain:.1f}"
     )
     match verdict:
-        case Verdict.DARK:
+        case QualityVerdict.DARK:
             words = "too dark: take what covers the lens away, make light"
-        case Verdict.CLIPPED:
+        case QualityVerdict.CLIPPED:
             words = "too bright: turn it away from the lamp or the window"
-        case Verdict.COVERED:
+        case QualityVerdict.COVERED:
             words = "nothing to be seen: take what lies on the lens away, clean it"
-        case Verdict.NOISY:
+        case QualityVerdict.NOISY:
             words = "too much noise to be judged: make light"
         case _:
             if gain < GAIN_NOTED:
@@ -108,10 +108,12 @@ def _exposure(figures: Mapping[str, Any], verdict: Verdict) -> Judged:
     return "FAILED", f"exposure: {told}; {words}; {CARD}"
 
 
-def _sharpness(figures: Mapping[str, Any], verdict: Verdict, thresholds: Thresholds) -> Judged:
+def _sharpness(
+    figures: Mapping[str, Any], verdict: QualityVerdict, thresholds: Thresholds
+) -> Judged:
     told = f"sharpness {float(figures['sharpness']):.0f}"
     focus = {True: ", in focus", False: ", the lens finds no focus"}.get(figures["focused"], "")
-    if verdict is Verdict.OK:
+    if verdict is QualityVerdict.OK:
         return "OK", f"{told}{focus}"
     words = (
         f"{told}{focus}, where {thresholds.blurred_below:.0f} is sharp: clean the lens, rest the "

@@ -26,7 +26,7 @@ from agent.config import Config
 from agent.errors import ExitCode, NotNow
 from agent.identity.device_key import device_key, own_keys
 from agent.identity.evidence import Evidence
-from agent.models import Head, Kind
+from agent.models import ChainHead, RecordKind
 from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
@@ -138,7 +138,7 @@ def capture_loop(
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
         last = labels.head(layout, seen, key.public_key(), config.device.id)
         why = _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
-        head = Head(str(uuid.uuid4()), 0, None) if last is None or why else last
+        head = ChainHead(str(uuid.uuid4()), 0, None) if last is None or why else last
         dates = dating.of_boot(seen, boot_id())
         documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
         chain = Chain(
@@ -160,11 +160,11 @@ def capture_loop(
 def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:
     setting = Setting(simulated=board.simulated, manifest=documents.manifest.version())
     with suppress(NotQueued):  # told already; its file is in place
-        chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+        chain.keep(RecordKind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 
 
-def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> str | None:
+def _why_new_chain(head: ChainHead | None, *, any_record: bool, key_is_new: bool) -> str | None:
     if not any_record:
         return "neither rows nor files were found: the first start, or the state was lost"
     if key_is_new:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from agent import __version__
 from agent.errors import DoorstepError, ExitCode
-from agent.models import SHA256, State, printable
+from agent.models import SHA256, RecordState, printable
 from agent.process import streams
 from hardware.errors import DeviceError, ScriptError
 
@@ -266,7 +266,7 @@ def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--state",
         type=str.upper,
-        choices=[state.value for state in State],
+        choices=[state.value for state in RecordState],
         help="list only this state, in upper or lower case (default: all)",
     )
     verb.add_argument(

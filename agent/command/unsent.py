@@ -11,7 +11,7 @@ from typing import Any, Final
 from agent.command.openings import open_queue
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout
 from agent.queue.retention import may_delete
@@ -21,7 +21,7 @@ from agent.trust.keys import receipt_keys
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
-_WITH_THE_BACKEND: Final = {State.DELIVERED, State.PRUNED}
+_WITH_THE_BACKEND: Final = {RecordState.DELIVERED, RecordState.PRUNED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _noted(items: Iterable[Item], chains: dict[str, list[int]]) -> Iterator[Item
 
 def counted(items: Iterable[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
     """Count the rows and files that are not with the backend."""
-    states: Counter[State] = Counter()
+    states: Counter[RecordState] = Counter()
     unproven, unqueued = 0, set(files)
     for item in items:
         states[item.state] += 1
@@ -116,9 +116,9 @@ def counted(items: Iterable[Item], files: set[str], torn: int, keys: Keys) -> Un
             unproven += not _is_proven(item, keys)
         unqueued.discard(item.capture_id)
     return Unsent(
-        waiting=states[State.PENDING],
-        refused=states[State.REFUSED],
-        damaged=states[State.DAMAGED],
+        waiting=states[RecordState.PENDING],
+        refused=states[RecordState.REFUSED],
+        damaged=states[RecordState.DAMAGED],
         unproven=unproven,
         unqueued=len(unqueued),
         torn=torn,

@@ -4,7 +4,7 @@ import sqlite3  # noqa: TID251 - SQL, as database.py
 from functools import cache
 from typing import Final
 
-from agent.models import LARGEST_RECORD_BYTES, State
+from agent.models import LARGEST_RECORD_BYTES, RecordState
 from agent.queue.migrations import LEDGER, SQUASHED, STEPS
 
 MOST_ROWS: Final = 200_000
@@ -29,7 +29,7 @@ _SHAPES: Final = {
     "seq": f"typeof(seq) = 'integer' AND seq BETWEEN 1 AND {_NUMBER}",
     "about": f"(about IS NULL OR about GLOB '{UUID}')",
     "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_RECORD_BYTES}",
-    "state": f"state IN {tuple(state.value for state in State)}",
+    "state": f"state IN {tuple(state.value for state in RecordState)}",
     "adopted": "typeof(adopted) = 'integer' AND adopted IN (0, 1)",
     "due_s": f"typeof(due_s) = 'real' AND due_s BETWEEN 0 AND {_LATEST_S}",
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import NotGenuine
-from agent.models import CaptureId, Head, Kind, Label
+from agent.models import CaptureId, ChainHead, RecordKind, RecordLabel
 from agent.queue.disk import disk_errors, read_plain
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -106,8 +106,8 @@ def _glance(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> Glance:
         payload["utc"],
         payload["clock"],
         payload["monotonic_ns"],
-        payload["kind"] == Kind.PHOTO and payload["body"]["type"] == recordfile.BODY_TYPE,
-        payload["kind"] == Kind.TIME,
+        payload["kind"] == RecordKind.PHOTO and payload["body"]["type"] == recordfile.BODY_TYPE,
+        payload["kind"] == RecordKind.TIME,
     )
     is_sound = type(seen.seq) is int is type(seen.monotonic_ns)
     is_sound &= type(seen.chain) is str is type(seen.utc)
@@ -130,7 +130,9 @@ def first_line(path: Path) -> bytes | None:
     return line if newline else None
 
 
-def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str) -> Head | None:
+def head(
+    layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str
+) -> ChainHead | None:
     """Return the record that this device and key continue from; None without such a chain.
 
     It is the highest number of the chain that has the latest time, as far as a clock knew it. Only
@@ -145,13 +147,13 @@ def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: st
     for one in sorted(own, key=lambda one: (latest[one.chain], one.chain, one.seq), reverse=True):
         if (found := _verified(layout, one.capture_id)) and found[1] == key:
             label, _, digest = found
-            return Head(label.chain, label.seq, digest)
+            return ChainHead(label.chain, label.seq, digest)
     return None
 
 
 def gnss_label(
     layout: Layout, seen: Collection[Glance], keys: Collection[PublicKey], boot_id: str
-) -> Label | None:
+) -> RecordLabel | None:
     """Return this boot's newest label that GNSS dated and one of `keys` signed, or None."""
     dated = [one for one in seen if (one.boot_id, one.clock) == (boot_id, ClockSource.GNSS)]
     for one in sorted(dated, key=attrgetter("monotonic_ns"), reverse=True):
@@ -177,7 +179,7 @@ def newest_of_each_chain(seen: Collection[Glance]) -> frozenset[CaptureId]:
     return frozenset(one.capture_id for one in newest.values())
 
 
-def _verified(layout: Layout, capture_id: CaptureId) -> tuple[Label, PublicKey, str] | None:
+def _verified(layout: Layout, capture_id: CaptureId) -> tuple[RecordLabel, PublicKey, str] | None:
     line = first_line(layout.record(capture_id))
     try:
         label, key = recordfile.open_label(line or b"")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.errors import UnknownItem
-from agent.models import CaptureId, Item, Kept, Label, State, rfc3339
+from agent.models import CaptureId, Item, RecordLabel, RecordState, StoredRecord, rfc3339
 from agent.queue.database import Connection, Database
 from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 
@@ -34,7 +34,7 @@ class Outbox(OutboxReader):
 
     def add(
         self,
-        label: Label,
+        label: RecordLabel,
         label_sha256: str,
         file: tuple[int, str],
         *,
@@ -47,7 +47,7 @@ class Outbox(OutboxReader):
         A row of another record with the same number is deleted: files decide, and the sweep finds
         the file of that record, if there is one.
         """
-        kept = Kept(label, label_sha256, *file)
+        kept = StoredRecord(label, label_sha256, *file)
         with self._database.step() as sql:
             sql.execute(
                 "DELETE FROM captures WHERE chain = ? AND seq = ? AND capture_id != ?",
@@ -55,20 +55,20 @@ class Outbox(OutboxReader):
             )
             self._insert(sql, kept, adopted=adopted, due_s=due_s)
 
-    def mend(self, kept: Kept) -> None:
+    def mend(self, kept: StoredRecord) -> None:
         """Put what the record's file says in the place of its row, as of one just adopted."""
         with self._database.step() as sql:
             sql.execute("DELETE FROM captures WHERE capture_id = ?", (kept.label.capture_id,))
         self.add(kept.label, kept.label_sha256, (kept.file_bytes, kept.file_sha256), adopted=True)
 
-    def holder(self, label: Label) -> CaptureId | None:
+    def holder(self, label: RecordLabel) -> CaptureId | None:
         """Return the record whose row has the label's number in the chain."""
         with self._database.look() as sql:
             query = "SELECT capture_id FROM captures WHERE chain = ? AND seq = ?"
             row = sql.execute(query, (label.chain, label.seq)).fetchone()
         return row and CaptureId(row["capture_id"])
 
-    def adopt(self, records: Iterable[Kept]) -> list[Kept]:
+    def adopt(self, records: Iterable[StoredRecord]) -> list[StoredRecord]:
         """Queue records that have lost their rows, in one transaction.
 
         Return the records whose number in the chain another record has.
@@ -76,7 +76,7 @@ class Outbox(OutboxReader):
         with self._database.step() as sql:
             return [one for one in records if not self._insert(sql, one, adopted=True, due_s=0.0)]
 
-    def _insert(self, sql: Connection, kept: Kept, *, adopted: bool, due_s: float) -> bool:
+    def _insert(self, sql: Connection, kept: StoredRecord, *, adopted: bool, due_s: float) -> bool:
         """Insert a row; return True if the record has its row now."""
         label = kept.label
         values = {
@@ -91,7 +91,7 @@ class Outbox(OutboxReader):
             "clock": label.clock,
             "bytes": kept.file_bytes,
             "sha256": kept.file_sha256,
-            "state": State.PENDING,
+            "state": RecordState.PENDING,
             "adopted": int(adopted),
             "attempts": 0,
             "suspected": 0,
@@ -177,11 +177,11 @@ class Outbox(OutboxReader):
 
         Capture and prune verify the receipt themselves. Capture sees it by `last_decided`.
         """
-        self._decide(item, State.DELIVERED, receipt, received, None)
+        self._decide(item, RecordState.DELIVERED, receipt, received, None)
 
     def mark_refused(self, item: Item, refusal: str, refused: datetime, reason: str) -> None:
         """Mark an item as refused by the backend, with its signature; the record is kept."""
-        self._decide(item, State.REFUSED, refusal, refused, reason)
+        self._decide(item, RecordState.REFUSED, refusal, refused, reason)
 
     def mark_damaged(self, item: Item, what: str) -> None:
         """Mark an item whose file is missing or holds other bytes; the row is kept, as an alarm."""
@@ -254,7 +254,7 @@ class Outbox(OutboxReader):
         return changed
 
     def _decide(
-        self, item: Item, state: State, decision: str, decided: datetime, answer: str | None
+        self, item: Item, state: RecordState, decision: str, decided: datetime, answer: str | None
     ) -> None:
         with self._database.step() as sql:
             sql.execute(
@@ -262,7 +262,7 @@ class Outbox(OutboxReader):
                 f" {_NO_COUNT} WHERE capture_id = ? AND state = 'PENDING'",
                 (state, decision, rfc3339(decided), answer, item.capture_id),
             )
-            if state is State.DELIVERED:
+            if state is RecordState.DELIVERED:
                 sql.execute(
                     "INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (item.capture_id,)
                 )

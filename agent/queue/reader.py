@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agent.errors import UnknownItem
-from agent.models import CaptureId, Counts, Item, State
+from agent.models import CaptureId, Item, QueueCounts, RecordState
 from agent.queue.content import BELIEVABLE, MOST_ROWS, UUID, corrupt
 from agent.queue.database import Connection, Row
 from hardware.clock import ClockSource
@@ -27,7 +27,7 @@ NOT_LET_IN: Final = " OR ".join(
 )
 """Condition of rows whose last answer was 401 or 403, in sync's words; quoted text is ignored."""
 
-NOT_DELIVERED: Final = (State.PENDING, State.REFUSED, State.DAMAGED)
+NOT_DELIVERED: Final = (RecordState.PENDING, RecordState.REFUSED, RecordState.DAMAGED)
 """The states of records that the backend does not have."""
 
 _PAGE_ROWS: Final = 100
@@ -47,7 +47,7 @@ class Undelivered:
 
     number: int
     capture_id: CaptureId
-    state: State
+    state: RecordState
     suspected: int
     utc: str
     clock: str
@@ -88,7 +88,7 @@ class OutboxReader:
             found = sql.execute(query).fetchone()[0]
         return None if found is None else float(found)
 
-    def counts(self) -> Counts:
+    def counts(self) -> QueueCounts:
         """Count the records that are not with the backend; as quick for many rows as for few."""
         with self._database.look() as sql:
             tally = _tally(sql)
@@ -101,7 +101,7 @@ class OutboxReader:
             if oldest and oldest["believable"] != 1:
                 raise corrupt("it has a row that no device makes")
         waiting, refused, damaged = (tally.get(one, 0) for one in ("PENDING", "REFUSED", "DAMAGED"))
-        return Counts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
+        return QueueCounts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
 
     def is_shut_out(self) -> bool:
         """Return whether records wait, and the last answer to each of them was 401 or 403.
@@ -116,7 +116,7 @@ class OutboxReader:
             is_any = sql.execute(f"SELECT 1 {waiting} LIMIT 1").fetchone()
             return bool(is_any) and not sql.execute(f"SELECT 1 {waiting} {other}").fetchone()
 
-    def items(self, state: State | None, after: int, limit: int) -> list[Item]:
+    def items(self, state: RecordState | None, after: int, limit: int) -> list[Item]:
         """Return up to `limit` items in order of arrival, those with a number above `after`."""
         where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
         return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
@@ -132,7 +132,7 @@ class OutboxReader:
             after, left = page[-1].number, left - len(page)
 
     def undelivered(
-        self, states: Sequence[State], after: CaptureId | None, limit: int
+        self, states: Sequence[RecordState], after: CaptureId | None, limit: int
     ) -> list[Undelivered]:
         """Return up to `limit` items in these states, in order of arrival, behind the named one.
 
@@ -158,7 +158,7 @@ class OutboxReader:
             )
         )
 
-    def states(self) -> dict[CaptureId, State]:
+    def states(self) -> dict[CaptureId, RecordState]:
         """Return every record and its state, for the sweep: the only query that reads every row.
 
         Raises:
@@ -166,12 +166,12 @@ class OutboxReader:
         """
         query = f"SELECT capture_id, state, ({BELIEVABLE}) AS believable FROM captures"  # noqa: S608 - constants
         with self._database.look() as sql:
-            found: dict[CaptureId, State] = {}
+            found: dict[CaptureId, RecordState] = {}
             for row in sql.execute(f"{query} LIMIT {MOST_ROWS + 1}"):
                 if len(found) == MOST_ROWS or row["believable"] != 1:
                     words = "it has more rows than a device makes, or rows that none can have"
                     raise corrupt(words)
-                found[CaptureId(row["capture_id"])] = State(row["state"])
+                found[CaptureId(row["capture_id"])] = RecordState(row["state"])
             _check_tally(sql, Counter(found.values()))
         return found
 
@@ -236,17 +236,17 @@ def _undelivered(row: Row) -> Undelivered:
     values = dict(row)
     if values.pop("believable") != 1:
         raise corrupt("it has a row that no device makes")
-    return Undelivered(**values | {"state": State(values["state"])})
+    return Undelivered(**values | {"state": RecordState(values["state"])})
 
 
 def _tally(sql: Connection) -> dict[str, int]:
-    found = sql.execute("SELECT state, rows FROM tally LIMIT ?", (len(State) + 1,))
+    found = sql.execute("SELECT state, rows FROM tally LIMIT ?", (len(RecordState) + 1,))
     return dict(found.fetchall())
 
 
-def _check_tally(sql: Connection, wanted: Counter[State]) -> None:
+def _check_tally(sql: Connection, wanted: Counter[RecordState]) -> None:
     found = _tally(sql)
-    if found != {state.value: wanted[state] for state in State}:
+    if found != {state.value: wanted[state] for state in RecordState}:
         raise corrupt("its tally is not that of its rows")
 
 
@@ -259,5 +259,5 @@ def item_of(row: Row) -> Item:
     values = dict(row)
     if values.pop("believable") != 1:
         raise corrupt("it has a row that no device makes")
-    values["state"], values["adopted"] = State(values["state"]), bool(values["adopted"])
+    values["state"], values["adopted"] = RecordState(values["state"]), bool(values["adopted"])
     return Item(**values)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine, UnknownItem
-from agent.models import LARGEST_RECORD_BYTES, CaptureId, Kept, State
+from agent.models import LARGEST_RECORD_BYTES, CaptureId, RecordState, StoredRecord
 from agent.queue.content import MOST_ROWS
 from agent.queue.disk import disk_errors, read_plain, sync_folder
 from agent.queue.labels import first_line
@@ -223,7 +223,7 @@ def _adopt(
 class _Judged:
     """The strays: records, files moved to `torn/`, stuck files, and files not read yet."""
 
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[StoredRecord] = field(default_factory=list)
     torn: int = 0
     stuck: int = 0
     left: int = 0
@@ -268,7 +268,7 @@ def _judge(
     return judged
 
 
-def _twin(layout: Layout, outbox: Outbox, one: Kept) -> CaptureId | None:
+def _twin(layout: Layout, outbox: Outbox, one: StoredRecord) -> CaptureId | None:
     """Return another record with its number, by that record's label; a row proves nothing."""
     holder = outbox.holder(one.label)
     line = first_line(layout.record(holder)) if holder else None
@@ -283,7 +283,7 @@ def _twin(layout: Layout, outbox: Outbox, one: Kept) -> CaptureId | None:
 def _mend_rows(
     layout: Layout,
     outbox: Outbox,
-    whole: dict[CaptureId, State],
+    whole: dict[CaptureId, RecordState],
     keys: Collection[PublicKey],
     alive: Callable[[], None],
 ) -> int:
@@ -293,7 +293,7 @@ def _mend_rows(
     """
     mended = 0
     for capture_id, state in whole.items():
-        if state not in {State.DAMAGED, State.PRUNED}:
+        if state not in {RecordState.DAMAGED, RecordState.PRUNED}:
             continue
         alive()
         try:
@@ -307,14 +307,14 @@ def _mend_rows(
         told = (row.chain, row.seq, row.label_sha256, row.bytes, row.sha256)
         label = kept.label
         true = (label.chain, label.seq, kept.label_sha256, kept.file_bytes, kept.file_sha256)
-        if state is State.PRUNED or told != true:
+        if state is RecordState.PRUNED or told != true:
             _log.error("event=row_mended id=%s was=%s", capture_id, state)
             outbox.mend(kept)
             mended += 1
     return mended
 
 
-def _in_order(records: list[Kept]) -> list[Kept]:
+def _in_order(records: list[StoredRecord]) -> list[StoredRecord]:
     """Sort by chain, by the time when each began, as far as a clock knew."""
     began: dict[str, str] = {}
     for label in (one.label for one in records):
@@ -322,7 +322,7 @@ def _in_order(records: list[Kept]) -> list[Kept]:
     return sorted(records, key=lambda one: (began[one.label.chain], one.label.seq))
 
 
-def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
+def _verify(path: Path, keys: Collection[PublicKey]) -> StoredRecord:
     """Return a record for the queue. Raises NotGenuine, or OSError if the file cannot be read."""
     content = None if path.is_dir() else read_plain(path, LARGEST_RECORD_BYTES + 1)
     if content is None or len(content) > LARGEST_RECORD_BYTES:
@@ -331,7 +331,7 @@ def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     if found.key not in keys or found.label.capture_id != path.stem:
         raise NotGenuine("made by another device, or under another name")
     digest = hashlib.sha256(content).hexdigest()
-    return Kept(found.label, found.label_sha256, len(content), digest)
+    return StoredRecord(found.label, found.label_sha256, len(content), digest)
 
 
 _STUCK: Final[set[Path]] = set()

@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.config import RetentionSettings
 from agent.errors import NotGenuine
-from agent.models import CaptureId, Item, State
+from agent.models import CaptureId, Item, RecordState
 from agent.queue import disk
 from agent.queue.labels import glances, newest_of_each_chain
 from agent.queue.outbox import Outbox
@@ -62,9 +62,9 @@ def prune(
     newest = newest_of_each_chain(glances(layout))
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
     files = rows = 0
-    for page in _pages(outbox, layout, State.DELIVERED, newest):
+    for page in _pages(outbox, layout, RecordState.DELIVERED, newest):
         files += _delete_files(outbox, layout, page, keys, now - keep_file)
-    for page in _pages(outbox, layout, State.PRUNED, newest):
+    for page in _pages(outbox, layout, RecordState.PRUNED, newest):
         for item in page:
             if _may_forget(item, keys, now - keep_row):
                 outbox.forget(item)
@@ -83,10 +83,10 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
     """
     if disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
         return 0
-    if not outbox.items(State.DELIVERED, 0, 1):  # else each press would read every label
+    if not outbox.items(RecordState.DELIVERED, 0, 1):  # else each press would read every label
         return 0
     newest = newest_of_each_chain(glances(layout))
-    with closing(_pages(outbox, layout, State.DELIVERED, newest, ROOM_PAGE)) as pages:
+    with closing(_pages(outbox, layout, RecordState.DELIVERED, newest, ROOM_PAGE)) as pages:
         for page in pages:
             if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
                 log.warning("event=room_made files=%d", files)
@@ -132,7 +132,7 @@ def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime)
 def _pages(
     outbox: Outbox,
     layout: Layout,
-    state: State,
+    state: RecordState,
     newest: Collection[CaptureId],
     size: int = PAGE,
 ) -> Generator[list[Item]]:

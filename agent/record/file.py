@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.errors import NotGenuine, RecordDamaged
-from agent.models import SHA256, Body, Kind, Label, from_rfc3339, rfc3339
+from agent.models import SHA256, Body, RecordKind, RecordLabel, from_rfc3339, rfc3339
 from agent.record import sealing, signing
 from agent.record.sealing import SEALED_TYPE, Identity
 
@@ -56,7 +56,7 @@ class Closed:
         body: as it was stored.
     """
 
-    label: Label
+    label: RecordLabel
     label_sha256: str
     key: signing.PublicKey
     body: bytes
@@ -75,7 +75,7 @@ class RecordFile:
         others: names of other members of the body; devices put no others there.
     """
 
-    label: Label
+    label: RecordLabel
     label_sha256: str
     key: signing.PublicKey
     record: dict[str, Any]
@@ -109,7 +109,7 @@ def describe(body: bytes, media_type: str = BODY_TYPE) -> Body:
     return Body(media_type, len(body), hashlib.sha256(body).hexdigest())
 
 
-def sign(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
+def sign(label: RecordLabel, body: bytes, key: signing.PrivateKey) -> bytes:
     """Join the signed label and the body into the bytes of a record file."""
     return signing.sign(label.payload(), key, embed_key=True).encode() + b"\n" + body
 
@@ -136,7 +136,7 @@ def file_digests(content: bytes) -> frozenset[str]:
     return frozenset({hashlib.sha256(content).hexdigest(), other.hexdigest()})
 
 
-def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
+def open_label(line: bytes) -> tuple[RecordLabel, signing.PublicKey]:
     """Verify a label against the key it carries; `line` is without its newline.
 
     Raises:
@@ -153,15 +153,17 @@ def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
     return _label(payload), key
 
 
-def _label(payload: dict[str, Any]) -> Label:
+def _label(payload: dict[str, Any]) -> RecordLabel:
     try:
         body = payload.get("body")
         if not isinstance(body, dict):
             raise ValueError("it has no body")  # noqa: TRY301, TRY004 - one way out for all of them
         _check(payload, body)
-        known: dict[str, Any] = {field.name: payload.get(field.name) for field in fields(Label)}
+        known: dict[str, Any] = {
+            field.name: payload.get(field.name) for field in fields(RecordLabel)
+        }
         known["body"] = Body(body["type"], body["bytes"], body["sha256"])
-        return Label(**known)
+        return RecordLabel(**known)
     except ValueError as error:
         raise RecordDamaged(f"signed, but not a label: {error}") from error
 
@@ -175,7 +177,7 @@ def _check(payload: dict[str, Any], body: dict[str, Any]) -> None:
     _require("capture_id", values, UUID4)
     _require("utc", values, _is_utc)
     _require("body.sha256", values, SHA256.pattern)
-    if values.get("about") is not None or values["kind"] == Kind.VOID:
+    if values.get("about") is not None or values["kind"] == RecordKind.VOID:
         _require("about", values, UUID4)
     if values["v"] != 1:
         raise ValueError(f"version {values['v']} is unknown; this program reads version 1")
@@ -222,7 +224,7 @@ def check(content: bytes) -> Closed:
     return closed(line, label, key, body)
 
 
-def closed(line: bytes, label: Label, key: signing.PublicKey, body: bytes) -> Closed:
+def closed(line: bytes, label: RecordLabel, key: signing.PublicKey, body: bytes) -> Closed:
     """Compare the body with its opened label; raises as `check` does."""
     _compare(body, label.body)
     return Closed(label, hashlib.sha256(line).hexdigest(), key, body)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine, RecordDamaged
-from agent.models import LARGEST_RECORD_BYTES, Label
+from agent.models import LARGEST_RECORD_BYTES, RecordLabel
 from agent.queue.disk import read_plain
 from agent.record import file as recordfile
 from agent.record import signing
@@ -25,7 +25,7 @@ _SALVAGED: Final = "lost+found"
 class Whole:
     """A record whose label and body are what the label says."""
 
-    label: Label
+    label: RecordLabel
     kid: str
     content: bytes = field(repr=False)
 
@@ -42,7 +42,7 @@ class Torn:
 
     name: str
     why: str
-    label: Label | None = None
+    label: RecordLabel | None = None
     content: bytes | None = field(default=None, repr=False)
 
 
@@ -114,7 +114,7 @@ def judged(name: str, content: bytes | None) -> Whole | Torn:
     return Whole(found.label, signing.thumbprint(found.key), content)
 
 
-def _label(content: bytes) -> Label | None:
+def _label(content: bytes) -> RecordLabel | None:
     line = content[: recordfile.LABEL_LIMIT_BYTES].partition(b"\n")[0]
     try:
         return recordfile.open_label(line)[0]

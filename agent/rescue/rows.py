@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import DoorstepError, StorageFault
-from agent.models import CaptureId, Item, State
+from agent.models import CaptureId, Item, RecordState
 from agent.queue.database import Database
 from agent.queue.disk import open_plain
 from agent.queue.paths import Layout
@@ -52,7 +52,7 @@ def rows(state: Path) -> list[Row] | None:
 
 
 def _row(item: Item) -> Row:
-    is_delivered = item.state in {State.DELIVERED, State.PRUNED}
+    is_delivered = item.state in {RecordState.DELIVERED, RecordState.PRUNED}
     return Row(item.capture_id, item.chain, item.seq, is_delivered)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.models import Kind, Label, printable
+from agent.models import RecordKind, RecordLabel, printable
 from agent.record.file import BODY_TYPE
 from agent.rescue.found import Found, Torn, Unfinished, Unread, Whole
 from agent.rescue.owner import Fleet, Owner
@@ -22,7 +22,7 @@ _LINE_CHARS: Final = 300
 class Tally:
     """The findings so far, without any content."""
 
-    whole: list[Label] = field(default_factory=list)
+    whole: list[RecordLabel] = field(default_factory=list)
     torn: list[Torn] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     unfinished: int = 0
@@ -61,7 +61,7 @@ class ChainFound:
 
 def chains(tally: Tally, rows: Sequence[Row]) -> list[ChainFound]:
     """Return each chain that a label names, the longest first."""
-    labels: dict[tuple[str, str], list[Label]] = defaultdict(list)
+    labels: dict[tuple[str, str], list[RecordLabel]] = defaultdict(list)
     torn: dict[tuple[str, str], list[int]] = defaultdict(list)
     told: dict[str, list[Row]] = defaultdict(list)
     for label in tally.whole:
@@ -76,7 +76,7 @@ def chains(tally: Tally, rows: Sequence[Row]) -> list[ChainFound]:
 
 
 def _chain(
-    key: tuple[str, str], labels: list[Label], torn: list[int], rows: list[Row]
+    key: tuple[str, str], labels: list[RecordLabel], torn: list[int], rows: list[Row]
 ) -> ChainFound:
     here = {one.seq for one in labels} | set(torn)
     known = here | {one.seq for one in rows}
@@ -161,7 +161,7 @@ def _chains(tally: Tally, rows: Sequence[Row] | None) -> Iterator[tuple[str, str
 
 
 def _bodies(tally: Tally) -> Iterator[tuple[str, str]]:
-    photos = [one for one in tally.whole if one.kind == Kind.PHOTO]
+    photos = [one for one in tally.whole if one.kind == RecordKind.PHOTO]
     plain = sum(one.body.type == BODY_TYPE for one in photos)
     if plain:
         yield "photos", f"{plain} of {len(photos)} are readable by whoever has the card"

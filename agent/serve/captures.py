@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.errors import UnknownItem
-from agent.models import CAPTURE_ID, CaptureId, State, from_rfc3339, printable, to_the_hour
+from agent.models import CAPTURE_ID, CaptureId, RecordState, from_rfc3339, printable, to_the_hour
 from agent.queue.reader import NOT_DELIVERED, OutboxReader, Undelivered
 from agent.serve.answer import Answer, refused, told
 from hardware.clock import ClockSource
@@ -65,7 +65,7 @@ def page(outbox: OutboxReader, wanted: Page, now: datetime) -> Answer:
         if wanted.state == SUSPECT:
             found = outbox.suspects(wanted.after, one_more)
         else:
-            states = NOT_DELIVERED if wanted.state is None else [State(wanted.state)]
+            states = NOT_DELIVERED if wanted.state is None else [RecordState(wanted.state)]
             found = outbox.undelivered(states, wanted.after, one_more)
     except UnknownItem:
         return refused(400, _NOT_AN_END)
@@ -78,7 +78,7 @@ def _line(one: Undelivered, now: datetime) -> dict[str, Any]:
     return {
         "id": one.capture_id,
         "state": one.state,
-        "suspect": one.state is State.PENDING and one.suspected > 0,
+        "suspect": one.state is RecordState.PENDING and one.suspected > 0,
         "age_h": _age_h(one, now),
         "answer": None if one.answer is None else printable(one.answer),
     }

@@ -16,7 +16,7 @@ from typing import Any, Final
 from agent import __version__
 from agent.config import Config, IdentityMode, Seal
 from agent.errors import DoorstepError
-from agent.models import Item, State, rfc3339
+from agent.models import Item, RecordState, rfc3339
 from agent.queue.disk import disk_errors, room_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
@@ -83,7 +83,7 @@ def queue_part(outbox: OutboxReader) -> Queue | QueueFailed:
     """Return what the document says of the queue, or why it cannot."""
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
-        oldest = outbox.items(State.PENDING, 0, 1) if counts.waiting else []
+        oldest = outbox.items(RecordState.PENDING, 0, 1) if counts.waiting else []
     except DoorstepError as error:
         return QueueFailed(str(error))
     dated = [item.utc for item in oldest if item.clock != ClockSource.UNSYNCED]

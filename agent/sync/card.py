@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.config import StateSettings
 from agent.errors import ConfigError, NotNow, RecordDamaged, StorageFault
-from agent.models import LARGEST_RECORD_BYTES, Item, State
+from agent.models import LARGEST_RECORD_BYTES, Item, RecordState
 from agent.queue import disk
 from agent.record import file as recordfile
 from agent.record import signing
@@ -115,7 +115,7 @@ def _item(checked: recordfile.Closed, size: int, sha256: str) -> Item:
         clock=label.clock,
         bytes=size,
         sha256=sha256,
-        state=State.PENDING,
+        state=RecordState.PENDING,
         adopted=True,  # so that the backend is asked before it is given anything
         attempts=1,
         suspected=0,

@@ -17,7 +17,7 @@ from litequeue import LiteQueue  # type: ignore[import-untyped]  # it ships no t
 from persistqueue import SQLiteAckQueue
 from persistqueue.serializers import pickle
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.outbox import BOOKING_S
 from agent.queue.paths import Layout
 from agent.status import document
@@ -156,7 +156,7 @@ def mixed_rows(depth: int) -> Iterator[dict[str, Any]]:
     for row in islice(waiting_rows(), depth // 10 + depth):
         number = row["seq"] - depth // 10
         if number <= 0:
-            yield row | {"state": State.DELIVERED, "decision": "e30." * 150}
+            yield row | {"state": RecordState.DELIVERED, "decision": "e30." * 150}
         elif number % 50 == 0:
             due_s = chance.uniform(*SUSPECT_S)
             yield row | {"suspected": 1, "due_s": due_s, "answer": LONG_ANSWER}

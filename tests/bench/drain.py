@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.outbox import Outbox
 from agent.sync.loop import LOOK_S
 from tests.bench.device import door_jpeg, memory_of, new_device, running
@@ -46,7 +46,7 @@ def measure(rig: Rig) -> Iterator[Figure]:
                 queue.add(image)
                 _await_sent(queue.outbox)
         after = rig.backend.counts()
-        delivered = len(queue.outbox.items(State.DELIVERED, 0, records + gaps))
+        delivered = len(queue.outbox.items(RecordState.DELIVERED, 0, records + gaps))
     if delivered != records + gaps:
         raise RuntimeError(f"of {records + gaps} records {delivered} were delivered")
     note = "counted by the backend, over mutual TLS as an enrolled device"

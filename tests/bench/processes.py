@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.database import Database
 from agent.record import signing
 from tests.bench.device import cpu_ms, memory_of, new_device, running
@@ -146,7 +146,7 @@ def alarming_rows() -> Iterator[dict[str, Any]]:
     """Yield rows without end: the first few alarming, with long answers, the others waiting."""
     for row in waiting_rows(NEVER_S):
         is_refused = row["seq"] <= ALARMING
-        yield row | ({"state": State.REFUSED, "answer": LONG_ANSWER} if is_refused else {})
+        yield row | ({"state": RecordState.REFUSED, "answer": LONG_ANSWER} if is_refused else {})
 
 
 def _asked(device: Device, rig: Rig, rows: int) -> Iterator[Figure]:

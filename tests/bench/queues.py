@@ -19,7 +19,7 @@ from agent.capture import record_json
 from agent.capture.chain import Chain, new_id
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.identity.device_key import device_key
-from agent.models import UNASSIGNED, Head, Item, Kind, QualityReport, Verdict
+from agent.models import UNASSIGNED, ChainHead, Item, QualityReport, QualityVerdict, RecordKind
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.mending import Mending
@@ -100,7 +100,7 @@ class OurQueue:
             self.outbox,
             key=key,
             device_id=device_id,
-            head=head or Head(str(uuid.uuid4()), 0, None),
+            head=head or ChainHead(str(uuid.uuid4()), 0, None),
             seal=left_plain,
             mending=mending,
         )
@@ -112,13 +112,15 @@ class OurQueue:
         self.tick()
 
     def put(self, photo: bytes) -> None:
-        self._chain.keep(Kind.PHOTO, self._moment, record_of(photo), photo)
+        self._chain.keep(RecordKind.PHOTO, self._moment, record_of(photo), photo)
 
     def add(self, image: bytes) -> Item:
         """Add a record with its own variant of a photo; it is durable, and due at once."""
         capture_id = new_id()
         photo = image + capture_id.encode()
-        self._chain.keep(Kind.PHOTO, self._moment, record_of(photo), photo, capture_id=capture_id)
+        self._chain.keep(
+            RecordKind.PHOTO, self._moment, record_of(photo), photo, capture_id=capture_id
+        )
         return self.outbox.get(capture_id)
 
     def photos(self) -> Iterator[bytes]:
@@ -258,7 +260,7 @@ def record_of(photo: bytes) -> dict[str, Any]:
         Setting(simulated=True, manifest="off"),
         Trigger("command", "bench"),
         Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
-        QualityReport(Verdict.OK, scores, "bench"),
+        QualityReport(QualityVerdict.OK, scores, "bench"),
         stop=UNASSIGNED,
         fix=None,
         power=PowerReading(80, False, False),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg  # noqa: TID251 - the test's own side: it fills tables
 
-from agent.models import Verdict, rfc3339
+from agent.models import QualityVerdict, rfc3339
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
 from doorstep_backend.engines.sql import Database
@@ -72,7 +72,7 @@ def tables(records: int, now: datetime) -> Mapping[str, Iterator[Row]]:
             _number(one) if is_bound else None,
             4.0,
             5.0,
-            Verdict.BLURRED if one % 10 == 3 else Verdict.OK,
+            QualityVerdict.BLURRED if one % 10 == 3 else QualityVerdict.OK,
             False,
             at(one + DEVICES) if is_void(one + DEVICES) else None,
             "kid",

@@ -19,7 +19,7 @@ from typing import Final
 import psycopg  # noqa: TID251 - the test's own side: it looks at tables
 import requests  # noqa: TID251 - a browser's and another system's side of the wire
 
-from agent.models import CaptureId, Kind, rfc3339
+from agent.models import CaptureId, RecordKind, rfc3339
 from agent.record import signing
 from doorstep_backend.engines.opening import URL, open_database
 from doorstep_backend.engines.postgres import STATEMENT_MS, close_pools
@@ -80,7 +80,7 @@ class Site:
     def intake(self, stop: int = STOPS) -> None:
         """Send a photo of a stop, which the device bound by its place."""
         said = {"stop": {"id": f"stop-{stop}", "bound_by": "place"}, "simulated": False}
-        made = self.maker.make(Kind.PHOTO, said, PICTURE, capture_id=CaptureId(new_id()))
+        made = self.maker.make(RecordKind.PHOTO, said, PICTURE, capture_id=CaptureId(new_id()))
         self.sent = made.label.capture_id
         assert self.device.post(self.sent, made.content, made.content).status_code == 201
 

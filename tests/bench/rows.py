@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.database import Database
 from hardware.clock_system import boot_id
 
@@ -28,7 +28,7 @@ def waiting_rows(due_s: float = 0.0) -> Iterator[dict[str, Any]]:
             "clock": "ntp",
             "bytes": 300_000,
             "sha256": f"{seq:064x}",
-            "state": State.PENDING,
+            "state": RecordState.PENDING,
             "adopted": 0,
             "attempts": 1,
             "suspected": 0,

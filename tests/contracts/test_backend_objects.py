@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from doorstep_backend.engines import chosen, opening
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
@@ -85,7 +85,7 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
         scene.sending.sync.step()
 
     items = [photo, *others]
-    assert [scene.device.state(item) for item in items] == [State.DELIVERED] * 3
+    assert [scene.device.state(item) for item in items] == [RecordState.DELIVERED] * 3
     sent = {f"{item.capture_id}/{item.sha256}": scene.device.content(item) for item in items}
     assert scene.kept() == sent
     lies = {path.name for path in scene.backend.data.iterdir() if path.is_dir()}

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record.verify import examine
 from doorstep_backend.engines.chosen import objects_of
 from doorstep_backend.engines.objects import REFUSED, TEXT
@@ -55,7 +55,7 @@ def type_of(token: str) -> str:
 
 def test_record_without_photo_is_received(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = maker.make(Kind.NO_PHOTO, capture_id=capture_id).content
+    content = maker.make(RecordKind.NO_PHOTO, capture_id=capture_id).content
 
     answer = wire.post(capture_id, content, content)
 
@@ -311,7 +311,7 @@ def test_either_spelling_of_a_labels_signature_is_taken_in(
     wire: Wire, backend: Backend, maker: RecordMaker, tmp_path: Path
 ) -> None:
     """ES256 has two signatures for one label, and signers write either."""
-    maker.make(Kind.CHAIN_START)  # pruned
+    maker.make(RecordKind.CHAIN_START)  # pruned
     for is_wanted_high in (True, False):
         capture_id = new_id()
         content = record(maker, capture_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.office import demo
 from doorstep_backend.office.archive import archive
@@ -61,7 +61,11 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     town, store = fleet.town, fleet.town.office.store
     made = fleet.take(fleet.sealed())
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
-    foreign, garbage, elsewhere = RecordMaker().make(Kind.PHOTO, {}, PICTURE), new_id(), new_id()
+    foreign, garbage, elsewhere = (
+        RecordMaker().make(RecordKind.PHOTO, {}, PICTURE),
+        new_id(),
+        new_id(),
+    )
     for name, content in (
         (foreign.label.capture_id, foreign.content),
         (garbage, CONTENT),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agent.config import load
 from agent.errors import DoorstepError
-from agent.models import Reason, State
+from agent.models import Reason, RecordState
 from agent.record import receipt
 from agent.rule import manifest
 from agent.trust.keys import fleet_in_hand
@@ -141,7 +141,7 @@ class Van:
     def waiting(self) -> set[str]:
         """The ids of the records that are still to be sent."""
         rows = self.processes.queue()
-        return {str(row["capture_id"]) for row in rows if row["state"] == State.PENDING}
+        return {str(row["capture_id"]) for row in rows if row["state"] == RecordState.PENDING}
 
     def sync(self) -> bool:
         """Send what waits and fetch the route by `doorstep sync --once`; whether all was sent."""

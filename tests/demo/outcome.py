@@ -8,7 +8,7 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any, Final
 
-from agent.models import BoundBy, Reason, Verdict
+from agent.models import BoundBy, QualityVerdict, Reason
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import NoSuchOrder, Order
 from doorstep_backend.pages import words
@@ -160,7 +160,7 @@ class Outcome:
         if record["photo"]["lamp"]:
             return "photo with lamp"
         verdict = record["quality"]["verdict"]
-        return "photo" if verdict == Verdict.OK else f"photo, {verdict}"
+        return "photo" if verdict == QualityVerdict.OK else f"photo, {verdict}"
 
     def _stop(self, press: Pressed) -> str:
         if press.step is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from agent.record import signing
 from doorstep_backend.identity.authority import Authority
 from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
@@ -53,14 +53,14 @@ def drain(sending: Sender, item: Item, turns: int) -> list[str | None]:
         )
         sending.sync.step()
         found = sending.device.outbox.get(item.capture_id)
-        if found.state is not State.PENDING:
+        if found.state is not RecordState.PENDING:
             break
         answers.append(found.answer)
     return answers
 
 
 def check_arrived(peer: Peer, made: DeviceQueue, item: Item) -> None:
-    assert made.state(item) == State.DELIVERED
+    assert made.state(item) == RecordState.DELIVERED
     assert peer.received_file(item.capture_id).read_bytes() == made.content(item)
 
 
@@ -85,7 +85,7 @@ def test_cut_upload_is_resumed(peer: Peer, made: DeviceQueue, cut_after_bytes: i
         proxy.up = Line(cut_after_bytes=cut_after_bytes)
         with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
             sending.sync.step()
-            assert made.state(item) == State.PENDING
+            assert made.state(item) == RecordState.PENDING
             proxy.up = Line()
             drain(sending, item, 3)
 
@@ -123,7 +123,7 @@ def test_server_with_ids_of_its_own_behind_a_proxy_is_delivered_to(
     ):
         sending.sync.step()
 
-        assert made.state(item) == State.DELIVERED
+        assert made.state(item) == RecordState.DELIVERED
         url = made.outbox.get(item.capture_id).upload_url or ""
         assert url.startswith(f"{peer.base_url}/files/")
         assert peer.received_file(url.rpartition("/")[2]).read_bytes() == made.content(item)
@@ -158,6 +158,6 @@ def test_certificate_that_nginx_finds_expired_loses_no_record(
         shown(made, nginx, datetime.now(UTC))
         drain(sending, item, 1)
 
-    assert refused.state == State.PENDING
+    assert refused.state == RecordState.PENDING
     assert "was answered 400" in (refused.answer or "")
     check_arrived(nginx, made, item)

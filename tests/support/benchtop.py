@@ -17,7 +17,7 @@ from agent.capture.socket_presses import Reply
 from agent.command import openings
 from agent.command.capture_process import capture_loop
 from agent.config import Config, load
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -374,7 +374,7 @@ class Bench:
     def rows(self, kind: str | None = None) -> list[Item]:
         return [row for row in self.outbox.items(None, 0, 1000) if kind in {None, row.kind}]
 
-    def states(self) -> list[State]:
+    def states(self) -> list[RecordState]:
         return [row.state for row in self.rows()]
 
     def open(self, capture_id: str) -> recordfile.RecordFile:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from agent.capture import jpeg
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.manifest import Manifest, read
@@ -35,7 +35,7 @@ def photo_of(office: Office, device: RecordMaker, number: str, **changes: Any) -
     """Return a photo that a device bound to an order; `changes` go into record.json."""
     stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
-    return device.make(Kind.PHOTO, record, PICTURE)
+    return device.make(RecordKind.PHOTO, record, PICTURE)
 
 
 @dataclass
@@ -89,7 +89,7 @@ class DemoOffice:
         return self.photo(demo.LEFT_DOOR, **stops, **changes)
 
     def void(self, about: CaptureId, van: RecordMaker | None = None) -> Made:
-        return (van or self.van).make(Kind.VOID, {"simulated": False}, about=about)
+        return (van or self.van).make(RecordKind.VOID, {"simulated": False}, about=about)
 
     def shown(self, number: str) -> list[str]:
         return [photo.capture_id for photo in self.office.filing.photos_of(number)]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from agent.models import Body, CaptureId, Kind, Label, rfc3339
+from agent.models import Body, CaptureId, RecordKind, RecordLabel, rfc3339
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -40,7 +40,7 @@ def new_id() -> CaptureId:
 class Made:
     """A record as a file would hold it."""
 
-    label: Label
+    label: RecordLabel
     content: bytes
 
     @property
@@ -77,18 +77,18 @@ class RecordMaker:
         anything else is none of a device's, and `verify` says so.
         """
         maker = cls(device_id, **fields)
-        maker.make(Kind.CHAIN_START, {"why": "the first start", "manifest": "off"})
+        maker.make(RecordKind.CHAIN_START, {"why": "the first start", "manifest": "off"})
         return maker
 
     def make(
         self,
-        kind: str = Kind.PHOTO,
+        kind: str = RecordKind.PHOTO,
         record: Mapping[str, Any] | None = None,
         photo: bytes | None = None,
         **changes: Any,
     ) -> Made:
         """Make the next record; `changes` replace fields of its label before it is signed."""
-        if kind == Kind.PHOTO and photo is None:
+        if kind == RecordKind.PHOTO and photo is None:
             photo = b"\xff\xd8 no real picture \xff\xd9"
         body = recordfile.pack_body(record or {"manifest": "off"}, photo, MOMENT)
         media_type = recordfile.BODY_TYPE
@@ -100,8 +100,8 @@ class RecordMaker:
         self.seq, self.prev = label.seq, made.label_sha256
         return made
 
-    def _label(self, kind: str, body: Body) -> Label:
-        return Label(
+    def _label(self, kind: str, body: Body) -> RecordLabel:
+        return RecordLabel(
             v=1,
             capture_id=new_id(),
             device_id=self.device_id,

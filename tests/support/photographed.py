@@ -14,7 +14,7 @@ from agent.capture import record_json
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
 from agent.capture.record_json import BUTTON, Photo, Setting
-from agent.models import UNASSIGNED, Kind, Label, QualityReport, Verdict
+from agent.models import UNASSIGNED, QualityReport, QualityVerdict, RecordKind, RecordLabel
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import Chain
@@ -40,7 +40,7 @@ FIXED: Final = GpsFacts(
 
 SETTING: Final = Setting(simulated=False, manifest="off")
 POWER: Final = PowerReading(64, external=False, under_voltage=False)
-REPORT: Final = QualityReport(Verdict.OK, {"mean_pct": 41.0}, "2026.12")
+REPORT: Final = QualityReport(QualityVerdict.OK, {"mean_pct": 41.0}, "2026.12")
 
 MODELS: Final = {
     Source.CAPTURE: "Doorstep picamera2",
@@ -50,13 +50,13 @@ MODELS: Final = {
 """The camera in the EXIF, by the origin in the Content Credentials."""
 
 
-def frame_of(label: Label) -> Frame:
+def frame_of(label: RecordLabel) -> Frame:
     """Return the frame of a press: its exposure of 8 ms ends 20.3 ms after the press."""
     ended_ns = label.monotonic_ns + 20_300_000
     return Frame(np.zeros((8, 8, 3), np.uint8), 8000, 2.104, 410.0, ended_ns)
 
 
-def fix_of(label: Label, **changes: Any) -> Fix:
+def fix_of(label: RecordLabel, **changes: Any) -> Fix:
     """Return FIXED as a receiver reported it 0.4 s before the press."""
     values: dict[str, Any] = {
         "lat_deg": FIXED.lat_deg,
@@ -73,19 +73,19 @@ def fix_of(label: Label, **changes: Any) -> Fix:
     return Fix(**(values | changes))
 
 
-def moment_of(label: Label) -> Moment:
+def moment_of(label: RecordLabel) -> Moment:
     utc, clock = datetime.fromisoformat(label.utc), ClockSource(label.clock)
     return Moment(utc, label.monotonic_ns, label.boot_id, clock, 0.1)
 
 
-def claim_of(label: Label) -> dict[str, Any]:
+def claim_of(label: RecordLabel) -> dict[str, Any]:
     """Return the text of the Content Credentials, as capture writes it."""
     moment, fix = moment_of(label), fix_of(label)
     return record_json.capture_claim(label.capture_id, label.device_id, moment, fix)
 
 
 def record_of(
-    label: Label, picture: bytes, frame: Frame, fix: Fix | None, missing: str | None
+    label: RecordLabel, picture: bytes, frame: Frame, fix: Fix | None, missing: str | None
 ) -> dict[str, Any]:
     """Return record.json as capture writes it.
 
@@ -115,7 +115,7 @@ class Camera:
     def certificate_pem(self) -> bytes:
         return certificates.pem(self.chain)
 
-    def facts(self, label: Label) -> PhotoFacts:
+    def facts(self, label: RecordLabel) -> PhotoFacts:
         """Return EXIF as the device writes it, 12.3 ms after the press, exposed for 8 ms."""
         return PhotoFacts(
             capture_id=label.capture_id,
@@ -142,7 +142,7 @@ class Camera:
         signer: "Camera | None" = None,
         plain: bytes = PLAIN,
         tail: bytes = b"",
-        kind: str = Kind.PHOTO,
+        kind: str = RecordKind.PHOTO,
         source: Source = Source.CAPTURE,
         stamps: bool = True,
     ) -> Made:

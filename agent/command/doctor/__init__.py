@@ -24,7 +24,7 @@ from agent.command.owners import as_owner
 from agent.command.shared import become, owner_of
 from agent.config import Config, IdentityMode, Seal, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StateTooOld, StorageFault
-from agent.models import State, printable
+from agent.models import RecordState, printable
 from agent.queue import disk
 from agent.queue.labels import glances
 from agent.queue.outbox import Outbox
@@ -235,7 +235,7 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
             yield Finding("queue", Level.FAILED, f"{number} {what}: {advice}")
     if not (counts.damaged or counts.refused or counts.suspected):
         yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
-    for oldest in outbox.items(State.PENDING, 0, 1):
+    for oldest in outbox.items(RecordState.PENDING, 0, 1):
         if oldest.answer:
             tries = "once" if oldest.attempts == 1 else f"{oldest.attempts} times"
             words = f"the oldest was tried {tries}; last answer: {oldest.answer}"

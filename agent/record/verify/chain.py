@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from agent.record import signing
 from agent.record.verify.found import Record, Verdict
 from hardware.clock import ClockSource
@@ -113,7 +113,7 @@ def check_starts(records: list[Record]) -> None:
         first = chain[0].label
         which = "second" if first.device_id in devices else "first"
         is_pruned = which == "first" and first.seq > 1
-        is_whole = (first.seq, first.kind) == (1, Kind.CHAIN_START)
+        is_whole = (first.seq, first.kind) == (1, RecordKind.CHAIN_START)
         if not is_pruned and not is_whole:
             words = f"the chain_start of this {which} chain of {first.device_id}"
             chain[0].fails(Verdict.MISSING, words)
@@ -128,7 +128,7 @@ def _began(chain: list[Record]) -> tuple[int, str, bool]:
     utc = [each.label.utc for each in chain if each.label.clock != ClockSource.UNSYNCED]
     first = chain[0].label
     turn = 1 if utc else 0 if first.seq > 1 else 2
-    return turn, min(utc, default=""), first.kind != Kind.CHAIN_START
+    return turn, min(utc, default=""), first.kind != RecordKind.CHAIN_START
 
 
 def check_forks(records: list[Record]) -> None:

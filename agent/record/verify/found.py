@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent.errors import RecordDamaged
-from agent.models import LARGEST_RECORD_BYTES, Label
+from agent.models import LARGEST_RECORD_BYTES, RecordLabel
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.certificates import Chain
@@ -66,7 +66,7 @@ class Record:
     """
 
     path: Path
-    label: Label
+    label: RecordLabel
     key: signing.PublicKey
     label_sha256: str
     respelled_sha256: str

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.errors import NotGenuine
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record import certificates, credentials, exif
 from agent.record.certificates import Certificate, Chain
 from agent.record.credentials import Credentials, NoLibrary, Source, State
@@ -40,11 +40,11 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
     seen.problems.extend(told_twice.against_itself(opened.record, opened.label))
     seen.remarks.extend(told_twice.odd_receiver(opened.record, opened.label))
     if photo is None:
-        if opened.label.kind in {Kind.PHOTO, Kind.TEST}:
+        if opened.label.kind in {RecordKind.PHOTO, RecordKind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
         return seen
-    if opened.label.kind not in {Kind.PHOTO, Kind.TEST}:
-        odd = seen.problems if opened.label.kind in set(Kind) else seen.remarks
+    if opened.label.kind not in {RecordKind.PHOTO, RecordKind.TEST}:
+        odd = seen.problems if opened.label.kind in set(RecordKind) else seen.remarks
         odd.append(f"a {opened.label.kind} record with a photo")
     told = members(opened.record, "photo")
     if told:

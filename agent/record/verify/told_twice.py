@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from agent.models import Label, from_rfc3339
+from agent.models import RecordLabel, from_rfc3339
 from agent.record.credentials import IPTC, Source
 from agent.record.exif import Exif
 from hardware.clock import ClockSource
@@ -83,7 +83,7 @@ def against_picture(picture_px: tuple[int, int] | None, found: Exif) -> Iterator
 
 
 def against_exif(
-    found: Exif, label: Label, record: Mapping[str, Any], told: Mapping[str, Any]
+    found: Exif, label: RecordLabel, record: Mapping[str, Any], told: Mapping[str, Any]
 ) -> Iterator[str]:
     """Return what the EXIF says otherwise than the label, record.json or itself."""
     if found.unique_id != UUID(label.capture_id).hex:
@@ -137,7 +137,7 @@ def _against_position(found: Exif, position: Mapping[str, Any]) -> Iterator[str]
         yield f"its EXIF tells another fix than record.json: {', '.join(others)}"
 
 
-def against_itself(record: Mapping[str, Any], label: Label) -> Iterator[str]:
+def against_itself(record: Mapping[str, Any], label: RecordLabel) -> Iterator[str]:
     """Return what record.json says otherwise than the label, or twice and differently."""
     dated = members(record, "time")
     for name in ("boot_id", "monotonic_ns", "utc"):
@@ -149,7 +149,7 @@ def against_itself(record: Mapping[str, Any], label: Label) -> Iterator[str]:
         yield "record.json has a place, and says why it has none"
 
 
-def odd_receiver(record: Mapping[str, Any], label: Label) -> Iterator[str]:
+def odd_receiver(record: Mapping[str, Any], label: RecordLabel) -> Iterator[str]:
     """Return a remark on a receiver's time that cannot be right, or not that of the label.
 
     It is no contradiction: a device keeps what its receiver says beside what it believes itself.

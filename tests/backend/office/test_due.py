@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from agent.models import Kind, rfc3339
+from agent.models import RecordKind, rfc3339
 from doorstep_backend.engines.away import Away
 from doorstep_backend.office import due, expiry, keeping
 from doorstep_backend.office.access import Agent, Customer
@@ -135,7 +135,7 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
     town = on_interrupted
     keeping, hour = town.office.keeping, timedelta(hours=1)
     late = rfc3339(CAME - hour)
-    practice = town.receive(town.van.make(Kind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
+    practice = town.receive(town.van.make(RecordKind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
     taken = town.receive(town.photo(ALLOWED), rfc3339(CAME + 10 * DAY))
     town.receive(town.void(taken), rfc3339(CAME + 23 * DAY - 2 * hour))
     bound, held = (town.receive(town.photo(one), late) for one in (RIGHT_DOOR, CHANGES_MIND))

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from agent.models import Label, rfc3339
+from agent.models import RecordLabel, rfc3339
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.receipt import RECEIPT_TYPE
@@ -130,7 +130,7 @@ def test_by_hand_that_a_body_was_erased_is_signed(fleet: SealedFleet) -> None:
     assert json.loads(erased[2])["capture_id"] == made.label.capture_id
 
 
-def invent(fleet: SealedFleet, label: Label) -> None:
+def invent(fleet: SealedFleet, label: RecordLabel) -> None:
     """Put a forger's record and receipt into the folder, and keys where they might be taken."""
     key, body = signing.new_key(), b"invented"
     content = recordfile.sign(replace(label, body=recordfile.describe(body)), body, key)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.models import CaptureId, Kind, rfc3339
+from agent.models import CaptureId, RecordKind, rfc3339
 from agent.record import file as recordfile
 from doorstep_backend.office.demo import (
     ALLOWED,
@@ -75,13 +75,13 @@ def press(town: DemoOffice, clock: str = "unsynced", at_s: int = 0, **label: Any
     """Receive a photo of ALLOWED that was taken so long after its boot."""
     record = _record(town.photo(ALLOWED).content)
     label |= {"clock": clock, "monotonic_ns": at_s * 10**9}
-    town.receive(town.van.make(Kind.PHOTO, record, PICTURE, **label))
+    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE, **label))
 
 
 def time_record(town: DemoOffice, utc: str, at_s: int = 0, clock: str = "gnss") -> Made:
     """Return a record which says that so long after the boot it was this time."""
     said = {"utc": utc, "monotonic_ns": at_s * 10**9}
-    return town.van.make(Kind.TIME, {"time": said, "simulated": False}, clock=clock)
+    return town.van.make(RecordKind.TIME, {"time": said, "simulated": False}, clock=clock)
 
 
 def left_at(town: DemoOffice) -> datetime | None:
@@ -169,7 +169,7 @@ def test_a_label_that_its_boot_contradicts_gives_way(
 
 @pytest.mark.parametrize("said", [{"utc": "2026-02-31T00:00:00.000Z"}, {"utc": 5}, "noon", None])
 def test_a_hostile_time_record_dates_nothing(town: DemoOffice, said: Any) -> None:
-    town.receive(town.van.make(Kind.TIME, {"time": said}))
+    town.receive(town.van.make(RecordKind.TIME, {"time": said}))
     press(town)
 
     assert left_at(town) is None
@@ -226,7 +226,7 @@ def test_another_device_takes_nothing_back_and_replaces_nothing(town: DemoOffice
     retake = _record(town.photo(ALLOWED).content) | {"retake_of": capture_id}
 
     town.receive(town.void(capture_id, stranger))
-    town.receive(stranger.make(Kind.PHOTO, retake, PICTURE))
+    town.receive(stranger.make(RecordKind.PHOTO, retake, PICTURE))
 
     assert town.shown(ALLOWED) == [capture_id]
 
@@ -282,7 +282,7 @@ def test_a_refused_label_of_another_place_is_on_no_order(
     stop = stop_of(town, ALLOWED, "code", ring)
     record = {"stop": stop, "reason": "code_elsewhere", "simulated": False}
 
-    town.receive(town.van.make(Kind.NO_PHOTO, record))
+    town.receive(town.van.make(RecordKind.NO_PHOTO, record))
 
     assert town.office.filing.of_order(ALLOWED) == []
 
@@ -305,7 +305,7 @@ def test_a_device_binds_only_to_stops_that_its_manifest_had(town: DemoOffice) ->
     """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
     record = _record(town.photo(ALLOWED).content)
 
-    capture_id = town.receive(RecordMaker("van-8").make(Kind.PHOTO, record, PICTURE))
+    capture_id = town.receive(RecordMaker("van-8").make(RecordKind.PHOTO, record, PICTURE))
 
     assert town.shown(ALLOWED) == []
     assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
@@ -345,7 +345,7 @@ def test_an_erased_record_that_comes_again_is_erased_again(town: DemoOffice) -> 
 def test_practice_is_on_no_order(town: DemoOffice) -> None:
     record = _record(town.photo(ALLOWED).content)
 
-    town.receive(town.van.make(Kind.TEST, record, PICTURE))
+    town.receive(town.van.make(RecordKind.TEST, record, PICTURE))
 
     assert town.shown(ALLOWED) == []
     assert town.office.filing.waiting() == []
@@ -376,7 +376,7 @@ def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(
     stop = stop_of(town, SIGNATURE, "code", ring)
     record = {"stop": stop, "reason": "signature_stop", "simulated": False}
 
-    capture_id = town.receive(town.van.make(Kind.NO_PHOTO, record))
+    capture_id = town.receive(town.van.make(RecordKind.NO_PHOTO, record))
 
     assert town.office.filing.of_order(SIGNATURE) == [capture_id]
     assert town.shown(SIGNATURE) == []

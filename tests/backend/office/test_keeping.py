@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record import receipt
 from agent.record.verify import examine, papers
 from doorstep_backend.engines.away import Away
@@ -98,7 +98,7 @@ def test_what_another_process_is_erasing_is_left_to_it(town: DemoOffice) -> None
 
 
 def test_practice_is_kept_for_a_day(town: DemoOffice) -> None:
-    capture_id = town.receive(town.van.make(Kind.TEST, {"simulated": False}, PICTURE))
+    capture_id = town.receive(town.van.make(RecordKind.TEST, {"simulated": False}, PICTURE))
 
     assert town.office.keeping.expire(after(1) - JUST) == 0
     assert town.office.keeping.expire(after(1)) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record import signing
 from doorstep_backend.office import showing
 from doorstep_backend.office.access import Customer, Dispatch, Viewer
@@ -72,7 +72,7 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
     at = live.town.office.orders.find(ALLOWED).stop_id
     said = {"simulated": False, "quality": {"verdict": "ok"}, "photo": {"sha256": digest}}
     bound, waiting = (
-        live.town.receive(van.make(Kind.PHOTO, {**said, "stop": {"id": at, **by}}, original))
+        live.town.receive(van.make(RecordKind.PHOTO, {**said, "stop": {"id": at, **by}}, original))
         for by in ({"bound_by": "place"}, {"bound_by": "ambiguous"})
     )
 
@@ -98,7 +98,7 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     town = live.town
     stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
     record = {"stop": stop, "simulated": False, "position": {"accuracy_m": 9.5}}
-    town.receive(town.van.make(Kind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:]))
+    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:]))
     browser = live.browser(OWNER)
 
     page = browser.get("/orders").text
@@ -129,9 +129,9 @@ def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -
     stop_id = town.office.orders.find(ALLOWED).stop_id
     stop = {"id": stop_id, "bound_by": "code", "ring": "inside"}
     for photo in (bomb, b"no picture"):
-        town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
+        town.receive(town.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo))
     stray = {"stop": stop | {"bound_by": "unassigned"}, "simulated": False}
-    waiting = town.receive(town.van.make(Kind.PHOTO, stray, bomb))
+    waiting = town.receive(town.van.make(RecordKind.PHOTO, stray, bomb))
 
     pages = [
         live.browser(OWNER).get("/orders").text,
@@ -472,7 +472,7 @@ def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     revoked = RecordMaker("van-0043")
     for _ in range(3):
         said = {"simulated": False, "quality": {"verdict": "ok"}}
-        town.receive(revoked.make(Kind.PHOTO, said, PICTURE))
+        town.receive(revoked.make(RecordKind.PHOTO, said, PICTURE))
     town.office.revoked_keys.add(signing.thumbprint(revoked.key.public_key()), "van-0043", EVER)
     for capture_id, technician in zip(waiting, ("ada", "bob", "eve"), strict=True):
         rescues.mark(capture_id, technician)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agent.capture import jpeg
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from doorstep_backend.office.access import Agent
 from doorstep_backend.office.demo import (
     ALLOWED,
@@ -51,7 +51,7 @@ def _leave(live: Live, number: str, seed: int, cover: float = 0.0, **said: objec
     }
     scene = Scene(seed=seed, width_px=1152, height_px=648, cover=cover)
     picture = jpeg.encode(render(scene), 85)
-    return live.town.receive(live.town.van.make(Kind.PHOTO, record, picture))
+    return live.town.receive(live.town.van.make(RecordKind.PHOTO, record, picture))
 
 
 @pytest.fixture

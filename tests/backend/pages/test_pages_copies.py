@@ -12,7 +12,7 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
 from agent.capture import jpeg
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from doorstep_backend.copies import faces
 from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
 from doorstep_backend.office.demo import ALLOWED
@@ -37,7 +37,7 @@ SERVICE = Agent("17")
 def leave(town: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
     stop_id = town.office.orders.find(ALLOWED).stop_id
     stop = {"id": stop_id, "bound_by": bound_by, "ring": "inside"}
-    return town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
+    return town.receive(town.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo))
 
 
 def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:

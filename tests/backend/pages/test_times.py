@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from doorstep_backend import zones
 from doorstep_backend.office.access import Customer, Dispatch
 from doorstep_backend.office.demo import ALLOWED
@@ -75,7 +75,7 @@ def test_dispatch_reads_the_backends_own_zone(live: Live) -> None:
 def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(live: Live) -> None:
     stop = {"id": live.town.office.orders.find(FAR).stop_id, "bound_by": "place"}
     record = {"stop": stop, "simulated": False}
-    live.town.receive(live.town.van.make(Kind.PHOTO, record, PICTURE, clock="unsynced"))
+    live.town.receive(live.town.van.make(RecordKind.PHOTO, record, PICTURE, clock="unsynced"))
 
     page = live.browser(OWNER).get(f"/orders/{FAR}").text
 

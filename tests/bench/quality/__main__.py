@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from agent.models import Verdict
+from agent.models import QualityVerdict
 from tests.bench.quality import judging
 from tests.bench.quality.judging import GRAINS, SHARP, SMEARS_PX, SOFT, Judged, Spoilt, smears
 from tests.bench.quality.photographs import PLACES
@@ -25,7 +25,7 @@ def _verdicts(rows: Sequence[Judged]) -> Iterator[str]:
     for words, ways in _kinds():
         for grain in GRAINS:
             found = [row.verdict for row in rows if row.spoilt in ways and row.grain == grain]
-            blurred, noisy = found.count(Verdict.BLURRED), found.count(Verdict.NOISY)
+            blurred, noisy = found.count(QualityVerdict.BLURRED), found.count(QualityVerdict.NOISY)
             yield f"| {words} | {grain} | {len(found)} | {blurred} | {noisy} |"
 
 

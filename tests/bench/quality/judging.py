@@ -7,7 +7,7 @@ from typing import Final
 from agent.capture import quality
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
-from agent.models import Verdict
+from agent.models import QualityVerdict
 from tests.bench.quality.photographs import photograph
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, grained, smeared, softened
 
@@ -39,7 +39,7 @@ class Judged:
     spoilt: Spoilt
     grain: float
     sharpness: float
-    verdict: Verdict
+    verdict: QualityVerdict
 
 
 SHARP: Final = Spoilt()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.models import Verdict
+from agent.models import QualityVerdict
 from tests.bench.quality.judging import GRAINS, SHARP, judged, smears
 from tests.bench.quality.photographs import PLACES
 
@@ -17,7 +17,7 @@ def test_smeared_photograph_is_called_blurred_in_every_direction(name: str) -> N
     rows = list(judged([name], [SHARP, *smears(SMEAR_PX)]))
 
     for row in rows:
-        assert (row.verdict is Verdict.BLURRED) == (row.spoilt != SHARP), row
+        assert (row.verdict is QualityVerdict.BLURRED) == (row.spoilt != SHARP), row
     for grain in GRAINS:
         scores = [row.sharpness for row in rows if row.spoilt != SHARP and row.grain == grain]
         assert max(scores) / min(scores) <= 1.5

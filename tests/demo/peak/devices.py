@@ -19,7 +19,7 @@ from typing import Final, cast
 
 from agent.command.sync import sync_loop
 from agent.config import load
-from agent.models import CaptureId, Item, State
+from agent.models import CaptureId, Item, RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.record.receipt import Receipt
@@ -220,7 +220,7 @@ class _Round:
         receipts: dict[str, str] = {}
         others: list[str] = []
         for item in (one for van in self._vans for one in van.outbox.items(None, 0, ALL)):
-            if item.state is State.DELIVERED:
+            if item.state is RecordState.DELIVERED:
                 receipts[item.capture_id] = item.sha256
             else:
                 others.append(f"{item.capture_id} is {item.state}: {item.answer}")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from agent.record import certificates, signing
 from doorstep_backend.office import demo
 from doorstep_backend.seals import Seals
@@ -82,4 +82,4 @@ def _backend(folder: Path) -> None:
     town = DemoOffice(folder, show_simulated=True)
     stop = {"id": town.office.orders.find(ORDER).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}}
-    town.receive(town.van.make(Kind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID))
+    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID))

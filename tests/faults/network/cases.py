@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.models import State
+from agent.models import RecordState
 from tests.faults.network.box import Ending, Fault, Way
 from tests.faults.network.rig import Exchange, Rig, in_memory, rig
 
@@ -49,7 +49,7 @@ class Status:
         on.inner.set(methods=[self.method], status=self.status)
         on.attempt(item)
         state = on.row(item).state
-        wrong = [f"it is {state}"] if self.method != "HEAD" and state != State.PENDING else []
+        wrong = [f"it is {state}"] if self.method != "HEAD" and state != RecordState.PENDING else []
         return on.outcome(item, wrong)
 
 
@@ -152,6 +152,6 @@ def _endured(case: Case, one: Rig) -> list[str]:
     try:
         return case.endure(one)
     except AssertionError as error:  # a record was not where even the way to the case needs it
-        for item in one.device.outbox.items(State.PENDING, 0, 1000):
+        for item in one.device.outbox.items(RecordState.PENDING, 0, 1000):
             one.set_aside(item, [])
         return [str(error).partition("\n")[0]]

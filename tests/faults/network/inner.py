@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.serving import server_config
@@ -27,7 +27,7 @@ from tests.support.faulty.switches import Switches
 from tests.support.faulty.wiring import Faulty
 from tests.support.sending import DeviceQueue
 
-ALLOWED: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
+ALLOWED: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordState.DELIVERED})
 """States of a record that is still to be sent, that the office has to look at, or that arrived."""
 
 
@@ -109,7 +109,7 @@ def misplaced(device: DeviceQueue, item: Item, received: bytes | None) -> list[s
         wrong.append("the device has other bytes")
     if row.state not in ALLOWED:
         wrong.append(f"its state is {row.state}: {row.answer}")
-    if row.state == State.DELIVERED and received is None:
+    if row.state == RecordState.DELIVERED and received is None:
         wrong.append("marked as delivered, and the backend does not have it")
     if received is not None and received != content:
         wrong.append("the backend has other bytes")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, assert_never
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from agent.sync.backoff import BACK_OFF_CAP_S
 from tests.faults.network.box import Box, Fault, Way
 from tests.faults.network.inner import Inner, inner_backend
@@ -98,12 +98,12 @@ class Rig:
         self.box.arm(None)
         self.inner.set()
         wrong = []
-        if self.row(item).state == State.PENDING:
+        if self.row(item).state == RecordState.PENDING:
             self.pass_time(item)
             self.attempt(item)
             wrong += self.misplaced(item)
         row = self.row(item)
-        if row.state != State.DELIVERED:
+        if row.state != RecordState.DELIVERED:
             wrong.append(f"not delivered afterwards, but {row.state}: {row.answer}")
         return wrong
 
@@ -131,7 +131,7 @@ class Rig:
         self.box.arm(None)
         self.attempt(item)
         row = self.row(item)
-        assert row.state == State.DELIVERED, f"not delivered on a healthy line: {row.answer}"
+        assert row.state == RecordState.DELIVERED, f"not delivered on a healthy line: {row.answer}"
         return Extent(item, dict(self.box.passed))
 
 

@@ -13,7 +13,7 @@ import pytest
 from agent.config import Config, load
 from agent.identity.est import Est
 from agent.identity.renewal import Renewal
-from agent.models import State
+from agent.models import RecordState
 from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.wire import tls
 from doorstep_backend.identity.known import Label
@@ -124,7 +124,7 @@ def sent_through_a_cut(scene: Scene, sending: Sender, way: Way, at: int | None) 
         received = scene.backend.received_file(item.capture_id)
         wrong += misplaced(device, item, received.read_bytes() if received.exists() else None)
         scene.mend()
-        if device.state(item) == State.DELIVERED:
+        if device.state(item) == RecordState.DELIVERED:
             return wrong
     return [*wrong, f"not delivered afterwards, but {device.outbox.get(item.capture_id)}"]
 

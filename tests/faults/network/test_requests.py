@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from tests.faults.network.inner import Inner, inner_backend
 from tests.faults.network.rig import in_memory
 from tests.support.rawserver import RawServer, Request, Script, raw_server, whole
@@ -82,7 +82,7 @@ def turn(one: Relayed, items: Iterable[Item], then_s: float) -> None:
 
 
 def delivered(one: Relayed, items: Iterable[Item]) -> int:
-    return sum(one.device.state(item) == State.DELIVERED for item in items)
+    return sum(one.device.state(item) == RecordState.DELIVERED for item in items)
 
 
 # --- duplicate answers

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from agent.record.receipt import Receipt
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
@@ -82,7 +82,7 @@ def test_cut_is_exact_to_the_byte(one: Rig, kept_bytes: int) -> None:
     before_bytes += kept_bytes
     one.attempt(item)
 
-    assert one.row(item).state == State.DELIVERED
+    assert one.row(item).state == RecordState.DELIVERED
     assert one.inner.counts.body_bytes - before_bytes == item.bytes - kept_bytes
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.errors import ExitCode
-from agent.models import Item, Kind, State
+from agent.models import Item, RecordKind, RecordState
 from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import signing, verify
@@ -26,7 +26,7 @@ _SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
 """A camera whose scenes are drawn at once."""
 
 _ADOPTED: Final[dict[str, Any]] = {
-    "state": State.PENDING,
+    "state": RecordState.PENDING,
     "adopted": 1,
     "attempts": 0,
     "suspected": 0,
@@ -43,7 +43,7 @@ _ADOPTED: Final[dict[str, Any]] = {
 _NOT_YET: Final[Row] = {"adopted": 0}
 """What was promised of a record that has no row."""
 
-_WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
+_WITH_FILE: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordState.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Ite
         is_lost = told.lost.get(name, log_bytes + 1) <= log_bytes
         was = [version.rows.get(name) for version in possible]
         if row and name not in known:
-            if possible[0].rows or row["kind"] != Kind.CHAIN_START:
+            if possible[0].rows or row["kind"] != RecordKind.CHAIN_START:
                 yield f"nobody made {_briefly(row)}"
         elif may_rebuild and _is_adopted(row, known[name], is_lost=is_lost):
             pass
@@ -168,12 +168,12 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
         return row == was
     if was is None:
         return _is_adopted(row, known, is_lost=False)
-    match State(was["state"]):
-        case State.DELIVERED:
-            return is_lost and row == was | {"state": State.PRUNED}
-        case State.PENDING | State.REFUSED:
-            return is_lost and row == was | {"state": State.DAMAGED, "answer": row["answer"]}
-        case State.PRUNED | State.DAMAGED:
+    match RecordState(was["state"]):
+        case RecordState.DELIVERED:
+            return is_lost and row == was | {"state": RecordState.PRUNED}
+        case RecordState.PENDING | RecordState.REFUSED:
+            return is_lost and row == was | {"state": RecordState.DAMAGED, "answer": row["answer"]}
+        case RecordState.PRUNED | RecordState.DAMAGED:
             return False
 
 
@@ -240,7 +240,7 @@ def _goes_on(device: Bench, found: Found) -> Iterator[str]:
 
 def _sends(device: Bench) -> Iterator[str]:
     """Everything that waits can be claimed once, with the bytes that were queued."""
-    waiting = {row.capture_id for row in device.rows() if row.state is State.PENDING}
+    waiting = {row.capture_id for row in device.rows() if row.state is RecordState.PENDING}
     claimed: dict[str, Item] = {}
     while item := device.outbox.claim(LATER_S, due_s=LATER_S):
         if item.capture_id in claimed:

@@ -19,7 +19,7 @@ from agent.identity.est import Est
 from agent.identity.renewal import Renewal
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import Identity, IdentityStore
-from agent.models import Kind, Reason
+from agent.models import Reason, RecordKind
 from agent.process.control import Line
 from agent.queue.disk import sync_folder, write_durably
 from agent.record import certificates, signing
@@ -91,7 +91,7 @@ def renewal(stage: Stage) -> None:
 def photo(stage: Stage, device: Bench) -> None:
     """Press, and check that this leaves a record with a photo."""
     stage.photo(device)
-    assert device.replies[-1]["label"]["kind"] == Kind.PHOTO, device.replies[-1]
+    assert device.replies[-1]["label"]["kind"] == RecordKind.PHOTO, device.replies[-1]
 
 
 def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.identity.authorities import good_evidence, good_serve, kept_serve
 from agent.identity.tls_identity import IdentityStore
-from agent.models import Item, Kind, State
+from agent.models import Item, RecordKind, RecordState
 from agent.queue.paths import Layout
 from agent.record import certificates, credentials, sealing, signing
 from agent.record import file as recordfile
@@ -116,7 +116,7 @@ def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
     """Check that every record the driver saw as kept reaches the office once, whole and sealed."""
     to = _Office()
     sender = Sync(bench.layout, bench.outbox, to, SetClock(LATER_S), random.Random(1))
-    waiting = sum(row.state is State.PENDING for row in bench.rows())
+    waiting = sum(row.state is RecordState.PENDING for row in bench.rows())
     for _ in range(waiting):
         sender.step()
     yield from to.faults
@@ -124,7 +124,7 @@ def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
     for shown in told.shown:
         if shown.log_bytes <= log_bytes and shown.capture_id not in to.got:
             yield f"shown as kept, and the office has it not: {rows.get(shown.capture_id)}"
-    if left := [row.capture_id for row in rows.values() if row.state is not State.DELIVERED]:
+    if left := [row.capture_id for row in rows.values() if row.state is not RecordState.DELIVERED]:
         yield f"not delivered: {left}"
     newest = max(rows.values(), key=lambda row: row.number)
     yield from _sealed_to_all(bench, newest)
@@ -176,7 +176,7 @@ def _wrong(item: Item, content: bytes) -> Iterator[str]:
     name = f"{item.kind} {item.capture_id}"
     if recordfile.check(content).label.device_id != DEVICE:
         yield f"{name}: another device's"
-    if item.kind != Kind.PHOTO:
+    if item.kind != RecordKind.PHOTO:
         return
     opened = recordfile.unpack(content, IDENTITIES)
     if opened.label.body.type != sealing.SEALED_TYPE or opened.photo is None:

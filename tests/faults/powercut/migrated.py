@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.opening import parts
 from tests.faults.powercut import checker
 from tests.faults.powercut.enrolled import device, said
@@ -50,7 +50,7 @@ def as_released(stage: Stage, bench: Bench) -> None:
     kept = has_time(stage.layout)
     stage.told.versions.append(Version(0, 0, promised, decided, has_time=kept))
     for name, row in rows.items():
-        if row["state"] in {State.PRUNED, State.DAMAGED}:
+        if row["state"] in {RecordState.PRUNED, RecordState.DAMAGED}:
             stage.layout.record(name).unlink()
             stage.lose(name)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.command import retire
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.disk import write_durably
 from agent.record import signing
 from tests.faults.powercut import checker, files, office
@@ -111,7 +111,7 @@ def _works(stage: Stage, told: Told, log_bytes: int) -> Iterator[str]:
     promised = told.possible(log_bytes)[0].rows
     if found.rows != promised:
         yield "not retired yet, and the queue is another"
-    if any(row["state"] != State.DELIVERED for row in found.rows.values()):
+    if any(row["state"] != RecordState.DELIVERED for row in found.rows.values()):
         yield "not retired yet, and a record is not delivered any more"
 
 

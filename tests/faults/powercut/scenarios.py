@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.config import RetentionSettings
 from agent.errors import QueueBroken
-from agent.models import Item, Reason, Verdict
+from agent.models import Item, QualityVerdict, Reason
 from agent.queue import retention
 from agent.queue.database import Database
 from agent.queue.disk import sync_folder
@@ -82,7 +82,7 @@ def retake(stage: Stage) -> None:
     """A blurred photo is asked for again, taken again, and the second one taken back."""
     with stage.open() as device:
         for _ in range(2):
-            for picture, verdict in ((3, Verdict.BLURRED), (0, Verdict.OK)):
+            for picture, verdict in ((3, QualityVerdict.BLURRED), (0, QualityVerdict.OK)):
                 stage.parts.camera.pictures = [pictures()[picture]]
                 stage.photo(device)
                 assert device.replies[-1]["record"]["quality"]["verdict"] == verdict

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agent.errors import DoorstepError, NotNow
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.paths import Layout
 from tests.faults.syscalls.oracle import states
 from tests.faults.syscalls.scenarios import SETTINGS, command
@@ -26,7 +26,7 @@ from tests.support.waiting import until
 ONE_PRESS_S: Final = 0.7
 """Presses within 0.6 s count as one."""
 
-SENT: Final = frozenset({State.DELIVERED, State.PRUNED})
+SENT: Final = frozenset({RecordState.DELIVERED, RecordState.PRUNED})
 
 Attack = Callable[[Layout], object]
 """What is done, in a process of the attacker's; what it holds, it holds until it is ended."""
@@ -91,7 +91,7 @@ class Van:
     def do(self, user: str, *words: str) -> Ended:
         return as_user(user, partial(command(*words), self.device))
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, RecordState]:
         """Every row's state, as the queue says it now; nothing where it cannot."""
         with suppress(DoorstepError):
             return {str(one): state for one, state in states(self.layout).items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.models import Kind
+from agent.models import RecordKind
 from doorstep_backend.identity.commands import Desk
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
@@ -106,7 +106,7 @@ def two_bind(site: Site, _: int) -> Round:
 
 def _stray(site: Site, van: RecordMaker) -> Made:
     stop = {"id": site.town.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
-    return van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
+    return van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
 
 
 def two_correct(site: Site, _: int) -> Round:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.mending import ENOUGH
 from hardware.clock import ClockSource
 from tests.faults.sequences.device import InProcessDevice, Killed, ahead_of_now
@@ -352,12 +352,12 @@ class Machine(RuleBasedStateMachine):
 
     def _send_all(self) -> None:
         patience = 4 * len(self.promises.known) + 4
-        while patience and self.promises.has(State.PENDING):
+        while patience and self.promises.has(RecordState.PENDING):
             patience -= 1
             self.device.turns(5)
             self.promises.check(self.device, self.server)
         self.promises.check(self.device, self.server)
-        waiting = [row for row in self.promises.rows.values() if row.state is State.PENDING]
+        waiting = [row for row in self.promises.rows.values() if row.state is RecordState.PENDING]
         assert not waiting, f"never delivered: {waiting[0]}"
 
     def _repair(self) -> None:
@@ -366,7 +366,7 @@ class Machine(RuleBasedStateMachine):
             outbox.retry(None, 0.0)
         self.promises.check(self.device, self.server)
         self._send_all()
-        states = {State.DELIVERED, State.PRUNED}
+        states = {RecordState.DELIVERED, RecordState.PRUNED}
         for name in self.promises.known.keys() - self.promises.spoiled - self.promises.gone:
             row = self.promises.rows.get(name)
             assert row, f"missing: {name}"

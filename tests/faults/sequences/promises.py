@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
-from agent.models import Item, Label, State
+from agent.models import Item, RecordLabel, RecordState
 from agent.record import receipt, signing
 from agent.status import document as status
 from agent.status.values import Queue, Status, compact
@@ -24,7 +24,7 @@ LIMIT: Final = 10_000
 STATUS_LIMIT_BYTES: Final = 1_500
 """Most of the status document, as agent/docs/status.md promises it."""
 
-HAD: Final = frozenset({State.DELIVERED, State.PRUNED})
+HAD: Final = frozenset({RecordState.DELIVERED, RecordState.PRUNED})
 """States of what the backend has."""
 
 
@@ -32,7 +32,7 @@ HAD: Final = frozenset({State.DELIVERED, State.PRUNED})
 class Known:
     """One record, as it was when it was first seen on the card."""
 
-    label: Label
+    label: RecordLabel
     label_sha256: str
     content: bytes
 
@@ -133,7 +133,7 @@ class Promises:
         if not was_marked:
             mark.unlink(missing_ok=True)
 
-    def has(self, *states: State) -> bool:
+    def has(self, *states: RecordState) -> bool:
         """Whether the queue had a record in one of these states when last looked at."""
         return any(row.state in states for row in self.rows.values())
 
@@ -179,7 +179,7 @@ class Promises:
                 continue
             row = self.rows.get(name)
             assert row, f"lost, and never in the queue: {_of(one)}"
-            assert row.state is State.DELIVERED, f"deleted while {row.state}: {_of(one)}"
+            assert row.state is RecordState.DELIVERED, f"deleted while {row.state}: {_of(one)}"
             self._check_age(device, row, now, timedelta(hours=device.config.retention.file_hours))
             self.gone.add(name)
 
@@ -229,29 +229,29 @@ class Promises:
         if name not in self.spoiled:
             assert (row.sha256, row.bytes) == (one.sha256, len(one.content)), "a row of other bytes"
         match row.state:
-            case State.DELIVERED | State.PRUNED:
+            case RecordState.DELIVERED | RecordState.PRUNED:
                 receipt.read_receipt(row.decision or "", row, _keys(device))
                 if name not in self.forgotten:
                     path = backend.received_file(name)
                     assert path.exists(), f"delivered, but the backend has it not: {_of(one)}"
-            case State.REFUSED:
+            case RecordState.REFUSED:
                 receipt.read_refusal(row.decision or "", row, _keys(device))
                 assert row.answer, "refused without a reason"
-            case State.DAMAGED:
+            case RecordState.DAMAGED:
                 assert name in self.spoiled, f"called damaged: {_of(one)}: {row.answer}"
                 assert row.answer, "damaged without a reason"
-            case State.PENDING:
+            case RecordState.PENDING:
                 pass
 
     def _check_counts(self, rows: dict[str, Item], counts: Any, document: Status) -> None:
         by_state = Counter(row.state for row in rows.values())
-        pending = [row for row in rows.values() if row.state is State.PENDING]
+        pending = [row for row in rows.values() if row.state is RecordState.PENDING]
         told = (counts.waiting, counts.suspected, counts.refused, counts.damaged)
         assert told == (
-            by_state[State.PENDING],
+            by_state[RecordState.PENDING],
             sum(row.suspected > 0 for row in pending),
-            by_state[State.REFUSED],
-            by_state[State.DAMAGED],
+            by_state[RecordState.REFUSED],
+            by_state[RecordState.DAMAGED],
         ), f"{counts} for {by_state}"
         assert counts.oldest_utc == (pending[0].utc if pending else None)
         assert len(compact(document)) <= STATUS_LIMIT_BYTES

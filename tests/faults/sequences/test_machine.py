@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import State
+from agent.models import RecordState
 from tests.faults.sequences.machine import FAULTS
 from tests.faults.sequences.run import run
 from tests.support.faulty.switches import Switches
@@ -26,7 +26,7 @@ def test_no_order_of_misfortunes_breaks_a_promise(tmp_path: Path) -> None:
     seen = run(tmp_path, examples=50, steps=20, seed=SEED)
 
     met = {"power cut", "sync killed", "key changed", "shut out", "receipts by two keys"}
-    assert seen.keys() >= {*State, *FAULTS, *met}
+    assert seen.keys() >= {*RecordState, *FAULTS, *met}
 
 
 def test_every_fault_of_the_backend_is_thrown() -> None:

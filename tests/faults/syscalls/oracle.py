@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from agent.models import CaptureId, State
+from agent.models import CaptureId, RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -66,11 +66,11 @@ def _binds(injection: Injection) -> bool:
 
 
 def survived(
-    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, State], ended: Ended
+    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, RecordState], ended: Ended
 ) -> list[str]:
     """Restart the capture process twice and look; every promise that is broken."""
     told = Told(shown=[Shown(0, reply["label"]["capture_id"]) for reply in answered(ended)])
-    if State.DELIVERED in before.values():
+    if RecordState.DELIVERED in before.values():
         told.lost = dict.fromkeys(before, 0)
     everything = frozenset(path.stem for path in van.layout.records.glob("*.rec")) | before.keys()
     stage = Stage(van.folder / "again", van.folder)
@@ -79,7 +79,7 @@ def survived(
 
 
 def _rows(
-    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, State], ended: Ended
+    name: str, work: Scenario, van: Device, before: Mapping[CaptureId, RecordState], ended: Ended
 ) -> Iterator[str]:
     now = states(van.layout)
     for capture_id, state in before.items():
@@ -106,12 +106,12 @@ def _kept(van: Device, reply: Mapping[str, Any]) -> Iterator[str]:
         yield f"another label than was answered: {path.name}"
 
 
-def states(layout: Layout) -> dict[CaptureId, State]:
+def states(layout: Layout) -> dict[CaptureId, RecordState]:
     """Every row's state."""
     if not layout.database.exists() or not layout.database.stat().st_size:
         return {}
     if layout.database.read_bytes()[:2] == b"\xa5\xa5":  # broken: what a rebuild must find
-        return {CaptureId(path.stem): State.PENDING for path in layout.records.glob("*.rec")}
+        return {CaptureId(path.stem): RecordState.PENDING for path in layout.records.glob("*.rec")}
     with closing(Database(layout)) as database:
         return Outbox(database, "").states()
 
@@ -122,7 +122,7 @@ def sent(van: Device, backend: Backend, ended: Ended) -> Iterator[str]:
         yield f"the next sync --once ended with {ended.code}: {ended.said[-300:]}"
     for capture_id, state in states(van.layout).items():
         received = backend.received_file(capture_id)
-        if state is not State.DELIVERED or not received.exists():
+        if state is not RecordState.DELIVERED or not received.exists():
             yield f"{capture_id} is {state}; with the backend: {received.exists()}"
         elif _digest(received) != _digest(van.layout.record(capture_id)):
             yield f"the backend has other bytes: {capture_id}"

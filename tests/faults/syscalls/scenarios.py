@@ -15,7 +15,7 @@ import hardware
 import hardware.simulated.camera
 from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
-from agent.models import Item, State, rfc3339
+from agent.models import Item, RecordState, rfc3339
 from agent.record import signing
 from agent.trust.certain import Agreed
 from agent.trust.store import KeptTime, TrustStore
@@ -195,14 +195,14 @@ def device(work: Scenario, folder: Path, **more: Any) -> Device:
     return Device(folder, "", **tables)
 
 
-def may_become(name: str, before: State) -> frozenset[State | None]:
+def may_become(name: str, before: RecordState) -> frozenset[RecordState | None]:
     """What a work may make of a record that was there; None stands for no row."""
     match name, before:
-        case "prune", State.DELIVERED:
-            return frozenset({before, State.PRUNED, None})
-        case "make_room", State.DELIVERED:
-            return frozenset({before, State.PRUNED})
-        case "sync", State.PENDING:
-            return frozenset({before, State.DELIVERED})
+        case "prune", RecordState.DELIVERED:
+            return frozenset({before, RecordState.PRUNED, None})
+        case "make_room", RecordState.DELIVERED:
+            return frozenset({before, RecordState.PRUNED})
+        case "sync", RecordState.PENDING:
+            return frozenset({before, RecordState.DELIVERED})
         case _:
             return frozenset({before})

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.models import CaptureId, State
+from agent.models import CaptureId, RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -68,7 +68,7 @@ def took_s(act: Callable[[], object]) -> float:
     return time.monotonic() - began_s
 
 
-def state(van: Device, capture_id: str) -> State:
+def state(van: Device, capture_id: str) -> RecordState:
     with closing(Database(van.layout)) as database:
         return Outbox(database, boot_id()).get(CaptureId(capture_id)).state
 
@@ -89,6 +89,6 @@ def test_a_device_with_a_long_backlog_works_as_ever(van: Device) -> None:
     assert numbers == list(range(ROWS // 2 + 1, ROWS // 2 + 21))
     assert json.loads(last.stdout.splitlines()[-1])["capture_id"] == pressed["capture_id"]
     van.start("sync")
-    van.await_that(lambda: state(van, pressed["capture_id"]) is State.DELIVERED)
+    van.await_that(lambda: state(van, pressed["capture_id"]) is RecordState.DELIVERED)
     van.stop("sync")
     assert van.stop("capture") == 0

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.models import CaptureId, State
+from agent.models import CaptureId, RecordState
 from agent.queue.database import Database
 from agent.queue.disk import FILE_MODE, RECORD_MODE
 from agent.queue.outbox import Outbox
@@ -88,7 +88,11 @@ def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[st
         ended = do(van, name)
         assert ended.code == 0, (name, ended.said)
     check_shared(van)
-    assert set(states(van.layout).values()) == {State.PRUNED, State.DELIVERED, State.PENDING}
+    assert set(states(van.layout).values()) == {
+        RecordState.PRUNED,
+        RecordState.DELIVERED,
+        RecordState.PENDING,
+    }
 
 
 def write(van: Device, user: str, *, closes: bool) -> Ended:
@@ -153,7 +157,7 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
     check_shared(van)
     after = states(van.layout)
     assert before.keys() <= after.keys()
-    assert set(after.values()) <= {State.DELIVERED, State.PRUNED}
+    assert set(after.values()) <= {RecordState.DELIVERED, RecordState.PRUNED}
     assert before.keys() <= made_again(van)
     assert list(van.layout.asides()) == []
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from agent.__main__ import main
-from agent.models import State
+from agent.models import RecordState
 from tests.faults.powercut.forked import in_child
 from tests.faults.syscalls import scenarios
 from tests.faults.syscalls.oracle import states
@@ -69,7 +69,7 @@ def test_senders_that_start_at_once_send_each_record_once(
     try:
         stays = words == ["sync"]
         until(lambda: sum(one.is_alive() for one in senders) <= stays, WITHIN_S, every_s=0.01)
-        van.await_that(lambda: set(states(van.layout).values()) == {State.DELIVERED})
+        van.await_that(lambda: set(states(van.layout).values()) == {RecordState.DELIVERED})
     finally:
         for one in senders:
             one.terminate()

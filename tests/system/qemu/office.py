@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from agent.models import Label
+from agent.models import RecordLabel
 from agent.record import file as recordfile
 from doorstep_backend.office.model import open_office
 from doorstep_backend.office.orders import Address, Order
@@ -53,7 +53,7 @@ def send_out(data: Path, device: str = NAME) -> None:
     office.routes.assign(route, device)
 
 
-def labels(data: Path) -> list[Label]:
+def labels(data: Path) -> list[RecordLabel]:
     """Of all records that have their receipt, by number."""
     found = []
     for path in (data / "received").glob("*.rec"):

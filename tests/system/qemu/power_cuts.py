@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from agent.models import Label
+from agent.models import RecordLabel
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image
 from tests.system.qemu.report import Report
@@ -94,7 +94,7 @@ def _lights(answers: list[Answer]) -> list[str]:
     return [answer.light for answer in answers]
 
 
-def lost(answers: list[Answer], labels: list[Label]) -> list[Answer]:
+def lost(answers: list[Answer], labels: list[RecordLabel]) -> list[Answer]:
     """The green and amber lights that no photo stands behind."""
     photos = [label for label in labels if label.kind == "photo"]
     return [
@@ -108,7 +108,7 @@ def lost(answers: list[Answer], labels: list[Label]) -> list[Answer]:
     ]
 
 
-def broken(labels: list[Label]) -> list[str]:
+def broken(labels: list[RecordLabel]) -> list[str]:
     """Where the chain is not one: numbers that are missing or come twice, another chain."""
     chains = sorted({label.chain for label in labels})
     numbers = Counter(label.seq for label in labels)
@@ -119,7 +119,7 @@ def broken(labels: list[Label]) -> list[str]:
     return told + ([f"twice {twice}"] if twice else [])
 
 
-def _compare(answers: list[Answer], labels: list[Label], report: Report) -> None:
+def _compare(answers: list[Answer], labels: list[RecordLabel], report: Report) -> None:
     seen = Counter(_lights(answers))
     report.figure("presses that were answered", " ".join(f"{k}:{n}" for k, n in seen.items()))
     report.check("there were green lights to lose", seen["GREEN"] + seen["AMBER"] > 0, "")

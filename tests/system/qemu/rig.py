@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.models import Label, State
+from agent.models import RecordLabel, RecordState
 from tests.support.backend import Backend
 from tests.support.waiting import until
 from tests.system.qemu import office
@@ -89,7 +89,7 @@ class Device:
 
     def waiting(self) -> int:
         """How many records have no receipt yet, and are to be sent."""
-        return sum(row["state"] == State.PENDING for row in self.queue())
+        return sum(row["state"] == RecordState.PENDING for row in self.queue())
 
     def await_delivered(self, within_s: float = 240.0) -> None:
         """Wait until everything is sent. Raises AssertionError."""
@@ -98,14 +98,14 @@ class Device:
             assert time.monotonic() < end_s, f"{waiting} records wait still"
             time.sleep(2.0)
 
-    def labels(self) -> list[Label]:
+    def labels(self) -> list[RecordLabel]:
         """Of the records that have a receipt, by number."""
         return office.labels(self.backend.data)
 
-    def await_record(self, edge_ns: int, within_s: float = 120.0) -> Label:
+    def await_record(self, edge_ns: int, within_s: float = 120.0) -> RecordLabel:
         """The record of the press with this edge, once the backend has it; AssertionError."""
 
-        def arrived() -> Label | None:
+        def arrived() -> RecordLabel | None:
             near = [one for one in self.labels() if abs(one.monotonic_ns - edge_ns) < 300_000_000]
             return next(iter(near), None)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import cv2  # noqa: TID251 - to compare what was photographed with what was shown
 import numpy as np
 
-from agent.models import Kind, Label, from_rfc3339
+from agent.models import RecordKind, RecordLabel, from_rfc3339
 from tests.system.qemu import office, scene
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image, Machine
@@ -144,7 +144,7 @@ def _taken_back(found: Device, report: Report) -> None:
     told = found.machine.run(f"finger rounds 17 1 0; finger press {SCAN_PIN} {HELD_S}", 120.0)
     photo = found.await_record(json.loads(told)["edge_ns"])
     void = next((one for one in _settled(found) if one.about == photo.capture_id), None)
-    is_void = void is not None and void.kind == Kind.VOID
+    is_void = void is not None and void.kind == RecordKind.VOID
     report.check("a hold of the scan button takes it back", is_void, "")
 
 
@@ -189,17 +189,17 @@ def _memory(machine: Machine, report: Report) -> None:
             report.figure(f"memory of {unit}", f"{pss:.0f} MB of its own share, {rss:.0f} MB seen")
 
 
-def _settled(found: Device) -> list[Label]:
+def _settled(found: Device) -> list[RecordLabel]:
     """All labels, once the device has nothing left to send."""
     found.await_delivered()
     return found.labels()
 
 
-def _photos(found: Device) -> list[Label]:
-    return [label for label in _settled(found) if label.kind == Kind.PHOTO]
+def _photos(found: Device) -> list[RecordLabel]:
+    return [label for label in _settled(found) if label.kind == RecordKind.PHOTO]
 
 
-def _record(found: Device, label: Label) -> dict[str, Any]:
+def _record(found: Device, label: RecordLabel) -> dict[str, Any]:
     path = found.backend.data / "records" / f"{label.capture_id}.json"
     record: dict[str, Any] = json.loads(path.read_text())["record"]
     return record

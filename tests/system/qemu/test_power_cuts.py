@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from agent.models import Label
+from agent.models import RecordLabel
 from tests.support.factory import RecordMaker
 from tests.system.qemu.power_cuts import NEAR_NS, Answer, broken, lost
 
 
-def pressed(count: int = 3) -> tuple[list[Answer], list[Label]]:
+def pressed(count: int = 3) -> tuple[list[Answer], list[RecordLabel]]:
     """So many photos, and the green light of each."""
     maker = RecordMaker()
     labels = [maker.make(monotonic_ns=at * 3_000_000_000).label for at in range(1, count + 1)]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import RecordDamaged
-from agent.models import Label, rfc3339
+from agent.models import RecordLabel, rfc3339
 from agent.record import file as recordfile
 from doorstep_backend import keys
 from doorstep_backend.engines.objects import Missing
@@ -50,7 +50,7 @@ class _File:
     path: Path
     places: dict[str, int]
 
-    def label(self, capture_id: str) -> Label:
+    def label(self, capture_id: str) -> RecordLabel:
         """Return the label of a record that is in the file."""
         with self.path.open("rb") as opened:
             opened.seek(self.places[capture_id])
@@ -97,7 +97,7 @@ def archived(ledger: Database, device_id: str) -> Iterator[tuple[str, int]]:
         yield from ((chain, seq) for seq in seqs)
 
 
-def has(ledger: Database, label: Label) -> bool:
+def has(ledger: Database, label: RecordLabel) -> bool:
     """Return whether a record of this number is in a file."""
     query = """SELECT 1 FROM archived_runs WHERE device_id = ? AND chain = ?
         AND first_seq <= ? AND last_seq >= ?"""
@@ -201,7 +201,7 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
         _add(office, file, found)
         # Also what an interrupted run has taken out by half, and what a restore brought back.
         out = {*ids} & file.places.keys()
-        labels: dict[str, Label] = {label.capture_id: label for label, _ in found}
+        labels: dict[str, RecordLabel] = {label.capture_id: label for label, _ in found}
         _note(ledger, device_id, [labels.get(one) or file.label(one) for one in out])
         if out:
             marks = ", ".join("?" * len(out))
@@ -211,7 +211,7 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
     return len(out)
 
 
-def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> None:
+def _add(office: Office, file: _File, found: Sequence[tuple[RecordLabel, bytes]]) -> None:
     """Add lines durably; those of an interrupted run are there already."""
     new = [(label, line) for label, line in found if label.capture_id not in file.places]
     places: dict[str, int] = {}
@@ -224,7 +224,7 @@ def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> N
     file.places.update(places)
 
 
-def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:
+def _labelled(store: Store, capture_id: str) -> tuple[RecordLabel, bytes] | None:
     """Return its label and the label's line; None if that is not as received."""
     try:
         line = store.line(capture_id)
@@ -234,7 +234,7 @@ def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:
     return (label, line) if label.capture_id == capture_id else None
 
 
-def _line(office: Office, label: Label, line: bytes) -> bytes:
+def _line(office: Office, label: RecordLabel, line: bytes) -> bytes:
     said = {
         "capture_id": label.capture_id,
         "device_id": label.device_id,
@@ -244,7 +244,7 @@ def _line(office: Office, label: Label, line: bytes) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode() + b"\n"
 
 
-def _note(ledger: Database, device_id: str, labels: Sequence[Label]) -> None:
+def _note(ledger: Database, device_id: str, labels: Sequence[RecordLabel]) -> None:
     """Note the numbers that are in files now; a second time changes nothing."""
     with ledger.together():
         seqs = _seqs(ledger, device_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from agent.models import BoundBy, Kind, Reason, Verdict, from_rfc3339, rfc3339
+from agent.models import BoundBy, QualityVerdict, Reason, RecordKind, from_rfc3339, rfc3339
 from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.manifest import STOP_ID
@@ -53,7 +53,7 @@ class Claims:
 
 def read(opened: RecordFile) -> Claims:
     """Return what a record says, verified or not."""
-    boot = _boot(opened) if opened.label.kind == Kind.TIME else None
+    boot = _boot(opened) if opened.label.kind == RecordKind.TIME else None
     return Claims(_columns(opened), stop_id(opened.record), boot)
 
 
@@ -77,7 +77,8 @@ def _columns(opened: RecordFile) -> dict[str, Any]:
         "distance_m": _number(stop.get("distance_m")),
         "accuracy_m": _number(_object(record.get("position")).get("accuracy_m")),
         "reason": _choice(Reason, record.get("reason")),
-        "verdict": _choice(Verdict, _object(record.get("quality")).get("verdict")) or "unknown",
+        "verdict": _choice(QualityVerdict, _object(record.get("quality")).get("verdict"))
+        or "unknown",
         "simulated": record.get("simulated") is not False,
         "kid": signing.thumbprint(opened.key),
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.models import BoundBy, Kind, Reason, from_rfc3339, rfc3339
+from agent.models import BoundBy, Reason, RecordKind, from_rfc3339, rfc3339
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from doorstep_backend.engines.sql import Database, Result, Row
@@ -239,7 +239,7 @@ class Filing(Showing):
         changed = self._ledger.execute(taken_back, {"id": capture_id}).fetchall()
         query = "SELECT number, kind FROM captures WHERE capture_id = ?"
         changed += self._ledger.execute(query, (capture_id,))
-        return {row["number"] for row in changed if row["kind"] == Kind.PHOTO} - {None}
+        return {row["number"] for row in changed if row["kind"] == RecordKind.PHOTO} - {None}
 
     def _reckon_done(self, numbers: set[str]) -> None:
         """Set each stop's done: it is done while it has a photo that was not taken back.
@@ -272,9 +272,9 @@ def _is_certain(row: dict[str, Any]) -> bool:
     which takes no photo.
     """
     match row["kind"]:
-        case Kind.PHOTO:
+        case RecordKind.PHOTO:
             return row["bound_by"] in {BoundBy.CODE, BoundBy.PLACE}
-        case Kind.NO_PHOTO:
+        case RecordKind.NO_PHOTO:
             by_any = row["bound_by"] in {*_BY_LABEL, BoundBy.PLACE}
             return by_any and row["reason"] != Reason.CODE_ELSEWHERE
         case _:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from agent.models import Label
+from agent.models import RecordLabel
 from agent.record import file as recordfile
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Row
@@ -74,7 +74,7 @@ class Office:
         unfiled = self.store.unfiled.of_device(device_id)  # as above
         return self._numbered(self.filing.numbers_of(device_id), unfiled)
 
-    def numbered_beside(self, label: Label) -> Iterator[Numbered]:
+    def numbered_beside(self, label: RecordLabel) -> Iterator[Numbered]:
         """Return the record of this label, and those with the same, last and next number."""
         unfiled = self.store.unfiled.of_device(label.device_id)  # as above
         filed = self.filing.numbers_beside(label.device_id, label.chain, label.seq)

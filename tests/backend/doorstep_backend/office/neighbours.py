@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.models import Label
+from agent.models import RecordLabel
 from agent.record import file as recordfile
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.office.model import Office
@@ -27,7 +27,7 @@ class Neighbour:
         return {"seq": self.seq, "label_sha256": recordfile.label_digest(self.line + b"\n")}
 
 
-def neighbours(office: Office, label: Label) -> list[Neighbour]:
+def neighbours(office: Office, label: RecordLabel) -> list[Neighbour]:
     """Return received records with the number before, the same (a fork) or the next; by number."""
     found = []
     for capture_id, _, seq in office.numbered_beside(label):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import RecordDamaged
-from agent.models import Label
+from agent.models import RecordLabel
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.sealing import SEALED_TYPE
@@ -34,7 +34,7 @@ class Received:
     """Attributes: content: byte for byte as it came; erased, its label alone."""
 
     content: bytes
-    label: Label
+    label: RecordLabel
     key: signing.PublicKey
     verdict: Verdict
     filed: Filed

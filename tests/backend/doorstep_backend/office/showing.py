@@ -4,7 +4,7 @@ import hashlib
 import logging
 from typing import Any, Final
 
-from agent.models import Verdict
+from agent.models import QualityVerdict
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Result
 from doorstep_backend.office import claims, photos, picture
@@ -38,7 +38,7 @@ Each `how_many` is up to one more.
 """
 
 _WAITS: Final = "c.kind = 'photo' AND c.number IS NULL"
-_FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}'"
+_FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{QualityVerdict.OK}'"
 
 _UNTRUSTED: Final = (
     "c.device_id = :device_id AND c.received_at >= :since AND c.kind = 'photo'"

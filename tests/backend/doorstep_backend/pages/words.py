@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from agent.models import BoundBy, Verdict
+from agent.models import BoundBy, QualityVerdict
 from doorstep_backend import zones
 from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
 
@@ -44,11 +44,11 @@ NOT_ON_ROUTE: Final = "The stop was not on this device’s route."
 """Why a photo waits that the device itself was certain of."""
 
 FLAGS: Final[Mapping[str, str]] = {
-    Verdict.DARK: "Too dark",
-    Verdict.CLIPPED: "Too bright",
-    Verdict.COVERED: "Lens covered",
-    Verdict.NOISY: "Too grainy",
-    Verdict.BLURRED: "Blurred",
+    QualityVerdict.DARK: "Too dark",
+    QualityVerdict.CLIPPED: "Too bright",
+    QualityVerdict.COVERED: "Lens covered",
+    QualityVerdict.NOISY: "Too grainy",
+    QualityVerdict.BLURRED: "Blurred",
 }
 """Findings of the quality check."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import ConfigError, NotGenuine, RecordDamaged
-from agent.models import CaptureId, Label
+from agent.models import CaptureId, RecordLabel
 from agent.record import credentials, exif, jumbf, receipt, sealing, signing
 from agent.record import file as recordfile
 from agent.record.verify import inside, papers
@@ -38,7 +38,7 @@ _FILE_LIMIT: Final = 16_777_216
 
 
 @cache
-def _label() -> Label:
+def _label() -> RecordLabel:
     made = RecordMaker(DEVICE, key=KEY, chain=CAPTURE_ID, boot_id=CAPTURE_ID)
     return made._label("photo", recordfile.describe(b""))  # noqa: SLF001 - the rigs' own builder
 

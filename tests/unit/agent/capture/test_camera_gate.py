@@ -9,7 +9,7 @@ import pytest
 
 from agent.capture.burst import LAMP_SETTLE_MS
 from agent.capture.socket_presses import Reply
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.process import control
 from agent.rule.manifest import PhotoRule, RouteStop
 from agent.status import metrics
@@ -379,7 +379,7 @@ def test_label_is_forgotten_when_its_photo_is_taken_back(terrace: Bench, taken: 
     terrace.press()
     terrace.hold_scan()
 
-    assert len(terrace.rows(Kind.VOID)) == 1
+    assert len(terrace.rows(RecordKind.VOID)) == 1
     assert by(at_the_neighbours(terrace)) == (NEIGHBOUR.id, "ambiguous")
 
 
@@ -412,7 +412,7 @@ def test_practice_label_makes_a_test_of_the_retake_too(device: Bench) -> None:
     device.parts.camera.pictures = [BLURRED]
     kinds = [device.press()["label"]["kind"] for _ in range(3)]
 
-    assert kinds == [Kind.TEST, Kind.TEST, Kind.PHOTO]
+    assert kinds == [RecordKind.TEST, RecordKind.TEST, RecordKind.PHOTO]
 
 
 def test_label_is_ended_by_a_photo_that_place_bound(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from agent.capture.chain import Chain, NotQueued
 from agent.errors import StorageFault
-from agent.models import Head, Kind, Label, State
+from agent.models import ChainHead, RecordKind, RecordLabel, RecordState
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -37,7 +37,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture
 def chain(tmp_path: Path, outbox: Outbox, key: signing.PrivateKey) -> Chain:
-    layout, head = Layout(tmp_path / "state", tmp_path / "run"), Head("chain-1", 0, None)
+    layout, head = Layout(tmp_path / "state", tmp_path / "run"), ChainHead("chain-1", 0, None)
     return Chain(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain)
 
 
@@ -46,7 +46,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_numbers_count_up_and_each_label_names_the_one_before(tmp_path: Path, chain: Chain) -> None:
-    labels = [chain.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
+    labels = [chain.keep(RecordKind.NO_PHOTO, AT, TEXT) for _ in range(4)]
 
     kept = files(tmp_path)
     digests = [recordfile.label_digest(kept[label.capture_id]) for label in labels]
@@ -58,7 +58,7 @@ def test_numbers_count_up_and_each_label_names_the_one_before(tmp_path: Path, ch
 def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
     tmp_path: Path, chain: Chain, outbox: Outbox, key: signing.PrivateKey
 ) -> None:
-    label = chain.keep(Kind.PHOTO, AT, TEXT, b"a photo")
+    label = chain.keep(RecordKind.PHOTO, AT, TEXT, b"a photo")
 
     content = files(tmp_path)[label.capture_id]
     opened, row = recordfile.unpack(content), outbox.get(label.capture_id)
@@ -66,19 +66,19 @@ def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
     assert (opened.record, opened.photo) == (TEXT, b"a photo")
     assert opened.label == label
     assert (row.bytes, row.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert (row.state, row.adopted, row.attempts) == (State.PENDING, False, 0)
+    assert (row.state, row.adopted, row.attempts) == (RecordState.PENDING, False, 0)
 
 
 def test_a_record_that_was_not_written_leaves_its_number_free(tmp_path: Path, chain: Chain) -> None:
-    first = chain.keep(Kind.NO_PHOTO, AT, TEXT)
+    first = chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     records = tmp_path / "state" / "records"
     records.rename(tmp_path / "away")
 
     with pytest.raises(StorageFault):
-        chain.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(records)
 
-    second = chain.keep(Kind.NO_PHOTO, AT, TEXT)
+    second = chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     assert (first.seq, second.seq) == (1, 2)
     assert len(files(tmp_path)) == 2
 
@@ -86,14 +86,14 @@ def test_a_record_that_was_not_written_leaves_its_number_free(tmp_path: Path, ch
 def test_a_record_without_its_row_has_its_number_and_is_queued_later(
     tmp_path: Path, chain: Chain, outbox: Outbox
 ) -> None:
-    chain.keep(Kind.NO_PHOTO, AT, TEXT)
+    chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     lock = tmp_path / "state" / "state.lock"
     lock.rename(tmp_path / "away")
 
     with pytest.raises(NotQueued, match="kept, but not yet queued"):
-        chain.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     with pytest.raises(NotQueued):
-        chain.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(lock)
     chain.queue_leftovers()
     chain.queue_leftovers()
@@ -103,7 +103,7 @@ def test_a_record_without_its_row_has_its_number_and_is_queued_later(
 
 
 def test_the_chain_goes_on_across_restarts_without_gap_or_fork(tmp_path: Path) -> None:
-    labels: list[Label] = []
+    labels: list[RecordLabel] = []
     for _ in range(3):
         with bench(tmp_path) as device:
             device.press()

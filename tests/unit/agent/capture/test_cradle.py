@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.capture.housekeeping import ASK_SHUT_OUT_S
-from agent.models import State
+from agent.models import RecordState
 from agent.queue import database, mending
 from agent.queue.disk import lock
 from hardware.indicator import Signal
@@ -44,7 +44,7 @@ def _light_when_asked(device: Bench) -> Signal:
 def _deliver_all(device: Bench) -> None:
     """By a sender of its own, as another process has it."""
     for row in device.rows():
-        if row.state is State.PENDING:
+        if row.state is RecordState.PENDING:
             device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
 
 
@@ -81,7 +81,7 @@ def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
     """Amber once each waiting record had its 401 or 403; white while one was not tried yet."""
     device.press()
     device.tick(2.0)
-    rows = [row for row in device.rows() if row.state is State.PENDING]
+    rows = [row for row in device.rows() if row.state is RecordState.PENDING]
     lights = [_light(device)]
     for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
         device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
@@ -115,7 +115,7 @@ def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(device: B
 def test_light_stays_white_if_one_answer_was_another(device: Bench, answer: str) -> None:
     device.press()
     device.tick(2.0)
-    first, *others = [row for row in device.rows() if row.state is State.PENDING]
+    first, *others = [row for row in device.rows() if row.state is RecordState.PENDING]
     device.outbox.book(first, 9e9, answer)
     for row in others:
         device.outbox.book(row, 9e9, "POST was answered 403")

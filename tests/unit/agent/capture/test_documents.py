@@ -12,7 +12,7 @@ import pytest
 from agent.command.capture import exit_code
 from agent.command.capture_process import answer
 from agent.errors import ExitCode
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record import signing
 from agent.trust.store import TrustStore
 from hardware.clock import ClockSource
@@ -79,7 +79,7 @@ def test_without_a_fleet_document_a_press_is_refused_with_a_record(
 
 
 def test_chain_start_and_time_are_written_without_one(device: Bench) -> None:
-    assert {row.kind for row in device.rows()} == {Kind.CHAIN_START, Kind.TIME}
+    assert {row.kind for row in device.rows()} == {RecordKind.CHAIN_START, RecordKind.TIME}
 
 
 def test_it_goes_on_by_itself_when_the_document_comes(device: Bench, office: FleetOffice) -> None:

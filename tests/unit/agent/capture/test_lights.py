@@ -7,15 +7,15 @@ import pytest
 from agent.capture import lights
 from agent.capture.battery import Charge
 from agent.capture.lights import Light
-from agent.models import Counts
+from agent.models import QueueCounts
 from hardware.indicator import Signal
 from tests.support.benchtop import SetLight
 
-NOTHING = Counts(0, 0, 0, 0, None)
-WAITING = Counts(3, 0, 0, 0, "2026-12-01T09:15:02.000Z")
-SUSPECT = Counts(3, 1, 0, 0, "2026-12-01T09:15:02.000Z")
-REFUSED = Counts(0, 0, 1, 0, None)
-DAMAGED = Counts(0, 0, 0, 1, None)
+NOTHING = QueueCounts(0, 0, 0, 0, None)
+WAITING = QueueCounts(3, 0, 0, 0, "2026-12-01T09:15:02.000Z")
+SUSPECT = QueueCounts(3, 1, 0, 0, "2026-12-01T09:15:02.000Z")
+REFUSED = QueueCounts(0, 0, 1, 0, None)
+DAMAGED = QueueCounts(0, 0, 0, 1, None)
 
 
 def _not_asked() -> bool:
@@ -29,7 +29,7 @@ def idle(
     bench: bool = False,
     external: bool = False,
     charge: Charge = Charge.ENOUGH,
-    counts: Counts | None = None,
+    counts: QueueCounts | None = None,
     shut_out: Callable[[], bool] = _not_asked,
 ) -> Signal:
     return lights.idle(
@@ -75,7 +75,7 @@ def test_on_the_road_the_idle_light_follows_readiness_and_battery(
     ],
 )
 def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_waits(
-    *, ready: bool, counts: Counts | None, expected: Signal
+    *, ready: bool, counts: QueueCounts | None, expected: Signal
 ) -> None:
     asked = (lambda: False) if expected is Signal.SENDING else _not_asked
     for bench in (False, True):

@@ -16,7 +16,7 @@ import pytest
 from agent.capture import record_json
 from agent.command import capture_process, openings
 from agent.errors import DoorstepError, ExitCode
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.process import control
 from hardware import clock_system
 from hardware.button import ButtonEvent, ButtonName, Change
@@ -383,11 +383,11 @@ def test_nobody_fires_a_camera_in_a_hand_from_afar(device: Bench, request_: dict
 
 @pytest.mark.parametrize(
     ("simulated", "bench_mode", "kind"),
-    [(True, False, Kind.PHOTO), (False, True, Kind.TEST)],
+    [(True, False, RecordKind.PHOTO), (False, True, RecordKind.TEST)],
     ids=["simulated board", "bench mode"],
 )
 def test_a_press_through_the_socket_is_answered_with_label_and_record(
-    tmp_path: Path, *, simulated: bool, bench_mode: bool, kind: Kind
+    tmp_path: Path, *, simulated: bool, bench_mode: bool, kind: RecordKind
 ) -> None:
     parts = Parts(simulated=simulated)
     with bench(tmp_path, parts, device={"bench_mode": bench_mode}) as device:

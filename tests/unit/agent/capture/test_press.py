@@ -11,7 +11,7 @@ import pytest
 
 from agent.capture.battery import EMPTY_READINGS
 from agent.capture.record_json import FRESH_S
-from agent.models import Kind, rfc3339
+from agent.models import RecordKind, rfc3339
 from agent.queue.disk import BALLAST_BYTES
 from hardware.clock import BUILT
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
@@ -210,7 +210,7 @@ def test_a_press_without_photo_settles_the_retake_that_was_asked_for(device: Ben
     after = device.press()
 
     assert asked["retake"]
-    assert refused["label"]["kind"] == Kind.NO_PHOTO
+    assert refused["label"]["kind"] == RecordKind.NO_PHOTO
     assert after["record"]["retake_of"] is None
 
 
@@ -227,7 +227,7 @@ def test_a_camera_fault_leaves_a_record_and_ends_with_70(device: Bench, error: D
     code = device.run()
 
     assert reply["record"]["reason"] == "camera_fault"
-    assert reply["label"]["kind"] == Kind.NO_PHOTO
+    assert reply["label"]["kind"] == RecordKind.NO_PHOTO
     assert device.parts.light.shown[-1] is Signal.FAULT
     assert code == 70
 
@@ -243,7 +243,7 @@ def test_a_stall_at_the_last_frame_leaves_the_photo_and_the_process_ends_with_70
         device.tick(3.1)
         code = device.run()
 
-    assert reply["label"]["kind"] == Kind.PHOTO
+    assert reply["label"]["kind"] == RecordKind.PHOTO
     assert shown is Signal.SAVED
     assert code == 70
     assert caplog.text.count("event=camera_fault") == 1

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.rule.manifest import PhotoRule
 from hardware.indicator import Signal
 from tests.support.fleet import (
@@ -81,7 +81,7 @@ def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_its_light(tmp_path:
     assert "position" not in refused["record"]
     assert shown is Signal.CODE_ELSEWHERE
     assert reason(dropped) == "no_photo_stop"
-    assert own["label"]["kind"] == Kind.PHOTO
+    assert own["label"]["kind"] == RecordKind.PHOTO
 
 
 def test_label_opens_a_forbidden_door_for_one_photo(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_sensor_that_a_code_started_stops_with_the_press(tmp_path: Path) -> No
         read = device.parts.camera.streaming
         reply = device.press(-0.9)
 
-        assert reply["label"]["kind"] == Kind.PHOTO
+        assert reply["label"]["kind"] == RecordKind.PHOTO
         assert (read, device.parts.camera.streaming) == (False, False)
 
 

@@ -9,7 +9,7 @@ import pytest
 from agent.capture import quality
 from agent.capture.quality import assess, sharpness
 from agent.config import Thresholds
-from agent.models import QualityReport, Verdict
+from agent.models import QualityReport, QualityVerdict
 from hardware.simulated.scenes import Scene, render
 from tests.bench.quality.leaves import dead_leaves
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, smeared
@@ -21,19 +21,19 @@ LAMP: Final = replace(NIGHT, lamp=True)
 DEFAULT: Final = Thresholds()
 
 STATES: Final = {
-    "day": (SMALL, Verdict.OK),
-    "dusk": (replace(SMALL, light=0.3), Verdict.OK),
-    "evening": (replace(SMALL, light=0.1), Verdict.OK),
-    "a hand that shakes a little": (replace(SMALL, motion_px=1.8), Verdict.OK),
-    "night with lamp": (LAMP, Verdict.OK),
-    "night": (NIGHT, Verdict.DARK),
-    "overexposed": (replace(SMALL, over_stops=3), Verdict.CLIPPED),
-    "covered": (replace(SMALL, cover=1), Verdict.COVERED),
-    "covered, with lamp": (replace(LAMP, cover=1), Verdict.COVERED),
-    "noisy": (replace(SMALL, light=0.08, noise=4), Verdict.NOISY),
-    "blurred": (replace(SMALL, motion_px=12), Verdict.BLURRED),
-    "very blurred": (replace(SMALL, motion_px=24), Verdict.BLURRED),
-    "blurred, with lamp": (replace(LAMP, motion_px=12), Verdict.BLURRED),
+    "day": (SMALL, QualityVerdict.OK),
+    "dusk": (replace(SMALL, light=0.3), QualityVerdict.OK),
+    "evening": (replace(SMALL, light=0.1), QualityVerdict.OK),
+    "a hand that shakes a little": (replace(SMALL, motion_px=1.8), QualityVerdict.OK),
+    "night with lamp": (LAMP, QualityVerdict.OK),
+    "night": (NIGHT, QualityVerdict.DARK),
+    "overexposed": (replace(SMALL, over_stops=3), QualityVerdict.CLIPPED),
+    "covered": (replace(SMALL, cover=1), QualityVerdict.COVERED),
+    "covered, with lamp": (replace(LAMP, cover=1), QualityVerdict.COVERED),
+    "noisy": (replace(SMALL, light=0.08, noise=4), QualityVerdict.NOISY),
+    "blurred": (replace(SMALL, motion_px=12), QualityVerdict.BLURRED),
+    "very blurred": (replace(SMALL, motion_px=24), QualityVerdict.BLURRED),
+    "blurred, with lamp": (replace(LAMP, motion_px=12), QualityVerdict.BLURRED),
 }
 
 
@@ -67,8 +67,8 @@ def test_verdict_on_a_door_is_the_same_at_every_camera_width(width_px: int, ligh
     still = replace(light, seed=4, width_px=width_px, height_px=width_px * 9 // 16)
     moving = replace(still, motion_px=12)
 
-    assert assess(render(still), _scaled(1.2)).verdict is Verdict.OK
-    assert assess(render(moving), _scaled(0.8)).verdict is Verdict.BLURRED
+    assert assess(render(still), _scaled(1.2)).verdict is QualityVerdict.OK
+    assert assess(render(moving), _scaled(0.8)).verdict is QualityVerdict.BLURRED
 
 
 def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
@@ -141,17 +141,17 @@ def test_what_comes_first_in_order_is_the_verdict() -> None:
         blurred_below=1e9,
     )
     passes = [
-        ("dark_below_pct", 0.0, Verdict.DARK),
-        ("clipped_above_pct", 100.0, Verdict.CLIPPED),
-        ("covered_below_pct", 0.0, Verdict.COVERED),
-        ("noisy_above", 1e9, Verdict.NOISY),
-        ("blurred_below", -1e9, Verdict.BLURRED),
+        ("dark_below_pct", 0.0, QualityVerdict.DARK),
+        ("clipped_above_pct", 100.0, QualityVerdict.CLIPPED),
+        ("covered_below_pct", 0.0, QualityVerdict.COVERED),
+        ("noisy_above", 1e9, QualityVerdict.NOISY),
+        ("blurred_below", -1e9, QualityVerdict.BLURRED),
     ]
 
     for name, lenient, verdict in passes:
         assert assess(pixels, nothing_passes).verdict is verdict
         nothing_passes = replace(nothing_passes, **{name: lenient})  # type: ignore[arg-type]  # all but the version are floats
-    assert assess(pixels, nothing_passes).verdict is Verdict.OK
+    assert assess(pixels, nothing_passes).verdict is QualityVerdict.OK
 
 
 def test_a_report_has_every_score_and_the_version_of_the_thresholds() -> None:
@@ -160,13 +160,13 @@ def test_a_report_has_every_score_and_the_version_of_the_thresholds() -> None:
 
     assert set(report.scores) == {"mean_pct", "clipped_pct", "spread_pct", "noise", "sharpness"}
     assert report.thresholds == "fleet-3"
-    assert report == QualityReport(Verdict.DARK, report.scores, "fleet-3")
+    assert report == QualityReport(QualityVerdict.DARK, report.scores, "fleet-3")
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_picture_of_nothing_is_judged(level: int) -> None:
     """No division by what is not there: black is dark, white is clipped, grey is covered."""
-    verdicts = {0: Verdict.DARK, 128: Verdict.COVERED, 255: Verdict.CLIPPED}
+    verdicts = {0: QualityVerdict.DARK, 128: QualityVerdict.COVERED, 255: QualityVerdict.CLIPPED}
 
     report = assess(np.full((720, 1280, 3), level, np.uint8), DEFAULT)
 
@@ -187,7 +187,7 @@ def test_odd_sizes_are_judged_like_even_ones() -> None:
 
     odd = assess(pixels[:-1, :-1], DEFAULT)
 
-    assert odd.verdict is Verdict.OK
+    assert odd.verdict is QualityVerdict.OK
     assert odd.scores["sharpness"] == pytest.approx(
         assess(pixels, DEFAULT).scores["sharpness"], rel=0.1
     )

@@ -8,7 +8,7 @@ import pytest
 from agent import __version__
 from agent.capture import record_json
 from agent.capture.record_json import BUTTON, Photo, Setting, Trigger
-from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Verdict, rfc3339
+from agent.models import UNASSIGNED, CaptureId, QualityReport, QualityVerdict, Reason, rfc3339
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
 from hardware.position import Fix
@@ -20,7 +20,7 @@ PRESS_NS = 10_000_000_000
 POWER = PowerReading(64, external=False, under_voltage=False)
 SETTING = Setting(simulated=False, manifest="off")
 SCORES = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
-REPORT = QualityReport(Verdict.OK, SCORES, "2026.12")
+REPORT = QualityReport(QualityVerdict.OK, SCORES, "2026.12")
 FRAME = Frame(picture(), 8000, 2.104, 410.04, PRESS_NS + 69_200_000)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.record import file as recordfile
 from agent.record.sealing import SEALED_TYPE, Unopened
 from tests.support.benchtop import Bench, Parts, bench
@@ -30,7 +30,7 @@ def test_every_body_is_sealed_where_the_recipients_are_known(device: Bench) -> N
     device.hold_scan()
     found = files(device)
 
-    assert {Kind.CHAIN_START, Kind.PHOTO, Kind.VOID} <= found.keys()
+    assert {RecordKind.CHAIN_START, RecordKind.PHOTO, RecordKind.VOID} <= found.keys()
     assert {body_type(content) for content in found.values()} == {SEALED_TYPE}
     for content in found.values():
         with pytest.raises(Unopened):
@@ -40,7 +40,7 @@ def test_every_body_is_sealed_where_the_recipients_are_known(device: Bench) -> N
 def test_no_byte_of_a_photo_or_its_record_reaches_the_card(device: Bench, tmp_path: Path) -> None:
     """Before it is renamed either: the part is what is renamed."""
     device.press()
-    opened = unpack(files(device)[Kind.PHOTO])
+    opened = unpack(files(device)[RecordKind.PHOTO])
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
     assert opened.photo is not None

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.capture.scan_window import WINDOW_S
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule, RouteStop
 from agent.rule.reach import Circle
@@ -215,7 +215,7 @@ class Driver:
         bound = reply["record"].get("stop", {}).get("id") if "photo" in reply["record"] else None
         ended_ns = self.device.parts.now()
         self.presses.append((began_ns, ended_ns, bound))
-        if reply["label"]["kind"] == Kind.NO_PHOTO:  # which opens a window
+        if reply["label"]["kind"] == RecordKind.NO_PHOTO:  # which opens a window
             self.windows.append((ended_ns, ended_ns + round((WINDOW_S + LAST_LOOK_S) * 1e9)))
 
 

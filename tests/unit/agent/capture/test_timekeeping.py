@@ -11,7 +11,7 @@ import pytest
 
 from agent.capture.timekeeping import AGREED_STEP_S
 from agent.command import capture_process, openings
-from agent.models import Item, State, rfc3339
+from agent.models import Item, RecordState, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.trust.certain import certain_now
@@ -232,7 +232,7 @@ def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
     item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
     after = device.press()["label"]
 
-    assert item.state is State.DELIVERED
+    assert item.state is RecordState.DELIVERED
     assert (device.parts.clock.floor, kept(device)) == before
     assert after["utc"] < "2030"
 

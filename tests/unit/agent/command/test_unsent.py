@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from agent.command.unsent import Unsent, counted, why_not
-from agent.models import Item, State
+from agent.models import Item, RecordState
 from tests.support.factory import new_id
 
 KINDS = list(asdict(Unsent()))
@@ -39,8 +39,10 @@ def test_giving_up_what_is_not_there_is_told() -> None:
     assert "--give-up says 2, and the device 0" in words
 
 
-@pytest.mark.parametrize("state", [State.DELIVERED, State.PRUNED])
-def test_a_row_that_calls_a_file_done_without_its_receipt_is_not_believed(state: State) -> None:
+@pytest.mark.parametrize("state", [RecordState.DELIVERED, RecordState.PRUNED])
+def test_a_row_that_calls_a_file_done_without_its_receipt_is_not_believed(
+    state: RecordState,
+) -> None:
     """Sync writes rows too."""
     item = _row(state)
 
@@ -48,7 +50,7 @@ def test_a_row_that_calls_a_file_done_without_its_receipt_is_not_believed(state:
     assert counted([item], set(), 0, {}) == Unsent()
 
 
-def _row(state: State) -> Item:
+def _row(state: RecordState) -> Item:
     return Item(
         number=1,
         capture_id=new_id(),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue import recovery
 from agent.queue.paths import Layout
 from agent.queue.recovery import Swept
@@ -33,23 +33,23 @@ class Card:
         made.into(self.layout.records)
         return made
 
-    def queued(self, state: State = State.PENDING) -> Made:
+    def queued(self, state: RecordState = RecordState.PENDING) -> Made:
         made = add(self.outbox, self.made())
         item = self.outbox.get(made.label.capture_id)
         match state:
-            case State.DELIVERED | State.PRUNED:
+            case RecordState.DELIVERED | RecordState.PRUNED:
                 self.outbox.mark_delivered(item, "a receipt", MOMENT)
-            case State.REFUSED:
+            case RecordState.REFUSED:
                 self.outbox.mark_refused(item, "a refusal", MOMENT, "damaged")
-            case State.DAMAGED:
+            case RecordState.DAMAGED:
                 self.outbox.mark_damaged(item, "its file holds other bytes")
-            case State.PENDING:
+            case RecordState.PENDING:
                 pass
-        if state is State.PRUNED:
+        if state is RecordState.PRUNED:
             self.outbox.mark_pruned(item)
         return made
 
-    def state(self, made: Made) -> State:
+    def state(self, made: Made) -> RecordState:
         return self.outbox.get(made.label.capture_id).state
 
     def torn(self) -> dict[str, bytes]:

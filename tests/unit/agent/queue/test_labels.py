@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from agent.models import Head, Label
+from agent.models import ChainHead, RecordLabel
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.record.signing import PublicKey
@@ -19,13 +19,15 @@ from tests.unit.agent.queue.card import Card
 BOOT = "boot-1"
 
 
-def head(card: Card, device: RecordMaker | None = None, device_id: str = "van-7") -> Head | None:
+def head(
+    card: Card, device: RecordMaker | None = None, device_id: str = "van-7"
+) -> ChainHead | None:
     key = (device or card.device).key.public_key()
     return labels.head(card.layout, labels.glances(card.layout), key, device_id)
 
 
-def head_of(made: Made) -> Head:
-    return Head(made.label.chain, made.label.seq, made.label_sha256)
+def head_of(made: Made) -> ChainHead:
+    return ChainHead(made.label.chain, made.label.seq, made.label_sha256)
 
 
 def rewrite(card: Card, change: str, *values: object) -> None:
@@ -150,7 +152,7 @@ def in_boot(card: Card, clock: str = "gnss", boot_id: str = BOOT) -> Made:
     return add(card.outbox, made)
 
 
-def gnss_label(card: Card, key: PublicKey | None = None) -> Label | None:
+def gnss_label(card: Card, key: PublicKey | None = None) -> RecordLabel | None:
     keys = [key or card.device.key.public_key()]
     return labels.gnss_label(card.layout, labels.glances(card.layout), keys, BOOT)
 

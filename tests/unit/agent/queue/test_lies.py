@@ -14,7 +14,7 @@ import pytest
 
 from agent.config import RetentionSettings
 from agent.errors import QueueBroken, StateHeld, StorageFault
-from agent.models import State
+from agent.models import RecordState
 from agent.queue import disk
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
@@ -336,11 +336,11 @@ def pruned(card: Card, key: signing.PrivateKey) -> Pruned:
 
 def test_a_row_that_is_called_delivered_without_a_receipt_is_sent_again(card: Card) -> None:
     """A sync that lies only delays: the backend says what it has."""
-    made, _newest = card.queued(State.DELIVERED), card.queued()
+    made, _newest = card.queued(RecordState.DELIVERED), card.queued()
 
     assert pruned(card, signing.new_key()).files == 0
     row = card.outbox.get(made.label.capture_id)
-    assert (row.state, row.adopted, row.decision) == (State.PENDING, True, None)
+    assert (row.state, row.adopted, row.decision) == (RecordState.PENDING, True, None)
     assert card.layout.record(made.label.capture_id).exists()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -127,7 +127,7 @@ def test_today_s_queue_goes_on_with_the_rows_of_every_state(released: Layout) ->
     """They are read, counted and claimed, and the tally follows their next change."""
     outbox = Outbox(upgrade(released), "boot-1")
     states = Counter(outbox.states().values())
-    assert states == {**dict.fromkeys(State, 1), State.PENDING: 6}
+    assert states == {**dict.fromkeys(RecordState, 1), RecordState.PENDING: 6}
     counts = outbox.counts()
     assert (counts.waiting, counts.suspected, counts.refused, counts.damaged) == (6, 1, 1, 1)
 

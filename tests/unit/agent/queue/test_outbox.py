@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import UnknownItem
-from agent.models import CaptureId, Item, Kind, State
+from agent.models import CaptureId, Item, RecordKind, RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import BOOKING_S, Outbox
 from agent.queue.paths import Layout
@@ -44,18 +44,18 @@ def claimed(outbox: Outbox, now_s: float = 0.0) -> Item:
     return item
 
 
-def state(outbox: Outbox, item: Item) -> State:
+def state(outbox: Outbox, item: Item) -> RecordState:
     return outbox.get(item.capture_id).state
 
 
 def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: RecordMaker) -> None:
     about = new_id()
-    made = add(outbox, device.make(Kind.VOID, about=about), due_s=7.0, adopted=True)
+    made = add(outbox, device.make(RecordKind.VOID, about=about), due_s=7.0, adopted=True)
     item = outbox.get(made.label.capture_id)
 
     assert (item.chain, item.seq, item.kind, item.about) == (device.chain, 1, "void", about)
     assert (item.label_sha256, item.bytes) == (made.label_sha256, len(made.content))
-    assert (item.state, item.attempts, item.due_s) == (State.PENDING, 0, 7.0)
+    assert (item.state, item.attempts, item.due_s) == (RecordState.PENDING, 0, 7.0)
     assert item.adopted
 
 
@@ -65,7 +65,7 @@ def test_adding_twice_changes_nothing(outbox: Outbox, device: RecordMaker) -> No
     outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
     add(outbox, made)
 
-    assert outbox.states() == {made.label.capture_id: State.DELIVERED}
+    assert outbox.states() == {made.label.capture_id: RecordState.DELIVERED}
 
 
 def test_the_file_decides_who_has_a_number_of_a_chain(outbox: Outbox, device: RecordMaker) -> None:
@@ -98,7 +98,7 @@ def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: Reco
     add(outbox, device.make())
     item = claimed(outbox, 100.0)
 
-    assert state(outbox, item) is State.PENDING
+    assert state(outbox, item) is RecordState.PENDING
     assert outbox.due_s() == 100.0 + BOOKING_S
     assert outbox.claim(100.0 + BOOKING_S - 1, due_s=100.0 + BOOKING_S - 1) is None
     assert claimed(outbox, 100.0 + BOOKING_S).attempts == 2
@@ -123,7 +123,7 @@ def test_poison_does_not_delay_the_others(
             outbox.mark_delivered(item, "receipt", MOMENT)
 
     assert attempts == 10
-    assert {each for each, now in outbox.states().items() if now is State.PENDING} == bad
+    assert {each for each, now in outbox.states().items() if now is RecordState.PENDING} == bad
     database.close()
 
 
@@ -194,7 +194,7 @@ def test_what_was_delivered_stays_delivered(outbox: Outbox, device: RecordMaker,
     ENDINGS[name](outbox, item)
 
     assert outbox.get(item.capture_id) == before
-    assert (before.state, before.decision) == (State.DELIVERED, "receipt")
+    assert (before.state, before.decision) == (RecordState.DELIVERED, "receipt")
 
 
 @settings(max_examples=40)
@@ -207,18 +207,18 @@ def test_states_change_only_along_the_arrows(
     item = outbox.get(add(outbox, RecordMaker().make()).label.capture_id)
     acts = ENDINGS | {"mark_pruned": lambda outbox, item: outbox.mark_pruned(item)}
     arrows = {
-        (State.PENDING, "mark_delivered"): State.DELIVERED,
-        (State.PENDING, "mark_refused"): State.REFUSED,
-        (State.PENDING, "mark_damaged"): State.DAMAGED,
-        (State.REFUSED, "mark_damaged"): State.DAMAGED,
-        (State.REFUSED, "retry"): State.PENDING,
-        (State.DAMAGED, "retry"): State.PENDING,
-        (State.DELIVERED, "mark_pruned"): State.PRUNED,
+        (RecordState.PENDING, "mark_delivered"): RecordState.DELIVERED,
+        (RecordState.PENDING, "mark_refused"): RecordState.REFUSED,
+        (RecordState.PENDING, "mark_damaged"): RecordState.DAMAGED,
+        (RecordState.REFUSED, "mark_damaged"): RecordState.DAMAGED,
+        (RecordState.REFUSED, "retry"): RecordState.PENDING,
+        (RecordState.DAMAGED, "retry"): RecordState.PENDING,
+        (RecordState.DELIVERED, "mark_pruned"): RecordState.PRUNED,
     }
-    now = State.PENDING
+    now = RecordState.PENDING
     for name in names:
         acts[name](outbox, item)
-        if now is State.PRUNED and name == "forget":
+        if now is RecordState.PRUNED and name == "forget":
             assert outbox.states() == {}
             break
         now = arrows.get((now, name), now)
@@ -233,7 +233,7 @@ def test_a_refusal_is_kept_with_its_proof(outbox: Outbox, device: RecordMaker) -
     outbox.mark_refused(item, "refusal", MOMENT, "unknown device")
     kept = outbox.get(item.capture_id)
 
-    assert kept.state is State.REFUSED
+    assert kept.state is RecordState.REFUSED
     assert (kept.decision, kept.answer) == ("refusal", "unknown device")
     assert outbox.claim(1e9, due_s=1e9) is None
 
@@ -301,8 +301,8 @@ def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: RecordMaker
     page = outbox.items(None, 0, 3)
     assert [item.seq for item in page] == [1, 2, 3]
     assert [item.seq for item in outbox.items(None, page[-1].number, 3)] == [4, 5]
-    assert [item.seq for item in outbox.items(State.PENDING, page[-1].number, 3)] == [4]
-    assert [item.seq for item in outbox.items(State.DELIVERED, 0, 3)] == [5]
+    assert [item.seq for item in outbox.items(RecordState.PENDING, page[-1].number, 3)] == [4]
+    assert [item.seq for item in outbox.items(RecordState.DELIVERED, 0, 3)] == [5]
 
 
 def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordMaker) -> None:
@@ -358,7 +358,7 @@ def test_a_boot_is_dated_by_its_best_time_record_or_its_worst_label(
     for clock in labels:
         add(outbox, device.make(clock=clock))
     for clock in times:
-        add(outbox, device.make(Kind.TIME, clock=clock))
+        add(outbox, device.make(RecordKind.TIME, clock=clock))
 
     assert outbox.dated_by() == dated_by
     assert Outbox(database, "another boot").dated_by() is ClockSource.NTP
@@ -438,9 +438,9 @@ QUESTIONS: dict[str, Callable[[Outbox], object]] = {
     "due_s": lambda outbox: outbox.due_s(),
     "get": lambda outbox: outbox.get(CaptureId("00000000-0000-4000-8000-000000000007")),
     "items": lambda outbox: outbox.items(None, 5, 3),
-    "items pending": lambda outbox: outbox.items(State.PENDING, 5, 3),
-    "items delivered": lambda outbox: outbox.items(State.DELIVERED, 5, 3),
-    "items refused": lambda outbox: outbox.items(State.REFUSED, 5, 3),
+    "items pending": lambda outbox: outbox.items(RecordState.PENDING, 5, 3),
+    "items delivered": lambda outbox: outbox.items(RecordState.DELIVERED, 5, 3),
+    "items refused": lambda outbox: outbox.items(RecordState.REFUSED, 5, 3),
     "alarms": lambda outbox: outbox.alarms(3),
     "is shut out": lambda outbox: outbox.is_shut_out(),
     "add": lambda outbox: add(outbox, RecordMaker().make()),

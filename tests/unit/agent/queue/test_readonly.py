@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from agent.errors import NotNow, QueueBroken, StateHeld
-from agent.models import State
+from agent.models import RecordState
 from agent.queue.database import Database
 from agent.queue.disk import lock
 from agent.queue.migrations import LEDGER
@@ -138,7 +138,7 @@ def test_once_nobody_has_it_open_it_says_so_and_makes_nothing(
     """The last process to close the queue takes the log away; a look before holds nothing."""
     with unchanged(layout):
         waiting(reader)
-        reader.undelivered([State.PENDING], None, 10)
+        reader.undelivered([RecordState.PENDING], None, 10)
     capture.do(CLOSE)
 
     with unchanged(layout), pytest.raises(NotNow, match="nobody has the queue open"):
@@ -222,7 +222,7 @@ def test_a_row_that_no_device_makes_is_not_believed(reader: OutboxReader, layout
     """Which values those are is tried in test_lies.py."""
     write(layout.database, "UPDATE captures SET chain = '' WHERE number = 1")
 
-    for look in (reader.counts, lambda: reader.undelivered([State.PENDING], None, 10)):
+    for look in (reader.counts, lambda: reader.undelivered([RecordState.PENDING], None, 10)):
         with pytest.raises(QueueBroken):
             look()
     assert not layout.rebuild_mark.exists()
@@ -296,4 +296,4 @@ def test_an_unfinished_schema_is_waited_for(tmp_path: Path) -> None:
 
 def test_an_item_that_is_not_there_is_none(reader: OutboxReader) -> None:
     with pytest.raises(LookupError):
-        reader.undelivered([State.PENDING], new_id(), 10)
+        reader.undelivered([RecordState.PENDING], new_id(), 10)

@@ -13,7 +13,7 @@ import pytest
 
 from agent.command import doctor
 from agent.errors import NotNow, QueueBroken
-from agent.models import State
+from agent.models import RecordState
 from agent.queue import database, mending, recovery
 from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
@@ -81,7 +81,7 @@ def test_a_start_on_a_broken_queue_makes_it_again(
         after = device.press()["label"]
 
     assert [row.seq for row in rows] == [1, 2, 3, 4]
-    assert all(row.adopted and row.state is State.PENDING for row in rows)
+    assert all(row.adopted and row.state is RecordState.PENDING for row in rows)
     assert (after["chain"], after["seq"]) == (labels[0]["chain"], 5)
 
 
@@ -234,7 +234,7 @@ def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: P
         device.press()
 
         device.outbox.mark_delivered(held, "its receipt", MOMENT)
-        delivered = [row for row in device.rows() if row.state is State.DELIVERED]
+        delivered = [row for row in device.rows() if row.state is RecordState.DELIVERED]
 
     assert [(row.capture_id, row.decision) for row in delivered] == [
         (held.capture_id, "its receipt")
@@ -253,7 +253,7 @@ def test_records_of_an_earlier_key_are_adopted_too(tmp_path: Path) -> None:
         rows = {row.capture_id: row for row in device.rows()}
         after = device.press()["label"]
 
-    assert rows[before["capture_id"]].state is State.PENDING
+    assert rows[before["capture_id"]].state is RecordState.PENDING
     assert (after["seq"], len(rows)) == (3, 4)
     assert after["chain"] != before["chain"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import LARGEST_RECORD_BYTES, State
+from agent.models import LARGEST_RECORD_BYTES, RecordState
 from agent.queue import recovery
 from agent.queue.database import Database
 from agent.queue.recovery import Swept
@@ -25,7 +25,12 @@ NOTHING = Swept(parts=0, adopted=0, torn=0, damaged=0, pruned=0)
 
 
 def test_a_folder_in_order_is_left_alone(card: Card) -> None:
-    for state in (State.PENDING, State.DELIVERED, State.REFUSED, State.DAMAGED):
+    for state in (
+        RecordState.PENDING,
+        RecordState.DELIVERED,
+        RecordState.REFUSED,
+        RecordState.DAMAGED,
+    ):
         card.queued(state)
 
     assert card.sweep() == NOTHING
@@ -46,7 +51,7 @@ def test_a_whole_record_without_a_row_is_queued_as_adopted(card: Card) -> None:
 
     assert card.sweep() == Swept(parts=0, adopted=1, torn=0, damaged=0, pruned=0)
     row = card.outbox.get(orphan.label.capture_id)
-    assert (row.state, row.adopted, row.attempts) == (State.PENDING, True, 0)
+    assert (row.state, row.adopted, row.attempts) == (RecordState.PENDING, True, 0)
     assert row.label_sha256 == orphan.label_sha256
     assert not card.outbox.get(before.label.capture_id).adopted
 
@@ -124,8 +129,8 @@ def test_a_record_whose_number_another_has_is_set_aside(card: Card) -> None:
     twin, third = card.made(), card.made()
 
     assert card.sweep() == Swept(parts=0, adopted=1, torn=1, damaged=0, pruned=0)
-    assert card.state(first) is State.PENDING
-    assert card.state(third) is State.PENDING
+    assert card.state(first) is RecordState.PENDING
+    assert card.state(third) is RecordState.PENDING
     assert list(card.torn()) == [f"{twin.label.capture_id}.rec"]
 
 
@@ -147,7 +152,7 @@ def test_what_is_no_plain_file_is_set_aside_and_stops_nothing(card: Card) -> Non
     good = card.made()
 
     assert card.sweep() == Swept(parts=0, adopted=1, torn=3, damaged=0, pruned=0)
-    assert card.state(good) is State.PENDING
+    assert card.state(good) is RecordState.PENDING
     assert (card.layout.torn / "folder.rec" / "inside").read_bytes() == b"kept"
     assert card.sweep() == NOTHING
 
@@ -166,14 +171,14 @@ def test_a_row_without_a_record_gives_way_to_a_record(card: Card) -> None:
 @pytest.mark.parametrize("column", ["sha256", "label_sha256", "bytes", "seq", "chain"])
 def test_a_record_begins_anew_if_its_row_was_wrong(card: Card, column: str) -> None:
     """Sync compares the file with the row, and believes the row."""
-    made = card.queued(State.DAMAGED)
+    made = card.queued(RecordState.DAMAGED)
     value = {"bytes": 7, "seq": 77}.get(column, "0" * 64)
     with closing(Database(card.layout)) as database, database.step() as sql:
         sql.execute(f"UPDATE captures SET {column} = ?", (value,))
 
     assert card.sweep() == Swept(0, 0, 0, 0, 0, mended=1)
     row = card.outbox.get(made.label.capture_id)
-    assert (row.state, row.adopted) == (State.PENDING, True)
+    assert (row.state, row.adopted) == (RecordState.PENDING, True)
     assert (row.seq, row.chain) == (1, made.label.chain)
     assert (row.bytes, row.label_sha256) == (len(made.content), made.label_sha256)
     assert card.sweep() == NOTHING
@@ -181,10 +186,10 @@ def test_a_record_begins_anew_if_its_row_was_wrong(card: Card, column: str) -> N
 
 def test_a_record_that_its_row_calls_pruned_and_is_there_begins_anew(card: Card) -> None:
     """Else nobody would send it, delete it, or miss it."""
-    made = card.queued(State.PRUNED)
+    made = card.queued(RecordState.PRUNED)
 
     assert card.sweep() == Swept(0, 0, 0, 0, 0, mended=1)
-    assert card.state(made) is State.PENDING
+    assert card.state(made) is RecordState.PENDING
 
 
 @pytest.mark.slow
@@ -210,7 +215,7 @@ def test_what_another_user_closed_is_skipped(card: Card, caplog: pytest.LogCaptu
         os.seteuid(0)
 
     assert swept == Swept(0, adopted=1, torn=0, damaged=0, pruned=0, mended=0, stuck=2)
-    assert card.state(good) is State.PENDING
+    assert card.state(good) is RecordState.PENDING
     assert {path.name for path in (closed, theirs) if path.exists()} == {"closed.rec", "theirs.rec"}
     for name in ("closed", "theirs"):
         assert f"event=stuck file={name}.rec error='Permission denied'" in caplog.text
@@ -245,7 +250,7 @@ def test_sweep_leaves_strange_files_to_the_next_one_in_time(
 
     assert [(one.parts, one.torn) for one in found] == [(1, 1), (1, 1), (1, 1), (0, 0)]
     assert [one.left for one in found] == [4, 2, 0, 0]
-    assert card.state(queued) is State.PENDING
+    assert card.state(queued) is RecordState.PENDING
 
 
 def test_sweep_adopts_record_after_stuck_files_that_took_its_time(
@@ -277,15 +282,15 @@ def test_a_long_sweep_shows_that_it_lives_record_by_record(card: Card) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (State.PENDING, State.DAMAGED),
-        (State.REFUSED, State.DAMAGED),
-        (State.DELIVERED, State.PRUNED),
-        (State.PRUNED, State.PRUNED),
-        (State.DAMAGED, State.DAMAGED),
+        (RecordState.PENDING, RecordState.DAMAGED),
+        (RecordState.REFUSED, RecordState.DAMAGED),
+        (RecordState.DELIVERED, RecordState.PRUNED),
+        (RecordState.PRUNED, RecordState.PRUNED),
+        (RecordState.DAMAGED, RecordState.DAMAGED),
     ],
 )
 def test_a_row_whose_file_is_gone_is_marked_by_what_that_means(
-    card: Card, before: State, after: State
+    card: Card, before: RecordState, after: RecordState
 ) -> None:
     made = card.queued(before)
     card.layout.record(made.label.capture_id).unlink()
@@ -293,7 +298,7 @@ def test_a_row_whose_file_is_gone_is_marked_by_what_that_means(
     card.sweep()
 
     assert card.state(made) is after
-    if after is State.DAMAGED and before is not State.DAMAGED:
+    if after is RecordState.DAMAGED and before is not RecordState.DAMAGED:
         assert card.outbox.get(made.label.capture_id).answer == "its file is gone"
 
 
@@ -315,13 +320,13 @@ def test_a_queued_record_that_is_no_plain_file_counts_as_gone(
     turn(card.layout.record(made.label.capture_id))
 
     assert card.sweep() == Swept(parts=0, adopted=0, torn=1, damaged=1, pruned=0)
-    assert card.state(made) is State.DAMAGED
+    assert card.state(made) is RecordState.DAMAGED
 
 
 def test_a_second_sweep_changes_nothing(card: Card, caplog: pytest.LogCaptureFixture) -> None:
     """The first one says what it found in one line, and each torn file in another."""
     card.made()
-    lost = [card.queued(State.PENDING), card.queued(State.DELIVERED)]
+    lost = [card.queued(RecordState.PENDING), card.queued(RecordState.DELIVERED)]
     for made in lost:
         card.layout.record(made.label.capture_id).unlink()
     (card.layout.records / "a.part").write_bytes(b"half")

@@ -10,7 +10,7 @@ import pytest
 
 from agent.config import RetentionSettings
 from agent.errors import StorageFault, UnknownItem
-from agent.models import Item, State, rfc3339
+from agent.models import Item, RecordState, rfc3339
 from agent.queue.retention import PAGE, Pruned, prune
 from agent.record import receipt as receipts
 from agent.record import signing
@@ -54,7 +54,7 @@ def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: S
 
     assert shelf.prune(NOON + 71.9 * HOUR) == Pruned(0, 0)
     assert shelf.prune(NOON + 72 * HOUR) == Pruned(1, 0)
-    assert (shelf.device.state(item), shelf.has_file(item)) == (State.PRUNED, False)
+    assert (shelf.device.state(item), shelf.has_file(item)) == (RecordState.PRUNED, False)
     assert shelf.prune(NOON + timedelta(days=13.9)) == Pruned(0, 0)
     assert shelf.prune(NOON + timedelta(days=14)) == Pruned(0, 1)
     with pytest.raises(UnknownItem):
@@ -107,7 +107,7 @@ def test_row_with_garbage_for_a_receipt_is_asked_again(shelf: Shelf, token: str)
 
     assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
     assert shelf.has_file(item)
-    assert {shelf.device.state(one) for one in (item, gone)} == {State.PENDING}
+    assert {shelf.device.state(one) for one in (item, gone)} == {RecordState.PENDING}
 
 
 def test_a_row_whose_file_is_gone_goes_though_its_receipt_counts_no_more(
@@ -130,7 +130,7 @@ def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
     shelf.device.layout.record(item.capture_id).unlink()
 
     assert shelf.prune(NOON) == Pruned(0, 0)
-    assert shelf.device.state(item) == State.PRUNED
+    assert shelf.device.state(item) == RecordState.PRUNED
 
 
 def test_what_cannot_be_deleted_is_told(shelf: Shelf) -> None:

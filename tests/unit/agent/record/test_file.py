@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import RecordDamaged
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, RecordKind
 from agent.record import file as recordfile
 from agent.record import signing
 from tests.support.factory import MOMENT, RecordMaker, signed_by_hand
@@ -171,7 +171,7 @@ WRONG: list[tuple[str, object]] = [
     ("device_id", "van\x1b[2J"),
     ("device_id", "\ud800"),
     ("device_id", "a" * 129),
-    ("kind", Kind.VOID.value),  # about nothing
+    ("kind", RecordKind.VOID.value),  # about nothing
     ("about", "not an id"),
     ("utc", "2026-12-01T09:15:02Z"),
     ("utc", "2026-12-01T09:15:02.000+01:00"),
@@ -307,7 +307,7 @@ def test_a_record_that_is_no_json_is_not_packed() -> None:
 def test_the_largest_label_is_still_read() -> None:
     """The longest texts that the configuration allows leave room below the limit."""
     device = RecordMaker(device_id="d" * 63, seq=2**42, prev="0" * 64)
-    made = device.make(Kind.VOID, about=CaptureId(str(MADE.label.capture_id)))
+    made = device.make(RecordKind.VOID, about=CaptureId(str(MADE.label.capture_id)))
 
     assert len(made.line) < recordfile.LABEL_LIMIT_BYTES / 4
     assert recordfile.unpack(made.content).label.seq == 2**42 + 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.models import CaptureId, State
+from agent.models import CaptureId, RecordState
 from agent.queue.outbox import Outbox
 from agent.queue.reader import NOT_DELIVERED, OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
@@ -168,7 +168,7 @@ def test_a_wrong_parameter_is_told_and_not_quoted(parameter: str, value: str) ->
 
 @pytest.mark.parametrize("state", [*NOT_DELIVERED, None])
 def test_each_page_is_read_from_an_index_and_sorts_nothing(
-    tmp_path: Path, state: State | None
+    tmp_path: Path, state: RecordState | None
 ) -> None:
     """That of the state, whose rows are in order of their numbers; or that of the suspects."""
     _, database, _ = queue(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from agent.capture.gestures import ONE_PRESS_S
 from agent.command.sync import sync_loop
 from agent.config import load
-from agent.models import State
+from agent.models import RecordState
 from agent.process import control
 from agent.process.verdict import TAKEN
 from agent.record import signing
@@ -97,11 +97,11 @@ def test_from_not_enrolled_to_delivered(fleet: Fleet) -> None:
     assert once.returncode == 75
     assert "paused: not enrolled: no fleet document yet" in once.stdout
     assert "fleet     none yet: presses are refused" in words
-    assert not_yet == {State.PENDING}
+    assert not_yet == {RecordState.PENDING}
     assert later.returncode == 0, later.stdout + later.stderr
     assert told["fleet"] == 3
     assert "photo" in photo["record"]
-    assert {row["state"] for row in van.queue()[:-1]} == {State.DELIVERED}
+    assert {row["state"] for row in van.queue()[:-1]} == {RecordState.DELIVERED}
     assert all("authorization" not in one.headers for one in fleet.asked())
 
 
@@ -155,9 +155,9 @@ def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: F
         item = queue.press()
         loop.step()
         before = queue.state(item), len(fleet.asked())
-        until(lambda: loop.step() and queue.state(item) == State.DELIVERED)
+        until(lambda: loop.step() and queue.state(item) == RecordState.DELIVERED)
 
-    assert before == (State.PENDING, 1)
+    assert before == (RecordState.PENDING, 1)
     assert len(fleet.asked()) == 2
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agent.errors import NotNow
-from agent.models import State
+from agent.models import RecordState
 from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import BOOKING_S
@@ -63,10 +63,10 @@ def test_refused_record_is_kept_and_the_next_goes_on(line: Line) -> None:
 
     line.steps(2)
 
-    assert line.device.state(refused) == State.REFUSED
+    assert line.device.state(refused) == RecordState.REFUSED
     assert line.answer(refused) == "damaged"
     assert line.device.layout.record(refused.capture_id).exists()
-    assert line.device.state(next_one) == State.DELIVERED
+    assert line.device.state(next_one) == RecordState.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_damaged_record_is_not_sent_and_the_next_goes_on(
 
     line.steps(2)
 
-    assert line.device.state(damaged) == State.DAMAGED
+    assert line.device.state(damaged) == RecordState.DAMAGED
     assert words in (line.answer(damaged) or "")
-    assert line.device.state(next_one) == State.DELIVERED
+    assert line.device.state(next_one) == RecordState.DELIVERED
     assert len(line.server.requests) == 1
 
 
@@ -108,12 +108,12 @@ def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
 
     line.steps(5)
     assert len(line.server.requests) == 1
-    assert line.device.state(first) == State.PENDING
+    assert line.device.state(first) == RecordState.PENDING
     line.steps(1, after_s=1)
-    assert line.device.state(second) == State.DELIVERED
+    assert line.device.state(second) == RecordState.DELIVERED
     line.steps(1, after_s=0.01)
 
-    assert line.device.state(first) == State.DELIVERED
+    assert line.device.state(first) == RecordState.DELIVERED
 
 
 def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line) -> None:
@@ -136,7 +136,7 @@ def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line) -> 
 
     assert seen == [False, False, True, False]
     states = [line.device.state(item) for item in items]
-    assert states.count(State.DELIVERED) == 1
+    assert states.count(RecordState.DELIVERED) == 1
     assert "let in since; before: " in "".join(line.answer(item) or "" for item in items)
 
 
@@ -182,7 +182,7 @@ def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptur
 
     line.steps(2)
 
-    assert line.device.state(next_one) == State.DELIVERED
+    assert line.device.state(next_one) == RecordState.DELIVERED
     assert line.wait_s(suspect) == 300
     line.steps(1, after_s=301)
     assert line.wait_s(suspect) == 600
@@ -213,7 +213,7 @@ def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
     assert [caplog.text.count(f"event={one}") for one in ("deferred", "suspect")] == [1, 1]
     line.steps(1)
 
-    assert line.device.state(item) == State.DELIVERED
+    assert line.device.state(item) == RecordState.DELIVERED
     assert line.device.outbox.alarms(1) == []
 
 
@@ -234,7 +234,7 @@ def test_dead_ends_are_counted_from_process_to_process(
     assert (line.answer(item) or "").startswith("dead end 4: after POST ")
     assert "wait_s=" in next(one for one in caplog.messages if "event=suspect" in one)
     assert _sent_by_a_new_process(line) == 0
-    assert line.device.state(item) == State.DELIVERED
+    assert line.device.state(item) == RecordState.DELIVERED
 
 
 def test_refusal_whose_reason_reads_like_a_dead_end_counts_for_nothing(line: Line) -> None:
@@ -304,7 +304,7 @@ def test_link_news_end_the_loops_wait(line: Line) -> None:
     line.sender.sync.link_news()
     line.steps(1, after_s=0.5)
 
-    assert line.device.state(second) == State.DELIVERED
+    assert line.device.state(second) == RecordState.DELIVERED
 
 
 def test_records_are_counted_in_one_log_line_once_none_is_due(
@@ -335,7 +335,7 @@ def test_claim_of_a_sender_that_died_ends_by_itself(line: Line) -> None:
     line.steps(1)
 
     assert line.tus.asked[0] == f"HEAD /files/{item.capture_id}"
-    assert line.device.state(item) == State.DELIVERED
+    assert line.device.state(item) == RecordState.DELIVERED
 
 
 def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
@@ -372,7 +372,7 @@ def test_two_senders_never_send_one_record_twice(line: Line) -> None:
     for thread in threads:
         thread.join()
 
-    assert {line.device.state(item) for item in items} == {State.DELIVERED}
+    assert {line.device.state(item) for item in items} == {RecordState.DELIVERED}
     assert line.tus.asked == 40 * ["POST /files"]
     assert line.server.connections == 2
 
@@ -396,8 +396,8 @@ def test_send_once_sends_what_is_backed_off_but_not_what_is_suspect(line: Line) 
 
     assert sent == Sent(tried=2, delivered=2, waiting=1, paused=None)
     assert told == [(1, 2), (2, 2)]
-    assert line.device.state(suspect) == State.PENDING
-    assert line.device.state(fresh) == State.DELIVERED
+    assert line.device.state(suspect) == RecordState.PENDING
+    assert line.device.state(fresh) == RecordState.DELIVERED
 
 
 def test_send_once_tries_each_record_once(line: Line) -> None:
@@ -485,7 +485,7 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
             sent = command.sync.send_once(lambda _done, _total: None)
 
         assert sent == Sent(tried=3, delivered=3, waiting=0, paused=None)
-        assert {same.state(item) for item in items} == {State.DELIVERED}
+        assert {same.state(item) for item in items} == {RecordState.DELIVERED}
     assert line.server.connections == 1
 
 
@@ -550,7 +550,7 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
 def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
     with device_queue(line.device.folder) as same, running(line.sender):
         item = same.press()
-        assert until(lambda: same.state(item) == State.DELIVERED)
+        assert until(lambda: same.state(item) == RecordState.DELIVERED)
 
 
 class NotedStop(threading.Event):
@@ -673,6 +673,6 @@ def test_link_that_comes_up_is_noticed(line: Line) -> None:
             subprocess.run(["ip", "addr", "add", "127.0.0.9/8", "dev", "lo"], check=True)
             assert until(lambda: backoff.rest_until_s < clock.now_s + 1)
             clock.now_s += 1
-            assert until(lambda: same.state(second) == State.DELIVERED)
+            assert until(lambda: same.state(second) == RecordState.DELIVERED)
         finally:
             subprocess.run(["ip", "addr", "del", "127.0.0.9/8", "dev", "lo"], check=False)

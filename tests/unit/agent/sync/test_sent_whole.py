@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from agent.models import State
+from agent.models import RecordState
 from agent.status.document import queue_part
 from agent.status.values import plain
 from tests.support.rawserver import Request, whole
@@ -115,7 +115,7 @@ def test_whole_bodies_are_counted_across_restarts_and_lost_lines(line: Line) -> 
         mended.sync.send_once(lambda _done, _total: None)
 
     assert alarms == [0, 0, 0, 0, 1]
-    assert line.device.state(item) == State.DELIVERED
+    assert line.device.state(item) == RecordState.DELIVERED
     assert line.alarms == 0
 
 

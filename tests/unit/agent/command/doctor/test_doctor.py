@@ -12,7 +12,7 @@ import pytest
 from agent.command import doctor
 from agent.command.doctor import device_check, permissions
 from agent.command.doctor.finding import Finding, Level
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
@@ -87,7 +87,7 @@ def test_it_says_whether_photos_are_sealed(device: Device) -> None:
 def test_photos_of_before_sealing_are_counted(device: Device) -> None:
     device.layout.make()
     maker = RecordMaker()
-    for made in (maker.make(), maker.make(), maker.make(Kind.NO_PHOTO)):
+    for made in (maker.make(), maker.make(), maker.make(RecordKind.NO_PHOTO)):
         made.into(device.layout.records)
 
     ((level, said),) = found(device, "sealing")

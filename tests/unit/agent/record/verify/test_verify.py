@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.models import Kind
+from agent.models import RecordKind
 from agent.queue import recovery
 from agent.queue.recovery import Cursor, sweep
 from agent.record import signing
@@ -34,7 +34,7 @@ class Folder:
     path: Path
     device: RecordMaker
 
-    def add(self, kind: str = Kind.PHOTO, **changes: Any) -> Made:
+    def add(self, kind: str = RecordKind.PHOTO, **changes: Any) -> Made:
         made = self.device.make(kind, **changes)
         made.into(self.path)
         return made
@@ -69,9 +69,9 @@ def line_of(report: Report, words: str) -> str:
 
 def test_a_whole_chain_verifies(new: Folder) -> None:
     """One line per record in words, by number, then the summary."""
-    new.add(Kind.CHAIN_START)
-    made = [new.add(Kind.TIME) for _ in range(11)]
-    new.add(Kind.VOID, about=made[3].label.capture_id)
+    new.add(RecordKind.CHAIN_START)
+    made = [new.add(RecordKind.TIME) for _ in range(11)]
+    new.add(RecordKind.VOID, about=made[3].label.capture_id)
     report = new.look(new.device.key.public_key())
 
     assert report.problems == 0
@@ -329,7 +329,7 @@ def lacks_start(report: Report, made: Made, which: str) -> bool:
 @pytest.mark.parametrize("name", NAMES_OF_CHAINS)
 def test_two_chains_need_their_chain_starts(new: Folder, name: str, dated: dict[str, Any]) -> None:
     """Else what was removed from the end of the first one could go on in another."""
-    new.add(Kind.CHAIN_START, **(UNDATED if dated == UNDATED else {}))
+    new.add(RecordKind.CHAIN_START, **(UNDATED if dated == UNDATED else {}))
     forged = new.chain(name).add(**dated)
 
     assert lacks_start(new.look(), forged, "first" if dated == BEFORE else "second")
@@ -342,12 +342,12 @@ def test_the_first_chain_needs_none_if_it_was_pruned(
 ) -> None:
     folder.device.make()
     folder.add()
-    folder.chain(name).add(Kind.CHAIN_START, **dated)
+    folder.chain(name).add(RecordKind.CHAIN_START, **dated)
 
     assert folder.look().problems == 0
 
 
-@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.TIME, "a later version's"])
+@pytest.mark.parametrize("kind", [RecordKind.PHOTO, RecordKind.TIME, "a later version's"])
 def test_a_single_chain_from_number_1_needs_its_chain_start(new: Folder, kind: str) -> None:
     """Every release began each chain with one; the rest of a forged chain may be flawless."""
     first = new.add(kind)
@@ -371,7 +371,7 @@ def test_a_pruned_chain_that_was_never_dated_verifies_beside_a_new_one(new: Fold
     old = new.chain("old", pruned=4)
     for _ in range(3):
         old.add(**UNDATED)
-    new.add(Kind.CHAIN_START, **UNDATED)
+    new.add(RecordKind.CHAIN_START, **UNDATED)
     new.add()
     report = new.look()
 
@@ -379,10 +379,14 @@ def test_a_pruned_chain_that_was_never_dated_verifies_beside_a_new_one(new: Fold
     assert "begins at #5 (earlier ones are not in this folder)" in line_of(report, "begins")
 
 
-@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.CHAIN_START], ids=["another", "the chain_start"])
-def test_a_second_chain_that_is_cut_off_at_its_beginning_is_told(new: Folder, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [RecordKind.PHOTO, RecordKind.CHAIN_START], ids=["another", "the chain_start"]
+)
+def test_a_second_chain_that_is_cut_off_at_its_beginning_is_told(
+    new: Folder, kind: RecordKind
+) -> None:
     """Whatever was removed from the end of the first one and from the beginning of this one."""
-    new.add(Kind.CHAIN_START)
+    new.add(RecordKind.CHAIN_START)
     second = new.chain("second", pruned=4).add(kind, **AFTER)
 
     assert lacks_start(new.look(), second, "second")
@@ -391,7 +395,7 @@ def test_a_second_chain_that_is_cut_off_at_its_beginning_is_told(new: Folder, ki
 def test_a_second_chain_that_says_why_it_began_verifies(new: Folder) -> None:
     """The first one may have been pruned from its beginning."""
     new.chain("first", pruned=40).add()
-    new.add(Kind.CHAIN_START, **AFTER)
+    new.add(RecordKind.CHAIN_START, **AFTER)
     new.add(**AFTER)
 
     assert new.look().problems == 0
@@ -410,9 +414,9 @@ def test_the_key_that_was_taken_on_trust_is_named(folder: Folder) -> None:
 
 def test_a_device_takes_back_its_own_earlier_records_only(folder: Folder) -> None:
     made, own, elsewhere = folder.add(), new_id(), new_id()
-    RecordMaker.begun("van-8").make(Kind.VOID, about=made.label.capture_id).into(folder.path)
-    folder.add(Kind.VOID, about=own, capture_id=own)
-    folder.add(Kind.VOID, about=elsewhere)
+    RecordMaker.begun("van-8").make(RecordKind.VOID, about=made.label.capture_id).into(folder.path)
+    folder.add(RecordKind.VOID, about=own, capture_id=own)
+    folder.add(RecordKind.VOID, about=elsewhere)
     report = folder.look()
 
     assert report.problems == 2
