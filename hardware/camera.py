@@ -85,7 +85,7 @@ class Camera(Protocol):
         Closing the generator gives back what was asked for and is not wanted; a burst that is not
         read to its end is closed before the next is asked for.
         `deadline_s` is for each frame, from the call or from the frame before. Real drivers do not
-        count the time in which this process used a processor or waited for one (`Patience`).
+        count the time in which this process used a processor or waited for one (`HangTimeout`).
 
         Raises:
             CameraStalled: a frame missed the deadline; of no more use in this process.

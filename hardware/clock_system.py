@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from hardware import chrony
+from hardware.change_detector import ChangeDetector
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
 from hardware.floor import AGREES_WITHIN, SHELF_LIFE
-from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class SystemClock:
         self._ceiling: Final = self._floor.utc + SHELF_LIFE
         self._told: _Known | None = None
         self._gnss: _Known | None = None
-        self._refusing = Told(last=False)
+        self._refusing = ChangeDetector(last=False)
 
     @property
     def floor(self) -> datetime:
@@ -175,7 +175,7 @@ class SystemClock:
         if self.is_possible(gnss_utc):
             self._weigh(_Known(gnss_utc, received_ns, GNSS_UNCERTAINTY_S))
             self._refusing.last = False
-        elif self._refusing.is_news(now=True):
+        elif self._refusing.changed(now=True):
             log.warning(
                 "event=gnss_time_refused utc=%s floor=%s meaning=receiver_week_rollover",
                 gnss_utc.isoformat(),

@@ -31,7 +31,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DriverKind:
     """The name of a driver of `part`, a file each: see `hardware/driver.py`."""
 
     part: str
@@ -56,7 +56,7 @@ class Autofocus(StrEnum):
 class CameraSettings:
     """`[camera]`."""
 
-    kind: Annotated[str, Kind("camera")]
+    kind: Annotated[str, DriverKind("camera")]
     """Driver of the sensor; the records of any driver but `picamera2` say `simulated`."""
     device: Annotated[int, Range(0, 63, "a camera number")] = 0
     """Number of the camera, if there are several."""
@@ -73,7 +73,7 @@ class CameraSettings:
 class ButtonSettings:
     """`[buttons]`: to ground, with the pull-ups of the board."""
 
-    kind: Annotated[str, Kind("buttons")]
+    kind: Annotated[str, DriverKind("buttons")]
     photo_pin: Pin = 17
     scan_pin: Pin = 27
 
@@ -82,7 +82,7 @@ class ButtonSettings:
 class IndicatorSettings:
     """`[indicator]`: an RGB LED, a passive buzzer, and a vibration motor where fitted."""
 
-    kind: Annotated[str, Kind("indicator")]
+    kind: Annotated[str, DriverKind("indicator")]
     red_pin: Pin = 5
     green_pin: Pin = 6
     blue_pin: Pin = 13
@@ -98,7 +98,7 @@ class IndicatorSettings:
 class LampSettings:
     """`[lamp]`: a white LED beside the lens, switched by a transistor."""
 
-    kind: Annotated[str, Kind("lamp")]
+    kind: Annotated[str, DriverKind("lamp")]
     pin: Pin = 22
 
 
@@ -106,7 +106,7 @@ class LampSettings:
 class PositionSettings:
     """`[position]`."""
 
-    kind: Annotated[str, Kind("position")]
+    kind: Annotated[str, DriverKind("position")]
     gpsd: Annotated[str, Match(rf"unix:/.+|[^:/\s]+:{_PORT}", "HOST:PORT or unix:PATH")] = (
         "127.0.0.1:2947"
     )
@@ -119,7 +119,7 @@ class PositionSettings:
 class PowerSettings:
     """`[power]`."""
 
-    kind: Annotated[str, Kind("power")] = "sysfs"
+    kind: Annotated[str, DriverKind("power")] = "sysfs"
     sysfs: Path = Path("/sys")
 
 
@@ -127,7 +127,7 @@ class PowerSettings:
 class ClockSettings:
     """`[clock]`."""
 
-    kind: Annotated[str, Kind("clock")] = "system"
+    kind: Annotated[str, DriverKind("clock")] = "system"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hardware.driver import KINDS, load
-from hardware.settings import Kind, Match, Range
+from hardware.settings import DriverKind, Match, Range
 
 _T = TypeVar("_T")
 
@@ -143,9 +143,9 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
     raise _Wrong
 
 
-def _within(rule: Range | Match | Kind, value: Any) -> bool:
+def _within(rule: Range | Match | DriverKind, value: Any) -> bool:
     match rule:
-        case Kind(part):
+        case DriverKind(part):
             return value in KINDS[part]
         case Range(low, high, _, step):
             return bool(low <= value <= high) and not (step and value % step)
@@ -178,7 +178,7 @@ def _shown(value: object) -> str:
 
 def _choices(hint: Any) -> Collection[str]:
     """Return the names that a setting allows; none if it is not a choice between names."""
-    kinds = (KINDS[rule.part] for rule in get_args(hint) if isinstance(rule, Kind))
+    kinds = (KINDS[rule.part] for rule in get_args(hint) if isinstance(rule, DriverKind))
     return next(kinds, list(hint) if _is_enum(hint) else ())
 
 

@@ -15,8 +15,8 @@ from agent.rule import policy
 from agent.rule.manifest import Manifest
 from agent.rule.policy import Absent
 from agent.trust.store import TrustStore
+from hardware.change_detector import ChangeDetector
 from hardware.clock import Clock, Moment
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class CurrentManifest:
         self._newest: int | None = None
         self._is_read = False
         self._changing = threading.Lock()
-        self._refused: Told[str | None] = Told(None)
+        self._refused: ChangeDetector[str | None] = ChangeDetector(None)
 
     def in_force(self) -> Manifest | Absent:
         """Return the manifest in force now, or the reason why it is absent."""
@@ -188,5 +188,5 @@ class CurrentManifest:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)
 
     def _log_refused(self, why: str) -> None:
-        if self._refused.is_news(why):
+        if self._refused.changed(why):
             _log.warning("event=manifest_refused why=%r", why)

@@ -16,9 +16,9 @@ from agent.errors import ExitCode
 from agent.models import rfc3339
 from agent.process import sd_notify
 from hardware.board import Board
+from hardware.change_detector import ChangeDetector
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -121,12 +121,12 @@ class Duties:
         self._housekeeping = housekeeping
         self._light = light
         self._battery = Battery()
-        self._empty = Told(last=False)
-        self._not_off: Told[str | None] = Told(None)
+        self._empty = ChangeDetector(last=False)
+        self._not_off: ChangeDetector[str | None] = ChangeDetector(None)
         self._ask_from_ns = 0
         self._fed_by_ns: int | None = None
         self._lived_ns = now_ns
-        self._frames_come = Told(last=True)
+        self._frames_come = ChangeDetector(last=True)
         self._pressed_ns = now_ns  # perhaps, just before this process began
         self.ending = Ending()
         self.due_ns = 0
@@ -200,7 +200,7 @@ class Duties:
 
     def _see_to_battery(self, charge: Charge, now_ns: int) -> None:
         """Power off if the battery is empty; if that is not permitted, ask again later."""
-        if self._empty.is_news(charge is Charge.EMPTY) and self._empty.last:
+        if self._empty.changed(charge is Charge.EMPTY) and self._empty.last:
             _log.error("event=battery_empty")
         if self._empty.last and now_ns >= self._ask_from_ns:
             self._ask_from_ns = now_ns + int(SHUT_DOWN_AGAIN_S * 1e9)
@@ -212,7 +212,7 @@ class Duties:
         try:
             self._board.power.shut_down()
         except DeviceError as error:
-            if self._not_off.is_news(str(error)):
+            if self._not_off.changed(str(error)):
                 _log.error(
                     "event=shut_down_failed error=%r meaning=presses_are_refused", str(error)
                 )
@@ -234,7 +234,7 @@ class Duties:
             self._fed_by_ns, self._lived_ns = frame_ns, now_ns
             sd_notify.alive()
         missed_s = (now_ns - self._lived_ns) / 1e9
-        if not self._frames_come.is_news(now=missed_s < FRAMES_MISSED_S):
+        if not self._frames_come.changed(now=missed_s < FRAMES_MISSED_S):
             return
         if self._frames_come.last:
             _log.info("event=frames_come")

@@ -22,8 +22,8 @@ from agent.rule.policy import Absent
 from agent.status import kept
 from agent.status.document import queue_part
 from hardware.board import Board
+from hardware.change_detector import ChangeDetector
 from hardware.clock import Clock, ClockSource, Moment
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class KeptStatus:
         self._clock = clock
         self._now_ns = now_ns
         self._due_ns = 0
-        self._failed = Told[str | None](None)
+        self._failed = ChangeDetector[str | None](None)
 
     def turn(self) -> None:
         """Write the status when it is time."""
@@ -70,7 +70,7 @@ class KeptStatus:
         try:
             kept.keep_queue(self._layout, queue_part(self._outbox), self._clock.now().utc)
         except StorageFault as error:
-            if self._failed.is_news(str(error)):
+            if self._failed.changed(str(error)):
                 _log.error("event=status_not_kept error=%r", str(error))
         else:
             self._failed.last = None
@@ -94,13 +94,13 @@ class Housekeeping:
         self._chain = chain
         self._outbox = outbox
         self._layout = Layout.of(config.state)
-        self._keyless: Told[str | None] = Told(None)
+        self._keyless: ChangeDetector[str | None] = ChangeDetector(None)
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._documents = documents
         self._dates = dates
         self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first turn
         self._has_asked = False
-        self._writable = Told(last=True)
+        self._writable = ChangeDetector(last=True)
         self._timekeeping = Timekeeping(config, board, outbox)
         self._now_ns = now_ns
         self._shut_out = False
@@ -121,10 +121,10 @@ class Housekeeping:
             self._date_boot()
             self._timekeeping.keep()
         except StorageFault as error:
-            if self._writable.is_news(now=False):
+            if self._writable.changed(now=False):
                 _log.error("event=storage_fault error=%r", str(error))
         else:
-            if self._writable.is_news(now=True):
+            if self._writable.changed(now=True):
                 _log.info("event=storage_back")
         self._status.turn()
 
@@ -198,7 +198,7 @@ class Housekeeping:
         try:
             keys = self._documents.fleet.receipt_keys()
         except (ConfigError, NotNow) as error:
-            if self._keyless.is_news(str(error)):
+            if self._keyless.changed(str(error)):
                 _log.error("event=no_room_made error=%r", str(error))
             return None
         self._keyless.last = None

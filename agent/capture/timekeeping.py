@@ -16,8 +16,8 @@ from agent.trust.keys import receipt_keys
 from agent.trust.store import KeptTime, TrustStore
 from hardware import floor as floors
 from hardware.board import Board
+from hardware.change_detector import ChangeDetector
 from hardware.floor import Floor
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Timekeeping:
         self._decided: CaptureId | None = None
         self._found: CaptureId | None = None  # at the start: it may have come in another boot
         self._has_looked = False
-        self._undated = Told(last=False)
+        self._undated = ChangeDetector(last=False)
 
     def learn(self) -> None:
         """Take the newest fix, and move the floor by what the clock then says; no I/O."""
@@ -100,7 +100,7 @@ class Timekeeping:
             item = self._outbox.get(decided)
             received = read_receipt(item.decision or "", item, receipt_keys(self._config)).received
         except (UnknownItem, NotGenuine, ConfigError, NotNow) as error:
-            if self._undated.is_news(now=True):
+            if self._undated.changed(now=True):
                 line = "event=receipt_undated why=%r meaning=its_date_counts_nowhere"
                 _log.warning(line, str(error))
             return None

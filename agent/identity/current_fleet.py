@@ -14,7 +14,7 @@ from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from agent.trust.keys import given_recipients
 from agent.trust.store import TrustStore
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class CurrentFleet:
         self._key_files = config.backend.receipt_keys
         self._trust = trust
         self._fleet: Fleet | None = None
-        self._refused: Told[str | None] = Told(None)
-        self._lacks: Told[str | None] = Told(None)
+        self._refused: ChangeDetector[str | None] = ChangeDetector(None)
+        self._lacks: ChangeDetector[str | None] = ChangeDetector(None)
         self._changing = threading.Lock()
 
     @property
@@ -106,7 +106,7 @@ class CurrentFleet:
                 self._look()
             finally:
                 self._changing.release()
-        if self._lacks.is_news(lacking := self._lacking()) and lacking:
+        if self._lacks.changed(lacking := self._lacking()) and lacking:
             _log.error(
                 "event=not_enrolled meaning=presses_are_refused_until_sync_brings_%s", lacking
             )
@@ -166,5 +166,5 @@ class CurrentFleet:
         return signing.read_public_key(self._pinned_file, "the fleet's public key")
 
     def _refuse(self, why: str) -> None:
-        if self._refused.is_news(why):
+        if self._refused.changed(why):
             _log.warning("event=fleet_refused why=%r", why)

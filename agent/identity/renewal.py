@@ -23,7 +23,7 @@ from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PublicKey
 from agent.trust.store import TrustStore
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Renewal:
             (_Task(), self._renew_serve),
         )
         self._ends: datetime | None = None
-        self._logged = Told[tuple[str | None, ...]]((None, None, None))
+        self._logged = ChangeDetector[tuple[str | None, ...]]((None, None, None))
 
     def interrupt(self) -> None:
         """End what is running, from another thread."""
@@ -135,7 +135,7 @@ class Renewal:
                 task.fail(now_s, str(error), self._dice)
         self._est.hang_up()  # the next request is hours away
         troubles = self._troubles()
-        if self._logged.is_news(troubles):
+        if self._logged.changed(troubles):
             _log.warning("event=renewal tls=%r evidence=%r serve=%r", *troubles)
 
     def has_ended(self) -> bool:

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
 from agent.queue.disk import FILE_MODE
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 log = logging.getLogger(__name__)
 
@@ -206,12 +206,12 @@ def _accept(listener: socket.socket, service: _Service) -> None:
 
 def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[socket.socket]:
     """Yield each client that connects, until `stopping` is set and the listener shut down."""
-    told = Told[str | None](None)
+    told = ChangeDetector[str | None](None)
     while not stopping.is_set():
         try:
             client, _ = listener.accept()
         except OSError as error:
-            if not stopping.is_set() and told.is_news(error.strerror):
+            if not stopping.is_set() and told.changed(error.strerror):
                 line = "event=client_not_let_in error=%r meaning=commands_wait_until_it_passes"
                 log.warning(line, error.strerror)
             stopping.wait(ACCEPT_AGAIN_S)

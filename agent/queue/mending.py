@@ -14,7 +14,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.recovery import Cursor, sweep
 from agent.record.signing import PublicKey
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Mending:
         self._alive = alive
         self._mended_ns: int | None = None
         self._due_ns = 0
-        self._late = Told(last=False)
+        self._late = ChangeDetector(last=False)
         self._cleaning: list[Deleter] = []
         self._cursor = Cursor()
         self.is_whole = False
@@ -80,7 +80,7 @@ class Mending:
             except QueueBroken as error:
                 self.mend(error)
         except (QueueBroken, StateHeld) as error:
-            if self._late.is_news(now=True):
+            if self._late.changed(now=True):
                 _log.error("event=not_swept error=%r meaning=presses_are_kept_but_red", str(error))
         else:
             self._late.last = False

@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.errors import DoorstepError, NotNow, not_read, unreadable
 from agent.queue.disk import Look, look
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Tls:
         self._files = (chain, key, ca)
         self._seen: list[Look | None] = []
         self._made: ssl.SSLContext | None = None
-        self._told = Told[str | None](None)
+        self._told = ChangeDetector[str | None](None)
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the next connection; the last one if the files are unusable now.
@@ -51,7 +51,7 @@ class Tls:
             except DoorstepError as error:
                 if self._made is None:
                     raise
-                if self._told.is_news(str(error)):
+                if self._told.changed(str(error)):
                     _log.warning("event=certificate_unusable error=%r", str(error))
         return self._made
 

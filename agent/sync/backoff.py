@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.status.troubles import Trouble
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Backoff:
         self._failures = 0
         self._suspects = 0
         self._delivered = 0
-        self._lost = Told(last=False)
+        self._lost = ChangeDetector(last=False)
         self._news_s = float("-inf")
         self.rest_until_s = 0.0
         self.silent = 0
@@ -101,7 +101,7 @@ class Backoff:
             self._failures = self.silent = 0
         self.silent += 1
         self._resume()
-        if self._lost.is_news(now=True):
+        if self._lost.changed(now=True):
             self.log_delivered()
             log.warning("event=link_lost answer=%r", answer)
         self._rest(now_s, retry_after_s)
@@ -162,7 +162,7 @@ class Backoff:
 
     def _reached(self) -> None:
         self.silent = 0
-        if self._lost.is_news(now=False):
+        if self._lost.changed(now=False):
             log.info("event=link_back")
 
     def _rest(self, now_s: float, asked_s: float | None) -> None:

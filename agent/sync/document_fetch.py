@@ -15,7 +15,7 @@ from agent.sync import hindrance
 from agent.sync.hindrance import Reach
 from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import Answer
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class DocumentFetch:
         self._etag: str | None = None
         self._due_s = self._wanted_from_s = float("-inf")
         self._is_wanted = False
-        self._logged = Told[str | None](None)
+        self._logged = ChangeDetector[str | None](None)
 
     def hurry(self) -> None:
         """Ask at the next turn: a person waits for `sync --once`."""
@@ -227,5 +227,5 @@ class DocumentFetch:
             self._on_doubt()
 
     def _tell(self, answer: str) -> None:
-        if self._logged.is_news(answer):
+        if self._logged.changed(answer):
             _log.info("event=%s answer=%r", self._document.kind, answer)

@@ -9,7 +9,7 @@ from agent.record.signing import PublicKey
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from agent.trust.store import TrustStore
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class FleetKeys:
         self._trust = trust
         self._tokens: tuple[str, ...] = ()
         self._fleet: Fleet | None = None
-        self._doubted = Told[str | None](None)
+        self._doubted = ChangeDetector[str | None](None)
 
     def keys(self) -> Keys:
         """Return the keys that may sign receipts and refusals now.
@@ -55,7 +55,7 @@ class FleetKeys:
             tokens = find()
             found = fleet.walk(tokens, self._pinned)
         except NotGenuine as error:
-            if self._doubted.is_news(str(error)):
+            if self._doubted.changed(str(error)):
                 _log.warning("event=fleet_doubted why=%r", str(error))
             return
         self._doubted.last = None

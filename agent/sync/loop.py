@@ -24,7 +24,7 @@ from agent.sync.outcome import Damaged, Outcome
 from agent.sync.reread import reread
 from agent.sync.round import Progress, Round, Rounds, Sent, read
 from agent.sync.settle import Settlement
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Sync:
         self._backoff = Backoff(dice)
         self._settlement = Settlement(outbox, self._backoff)
         self._is_sending = self._is_booked = False
-        self._waiting = Told(last=False)
-        self._obstacle = Told[str | None](None)
+        self._waiting = ChangeDetector(last=False)
+        self._obstacle = ChangeDetector[str | None](None)
         self._rounds = Rounds()
 
     def run(self, stop: threading.Event) -> None:
@@ -176,7 +176,7 @@ class Sync:
     def _look_for_obstacle(self) -> str | None:
         """Return why nothing is sent at all: no receipt for it could be verified."""
         found = self._delivery.obstacle()
-        if self._obstacle.is_news(found) and found:
+        if self._obstacle.changed(found) and found:
             log.warning("event=not_delivering why=%r", found)
         return found
 
@@ -188,7 +188,7 @@ class Sync:
                 self._is_booked = True
             wait_s = self.step()
         except (NotNow, QueueBroken, StateHeld) as error:
-            if self._waiting.is_news(now=True):
+            if self._waiting.changed(now=True):
                 log.info("event=waiting_for_queue what=%r", str(error))
             return LOOK_S
         self._waiting.last = False

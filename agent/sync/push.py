@@ -10,7 +10,7 @@ from agent.status import header
 from agent.status.troubles import Trouble
 from agent.status.values import Status
 from agent.wire.tus import Answer
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Push:
         self._said: tuple[object, ...] | None = None
         self._next_look_s = float("-inf")
         self._settled_s = now_s() + STARTS_S
-        self._failed = Told[str | None](None)
+        self._failed = ChangeDetector[str | None](None)
 
     def on_fetch(self, ask: Ask) -> Ask:
         """Wrap a request for a document so that it carries the status in any case."""
@@ -105,5 +105,5 @@ class Push:
         return document
 
     def _without(self, why: str) -> None:
-        if self._failed.is_news(why):
+        if self._failed.changed(why):
             _log.warning("event=status_not_pushed why=%r", why)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hardware.camera import Frame, Luma
 from hardware.driver import Access, CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
-from hardware.patience import Patience
+from hardware.hang_timeout import HangTimeout
 from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
 from hardware.settings import Autofocus, CameraSettings
 
@@ -34,7 +34,7 @@ FOCUS_NS: Final = 600_000_000
 """Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
 
 CALL_S: Final = 5.0
-"""Longest wait for start and stop; they take about half a second. See `Patience`."""
+"""Longest wait for start and stop; they take about half a second. See `HangTimeout`."""
 
 AF_PAUSE_IMMEDIATE: Final = 0
 AF_PAUSE_RESUME: Final = 2
@@ -106,12 +106,12 @@ class PiCamera:
         """
         if not self.streaming:
             raise CameraFailed("the camera is stopped: start it before taking frames")
-        return self._burst(after_ns, count, deadline_s, Patience(deadline_s))
+        return self._burst(after_ns, count, deadline_s, HangTimeout(deadline_s))
 
     def _burst(
-        self, after_ns: int, count: int, deadline_s: float, patience: Patience
+        self, after_ns: int, count: int, deadline_s: float, timeout: HangTimeout
     ) -> Generator[Frame]:
-        after_ns = self._focus(after_ns, patience)
+        after_ns = self._focus(after_ns, timeout)
         jobs: list[Any] = []
         try:
             with _translated("takes no request for a frame"):
@@ -119,11 +119,11 @@ class PiCamera:
                     job = self._picamera.capture_request(wait=False, flush=after_ns)
                     jobs.append(job)
             while jobs:
-                taken = self._taken(jobs.pop(0), patience)
+                taken = self._taken(jobs.pop(0), timeout)
                 yield taken
-                patience = Patience(deadline_s)
+                timeout = HangTimeout(deadline_s)
         finally:
-            self._give_back(jobs, Patience(deadline_s))
+            self._give_back(jobs, HangTimeout(deadline_s))
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says; the lens stays free, and is not waited for.
@@ -132,10 +132,10 @@ class PiCamera:
         """
         if not self.streaming:
             raise CameraFailed("the camera is stopped: start it before looking")
-        patience = Patience(deadline_s)
+        timeout = HangTimeout(deadline_s)
         with _translated("takes no request for a picture"):
             job = self._picamera.capture_request(wait=False, flush=time.monotonic_ns())
-        rows, _ = self._read(job, patience, "lores")
+        rows, _ = self._read(job, timeout, "lores")
         with _translated("gave a picture that cannot be read"):
             return i420_to_luma(rows, *self._lores_px)
 
@@ -181,13 +181,13 @@ class PiCamera:
             self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
             self._seen.notify_all()
 
-    def _focus(self, after_ns: int, patience: Patience) -> int:
+    def _focus(self, after_ns: int, timeout: HangTimeout) -> int:
         """Wait for the lens and hold it; return from when on frames count."""
         if "AfMode" not in self._controls:
             return after_ns
         waited = False
         with self._seen:
-            while wait_s := patience.wait_s():
+            while wait_s := timeout.wait_s():
                 first_ns = self._first_frame_ns
                 now_ns = time.monotonic_ns()
                 if first_ns is not None:
@@ -203,23 +203,23 @@ class PiCamera:
         with _translated("does not hold or release its lens"):
             self._picamera.set_controls({"AfPause": pause})
 
-    def _taken(self, job: Any, patience: Patience) -> Frame:
-        rows, metadata = self._read(job, patience, "main")
+    def _taken(self, job: Any, timeout: HangTimeout) -> Frame:
+        rows, metadata = self._read(job, timeout, "main")
         with _translated("gave a frame that cannot be read"):
             return frame(i420_to_bgr(rows, self._width_px), metadata)
 
-    def _read(self, job: Any, patience: Patience, stream: str) -> tuple[NDArray[np.uint8], Any]:
+    def _read(self, job: Any, timeout: HangTimeout, stream: str) -> tuple[NDArray[np.uint8], Any]:
         """Copy a stream's buffer and the metadata, and give the buffer back."""
-        request = self._request(job, patience)
+        request = self._request(job, timeout)
         with _translated(f"gave a {stream} picture that cannot be read"):
             try:
                 return request.make_array(stream), request.get_metadata()
             finally:
                 request.release()
 
-    def _request(self, job: Any, patience: Patience) -> Any:
+    def _request(self, job: Any, timeout: HangTimeout) -> Any:
         while True:
-            wait_s = patience.wait_s()
+            wait_s = timeout.wait_s()
             try:
                 return job.get_result(timeout=wait_s)
             except TimeoutError as error:
@@ -230,7 +230,7 @@ class PiCamera:
             except PICAMERA_ERRORS as error:
                 raise CameraFailed(f"the camera reported an error: {error}") from error
 
-    def _give_back(self, jobs: list[Any], patience: Patience) -> None:
+    def _give_back(self, jobs: list[Any], timeout: HangTimeout) -> None:
         """Release what was asked for and is not wanted, and let the lens move again.
 
         What fails here costs no photo that was taken: a camera that is broken says so when it is
@@ -239,7 +239,7 @@ class PiCamera:
         for job in jobs:
             if not self._dead:
                 with suppress(CameraFailed):
-                    request = self._request(job, patience)
+                    request = self._request(job, timeout)
                     with _translated("does not take a buffer back"):
                         request.release()
         if not self._dead and "AfMode" in self._controls:
@@ -254,12 +254,12 @@ class PiCamera:
             raise CameraFailed("the camera has stalled: it opens again in a new process only")
         done: Future[None] = Future()
         Thread(target=_finish, args=(done, call), name=f"camera-{what}", daemon=True).start()
-        patience = Patience(CALL_S)
-        while not done.done() and (wait_s := patience.wait_s()):
+        timeout = HangTimeout(CALL_S)
+        while not done.done() and (wait_s := timeout.wait_s()):
             wait([done], wait_s)
         if not done.done():
             self._die()
-            words = f"the camera did not {what} within {patience.waited_s():.0f} s"
+            words = f"the camera did not {what} within {timeout.waited_s():.0f} s"
             raise CameraStalled(words)
         try:
             done.result()

@@ -18,7 +18,7 @@ import numpy as np
 from hardware.camera import Frame, Luma, lores_px
 from hardware.driver import Access, CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
-from hardware.patience import Patience
+from hardware.hang_timeout import HangTimeout
 from hardware.settings import CameraSettings
 
 log = logging.getLogger(__name__)
@@ -114,15 +114,15 @@ class WebCamera:
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield frames as the protocol says."""
-        return self._burst(self._running(), after_ns, count, deadline_s, Patience(deadline_s))
+        return self._burst(self._running(), after_ns, count, deadline_s, HangTimeout(deadline_s))
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says: the frame, scaled down."""
-        called_ns, patience = time.monotonic_ns(), Patience(deadline_s)
+        called_ns, timeout = time.monotonic_ns(), HangTimeout(deadline_s)
         with self._running() as frames:
-            taken = self._next(frames, patience)
+            taken = self._next(frames, timeout)
             while taken.sensor_time_ns <= called_ns:
-                taken = self._next(frames, patience)
+                taken = self._next(frames, timeout)
         return _small(taken)
 
     def close(self) -> None:
@@ -135,18 +135,18 @@ class WebCamera:
         return self._reader
 
     def _burst(
-        self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, patience: Patience
+        self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, timeout: HangTimeout
     ) -> Generator[Frame]:
         with reader as frames:
             while count:
-                taken = self._next(frames, patience)
+                taken = self._next(frames, timeout)
                 if taken.exposure_began_ns > after_ns:
                     yield taken
                     count -= 1
-                    patience = Patience(deadline_s)
+                    timeout = HangTimeout(deadline_s)
 
-    def _next(self, frames: "SimpleQueue[Frame | None]", patience: Patience) -> Frame:
-        while (wait_s := patience.wait_s()) or not frames.empty():
+    def _next(self, frames: "SimpleQueue[Frame | None]", timeout: HangTimeout) -> Frame:
+        while (wait_s := timeout.wait_s()) or not frames.empty():
             with suppress(Empty):
                 taken = frames.get(timeout=wait_s)
                 break

@@ -15,10 +15,10 @@ from math import hypot
 from threading import Event, Thread
 from typing import Any, Final
 
+from hardware.change_detector import ChangeDetector
 from hardware.driver import PositionDriver
 from hardware.position import Fix
 from hardware.settings import PositionSettings
-from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class GpsdPosition:
         self._address: Final = _address(settings.gpsd)
         self._sky = Sky()
         self._fix: Fix | None = None
-        self._trouble: Final = Told[str | None](
+        self._trouble: Final = ChangeDetector[str | None](
             f"position.gpsd: {self._where} has not answered yet"
         )
         self._heard_s = 0.0
@@ -232,7 +232,7 @@ class GpsdPosition:
         self._say(None)
 
     def _say(self, trouble: str | None) -> None:
-        if not self._trouble.is_news(trouble):
+        if not self._trouble.changed(trouble):
             return
         if trouble is None:
             log.info("event=position_heard")

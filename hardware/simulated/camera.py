@@ -18,7 +18,7 @@ from hardware.simulated.drawing import SHAKES_PX
 from hardware.simulated.film import Film
 from hardware.simulated.label import Paper, hold
 from hardware.simulated.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
-from hardware.simulated.script import CameraFault, State
+from hardware.simulated.script import CameraFault, WorldState
 from hardware.simulated.world import World
 
 _log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ class SimulatedCamera:
         scene = self._scene(self._world.state(end_ns), lit)
         return scene, exposure(scene)
 
-    def _scene(self, state: State, lit: bool) -> Scene:
+    def _scene(self, state: WorldState, lit: bool) -> Scene:
         return Scene(
             seed=state.door,
             width_px=self._settings.width_px,
@@ -236,7 +236,7 @@ class SimulatedCamera:
         return pressed_ns is None or time.monotonic_ns() > pressed_ns + QUIET_NS
 
 
-def _lamp_shows(state: State) -> bool:
+def _lamp_shows(state: WorldState) -> bool:
     """Return True if the lamp adds a tenth or more of the present light."""
     return exposure(Scene(light=state.light)).lux < 10 * LAMP_LUX
 

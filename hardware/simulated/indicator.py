@@ -5,10 +5,10 @@ import time
 from collections import deque
 from typing import Final
 
+from hardware.change_detector import ChangeDetector
 from hardware.driver import Driver
 from hardware.indicator import Colour, Signal
 from hardware.patterns import DARK, light_at
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class SimulatedIndicator:
 
     def __init__(self) -> None:
         self.shown: Final[deque[tuple[Signal, int]]] = deque(maxlen=256)
-        self._logged: Final = Told[Signal | None](None)
+        self._logged: Final = ChangeDetector[Signal | None](None)
         self._closed = False
 
     @property
@@ -35,7 +35,7 @@ class SimulatedIndicator:
     def show(self, signal: Signal) -> None:
         """Note the signal; log it when it is another one."""
         self.shown.append((signal, time.monotonic_ns()))
-        if self._logged.is_news(signal):
+        if self._logged.changed(signal):
             _log.info("event=light signal=%s", signal)
 
     def close(self) -> None:

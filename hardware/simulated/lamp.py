@@ -4,9 +4,9 @@ import logging
 import time
 from typing import Final
 
+from hardware.change_detector import ChangeDetector
 from hardware.driver import Driver
 from hardware.simulated.world import World
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ class SimulatedLamp:
 
     def __init__(self, world: World) -> None:
         self._world: Final = world
-        self._lit: Final = Told(last=False)
+        self._lit: Final = ChangeDetector(last=False)
 
     def on(self) -> None:
         """Light it."""
@@ -31,7 +31,7 @@ class SimulatedLamp:
         self.off()
 
     def _switch(self, *, lit: bool) -> None:
-        if self._lit.is_news(lit):
+        if self._lit.changed(lit):
             self._world.light_lamp(lit, time.monotonic_ns())
             _log.info("event=lamp lit=%s", str(lit).lower())
 

@@ -55,7 +55,7 @@ class Witness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class WorldState:
     """Everything a script can set, with the values of the plain world: a day at one place.
 
     `label` is the code on what is held before the camera while labels are read; empty for nothing.
@@ -90,7 +90,7 @@ class Entry:
     """An entry `[[at]]`: values from a press or a second on; one of the two is None.
 
     `press` counts the photo button's presses from 1, `second` the world's time from 0.
-    `values` are fields of `State`.
+    `values` are fields of `WorldState`.
     """
 
     press: int | None
@@ -173,7 +173,7 @@ def read_script(path: Path) -> tuple[Entry, ...]:
 
 
 def _entry(table: Mapping[str, Any], number: int, reader: TableReader) -> Entry:
-    hints = {**_KEYS, **get_type_hints(State, include_extras=True)}
+    hints = {**_KEYS, **get_type_hints(WorldState, include_extras=True)}
     spots = [f"{key} = {table[key]}" for key in _KEYS if key in table]
     spot = f" ({', '.join(spots)})" if spots else ""
     where = f"[[at]] {number}{spot}: "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hardware.simulated.script import CameraFault, Entry, Script, State
+from hardware.simulated.script import CameraFault, Entry, Script, WorldState
 
 _log = logging.getLogger(__name__)
 
@@ -68,11 +68,11 @@ class World:
             self._presses_ns = [*self._presses_ns, edge_ns]
             self._keep()
 
-    def state(self, at_ns: int) -> State:
+    def state(self, at_ns: int) -> WorldState:
         """Return the state at a moment; a future one as if no press came until then."""
         return state_at(self.changes(self._presses_ns), at_ns)
 
-    def state_after_next_press(self, at_ns: int) -> State:
+    def state_after_next_press(self, at_ns: int) -> WorldState:
         """Return the state that the next press would bring if it came at a moment."""
         return state_at(self.changes([*self._presses_ns, at_ns]), at_ns)
 
@@ -133,7 +133,7 @@ class World:
         part.replace(self._file)
 
 
-def state_at(changes: Sequence[Change], at_ns: int) -> State:
+def state_at(changes: Sequence[Change], at_ns: int) -> WorldState:
     """Return what the changes, the earliest first, have made of the plain world at a moment.
 
     Between two places set by seconds the position is on the straight line between them, in
@@ -146,7 +146,7 @@ def state_at(changes: Sequence[Change], at_ns: int) -> State:
     leg = _leg(changes, at_ns)
     if leg is not None:
         values.update(_between(leg[0], leg[1], at_ns))
-    return replace(State(), **values)
+    return replace(WorldState(), **values)
 
 
 def speed_mps(changes: Sequence[Change], at_ns: int) -> float:

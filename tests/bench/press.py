@@ -28,7 +28,7 @@ from hardware.indicator import Signal
 from hardware.settings import BoardSettings
 from hardware.simulated.camera import FRAME_NS
 from hardware.simulated.indicator import SimulatedIndicator
-from hardware.simulated.script import State
+from hardware.simulated.script import WorldState
 from tests.bench import bare
 from tests.bench.bare import FRAME_BYTES, RawDisk, Sizes
 from tests.bench.device import new_device, running
@@ -251,7 +251,7 @@ def _logging_to(file: Path) -> Iterator[None]:
 
 def _refused(rig: Rig) -> Figure:
     """Press at a forbidden door, with the camera stopped; every tenth stop takes no photo."""
-    here, begins = State(), max(datetime.now(UTC), BUILT) - timedelta(hours=1)
+    here, begins = WorldState(), max(datetime.now(UTC), BUILT) - timedelta(hours=1)
     stops = [
         stop_at(
             (here.lat_deg + number / 1000, here.lon_deg),

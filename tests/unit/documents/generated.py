@@ -22,7 +22,7 @@ from agent.command import commandline
 from agent.config import Config
 from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
 from hardware.driver import KINDS
-from hardware.settings import Kind, Match, Range
+from hardware.settings import DriverKind, Match, Range
 from tests.unit.documents import lights as signals
 from tests.unit.documents.pages import REPOSITORY, pages
 
@@ -118,7 +118,7 @@ def _allowed(hint: Any) -> str:
             return f"{low:,} to {high:,}, {what}"
         case Match(what=what):
             return what
-        case Kind(part):
+        case DriverKind(part):
             return ", ".join(f"`{kind}`" for kind in KINDS[part])
         case kind if issubclass(kind, StrEnum):
             return ", ".join(f"`{value}`" for value in kind)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.simulated.script import CameraFault, State
+from hardware.simulated.script import CameraFault, WorldState
 from hardware.simulated.world import World, speed_mps
 from tests.unit.hardware.simulated.worlds import scripted
 
@@ -21,10 +21,10 @@ def test_a_value_by_press_holds_from_the_edge_of_that_press_on(tmp_path: Path) -
         doors.press(edge_ns)
 
     assert doors.presses == 3
-    assert doors.state(first) == State()
-    assert doors.state(second - 1) == State()
-    assert doors.state(second) == State(door=7)
-    assert doors.state(third) == State(door=7, light=0.3)
+    assert doors.state(first) == WorldState()
+    assert doors.state(second - 1) == WorldState()
+    assert doors.state(second) == WorldState(door=7)
+    assert doors.state(third) == WorldState(door=7, light=0.3)
 
 
 def test_the_next_press_can_be_looked_at_before_it_comes(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_place_moves_on_a_line_between_seconds_and_jumps_by_press(tmp_path: 
         for state in [walk.state(walk.began_ns + second * S)]
     }
 
-    assert places[9] == (State().lat_deg, State().lon_deg)
+    assert places[9] == (WorldState().lat_deg, WorldState().lon_deg)
     assert places[10] == pytest.approx((10.0, 179.999))
     assert places[15] == pytest.approx((10.0005, -180.0))
     assert places[29] == pytest.approx((10.001, -179.999))

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Told(Generic[T]):
+class ChangeDetector(Generic[T]):
     """The last logged value.
 
     Attributes:
@@ -15,7 +15,7 @@ class Told(Generic[T]):
     def __init__(self, last: T) -> None:
         self.last = last
 
-    def is_news(self, now: T) -> bool:
+    def changed(self, now: T) -> bool:
         """Return True if `now` differs from the last value, and keep `now`."""
         before, self.last = self.last, now
         return now != before

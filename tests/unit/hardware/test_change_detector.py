@@ -1,13 +1,13 @@
 """One line per change."""
 
-from hardware.told import Told
+from hardware.change_detector import ChangeDetector
 
 
 def test_only_what_was_not_told_last_is_news() -> None:
     """What comes back after something else is news again."""
-    told = Told("quiet")
+    told = ChangeDetector("quiet")
 
-    news = [one for one in ("quiet", "lost", "lost", "quiet", "lost") if told.is_news(one)]
+    news = [one for one in ("quiet", "lost", "lost", "quiet", "lost") if told.changed(one)]
 
     assert news == ["lost", "quiet", "lost"]
     assert told.last == "lost"

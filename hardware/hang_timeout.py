@@ -16,7 +16,7 @@ LEAST_S: Final = 0.005
 """Less than this is not waited for: each look at the processor's time costs some of it."""
 
 
-class Patience:
+class HangTimeout:
     """A time limit that does not count the time of a busy processor; it begins when this is made.
 
     On a slow processor work takes many times as long as usual, and nothing is broken. So the time

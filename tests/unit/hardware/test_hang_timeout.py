@@ -2,7 +2,7 @@
 
 import time
 
-from hardware.patience import MOST, Patience
+from hardware.hang_timeout import MOST, HangTimeout
 from tests.support.sensor import work
 
 LIMIT_S = 0.05
@@ -10,28 +10,28 @@ LIMIT_S = 0.05
 
 def test_patience_ends_at_its_limit_while_nothing_happens() -> None:
     """A device that hangs uses no processor, and is noticed as soon as ever."""
-    patience = Patience(LIMIT_S)
+    timeout = HangTimeout(LIMIT_S)
 
-    while wait_s := patience.wait_s():
+    while wait_s := timeout.wait_s():
         time.sleep(wait_s)
 
-    assert LIMIT_S <= patience.waited_s() < MOST * LIMIT_S
+    assert LIMIT_S <= timeout.waited_s() < MOST * LIMIT_S
 
 
 def test_patience_does_not_count_time_on_the_processor_or_its_queue() -> None:
     """A slow processor makes work last longer; nothing is broken."""
-    patience = Patience(LIMIT_S)
+    timeout = HangTimeout(LIMIT_S)
 
     work(2 * LIMIT_S)
 
-    assert patience.waited_s() < MOST * LIMIT_S, "this machine stood still"
-    assert patience.wait_s() > 0
+    assert timeout.waited_s() < MOST * LIMIT_S, "this machine stood still"
+    assert timeout.wait_s() > 0
 
 
 def test_patience_ends_also_while_the_processor_is_used() -> None:
     """The watchdog, which would end the process in the dark, must not come first."""
-    patience = Patience(LIMIT_S)
+    timeout = HangTimeout(LIMIT_S)
 
     work(MOST * LIMIT_S)
 
-    assert patience.wait_s() == 0
+    assert timeout.wait_s() == 0
