@@ -4,8 +4,8 @@ from typing import Final
 
 from agent.capture import record_json
 from agent.capture.documents import Documents
-from agent.capture.served import Served, Unserved, made_photo
-from agent.capture.situation import Situation
+from agent.capture.press_context import PressContext
+from agent.capture.press_result import PressFailed, PressResult, made_photo
 from agent.config import Config
 from agent.models import BoundBy
 from agent.rule import policy, reach, scanning
@@ -30,16 +30,16 @@ class CameraGate:
         self._config = config
         self._board = board
         self._documents = documents
-        self._scan = scanning.Scan()
+        self._scan = scanning.LastCode()
         self._served_ns = _LONG_AGO_NS
 
-    def situation(self, at_ns: int) -> Situation:
+    def context(self, at_ns: int) -> PressContext:
         """Ask each device once for its state at that moment."""
         board = self._board
         moment = board.clock.at(at_ns)
         fix = self._fix()
         circle = self._circle(fix, at_ns)
-        return Situation(
+        return PressContext(
             moment,
             fix,
             circle,
@@ -53,24 +53,24 @@ class CameraGate:
         """Keep a code that was read: it names the stop of the next press."""
         self._scan.bind(code, now_ns, self._circle(self._fix(), now_ns))
 
-    def served(self, now_ns: int, served: Served | Unserved) -> None:
+    def served(self, now_ns: int, result: PressResult | PressFailed) -> None:
         """Take note of a press that was served.
 
         The press ends the code that was read, even if it was decided without it: the code must not
         name the stop of a press at the next door. Only if the photo is asked for again, the code
         that decided its stop speaks once more.
         """
-        if made_photo(served) or served.ends:
+        if made_photo(result) or result.ends:
             self._served_ns = now_ns
         again_until_ns = None
-        if isinstance(served, Served) and isinstance(served.answer, Allowed):
-            by_code = served.answer.practice or served.answer.stop.bound_by is BoundBy.CODE
-            again_until_ns = served.again_until_ns if by_code else None
+        if isinstance(result, PressResult) and isinstance(result.answer, Allowed):
+            by_code = result.answer.practice or result.answer.stop.bound_by is BoundBy.CODE
+            again_until_ns = result.again_until_ns if by_code else None
         self._scan.served(again_until_ns)
 
     def cancelled(self) -> None:
         """End the code that was read: the driver held the scan button."""
-        self._scan.forget()
+        self._scan.clear()
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
@@ -89,8 +89,10 @@ class CameraGate:
             camera.start()
 
     def _may_stream(self, now_ns: int) -> bool:
-        known, lingers = self.situation(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
-        return policy.may_stream(known.manifest, known.circle, known.code, lingers=lingers)
+        context, keep_warm = self.context(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
+        return policy.may_stream(
+            context.manifest, context.circle, context.code, keep_warm=keep_warm
+        )
 
     def _fix(self) -> Fix | None:
         board = self._board

@@ -62,7 +62,7 @@ class CurrentManifest:
         in_hand = self._in_hand
         if in_hand is None:
             return Absent.MISSING if self._newest is None else Absent.EXPIRED
-        return policy.standing(in_hand.manifest, moment, self._clock.floor)
+        return policy.effective_manifest(in_hand.manifest, moment, self._clock.floor)
 
     @property
     def refused(self) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.capture import record_json
-from agent.capture.chain import Chain, NotQueued
 from agent.capture.dating import Dates
 from agent.capture.documents import Documents
-from agent.capture.record_json import Setting
+from agent.capture.record_json import Provenance
+from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotNow, StorageFault
@@ -83,7 +83,7 @@ class Housekeeping:
         self,
         config: Config,
         board: Board,
-        chain: Chain,
+        writer: RecordWriter,
         outbox: Outbox,
         documents: Documents,
         *,
@@ -91,7 +91,7 @@ class Housekeeping:
         now_ns: Callable[[], int],
     ) -> None:
         self._board = board
-        self._chain = chain
+        self._writer = writer
         self._outbox = outbox
         self._layout = Layout.of(config.state)
         self._keyless: ChangeDetector[str | None] = ChangeDetector(None)
@@ -113,7 +113,7 @@ class Housekeeping:
         try:
             if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._chain.turn() or not self._has_asked:  # first: it mends a broken queue
+            if self._writer.turn() or not self._has_asked:  # first: it mends a broken queue
                 self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
@@ -173,7 +173,7 @@ class Housekeeping:
 
     def is_whole(self) -> bool:
         """Return True if records can be written, and the queue has every record on the card."""
-        return self.may_write() and self._chain.is_whole()
+        return self.may_write() and self._writer.is_whole()
 
     def counts(self) -> QueueCounts | None:
         """Count the records in the queue; None if it cannot be read."""
@@ -222,12 +222,12 @@ class Housekeeping:
             self._dated_by = moment.source
 
     def _keep_time(self, moment: Moment) -> None:
-        setting = Setting(
+        provenance = Provenance(
             simulated=self._board.simulated, manifest=self._documents.manifest.version()
         )
-        told = record_json.time_record(setting, moment)
+        told = record_json.time_record(provenance, moment)
         try:
-            label = self._chain.keep(RecordKind.TIME, moment, told)
+            label = self._writer.append(RecordKind.TIME, moment, told)
         except NotQueued as error:  # the record exists all the same
             self._dates = self._dates.after_label(error.label)
             raise

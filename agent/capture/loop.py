@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from agent.capture.camera_gate import CameraGate
-from agent.capture.chain import Chain
 from agent.capture.dating import Dates
 from agent.capture.documents import Documents
 from agent.capture.duties import Duties, Stage
@@ -24,10 +23,11 @@ from agent.capture.gestures import (
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import Capture, Press
+from agent.capture.press_result import PressFailed, PressResult
+from agent.capture.record_writer import RecordWriter
 from agent.capture.scan_window import ScanWindow
-from agent.capture.served import Served, Unserved
 from agent.capture.socket_presses import BENCH_IS_OFF, SAME_PRESS, Reply, SocketPresses
-from agent.capture.technician import Errand, Technician
+from agent.capture.technician import DiagnosticRequest, Technician
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.process import sd_notify
@@ -62,7 +62,7 @@ class CaptureLoop:
         self,
         config: Config,
         board: Board,
-        chain: Chain,
+        writer: RecordWriter,
         outbox: Outbox,
         *,
         documents: Documents,
@@ -71,19 +71,21 @@ class CaptureLoop:
     ) -> None:
         self._now_ns = now_ns
         self.documents = documents
-        self._events: queue.SimpleQueue[ButtonEvent | Errand | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[ButtonEvent | DiagnosticRequest | None] = (
+            queue.SimpleQueue()
+        )
         self._touches = Presses()
         self._gestures = Gestures()
         self._light = Light(board.indicator, now_ns)
         self._window = ScanWindow(config, board, documents.manifest)
         self._gate = CameraGate(config, board, documents)
         self._housekeeping = Housekeeping(
-            config, board, chain, outbox, documents, dates=dates, now_ns=now_ns
+            config, board, writer, outbox, documents, dates=dates, now_ns=now_ns
         )
         self._capture = Capture(
             config,
             board,
-            chain,
+            writer,
             self._light,
             credentials=documents.credentials,
             has_room=self._housekeeping.has_room,
@@ -168,7 +170,7 @@ class CaptureLoop:
             event = self._events.get(timeout=self._wait_s())
         except queue.Empty:
             event = None
-        if isinstance(event, Errand):
+        if isinstance(event, DiagnosticRequest):
             self.technician.serve(event)
             event = None
         elif event is not None and event.change is Change.PRESSED:
@@ -214,51 +216,51 @@ class CaptureLoop:
         self._count_unknown(edge_ns)
         self._close_window("a press came before a label was read")
         press = self._press(edge_ns)
-        served = self._capture.photo(press)
-        self._gate.served(self._now_ns(), served)
+        result = self._capture.photo(press)
+        self._gate.served(self._now_ns(), result)
         self._duties.due_ns = 0  # the sensor stops now, where it was on for this press only
-        self.on_reply(self._settle(edge_ns, served))
-        settles = isinstance(served.answer, Refused) and served.answer.code_settles
-        if settles and isinstance(served, Served) and self._window.reads_codes:
+        self.on_reply(self._settle(edge_ns, result))
+        settles = isinstance(result.answer, Refused) and result.answer.code_settles
+        if settles and isinstance(result, PressResult) and self._window.reads_codes:
             self._window.open(edge_ns, self._now_ns(), asked=False)
 
     def _take_back(self, edge_ns: int) -> None:
-        served = self._capture.void(self._press(edge_ns))
+        result = self._capture.void(self._press(edge_ns))
         self._gate.cancelled()  # also a label that was read and is not needed any more
-        if isinstance(served, str):
-            self._socket_presses.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
+        if isinstance(result, str):
+            self._socket_presses.answer(edge_ns, {"error": result, "exit": ExitCode.USAGE})
         else:
-            self._settle(edge_ns, served)
+            self._settle(edge_ns, result)
 
     def _press(self, edge_ns: int) -> Press:
-        known, trigger = self._gate.situation(edge_ns), self._socket_presses.trigger(edge_ns)
-        return Press(known, trigger, self._window.unlit_ns)
+        context, trigger = self._gate.context(edge_ns), self._socket_presses.trigger(edge_ns)
+        return Press(context, trigger, self._window.unlit_ns)
 
-    def _settle(self, edge_ns: int, served: Served | Unserved) -> Reply:
-        match served:
-            case Served():
-                reply = self._kept(served)
-            case Unserved():
-                reply = self._failed(served)
+    def _settle(self, edge_ns: int, result: PressResult | PressFailed) -> Reply:
+        match result:
+            case PressResult():
+                reply = self._kept(result)
+            case PressFailed():
+                reply = self._failed(result)
             case other:
                 assert_never(other)
         self._socket_presses.answer(edge_ns, reply)
-        if served.ends:
+        if result.ends:
             self._duties.ending.begin(ExitCode.FAULT, self._now_ns())
         return reply
 
-    def _kept(self, served: Served) -> Reply:
-        label, signal = served.label, served.signal
+    def _kept(self, result: PressResult) -> Reply:
+        label, signal = result.label, result.signal
         self._light.show(signal)
         self._housekeeping.kept(label)
         _log.info("event=kept kind=%s signal=%s id=%s", label.kind, signal, label.capture_id)
         retake = signal is Signal.ONCE_MORE
-        return {"label": label.payload(), "record": served.record, "retake": retake}
+        return {"label": label.payload(), "record": result.record, "retake": retake}
 
-    def _failed(self, unserved: Unserved) -> Reply:
+    def _failed(self, failed: PressFailed) -> Reply:
         self._light.show(Signal.FAULT)
         self._housekeeping.failed()
-        return {"error": unserved.error, "exit": ExitCode.FAULT}
+        return {"error": failed.error, "exit": ExitCode.FAULT}
 
     # Codes
 

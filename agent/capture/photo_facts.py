@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from agent import __version__
 from agent.capture import record_json
-from agent.capture.situation import Situation
+from agent.capture.press_context import PressContext
 from agent.config import Config
 from agent.models import CaptureId
 from agent.record.credentials import IPTC, Source
@@ -80,12 +80,12 @@ def source(kind: str) -> Source:
     return Source(IPTC + load("camera", kind).source)
 
 
-def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation) -> PhotoFacts:
+def facts(config: Config, capture_id: CaptureId, frame: Frame, context: PressContext) -> PhotoFacts:
     """Collect the facts: the time is that of the exposure, and only a fresh fix gives a place."""
-    moment = known.moment
+    moment = context.moment
     exposed_us = (frame.sensor_time_ns - moment.monotonic_ns) / 1000
     height_px, width_px = frame.pixels.shape[:2]
-    fix = record_json.fresh(known.fix, moment.monotonic_ns)
+    fix = record_json.fresh(context.fix, moment.monotonic_ns)
     return PhotoFacts(
         capture_id=capture_id,
         device_id=config.device.id,

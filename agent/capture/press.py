@@ -10,14 +10,14 @@ from typing import Final, assert_never
 from agent.capture import burst, quality, record_json
 from agent.capture.battery import is_empty
 from agent.capture.burst import Shot
-from agent.capture.chain import Chain, NotQueued, new_id
 from agent.capture.exif import stamp
 from agent.capture.lights import Light
 from agent.capture.photo_credentials import PhotoCredentials
 from agent.capture.photo_facts import facts, source
-from agent.capture.record_json import Photo, Setting, Trigger
-from agent.capture.served import Served, Unserved, made_photo
-from agent.capture.situation import Situation
+from agent.capture.press_context import PressContext
+from agent.capture.press_result import PressFailed, PressResult, made_photo
+from agent.capture.record_json import Provenance, StoredPhoto, Trigger
+from agent.capture.record_writer import NotQueued, RecordWriter, new_id
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.models import FAULTS, UNASSIGNED, CaptureId, QualityVerdict, Reason, RecordKind, Stop
@@ -38,7 +38,7 @@ RETAKE_WINDOW_S: Final = 20.0
 It counts from the end of the press before, when that light is shown, to the retake's first edge.
 """
 
-_MENDABLE: Final = frozenset({QualityVerdict.BLURRED, QualityVerdict.COVERED})
+_RETAKE_HELPS: Final = frozenset({QualityVerdict.BLURRED, QualityVerdict.COVERED})
 """Faults of a photo that a second press can correct; it cannot correct darkness or rain."""
 
 
@@ -47,22 +47,22 @@ class Press:
     """A press of a button, or a command in its place.
 
     Attributes:
-        known: the state of the devices at its first edge.
+        context: the state of the devices at its first edge.
         unlit_ns: exposures before it may show the lamp of a scan window.
     """
 
-    known: Situation
+    context: PressContext
     trigger: Trigger
     unlit_ns: int = 0
 
     @property
     def edge_ns(self) -> int:
         """CLOCK_MONOTONIC of the first edge of the press."""
-        return self.known.moment.monotonic_ns
+        return self.context.moment.monotonic_ns
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _RetakeRequest:
     """A photo that was asked for again, where, and until when."""
 
     capture_id: CaptureId
@@ -74,7 +74,7 @@ class Retakes:
     """The photo that the driver is asked to take again, one at most; times are CLOCK_MONOTONIC."""
 
     def __init__(self) -> None:
-        self._asked: _Asked | None = None
+        self._asked: _RetakeRequest | None = None
 
     def replaced_by(self, edge_ns: int, stop: Stop) -> CaptureId | None:
         """Return the photo that this press replaces: the one asked for just now, at this stop.
@@ -93,13 +93,13 @@ class Retakes:
         Returns:
             Until when the retake may begin; None if none is asked for.
         """
-        if verdict not in _MENDABLE:
+        if verdict not in _RETAKE_HELPS:
             return None
         until_ns = now_ns + int(RETAKE_WINDOW_S * 1e9)
-        self._asked = _Asked(capture_id, stop.id, until_ns)
+        self._asked = _RetakeRequest(capture_id, stop.id, until_ns)
         return until_ns
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget the retake that was asked for: something else came."""
         self._asked = None
 
@@ -115,7 +115,7 @@ class Capture:
         self,
         config: Config,
         board: Board,
-        chain: Chain,
+        writer: RecordWriter,
         light: Light,
         *,
         credentials: PhotoCredentials,
@@ -127,65 +127,65 @@ class Capture:
         self._has_room = has_room
         self._config = config
         self._board = board
-        self._chain = chain
+        self._writer = writer
         self._light = light
         self._retakes = Retakes()
         self._last: tuple[CaptureId, int] | None = None
 
-    def photo(self, press: Press) -> Served | Unserved:
+    def photo(self, press: Press) -> PressResult | PressFailed:
         """Serve one press: exactly one record, unless nothing can be written.
 
         What it returns is durable; only then may the driver see green, amber or blue.
         """
-        served = self._serve(press)
-        label = served.label
-        self._last = (label.capture_id, press.edge_ns) if label and made_photo(served) else None
-        return served
+        result = self._serve(press)
+        label = result.label
+        self._last = (label.capture_id, press.edge_ns) if label and made_photo(result) else None
+        return result
 
-    def void(self, press: Press) -> Served | Unserved | str:
+    def void(self, press: Press) -> PressResult | PressFailed | str:
         """Take the last press back, if it made a photo just now, or say why not.
 
         `press` is the scan button's.
         """
-        known, last = press.known, self._last
+        context, last = press.context, self._last
         if last is None or press.edge_ns - last[1] > VOID_WINDOW_S * 1e9:
             return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
-        record = record_json.void_record(self._setting(known), press.trigger, known.power)
+        record = record_json.void_record(self._provenance(context), press.trigger, context.power)
         try:
-            label = self._chain.keep(RecordKind.VOID, known.moment, record, about=last[0])
+            label = self._writer.append(RecordKind.VOID, context.moment, record, about=last[0])
         except StorageFault as error:
-            return _unserved(error)
-        self._retakes.forget()
+            return _failed(error)
+        self._retakes.clear()
         self._last = None
-        return Served(label, record, Signal.NO_PHOTO)
+        return PressResult(label, record, Signal.NO_PHOTO)
 
-    def _serve(self, press: Press) -> Served | Unserved:
-        known = press.known
-        answer = policy.decide(known.manifest, known.circle, known.code)
+    def _serve(self, press: Press) -> PressResult | PressFailed:
+        context = press.context
+        answer = policy.decide(context.manifest, context.circle, context.code)
         try:
-            if reason := self._obstacle(known):
+            if reason := self._obstacle(context):
                 return self._no_photo(press, reason)
             return self._by_rule(press, answer)
         except DeviceError as error:
             _log.error("event=camera_fault error=%r", str(error))
-            return self._instead(press, Reason.CAMERA_FAULT, ends=True)
+            return self._fall_back(press, Reason.CAMERA_FAULT, ends=True)
         except NotQueued as error:
-            return _unserved(error, answer)
+            return _failed(error, answer)
         except StorageFull as error:
             _log.error("event=storage_full error=%r", str(error))
-            return self._instead(press, Reason.STORAGE_FULL)
+            return self._fall_back(press, Reason.STORAGE_FULL)
         except StorageFault as error:
             _log.error("event=storage_fault error=%r", str(error))
-            return self._instead(press, Reason.STORAGE_FAULT)
+            return self._fall_back(press, Reason.STORAGE_FAULT)
 
-    def _obstacle(self, known: Situation) -> Reason | None:
-        if is_empty(known.power):
+    def _obstacle(self, context: PressContext) -> Reason | None:
+        if is_empty(context.power):
             return Reason.BATTERY_EMPTY
-        if not known.is_enrolled:
+        if not context.is_enrolled:
             return Reason.NOT_ENROLLED
         return None if self._has_room() else Reason.STORAGE_FULL
 
-    def _by_rule(self, press: Press, answer: Allowed | Refused) -> Served:
+    def _by_rule(self, press: Press, answer: Allowed | Refused) -> PressResult:
         """Serve a press by the rule: the sensor starts only if the rule permits it."""
         match answer:
             case Allowed():
@@ -210,24 +210,26 @@ class Capture:
             _log.error("event=camera_fault error=%r", str(shot.fault))
         return shot
 
-    def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> Served:
-        known, stop, frame, capture_id = press.known, answer.stop, shot.frame, new_id()
+    def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> PressResult:
+        context, stop, frame, capture_id = press.context, answer.stop, shot.frame, new_id()
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
         image, unsigned = self._credentials.sign(
-            stamp(shot.image, facts(self._config, capture_id, frame, known)),
+            stamp(shot.image, facts(self._config, capture_id, frame, context)),
             source(self._config.camera.kind),
-            record_json.capture_claim(capture_id, self._config.device.id, known.moment, known.fix),
+            record_json.capture_claim(
+                capture_id, self._config.device.id, context.moment, context.fix
+            ),
         )
         digest = hashlib.sha256(image).hexdigest()
         retake_of = self._retakes.replaced_by(press.edge_ns, stop)
         record = record_json.photo_record(
-            self._setting(known),
+            self._provenance(context),
             press.trigger,
-            Photo(digest, len(image), frame, shot.lamp, press.edge_ns, unsigned),
+            StoredPhoto(digest, len(image), frame, shot.lamp, press.edge_ns, unsigned),
             report,
             stop=stop,
-            fix=known.fix,
-            power=known.power,
+            fix=context.fix,
+            power=context.power,
             retake_of=retake_of,
         )
         kind = (
@@ -235,13 +237,13 @@ class Capture:
             if answer.practice or self._config.device.bench_mode
             else RecordKind.PHOTO
         )
-        label = self._chain.keep(kind, known.moment, record, image, capture_id=capture_id)
+        label = self._writer.append(kind, context.moment, record, image, capture_id=capture_id)
         again_until_ns = None
         if retake_of is None:  # never for a retake of a retake
             again_until_ns = self._retakes.ask(capture_id, stop, report.verdict, self._now_ns())
         signal = Signal.SAVED if again_until_ns is None else Signal.ONCE_MORE
         ends = shot.fault is not None
-        return Served(label, record, signal, answer, ends, again_until_ns)
+        return PressResult(label, record, signal, answer, ends, again_until_ns)
 
     def _no_photo(
         self,
@@ -251,25 +253,29 @@ class Capture:
         *,
         answer: Refused | None = None,
         ends: bool = False,
-    ) -> Served:
-        self._retakes.forget()
-        known, setting = press.known, self._setting(press.known)
-        record = record_json.no_photo_record(setting, press.trigger, reason, known.power, stop)
-        label = self._chain.keep(RecordKind.NO_PHOTO, known.moment, record)
-        return Served(label, record, _light_of(reason), answer, ends)
+    ) -> PressResult:
+        self._retakes.clear()
+        context, provenance = press.context, self._provenance(press.context)
+        record = record_json.no_photo_record(provenance, press.trigger, reason, context.power, stop)
+        label = self._writer.append(RecordKind.NO_PHOTO, context.moment, record)
+        return PressResult(label, record, _light_of(reason), answer, ends)
 
-    def _instead(self, press: Press, reason: Reason, *, ends: bool = False) -> Served | Unserved:
+    def _fall_back(
+        self, press: Press, reason: Reason, *, ends: bool = False
+    ) -> PressResult | PressFailed:
         """Leave a record without photo in place of what failed, if that much can be written."""
         try:
             return self._no_photo(press, reason, ends=ends)
         except NotQueued as error:
-            return _unserved(error, ends=ends)
+            return _failed(error, ends=ends)
         except StorageFault as error:
             _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
-            return Unserved(str(error), ends=ends)
+            return PressFailed(str(error), ends=ends)
 
-    def _setting(self, known: Situation) -> Setting:
-        return Setting(simulated=self._board.simulated, manifest=policy.version(known.manifest))
+    def _provenance(self, context: PressContext) -> Provenance:
+        return Provenance(
+            simulated=self._board.simulated, manifest=policy.version(context.manifest)
+        )
 
 
 def _light_of(reason: Reason) -> Signal:
@@ -279,9 +285,9 @@ def _light_of(reason: Reason) -> Signal:
     return Signal.CODE_ELSEWHERE if is_elsewhere else Signal.NO_PHOTO
 
 
-def _unserved(
+def _failed(
     error: StorageFault, answer: Allowed | Refused | None = None, *, ends: bool = False
-) -> Unserved:
+) -> PressFailed:
     _log.error("event=storage_fault error=%r", str(error))
     label = error.label if isinstance(error, NotQueued) else None
-    return Unserved(str(error), label, answer, ends)
+    return PressFailed(str(error), label, answer, ends)

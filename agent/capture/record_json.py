@@ -26,7 +26,7 @@ BUTTON: Final = Trigger("button")
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class StoredPhoto:
     """The stored photo, its exposure, and the reason if it has no Content Credentials."""
 
     sha256: str
@@ -38,7 +38,7 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Provenance:
     """The part that is equal in every record of this device.
 
     `manifest` is the version of the one in force, "none" without one, "off" if the fleet has none.
@@ -61,9 +61,9 @@ def without_false_time(fix: Fix | None, clock: Clock) -> Fix | None:
 
 
 def photo_record(
-    setting: Setting,
+    provenance: Provenance,
     trigger: Trigger,
-    photo: Photo,
+    photo: StoredPhoto,
     quality: QualityReport,
     *,
     stop: Stop,
@@ -82,7 +82,7 @@ def photo_record(
             "thresholds": quality.thresholds,
         },
         "retake_of": retake_of,
-        **_common(setting, trigger, power),
+        **_common(provenance, trigger, power),
     }
 
 
@@ -105,18 +105,18 @@ def capture_claim(
 
 
 def no_photo_record(
-    setting: Setting, trigger: Trigger, reason: Reason, power: PowerReading, stop: Stop
+    provenance: Provenance, trigger: Trigger, reason: Reason, power: PowerReading, stop: Stop
 ) -> dict[str, Any]:
     """Make record.json of a press that made no photo: it has no coordinates in any case."""
-    return {"reason": reason, "stop": _stop(stop), **_common(setting, trigger, power)}
+    return {"reason": reason, "stop": _stop(stop), **_common(provenance, trigger, power)}
 
 
-def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
+def void_record(provenance: Provenance, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
     """Make record.json of a record that takes another back; the label's `about` names that one."""
-    return _common(setting, trigger, power)
+    return _common(provenance, trigger, power)
 
 
-def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
+def time_record(provenance: Provenance, moment: Moment) -> dict[str, Any]:
     """Make record.json that dates every record of its boot: this monotonic instant was this UTC.
 
     If a boot has several, the last one of the best source counts; the clock in its label names the
@@ -129,24 +129,24 @@ def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
         "source": moment.source,
         "uncertainty_s": moment.uncertainty_s,
     }
-    return {"time": dated, **_origin(setting)}
+    return {"time": dated, **_origin(provenance)}
 
 
-def chain_start_record(setting: Setting, why: str) -> dict[str, Any]:
+def chain_start_record(provenance: Provenance, why: str) -> dict[str, Any]:
     """Make record.json of a chain's first record, with the reason for a new chain."""
-    return {"why": why, **_origin(setting)}
+    return {"why": why, **_origin(provenance)}
 
 
-def _common(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
+def _common(provenance: Provenance, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
     by = {name: value for name, value in asdict(trigger).items() if value is not None}
-    return {"trigger": by, "power": asdict(power), **_origin(setting)}
+    return {"trigger": by, "power": asdict(power), **_origin(provenance)}
 
 
-def _origin(setting: Setting) -> dict[str, Any]:
+def _origin(provenance: Provenance) -> dict[str, Any]:
     return {
-        "simulated": setting.simulated,
+        "simulated": provenance.simulated,
         "agent": __version__,
-        "manifest": setting.manifest,
+        "manifest": provenance.manifest,
     }
 
 
@@ -154,7 +154,7 @@ def _stop(stop: Stop) -> dict[str, Any]:
     return asdict(stop)
 
 
-def _photo(photo: Photo) -> dict[str, Any]:
+def _photo(photo: StoredPhoto) -> dict[str, Any]:
     height_px, width_px = photo.frame.pixels.shape[:2]
     began_ms = (photo.frame.exposure_began_ns - photo.press_ns) / 1e6
     return {

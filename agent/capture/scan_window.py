@@ -19,7 +19,7 @@ _LONG_AGO_NS: Final = -(10**12)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenWindow:
     """A window that is open.
 
     Attributes:
@@ -47,7 +47,7 @@ class Opened:
         """Return True if codes are read no more."""
         return now_ns - self.since_ns >= WINDOW_S * 1e9
 
-    def saw(self, codes: Iterable[str]) -> "Opened":
+    def saw(self, codes: Iterable[str]) -> "OpenWindow":
         """Return the window after a picture with codes that the manifest does not have."""
         return replace(self, seen=next(iter(codes), self.seen))
 
@@ -67,7 +67,7 @@ class ScanWindow:
         self._board = board
         self._current_manifest = current_manifest
         self._is_lit = False
-        self.opened: Opened | None = None
+        self.opened: OpenWindow | None = None
         self.unlit_ns = _LONG_AGO_NS
 
     @property
@@ -79,7 +79,7 @@ class ScanWindow:
 
     def open(self, edge_ns: int, now_ns: int, *, asked: bool) -> None:
         """Look for a code from now on, for the press at `edge_ns`."""
-        self.opened = Opened(edge_ns, now_ns, asked)
+        self.opened = OpenWindow(edge_ns, now_ns, asked)
 
     def close(self, now_ns: int) -> None:
         """Look no more, and put the lamp out."""

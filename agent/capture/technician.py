@@ -82,12 +82,12 @@ def kept_route(config: Config, clock: Clock) -> Manifest | Absent:
         if (token := TrustStore(Layout.of(config.state)).manifest()) is not None:
             keys = receipt.public(manifest_keys(config))
             found = manifests.read(token, keys, config.device.id)
-            return policy.standing(found, clock.now(), clock.floor)
+            return policy.effective_manifest(found, clock.now(), clock.floor)
     return Absent.MISSING
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DiagnosticRequest:
     """A request to the loop, with its deadline and the place for its answer."""
 
     act: Callable[[], Reply]
@@ -110,7 +110,7 @@ class Technician:
         documents: Documents,
         duties: Duties,
         light: Light,
-        post: Callable[[Errand], None],
+        post: Callable[[DiagnosticRequest], None],
         now_ns: Callable[[], int],
     ) -> None:
         self._config = config
@@ -132,23 +132,23 @@ class Technician:
                 act = self._look
             case _:
                 return {"error": f"unknown request; one of: {ASKED}", "exit": ExitCode.USAGE}
-        errand = Errand(partial(act, user), self._now_ns() + round(timeout_s * 1e9))
-        self._post(errand)
+        diagnostic = DiagnosticRequest(partial(act, user), self._now_ns() + round(timeout_s * 1e9))
+        self._post(diagnostic)
         try:
-            return errand.reply.get(timeout=timeout_s)
+            return diagnostic.reply.get(timeout=timeout_s)
         except queue.Empty:
             words = f"capture is busy: no answer within {timeout_s:.0f} s; ask again"
             return {"error": words, "exit": ExitCode.LATER}
 
-    def serve(self, errand: Errand) -> None:
+    def serve(self, diagnostic: DiagnosticRequest) -> None:
         """Serve an errand in the loop's thread, unless its client no longer waits."""
-        if self._now_ns() > errand.until_ns:
+        if self._now_ns() > diagnostic.until_ns:
             return
         try:
-            reply = errand.act()
+            reply = diagnostic.act()
         except NotNow as error:
             reply = {"error": str(error), "exit": error.exit_code}
-        errand.reply.put(reply)
+        diagnostic.reply.put(reply)
 
     def pressed(self) -> None:
         """Stop blinking and sounding after a press: the device is found."""

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.capture import dating
-from agent.capture.chain import Chain, NotQueued
 from agent.capture.documents import OFFERS, Documents
 from agent.capture.loop import CaptureLoop
-from agent.capture.record_json import Setting, chain_start_record
+from agent.capture.record_json import Provenance, chain_start_record
+from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.capture.socket_presses import Reply
 from agent.capture.technician import ASKED
 from agent.command.openings import floor
@@ -141,7 +141,7 @@ def capture_loop(
         head = ChainHead(str(uuid.uuid4()), 0, None) if last is None or why else last
         dates = dating.of_boot(seen, boot_id())
         documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
-        chain = Chain(
+        writer = RecordWriter(
             layout,
             outbox,
             key=key,
@@ -151,16 +151,18 @@ def capture_loop(
             mending=mending,
         )
         if why:
-            _start_chain(board, chain, documents, why)
+            _start_chain(board, writer, documents, why)
         yield CaptureLoop(
-            config, board, chain, outbox, documents=documents, dates=dates, now_ns=now_ns
+            config, board, writer, outbox, documents=documents, dates=dates, now_ns=now_ns
         )
 
 
-def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:
-    setting = Setting(simulated=board.simulated, manifest=documents.manifest.version())
+def _start_chain(board: Board, writer: RecordWriter, documents: Documents, why: str) -> None:
+    provenance = Provenance(simulated=board.simulated, manifest=documents.manifest.version())
     with suppress(NotQueued):  # told already; its file is in place
-        chain.keep(RecordKind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+        writer.append(
+            RecordKind.CHAIN_START, board.clock.now(), chain_start_record(provenance, why)
+        )
     _log.warning("event=chain_start why=%r", why)
 
 

@@ -48,7 +48,9 @@ class Refused:
     code_settles: bool = True
 
 
-def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Manifest | Absent:
+def effective_manifest(
+    manifest: Manifest | None, moment: Moment, floor: datetime
+) -> Manifest | Absent:
     """Return the manifest if it is valid, otherwise the reason why it is absent.
 
     A manifest that has not begun is missing. So is one without stops, which a device gets that
@@ -87,21 +89,21 @@ def decide(
 
 
 def may_stream(
-    manifest: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
+    manifest: Manifest | Absent, circle: Circle | None, code: Code | None, *, keep_warm: bool
 ) -> bool:
     """Return True if the sensor may be on outside a scan window; capture asks once a second.
 
     The sensor may be on if a press would be allowed and an open stop that takes photos is in
-    reach, or if `lingers` is set, for 60 s after a served press. It may never be on where place
+    reach, or if `keep_warm` is set, for 60 s after a served press. It may never be on where place
     forbids a photo: no code overrides that for the sensor. A fleet without manifests has no stops
     to wait for.
     """
     if isinstance(manifest, Absent):
-        return manifest is Absent.OFF and lingers
+        return manifest is Absent.OFF and keep_warm
     near = _near(manifest, circle)
     if _forbidden(manifest, circle, near) is not None:
         return False
-    if lingers:
+    if keep_warm:
         return True
     wanted = any(at.stop.photo is PhotoRule.ALLOWED and not at.stop.done for at in near)
     return wanted and isinstance(_decide(manifest, circle, code, near), Allowed)

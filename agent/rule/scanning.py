@@ -1,4 +1,4 @@
-"""The code that was read, and the press that it counts for; only `Scan` keeps state."""
+"""The code that was read, and the press that it counts for; only `LastCode` keeps state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -83,7 +83,7 @@ class _Read:
     again_until_ns: int | None = None
 
 
-class Scan:
+class LastCode:
     """The last code that was read; it names the stop of one press.
 
     All times are CLOCK_MONOTONIC. Nothing is stored: after a restart no code counts.
@@ -133,7 +133,7 @@ class Scan:
         may_repeat = read and read.again_until_ns is None and again_until_ns is not None
         self._read = replace(read, again_until_ns=again_until_ns) if read and may_repeat else None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """End the code, because the driver took something back."""
         self._read = None
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from agent.capture import chain
+from agent.capture import record_writer
 from agent.queue.disk import flushes_names
 from agent.queue.outbox import Outbox
 from tests.bench import cuts
@@ -74,7 +74,7 @@ def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
         queues[cuts.RAW] = opened.enter_context(closing(RawDisk(folder / "raw", ours.sizes())))
         for queue in queues.values():
             queue.grow()
-        opened.enter_context(trace.watching((chain, "write_durably"), (Outbox, "add")))
+        opened.enter_context(trace.watching((record_writer, "write_durably"), (Outbox, "add")))
 
         def put_ours() -> float:
             trace.clear()

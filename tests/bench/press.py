@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from agent.capture import chain, jpeg, quality
+from agent.capture import jpeg, quality, record_writer
 from agent.capture.burst import BURST
 from agent.capture.camera_gate import CameraGate
 from agent.capture.loop import CaptureLoop
@@ -218,7 +218,7 @@ def _finger(device: Device) -> Iterator[_Finger]:
     places = (
         *((quality, name) for name in QUALITY),
         (jpeg, "encode"),
-        (chain, "write_durably"),
+        (record_writer, "write_durably"),
         (Outbox, "add"),
     )
 

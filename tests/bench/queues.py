@@ -16,8 +16,8 @@ import numpy as np
 import persistqueue
 
 from agent.capture import record_json
-from agent.capture.chain import Chain, new_id
-from agent.capture.record_json import Photo, Setting, Trigger
+from agent.capture.record_json import Provenance, StoredPhoto, Trigger
+from agent.capture.record_writer import RecordWriter, new_id
 from agent.identity.device_key import device_key
 from agent.models import UNASSIGNED, ChainHead, Item, QualityReport, QualityVerdict, RecordKind
 from agent.queue import labels
@@ -95,7 +95,7 @@ class OurQueue:
         head = labels.head(layout, labels.glances(layout), key.public_key(), device_id)
         self._moment = SystemClock(BUILT).now()
         self._ticks = count()
-        self._chain = Chain(
+        self._writer = RecordWriter(
             layout,
             self.outbox,
             key=key,
@@ -112,13 +112,13 @@ class OurQueue:
         self.tick()
 
     def put(self, photo: bytes) -> None:
-        self._chain.keep(RecordKind.PHOTO, self._moment, record_of(photo), photo)
+        self._writer.append(RecordKind.PHOTO, self._moment, record_of(photo), photo)
 
     def add(self, image: bytes) -> Item:
         """Add a record with its own variant of a photo; it is durable, and due at once."""
         capture_id = new_id()
         photo = image + capture_id.encode()
-        self._chain.keep(
+        self._writer.append(
             RecordKind.PHOTO, self._moment, record_of(photo), photo, capture_id=capture_id
         )
         return self.outbox.get(capture_id)
@@ -257,9 +257,9 @@ def record_of(photo: bytes) -> dict[str, Any]:
     frame = Frame(np.zeros((2, 2, 3), np.uint8), 8000, 1.0, 400.0, time.monotonic_ns())
     scores = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
     return record_json.photo_record(
-        Setting(simulated=True, manifest="off"),
+        Provenance(simulated=True, manifest="off"),
         Trigger("command", "bench"),
-        Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
+        StoredPhoto(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
         QualityReport(QualityVerdict.OK, scores, "bench"),
         stop=UNASSIGNED,
         fix=None,

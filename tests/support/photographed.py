@@ -13,7 +13,7 @@ from agent import __version__
 from agent.capture import record_json
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
-from agent.capture.record_json import BUTTON, Photo, Setting
+from agent.capture.record_json import BUTTON, Provenance, StoredPhoto
 from agent.models import UNASSIGNED, QualityReport, QualityVerdict, RecordKind, RecordLabel
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
@@ -38,7 +38,7 @@ FIXED: Final = GpsFacts(
 """A place as EXIF has it."""
 
 
-SETTING: Final = Setting(simulated=False, manifest="off")
+PROVENANCE: Final = Provenance(simulated=False, manifest="off")
 POWER: Final = PowerReading(64, external=False, under_voltage=False)
 REPORT: Final = QualityReport(QualityVerdict.OK, {"mean_pct": 41.0}, "2026.12")
 
@@ -92,9 +92,9 @@ def record_of(
     `missing` says why the Content Credentials are missing.
     """
     digest = hashlib.sha256(picture).hexdigest()
-    kept = Photo(digest, len(picture), frame, False, label.monotonic_ns, missing)
+    kept = StoredPhoto(digest, len(picture), frame, False, label.monotonic_ns, missing)
     return record_json.photo_record(
-        SETTING, BUTTON, kept, REPORT, stop=UNASSIGNED, fix=fix, power=POWER, retake_of=None
+        PROVENANCE, BUTTON, kept, REPORT, stop=UNASSIGNED, fix=fix, power=POWER, retake_of=None
     )
 
 

@@ -10,7 +10,7 @@ from agent.models import BoundBy, Stop
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed, decide
 from agent.rule.reach import Circle
-from agent.rule.scanning import WAITS_S, WITHIN_M, Code, Scan
+from agent.rule.scanning import WAITS_S, WITHIN_M, Code, LastCode
 from tests.bench.policy import walk
 from tests.bench.policy.area import Area
 from tests.bench.policy.lasting import Lasting
@@ -45,7 +45,7 @@ class Once:
     """The product's own memory, which hears of presses as `CameraGate` tells it."""
 
     def __init__(self, waits_s: float = WAITS_S, within_m: float = WITHIN_M) -> None:
-        self._scan = Scan(waits_s, within_m)
+        self._scan = LastCode(waits_s, within_m)
         self.bind, self.code = self._scan.bind, self._scan.code
 
     def served(

@@ -74,10 +74,10 @@ def _round(
     for turn, door in enumerate(doors):
         begins_s = turn * area.pace_s
         for at_s, circle in _way(area, before, door.spot, dice, waits):
-            lingers = begins_s + at_s - served_s <= STREAM_S
+            keep_warm = begins_s + at_s - served_s <= STREAM_S
             yield (
-                policy.may_stream(manifest, circle, None, lingers=lingers),
-                policy.may_stream(manifest, circle, None, lingers=False),
+                policy.may_stream(manifest, circle, None, keep_warm=keep_warm),
+                policy.may_stream(manifest, circle, None, keep_warm=False),
             )
         if _takes_photo(manifest, circle, door):
             served_s = begins_s + area.pace_s

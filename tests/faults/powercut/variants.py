@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlite_utils  # noqa: TID251 - only its transaction is left out
 
-from agent.capture import chain
+from agent.capture import record_writer
 from agent.command import retire
 from agent.identity import tls_identity
 from agent.models import Item
@@ -214,7 +214,7 @@ def _put(owner: object, name: str, what: object) -> None:
 
 
 _ROW: Final = (Outbox, "add")
-_FILE: Final = (chain, "write_durably")
+_FILE: Final = (record_writer, "write_durably")
 
 _WITHOUT_FILE: Final = partial(_without_fsync, stat.S_ISREG)
 _WITHOUT_FOLDER: Final = partial(_without_fsync, stat.S_ISDIR)

@@ -82,5 +82,5 @@ def test_the_hours_of_streaming_are_those_of_simulated_rounds() -> None:
         most = found[area, streaming.NEXT]
         assert most.all_h == pytest.approx(told_h, rel=0.25)
         assert found[area, streaming.LAST].all_h <= most.all_h * 1.02
-    lingers = [found["suburb", waits].lingering_h for waits in (streaming.NEXT, streaming.LAST)]
-    assert lingers == pytest.approx([0.9, 1.9], rel=0.25)
+    hours_h = [found["suburb", waits].lingering_h for waits in (streaming.NEXT, streaming.LAST)]
+    assert hours_h == pytest.approx([0.9, 1.9], rel=0.25)

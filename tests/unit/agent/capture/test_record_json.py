@@ -7,7 +7,7 @@ import pytest
 
 from agent import __version__
 from agent.capture import record_json
-from agent.capture.record_json import BUTTON, Photo, Setting, Trigger
+from agent.capture.record_json import BUTTON, Provenance, StoredPhoto, Trigger
 from agent.models import UNASSIGNED, CaptureId, QualityReport, QualityVerdict, Reason, rfc3339
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
@@ -18,7 +18,7 @@ from tests.support.factory import MOMENT
 
 PRESS_NS = 10_000_000_000
 POWER = PowerReading(64, external=False, under_voltage=False)
-SETTING = Setting(simulated=False, manifest="off")
+PROVENANCE = Provenance(simulated=False, manifest="off")
 SCORES = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
 REPORT = QualityReport(QualityVerdict.OK, SCORES, "2026.12")
 FRAME = Frame(picture(), 8000, 2.104, 410.04, PRESS_NS + 69_200_000)
@@ -31,9 +31,9 @@ def fix_at(age_s: float, **changes: Any) -> Fix:
 def of_photo(
     fix: Fix | None, *, credentials_missing: str | None = None, **changes: Any
 ) -> dict[str, Any]:
-    photo = Photo("9f86d0", 412_345, FRAME, False, PRESS_NS, credentials_missing)
+    photo = StoredPhoto("9f86d0", 412_345, FRAME, False, PRESS_NS, credentials_missing)
     more: dict[str, Any] = {"stop": UNASSIGNED, "fix": fix, "power": POWER, "retake_of": None}
-    return record_json.photo_record(SETTING, BUTTON, photo, REPORT, **more | changes)
+    return record_json.photo_record(PROVENANCE, BUTTON, photo, REPORT, **more | changes)
 
 
 def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> None:
@@ -140,13 +140,13 @@ def test_a_retake_names_the_photo_it_replaces_and_a_command_its_user() -> None:
     before = CaptureId("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
 
     assert of_photo(None, retake_of=before)["retake_of"] == before
-    by_command = record_json.void_record(SETTING, Trigger("command", "root"), POWER)
+    by_command = record_json.void_record(PROVENANCE, Trigger("command", "root"), POWER)
     assert by_command["trigger"] == {"by": "command", "user": "root"}
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_record_without_photo_has_its_reason_and_no_coordinates(reason: Reason) -> None:
-    made = record_json.no_photo_record(SETTING, BUTTON, reason, POWER, UNASSIGNED)
+    made = record_json.no_photo_record(PROVENANCE, BUTTON, reason, POWER, UNASSIGNED)
 
     assert made == {
         "reason": reason,
@@ -180,7 +180,7 @@ def test_the_reasons_are_the_closed_list_of_the_contract() -> None:
 def test_a_time_record_ties_one_instant_of_its_boot_to_utc() -> None:
     moment = Moment(MOMENT, 123, "boot-1", ClockSource.GNSS, 1.0)
 
-    assert record_json.time_record(SETTING, moment)["time"] == {
+    assert record_json.time_record(PROVENANCE, moment)["time"] == {
         "boot_id": "boot-1",
         "monotonic_ns": 123,
         "utc": "2026-12-01T09:15:02.000Z",
@@ -191,13 +191,13 @@ def test_a_time_record_ties_one_instant_of_its_boot_to_utc() -> None:
 
 @pytest.mark.parametrize("simulated", [True, False])
 def test_every_kind_of_record_says_whether_it_is_simulated(*, simulated: bool) -> None:
-    setting = Setting(simulated=simulated, manifest="off")
+    provenance = Provenance(simulated=simulated, manifest="off")
     moment = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
     made = [
-        record_json.no_photo_record(setting, BUTTON, Reason.CAMERA_FAULT, POWER, UNASSIGNED),
-        record_json.void_record(setting, BUTTON, POWER),
-        record_json.time_record(setting, moment),
-        record_json.chain_start_record(setting, "the first start"),
+        record_json.no_photo_record(provenance, BUTTON, Reason.CAMERA_FAULT, POWER, UNASSIGNED),
+        record_json.void_record(provenance, BUTTON, POWER),
+        record_json.time_record(provenance, moment),
+        record_json.chain_start_record(provenance, "the first start"),
     ]
 
     for one in made:

@@ -1,14 +1,14 @@
 """The scan window as a value: how long it is open, and what counts of what it saw."""
 
-from agent.capture.scan_window import WINDOW_S, Opened
+from agent.capture.scan_window import WINDOW_S, OpenWindow
 
 
 def ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def opened(*, asked: bool = True) -> Opened:
-    return Opened(edge_ns=ns(4), since_ns=ns(5), asked=asked)
+def opened(*, asked: bool = True) -> OpenWindow:
+    return OpenWindow(edge_ns=ns(4), since_ns=ns(5), asked=asked)
 
 
 def test_a_window_is_open_for_ten_seconds() -> None:

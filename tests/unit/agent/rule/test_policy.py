@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.models import UNASSIGNED, BoundBy, Reason, Stop
 from agent.rule import policy
 from agent.rule.manifest import Manifest, PhotoRule, RouteStop
-from agent.rule.policy import Absent, Allowed, Refused, may_stream, standing
+from agent.rule.policy import Absent, Allowed, Refused, effective_manifest, may_stream
 from agent.rule.reach import Circle, Ring, where
 from agent.rule.scanning import Code
 from hardware.clock import ClockSource, Moment
@@ -307,10 +307,10 @@ def test_a_route_stands_while_it_is_valid() -> None:
         for utc in (datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC), ENDS)
     )
 
-    assert standing(None, noon, BEGINS) is Absent.MISSING
-    assert standing(manifest, early, datetime(2026, 1, 1, tzinfo=UTC)) is Absent.MISSING
-    assert standing(manifest, noon, BEGINS) is manifest
-    assert standing(manifest, late, BEGINS) is Absent.EXPIRED
+    assert effective_manifest(None, noon, BEGINS) is Absent.MISSING
+    assert effective_manifest(manifest, early, datetime(2026, 1, 1, tzinfo=UTC)) is Absent.MISSING
+    assert effective_manifest(manifest, noon, BEGINS) is manifest
+    assert effective_manifest(manifest, late, BEGINS) is Absent.EXPIRED
 
 
 # The sensor.
@@ -321,9 +321,11 @@ def streams(
     circle: Circle | None = HERE,
     code: str | None = None,
     *,
-    lingers: bool = False,
+    keep_warm: bool = False,
 ) -> bool:
-    return may_stream(manifest, circle, Code(code, opens=True) if code else None, lingers=lingers)
+    return may_stream(
+        manifest, circle, Code(code, opens=True) if code else None, keep_warm=keep_warm
+    )
 
 
 def test_the_sensor_is_on_only_at_an_open_stop_that_allows_photos() -> None:
@@ -336,10 +338,10 @@ def test_the_sensor_is_on_only_at_an_open_stop_that_allows_photos() -> None:
 
 
 def test_the_sensor_stays_on_after_a_served_press_but_not_at_a_forbidden_door() -> None:
-    assert streams(manifest_of(FAR), lingers=True)
-    assert streams(manifest_of(ALLOWED), None, lingers=True)
-    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), lingers=True)
-    assert not streams(manifest_of(ALLOWED, FAR_FORBIDDEN), None, lingers=True)
+    assert streams(manifest_of(FAR), keep_warm=True)
+    assert streams(manifest_of(ALLOWED), None, keep_warm=True)
+    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), keep_warm=True)
+    assert not streams(manifest_of(ALLOWED, FAR_FORBIDDEN), None, keep_warm=True)
 
 
 def test_the_sensor_is_off_while_the_bound_code_would_be_refused() -> None:
@@ -347,10 +349,10 @@ def test_the_sensor_is_off_while_the_bound_code_would_be_refused() -> None:
 
 
 def test_without_a_valid_route_the_sensor_is_off_and_without_manifests_it_lingers() -> None:
-    for lingers in (False, True):
-        assert not streams(Absent.MISSING, lingers=lingers)
-        assert not streams(Absent.EXPIRED, lingers=lingers)
-        assert streams(Absent.OFF, lingers=lingers) is lingers
+    for keep_warm in (False, True):
+        assert not streams(Absent.MISSING, keep_warm=keep_warm)
+        assert not streams(Absent.EXPIRED, keep_warm=keep_warm)
+        assert streams(Absent.OFF, keep_warm=keep_warm) is keep_warm
 
 
 # The properties.
@@ -530,7 +532,7 @@ def test_no_label_of_another_place_opens_a_forbidden_door(poster: Poster, opens:
     else:
         assert answer == decide(manifest, poster.circle, None)
         assert reason_of(answer) is Reason.NO_PHOTO_STOP
-    assert not streams(manifest, poster.circle, "C2", lingers=True)
+    assert not streams(manifest, poster.circle, "C2", keep_warm=True)
 
 
 @given(posters())
@@ -568,7 +570,7 @@ def test_wherever_we_could_be_is_outside_every_no_photo_stop_when_a_photo_is_tak
 
     if on_it:
         assert isinstance(decide(scene.manifest, scene.circle, scene.code), Refused)
-        assert not streams(scene.manifest, scene.circle, scene.code, lingers=True)
+        assert not streams(scene.manifest, scene.circle, scene.code, keep_warm=True)
 
 
 @given(scenes())
@@ -597,14 +599,14 @@ def test_a_stop_is_bound_only_where_a_photo_is_allowed(scene: Scene) -> None:
 
 
 @given(scenes(), st.booleans())
-def test_the_sensor_is_never_on_at_a_forbidden_door(scene: Scene, lingers: bool) -> None:
-    """And unless it lingers, a press would be served and an open stop is there."""
-    if not streams(scene.manifest, scene.circle, scene.code, lingers=lingers):
+def test_the_sensor_is_never_on_at_a_forbidden_door(scene: Scene, keep_warm: bool) -> None:
+    """And unless `keep_warm` is set, a press would be served and an open stop is there."""
+    if not streams(scene.manifest, scene.circle, scene.code, keep_warm=keep_warm):
         return
     by_place = reason_of(decide(scene.manifest, scene.circle, None))
 
     assert by_place not in {Reason.NO_PHOTO_STOP, Reason.NO_POSITION}
-    if not lingers:
+    if not keep_warm:
         assert reason_of(decide(scene.manifest, scene.circle, scene.code)) is None
         assert any(not stop.done for stop in scene.manifest.stops)
 

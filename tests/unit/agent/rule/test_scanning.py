@@ -7,7 +7,7 @@ import pytest
 from agent.rule import scanning
 from agent.rule.manifest import Manifest
 from agent.rule.reach import Circle
-from agent.rule.scanning import OPENS_S, WAITS_S, WITHIN_M, Code, Scan
+from agent.rule.scanning import OPENS_S, WAITS_S, WITHIN_M, Code, LastCode
 from tests.support.fleet import HOME, NEXT
 from tests.support.roads import away, manifest_of, stop_at
 
@@ -20,7 +20,7 @@ def ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def said(scan: Scan, at_s: float, here: Circle | None = None) -> str | None:
+def said(scan: LastCode, at_s: float, here: Circle | None = None) -> str | None:
     """The text of the code that speaks."""
     code = scan.code(ns(at_s), here)
     return code.text if code else None
@@ -91,7 +91,7 @@ def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
 
 @pytest.mark.parametrize(("later_s", "speaks"), [(WAITS_S, True), (WAITS_S + 1, False)])
 def test_code_waits_for_its_press_for_five_minutes(later_s: float, *, speaks: bool) -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", ns(1_000), at(HOME))
 
     assert said(scan, 1_000 + later_s, at(HOME)) == ("A1" if speaks else None)
@@ -103,7 +103,7 @@ def test_code_speaks_within_a_distance_of_where_it_was_read(metres: float, *, sp
 
     A fix that strays once does not end the code: only the press's own place counts.
     """
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
 
     assert said(scan, 1, at(away(HOME, 45.0, metres))) == ("A1" if speaks else None)
@@ -114,7 +114,7 @@ def test_code_speaks_within_a_distance_of_where_it_was_read(metres: float, *, sp
 def test_code_waits_by_time_alone_where_a_place_is_unknown(
     read: Circle | None, pressed: Circle | None
 ) -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, read)
 
     assert said(scan, WAITS_S, pressed) == "A1"
@@ -122,9 +122,9 @@ def test_code_waits_by_time_alone_where_a_place_is_unknown(
 
 
 def test_code_is_forgotten_for_good() -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
-    scan.forget()
+    scan.clear()
     scan.served(ns(20))
 
     assert said(scan, 1, at(HOME)) is None
@@ -133,7 +133,7 @@ def test_code_is_forgotten_for_good() -> None:
 @pytest.mark.parametrize(("begins_s", "speaks"), [(320.0, True), (320.1, False)])
 def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks: bool) -> None:
     """Only the edge of the retake counts, not the age of the label or a fix that strays."""
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
     scan.served(ns(320))
 
@@ -142,7 +142,7 @@ def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks
 
 
 def test_code_is_repeated_only_once() -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
     scan.served(ns(20))
     scan.served(ns(40))
@@ -152,7 +152,7 @@ def test_code_is_repeated_only_once() -> None:
 
 def test_code_that_is_read_again_starts_afresh() -> None:
     """A second parcel of the same customer is scanned again."""
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
     scan.served(ns(20))
     scan.bind("A1", ns(15), at(HOME))
@@ -162,7 +162,7 @@ def test_code_that_is_read_again_starts_afresh() -> None:
 
 
 def test_another_code_replaces_the_one_of_a_retake() -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", 0, at(HOME))
     scan.served(ns(20))
     scan.bind("B1", ns(10), at(HOME))
@@ -174,7 +174,7 @@ def test_another_code_replaces_the_one_of_a_retake() -> None:
 @pytest.mark.parametrize(("later_s", "opens"), [(OPENS_S, True), (OPENS_S + 1, False)])
 def test_code_opens_doors_for_a_minute_after_it_was_read(later_s: float, *, opens: bool) -> None:
     """A retake does not renew that: it opens nothing that the first photo could not."""
-    scan, retaken = Scan(), Scan()
+    scan, retaken = LastCode(), LastCode()
     scan.bind("A1", 0, at(HOME))
     retaken.bind("A1", 0, at(HOME))
     retaken.served(ns(70))
@@ -184,7 +184,7 @@ def test_code_opens_doors_for_a_minute_after_it_was_read(later_s: float, *, open
 
 
 def test_code_does_not_speak_for_a_press_that_began_before_it_was_read() -> None:
-    scan = Scan()
+    scan = LastCode()
     scan.bind("A1", ns(10), at(HOME))
 
     assert said(scan, 9.9, at(HOME)) is None

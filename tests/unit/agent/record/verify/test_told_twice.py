@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.capture import photo_facts, record_json
 from agent.capture.exif import stamp
-from agent.capture.situation import Situation
+from agent.capture.press_context import PressContext
 from agent.config import Config, load
 from agent.models import UNASSIGNED, Reason, rfc3339
 from agent.record import credentials
@@ -43,7 +43,7 @@ from tests.support.photographed import (
     FIXED,
     PLAIN,
     POWER,
-    SETTING,
+    PROVENANCE,
     Camera,
     claim_of,
     fix_of,
@@ -247,10 +247,10 @@ def written() -> set[str]:
     records = [
         record_of(LABEL, PLAIN, FRAME, FIX, "switched off"),
         record_of(LABEL, PLAIN, FRAME, None, None),
-        record_json.no_photo_record(SETTING, trigger, Reason.CAMERA_FAULT, POWER, UNASSIGNED),
-        record_json.void_record(SETTING, trigger, POWER),
-        record_json.time_record(SETTING, moment),
-        record_json.chain_start_record(SETTING, "new"),
+        record_json.no_photo_record(PROVENANCE, trigger, Reason.CAMERA_FAULT, POWER, UNASSIGNED),
+        record_json.void_record(PROVENANCE, trigger, POWER),
+        record_json.time_record(PROVENANCE, moment),
+        record_json.chain_start_record(PROVENANCE, "new"),
     ]
     found = {path for record in records for path in _paths(record, "record")}
     found.discard("record.position")  # null in a record without a fix
@@ -313,7 +313,7 @@ def look(altered: Mapping[str, Any] = MappingProxyType({})) -> inside.Seen:
     picture = _with_tags(picture, by_document.get("exif", {}))
     picture = _signed(picture, by_document.get("credentials", {}))
     record = record_of(LABEL, picture, FRAME, FIX, None)
-    record |= record_json.time_record(SETTING, moment_of(LABEL))
+    record |= record_json.time_record(PROVENANCE, moment_of(LABEL))
     for path, value in by_document.get("record", {}).items():
         _put(record, path, value)
     label = replace(LABEL, **by_document.get("label", {}))
@@ -474,7 +474,7 @@ def test_whatever_a_device_writes_contradicts_nothing(
 ) -> None:
     """With a fix in two or three dimensions, an old one or none, and however it is rounded."""
     moment = Moment(utc, LABEL.monotonic_ns, LABEL.boot_id, ClockSource(source), None)
-    known = Situation(moment, fix, None, Absent.OFF, POWER, None, is_enrolled=True)
+    known = PressContext(moment, fix, None, Absent.OFF, POWER, None, is_enrolled=True)
     facts = photo_facts.facts(config, LABEL.capture_id, frame, known)
     photo = stamp(PLAIN, facts)
     record = record_of(LABEL, photo, frame, fix, "switched off")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.chain import Chain, NotQueued
+from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.errors import StorageFault
 from agent.models import ChainHead, RecordKind, RecordLabel, RecordState
 from agent.queue.outbox import Outbox
@@ -36,17 +36,19 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @pytest.fixture
-def chain(tmp_path: Path, outbox: Outbox, key: signing.PrivateKey) -> Chain:
+def writer(tmp_path: Path, outbox: Outbox, key: signing.PrivateKey) -> RecordWriter:
     layout, head = Layout(tmp_path / "state", tmp_path / "run"), ChainHead("chain-1", 0, None)
-    return Chain(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain)
+    return RecordWriter(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain)
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in (folder / "state" / "records").iterdir()}
 
 
-def test_numbers_count_up_and_each_label_names_the_one_before(tmp_path: Path, chain: Chain) -> None:
-    labels = [chain.keep(RecordKind.NO_PHOTO, AT, TEXT) for _ in range(4)]
+def test_numbers_count_up_and_each_label_names_the_one_before(
+    tmp_path: Path, writer: RecordWriter
+) -> None:
+    labels = [writer.append(RecordKind.NO_PHOTO, AT, TEXT) for _ in range(4)]
 
     kept = files(tmp_path)
     digests = [recordfile.label_digest(kept[label.capture_id]) for label in labels]
@@ -56,9 +58,9 @@ def test_numbers_count_up_and_each_label_names_the_one_before(tmp_path: Path, ch
 
 
 def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
-    tmp_path: Path, chain: Chain, outbox: Outbox, key: signing.PrivateKey
+    tmp_path: Path, writer: RecordWriter, outbox: Outbox, key: signing.PrivateKey
 ) -> None:
-    label = chain.keep(RecordKind.PHOTO, AT, TEXT, b"a photo")
+    label = writer.append(RecordKind.PHOTO, AT, TEXT, b"a photo")
 
     content = files(tmp_path)[label.capture_id]
     opened, row = recordfile.unpack(content), outbox.get(label.capture_id)
@@ -69,34 +71,36 @@ def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
     assert (row.state, row.adopted, row.attempts) == (RecordState.PENDING, False, 0)
 
 
-def test_a_record_that_was_not_written_leaves_its_number_free(tmp_path: Path, chain: Chain) -> None:
-    first = chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+def test_a_record_that_was_not_written_leaves_its_number_free(
+    tmp_path: Path, writer: RecordWriter
+) -> None:
+    first = writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     records = tmp_path / "state" / "records"
     records.rename(tmp_path / "away")
 
     with pytest.raises(StorageFault):
-        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+        writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(records)
 
-    second = chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+    second = writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     assert (first.seq, second.seq) == (1, 2)
     assert len(files(tmp_path)) == 2
 
 
 def test_a_record_without_its_row_has_its_number_and_is_queued_later(
-    tmp_path: Path, chain: Chain, outbox: Outbox
+    tmp_path: Path, writer: RecordWriter, outbox: Outbox
 ) -> None:
-    chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+    writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     lock = tmp_path / "state" / "state.lock"
     lock.rename(tmp_path / "away")
 
     with pytest.raises(NotQueued, match="kept, but not yet queued"):
-        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+        writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     with pytest.raises(NotQueued):
-        chain.keep(RecordKind.NO_PHOTO, AT, TEXT)
+        writer.append(RecordKind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(lock)
-    chain.queue_leftovers()
-    chain.queue_leftovers()
+    writer.queue_leftovers()
+    writer.queue_leftovers()
 
     assert [row.seq for row in outbox.items(None, 0, 10)] == [1, 2, 3]
     assert len(files(tmp_path)) == 3

@@ -9,7 +9,7 @@ from hardware.indicator import Signal
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class PressResult:
     """A press that left its record.
 
     Attributes:
@@ -29,12 +29,12 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Unserved:
+class PressFailed:
     """A press whose record could not be written, or not yet be queued: red, and a line in the log.
 
     Attributes:
         label: the label of the record that is safe but not yet queued; None without such a record.
-        answer, ends: as in `Served`.
+        answer, ends: as in `PressResult`.
     """
 
     error: str
@@ -43,6 +43,6 @@ class Unserved:
     ends: bool = False
 
 
-def made_photo(served: Served | Unserved) -> bool:
+def made_photo(result: PressResult | PressFailed) -> bool:
     """Return True if the press made a photo, queued or not."""
-    return served.label is not None and served.label.kind in {RecordKind.PHOTO, RecordKind.TEST}
+    return result.label is not None and result.label.kind in {RecordKind.PHOTO, RecordKind.TEST}

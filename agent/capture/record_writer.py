@@ -33,7 +33,7 @@ def new_id() -> CaptureId:
     return CaptureId(str(uuid.uuid4()))
 
 
-class Chain:
+class RecordWriter:
     """The writer of a device's records, one after the other; only the capture process has one.
 
     `seal` seals each body before any byte of it is written.
@@ -61,7 +61,7 @@ class Chain:
         self._mending = mending
         self._unqueued: list[StoredRecord] = []
 
-    def keep(
+    def append(
         self,
         kind: RecordKind,
         moment: Moment,

@@ -12,7 +12,7 @@ from hardware.power import PowerReading
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class PressContext:
     """The last fix and its circle, the manifest in force, and the code that counts.
 
     All are of the moment of the press's first edge. `is_enrolled` is True if there is a fleet
