@@ -72,7 +72,7 @@ class CameraGate:
         """End the code that was read: the driver held the scan button."""
         self._scan.clear()
 
-    def turn(self, now_ns: int, *, is_looking: bool) -> None:
+    def tick(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
 
         While a window `is_looking` for codes, it streams wherever it is. Nothing may be logged or

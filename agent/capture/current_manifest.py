@@ -79,7 +79,7 @@ class CurrentManifest:
         found = self.in_force()
         return None if isinstance(found, Absent) else found.ends
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Read the manifest at the start, verify it again with new keys, and wipe it at its end.
 
         The loop calls this once a second. While an offer is being accepted, it does nothing.

@@ -54,11 +54,11 @@ class Documents:
         self._looking = threading.Lock()
         self._rested_s = 0.0
 
-    def turn(self) -> None:
-        """Do the work of each second. Raises StorageFault as the manifest's turn does."""
-        self.fleet.turn()
-        self.credentials.turn()
-        self.manifest.turn()
+    def tick(self) -> None:
+        """Do the work of each second. Raises StorageFault as the manifest's tick does."""
+        self.fleet.tick()
+        self.credentials.tick()
+        self.manifest.tick()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer an offer or a request for a document."""

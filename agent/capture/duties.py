@@ -100,7 +100,7 @@ class Duties:
 
     Attributes:
         ending: the stage of the process.
-        due_ns: when the next turn is; 0 for at once. CLOCK_MONOTONIC.
+        due_ns: when the next tick is; 0 for at once. CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -159,14 +159,14 @@ class Duties:
             "serve_until": _time(self._documents.serve.ends),
         }
 
-    def turn(self, now_ns: int, *, is_looking: bool) -> None:
+    def tick(self, now_ns: int, *, is_looking: bool) -> None:
         """Do all duties; `is_looking` is True while codes are read."""
         self.due_ns = now_ns + int(TICK_S * 1e9)
         try:
-            self._gate.turn(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
+            self._gate.tick(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
         except DeviceError as error:
             self.camera_failed(error, now_ns)
-        self._housekeeping.turn()
+        self._housekeeping.tick()
         self._feed_watchdog(now_ns)
         power = self._board.power.read()
         charge = self._battery.take(power)

@@ -59,7 +59,7 @@ class KeptStatus:
         self._due_ns = 0
         self._failed = ChangeDetector[str | None](None)
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Write the status when it is time."""
         if self._now_ns() >= self._due_ns:
             self.keep()
@@ -98,7 +98,7 @@ class Housekeeping:
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._documents = documents
         self._dates = dates
-        self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first turn
+        self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first tick
         self._has_asked = False
         self._writable = ChangeDetector(last=True)
         self._timekeeping = Timekeeping(config, board, outbox)
@@ -107,17 +107,17 @@ class Housekeeping:
         self._ask_shut_out_ns = 0  # CLOCK_MONOTONIC; 0 for at once
         self._status = KeptStatus(self._layout, outbox, board.clock, now_ns)
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Learn the time from a fix, and write all that is due: rows, ballast, documents, times."""
         self._timekeeping.learn()
         try:
             if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._writer.turn() or not self._has_asked:  # first: it mends a broken queue
+            if self._writer.tick() or not self._has_asked:  # first: it mends a broken queue
                 self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
-            self._documents.turn()
+            self._documents.tick()
             self._date_boot()
             self._timekeeping.keep()
         except StorageFault as error:
@@ -126,10 +126,10 @@ class Housekeeping:
         else:
             if self._writable.changed(now=True):
                 _log.info("event=storage_back")
-        self._status.turn()
+        self._status.tick()
 
     def end(self) -> None:
-        """Keep the status after the last turn: from now on capture does not maintain the queue."""
+        """Keep the status after the last tick: from now on capture does not maintain the queue."""
         self._status.keep()
 
     def has_room(self) -> bool:
@@ -153,7 +153,7 @@ class Housekeeping:
         self._writable.last = True
 
     def failed(self) -> None:
-        """Note that a record was not written: not ready until a turn could write."""
+        """Note that a record was not written: not ready until a tick could write."""
         self._writable.last = False
 
     def is_ready(self) -> bool:

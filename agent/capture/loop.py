@@ -157,7 +157,7 @@ class CaptureLoop:
     def run(self) -> int:
         """Serve until stopped, and then what was pressed before; returns the exit code."""
         sd_notify.ready()
-        self._housekeeping.turn()  # a press may have come already: the manifest in force decides it
+        self._housekeeping.tick()  # a press may have come already: the manifest in force decides it
         ending = self._duties.ending
         while not (ending.stage is Stage.STOPPED and self._events.empty()):
             self.step()
@@ -184,7 +184,7 @@ class CaptureLoop:
             self._look(self._window.opened.edge_ns, self._now_ns())
         now_ns = self._now_ns()
         if now_ns >= self._duties.due_ns:
-            self._duties.turn(now_ns, is_looking=self._window.is_looking(now_ns))
+            self._duties.tick(now_ns, is_looking=self._window.is_looking(now_ns))
 
     def _wait_s(self) -> float:
         now_ns, due_ns = self._now_ns(), self._duties.due_ns

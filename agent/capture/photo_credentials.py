@@ -44,9 +44,9 @@ class PhotoCredentials:
         if self._off is None:
             with suppress(NoLibrary):  # each photo will say so
                 credentials.load()
-            self.turn()
+            self.tick()
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Take up another certificate that has come."""
         chain = self._evidence.chain
         if self._off is not None or chain is self._chain or not chain:

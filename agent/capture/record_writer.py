@@ -17,7 +17,7 @@ from hardware.clock import Moment
 
 
 class NotQueued(StorageFault):
-    """The record's file is in place and safe; its row follows at the next turn, or next start."""
+    """The record's file is in place and safe; its row follows at the next tick, or next start."""
 
     def __init__(self, label: RecordLabel, error: Exception) -> None:
         super().__init__(f"{label.capture_id} is kept, but not yet queued: {error}")
@@ -97,10 +97,10 @@ class RecordWriter:
         """Return True if the queue has every record on the card, as far as was checked."""
         return not self._unqueued and (self._mending is None or self._mending.is_whole)
 
-    def turn(self) -> int:
+    def tick(self) -> int:
         """Sweep if it is time; queue leftovers; return how many. Raises as `Outbox.add` does."""
         if self._mending is not None:
-            self._mending.turn()
+            self._mending.tick()
         return self.queue_leftovers()
 
     def queue_leftovers(self) -> int:

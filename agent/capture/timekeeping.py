@@ -62,7 +62,7 @@ class Timekeeping:
         """Take the newest receipt, and write what has changed by enough.
 
         Raises:
-            StorageFault: the disk or the database failed; the next turn tries again.
+            StorageFault: the disk or the database failed; the next tick tries again.
         """
         decided = self._outbox.last_decided()
         if not self._has_looked:

@@ -99,7 +99,7 @@ class CurrentFleet:
         found = self._in_hand()
         return receipt.read_keys(self._key_files) if found is None else found.manifest_keys
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Read the document in `trust/`, once a second, until one is in force."""
         if not self._has_keys and self._changing.acquire(blocking=False):
             try:
@@ -131,7 +131,7 @@ class CurrentFleet:
 
     def _in_hand(self) -> Fleet | None:
         """Return the document; None if identity is off."""
-        self.turn()  # sync may offer a manifest before this process has looked
+        self.tick()  # sync may offer a manifest before this process has looked
         if self._fleet is None and not self._is_off:
             raise NotNow("not enrolled: no fleet document yet")
         return self._fleet

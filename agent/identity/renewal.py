@@ -120,11 +120,11 @@ class Renewal:
         self._est.interrupt()
 
     def hurry(self) -> None:
-        """Look at the next turn."""
+        """Look at the next tick."""
         for task, _ in self._tasks:
             task.due_s = float("-inf")
 
-    def turn(self, now_s: float) -> None:
+    def tick(self, now_s: float) -> None:
         """Check each certificate when it is time (CLOCK_BOOTTIME), and renew the due ones."""
         for task, renew in self._tasks:
             if now_s < task.due_s:

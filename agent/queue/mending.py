@@ -29,7 +29,7 @@ SWEEP_EVERY_S: Final = 3_600.0
 
 
 CLEAN_STEP_S: Final = 0.05
-"""Time of each turn for deleting queues that were set aside; a press waits no longer than that."""
+"""Time of each tick for deleting queues that were set aside; a press waits no longer than that."""
 
 
 class Mending:
@@ -68,7 +68,7 @@ class Mending:
         """Sweep, and repair a broken queue first.
 
         If another process keeps the queue to itself, or breaks it again and again, log that and let
-        `turn` try again: records are kept without the queue.
+        `tick` try again: records are kept without the queue.
 
         Raises:
             StorageFault: the disk failed.
@@ -85,7 +85,7 @@ class Mending:
         else:
             self._late.last = False
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Sweep again when an hour has passed, or a minute after one that failed.
 
         Each call also deletes a little more of the queues that were set aside.

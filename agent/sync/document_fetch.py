@@ -82,7 +82,7 @@ class Offers:
         self._due_s = float("-inf")
 
     def put(self, text: str) -> None:
-        """Offer this document from now on, first at the next turn."""
+        """Offer this document from now on, first at the next tick."""
         self._text, self._due_s = text, float("-inf")
 
     @property
@@ -90,7 +90,7 @@ class Offers:
         """True if there is one that capture has not answered."""
         return self._text is not None
 
-    def turn(self, now_s: float) -> Verdict | None:
+    def tick(self, now_s: float) -> Verdict | None:
         """Offer the waiting document; None if none waits, or capture does not answer."""
         if self._text is None or now_s < self._due_s:
             return None
@@ -144,7 +144,7 @@ class DocumentFetch:
         self._logged = ChangeDetector[str | None](None)
 
     def hurry(self) -> None:
-        """Ask at the next turn: a person waits for `sync --once`."""
+        """Ask at the next tick: a person waits for `sync --once`."""
         self._due_s = float("-inf")
 
     @property
@@ -153,11 +153,11 @@ class DocumentFetch:
         return self._offers.waits
 
     def wanted(self) -> None:
-        """Ask at the next turn: something was signed by a key that is not known yet."""
+        """Ask at the next tick: something was signed by a key that is not known yet."""
         self._is_wanted = True
         self._due_s = min(self._due_s, self._wanted_from_s)
 
-    def turn(self, now_s: float) -> None:
+    def tick(self, now_s: float) -> None:
         """Offer what waits for capture, and ask when it is time (CLOCK_BOOTTIME)."""
         self._offer(now_s)
         if now_s < self._due_s:
@@ -214,7 +214,7 @@ class DocumentFetch:
         return "fetched"
 
     def _offer(self, now_s: float) -> None:
-        verdict = self._offers.turn(now_s)
+        verdict = self._offers.tick(now_s)
         if verdict is not None:
             self._heed(verdict)
 

@@ -14,11 +14,11 @@ from agent.sync.hindrance import Reach
 class Download(Protocol):
     """A thing that the loop asks for at intervals, in its thread, while it does not rest."""
 
-    def turn(self, now_s: float) -> None:
+    def tick(self, now_s: float) -> None:
         """Ask when it is time (CLOCK_BOOTTIME); no answer of the backend raises an error."""
 
     def hurry(self) -> None:
-        """Ask at the next turn."""
+        """Ask at the next tick."""
 
 
 class Downloads:
@@ -47,13 +47,13 @@ class Downloads:
         self._reach = reach or Reach()
         self.unkept = unkept
 
-    def turn(self, now_s: float) -> None:
+    def tick(self, now_s: float) -> None:
         """Ask for each download that is due at `now_s` (CLOCK_BOOTTIME)."""
         for one in self._all:
-            one.turn(now_s)
+            one.tick(now_s)
 
     def hurry(self) -> None:
-        """Ask for each download at the next turn."""
+        """Ask for each download at the next tick."""
         for one in self._all:
             one.hurry()
 

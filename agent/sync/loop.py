@@ -109,7 +109,7 @@ class Sync:
         if round_ is not None and not round_.has_begun:
             self._begin(round_, now_s)
         if self._backoff.rest_until_s <= now_s:
-            self._downloads.turn(now_s)
+            self._downloads.tick(now_s)
         if obstacle := self._look_for_obstacle():
             if round_ is not None:
                 self._end(round_, obstacle)
@@ -153,7 +153,7 @@ class Sync:
         return counts.waiting - counts.suspected
 
     def _begin(self, round_: Round, now_s: float) -> None:
-        """Make all backed-off records due; if the queue fails, the next turn tries again."""
+        """Make all backed-off records due; if the queue fails, the next tick tries again."""
         total = self._sendable()
         self._outbox.hurry(now_s)
         self._backoff.clear()

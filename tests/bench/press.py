@@ -194,7 +194,7 @@ def _press_all(finger: _Finger, rig: Rig) -> tuple[Presses, Presses]:
     for _ in range(WARM_UP):
         finger.press(Presses(), 0.5, is_cold=False)
     warm = _in_pairs(finger, rig.times(24, 8), is_cold=False)
-    setattr(CameraGate, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
+    setattr(CameraGate, "tick", _leave_alone)  # noqa: B010 - the bare loop has the same camera
     return warm, _in_pairs(finger, rig.times(8, 2), is_cold=True)
 
 

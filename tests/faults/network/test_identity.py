@@ -95,14 +95,14 @@ def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
     with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
         renewal = Renewal(config, est, random.Random(1), lambda _: None)
         setattr(scene.line, way, Line(cut_after_bytes=at))
-        renewal.turn(1000.0)
+        renewal.tick(1000.0)
         scene.mend()
         if not is_let_in(config):
             wrong.append("what is in use after the cut is not let in")
         if len(scene.issued(config.device.id)) == 1 and shown(van) != before:
             wrong.append("a certificate is in use that was not issued")
         renewal.hurry()
-        renewal.turn(2000.0)
+        renewal.tick(2000.0)
     issued = scene.issued(config.device.id)
     if len(issued) != 2:
         wrong.append(f"{len(issued)} certificates issued, the first among them")

@@ -150,7 +150,7 @@ def renew(device: Bench) -> str | None:
     config = device.config
     with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
         made = Renewal(config, est, random.Random(1), partial(_ask, device))
-        made.turn(1000.0)
+        made.tick(1000.0)
         trouble = made.status()["identity_trouble"]
     return None if trouble is None else str(trouble)
 

@@ -86,7 +86,7 @@ def test_a_queue_that_cannot_be_read_is_kept_as_that(tmp_path: Path) -> None:
     layout.make()
     with closing(Database(layout)) as database:
         clock, now = SystemClock(MOMENT), SetTime()
-        KeptStatus(layout, Outbox(database, "boot-1"), clock, now).turn()
+        KeptStatus(layout, Outbox(database, "boot-1"), clock, now).tick()
 
     assert "`doorstep capture` first" in str(kept.read_queue(layout))
 

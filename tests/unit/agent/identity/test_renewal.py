@@ -57,10 +57,10 @@ class Van:
         assert found is not None
         return found
 
-    def turn(self, after_s: float = 0.0) -> str:
+    def tick(self, after_s: float = 0.0) -> str:
         """Let the renewal look, `after_s` later; returns what is wrong then, "" for nothing."""
         self.now_s += after_s
-        self.renewal.turn(self.now_s)
+        self.renewal.tick(self.now_s)
         return self.renewal.status()["identity_trouble"] or ""
 
     def kept(self, kind: str) -> list[Certificate]:
@@ -109,7 +109,7 @@ def van(tmp_path: Path) -> Iterator[Van]:
 def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_days: int) -> None:
     before = van.install(age_days)
 
-    assert not van.turn()
+    assert not van.tick()
 
     after = van.identity()
     assert after.key.public_key() != before.key.public_key()
@@ -124,10 +124,10 @@ def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(van: 
     before = van.renewal.has_ended()
     van.install(364)
     van.server.script = lambda _: Answered(503)
-    van.turn()
+    van.tick()
     young = van.renewal.has_ended()
     van.install(366)
-    van.turn(3_601)
+    van.tick(3_601)
     old = van.renewal.has_ended()
 
     assert (before, young, old) == (False, False, True)
@@ -139,7 +139,7 @@ def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
     for seed in range(20):
         before = van.install(365 * (DUE_AT + SPREAD / 2))
         with closing(Est(van.config.est, tls.for_est(van.config), QUICK)) as est:
-            Renewal(van.config, est, random.Random(seed), lambda _: None).turn(0.0)
+            Renewal(van.config, est, random.Random(seed), lambda _: None).tick(0.0)
         renewed += van.identity().chain != before.chain
 
     assert 4 <= renewed <= 16
@@ -147,12 +147,12 @@ def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
 
 def test_next_look_is_in_an_hour(van: Van) -> None:
     van.install(0)
-    van.turn()
+    van.tick()
     asked = len(van.capture.asked)
 
-    van.turn(LOOK_S - 1)
+    van.tick(LOOK_S - 1)
     assert len(van.capture.asked) == asked
-    van.turn(1)
+    van.tick(1)
     assert len(van.capture.asked) == asked + 1
 
 
@@ -160,14 +160,14 @@ def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(v
     before = van.install(400)
     van.server.script = lambda _: Answered(403, b"certificate expired")
 
-    trouble = van.turn()
+    trouble = van.tick()
 
     assert "the TLS certificate ended on" in trouble
     assert 'simplereenroll was answered 403 "certificate expired"' in trouble
     assert "`doorstep enrol` with a new token" in trouble
     assert van.identity().chain == before.chain
     van.server.script = lambda _: None
-    assert not van.turn(BACK_OFF_CAP_S)
+    assert not van.tick(BACK_OFF_CAP_S)
     assert van.identity().chain != before.chain
 
 
@@ -175,18 +175,18 @@ def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: Van) -> No
     van.install(300)
     van.server.script = lambda _: Answered(503)
     times = []
-    van.turn()
-    van.turn(SOON_S / 2 - 1)
+    van.tick()
+    van.tick(SOON_S / 2 - 1)
     assert van.server.paths().count("simplereenroll") == 1
     van.server.asked.clear()
     for _ in range(40):
         before = van.server.paths().count("simplereenroll")
-        van.turn(60.0)
+        van.tick(60.0)
         times.append(van.server.paths().count("simplereenroll") - before)
 
     assert times[0] == 1
     assert 4 <= sum(times) <= 8
-    van.turn(BACK_OFF_CAP_S)
+    van.tick(BACK_OFF_CAP_S)
     assert van.server.paths().count("simplereenroll") == sum(times) + 1
 
 
@@ -200,8 +200,8 @@ def test_lost_answer_gets_the_same_certificate_again(van: Van) -> None:
 
     van.server.script = lose
 
-    assert van.turn()
-    assert not van.turn(60.0)
+    assert van.tick()
+    assert not van.tick(60.0)
 
     assert len([label for _, label, _ in van.server.issued if label == "tls"]) == 1
 
@@ -215,15 +215,15 @@ def test_authority_that_decides_later_is_asked_when_it_says(van: Van) -> None:
 
     van.server.script = later
 
-    assert van.turn() == "asked for a certificate; the authority has not decided yet"
-    van.turn(599)
+    assert van.tick() == "asked for a certificate; the authority has not decided yet"
+    van.tick(599)
     assert van.server.paths().count("simplereenroll") == 1
     van.server.script = lambda _: None
-    assert not van.turn(1)
+    assert not van.tick(1)
 
 
 def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: Van) -> None:
-    assert "not enrolled" in van.turn()
+    assert "not enrolled" in van.tick()
     assert van.server.asked == []
 
 
@@ -242,14 +242,14 @@ def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a
     van: Van,
 ) -> None:
     for _ in range(8):
-        van.turn(3600)
+        van.tick(3600)
     assert not van.renewal.is_enrolled()
 
     van.install(0)
 
     assert van.renewal.is_enrolled()
     assert van.renewal.status() == {"tls_until": None, "identity_trouble": None}
-    van.turn(60)
+    van.tick(60)
     assert van.renewal.status()["tls_until"] is not None
 
 
@@ -257,42 +257,42 @@ def test_spoilt_identity_says_what_to_do(van: Van) -> None:
     van.install(0)
     (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
 
-    assert "tls.pem" in van.turn()
+    assert "tls.pem" in van.tick()
     assert van.server.asked == []
 
 
 def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: Van) -> None:
     van.install(0)
 
-    assert not van.turn()
+    assert not van.tick()
 
     (found,) = van.kept("evidence")
     assert certificates.ends(found).year == 9999
     assert van.server.paths() == ["evidence/simpleenroll"]
-    assert not van.turn(LOOK_S)
+    assert not van.tick(LOOK_S)
     assert van.server.paths() == ["evidence/simpleenroll"]
 
 
 def test_evidence_waits_for_capture(van: Van) -> None:
     van.install(0)
     van.capture.runs = False
-    assert not van.turn()
+    assert not van.tick()
     assert van.server.asked == []
     van.capture.runs = True
 
-    assert not van.turn(60)
+    assert not van.tick(60)
 
     assert van.kept("evidence")
 
 
 def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
     van.install(0)
-    van.turn()
+    van.tick()
     (van.device.layout.capture_keys / "device.pem").unlink()
     key, _ = device_key(van.device.layout)
     van.capture.evidence = Evidence(van.config, key)
 
-    assert not van.turn(LOOK_S)
+    assert not van.tick(LOOK_S)
 
     (found,) = van.kept("evidence")
     assert certificates.is_for(found, key.public_key())
@@ -306,7 +306,7 @@ def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> N
 
     van.server.script = no_labels
 
-    assert "evidence/simpleenroll was answered 404" in van.turn()
+    assert "evidence/simpleenroll was answered 404" in van.tick()
     assert van.identity().ends > datetime.now(UTC) + timedelta(days=300)
 
 
@@ -326,11 +326,11 @@ def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van)
     van.install(0)
     key = serve_request(van)
     van.server.given = set()
-    trouble = van.turn()
+    trouble = van.tick()
     assert "serve/simpleenroll was answered 403" in trouble
     van.server.given = {NAME}
 
-    assert not van.turn(BACK_OFF_CAP_S)
+    assert not van.tick(BACK_OFF_CAP_S)
 
     (found,) = van.kept("serve")
     assert certificates.is_for(found, key)
@@ -360,7 +360,7 @@ def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
     van.install(0)
     key, before = keep(van, kind, age_days)
 
-    assert not van.turn()
+    assert not van.tick()
 
     (after,) = van.kept(kind)
     assert certificates.is_for(after, key)
@@ -373,7 +373,7 @@ def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) ->
     _, before = keep(van, "serve", 0)
     key = serve_request(van)
 
-    assert not van.turn()
+    assert not van.tick()
 
     (after,) = van.kept("serve")
     assert after != before
@@ -395,7 +395,7 @@ def test_what_capture_does_not_take_is_told(van: Van) -> None:
 
     van.server.script = others
 
-    assert "serve certificate: capture did not take it: for another key" in van.turn()
+    assert "serve certificate: capture did not take it: for another key" in van.tick()
     assert not van.kept("serve")
 
 
@@ -404,7 +404,7 @@ def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
     serve_request(van)
     van.renewal._config = replace(van.config, serve=ServeSettings())  # noqa: SLF001
 
-    assert not van.turn()
+    assert not van.tick()
 
     assert "serve/simpleenroll" not in van.server.paths()
 
@@ -412,5 +412,5 @@ def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
 def test_renewals_take_turns_with_somebody_at_the_bench(van: Van) -> None:
     van.install(300)
     with lock(van.device.layout.sync_keys, exclusive=True, wait=False):
-        assert "held by another process" in van.turn()
+        assert "held by another process" in van.tick()
     assert "simplereenroll" not in van.server.paths()

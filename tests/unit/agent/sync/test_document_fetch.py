@@ -65,7 +65,7 @@ class Rig:
         pieces = list(answer)
         self.server.script = lambda _: pieces
         self.now_s += 2 * EVERY_S
-        self.fetch.turn(self.now_s)
+        self.fetch.tick(self.now_s)
         return self.server.requests[-1].headers
 
 
@@ -202,7 +202,7 @@ def test_it_asks_once_a_minute_give_or_take_a_third(rig: Rig) -> None:
     asked = len(rig.server.requests)
     times_s: list[float] = []
     for second in range(3600):
-        rig.fetch.turn(began_s + second)
+        rig.fetch.tick(began_s + second)
         if len(rig.server.requests) > asked:
             asked = len(rig.server.requests)
             times_s.append(second)
@@ -217,7 +217,7 @@ def test_a_backend_that_does_not_answer_is_not_asked_more_often(rig: Rig) -> Non
     rig.ask([])
     asked = len(rig.server.requests)
     for second in range(39):
-        rig.fetch.turn(rig.now_s + second)
+        rig.fetch.tick(rig.now_s + second)
 
     assert len(rig.server.requests) == asked
 
@@ -225,12 +225,12 @@ def test_a_backend_that_does_not_answer_is_not_asked_more_often(rig: Rig) -> Non
 def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig: Rig) -> None:
     """A backend may go on signing with a key that no fleet document names."""
     rig.server.script = lambda _: [head(304)]
-    rig.fetch.turn(now_s := rig.now_s + 2 * EVERY_S)
+    rig.fetch.tick(now_s := rig.now_s + 2 * EVERY_S)
     asked = []
     for second in (1, 2, 30, 60, 61, 62):
         rig.fetch.wanted()
         before = len(rig.server.requests)
-        rig.fetch.turn(now_s + second)
+        rig.fetch.tick(now_s + second)
         asked.append(len(rig.server.requests) - before)
 
     assert WANTED_EVERY_S == 60
@@ -259,7 +259,7 @@ def test_what_was_fetched_while_capture_is_down_is_offered_when_it_is_back(deaf:
     deaf.ask(whole(200, TOKEN.encode(), ETag=TAG))
     before = in_hand(deaf)
     with answering(deaf.device):
-        deaf.fetch.turn(deaf.now_s + 2)
+        deaf.fetch.tick(deaf.now_s + 2)
 
     assert before == "none"
     assert in_hand(deaf) == 7
@@ -299,9 +299,9 @@ def test_a_capture_that_hangs_is_not_asked_again_at_once(deaf: Rig) -> None:
     with control.serve(deaf.device.layout.capture_socket, note):
         deaf.ask(whole(200, TOKEN.encode(), ETag=TAG))
         for second in range(29):
-            deaf.fetch.turn(deaf.now_s + second)
+            deaf.fetch.tick(deaf.now_s + second)
         early = len(asked)
-        deaf.fetch.turn(deaf.now_s + 31)
+        deaf.fetch.tick(deaf.now_s + 31)
 
     assert (early, len(asked)) == (1, 2)
 

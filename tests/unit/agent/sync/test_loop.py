@@ -496,7 +496,7 @@ class Noted:
     turns: int = 0
     hurries: int = 0
 
-    def turn(self, _now_s: float) -> None:
+    def tick(self, _now_s: float) -> None:
         self.turns += 1
 
     def hurry(self) -> None:
