@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Final
 
 from agent.models import RecordKind, RecordLabel, from_rfc3339
-from agent.queue.labels import Glance
+from agent.queue.labels import LabelSummary
 from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN
 
@@ -84,7 +84,7 @@ class Dates:
         return self.newest is not None and self.newest.source.beats(source)
 
 
-def of_boot(seen: Iterable[Glance], boot_id: str) -> Dates:
+def of_boot(seen: Iterable[LabelSummary], boot_id: str) -> Dates:
     """Return the dates of the records in `records/`, for a process that starts in the same boot.
 
     The labels are not verified, so a label without a possible time is ignored.

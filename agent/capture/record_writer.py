@@ -7,10 +7,10 @@ from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
 from agent.models import Body, CaptureId, ChainHead, RecordKind, RecordLabel, StoredRecord, rfc3339
-from agent.queue.disk import RECORD_MODE, make_way, write_durably
-from agent.queue.mending import Mending, check_unspoilt
+from agent.queue.disk import RECORD_MODE, release_ballast, write_durably
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.queue_repair import QueueRepair, check_not_corrupt
 from agent.record import file as recordfile
 from agent.record.signing import PrivateKey
 from hardware.clock import Moment
@@ -37,7 +37,7 @@ class RecordWriter:
     """The writer of a device's records, one after the other; only the capture process has one.
 
     `seal` seals each body before any byte of it is written.
-    `mending` makes a broken queue again from the files; without it, a broken queue is an error
+    `repair` makes a broken queue again from the files; without it, a broken queue is an error
     like any other.
     """
 
@@ -50,7 +50,7 @@ class RecordWriter:
         device_id: str,
         head: ChainHead,
         seal: Sealing,
-        mending: Mending | None = None,
+        repair: QueueRepair | None = None,
     ) -> None:
         self._layout = layout
         self._outbox = outbox
@@ -58,7 +58,7 @@ class RecordWriter:
         self._device_id = device_id
         self._head = head
         self._seal = seal
-        self._mending = mending
+        self._repair = repair
         self._unqueued: list[StoredRecord] = []
 
     def append(
@@ -95,12 +95,12 @@ class RecordWriter:
 
     def is_whole(self) -> bool:
         """Return True if the queue has every record on the card, as far as was checked."""
-        return not self._unqueued and (self._mending is None or self._mending.is_whole)
+        return not self._unqueued and (self._repair is None or self._repair.is_whole)
 
     def tick(self) -> int:
         """Sweep if it is time; queue leftovers; return how many. Raises as `Outbox.add` does."""
-        if self._mending is not None:
-            self._mending.tick()
+        if self._repair is not None:
+            self._repair.tick()
         return self.queue_leftovers()
 
     def queue_leftovers(self) -> int:
@@ -111,14 +111,14 @@ class RecordWriter:
         try:
             return self._queue()
         except QueueBroken as error:
-            if self._mending is None:
+            if self._repair is None:
                 raise
-            self._mending.mend(error)
+            self._repair.repair(error)
             return self._queue()
 
     def _keep_file(self, label: RecordLabel, content: bytes) -> None:
         """Commit: from here on the record exists, even if its row fails."""
-        make_way(self._layout.ballast)
+        release_ballast(self._layout.ballast)
         write_durably(self._layout.record(label.capture_id), content, RECORD_MODE)
         digest = recordfile.label_digest(content)
         self._head = ChainHead(label.chain, label.seq, digest)
@@ -126,7 +126,7 @@ class RecordWriter:
         self._unqueued.append(StoredRecord(label, digest, len(content), file_sha256))
 
     def _queue(self) -> int:
-        check_unspoilt(self._layout)
+        check_not_corrupt(self._layout)
         waiting = len(self._unqueued)
         while self._unqueued:
             kept = self._unqueued[0]

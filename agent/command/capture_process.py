@@ -31,9 +31,9 @@ from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock
-from agent.queue.mending import Mending
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.queue_repair import QueueRepair
 from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
@@ -127,9 +127,9 @@ def capture_loop(
         outbox = Outbox(database, boot_id())
         key, key_is_new = device_key(layout)
         keys = own_keys(layout)
-        mending = Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.gets_on)
-        mending.start()
-        seen = labels.glances(layout, sd_notify.gets_on)
+        repair = QueueRepair(layout, database, outbox, keys, now_ns, alive=sd_notify.gets_on)
+        repair.start()
+        seen = labels.read_labels(layout, sd_notify.gets_on)
         board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
         kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
@@ -148,7 +148,7 @@ def capture_loop(
             device_id=config.device.id,
             head=head,
             seal=documents.fleet.seal,
-            mending=mending,
+            repair=repair,
         )
         if why:
             _start_chain(board, writer, documents, why)

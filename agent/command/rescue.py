@@ -154,8 +154,8 @@ def _also(state: State) -> Iterator[str]:
         place = places.below(state.folder, *folders)
         if place is not None and os.path.lexists(place / file):
             yield words
-    if asides := list(state.folder.glob("queue.aside-*")):
-        yield f"{counted(len(asides), 'queue')} that broke: nothing in it is needed"
+    if quarantined := list(state.folder.glob("queue.aside-*")):
+        yield f"{counted(len(quarantined), 'queue')} that broke: nothing in it is needed"
 
 
 def _tell_kept(keeper: Keeper, target: Path, whose: Owner) -> None:

@@ -119,7 +119,7 @@ class Renewal:
         """End what is running, from another thread."""
         self._est.interrupt()
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         """Look at the next tick."""
         for task, _ in self._tasks:
             task.due_s = float("-inf")

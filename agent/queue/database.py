@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.queue.bounds import limit_schema, limit_time, limited, said
 from agent.queue.content import check_schema
-from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, make_way, sync_folder
+from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, release_ballast, sync_folder
 from agent.queue.opening import BROKEN, HELD, open_database
 from agent.queue.paths import PRIVATE_MODE, Layout, make_file
 
@@ -155,10 +155,10 @@ class Database:
         except _BUGS:
             raise
         except sqlite3.Error as error:
-            raise self._told(path, error) from error
+            raise self._translated(path, error) from error
         self._patience_s = LOCK_PATIENCE_S
 
-    def _told(self, path: Path, error: sqlite3.Error) -> StorageFault:
+    def _translated(self, path: Path, error: sqlite3.Error) -> StorageFault:
         """Translate an error of SQLite; mark a broken queue for capture."""
         code = getattr(error, "sqlite_errorcode", 0)
         kind = code & 0xFF
@@ -166,7 +166,7 @@ class Database:
             waited_s, self._patience_s = self._patience_s, _IMPATIENCE_S
             return StateHeld(held(path, waited_s))
         if code in _NO_ROOM:
-            make_way(self._layout.ballast)  # for the next step
+            release_ballast(self._layout.ballast)  # for the next step
             return StorageFull(f"{path}: {said(error)}")
         self._close()  # one that was opened on a read-only card would stay read-only
         if kind in BROKEN or (kind in _CLOSED and os.access(path.parent, os.W_OK)):
@@ -193,7 +193,7 @@ class Database:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
             self._close()
-            make_way(self._layout.ballast)
+            release_ballast(self._layout.ballast)
             self._connection = open_database(
                 path, migrates=self._migrates, patience_s=self._patience_s
             )

@@ -161,7 +161,7 @@ def free_bytes(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def make_way(ballast: Path) -> None:
+def release_ballast(ballast: Path) -> None:
     """Give the ballast up when the card is full, so that rows and small records can be written."""
     if free_bytes(ballast.parent) >= LEAST_BYTES:
         return

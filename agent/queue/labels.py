@@ -27,7 +27,7 @@ ALIVE_EVERY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class LabelSummary:
     """A label that was read and not verified: enough to choose the one to verify.
 
     `is_plain_photo`: True if a person with the card can look at the photo.
@@ -50,7 +50,7 @@ _FIRST_BYTES: Final = 2_048
 """Read at first: a label has 900 bytes."""
 
 
-def glances(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[Glance]:
+def read_labels(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[LabelSummary]:
     """Read every label in `records/`; leave out those that are unreadable or invalid.
 
     1,500 take 0.02 s of a processor, 100,000 take 1.3 s (November 2026, x86-64, from tmpfs).
@@ -65,12 +65,14 @@ def glances(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[Gl
         try:
             found = (one.name for one in entries if one.is_file(follow_symlinks=False))
             names = (name for name in found if name.endswith(".rec"))
-            return list(_glances(folder, names, alive))
+            return list(_summaries(folder, names, alive))
         finally:
             os.close(folder)
 
 
-def _glances(folder: int, names: Iterable[str], alive: Callable[[], None]) -> Iterator[Glance]:
+def _summaries(
+    folder: int, names: Iterable[str], alive: Callable[[], None]
+) -> Iterator[LabelSummary]:
     kids: dict[bytes, str] = {}
     for number, name in enumerate(names, 1):
         if number % ALIVE_EVERY == 0:
@@ -79,7 +81,7 @@ def _glances(folder: int, names: Iterable[str], alive: Callable[[], None]) -> It
             header, payload, _ = _line(folder, name).split(b".")
             if (kid := kids.get(header)) is None:
                 kid = kids[header] = str(_json(header).get("kid"))
-            yield _glance(CaptureId(name.removesuffix(".rec")), kid, _json(payload))
+            yield _summary(CaptureId(name.removesuffix(".rec")), kid, _json(payload))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
 
@@ -95,8 +97,8 @@ def _line(folder: int, name: str) -> bytes:
     return line
 
 
-def _glance(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> Glance:
-    seen = Glance(
+def _summary(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> LabelSummary:
+    seen = LabelSummary(
         capture_id,
         kid,
         payload["device_id"],
@@ -131,7 +133,7 @@ def first_line(path: Path) -> bytes | None:
 
 
 def head(
-    layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str
+    layout: Layout, seen: Collection[LabelSummary], key: PublicKey, device_id: str
 ) -> ChainHead | None:
     """Return the record that this device and key continue from; None without such a chain.
 
@@ -152,7 +154,7 @@ def head(
 
 
 def gnss_label(
-    layout: Layout, seen: Collection[Glance], keys: Collection[PublicKey], boot_id: str
+    layout: Layout, seen: Collection[LabelSummary], keys: Collection[PublicKey], boot_id: str
 ) -> RecordLabel | None:
     """Return this boot's newest label that GNSS dated and one of `keys` signed, or None."""
     dated = [one for one in seen if (one.boot_id, one.clock) == (boot_id, ClockSource.GNSS)]
@@ -170,9 +172,9 @@ def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
     return found[0].boot_id if found else None
 
 
-def newest_of_each_chain(seen: Collection[Glance]) -> frozenset[CaptureId]:
+def newest_of_each_chain(seen: Collection[LabelSummary]) -> frozenset[CaptureId]:
     """Return the records that the next label may build on: no receipt allows to delete these."""
-    newest: dict[str, Glance] = {}
+    newest: dict[str, LabelSummary] = {}
     for one in seen:
         if one.chain not in newest or one.seq > newest[one.chain].seq:
             newest[one.chain] = one

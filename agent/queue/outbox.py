@@ -9,7 +9,7 @@ from agent.models import CaptureId, Item, RecordLabel, RecordState, StoredRecord
 from agent.queue.database import Connection, Database
 from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 
-BOOKING_S: Final = 600.0
+CLAIM_S: Final = 600.0
 """Time for which a claim keeps an item: an attempt lasts 540 s at most, and is the only one."""
 
 _NOT_SUSPECT: Final = "(suspected = 0 OR dead_ends > 0)"
@@ -55,7 +55,7 @@ class Outbox(OutboxReader):
             )
             self._insert(sql, kept, adopted=adopted, due_s=due_s)
 
-    def mend(self, kept: StoredRecord) -> None:
+    def restore_row(self, kept: StoredRecord) -> None:
         """Put what the record's file says in the place of its row, as of one just adopted."""
         with self._database.step() as sql:
             sql.execute("DELETE FROM captures WHERE capture_id = ?", (kept.label.capture_id,))
@@ -119,25 +119,25 @@ class Outbox(OutboxReader):
                 " WHERE number = (SELECT number FROM captures WHERE state = 'PENDING'"
                 f" AND due_s <= ?{allowed} ORDER BY due_s, number LIMIT 1)"
                 f" RETURNING {COLUMNS}",
-                (self._boot_id, now_s + BOOKING_S, due_s),
+                (self._boot_id, now_s + CLAIM_S, due_s),
             ).fetchall()
             return item_of(rows[0]) if rows else None
 
-    def rebook(self, due_s: float) -> None:
+    def reset_schedule(self, due_s: float) -> None:
         """Make what another boot had booked due at `due_s`: its clock means nothing now."""
         self._write(
             "due_boot_id = :boot, due_s = :due WHERE state = 'PENDING' AND due_boot_id != :boot",
             {"boot": self._boot_id, "due": due_s},
         )
 
-    def hurry(self, due_s: float) -> None:
+    def make_due(self, due_s: float) -> None:
         """Make everything that is backed off, but not suspect, due at `due_s`."""
         self._write(
             f"due_s = :due WHERE state = 'PENDING' AND {_NOT_SUSPECT} AND due_s > :due",
             {"due": due_s},
         )
 
-    def book(
+    def schedule_retry(
         self,
         item: Item,
         due_s: float,
@@ -220,7 +220,7 @@ class Outbox(OutboxReader):
                 [(item.capture_id,) for item in items],
             )
 
-    def put_back(self, item: Item) -> None:
+    def requeue(self, item: Item) -> None:
         """Queue a delivered item without a receipt again: sync asks the backend what it has."""
         self._write(
             "state = 'PENDING', adopted = 1, suspected = 0, due_boot_id = :boot, due_s = 0.0,"
@@ -228,7 +228,7 @@ class Outbox(OutboxReader):
             {"boot": self._boot_id, "id": item.capture_id},
         )
 
-    def forget(self, item: Item) -> None:
+    def delete_row(self, item: Item) -> None:
         """Delete the row of a pruned record: the end of every trace of it here."""
         with self._database.step() as sql:
             sql.execute(

@@ -129,11 +129,11 @@ class Layout:
         """Return the path to which a broken queue is moved as a whole."""
         return self.state / f"queue.aside-{number}"
 
-    def asides(self) -> list[Path]:
+    def quarantined(self) -> list[Path]:
         """Return the broken queues that still exist."""
         return sorted(self.state.glob("queue.aside-*"))
 
-    def spoilt(self) -> str | None:
+    def corruption(self) -> str | None:
         """Return what is wrong with `queue/`, without opening a file; None if all is as usual.
 
         Raises:
@@ -150,7 +150,7 @@ class Layout:
 
     @property
     def ballast(self) -> Path:
-        """Room on a full card; see `disk.make_way`."""
+        """Room on a full card; see `disk.release_ballast`."""
         return self.state / "ballast"
 
     @property

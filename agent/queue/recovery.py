@@ -97,7 +97,7 @@ class Cursor:
         return names[at:] + names[:at]
 
 
-class _Patience:
+class _TimeBudget:
     """The time that a sweep has spent on strange files of one kind."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ def sweep(
     adopted = _adopt(layout, outbox, judged, alive)
     if strays:
         cursor.last = strays[-1 - judged.left]
-    mended = _mend_rows(layout, outbox, {name: known[name] for name in names.whole}, keys, alive)
+    mended = _restore_rows(layout, outbox, {name: known[name] for name in names.whole}, keys, alive)
     damaged, pruned = outbox.mark_missing(known.keys() - names.whole)
     stuck, left = judged.stuck + names.stuck_parts, judged.left + names.left
     swept = Swept(names.parts, adopted, judged.torn, damaged, pruned, mended, stuck, left)
@@ -147,7 +147,7 @@ def sweep(
 
 def _read(records: Path, known: Collection[CaptureId]) -> _Names:
     """Read the names one by one, so that at most MOST_ROWS strays are in memory."""
-    names, patience = _Names(), _Patience()
+    names, budget = _Names(), _TimeBudget()
     with disk_errors("cannot read the records"), os.scandir(records) as entries:
         for entry in entries:
             is_file = entry.is_file(follow_symlinks=False)
@@ -160,20 +160,20 @@ def _read(records: Path, known: Collection[CaptureId]) -> _Names:
                 else:
                     names.left += 1
             elif is_file and _ends(entry.name, ".part"):
-                _count_part(names, records / entry.name, patience)
+                _count_part(names, records / entry.name, budget)
     names.strays.sort()
     return names
 
 
-def _count_part(names: _Names, part: Path, patience: _Patience) -> None:
-    if patience.is_over:
+def _count_part(names: _Names, part: Path, budget: _TimeBudget) -> None:
+    if budget.is_over:
         names.left += 1
         return
     since_s = time.monotonic()
     is_deleted = _delete(part)
     names.parts += is_deleted
     names.stuck_parts += not is_deleted
-    patience.spend(since_s)
+    budget.spend(since_s)
 
 
 def _ends(name: str, suffix: str) -> bool:
@@ -210,7 +210,7 @@ def _adopt(
                 judged.set_aside(layout, layout.record(one.label.capture_id), words)
                 adopted -= 1
             else:
-                outbox.mend(one)
+                outbox.restore_row(one)
         alive()
     if judged.torn:
         with disk_errors("cannot set aside what does not verify"):
@@ -250,9 +250,9 @@ def _judge(
     keys: Collection[PublicKey],
     alive: Callable[[], None],
 ) -> _Judged:
-    judged, patience = _Judged(), _Patience()
+    judged, budget = _Judged(), _TimeBudget()
     for number, path in enumerate(layout.records / name for name in strays):
-        if patience.is_over:
+        if budget.is_over:
             judged.left = len(strays) - number
             break
         since_s = time.monotonic()
@@ -260,10 +260,10 @@ def _judge(
             judged.kept.append(_verify(path, keys))
         except NotGenuine as error:
             judged.set_aside(layout, path, str(error))
-            patience.spend(since_s)
+            budget.spend(since_s)
         except OSError as error:  # its bytes may be right the next time
             judged.skip(path, error)
-            patience.spend(since_s)
+            budget.spend(since_s)
         alive()
     return judged
 
@@ -280,7 +280,7 @@ def _twin(layout: Layout, outbox: Outbox, one: StoredRecord) -> CaptureId | None
     return holder if is_twin else None
 
 
-def _mend_rows(
+def _restore_rows(
     layout: Layout,
     outbox: Outbox,
     whole: dict[CaptureId, RecordState],
@@ -309,7 +309,7 @@ def _mend_rows(
         true = (label.chain, label.seq, kept.label_sha256, kept.file_bytes, kept.file_sha256)
         if state is RecordState.PRUNED or told != true:
             _log.error("event=row_mended id=%s was=%s", capture_id, state)
-            outbox.mend(kept)
+            outbox.restore_row(kept)
             mended += 1
     return mended
 

@@ -11,7 +11,7 @@ from agent.config import RetentionSettings
 from agent.errors import NotGenuine
 from agent.models import CaptureId, Item, RecordState
 from agent.queue import disk
-from agent.queue.labels import glances, newest_of_each_chain
+from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Keys, read_receipt
@@ -59,7 +59,7 @@ def prune(
     Raises:
         StorageFault: the disk or the database failed.
     """
-    newest = newest_of_each_chain(glances(layout))
+    newest = newest_of_each_chain(read_labels(layout))
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
     files = rows = 0
     for page in _pages(outbox, layout, RecordState.DELIVERED, newest):
@@ -67,7 +67,7 @@ def prune(
     for page in _pages(outbox, layout, RecordState.PRUNED, newest):
         for item in page:
             if _may_forget(item, keys, now - keep_row):
-                outbox.forget(item)
+                outbox.delete_row(item)
                 rows += 1
     return Pruned(files, rows)
 
@@ -85,7 +85,7 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
         return 0
     if not outbox.items(RecordState.DELIVERED, 0, 1):  # else each press would read every label
         return 0
-    newest = newest_of_each_chain(glances(layout))
+    newest = newest_of_each_chain(read_labels(layout))
     with closing(_pages(outbox, layout, RecordState.DELIVERED, newest, ROOM_PAGE)) as pages:
         for page in pages:
             if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
@@ -122,7 +122,7 @@ def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime)
             if may_delete(item, keys, until):
                 yield item
         except NotGenuine as error:
-            outbox.put_back(item)
+            outbox.requeue(item)
             if item.capture_id not in _LOGGED:
                 _LOGGED.add(item.capture_id)
                 line = "event=prune_refused capture_id=%s why=%r meaning=kept_and_asked_again"

@@ -143,7 +143,7 @@ class DocumentFetch:
         self._is_wanted = False
         self._logged = ChangeDetector[str | None](None)
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         """Ask at the next tick: a person waits for `sync --once`."""
         self._due_s = float("-inf")
 

@@ -17,7 +17,7 @@ class Download(Protocol):
     def tick(self, now_s: float) -> None:
         """Ask when it is time (CLOCK_BOOTTIME); no answer of the backend raises an error."""
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         """Ask at the next tick."""
 
 
@@ -52,10 +52,10 @@ class Downloads:
         for one in self._all:
             one.tick(now_s)
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         """Ask for each download at the next tick."""
         for one in self._all:
-            one.hurry()
+            one.make_due()
 
     def interrupt(self) -> None:
         """End a running exchange, from another thread."""

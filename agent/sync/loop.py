@@ -155,9 +155,9 @@ class Sync:
     def _begin(self, round_: Round, now_s: float) -> None:
         """Make all backed-off records due; if the queue fails, the next tick tries again."""
         total = self._sendable()
-        self._outbox.hurry(now_s)
+        self._outbox.make_due(now_s)
         self._backoff.clear()
-        self._downloads.hurry()
+        self._downloads.make_due()
         round_.begin(now_s, total)
 
     def _go_on_with(self, round_: Round, now_s: float) -> None:
@@ -184,7 +184,7 @@ class Sync:
         try:
             if not self._is_booked:
                 spread_s = self._backoff.spread_s(START_JITTER_S)
-                self._outbox.rebook(self._clock.boottime_s() + spread_s)
+                self._outbox.reset_schedule(self._clock.boottime_s() + spread_s)
                 self._is_booked = True
             wait_s = self.step()
         except (NotNow, QueueBroken, StateHeld) as error:

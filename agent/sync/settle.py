@@ -65,7 +65,7 @@ class Settlement:
                 self._book_shut_out(item, backoff.paused(now_s, answer) + 0.001, answer)
             case Suspect(answer):
                 wait_s = backoff.suspected(now_s, answer, item.suspected)
-                self._outbox.book(item, now_s + wait_s, answer, suspected=True)
+                self._outbox.schedule_retry(item, now_s + wait_s, answer, suspected=True)
                 _log_suspect(item, answer, wait_s)
             case Damaged(what):
                 self._outbox.mark_damaged(item, what)
@@ -96,7 +96,9 @@ class Settlement:
         is_alarm = times >= DEAD_ENDS and not item.suspected
         wait_s = self._backoff.wait_s(item.attempts, None)
         words = f"dead end {times}: {answer}"
-        self._outbox.book(item, now_s + wait_s, words, suspected=is_alarm, dead_ends=times)
+        self._outbox.schedule_retry(
+            item, now_s + wait_s, words, suspected=is_alarm, dead_ends=times
+        )
         self._defer(item, now_s, answer, is_news=times == 1)
         if is_alarm:
             _log_suspect(item, answer, wait_s)
@@ -124,11 +126,13 @@ class Settlement:
             self._book_uncounted(item, now_s + wait_s, answer)
         elif times < DEAD_ENDS:
             words = _sent_whole(times, answer)
-            self._outbox.book(item, now_s + wait_s, words, sent_whole=times)
+            self._outbox.schedule_retry(item, now_s + wait_s, words, sent_whole=times)
         else:
             wait_s = max(wait_s, suspect_wait_s(item.suspected))
             words = f"dead end {times}: sent whole again, without a receipt: {answer}"
-            self._outbox.book(item, now_s + wait_s, words, suspected=True, dead_ends=times)
+            self._outbox.schedule_retry(
+                item, now_s + wait_s, words, suspected=True, dead_ends=times
+            )
             _log_suspect(item, answer, wait_s)
 
     def _book_shut_out(self, item: Item, due_s: float, answer: str) -> None:
@@ -136,12 +140,12 @@ class Settlement:
         if item.suspected:
             self._book_uncounted(item, due_s, answer)
         else:
-            self._outbox.book(item, due_s, answer)
+            self._outbox.schedule_retry(item, due_s, answer)
 
     def _book_uncounted(self, item: Item, due_s: float, answer: str) -> None:
         """Book an attempt that counts for nothing: the row's counts stay."""
         told, dead_ends, sent_whole = _told(item, answer), item.dead_ends, item.sent_whole
-        self._outbox.book(item, due_s, told, dead_ends=dead_ends, sent_whole=sent_whole)
+        self._outbox.schedule_retry(item, due_s, told, dead_ends=dead_ends, sent_whole=sent_whole)
 
 
 def _times(item: Item) -> int:

@@ -18,7 +18,7 @@ from persistqueue import SQLiteAckQueue
 from persistqueue.serializers import pickle
 
 from agent.models import RecordState
-from agent.queue.outbox import BOOKING_S
+from agent.queue.outbox import CLAIM_S
 from agent.queue.paths import Layout
 from agent.status import document
 from tests.bench.frame import Figure, Rig, by_turns, ratios, run_ms
@@ -43,7 +43,7 @@ PICKS: Final = 300
 NOW_S: Final = 1_000.0
 """CLOCK_BOOTTIME of the first pick."""
 
-PACE_S: Final = 2 * BOOKING_S
+PACE_S: Final = 2 * CLAIM_S
 """From pick to pick by that clock: what was booked is due again, so that no queue runs empty."""
 
 BACKED_OFF_S: Final = (NOW_S + 1.0, NOW_S + 300.0)

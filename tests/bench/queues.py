@@ -22,9 +22,9 @@ from agent.identity.device_key import device_key
 from agent.models import UNASSIGNED, ChainHead, Item, QualityReport, QualityVerdict, RecordKind
 from agent.queue import labels
 from agent.queue.database import Database
-from agent.queue.mending import Mending
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.queue_repair import QueueRepair
 from agent.record import file as recordfile
 from agent.sync.reread import reread
 from hardware.camera import Frame
@@ -83,7 +83,7 @@ class OurQueue:
         self.database = Database(layout, migrates=True)
         self.close = self.database.close
         self.outbox = Outbox(self.database, boot_id())
-        mending = Mending(
+        repair = QueueRepair(
             layout,
             self.database,
             self.outbox,
@@ -91,8 +91,8 @@ class OurQueue:
             time.monotonic_ns,
             alive=lambda: None,
         )
-        mending.start()
-        head = labels.head(layout, labels.glances(layout), key.public_key(), device_id)
+        repair.start()
+        head = labels.head(layout, labels.read_labels(layout), key.public_key(), device_id)
         self._moment = SystemClock(BUILT).now()
         self._ticks = count()
         self._writer = RecordWriter(
@@ -102,7 +102,7 @@ class OurQueue:
             device_id=device_id,
             head=head or ChainHead(str(uuid.uuid4()), 0, None),
             seal=left_plain,
-            mending=mending,
+            repair=repair,
         )
 
     def grow(self) -> None:

@@ -107,7 +107,7 @@ class Sender:
         claimed = self.device.outbox.claim(0.0, due_s=self.clock.now_s)
         assert claimed is not None
         assert claimed.capture_id == item.capture_id
-        self.device.outbox.book(claimed, 0.0, "tried by the test")
+        self.device.outbox.schedule_retry(claimed, 0.0, "tried by the test")
         return self.delivery.send(claimed, self.device.content(claimed))
 
 

@@ -26,7 +26,7 @@ from agent.config import Config, IdentityMode, Seal, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StateTooOld, StorageFault
 from agent.models import RecordState, printable
 from agent.queue import disk
-from agent.queue.labels import glances
+from agent.queue.labels import read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import credentials
@@ -144,7 +144,7 @@ def _sealing(config: Config) -> Finding:
         return Finding("sealing", Level.FAILED, f"{words}; in the office: `fleet publish`")
     words = f"to {len(recipients.names)} recipients, each opens alone"
     layout = Layout.of(config.state)
-    plain = sum(one.is_plain_photo for one in glances(layout)) if layout.records.exists() else 0
+    plain = sum(one.is_plain_photo for one in read_labels(layout)) if layout.records.exists() else 0
     if plain:
         words += f"; {plain} photos of before are readable on the card until they are pruned"
         return Finding("sealing", Level.NOTE, words)
@@ -206,7 +206,7 @@ def _stuck(layout: Layout, outbox: Outbox) -> Iterator[Finding]:
 
 def _left_over(layout: Layout) -> Iterator[Finding]:
     """Report files that broken queues and power cuts left."""
-    if aside := [path.name for path in layout.asides()]:
+    if aside := [path.name for path in layout.quarantined()]:
         words = (
             f"{', '.join(aside)} in {layout.state}: the queue was broken, and set aside; capture "
             "deletes it when all is queued again, so something in records/ or in it is in the way"

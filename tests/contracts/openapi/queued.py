@@ -20,7 +20,7 @@ def queued(folder: Path) -> Iterator[None]:
         items = [
             outbox.get(add(outbox, maker.make(capture_id=one)).label.capture_id) for one in ids
         ]
-        outbox.book(items[1], 10.0, "POST was answered 413", suspected=True)
+        outbox.schedule_retry(items[1], 10.0, "POST was answered 413", suspected=True)
         outbox.mark_refused(items[2], "a.b.c", datetime.now(UTC), "unknown_key")
         outbox.mark_damaged(items[3], "its file is gone")
         yield

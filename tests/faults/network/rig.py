@@ -121,7 +121,7 @@ class Rig:
 
     def set_aside(self, item: Item, wrong: list[str]) -> list[str]:
         """Keeps a record that went wrong, and the rest after it, out of the way of the next."""
-        self.device.outbox.book(item, NEVER_S, "set aside by the test")
+        self.device.outbox.schedule_retry(item, NEVER_S, "set aside by the test")
         self.sender.clock.now_s += BACK_OFF_CAP_S
         return wrong
 

@@ -101,7 +101,7 @@ def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
             wrong.append("what is in use after the cut is not let in")
         if len(scene.issued(config.device.id)) == 1 and shown(van) != before:
             wrong.append("a certificate is in use that was not issued")
-        renewal.hurry()
+        renewal.make_due()
         renewal.tick(2000.0)
     issued = scene.issued(config.device.id)
     if len(issued) != 2:

@@ -65,7 +65,7 @@ def with_answers(stage: Stage, device: Bench) -> None:
     answer = refusal(refused)
     device.outbox.mark_refused(refused, answer.token, answer.refused, answer.reason)
     device.outbox.set_upload_url(tried, f"https://127.0.0.1/files/{tried.capture_id}")
-    device.outbox.book(tried, 2000.0, "413", suspected=True)
+    device.outbox.schedule_retry(tried, 2000.0, "413", suspected=True)
     grow(stage, device)
 
 

@@ -50,14 +50,14 @@ _WITH_FILE: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordS
 class Found:
     """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
 
-    `asides` are broken queues that are still there.
+    `quarantined` are broken queues that are still there.
     """
 
     rows: dict[str, Row]
     decided: str | None
     files: dict[str, str]
     torn: frozenset[str]
-    asides: frozenset[str]
+    quarantined: frozenset[str]
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
@@ -87,13 +87,13 @@ def _restart(stage: Stage) -> frozenset[str]:
 def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:
     """Do the same without a look at the time; `made` are records that came after the cut."""
     with stage.open() as device:
-        if device.layout.asides():
+        if device.layout.quarantined():
             device.tick()  # it is deleted step by step, while presses are served
         found = look(device.layout)
     faults = [
         *_kept(told, log_bytes, found),
         *_rows(told, log_bytes, found, made),
-        *(f"{name} is left of a broken queue" for name in found.asides),
+        *(f"{name} is left of a broken queue" for name in found.quarantined),
         *_files(found),
         *_chain(device.layout, found, may_gap=bool(told.lost)),
     ]
@@ -119,8 +119,8 @@ def look(layout: Layout) -> Found:
         raise AssertionError(f"the database is not sound: {sound}")
     files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
-    asides = frozenset(path.name for path in layout.asides())
-    return Found(rows, decided, files, torn, asides)
+    quarantined = frozenset(path.name for path in layout.quarantined())
+    return Found(rows, decided, files, torn, quarantined)
 
 
 def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:

@@ -15,8 +15,8 @@ from agent.models import Item, QualityVerdict, Reason
 from agent.queue import retention
 from agent.queue.database import Database
 from agent.queue.disk import sync_folder
-from agent.queue.mending import MEND_EVERY_S
 from agent.queue.outbox import Outbox
+from agent.queue.queue_repair import REPAIR_EVERY_S
 from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
@@ -169,7 +169,7 @@ def rebuild(stage: Stage) -> None:
         for _ in range(3):
             clock.now_s += 400.0
             sender.step()
-        stage.parts.now.pass_s(MEND_EVERY_S)
+        stage.parts.now.pass_s(REPAIR_EVERY_S)
         stage.spoil(_take_away)
         stage.photo(device)
         clock.now_s += 400.0
@@ -177,7 +177,7 @@ def rebuild(stage: Stage) -> None:
     stage.spoil(_overwrite)
     with stage.open() as device:
         stage.photo(device)
-    assert stage.told.asides == 3, "each broken queue was set aside once"
+    assert stage.told.quarantined == 3, "each broken queue was set aside once"
 
 
 def full(stage: Stage) -> None:

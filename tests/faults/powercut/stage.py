@@ -150,7 +150,7 @@ class Stage:
                 one.done = min(one.done, version.done)
 
     def _set_aside(self) -> None:
-        self.told.asides += 1
+        self.told.quarantined += 1
         for one in self.told.rebuilds:
             one.is_set_aside = True
 

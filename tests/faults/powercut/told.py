@@ -87,7 +87,7 @@ class Told:
         presses: from the edge of each photo's press to its light.
         lost: records whose file may be gone from then on, since the scenario deletes it.
         rebuilds: when the queue was broken, and made again.
-        asides: how many of them were set aside.
+        quarantined: how many of them were set aside.
         changes: what else has become otherwise.
         heard: what a server was asked.
     """
@@ -98,7 +98,7 @@ class Told:
     presses: list[tuple[int, int]] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     rebuilds: list[Rebuild] = field(default_factory=list)
-    asides: int = 0
+    quarantined: int = 0
     changes: list[Change] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.models import RecordState
-from agent.queue.mending import ENOUGH
+from agent.queue.queue_repair import ENOUGH
 from hardware.clock import ClockSource
 from tests.faults.sequences.device import InProcessDevice, Killed, ahead_of_now
 from tests.faults.sequences.promises import Promises

@@ -100,7 +100,7 @@ def write(van: Device, user: str, *, closes: bool) -> Ended:
 
     def act() -> int:
         database = Database(van.layout, migrates=user == "doorstep-capture")
-        Outbox(database, "boot").rebook(0.0)
+        Outbox(database, "boot").reset_schedule(0.0)
         if closes:
             database.close()
         return 0
@@ -159,7 +159,7 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
     assert before.keys() <= after.keys()
     assert set(after.values()) <= {RecordState.DELIVERED, RecordState.PRUNED}
     assert before.keys() <= made_again(van)
-    assert list(van.layout.asides()) == []
+    assert list(van.layout.quarantined()) == []
 
 
 def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:

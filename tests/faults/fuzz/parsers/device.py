@@ -59,7 +59,7 @@ def _gpsd(line: bytes) -> object:
 
 def _label_in_a_folder(content: bytes) -> object:
     (_layout().records / f"{CAPTURE_ID}.rec").write_bytes(content)
-    return labels.glances(_layout())
+    return labels.read_labels(_layout())
 
 
 def _kept_status(content: bytes) -> object:

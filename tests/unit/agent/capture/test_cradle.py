@@ -10,7 +10,7 @@ import pytest
 
 from agent.capture.housekeeping import ASK_SHUT_OUT_S
 from agent.models import RecordState
-from agent.queue import database, mending
+from agent.queue import database, queue_repair
 from agent.queue.disk import lock
 from hardware.indicator import Signal
 from hardware.power import PowerReading
@@ -84,12 +84,12 @@ def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
     rows = [row for row in device.rows() if row.state is RecordState.PENDING]
     lights = [_light(device)]
     for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
-        device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
+        device.outbox.schedule_retry(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
         lights.append(_light_when_asked(device))
     device.press()
     lights.append(_light_when_asked(device))
     *_, newest = device.rows()
-    device.outbox.book(newest, 9e9, "POST receipts was answered 401")
+    device.outbox.schedule_retry(newest, 9e9, "POST receipts was answered 401")
     lights.append(_light_when_asked(device))
 
     sending, office = Signal.SENDING, Signal.ASK_OFFICE
@@ -101,7 +101,7 @@ def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(device: B
     device.press()
     lights = [_light_when_asked(device)]
     for row in device.rows():
-        device.outbox.book(row, 9e9, "POST was answered 403")
+        device.outbox.schedule_retry(row, 9e9, "POST was answered 403")
     lights += [_light(device, 3.0) for _ in range(4)]
 
     sending, office = Signal.SENDING, Signal.ASK_OFFICE
@@ -116,9 +116,9 @@ def test_light_stays_white_if_one_answer_was_another(device: Bench, answer: str)
     device.press()
     device.tick(2.0)
     first, *others = [row for row in device.rows() if row.state is RecordState.PENDING]
-    device.outbox.book(first, 9e9, answer)
+    device.outbox.schedule_retry(first, 9e9, answer)
     for row in others:
-        device.outbox.book(row, 9e9, "POST was answered 403")
+        device.outbox.schedule_retry(row, 9e9, "POST was answered 403")
 
     assert _light_when_asked(device) is Signal.SENDING
 
@@ -129,11 +129,11 @@ def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(device: Be
     device.layout.torn.rmdir()
     device.layout.torn.touch()
     device.layout.record("garbage").write_bytes(b"no record")
-    device.tick(mending.SWEEP_EVERY_S + 1)
+    device.tick(queue_repair.SWEEP_EVERY_S + 1)
     stuck = device.parts.light.shown[-1]
     device.layout.torn.unlink()
     device.layout.torn.mkdir()
-    device.tick(mending.SWEEP_EVERY_S + 1)
+    device.tick(queue_repair.SWEEP_EVERY_S + 1)
 
     assert (stuck, device.parts.light.shown[-1]) == (Signal.ASK_OFFICE, Signal.ALL_SENT)
 
@@ -163,7 +163,7 @@ def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
         with _impatient(monkeypatch), _held(device):
             device = opened.enter_context(bench(tmp_path, _in_the_cradle()))
         before = [_light(device) for _ in range(3)]
-        device.tick(mending.MEND_EVERY_S)
+        device.tick(queue_repair.REPAIR_EVERY_S)
 
         assert photo in [row.capture_id for row in device.rows()]
         assert before == [Signal.ASK_OFFICE] * 3

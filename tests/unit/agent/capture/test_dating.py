@@ -7,7 +7,7 @@ import pytest
 
 from agent.capture.dating import AGAIN_AFTER_S, AT_ONCE, Date, Dates, of_boot
 from agent.models import CaptureId
-from agent.queue.labels import Glance
+from agent.queue.labels import LabelSummary
 from hardware.clock import ClockSource, Moment
 
 BEGAN = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -90,18 +90,18 @@ def test_receiver_that_changes_its_mind_gets_one_record_an_hour() -> None:
     assert AT_ONCE + 4 <= dates.times <= AT_ONCE + 6
 
 
-def glance(at_ns: int, clock: object = "gnss") -> Glance:
+def glance(at_ns: int, clock: object = "gnss") -> LabelSummary:
     """Return a label of this boot, as anyone may write it into a file."""
     utc = (BEGAN + timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
     texts = (CaptureId("an id"), "a key", "van-7", "a chain", 1, "this boot", utc)
-    return Glance(*texts, cast(str, clock), at_ns, is_plain_photo=False, is_time=False)
+    return LabelSummary(*texts, cast(str, clock), at_ns, is_plain_photo=False, is_time=False)
 
 
 @pytest.mark.parametrize(
     "lie",
     [glance(10**26), glance(-(10**26)), glance(0, ["gnss"]), glance(0, {}), glance(0, None)],
 )
-def test_start_ignores_label_with_impossible_time(lie: Glance) -> None:
+def test_start_ignores_label_with_impossible_time(lie: LabelSummary) -> None:
     """Labels are not verified; an integer or a list from JSON ended each start."""
     true = glance(10**9)
 

@@ -27,7 +27,7 @@ def filled(device: Device, count: int = 5) -> list[str]:
     ids = [add(outbox, maker.make()).label.capture_id for _ in range(count)]
     outbox.mark_refused(outbox.get(ids[1]), "a refusal", MOMENT, "unknown_key")
     outbox.mark_damaged(outbox.get(ids[2]), "its file is gone")
-    outbox.book(outbox.get(ids[3]), 1e9, "POST was answered 413", suspected=True)
+    outbox.schedule_retry(outbox.get(ids[3]), 1e9, "POST was answered 413", suspected=True)
     database.close()
     return list(ids)
 

@@ -436,7 +436,7 @@ def _share(layout: Layout) -> None:
         outbox = Outbox(database, "boot-1")
         assert outbox.claim(0.0, due_s=0.0)
         with lock(layout.sync_lock, exclusive=True, wait=False):
-            outbox.rebook(1.0)
+            outbox.reset_schedule(1.0)
         database.close()
 
     def sync_nothing() -> None:

@@ -23,7 +23,7 @@ def head(
     card: Card, device: RecordMaker | None = None, device_id: str = "van-7"
 ) -> ChainHead | None:
     key = (device or card.device).key.public_key()
-    return labels.head(card.layout, labels.glances(card.layout), key, device_id)
+    return labels.head(card.layout, labels.read_labels(card.layout), key, device_id)
 
 
 def head_of(made: Made) -> ChainHead:
@@ -118,7 +118,7 @@ def test_the_newest_of_each_chain_is_known_by_its_label(card: Card) -> None:
     other = RecordMaker(key=card.device.key).make()
     other.into(card.layout.records)
 
-    found = labels.newest_of_each_chain(labels.glances(card.layout))
+    found = labels.newest_of_each_chain(labels.read_labels(card.layout))
 
     assert found == {newest.label.capture_id, other.label.capture_id}
 
@@ -127,7 +127,7 @@ def test_a_long_scan_shows_that_it_lives(card: Card) -> None:
     for _ in range(labels.ALIVE_EVERY):
         (card.layout.records / f"{uuid.uuid4()}.rec").touch()
 
-    labels.glances(card.layout, card.live)
+    labels.read_labels(card.layout, card.live)
 
     assert card.signs_of_life == 1
 
@@ -138,8 +138,8 @@ def test_names_without_a_label_take_no_memory(card: Card) -> None:
     for number in range(3_000):
         (card.layout.records / f"{number:0200}.rec").touch()
 
-    assert peak_mb(lambda: labels.glances(card.layout)) < 3_000 * 200 / 2 / 1e6
-    (seen,) = labels.glances(card.layout)
+    assert peak_mb(lambda: labels.read_labels(card.layout)) < 3_000 * 200 / 2 / 1e6
+    (seen,) = labels.read_labels(card.layout)
     assert (seen.capture_id, seen.chain) == (made.label.capture_id, card.device.chain)
 
 
@@ -154,7 +154,7 @@ def in_boot(card: Card, clock: str = "gnss", boot_id: str = BOOT) -> Made:
 
 def gnss_label(card: Card, key: PublicKey | None = None) -> RecordLabel | None:
     keys = [key or card.device.key.public_key()]
-    return labels.gnss_label(card.layout, labels.glances(card.layout), keys, BOOT)
+    return labels.gnss_label(card.layout, labels.read_labels(card.layout), keys, BOOT)
 
 
 def test_the_newest_label_with_a_gnss_time_is_found(card: Card) -> None:

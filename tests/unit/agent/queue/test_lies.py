@@ -213,7 +213,7 @@ def test_a_queue_that_no_device_wrote_is_made_again_at_a_start(
         assert device.press()["label"]["seq"] == 3
     assert layout.ballast.stat().st_size == ballast
     assert sorted(path.name for path in layout.queue.iterdir()) == ["doorstep.db"]
-    assert layout.asides() == []
+    assert layout.quarantined() == []
 
 
 # A journal that names another file
@@ -297,7 +297,7 @@ def test_a_write_without_end_is_waited_for_once(card: Card, held: sqlite3.Connec
             card.outbox.mark_missing([made.label.capture_id])
         waits_s.append(time.monotonic() - began_s)
     held.execute("ROLLBACK")
-    card.outbox.rebook(0.0)
+    card.outbox.reset_schedule(0.0)
 
     assert 9 < waits_s[0] < 12
     assert max(waits_s[1:]) < 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, RecordKind, RecordState
 from agent.queue.database import Database
-from agent.queue.outbox import BOOKING_S, Outbox
+from agent.queue.outbox import CLAIM_S, Outbox
 from agent.queue.paths import Layout
 from hardware.clock import ClockSource
 from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
@@ -99,9 +99,9 @@ def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: Reco
     item = claimed(outbox, 100.0)
 
     assert state(outbox, item) is RecordState.PENDING
-    assert outbox.due_s() == 100.0 + BOOKING_S
-    assert outbox.claim(100.0 + BOOKING_S - 1, due_s=100.0 + BOOKING_S - 1) is None
-    assert claimed(outbox, 100.0 + BOOKING_S).attempts == 2
+    assert outbox.due_s() == 100.0 + CLAIM_S
+    assert outbox.claim(100.0 + CLAIM_S - 1, due_s=100.0 + CLAIM_S - 1) is None
+    assert claimed(outbox, 100.0 + CLAIM_S).attempts == 2
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,7 +118,7 @@ def test_poison_does_not_delay_the_others(
     while item := outbox.claim(1.0, due_s=1.0):
         attempts += 1
         if item.capture_id in bad:
-            outbox.book(item, 1.0 + 2.0**item.attempts, "HTTP 413", suspected=suspected)
+            outbox.schedule_retry(item, 1.0 + 2.0**item.attempts, "HTTP 413", suspected=suspected)
         else:
             outbox.mark_delivered(item, "receipt", MOMENT)
 
@@ -130,9 +130,9 @@ def test_poison_does_not_delay_the_others(
 def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: RecordMaker) -> None:
     """`sync --once` does not repeat what the backend's proxy refused a minute ago."""
     backed_off, suspect = (add(outbox, device.make()) for _ in range(2))
-    outbox.book(claimed(outbox), 300.0, "timeout")
-    outbox.book(claimed(outbox), 300.0, "HTTP 413", suspected=True)
-    outbox.hurry(10.0)
+    outbox.schedule_retry(claimed(outbox), 300.0, "timeout")
+    outbox.schedule_retry(claimed(outbox), 300.0, "HTTP 413", suspected=True)
+    outbox.make_due(10.0)
 
     assert claimed(outbox, 10.0).capture_id == backed_off.label.capture_id
     assert outbox.claim(10.0, due_s=10.0) is None
@@ -142,9 +142,9 @@ def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: R
 def test_hurry_and_claim_try_a_dead_end_with_its_alarm(outbox: Outbox, device: RecordMaker) -> None:
     """Its column says that it is one; a text may say anything."""
     suspect, dead_end = (add(outbox, device.make()) for _ in range(2))
-    outbox.book(claimed(outbox), 300.0, "dead end 3: in words", suspected=True)
-    outbox.book(claimed(outbox), 300.0, "twice", suspected=True, dead_ends=3)
-    outbox.hurry(10.0)
+    outbox.schedule_retry(claimed(outbox), 300.0, "dead end 3: in words", suspected=True)
+    outbox.schedule_retry(claimed(outbox), 300.0, "twice", suspected=True, dead_ends=3)
+    outbox.make_due(10.0)
 
     item = outbox.claim(10.0, due_s=500.0, suspects=False)
     assert item is not None
@@ -158,28 +158,28 @@ def test_after_a_reboot_everything_is_due_again(database: Database, device: Reco
     """The clock that booked it began anew; nothing may wait for its old time."""
     before = Outbox(database, "boot-1")
     add(before, device.make())
-    before.book(claimed(before), 500_000.0, "timeout")
+    before.schedule_retry(claimed(before), 500_000.0, "timeout")
     after = Outbox(database, "boot-2")
     mine = add(after, device.make(), due_s=70.0)
-    after.rebook(12.0)
+    after.reset_schedule(12.0)
 
     assert after.due_s() == 12.0
     assert after.get(mine.label.capture_id).due_s == 70.0
     claimed(after, 12.0)
-    after.rebook(13.0)
+    after.reset_schedule(13.0)
     assert after.claim(13.0, due_s=13.0) is None
 
 
 ENDINGS: dict[str, Callable[[Outbox, Item], object]] = {
-    "book": lambda outbox, item: outbox.book(item, 0.0, "late", suspected=True),
+    "schedule_retry": lambda outbox, item: outbox.schedule_retry(item, 0.0, "late", suspected=True),
     "set_upload_url": lambda outbox, item: outbox.set_upload_url(item, "https://x"),
     "mark_delivered": lambda outbox, item: outbox.mark_delivered(item, "other", MOMENT),
     "mark_refused": lambda outbox, item: outbox.mark_refused(item, "other", MOMENT, "no"),
     "mark_damaged": lambda outbox, item: outbox.mark_damaged(item, "gone"),
-    "forget": lambda outbox, item: outbox.forget(item),
+    "delete_row": lambda outbox, item: outbox.delete_row(item),
     "retry": lambda outbox, _: outbox.retry(None, 0.0),
-    "rebook": lambda outbox, _: outbox.rebook(0.0),
-    "hurry": lambda outbox, _: outbox.hurry(0.0),
+    "reset_schedule": lambda outbox, _: outbox.reset_schedule(0.0),
+    "make_due": lambda outbox, _: outbox.make_due(0.0),
     "claim": lambda outbox, _: outbox.claim(1e9, due_s=1e9),
 }
 
@@ -244,14 +244,14 @@ def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: RecordMaker, ho
     made = add(outbox, device.make())
     other = add(outbox, device.make(), due_s=1e9)
     item = claimed(outbox)
-    outbox.book(item, 0.0, "dead end 2: twice", dead_ends=2)
+    outbox.schedule_retry(item, 0.0, "dead end 2: twice", dead_ends=2)
     match how:
         case "refused":
             outbox.mark_refused(item, "refusal", MOMENT, "no")
         case "damaged":
             outbox.mark_damaged(item, "other bytes")
         case _:
-            outbox.book(item, 1e9, "HTTP 413", suspected=True)
+            outbox.schedule_retry(item, 1e9, "HTTP 413", suspected=True)
 
     assert outbox.retry(made.label.capture_id, 5.0) == 1
     again = claimed(outbox, 5.0)
@@ -274,11 +274,11 @@ def test_the_counts_are_of_what_the_backend_has_not(outbox: Outbox, device: Reco
     for _ in range(6):
         add(outbox, device.make(utc=f"2026-12-01T09:15:0{device.seq}.000Z"))
     items = [claimed(outbox) for _ in range(5)]
-    outbox.book(items[0], 0.0, "HTTP 413", suspected=True)
+    outbox.schedule_retry(items[0], 0.0, "HTTP 413", suspected=True)
     outbox.mark_delivered(items[0], "receipt", MOMENT)
     outbox.mark_refused(items[1], "refusal", MOMENT, "no")
     outbox.mark_damaged(items[2], "gone")
-    outbox.book(items[3], 9.0, "HTTP 413", suspected=True)
+    outbox.schedule_retry(items[3], 9.0, "HTTP 413", suspected=True)
     counts = outbox.counts()
 
     assert (counts.waiting, counts.suspected, counts.refused, counts.damaged) == (3, 1, 1, 1)

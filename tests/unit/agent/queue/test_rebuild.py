@@ -14,7 +14,7 @@ import pytest
 from agent.command import doctor
 from agent.errors import NotNow, QueueBroken
 from agent.models import RecordState
-from agent.queue import database, mending, recovery
+from agent.queue import database, queue_repair, recovery
 from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
 from tests.support.factory import MOMENT
@@ -61,8 +61,8 @@ def cut_short(database: Path) -> None:
 BROKEN = [overwrite, take_away, break_inside, cut_short]
 
 
-def asides(device: Bench) -> list[str]:
-    return [path.name for path in device.layout.asides()]
+def quarantined(device: Bench) -> list[str]:
+    return [path.name for path in device.layout.quarantined()]
 
 
 @pytest.mark.parametrize("spoil", [*BROKEN, drop_tables])
@@ -101,15 +101,15 @@ def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) 
 
     with bench(tmp_path) as device:
         device.press()
-        assert asides(device) == ["queue.aside-1"]
+        assert quarantined(device) == ["queue.aside-1"]
         aside = device.layout.aside(1)
         assert (aside / "doorstep.db").read_bytes() == before
         assert stat.S_IMODE(aside.stat().st_mode) == 0o700
         device.layout.torn.unlink()
         device.layout.torn.mkdir()
-        device.tick(mending.SWEEP_EVERY_S + 1)
+        device.tick(queue_repair.SWEEP_EVERY_S + 1)
 
-        assert asides(device) == []
+        assert quarantined(device) == []
         assert [path.name for path in device.layout.torn.iterdir()] == ["garbage.rec"]
 
 
@@ -123,9 +123,9 @@ def test_names_without_end_in_the_queue_stop_no_start(
         fill(device.layout.queue / "many", 20_000)
 
     with bench(tmp_path) as device:
-        assert asides(device) == ["queue.aside-1"]
+        assert quarantined(device) == ["queue.aside-1"]
         assert device.press()["label"]["seq"] == first + 1
-        while asides(device):
+        while quarantined(device):
             device.tick()
 
         assert device.press()["label"]["seq"] == first + 2
@@ -143,7 +143,7 @@ def test_sweep_without_time_for_all_continues_within_minutes(
     with bench(tmp_path) as device:
         for _ in range(2):
             assert device.press()
-            device.tick(mending.MEND_EVERY_S + 1)
+            device.tick(queue_repair.REPAIR_EVERY_S + 1)
 
         assert len(list(device.layout.torn.iterdir())) == 3
 
@@ -155,7 +155,7 @@ def test_what_is_stuck_is_told_once_and_stops_nothing(
     for _ in range(2):
         with bench(tmp_path) as device:
             device.press()
-            device.tick(mending.SWEEP_EVERY_S + 1)
+            device.tick(queue_repair.SWEEP_EVERY_S + 1)
 
     assert caplog.text.count("event=stuck file=garbage.rec") == 1
     assert [row.seq for row in device.rows()] == [1, 2, 3]
@@ -196,24 +196,24 @@ def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
     assert first["label"]["capture_id"] in rows
 
 
-@pytest.mark.parametrize("asides", [0, mending.ENOUGH])
+@pytest.mark.parametrize("quarantined", [0, queue_repair.ENOUGH])
 def test_a_queue_that_breaks_again_at_once_waits_a_minute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asides: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quarantined: int
 ) -> None:
     """Else a dying card would be filled with them; also after the clock was set back."""
     set_back = SimpleNamespace(time=lambda: 0.0, monotonic=time.monotonic)
-    monkeypatch.setattr(mending, "time", set_back)
+    monkeypatch.setattr(queue_repair, "time", set_back)
     with bench(tmp_path) as device:
         take_away(device.layout.database)
         device.press()
-        for number in range(asides):
+        for number in range(quarantined):
             device.layout.aside(100 + number).mkdir()
         overwrite(device.layout.database)
         with pytest.raises(QueueBroken):
             device.outbox.counts()
         reply = device.press()
         is_broken_still = device.layout.rebuild_mark.exists()
-        device.tick(mending.MEND_EVERY_S + 1)
+        device.tick(queue_repair.REPAIR_EVERY_S + 1)
         rows = device.rows()
 
     assert "kept, but not yet queued" in reply["error"]
@@ -272,7 +272,7 @@ def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path
     """After so many a restart within a minute goes on without the queue: records are kept, red."""
     layout = pressed(tmp_path, times=0)
     obstruct(layout)
-    for _ in range(mending.ENOUGH):
+    for _ in range(queue_repair.ENOUGH):
         overwrite(layout.database)
         pressed(tmp_path)
     overwrite(layout.database)
@@ -280,17 +280,19 @@ def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path
     with bench(tmp_path) as device:
         reply = device.press()
     assert "kept, but not yet queued" in reply["error"]
-    assert asides(device) == [f"queue.aside-{number + 1}" for number in range(mending.ENOUGH)]
-    assert len(list(device.layout.records.glob("*-*.rec"))) == mending.ENOUGH + 2
+    assert quarantined(device) == [
+        f"queue.aside-{number + 1}" for number in range(queue_repair.ENOUGH)
+    ]
+    assert len(list(device.layout.records.glob("*-*.rec"))) == queue_repair.ENOUGH + 2
 
 
 def test_queues_that_are_being_deleted_do_not_delay_a_rebuild(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each turn of the deletion changes their times, for minutes if they have millions of names."""
-    monkeypatch.setattr(mending, "CLEAN_STEP_S", 0)  # stays under way
+    monkeypatch.setattr(queue_repair, "CLEAN_STEP_S", 0)  # stays under way
     layout = pressed(tmp_path, times=0)
-    for number in range(mending.ENOUGH):
+    for number in range(queue_repair.ENOUGH):
         layout.aside(number).mkdir()
 
     with bench(tmp_path) as device:
@@ -298,7 +300,7 @@ def test_queues_that_are_being_deleted_do_not_delay_a_rebuild(
         reply = device.press()
 
         assert "error" not in reply
-        assert len(asides(device)) == mending.ENOUGH + 1
+        assert len(quarantined(device)) == queue_repair.ENOUGH + 1
 
 
 def test_a_log_beside_an_empty_database_is_set_aside_with_it(tmp_path: Path) -> None:
@@ -327,7 +329,7 @@ def test_rows_that_somebody_deleted_come_back_within_the_hour(tmp_path: Path) ->
             sql.commit()
         device.tick()
         before = device.rows()
-        device.tick(mending.SWEEP_EVERY_S + 1)
+        device.tick(queue_repair.SWEEP_EVERY_S + 1)
 
         assert before == []
         assert [row.seq for row in device.rows()] == [1, 2, 3]

@@ -44,7 +44,7 @@ def mixed(outbox: Outbox, count: int) -> list[CaptureId]:
             case 2:
                 outbox.mark_damaged(one, "its file is gone")
             case 3:
-                outbox.book(one, 1e9, "POST was answered 413", suspected=True)
+                outbox.schedule_retry(one, 1e9, "POST was answered 413", suspected=True)
             case 4:
                 outbox.mark_delivered(one, "a.receipt.jws", MOMENT)
     return ids
@@ -133,7 +133,7 @@ def test_an_age_is_from_hour_to_hour_or_unknown(
 
 def test_a_long_answer_is_cut_and_does_not_command_a_terminal(outbox: Outbox) -> None:
     made = add(outbox, RecordMaker().make())
-    outbox.book(outbox.get(made.label.capture_id), 1e9, "\x1b[2J" + "x" * 5_000)
+    outbox.schedule_retry(outbox.get(made.label.capture_id), 1e9, "\x1b[2J" + "x" * 5_000)
 
     answer = page(outbox)["captures"][0]["answer"]
 

@@ -118,4 +118,4 @@ def _answer(told: dict[str, Any], *_: object) -> dict[str, Any]:
 
 
 def suspected(outbox: Outbox, name: CaptureId, answer: str) -> None:
-    outbox.book(outbox.get(name), 1e9, answer, suspected=True)
+    outbox.schedule_retry(outbox.get(name), 1e9, answer, suspected=True)

@@ -18,7 +18,7 @@ from agent.errors import NotNow
 from agent.models import RecordState
 from agent.process import control
 from agent.queue import disk
-from agent.queue.outbox import BOOKING_S
+from agent.queue.outbox import CLAIM_S
 from agent.sync.link import LinkWatch
 from agent.sync.round import Round, Sent, read
 from tests.support.factory import MOMENT, respelled_file
@@ -103,7 +103,7 @@ def test_damaged_record_is_not_sent_and_the_next_goes_on(
 def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
     """After the pause another due item goes first, so that one answered 403 blocks nobody."""
     first, second = line.device.press(), line.device.press()
-    line.device.outbox.book(second, line.sender.clock.now_s, "tried before")
+    line.device.outbox.schedule_retry(second, line.sender.clock.now_s, "tried before")
     line.tus.instead["POST /files"] = [whole(403)]
 
     line.steps(5)
@@ -119,7 +119,7 @@ def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
 def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line) -> None:
     """The cradle's light looks at them; also by a HEAD, and in a process that came afterwards."""
     items = [line.device.press() for _ in range(3)]
-    line.device.outbox.book(items[1], 0.0, "tried before")
+    line.device.outbox.schedule_retry(items[1], 0.0, "tried before")
     for asked in ("POST /files", "HEAD /files", "POST /receipts"):
         line.tus.instead[asked] = 9 * [whole(403, b"certificate revoked")]
 
@@ -152,7 +152,7 @@ def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
 ) -> None:
     """A count below the alarm begins again, because the cradle's light reads the plain words."""
     item = line.device.press()
-    line.device.outbox.book(item, 0.0, before, **counts)
+    line.device.outbox.schedule_retry(item, 0.0, before, **counts)
     told = whole(403, b"certificate revoked")
     line.tus.instead["POST /files"] = [told]
 
@@ -163,7 +163,7 @@ def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
 
 def test_row_of_an_alarm_keeps_its_words_while_the_device_is_shut_out(line: Line) -> None:
     item = line.device.press()
-    line.device.outbox.book(item, 0.0, "dead end 3: twice", suspected=True, dead_ends=3)
+    line.device.outbox.schedule_retry(item, 0.0, "dead end 3: twice", suspected=True, dead_ends=3)
     told = whole(403, b"certificate revoked")
     line.tus.instead["POST /files"] = [told]
 
@@ -328,7 +328,7 @@ def test_claim_of_a_sender_that_died_ends_by_itself(line: Line) -> None:
     clock = line.sender.clock
     assert line.device.outbox.claim(clock.now_s, due_s=clock.now_s) is not None
 
-    clock.now_s += BOOKING_S - 1
+    clock.now_s += CLAIM_S - 1
     line.steps(1)
     assert line.server.requests == []
     clock.now_s += 2
@@ -388,8 +388,8 @@ def _drain(line: Line) -> None:
 
 def test_send_once_sends_what_is_backed_off_but_not_what_is_suspect(line: Line) -> None:
     backed_off, suspect, fresh = (line.device.press() for _ in range(3))
-    line.device.outbox.book(backed_off, 1e6, "silent")
-    line.device.outbox.book(suspect, 0.0, "413", suspected=True)
+    line.device.outbox.schedule_retry(backed_off, 1e6, "silent")
+    line.device.outbox.schedule_retry(suspect, 0.0, "413", suspected=True)
     told: list[tuple[int, int]] = []
 
     sent = line.sender.sync.send_once(lambda done, total: told.append((done, total)))
@@ -479,7 +479,7 @@ def test_a_round_that_cannot_be_told_is_not_now() -> None:
 def test_send_once_asks_the_running_loop(line: Line) -> None:
     items = [line.device.press() for _ in range(3)]
     for item in items:
-        line.device.outbox.book(item, 1e6, "silent")
+        line.device.outbox.schedule_retry(item, 1e6, "silent")
     with device_queue(line.device.folder) as same, sender(same, line.server) as command:
         with running(line.sender):
             sent = command.sync.send_once(lambda _done, _total: None)
@@ -499,7 +499,7 @@ class Noted:
     def tick(self, _now_s: float) -> None:
         self.turns += 1
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         self.hurries += 1
 
 

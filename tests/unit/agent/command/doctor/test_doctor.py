@@ -201,7 +201,7 @@ def test_the_oldest_tells_why_it_waits(device: Device) -> None:
     add(outbox, RecordMaker().make())
     item = outbox.claim(0.0, due_s=600.0)
     assert item is not None
-    outbox.book(item, 600.0, "the receipt is signed by a key that is not trusted")
+    outbox.schedule_retry(item, 600.0, "the receipt is signed by a key that is not trusted")
     database.close()
 
     assert "tried once; last answer: the receipt is signed" in words(device, "queue")

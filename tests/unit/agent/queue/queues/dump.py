@@ -20,8 +20,10 @@ def fill(outbox: Outbox) -> None:
         add(outbox, made, adopted=made.label.seq == 9)
     claimed = [outbox.claim(100.0, due_s=100.0) for _ in range(7)]
     backed_off, suspect, refused, damaged, delivered, pruned, begun = filter(None, claimed)
-    outbox.book(backed_off, 160.0, "sent whole 1: POST was answered 503", sent_whole=1)
-    outbox.book(suspect, 400.0, "dead end 3: POST was answered 404", suspected=True, dead_ends=3)
+    outbox.schedule_retry(backed_off, 160.0, "sent whole 1: POST was answered 503", sent_whole=1)
+    outbox.schedule_retry(
+        suspect, 400.0, "dead end 3: POST was answered 404", suspected=True, dead_ends=3
+    )
     outbox.mark_refused(refused, "refusal.of.one", MOMENT, "unknown_device")
     outbox.mark_damaged(damaged, "its file is gone")
     for item in (delivered, pruned):

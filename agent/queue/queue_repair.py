@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 ENOUGH: Final = 5
 """Number of queues set aside after which a restart does not hurry the next repair either."""
 
-MEND_EVERY_S: Final = 60.0
+REPAIR_EVERY_S: Final = 60.0
 """Interval of repairs: no repair helps a card that breaks each new queue within a minute."""
 
 SWEEP_EVERY_S: Final = 3_600.0
@@ -32,7 +32,7 @@ CLEAN_STEP_S: Final = 0.05
 """Time of each tick for deleting queues that were set aside; a press waits no longer than that."""
 
 
-class Mending:
+class QueueRepair:
     """The repair of a broken queue from the record files; its owner holds `capture.lock`.
 
     `now_ns` returns CLOCK_MONOTONIC; a sweep calls `alive` each time that it makes progress.
@@ -57,7 +57,7 @@ class Mending:
         self._keys = keys
         self._now_ns = now_ns
         self._alive = alive
-        self._mended_ns: int | None = None
+        self._repaired_ns: int | None = None
         self._due_ns = 0
         self._late = ChangeDetector(last=False)
         self._cleaning: list[Deleter] = []
@@ -73,12 +73,12 @@ class Mending:
         Raises:
             StorageFault: the disk failed.
         """
-        self._due_ns = self._now_ns() + int(MEND_EVERY_S * 1e9)
+        self._due_ns = self._now_ns() + int(REPAIR_EVERY_S * 1e9)
         try:
             try:
                 self._sweep()
             except QueueBroken as error:
-                self.mend(error)
+                self.repair(error)
         except (QueueBroken, StateHeld) as error:
             if self._late.changed(now=True):
                 _log.error("event=not_swept error=%r meaning=presses_are_kept_but_red", str(error))
@@ -94,7 +94,7 @@ class Mending:
             self.start()
         self._clean()
 
-    def mend(self, error: QueueBroken) -> None:
+    def repair(self, error: QueueBroken) -> None:
         """Set the queue aside, and fill a new one; the others may run meanwhile.
 
         What only the rows knew is asked again of the backend: receipts, refusals, uploads begun.
@@ -105,24 +105,26 @@ class Mending:
             StorageFault: the disk failed.
         """
         now_ns = self._now_ns()
-        is_soon = self._mended_ns is not None and now_ns - self._mended_ns < MEND_EVERY_S * 1e9
-        asides = self._asides()
-        if len(asides) >= ENOUGH:
-            latest_s = max(aside.lstat().st_ctime for aside in asides)
-            is_soon |= 0 <= time.time() - latest_s < MEND_EVERY_S
+        is_soon = (
+            self._repaired_ns is not None and now_ns - self._repaired_ns < REPAIR_EVERY_S * 1e9
+        )
+        quarantined = self._quarantined()
+        if len(quarantined) >= ENOUGH:
+            latest_s = max(aside.lstat().st_ctime for aside in quarantined)
+            is_soon |= 0 <= time.time() - latest_s < REPAIR_EVERY_S
         if is_soon:
             raise error
-        self._mended_ns = now_ns
-        self._due_ns = now_ns + int(MEND_EVERY_S * 1e9)
+        self._repaired_ns = now_ns
+        self._due_ns = now_ns + int(REPAIR_EVERY_S * 1e9)
         aside = self._database.set_aside()
         _log.error("event=queue_set_aside folder=%s why=%r", aside.name, str(error))
         self._sweep()
 
     def _sweep(self) -> None:
         self.is_whole = False
-        check_unspoilt(self._layout)
+        check_not_corrupt(self._layout)
         swept = sweep(self._layout, self._outbox, self._keys, self._alive, self._cursor)
-        every_s = MEND_EVERY_S if swept.left else SWEEP_EVERY_S
+        every_s = REPAIR_EVERY_S if swept.left else SWEEP_EVERY_S
         self._due_ns = self._now_ns() + int(every_s * 1e9)
         self.is_whole = not (swept.stuck or swept.left)
         if self.is_whole:
@@ -133,12 +135,12 @@ class Mending:
 
         Facts that only the rows held are requested from the backend again.
         """
-        self._cleaning += map(Deleter, self._asides())
+        self._cleaning += map(Deleter, self._quarantined())
 
-    def _asides(self) -> list[Path]:
+    def _quarantined(self) -> list[Path]:
         """Return the queues set aside that are not being deleted: deletion changes their times."""
         under_way = {one.path for one in self._cleaning}
-        return [aside for aside in self._layout.asides() if aside not in under_way]
+        return [aside for aside in self._layout.quarantined() if aside not in under_way]
 
     def _clean(self) -> None:
         """Delete for CLEAN_STEP_S: another process may have put millions of names there.
@@ -156,8 +158,8 @@ class Mending:
                 _log.warning(line, deleter.path.name, str(deleter.left))
 
 
-def check_unspoilt(layout: Layout) -> None:
+def check_not_corrupt(layout: Layout) -> None:
     """Raise QueueBroken where another process says so, or left there what is not a queue's."""
     with disk_errors(f"cannot read {layout.queue}"):
-        if spoilt := layout.spoilt():
-            raise QueueBroken(spoilt)
+        if corruption := layout.corruption():
+            raise QueueBroken(corruption)
