@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.config import Config, ManifestPolicy
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
 from agent.identity.current_fleet import CurrentFleet
-from agent.process.verdict import TAKEN, Verdict
+from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import receipt
 from agent.rule import manifest as manifests
 from agent.rule import policy
@@ -98,22 +98,22 @@ class CurrentManifest:
         finally:
             self._changing.release()
 
-    def offer(self, token: str) -> Verdict:
+    def offer(self, token: str) -> OfferResult:
         """Accept a genuine and newer manifest; it is durable when this returns. From any thread."""
         if self._is_off:
-            return Verdict("policy.manifest is off: this device takes no manifest")
+            return OfferResult("policy.manifest is off: this device takes no manifest")
         try:
             offered = self._verified(token)
             with self._changing:
                 self._read_once()
-                verdict = self._taken(offered)
+                result = self._taken(offered)
         except (NotGenuine, ConfigError, NotNow, StorageFault) as error:
-            verdict = Verdict(str(error), again=True)
-        if verdict.why is None:
+            result = OfferResult(str(error), retry=True)
+        if result.error is None:
             self._refused.last = None
         else:
-            self._log_refused(verdict.why)
-        return verdict
+            self._log_refused(result.error)
+        return result
 
     def _read_once(self) -> None:
         """Load the manifest in `trust/`; do nothing once it was read or wiped."""
@@ -148,20 +148,20 @@ class CurrentManifest:
         else:
             self._newest = max(self._in_hand.manifest.version, self._newest or 0)
 
-    def _taken(self, offered: _InHand) -> Verdict:
+    def _taken(self, offered: _InHand) -> OfferResult:
         manifest, in_hand = offered.manifest, self._in_hand
         is_same = in_hand is not None and offered.token == in_hand.token
         if not is_same and not self._is_newer(manifest):
             words = "is not newer than"
-            return Verdict(f"version {manifest.version} {words} {self._newest}, which was here")
+            return OfferResult(f"version {manifest.version} {words} {self._newest}, which was here")
         if self._is_over(manifest):
-            return Verdict("it has ended already", again=True)  # by a clock that may be wrong
+            return OfferResult("it has ended already", retry=True)  # by a clock that may be wrong
         if not is_same:
             self._trust.keep_manifest(offered.token, manifest.version)
             _log.info("event=manifest_taken version=%d", manifest.version)
         self._in_hand = offered
         self._newest = manifest.version
-        return TAKEN
+        return ACCEPTED
 
     def _is_newer(self, manifest: Manifest) -> bool:
         """Return True if it is newer than any before; the newest counts too if it is not loaded.

@@ -65,16 +65,16 @@ class Documents:
         match request:
             case {"offer": "fleet", "text": str(text)}:
                 with self._in_turn():
-                    return self.fleet.offer(text).told()
+                    return self.fleet.offer(text).reply()
             case {"offer": "manifest", "text": str(text)}:
                 with self._in_turn():
-                    return self.manifest.offer(text).told()
+                    return self.manifest.offer(text).reply()
             case {"offer": "evidence", "text": str(text)}:
                 with self._in_turn():
-                    return self.evidence.offer(text).told()
+                    return self.evidence.offer(text).reply()
             case {"offer": "serve", "text": str(text)}:
                 with self._in_turn():
-                    return self.serve.offer(text).told()
+                    return self.serve.offer(text).reply()
             case {"request": "evidence"}:
                 with self._in_turn():
                     return {"request": self.evidence.request()}

@@ -135,13 +135,15 @@ def _documents(
             capture,
             dice,
             reach,
-            on_fetched=fleet.consider,
+            on_fetched=fleet.offer_update,
         )
     if has_manifest:
         ask = push.on_fetch(partial(backend.manifest, device_id=name))
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route for this device")
-        doubt = _wanted(fetches)
-        fetches["manifest"] = DocumentFetch(route, backend, capture, dice, reach, on_doubt=doubt)
+        untrusted = _wanted(fetches)
+        fetches["manifest"] = DocumentFetch(
+            route, backend, capture, dice, reach, on_untrusted=untrusted
+        )
     return fetches, keys
 
 

@@ -21,9 +21,9 @@ from agent.queue.owned import OwnedFolder
 from agent.record.receipt import Keys
 from agent.record.signing import PublicKey
 from agent.status.troubles import Trouble
-from agent.sync import card, technician
-from agent.sync.bring import Bringing, Tally, Watched, by_reason
-from agent.sync.card import Card
+from agent.sync import record_folder, technician
+from agent.sync.folder_delivery import FolderDelivery, FolderTally, ObservedBackend, by_reason
+from agent.sync.record_folder import RecordFolder
 from agent.trust import fleet
 from agent.wire.http import NoAnswer, NotVerified
 from agent.wire.tus import Answer, quoted
@@ -34,12 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     told = technician.load(path_of(arguments.config))
     pinned = told.pinned()
-    found = card.read(folder)
+    found = record_folder.read(folder)
     with _receipts(folder, arguments.receipts) as receipts:
-        backend = Watched(BackendSettings(told.backend.url), tls=told.tls())
+        backend = ObservedBackend(BackendSettings(told.backend.url), tls=told.tls())
         with closing(backend), progress_bar() as progress:
             keys = _signers(_fleet(backend), pinned)
-            tally = Bringing(backend, keys, receipts, _objection(backend)).all_of(found, progress)
+            tally = FolderDelivery(backend, keys, receipts, _objection(backend)).deliver_all(
+                found, progress
+            )
     print("\n".join(map(printable, _lines(found, tally, receipts.path))))
     if tally.left:
         return ExitCode.LATER
@@ -63,7 +65,7 @@ def _receipts(folder: Path, given: Path | None) -> Iterator[OwnedFolder]:
         yield found
 
 
-def _fleet(backend: Watched) -> Answer:
+def _fleet(backend: ObservedBackend) -> Answer:
     """Fetch the fleet document. Raises NotNow: no answer came, or the technician is refused."""
     try:
         with backend.attempt():
@@ -78,7 +80,7 @@ def _fleet(backend: Watched) -> Answer:
     return answer
 
 
-def _objection(backend: Watched) -> Callable[[], str | None]:
+def _objection(backend: ObservedBackend) -> Callable[[], str | None]:
     """Return a function that asks if the technician is still accepted."""
 
     def objection() -> str | None:
@@ -100,7 +102,7 @@ def _signers(answer: Answer, pinned: PublicKey) -> Keys:
         raise NotGenuine(f"the fleet document does not verify: {what}; {words}") from error
 
 
-def _lines(found: Card, tally: Tally, receipts: Path) -> list[str]:
+def _lines(found: RecordFolder, tally: FolderTally, receipts: Path) -> list[str]:
     counts = {
         "sent": tally.sent,
         "there already": tally.there,

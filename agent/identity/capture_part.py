@@ -15,7 +15,7 @@ from agent.identity.evidence import Evidence
 from agent.identity.serve_certificate import ServeCertificate
 from agent.process import control
 from agent.process.control import Line
-from agent.process.verdict import Verdict
+from agent.process.offer_result import OfferResult
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
@@ -64,21 +64,21 @@ def take(config: Config, kind: Kind, text: str) -> None:
     """
     answer = _ask(config, {"offer": kind, "text": text})
     if answer is not None:
-        verdict = Verdict.read(answer)
+        result = OfferResult.read(answer)
     else:
         with _instead_of_capture(config) as evidence:
             match kind:
                 case "evidence":
-                    verdict = evidence.offer(text)
+                    result = evidence.offer(text)
                 case "serve":
-                    verdict = ServeCertificate(config).offer(text)
+                    result = ServeCertificate(config).offer(text)
                 case "fleet":
                     trust = TrustStore(Layout.of(config.state))
-                    verdict = CurrentFleet(config, trust).offer(text)
-    if verdict.why is not None:
-        is_for_later = kind != "fleet" and verdict.again  # a fleet's may always come anew
+                    result = CurrentFleet(config, trust).offer(text)
+    if result.error is not None:
+        is_for_later = kind != "fleet" and result.retry  # a fleet's may always come anew
         failure = NotNow if is_for_later else NotGenuine
-        raise failure(f"capture does not take it: {verdict.why}")
+        raise failure(f"capture does not take it: {result.error}")
 
 
 def _ask(config: Config, line: Line) -> Line | None:

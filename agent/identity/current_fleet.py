@@ -5,7 +5,7 @@ import threading
 
 from agent.config import Config, IdentityMode, Seal
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
-from agent.process.verdict import TAKEN, Verdict
+from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import file as recordfile
 from agent.record import receipt, sealing, signing
 from agent.record.receipt import Keys
@@ -111,18 +111,18 @@ class CurrentFleet:
                 "event=not_enrolled meaning=presses_are_refused_until_sync_brings_%s", lacking
             )
 
-    def offer(self, token: str) -> Verdict:
+    def offer(self, token: str) -> OfferResult:
         """Accept a genuine and newer document; it is durable when this returns."""
         if self._is_off:
-            return Verdict("identity.mode is off: this device takes no fleet document")
+            return OfferResult("identity.mode is off: this device takes no fleet document")
         with self._changing:
             try:
                 self._take(token)
             except (NotGenuine, ConfigError, StorageFault) as error:
                 self._refuse(str(error))
-                return Verdict(str(error), again=True)
+                return OfferResult(str(error), retry=True)
         self._refused.last = None
-        return TAKEN
+        return ACCEPTED
 
     def _lacking(self) -> str | None:
         if not self._has_keys:

@@ -5,8 +5,8 @@ from functools import partial
 
 from agent.config import Config
 from agent.identity.authorities import check_not_ended, expected, good_evidence, kept_evidence
-from agent.identity.offered import check_not_shorter, verdict
-from agent.process.verdict import Verdict
+from agent.identity.offered import check_not_shorter, result
+from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
@@ -41,9 +41,9 @@ class Evidence:
         """Return a request to an authority: PKCS#10, PEM."""
         return certificates.request_pem(certificates.request(self.key, self._config.device.id))
 
-    def offer(self, text: str) -> Verdict:
+    def offer(self, text: str) -> OfferResult:
         """Accept a certificate that counts; it is durable when this returns."""
-        return verdict(partial(self._take, text))
+        return result(partial(self._take, text))
 
     def _take(self, text: str) -> None:
         """Keep this chain, PEM, if it is for this key and device; otherwise the kept one stays."""

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 
 from agent.errors import DoorstepError, NotGenuine
-from agent.process.verdict import TAKEN, Verdict
+from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import certificates
 from agent.record.certificates import Chain
 
 
-def verdict(take: Callable[[], None]) -> Verdict:
+def result(take: Callable[[], None]) -> OfferResult:
     """Return the result of `take`, which raises an error if the certificate does not count."""
     try:
         take()
     except NotGenuine as error:
-        return Verdict(str(error))
+        return OfferResult(str(error))
     except DoorstepError as error:
-        return Verdict(str(error), again=True)
-    return TAKEN
+        return OfferResult(str(error), retry=True)
+    return ACCEPTED
 
 
 def check_not_shorter(chain: Chain, kept: Chain) -> None:

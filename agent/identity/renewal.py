@@ -16,7 +16,7 @@ from agent.identity.est import Est, Waits
 from agent.identity.tls_identity import IdentityStore
 from agent.models import rfc3339
 from agent.process import control
-from agent.process.verdict import Verdict
+from agent.process.offer_result import OfferResult
 from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates
@@ -220,9 +220,9 @@ class Renewal:
     def _offer(self, kind: str, chain: Chain) -> None:
         text = certificates.pem(chain).decode()
         answer = self._capture({"offer": kind, "text": text})
-        verdict = Verdict("it has ended") if answer is None else Verdict.read(answer)
-        if verdict.why is not None:
-            raise NotGenuine(f"{kind} certificate: capture did not take it: {verdict.why}")
+        result = OfferResult("it has ended") if answer is None else OfferResult.read(answer)
+        if result.error is not None:
+            raise NotGenuine(f"{kind} certificate: capture did not take it: {result.error}")
 
     def _kept(self, key: PublicKey) -> Chain:
         """Return the chain in `trust/` if it is for this key; otherwise none."""

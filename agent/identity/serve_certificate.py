@@ -7,8 +7,8 @@ from functools import partial
 from agent.config import Config
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_not_ended, expected, good_serve, kept_serve
-from agent.identity.offered import check_not_shorter, verdict
-from agent.process.verdict import Verdict
+from agent.identity.offered import check_not_shorter, result
+from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Request
@@ -46,9 +46,9 @@ class ServeCertificate:
         self._store.keep_serve_request(certificates.request_pem(asked))
         return certificates.request_pem(asked)
 
-    def offer(self, text: str) -> Verdict:
+    def offer(self, text: str) -> OfferResult:
         """Accept a certificate that counts; it is durable when this returns."""
-        return verdict(partial(self._take, text))
+        return result(partial(self._take, text))
 
     def _take(self, text: str) -> None:
         """Keep this chain, PEM, if it is the requested one; otherwise the kept one stays."""

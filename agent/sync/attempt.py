@@ -10,7 +10,14 @@ from agent.models import Item
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.status.troubles import Trouble
 from agent.sync import hindrance
-from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.sync.outcome import (
+    Deferred,
+    NoService,
+    Outcome,
+    StuckUpload,
+    Unauthorised,
+    UnsignedRejection,
+)
 from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import Answer, metadata, number, own_address, quoted, retry_after_s
 
@@ -183,7 +190,7 @@ class Attempt:
         taken = 0 if content is None else number(answer, "Upload-Offset")
         if taken is None or taken > length:
             return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
-        self._take_place(answer.headers.get("Location"))
+        self._follow_location(answer.headers.get("Location"))
         return self._finish(answer) if taken == length else Append(taken)
 
     def _after_ask(self, answer: Answer) -> Step | Outcome:
@@ -195,15 +202,17 @@ class Attempt:
         """
         is_told = answer.status in _DONE
         coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
-        is_elsewhere = isinstance(coming, Suspect) or (is_told and isinstance(coming, NoService))
+        is_elsewhere = isinstance(coming, UnsignedRejection) or (
+            is_told and isinstance(coming, NoService)
+        )
         if isinstance(coming, Unauthorised):
-            return self._with_words(coming)
+            return self._with_reason(coming)
         if is_elsewhere and self._url != self._own_url:
             self._url = self._own_url
             return Ask()
         return self._create_again(answer) if answer.status in _GONE else coming
 
-    def _with_words(self, bare: Unauthorised) -> Outcome:
+    def _with_reason(self, bare: Unauthorised) -> Outcome:
         """Ask by POST why the backend refuses this device, since that answer has a text.
 
         An answer to HEAD has no content. Source: RFC 9110 section 9.3.2.
@@ -220,7 +229,7 @@ class Attempt:
         if offset is None or number(answer, "Upload-Length") not in {None, length}:
             return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
-            return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
+            return StuckUpload(f"HEAD says {offset} bytes are there, of a record of {length}")
         self.found = offset
         return AskForReceipt() if offset == length else Append(offset)
 
@@ -254,13 +263,13 @@ class Attempt:
     def _ask_again(self, answer: Answer) -> Step | Outcome:
         if self._has_disagreed:
             words = quoted("twice", answer)
-            return DeadEnd(words + ": backend and device disagree on the offset")
+            return StuckUpload(words + ": backend and device disagree on the offset")
         self._has_disagreed = True
         return Ask()
 
     def _create_again(self, answer: Answer) -> Step | Outcome:
         if self._is_created:
-            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
+            return StuckUpload(quoted("after POST", answer) + ": the upload did not stay")
         return Create(None)
 
     def _finish(self, answer: Answer) -> Outcome:
@@ -292,7 +301,7 @@ class Attempt:
             pass
         return None
 
-    def _take_place(self, location: str | None) -> None:
+    def _follow_location(self, location: str | None) -> None:
         self._url = own_address(self._backend.base, location) or self._own_url
         if self._url != (self._item.upload_url or self._own_url):
             self._keep_url(self._item, self._url)
@@ -308,5 +317,5 @@ class Attempt:
             case status if status in _BUSY:
                 return NoService(words, retry_after_s(answer), hindrance=why)
             case status if 400 <= status <= 499:
-                return Suspect(words)
+                return UnsignedRejection(words)
         return NoService(words)

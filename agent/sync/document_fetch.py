@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.errors import DoorstepError
 from agent.process import control, sd_notify
-from agent.process.verdict import Verdict
+from agent.process.offer_result import OfferResult
 from agent.sync import hindrance
 from agent.sync.hindrance import Reach
 from agent.wire.http import Backend, NoAnswer
@@ -72,7 +72,7 @@ class Document:
     held: Callable[[], str | None] | None = None
 
 
-class Offers:
+class Submission:
     """Documents of one kind for capture, `manifest` or `fleet`: the newest without an answer."""
 
     def __init__(self, socket: Path, kind: str) -> None:
@@ -90,7 +90,7 @@ class Offers:
         """True if there is one that capture has not answered."""
         return self._text is not None
 
-    def tick(self, now_s: float) -> Verdict | None:
+    def tick(self, now_s: float) -> OfferResult | None:
         """Offer the waiting document; None if none waits, or capture does not answer."""
         if self._text is None or now_s < self._due_s:
             return None
@@ -103,7 +103,7 @@ class Offers:
         if answer is None:  # capture does not run; a look costs nothing
             return None
         self._text = None
-        return Verdict.read(answer)
+        return OfferResult.read(answer)
 
 
 class DocumentFetch:
@@ -116,7 +116,7 @@ class DocumentFetch:
         dice: for jitter.
         reach: notes the results of asking.
         on_fetched: called with a fetched document, before capture gets it.
-        on_doubt: called if capture refuses a document, and another answer may help.
+        on_untrusted: called if capture refuses a document, and another answer may help.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class DocumentFetch:
         reach: Reach,
         *,
         on_fetched: Callable[[str], None] = lambda _text: None,
-        on_doubt: Callable[[], None] = lambda: None,
+        on_untrusted: Callable[[], None] = lambda: None,
     ) -> None:
         self._document = document
         self._backend = backend
@@ -136,8 +136,8 @@ class DocumentFetch:
         self._dice = dice
         self._reach = reach
         self._on_fetched = on_fetched
-        self._on_doubt = on_doubt
-        self._offers = Offers(capture, document.kind)
+        self._on_untrusted = on_untrusted
+        self._submission = Submission(capture, document.kind)
         self._etag: str | None = None
         self._due_s = self._wanted_from_s = float("-inf")
         self._is_wanted = False
@@ -150,7 +150,7 @@ class DocumentFetch:
     @property
     def waits(self) -> bool:
         """True if one came and waits for capture: a process that ends now forgets it."""
-        return self._offers.waits
+        return self._submission.waits
 
     def wanted(self) -> None:
         """Ask at the next tick: something was signed by a key that is not known yet."""
@@ -210,21 +210,21 @@ class DocumentFetch:
             return f"not a {self._document.kind}: not text"
         self._etag = etag if _ETAG.fullmatch(etag) else None
         self._on_fetched(text)
-        self._offers.put(text)
+        self._submission.put(text)
         return "fetched"
 
     def _offer(self, now_s: float) -> None:
-        verdict = self._offers.tick(now_s)
-        if verdict is not None:
-            self._heed(verdict)
+        result = self._submission.tick(now_s)
+        if result is not None:
+            self._handle_result(result)
 
-    def _heed(self, verdict: Verdict) -> None:
-        if verdict.why is None:
+    def _handle_result(self, result: OfferResult) -> None:
+        if result.error is None:
             return
-        self._tell(f"refused by capture: {verdict.why}")
-        if verdict.again:
+        self._tell(f"refused by capture: {result.error}")
+        if result.retry:
             self._etag = None
-            self._on_doubt()
+            self._on_untrusted()
 
     def _tell(self, answer: str) -> None:
         if self._logged.changed(answer):

@@ -45,7 +45,7 @@ class FleetKeys:
         """Return the ETag of capture's document, whose successor capture can accept."""
         return fleet.tag(self._trust.fleet(), self._pinned)
 
-    def consider(self, token: str) -> None:
+    def offer_update(self, token: str) -> None:
         """Use this document if it is genuine and newer."""
         before = self._tokens or self._trust.fleet()
         self._adopt(lambda: fleet.extend(before, token, self._pinned))

@@ -42,28 +42,28 @@ class LinkWatch:
         self.sockets.clear()
 
 
-class Bell:
-    """A bell by which another thread wakes the loop."""
+class Waker:
+    """A pair of sockets by which another thread wakes the loop."""
 
     def __init__(self) -> None:
-        self._hear, self._strike = socket.socketpair()
-        self._hear.setblocking(False)
+        self._read_end, self._write_end = socket.socketpair()
+        self._read_end.setblocking(False)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the loop; harmless if it is awake, or has ended."""
         with suppress(OSError):
-            self._strike.send(b"!")
+            self._write_end.send(b"!")
 
     def wait(self, seconds: float, others: list[socket.socket]) -> None:
-        """Wait until the bell rings, one of `others` can be read, or the time is up."""
-        select.select([self._hear, *others], [], [], seconds)
+        """Wait for a call of `wake`, for input on one of `others`, or until the time is up."""
+        select.select([self._read_end, *others], [], [], seconds)
         with suppress(BlockingIOError):
-            self._hear.recv(4096)
+            self._read_end.recv(4096)
 
     def close(self) -> None:
         """Close the sockets."""
-        self._hear.close()
-        self._strike.close()
+        self._read_end.close()
+        self._write_end.close()
 
 
 def _listen() -> socket.socket:

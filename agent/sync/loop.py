@@ -19,11 +19,11 @@ from agent.record.receipt import Receipt, Refusal
 from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
 from agent.sync.downloads import Downloads
-from agent.sync.link import Bell, LinkWatch
+from agent.sync.link import LinkWatch, Waker
 from agent.sync.outcome import Damaged, Outcome
-from agent.sync.reread import reread
+from agent.sync.outcome_handler import OutcomeHandler
+from agent.sync.read_verified import read_verified
 from agent.sync.round import Progress, Round, Rounds, Sent, read
-from agent.sync.settle import Settlement
 from hardware.change_detector import ChangeDetector
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Sync:
         self._delivery = delivery
         self._clock = clock
         self._backoff = Backoff(dice)
-        self._settlement = Settlement(outbox, self._backoff)
+        self._outcomes = OutcomeHandler(outbox, self._backoff)
         self._is_sending = self._is_booked = False
         self._waiting = ChangeDetector(last=False)
         self._obstacle = ChangeDetector[str | None](None)
@@ -85,17 +85,17 @@ class Sync:
         """
         with (
             disk.lock(self._layout.sync_lock, exclusive=True, wait=False),
-            closing(Bell()) as bell,
-            self._stopping(stop, bell),
+            closing(Waker()) as waker,
+            self._stopping(stop, waker),
             closing(LinkWatch()) as link,
-            control.serve(self._layout.sync_socket, partial(self._answer, bell)),
+            control.serve(self._layout.sync_socket, partial(self._answer, waker)),
         ):
             sd_notify.ready()
             while not stop.is_set():
                 sd_notify.alive()
                 if link.changed():
                     self.link_news()
-                bell.wait(self._turn(), link.sockets)
+                waker.wait(self._guarded_step(), link.sockets)
             self._backoff.log_delivered()
 
     def step(self) -> float:
@@ -115,7 +115,7 @@ class Sync:
                 self._end(round_, obstacle)
             return LOOK_S
         if round_ is not None:
-            self._go_on_with(round_, now_s)
+            self._continue_round(round_, now_s)
             return 0.0
         wait_s = self._wait_s(now_s)
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
@@ -160,7 +160,7 @@ class Sync:
         self._downloads.make_due()
         round_.begin(now_s, total)
 
-    def _go_on_with(self, round_: Round, now_s: float) -> None:
+    def _continue_round(self, round_: Round, now_s: float) -> None:
         """Try one more record, without the short rests of the loop: a person waits."""
         item = self._claim(now_s, due_s=round_.started_s, suspects=False)
         if item is not None:
@@ -180,7 +180,7 @@ class Sync:
             log.warning("event=not_delivering why=%r", found)
         return found
 
-    def _turn(self) -> float:
+    def _guarded_step(self) -> float:
         try:
             if not self._is_booked:
                 spread_s = self._backoff.spread_s(START_JITTER_S)
@@ -215,23 +215,25 @@ class Sync:
 
     def _attempt(self, item: Item) -> Outcome | Damaged:
         self._is_sending = True
-        outcome: Outcome | Damaged | bytes = reread(self._layout.record(item.capture_id), item)
+        outcome: Outcome | Damaged | bytes = read_verified(
+            self._layout.record(item.capture_id), item
+        )
         if isinstance(outcome, bytes):
             outcome = self._delivery.send(item, outcome)
         self._is_sending = False
-        self._settlement.settle(item, outcome, self._clock.boottime_s())
+        self._outcomes.apply_outcome(item, outcome, self._clock.boottime_s())
         if isinstance(outcome, Receipt | Refusal):
             self._downloads.record_decided()
         return outcome
 
-    def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
+    def _answer(self, waker: Waker, request: control.Line, _user: str) -> control.Line:
         """Answer a request in the client's thread: read, and leave all work to the loop."""
         match request:
             case {"status": True}:
                 return self.status()
             case {"send": True}:
                 round_ = self._rounds.ask(Round())
-                bell.ring()
+                waker.wake()
                 return asdict(round_.wait())
         return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
@@ -254,15 +256,15 @@ class Sync:
         }
 
     @contextmanager
-    def _stopping(self, stop: threading.Event, bell: Bell) -> Iterator[None]:
+    def _stopping(self, stop: threading.Event, waker: Waker) -> Iterator[None]:
         """Let `stop` also end waits and a running transfer while the block runs."""
 
         def await_stop() -> None:
             stop.wait()
-            self._settlement.is_stopping = True
+            self._outcomes.is_stopping = True
             self._delivery.interrupt()
             self._downloads.interrupt()
-            bell.ring()
+            waker.wake()
 
         waiting = threading.Thread(target=await_stop, daemon=True)
         waiting.start()
@@ -275,4 +277,4 @@ class Sync:
                 setting.start()
                 setting.join()
             waiting.join()
-            self._rounds.leave()
+            self._rounds.abandon()

@@ -22,7 +22,7 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadEnd:
+class StuckUpload:
     """An upload without a result: the backend answers, but time alone will not help."""
 
     answer: str
@@ -51,7 +51,7 @@ class Unauthorised:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class UnsignedRejection:
     """A bare 4xx: this record may be at fault, or any proxy on the way."""
 
     answer: str
@@ -64,7 +64,7 @@ class Damaged:
     what: str
 
 
-Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Suspect
+Outcome = Receipt | Refusal | Deferred | StuckUpload | NoService | Unauthorised | UnsignedRejection
 """A Receipt means delivered, a Refusal refused; both are signed and verified."""
 
 

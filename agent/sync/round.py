@@ -104,7 +104,7 @@ class Rounds:
                 self._current = self._asked.get_nowait()
         return self._current
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """End the waits of all clients, whose rounds will not be completed."""
         while round_ := self.current():
             round_.over.set()

@@ -13,14 +13,14 @@ from hardware.settings_toml import TableReader
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class TechnicianBackend:
     """`[backend]` of a technician."""
 
     url: Address
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class TechnicianIdentity:
     """`[identity]` of a technician; the files are PEM."""
 
     ca: Path
@@ -32,11 +32,11 @@ class Papers:
 
 
 @dataclass(frozen=True, slots=True)
-class Technician:
+class TechnicianConfig:
     """A technician's configuration; a device's is another file."""
 
-    backend: Office
-    identity: Papers
+    backend: TechnicianBackend
+    identity: TechnicianIdentity
 
     def tls(self) -> Tls:
         """Return the trust and the certificate of a connection. Raises ConfigError."""
@@ -58,7 +58,7 @@ class Technician:
         return signing.read_public_key(self.identity.fleet_key, "the fleet's public key")
 
 
-def load(path: Path) -> Technician:
+def load(path: Path) -> TechnicianConfig:
     """Read and check it; relative paths in it are relative to the file.
 
     Raises:
@@ -69,7 +69,7 @@ def load(path: Path) -> Technician:
         words = "a device's configuration; --from needs a technician's: [backend] url, and"
         raise ConfigError(f"{path}: {words} [identity] ca, fleet_key, technician; give --config")
     reader = TableReader(path.parent.resolve())
-    found = reader.table(Technician, table, "")
+    found = reader.table(TechnicianConfig, table, "")
     if found is not None:
         reader.problems.extend(wrong_address("backend.url", found.backend.url))
     if found is None or reader.problems:

@@ -26,7 +26,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.queue_repair import QueueRepair
 from agent.record import file as recordfile
-from agent.sync.reread import reread
+from agent.sync.read_verified import read_verified
 from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
@@ -125,7 +125,7 @@ class OurQueue:
 
     def photos(self) -> Iterator[bytes]:
         for item in self.outbox.items(None, 0, ALL):
-            content = reread(self.layout.record(item.capture_id), item)
+            content = read_verified(self.layout.record(item.capture_id), item)
             photo = recordfile.unpack(content).photo if isinstance(content, bytes) else None
             if photo is not None:
                 yield photo

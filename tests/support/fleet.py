@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.process.verdict import Verdict
+from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import PhotoRule, RouteStop
@@ -64,7 +64,7 @@ def offer(device: Bench, payload: dict[str, Any], **how: Any) -> str:
     return token
 
 
-def offer_text(device: Bench, text: str) -> Verdict:
+def offer_text(device: Bench, text: str) -> OfferResult:
     return device.loop.documents.manifest.offer(text)
 
 

@@ -12,7 +12,7 @@ from agent.models import Item, RecordKind, RecordState
 from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import signing, verify
-from agent.sync.reread import reread
+from agent.sync.read_verified import read_verified
 from tests.faults.powercut.stage import Stage, digest, has_time, read_queue
 from tests.faults.powercut.told import Row, Told
 from tests.support.benchtop import Bench
@@ -250,7 +250,7 @@ def _sends(device: Bench) -> Iterator[str]:
     if claimed.keys() != waiting:
         yield f"cannot be claimed: {waiting - claimed.keys()}"
     for item in claimed.values():
-        content = reread(device.layout.record(item.capture_id), item)
+        content = read_verified(device.layout.record(item.capture_id), item)
         if not isinstance(content, bytes):
             yield f"cannot be sent: {content}"
 

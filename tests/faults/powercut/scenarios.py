@@ -20,7 +20,7 @@ from agent.queue.queue_repair import REPAIR_EVERY_S
 from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
-from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
+from agent.sync.outcome import Deferred, NoService, Outcome, UnsignedRejection
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
 from tests.faults.powercut import (
@@ -242,7 +242,7 @@ class _Answers(Delivery):
             receipt,
             lambda _: NoService("no answer"),
             refusal,
-            lambda _: Suspect("413"),
+            lambda _: UnsignedRejection("413"),
             receipt,
         ]
 

@@ -7,7 +7,7 @@ from tests.support.device import REPOSITORY
 
 OTHERS: Final = {
     "agent.status.kept": "what doctor found: the next run finds it again",
-    "agent.sync.bring": "receipts beside the records of a dead device's card, on another disk",
+    "agent.sync.folder_delivery": "receipts beside the records of a dead card, on another disk",
 }
 
 

@@ -232,7 +232,7 @@ class InProcessDevice:
         fleet, dice = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "none yet")
         socket = self.layout.capture_socket
-        fetch = DocumentFetch(wanted, backend, socket, dice, Reach(), on_fetched=fleet.consider)
+        fetch = DocumentFetch(wanted, backend, socket, dice, Reach(), on_fetched=fleet.offer_update)
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
         asked = Downloads([fetch])
         self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, downloads=asked)
@@ -274,7 +274,7 @@ class InProcessDevice:
         """Some turns of the sending loop; while it would wait, time passes."""
         with self.fuse.lit(dies_at):
             for _ in range(count):
-                self.pass_s(self.sync._turn())  # noqa: SLF001 - what `run` does, without its sockets
+                self.pass_s(self.sync._guarded_step())  # noqa: SLF001 - what `run` does, without its sockets
                 self.pass_s(self._rests_s())
 
     def _rests_s(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.process.verdict import TAKEN, Verdict
+from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from hardware.button import ButtonEvent, ButtonName, Change
@@ -130,9 +130,9 @@ def test_a_clock_that_was_wrong_costs_the_route_only_as_long(tmp_path: Path) -> 
 
         assert before == 7
         assert wiped == Stored(None, 7)
-        assert refused == Verdict("it has ended already", again=True)
-        assert older == Verdict("version 6 is not newer than 7, which was here")
-        assert back == TAKEN
+        assert refused == OfferResult("it has ended already", retry=True)
+        assert older == OfferResult("version 6 is not newer than 7, which was here")
+        assert back == ACCEPTED
         assert device.press()["record"]["manifest"] == 7
 
 
@@ -151,7 +151,7 @@ def test_the_same_one_again_changes_nothing_and_is_not_told_again(
     with round_of(tmp_path, ALLOWED) as device:
         first = stored(device.layout).token or ""
         for _ in range(3):
-            assert offer_text(device, first) == TAKEN
+            assert offer_text(device, first) == ACCEPTED
             device.tick()
 
         assert device.loop.status()["manifest_refused"] is None
@@ -183,7 +183,7 @@ def test_what_a_power_cut_left_stays_until_its_successor_comes_again(tmp_path: P
         ]
 
         assert before == 7
-        assert [one.why is None for one in taken] == [False, True, False]
+        assert [one.error is None for one in taken] == [False, True, False]
         assert device.press()["record"]["manifest"] == 8
 
 
@@ -192,8 +192,8 @@ def test_one_that_cannot_be_written_is_not_in_hand(tmp_path: Path) -> None:
         (device.layout.trust / "manifest.part").mkdir()
         verdict = offer_text(device, signed(payload_of(SIGNED) | {"version": 8}))
 
-        assert verdict.again
-        assert "manifest" in (verdict.why or "")
+        assert verdict.retry
+        assert "manifest" in (verdict.error or "")
         assert device.press()["record"]["manifest"] == 7
 
 
@@ -256,8 +256,8 @@ def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
         assert stored(device.layout) == Stored(None, None)
         assert reason(reply) == "manifest_missing"
         assert device.parts.camera.starts == 0
-        assert 0 < len(verdict.why or "") < 250
-        assert device.loop.status()["manifest_refused"] == verdict.why
+        assert 0 < len(verdict.error or "") < 250
+        assert device.loop.status()["manifest_refused"] == verdict.error
     assert caplog.text.count("event=manifest_refused") == 1
     for secret in ("C1", "passwd", "CCC", "52.52", "90.001"):
         assert secret not in caplog.text

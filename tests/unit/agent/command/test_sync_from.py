@@ -16,7 +16,7 @@ import pytest
 from agent.__main__ import main
 from agent.queue import disk
 from agent.record import signing
-from agent.sync import card
+from agent.sync import record_folder
 from doorstep_backend.identity.clients import Clients, Kind
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
@@ -274,14 +274,14 @@ def test_a_record_that_goes_meanwhile_is_left(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone, _ = bench.write(2)
-    read = card.read
+    read = record_folder.read
 
-    def read_and_lose(folder: Path) -> card.Card:
+    def read_and_lose(folder: Path) -> record_folder.RecordFolder:
         found = read(folder)
         (bench.card / f"{gone.label.capture_id}.rec").unlink()
         return found
 
-    monkeypatch.setattr(card, "read", read_and_lose)
+    monkeypatch.setattr(record_folder, "read", read_and_lose)
     ended = bench.run()
 
     assert ended.code == 75

@@ -12,7 +12,7 @@ from agent.errors import NotGenuine
 from agent.identity.device_key import device_key
 from agent.identity.evidence import Evidence
 from agent.identity.serve_certificate import ServeCertificate
-from agent.process.verdict import TAKEN
+from agent.process.offer_result import ACCEPTED
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.trust.store import TrustStore
@@ -124,7 +124,7 @@ def serve(tmp_path: Path) -> ForServe:
 def test_certificate_for_its_key_is_kept_and_its_end_is_known(either: Either) -> None:
     leaf, before = either.issue(), either.taker.ends
 
-    assert either.taker.offer(pem(leaf)) == TAKEN
+    assert either.taker.offer(pem(leaf)) == ACCEPTED
 
     assert either.kept() == pem(leaf).encode()
     ends = before, either.taker.ends, either.restarted().ends
@@ -142,10 +142,10 @@ def test_intermediates_are_kept_and_what_does_not_belong_is_not(either: Either) 
 
 def test_next_authority_of_the_fleet_counts_too(either: Either) -> None:
     coming = new_authority("next")
-    assert "not trusted here" in str(either.taker.offer(pem(either.issue(coming))).why)
+    assert "not trusted here" in str(either.taker.offer(pem(either.issue(coming))).error)
     either.trust.keep_fleet((fleet_document(FLEET_KEY, next_ca=coming.pem.decode()),))
 
-    assert either.taker.offer(pem(either.issue(coming))) == TAKEN
+    assert either.taker.offer(pem(either.issue(coming))) == ACCEPTED
 
 
 BAD: dict[str, Callable[[Either], str]] = {
@@ -172,8 +172,8 @@ def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
 
     verdict = either.taker.offer(BAD[words](either))
 
-    assert re.search(words, verdict.why or "")
-    assert not verdict.again
+    assert re.search(words, verdict.error or "")
+    assert not verdict.retry
     assert (either.kept(), either.taker.ends) == (before, ends)
 
 
@@ -183,7 +183,7 @@ def test_one_that_ends_earlier_replaces_what_leads_to_no_trusted_authority(eithe
     other = new_authority("new")
     either.ca_file.write_bytes(other.pem)
 
-    assert either.taker.offer(pem(either.issue(other, days_ago=1))) == TAKEN
+    assert either.taker.offer(pem(either.issue(other, days_ago=1))) == ACCEPTED
 
 
 def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
@@ -192,7 +192,7 @@ def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
     for kept in (pem(either.issue(key=signing.new_key())), "nothing"):
         either.keep(kept.encode())
 
-        assert either.taker.offer(pem(either.issue(days_ago=1))) == TAKEN
+        assert either.taker.offer(pem(either.issue(days_ago=1))) == ACCEPTED
 
 
 def test_authority_that_cannot_be_read_is_worth_another_try(either: Either) -> None:
@@ -201,8 +201,8 @@ def test_authority_that_cannot_be_read_is_worth_another_try(either: Either) -> N
 
     verdict = either.taker.offer(leaf)
 
-    assert verdict.again
-    assert "identity.ca" in str(verdict.why)
+    assert verdict.retry
+    assert "identity.ca" in str(verdict.error)
 
 
 # For evidence
@@ -236,11 +236,11 @@ def test_certificate_for_all_names_that_were_asked_for_counts(
 ) -> None:
     serve.taker.ask_with(serve.request(*asked))
 
-    assert serve.taker.offer(pem(serve.issue(names=given))) == TAKEN
+    assert serve.taker.offer(pem(serve.issue(names=given))) == ACCEPTED
 
 
 def test_certificate_that_lacks_a_name_does_not_count(serve: ForServe) -> None:
-    assert "not for 10.8.0.7" in str(serve.taker.offer(pem(serve.issue(names=NAMES[:1]))).why)
+    assert "not for 10.8.0.7" in str(serve.taker.offer(pem(serve.issue(names=NAMES[:1]))).error)
     assert serve.kept() is None
 
 
@@ -249,7 +249,7 @@ def test_without_a_request_nothing_is_taken(serve: ForServe) -> None:
 
     verdict = serve.taker.offer(pem(serve.issue()))
 
-    assert "none was asked for" in str(verdict.why)
+    assert "none was asked for" in str(verdict.error)
     assert serve.kept() is None
 
 
@@ -281,7 +281,7 @@ def test_after_another_question_a_shorter_certificate_counts(serve: ForServe) ->
     serve.taker.offer(pem(serve.issue()))
     serve.taker.ask_with(serve.request("van-7"))
 
-    assert serve.taker.offer(pem(serve.issue(names=("van-7",), days_ago=100))) == TAKEN
+    assert serve.taker.offer(pem(serve.issue(names=("van-7",), days_ago=100))) == ACCEPTED
 
 
 def test_what_is_no_request_is_not_kept(serve: ForServe) -> None:

@@ -86,8 +86,8 @@ class Capture:
         if "request" in line:
             return {"request": self.evidence.request()}
         if line["offer"] == "serve":
-            return self.serve.offer(line["text"]).told()
-        return self.evidence.offer(line["text"]).told()
+            return self.serve.offer(line["text"]).reply()
+        return self.evidence.offer(line["text"]).reply()
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from agent.record.receipt import Receipt, Refusal
 from agent.status.troubles import Trouble
 from agent.sync.attempt import Attempt
 from agent.sync.outcome import (
-    DeadEnd,
     Deferred,
     NoService,
     Outcome,
-    Suspect,
+    StuckUpload,
     Unauthorised,
+    UnsignedRejection,
     hindrance,
 )
 from agent.wire.http import Backend
@@ -110,7 +110,7 @@ EXCHANGES = {
     ),
     "it is lost between pieces": Exchange(
         ["HEAD", "PATCH", "POST", "PATCH"],
-        DeadEnd,
+        StuckUpload,
         {"PATCH /files": [whole(404), whole(410)]},
         10,
         LATER,
@@ -127,7 +127,7 @@ EXCHANGES = {
     ),
     "too long for a proxy, and lost": Exchange(
         ["POST", "POST", "PATCH"],
-        DeadEnd,
+        StuckUpload,
         {"POST /files": [whole(413)], "PATCH /files": [whole(404)]},
     ),
     "no offset is told": Exchange(["HEAD"], NoService, {"HEAD /files": [whole(200)]}, None, LATER),
@@ -371,7 +371,7 @@ def test_answer_is_quoted_in_one_short_line(line: Record) -> None:
 
     outcome = line.send()
 
-    assert isinstance(outcome, Suspect)
+    assert isinstance(outcome, UnsignedRejection)
     assert "POST was answered 400 " in outcome.answer
     assert "Too Large" in outcome.answer
     assert outcome.answer.isprintable()
@@ -472,7 +472,7 @@ def test_garbage_for_a_receipt_delivers_nothing(line: Record, token: str) -> Non
 def test_refusal_that_is_not_ours_is_a_bare_4xx(line: Record, other: dict[str, Any]) -> None:
     line.tus.instead["POST /files"] = [whole(422, Doorstep_Refusal=line.refuse(**other))]
 
-    assert isinstance(line.send(), Suspect)
+    assert isinstance(line.send(), UnsignedRejection)
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "abc", "1e3", "9" * 40, "9" * 5000, "0x10", "5, 5"])
@@ -559,13 +559,13 @@ def expected(status: int) -> tuple[type[Outcome], Trouble | None, float | None]:
         case 401 | 403:
             return Unauthorised, Trouble.NOT_LET_IN, None
         case 409 | 460:
-            return DeadEnd, None, None
+            return StuckUpload, None, None
         case 423:
             return Deferred, Trouble.BUSY, 7
         case 429 | 503:
             return NoService, Trouble.BUSY, 7
         case _ if 400 <= status <= 499:
-            return Suspect, None, None
+            return UnsignedRejection, None, None
     return NoService, Trouble.NO_ANSWER, None
 
 

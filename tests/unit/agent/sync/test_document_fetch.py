@@ -51,13 +51,13 @@ class Rig:
     """A device, and a server that answers whatever the test wants.
 
     Attributes:
-        doubts: a member for each time that capture refused what another answer may mend.
+        untrusted: a member for each time that capture refused what another answer may mend.
     """
 
     device: Bench
     server: RawServer
     fetch: DocumentFetch
-    doubts: list[None]
+    untrusted: list[None]
     now_s: float = 1000.0
 
     def ask(self, answer: Iterable[bytes]) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Rig:
 @contextmanager
 def open_rig(folder: Path, card: Path) -> Iterator[Rig]:
     """A device whose state is on this card, and whose capture does not listen."""
-    doubts: list[None] = []
+    untrusted: list[None] = []
     with (
         raw_server(folder) as server,
         fleet_device(card / "device") as device,
@@ -82,9 +82,9 @@ def open_rig(folder: Path, card: Path) -> Iterator[Rig]:
         route = Document("manifest", EVERY_S, ask, "no route for this device")
         capture, dice = device.layout.capture_socket, random.Random(1)
         fetch = DocumentFetch(
-            route, backend, capture, dice, Reach(), on_doubt=lambda: doubts.append(None)
+            route, backend, capture, dice, Reach(), on_untrusted=lambda: untrusted.append(None)
         )
-        yield Rig(device, server, fetch, doubts)
+        yield Rig(device, server, fetch, untrusted)
 
 
 def settings_of(server: RawServer) -> BackendSettings:
@@ -309,7 +309,7 @@ def test_a_capture_that_hangs_is_not_asked_again_at_once(deaf: Rig) -> None:
 def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(rig: Rig) -> None:
     """A manifest by a key that only a newer fleet document names."""
     rig.ask(whole(200, signed(payload_of(ALLOWED), key=signing.new_key()).encode()))
-    after_unknown = len(rig.doubts)
+    after_unknown = len(rig.untrusted)
     rig.ask(whole(200, signed(payload_of(SIGNED) | {"version": 6}).encode()))
 
-    assert after_unknown == len(rig.doubts) == 1
+    assert after_unknown == len(rig.untrusted) == 1

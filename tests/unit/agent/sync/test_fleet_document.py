@@ -14,7 +14,7 @@ from agent.command.sync import sync_loop
 from agent.config import load
 from agent.models import RecordState
 from agent.process import control
-from agent.process.verdict import TAKEN
+from agent.process.offer_result import ACCEPTED
 from agent.record import signing
 from agent.record.signing import UNKNOWN_SIGNER
 from agent.trust.store import TrustStore
@@ -73,7 +73,7 @@ def keeping(device: Device) -> Iterator[None]:
         if "offer" not in request:
             return {}
         trust.keep_fleet((request["text"],))
-        return TAKEN.told()
+        return ACCEPTED.reply()
 
     with control.serve(device.layout.capture_socket, answer):
         yield

@@ -50,8 +50,8 @@ def test_what_came_counts_before_capture_has_kept_it(
     other = signing.new_key()
     keys = FleetKeys(office.key.public_key(), trust)
     trust.keep_fleet((office.document(3),))
-    keys.consider(office.document(4, receipt_keys=[entry(other)]))
-    keys.consider(office.document(4, receipt_keys=[entry(other)]))
+    keys.offer_update(office.document(4, receipt_keys=[entry(other)]))
+    keys.offer_update(office.document(4, receipt_keys=[entry(other)]))
 
     assert set(keys.keys()) == {kid(other)}
     assert trust.fleet() != ()
@@ -64,7 +64,7 @@ def test_an_older_one_does_not_count(
     keys = FleetKeys(office.key.public_key(), trust)
     trust.keep_fleet((office.document(3),))
     for _ in range(2):
-        keys.consider(office.document(version, receipt_keys=[entry(signing.new_key())]))
+        keys.offer_update(office.document(version, receipt_keys=[entry(signing.new_key())]))
 
     assert set(keys.keys()) == {kid(key) for key in office.keys}
     assert caplog.text.count("event=fleet_doubted") <= 2
@@ -78,7 +78,7 @@ def test_what_does_not_verify_in_trust_does_not_count(
     keys = FleetKeys(office.key.public_key(), trust)
     with pytest.raises(NotNow):
         keys.keys()
-    keys.consider(office.document(1))
+    keys.offer_update(office.document(1))
 
     assert set(keys.keys()) == {kid(key) for key in office.keys}
 

@@ -7,22 +7,22 @@ from agent.process.control import Line
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class OfferResult:
     """The result of an offered document.
 
     Attributes:
-        why: reason of a refusal, which quotes nothing of the document; None if capture accepted it.
-        again: True if it is worth fetching again, since another answer may come then.
+        error: reason of a refusal, without a word of the document; None if capture accepted it.
+        retry: True if it is worth fetching again, since another answer may come then.
     """
 
-    why: str | None = None
-    again: bool = False
+    error: str | None = None
+    retry: bool = False
 
-    def told(self) -> Line:
+    def reply(self) -> Line:
         """Return the answer for the socket."""
-        if self.why is None:
+        if self.error is None:
             return {"taken": True}
-        return {"taken": False, "why": self.why, "again": self.again}
+        return {"taken": False, "why": self.error, "again": self.retry}
 
     @classmethod
     def read(cls, answer: Line) -> Self:
@@ -32,4 +32,4 @@ class Verdict:
         return cls(str(answer.get("why", "capture did not say why")), bool(answer.get("again")))
 
 
-TAKEN = Verdict()
+ACCEPTED = OfferResult()

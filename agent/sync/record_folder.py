@@ -20,7 +20,7 @@ _LOCKS: Final = ("capture.lock", "sync.lock")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderRecord:
     """A whole record: label and digest verify.
 
     Attributes:
@@ -35,7 +35,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Torn:
+class TornFile:
     """A file that is no whole record, and why; it is not sent."""
 
     name: str
@@ -43,14 +43,14 @@ class Torn:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class RecordFolder:
     """The records in a folder by device, chain and number."""
 
-    records: tuple[Found, ...]
-    torn: tuple[Torn, ...]
+    records: tuple[FolderRecord, ...]
+    torn: tuple[TornFile, ...]
 
 
-def read(folder: Path) -> Card:
+def read(folder: Path) -> RecordFolder:
     """Read every `*.rec` in `folder` and in `records/` below it; write nothing, follow no link.
 
     Raises:
@@ -62,15 +62,15 @@ def read(folder: Path) -> Card:
     if _is_live(folder):
         words = "a device's own queue: `doorstep sync` sends what waits in it"
         raise ConfigError(f"{folder}: {words}; --from is for a card that nobody works with")
-    found: dict[str, Found] = {}
-    torn: list[Torn] = []
+    found: dict[str, FolderRecord] = {}
+    torn: list[TornFile] = []
     for path in paths:
         name, one = str(path.relative_to(folder)), _record(path)
         if isinstance(one, str):
-            torn.append(Torn(name, one))
+            torn.append(TornFile(name, one))
         elif found.setdefault(one.item.capture_id, one).item.sha256 != one.item.sha256:
-            torn.append(Torn(name, "another file holds another record of the same id"))
-    return Card(tuple(sorted(found.values(), key=_place)), tuple(torn))
+            torn.append(TornFile(name, "another file holds another record of the same id"))
+    return RecordFolder(tuple(sorted(found.values(), key=_place)), tuple(torn))
 
 
 def _in(place: Path, folder: Path) -> Iterator[Path]:
@@ -84,7 +84,7 @@ def _in(place: Path, folder: Path) -> Iterator[Path]:
     yield from (place / name for name in names)
 
 
-def _record(path: Path) -> Found | str:
+def _record(path: Path) -> FolderRecord | str:
     """Read a file; if it is no whole record, return the reason as text."""
     try:
         content = disk.read_plain(path, LARGEST_RECORD_BYTES + 1)
@@ -98,7 +98,7 @@ def _record(path: Path) -> Found | str:
     except RecordDamaged as error:
         return str(error)
     item = _item(checked, len(content), hashlib.sha256(content).hexdigest())
-    return Found(path, checked.label.device_id, signing.thumbprint(checked.key), item)
+    return FolderRecord(path, checked.label.device_id, signing.thumbprint(checked.key), item)
 
 
 def _item(checked: recordfile.Closed, size: int, sha256: str) -> Item:
@@ -129,7 +129,7 @@ def _item(checked: recordfile.Closed, size: int, sha256: str) -> Item:
     )
 
 
-def _place(one: Found) -> tuple[str, str, int]:
+def _place(one: FolderRecord) -> tuple[str, str, int]:
     return one.device_id, one.item.chain, one.item.seq
 
 

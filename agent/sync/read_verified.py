@@ -8,7 +8,7 @@ from agent.queue.disk import read_plain
 from agent.sync.outcome import Damaged, Deferred
 
 
-def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:
+def read_verified(path: Path, item: Item) -> bytes | Damaged | Deferred:
     """Return the file's bytes, if they are the queued ones.
 
     An error of the disk only defers: it may be over next time, and the bytes be right. So does a

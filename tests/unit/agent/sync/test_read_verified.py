@@ -8,7 +8,7 @@ import pytest
 
 from agent.queue.paths import Layout
 from agent.sync.outcome import Deferred
-from agent.sync.reread import reread
+from agent.sync.read_verified import read_verified
 from tests.support.factory import Made, RecordMaker, add, queue
 
 
@@ -36,7 +36,7 @@ def test_the_bytes_that_were_queued_are_sent(tmp_path: Path, made: Made) -> None
     add(outbox, made)
 
     item = outbox.get(made.label.capture_id)
-    assert reread(layout.record(item.capture_id), item) == made.content
+    assert read_verified(layout.record(item.capture_id), item) == made.content
     database.close()
 
 
@@ -52,5 +52,5 @@ def test_what_is_no_plain_file_is_not_followed_and_not_sent(
     path = layout.record(item.capture_id)
     IN_ITS_PLACE[what](path, made)
 
-    assert isinstance(reread(path, item), Deferred)
+    assert isinstance(read_verified(path, item), Deferred)
     database.close()

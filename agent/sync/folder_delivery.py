@@ -10,10 +10,17 @@ from agent.models import Item
 from agent.queue.disk import RECORD_MODE
 from agent.queue.owned import OwnedFolder
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt
-from agent.sync.card import Card, Found
 from agent.sync.delivery import Delivery
-from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
-from agent.sync.reread import reread
+from agent.sync.outcome import (
+    Deferred,
+    NoService,
+    Outcome,
+    StuckUpload,
+    Unauthorised,
+    UnsignedRejection,
+)
+from agent.sync.read_verified import read_verified
+from agent.sync.record_folder import FolderRecord, RecordFolder
 from agent.wire.http import Backend
 from agent.wire.tus import Answer
 
@@ -24,7 +31,7 @@ RECEIPT_LIMIT_BYTES: Final = 65_536
 """Longest file that is looked at for a receipt of before; one has 400."""
 
 
-class Watched(Backend):
+class ObservedBackend(Backend):
     """A backend; `gave` is True if it was sent any part of a record since the last reset."""
 
     gave = False
@@ -41,7 +48,7 @@ class Watched(Backend):
 
 
 @dataclass(slots=True)
-class Tally:
+class FolderTally:
     """The result for the records of a card.
 
     Attributes:
@@ -59,7 +66,7 @@ class Tally:
     stopped: str | None = None
 
 
-class Bringing:
+class FolderDelivery:
     """The delivery of a card's records to a backend.
 
     Args:
@@ -71,7 +78,7 @@ class Bringing:
 
     def __init__(
         self,
-        backend: Watched,
+        backend: ObservedBackend,
         keys: Keys,
         receipts: OwnedFolder,
         objection: Callable[[], str | None],
@@ -83,28 +90,28 @@ class Bringing:
         self._delivery = Delivery(backend, lambda: keys, lambda _item, _url: None)
         self._barred: dict[str, str] = {}
 
-    def all_of(self, card: Card, progress: Callable[[int, int], None]) -> Tally:
+    def deliver_all(self, card: RecordFolder, progress: Callable[[int, int], None]) -> FolderTally:
         """Deliver each record once; a delivery survives a kill and a power cut at any point."""
-        tally, total = Tally(), len(card.records)
+        tally, total = FolderTally(), len(card.records)
         for done, found in enumerate(card.records):
             progress(done, total)
             if tally.stopped is None:
-                self._bring(found, tally)
+                self._deliver(found, tally)
             if tally.stopped is not None:
                 tally.left.append((found.path.name, tally.stopped))
         progress(total, total)
         return tally
 
-    def _bring(self, found: Found, tally: Tally) -> None:
+    def _deliver(self, found: FolderRecord, tally: FolderTally) -> None:
         if self._has_receipt(found.item):
             tally.there += 1
         elif found.kid in self._barred:
             tally.refused.append((found.path.name, self._barred[found.kid]))
         else:
-            self._settle(found, self._outcome(found), tally)
+            self._note(found, self._outcome(found), tally)
 
-    def _outcome(self, found: Found) -> Outcome:
-        content = reread(found.path, found.item)
+    def _outcome(self, found: FolderRecord) -> Outcome:
+        content = read_verified(found.path, found.item)
         if not isinstance(content, bytes):
             words = content.answer if isinstance(content, Deferred) else content.what
             return Deferred(f"{words}; the card gives way: copy it first")
@@ -115,7 +122,7 @@ class Bringing:
                 break
         return outcome
 
-    def _settle(self, found: Found, outcome: Outcome, tally: Tally) -> None:
+    def _note(self, found: FolderRecord, outcome: Outcome, tally: FolderTally) -> None:
         name = found.path.name
         match outcome:
             case Receipt(token):
@@ -131,7 +138,7 @@ class Bringing:
                     tally.refused.append((name, answer))
             case NoService(answer):
                 tally.stopped = answer
-            case Deferred(answer) | DeadEnd(answer) | Suspect(answer):
+            case Deferred(answer) | StuckUpload(answer) | UnsignedRejection(answer):
                 tally.left.append((name, answer))
             case other:
                 assert_never(other)

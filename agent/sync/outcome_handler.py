@@ -9,12 +9,12 @@ from agent.record.receipt import Receipt, Refusal
 from agent.sync.backoff import Backoff, suspect_wait_s
 from agent.sync.outcome import (
     Damaged,
-    DeadEnd,
     Deferred,
     NoService,
     Outcome,
-    Suspect,
+    StuckUpload,
     Unauthorised,
+    UnsignedRejection,
     hindrance,
 )
 
@@ -27,7 +27,7 @@ The record is still tried: the backend can be fixed without this device.
 """
 
 
-class Settlement:
+class OutcomeHandler:
     """The bookkeeping of outcomes, one after the other.
 
     Attributes:
@@ -40,7 +40,7 @@ class Settlement:
         self._outbox = outbox
         self._backoff = backoff
 
-    def settle(self, item: Item, outcome: Outcome | Damaged, now_s: float) -> None:
+    def apply_outcome(self, item: Item, outcome: Outcome | Damaged, now_s: float) -> None:
         """Mark or book the item, slow the loop down or let it go on, and log what is new."""
         backoff = self._backoff
         self._note(outcome)
@@ -53,17 +53,17 @@ class Settlement:
                 backoff.signed(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
             case Deferred(answer):
-                self._book(item, now_s, outcome)
-                self._defer(item, now_s, answer, is_news=_is_news(item, answer))
-            case DeadEnd(answer):
-                self._count(item, now_s, answer)
+                self._schedule(item, now_s, outcome)
+                self._defer(item, now_s, answer, is_new=_is_new(item, answer))
+            case StuckUpload(answer):
+                self._count_dead_end(item, now_s, answer)
             case NoService(answer, retry_after_s, moved):
-                self._book(item, now_s, outcome, failures=1 if moved else None)
+                self._schedule(item, now_s, outcome, failures=1 if moved else None)
                 if not self.is_stopping:  # else it was this side that hung up
                     backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
-                self._book_shut_out(item, backoff.paused(now_s, answer) + 0.001, answer)
-            case Suspect(answer):
+                self._schedule_shut_out(item, backoff.paused(now_s, answer) + 0.001, answer)
+            case UnsignedRejection(answer):
                 wait_s = backoff.suspected(now_s, answer, item.suspected)
                 self._outbox.schedule_retry(item, now_s + wait_s, answer, suspected=True)
                 _log_suspect(item, answer, wait_s)
@@ -91,7 +91,7 @@ class Settlement:
         if not (self.is_stopping or isinstance(outcome, Damaged)):
             self._backoff.hindrance = hindrance(outcome)
 
-    def _count(self, item: Item, now_s: float, answer: str) -> None:
+    def _count_dead_end(self, item: Item, now_s: float, answer: str) -> None:
         times = _times(item) + 1
         is_alarm = times >= DEAD_ENDS and not item.suspected
         wait_s = self._backoff.wait_s(item.attempts, None)
@@ -99,16 +99,16 @@ class Settlement:
         self._outbox.schedule_retry(
             item, now_s + wait_s, words, suspected=is_alarm, dead_ends=times
         )
-        self._defer(item, now_s, answer, is_news=times == 1)
+        self._defer(item, now_s, answer, is_new=times == 1)
         if is_alarm:
             _log_suspect(item, answer, wait_s)
 
-    def _defer(self, item: Item, now_s: float, answer: str, *, is_news: bool) -> None:
+    def _defer(self, item: Item, now_s: float, answer: str, *, is_new: bool) -> None:
         self._backoff.deferred(now_s, answer)
-        if is_news:
+        if is_new:
             log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
 
-    def _book(
+    def _schedule(
         self,
         item: Item,
         now_s: float,
@@ -123,7 +123,7 @@ class Settlement:
         answer, times = outcome.answer, _times(item) + 1
         wait_s = self._backoff.wait_s(failures or item.attempts, outcome.retry_after_s)
         if not outcome.sent_whole:
-            self._book_uncounted(item, now_s + wait_s, answer)
+            self._schedule_uncounted(item, now_s + wait_s, answer)
         elif times < DEAD_ENDS:
             words = _sent_whole(times, answer)
             self._outbox.schedule_retry(item, now_s + wait_s, words, sent_whole=times)
@@ -135,16 +135,16 @@ class Settlement:
             )
             _log_suspect(item, answer, wait_s)
 
-    def _book_shut_out(self, item: Item, due_s: float, answer: str) -> None:
+    def _schedule_shut_out(self, item: Item, due_s: float, answer: str) -> None:
         """Book in plain words, which the cradle's light reads: a count below the alarm is over."""
         if item.suspected:
-            self._book_uncounted(item, due_s, answer)
+            self._schedule_uncounted(item, due_s, answer)
         else:
             self._outbox.schedule_retry(item, due_s, answer)
 
-    def _book_uncounted(self, item: Item, due_s: float, answer: str) -> None:
+    def _schedule_uncounted(self, item: Item, due_s: float, answer: str) -> None:
         """Book an attempt that counts for nothing: the row's counts stay."""
-        told, dead_ends, sent_whole = _told(item, answer), item.dead_ends, item.sent_whole
+        told, dead_ends, sent_whole = _keep_dead_end(item, answer), item.dead_ends, item.sent_whole
         self._outbox.schedule_retry(item, due_s, told, dead_ends=dead_ends, sent_whole=sent_whole)
 
 
@@ -153,7 +153,7 @@ def _times(item: Item) -> int:
     return item.dead_ends + item.sent_whole  # one of them is 0
 
 
-def _told(item: Item, answer: str) -> str:
+def _keep_dead_end(item: Item, answer: str) -> str:
     """Return the row's answer after an attempt that counts for nothing.
 
     The text of a dead end stays, because a failed attempt did not change it.
@@ -167,9 +167,9 @@ def _sent_whole(times: int, answer: str) -> str:
     return f"sent whole {times}: {answer}"
 
 
-def _is_news(item: Item, answer: str) -> bool:
+def _is_new(item: Item, answer: str) -> bool:
     """Return whether the row says something else; the words of a dead end say all."""
-    return _told(item, answer) != item.answer
+    return _keep_dead_end(item, answer) != item.answer
 
 
 def _log_suspect(item: Item, answer: str, wait_s: float) -> None:
