@@ -24,6 +24,7 @@ from agent.record import receipt
 from agent.record.receipt import Keys
 from agent.status.document import document, queue_part
 from agent.status.values import Status
+from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
     FLEET_EVERY_S,
@@ -33,7 +34,6 @@ from agent.sync.document_fetch import (
 )
 from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
-from agent.sync.hindrance import Reach
 from agent.sync.loop import Sync
 from agent.sync.push import Push
 from agent.trust.keys import pinned
@@ -81,20 +81,20 @@ def sync_loop(config: Config) -> Iterator[Sync]:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         backend = Backend(config.backend, alive=sd_notify.alive, tls=tls.for_backend(config))
         opened.callback(backend.close)
-        renewal, reach = _renewal(config, dice, opened), Reach()
+        renewal, connectivity = _renewal(config, dice, opened), Connectivity()
 
         def compose() -> Status:
             return document(config, queue_part(outbox), sync=loop.status())
 
         push = Push(compose, backend.carry, clock.boottime_s)
-        fetches, keys = _documents(config, backend, dice, reach, push)
+        fetches, keys = _documents(config, backend, dice, connectivity, push)
         keep_url, on_upload = outbox.set_upload_url, push.on_upload
         delivery = Delivery(backend, keys, keep_url, _wanted(fetches), on_upload)
         downloads = Downloads(
             list(fetches.values()),
             renewal=renewal,
             unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
-            reach=reach,
+            connectivity=connectivity,
         )
         loop = Sync(layout, outbox, delivery, clock, dice, downloads=downloads)
         yield loop
@@ -113,7 +113,7 @@ Fetches = dict[str, DocumentFetch]
 
 
 def _documents(
-    config: Config, backend: Backend, dice: random.Random, reach: Reach, push: Push
+    config: Config, backend: Backend, dice: random.Random, connectivity: Connectivity, push: Push
 ) -> tuple[Fetches, Callable[[], Keys]]:
     """Return the documents that this device asks for, and the keys that may sign its receipts."""
     fetches: Fetches = {}
@@ -134,7 +134,7 @@ def _documents(
             backend,
             capture,
             dice,
-            reach,
+            connectivity,
             on_fetched=fleet.offer_update,
         )
     if has_manifest:
@@ -142,7 +142,7 @@ def _documents(
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route for this device")
         untrusted = _wanted(fetches)
         fetches["manifest"] = DocumentFetch(
-            route, backend, capture, dice, reach, on_untrusted=untrusted
+            route, backend, capture, dice, connectivity, on_untrusted=untrusted
         )
     return fetches, keys
 

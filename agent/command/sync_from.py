@@ -71,7 +71,7 @@ def _fleet(backend: ObservedBackend) -> Answer:
         with backend.attempt():
             answer = backend.fleet(None)
     except NoAnswer as error:
-        if error.hindrance is Trouble.CERTIFICATE and not isinstance(error, NotVerified):
+        if error.blocked_reason is Trouble.CERTIFICATE and not isinstance(error, NotVerified):
             words = "is identity.technician of this fleet, and a technician's? Ask the office"
             raise NotNow(f"the backend does not take the certificate: {words}") from error
         raise

@@ -32,9 +32,9 @@ def why_waits(status: Status) -> Trouble | None:
         return None
     if not isinstance(sync, Sync):
         return next(_of_the_disk(status), Trouble.SYNC_STOPPED)  # it ends on a dead card
-    hindrance = _hindrance(status) or Trouble.NEXT
-    is_passing = hindrance in WAITS_BY_ITSELF
-    return Trouble.SUSPECT if is_passing and queue.oldest_suspect else hindrance
+    blocked_reason = _blocked_reason(status) or Trouble.NEXT
+    is_passing = blocked_reason in WAITS_BY_ITSELF
+    return Trouble.SUSPECT if is_passing and queue.oldest_suspect else blocked_reason
 
 
 def needs(status: Status, now: datetime) -> list[Trouble]:
@@ -62,9 +62,9 @@ def _of_the_processes(status: Status) -> Iterator[Trouble]:
         yield Trouble.SYNC_STOPPED
     if status.clock_wrong:
         yield Trouble.CLOCK
-    hindrance = _hindrance(status)
-    if hindrance is not None and hindrance not in WAITS_BY_ITSELF:
-        yield hindrance
+    blocked_reason = _blocked_reason(status)
+    if blocked_reason is not None and blocked_reason not in WAITS_BY_ITSELF:
+        yield blocked_reason
     if status.of_capture.position not in {"ok", UNSAID}:
         yield Trouble.POSITION
 
@@ -106,7 +106,9 @@ def _of_the_queue(status: Status, now: datetime) -> Iterator[Trouble]:
 
 def _of_the_documents(status: Status, now: datetime) -> Iterator[Trouble]:
     capture, identity = status.of_capture, status.identity
-    is_enrolled = _hindrance(status) is not Trouble.NOT_ENROLLED  # else that explains the others
+    is_enrolled = (
+        _blocked_reason(status) is not Trouble.NOT_ENROLLED
+    )  # else that explains the others
     if identity.mode == "required" and capture.fleet is None and is_enrolled:
         yield Trouble.NO_FLEET
     if capture.recipients == 0:
@@ -124,12 +126,12 @@ def _of_the_documents(status: Status, now: datetime) -> Iterator[Trouble]:
         yield Trouble.DOCTOR
 
 
-def _hindrance(status: Status) -> Trouble | None:
+def _blocked_reason(status: Status) -> Trouble | None:
     """Return sync's own reason; a wrong clock explains each that depends on the time."""
-    hindrance = status.of_sync.hindrance
-    if hindrance in _JUDGED_BY_THE_CLOCK and status.clock_wrong:
+    blocked_reason = status.of_sync.hindrance
+    if blocked_reason in _JUDGED_BY_THE_CLOCK and status.clock_wrong:
         return Trouble.CLOCK
-    return Trouble(hindrance) if hindrance else None
+    return Trouble(blocked_reason) if blocked_reason else None
 
 
 def _is_before(text: str | Unsaid | None, moment: datetime) -> bool:

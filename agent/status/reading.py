@@ -75,7 +75,7 @@ def _is_text(told: object) -> bool:
     return isinstance(told, str)
 
 
-def _is_hindrance(told: object) -> bool:
+def _is_blocked_reason(told: object) -> bool:
     return isinstance(told, str) and told in HINDRANCES
 
 
@@ -88,7 +88,7 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
     "waits_s": _is_seconds,
     "manifest": _is_version,
-    "hindrance": _is_hindrance,
+    "hindrance": _is_blocked_reason,
 }
 """The members that capture and sync say of themselves, with their kinds; `_TIMES` has the times."""
 

@@ -9,7 +9,7 @@ from agent.errors import NotGenuine, UnknownSigner
 from agent.models import Item
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.status.troubles import Trouble
-from agent.sync import hindrance
+from agent.sync import blocked_reason
 from agent.sync.outcome import (
     Deferred,
     NoService,
@@ -116,7 +116,7 @@ class Attempt:
             try:
                 answer = self._request(coming)
             except NoAnswer as error:
-                return NoService(str(error), hindrance=error.hindrance)
+                return NoService(str(error), blocked_reason=error.blocked_reason)
             self._note_sent(coming, answer)
             coming = self._refusal(answer) or self._after(coming, answer)
         return self._noted(coming)
@@ -138,7 +138,7 @@ class Attempt:
 
         A busy backend asks for the record later, so nothing is noted then.
         """
-        if isinstance(outcome, Deferred | NoService) and outcome.hindrance is not Trouble.BUSY:
+        if isinstance(outcome, Deferred | NoService) and outcome.blocked_reason is not Trouble.BUSY:
             return replace(outcome, sent_whole=self._sent_to >= len(self._content))
         return outcome
 
@@ -289,7 +289,7 @@ class Attempt:
             if isinstance(error, UnknownSigner):
                 self._on_unknown_signer()
             words = f"what the backend signed does not count: {error}"
-            return Deferred(words, hindrance=Trouble.NO_ANSWER)
+            return Deferred(words, blocked_reason=Trouble.NO_ANSWER)
 
     def _refusal(self, answer: Answer) -> Refusal | None:
         """Read the signed refusal on an answer; one for another record counts as none."""
@@ -308,14 +308,14 @@ class Attempt:
 
     def _otherwise(self, what: str, answer: Answer) -> Outcome:
         """Handle the answers that mean the same for every request."""
-        words, why = quoted(what, answer), hindrance.of_answer(answer.status)
+        words, why = quoted(what, answer), blocked_reason.of_answer(answer.status)
         match answer.status:
             case 401 | 403:
                 return Unauthorised(words)
             case status if status == _LOCKED:
                 return Deferred(words, retry_after_s(answer), why)
             case status if status in _BUSY:
-                return NoService(words, retry_after_s(answer), hindrance=why)
+                return NoService(words, retry_after_s(answer), blocked_reason=why)
             case status if 400 <= status <= 499:
                 return UnsignedRejection(words)
         return NoService(words)

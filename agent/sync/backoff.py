@@ -45,7 +45,7 @@ class Backoff:
         pause: why the loop is paused; None if it is not.
         contact: time at which the backend last signed a decision, by its own clock.
         answer: the result of the last attempt, as text.
-        hindrance: the obstacle of the last attempt; None without one.
+        blocked_reason: the obstacle of the last attempt; None without one.
     """
 
     def __init__(self, dice: random.Random) -> None:
@@ -60,7 +60,7 @@ class Backoff:
         self.pause: str | None = None
         self.contact: datetime | None = None
         self.answer: str | None = None
-        self.hindrance: Trouble | None = None
+        self.blocked_reason: Trouble | None = None
 
     def spread_s(self, most_s: float) -> float:
         """Return a random wait of up to `most_s`: a fleet may come back in the same second."""

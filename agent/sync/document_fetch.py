@@ -11,8 +11,8 @@ from typing import Final
 from agent.errors import DoorstepError
 from agent.process import control, sd_notify
 from agent.process.offer_result import OfferResult
-from agent.sync import hindrance
-from agent.sync.hindrance import Reach
+from agent.sync import blocked_reason
+from agent.sync.blocked_reason import Connectivity
 from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import Answer
 from hardware.change_detector import ChangeDetector
@@ -114,7 +114,7 @@ class DocumentFetch:
         backend: the backend to ask.
         capture: the socket of capture, which verifies the document.
         dice: for jitter.
-        reach: notes the results of asking.
+        connectivity: notes the results of asking.
         on_fetched: called with a fetched document, before capture gets it.
         on_untrusted: called if capture refuses a document, and another answer may help.
     """
@@ -125,7 +125,7 @@ class DocumentFetch:
         backend: Backend,
         capture: Path,
         dice: random.Random,
-        reach: Reach,
+        connectivity: Connectivity,
         *,
         on_fetched: Callable[[str], None] = lambda _text: None,
         on_untrusted: Callable[[], None] = lambda: None,
@@ -134,7 +134,7 @@ class DocumentFetch:
         self._backend = backend
         self._capture = capture
         self._dice = dice
-        self._reach = reach
+        self._connectivity = connectivity
         self._on_fetched = on_fetched
         self._on_untrusted = on_untrusted
         self._submission = Submission(capture, document.kind)
@@ -174,7 +174,7 @@ class DocumentFetch:
             with self._backend.attempt():
                 answer = self._document.ask(self._etag_to_name())
         except NoAnswer as error:
-            self._reach.hindrance = error.hindrance
+            self._connectivity.blocked_reason = error.blocked_reason
             return str(error)
         self._note(answer)
         if answer.status == 200:
@@ -185,9 +185,9 @@ class DocumentFetch:
     def _note(self, answer: Answer) -> None:
         """Note contact after 304, 404 or a signed document; other 200s may be a captive portal."""
         if answer.status in {304, 404} or (answer.status == 200 and _JWS.fullmatch(answer.body)):
-            self._reach.answered()
+            self._connectivity.answered()
         else:
-            self._reach.hindrance = hindrance.of_answer(answer.status)
+            self._connectivity.blocked_reason = blocked_reason.of_answer(answer.status)
 
     def _etag_to_name(self) -> str | None:
         """Return the ETag to name; none if capture has no document, whatever was fetched before."""

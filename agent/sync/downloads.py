@@ -7,8 +7,8 @@ from typing import Protocol
 from agent.identity.renewal import Renewal
 from agent.process import control
 from agent.status.troubles import Trouble
-from agent.sync import hindrance
-from agent.sync.hindrance import Reach
+from agent.sync import blocked_reason
+from agent.sync.blocked_reason import Connectivity
 
 
 class Download(Protocol):
@@ -28,7 +28,7 @@ class Downloads:
         documents: the documents to ask for, in this order.
         renewal: renews the certificates, before the documents; None without identity.
         unkept: returns the kinds of documents that came and wait for capture.
-        reach: the results of asking for documents.
+        connectivity: the results of asking for documents.
 
     Attributes:
         unkept: as above.
@@ -40,11 +40,11 @@ class Downloads:
         *,
         renewal: Renewal | None = None,
         unkept: Callable[[], Sequence[str]] = tuple,
-        reach: Reach | None = None,
+        connectivity: Connectivity | None = None,
     ) -> None:
         self._all = documents if renewal is None else (renewal, *documents)
         self._renewal = renewal
-        self._reach = reach or Reach()
+        self._connectivity = connectivity or Connectivity()
         self.unkept = unkept
 
     def tick(self, now_s: float) -> None:
@@ -64,9 +64,9 @@ class Downloads:
 
     def record_decided(self) -> None:
         """Note that the backend signed an answer about a record: there is no obstacle."""
-        self._reach.hindrance = None
+        self._connectivity.blocked_reason = None
 
-    def hindrance(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:
+    def blocked_reason(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:
         """Return the obstacle for the status; None without one.
 
         Args:
@@ -74,9 +74,9 @@ class Downloads:
             obstacle: why no record is sent at all, as text.
         """
         renewal = self._renewal
-        return hindrance.told(
+        return blocked_reason.for_status(
             records,
-            self._reach.hindrance,
+            self._connectivity.blocked_reason,
             obstacle,
             is_enrolled=renewal is None or renewal.is_enrolled(),
             has_ended=renewal is not None and renewal.has_ended(),
@@ -84,7 +84,7 @@ class Downloads:
 
     def last_contact(self, by_record: datetime | None) -> datetime | None:
         """Return when the backend last answered as one does, to a record or to a request."""
-        return max(filter(None, (by_record, self._reach.contact)), default=None)
+        return max(filter(None, (by_record, self._connectivity.contact)), default=None)
 
     def identity(self) -> control.Line:
         """Return what the status says of the certificates; nothing without identity."""

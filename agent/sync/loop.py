@@ -203,7 +203,7 @@ class Sync:
             return 0.0
         self._backoff.log_delivered()
         if due_s is None:
-            self._backoff.hindrance = None  # nothing waits
+            self._backoff.blocked_reason = None  # nothing waits
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
 
     def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
@@ -251,7 +251,7 @@ class Sync:
             "last_answer": backoff.answer,
             "pause": pause,
             "waits_s": round(waits_s, 1),
-            "hindrance": downloads.hindrance(backoff.hindrance, obstacle),
+            "hindrance": downloads.blocked_reason(backoff.blocked_reason, obstacle),
             **downloads.identity(),
         }
 

@@ -10,14 +10,14 @@ from agent.status.troubles import Trouble
 class Deferred:
     """A record that could not be delivered now; the backend asked for a wait of `retry_after_s`.
 
-    `hindrance` is None if the reason concerns this record alone.
+    `blocked_reason` is None if the reason concerns this record alone.
     `sent_whole` is True if this attempt sent the record from its first to its last byte, and the
     answer was no receipt.
     """
 
     answer: str
     retry_after_s: float | None = None
-    hindrance: Trouble | None = None
+    blocked_reason: Trouble | None = None
     sent_whole: bool = False
 
 
@@ -39,7 +39,7 @@ class NoService:
     answer: str
     retry_after_s: float | None = None
     moved: bool = False
-    hindrance: Trouble = Trouble.NO_ANSWER
+    blocked_reason: Trouble = Trouble.NO_ANSWER
     sent_whole: bool = False
 
 
@@ -68,11 +68,11 @@ Outcome = Receipt | Refusal | Deferred | StuckUpload | NoService | Unauthorised 
 """A Receipt means delivered, a Refusal refused; both are signed and verified."""
 
 
-def hindrance(outcome: Outcome) -> Trouble | None:
+def blocked_reason(outcome: Outcome) -> Trouble | None:
     """Return the obstacle of the record, if it concerns other records too."""
     match outcome:
         case Deferred() | NoService():
-            return outcome.hindrance
+            return outcome.blocked_reason
         case Unauthorised():
             return Trouble.NOT_LET_IN
     return None

@@ -15,7 +15,7 @@ from agent.sync.outcome import (
     StuckUpload,
     Unauthorised,
     UnsignedRejection,
-    hindrance,
+    blocked_reason,
 )
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class OutcomeHandler:
     def _note(self, outcome: Outcome | Damaged) -> None:
         """Note the outcome for the status; stopped attempts and damaged records are left out."""
         if not (self.is_stopping or isinstance(outcome, Damaged)):
-            self._backoff.hindrance = hindrance(outcome)
+            self._backoff.blocked_reason = blocked_reason(outcome)
 
     def _count_dead_end(self, item: Item, now_s: float, answer: str) -> None:
         times = _times(item) + 1

@@ -46,7 +46,7 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
     return f"the connection failed: {detail[:200]}"
 
 
-def hindrance(error: BaseException) -> Trouble:
+def blocked_reason(error: BaseException) -> Trouble:
     """Return the trouble that an error means for this device.
 
     A connection that is cut without an alert is no trouble with certificates: mobile ones are cut

@@ -22,7 +22,7 @@ from agent.errors import ConfigError, DoorstepError, ExitCode, NotEnrolled, NotN
 from agent.status import header
 from agent.status.troubles import Trouble
 from agent.wire.connection import Adapter
-from agent.wire.failure import hindrance, in_words, is_turned_away, is_unverified
+from agent.wire.failure import blocked_reason, in_words, is_turned_away, is_unverified
 from agent.wire.stall import StallLimit
 from agent.wire.tls import Tls
 from agent.wire.tus import Answer
@@ -69,14 +69,14 @@ class NoAnswer(DoorstepError, OSError):
     """The lack of a usable answer; the message gives the reason, for the queue.
 
     Attributes:
-        hindrance: the trouble that it means for this device.
+        blocked_reason: the trouble that it means for this device.
     """
 
     exit_code = ExitCode.LATER
 
-    def __init__(self, message: str, hindrance: Trouble = Trouble.NO_NETWORK) -> None:
+    def __init__(self, message: str, blocked_reason: Trouble = Trouble.NO_NETWORK) -> None:
         super().__init__(message)
-        self.hindrance = hindrance
+        self.blocked_reason = blocked_reason
 
 
 class NotVerified(NoAnswer):
@@ -198,7 +198,7 @@ class Client:
             if self._stall.verdict:  # it was ended here
                 raise NoAnswer(self._stall.verdict) from error
             words = in_words(error, self._whose, self._tls.setting)
-            raise _kind(error)(words, hindrance(error)) from error
+            raise _kind(error)(words, blocked_reason(error)) from error
         finally:
             self._stall.tidy()
 

@@ -16,9 +16,9 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import receipt, signing
+from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
 from agent.sync.downloads import Download, Downloads
-from agent.sync.hindrance import Reach
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.wire.http import Backend, Limits
@@ -120,7 +120,7 @@ def sender(
     limits: Limits = QUICK,
     downloads: Sequence[Download] = (),
     own: Path | None = None,
-    reach: Reach | None = None,
+    connectivity: Connectivity | None = None,
     on_upload: Callable[[], None] = lambda: None,
 ) -> Iterator[Sender]:
     """Make a sender to a backend; `own` is the key and certificate that it shows.
@@ -133,7 +133,7 @@ def sender(
         keys = receipt.in_use(key)
         keep_url = device.outbox.set_upload_url
         delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)
-        clock, asked = SetClock(), Downloads(downloads, reach=reach)
+        clock, asked = SetClock(), Downloads(downloads, connectivity=connectivity)
         dice, queue = random.Random(1), device.outbox
         sync = Sync(device.layout, queue, delivery, clock, dice, downloads=asked)
         yield Sender(device, backend, delivery, sync, clock)

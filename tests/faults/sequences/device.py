@@ -30,11 +30,11 @@ from agent.queue.database import Connection, Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import signing
+from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
 from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
-from agent.sync.hindrance import Reach
 from agent.sync.loop import Sync
 from agent.trust.certain import certain_now
 from agent.trust.fleet import KEYS_LIMIT
@@ -232,7 +232,9 @@ class InProcessDevice:
         fleet, dice = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "none yet")
         socket = self.layout.capture_socket
-        fetch = DocumentFetch(wanted, backend, socket, dice, Reach(), on_fetched=fleet.offer_update)
+        fetch = DocumentFetch(
+            wanted, backend, socket, dice, Connectivity(), on_fetched=fleet.offer_update
+        )
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
         asked = Downloads([fetch])
         self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, downloads=asked)

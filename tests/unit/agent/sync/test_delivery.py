@@ -21,7 +21,7 @@ from agent.sync.outcome import (
     StuckUpload,
     Unauthorised,
     UnsignedRejection,
-    hindrance,
+    blocked_reason,
 )
 from agent.wire.http import Backend
 from agent.wire.tus import Answer, number, own_address, retry_after_s
@@ -584,4 +584,4 @@ def test_every_status_is_what_the_table_says(line: Record, asked: str) -> None:
             outcome = Attempt(backend, {}, lambda _item, _url: None, item, line.content).run()
 
             seconds = getattr(outcome, "retry_after_s", None)
-            assert (type(outcome), hindrance(outcome), seconds) == expected(status), status
+            assert (type(outcome), blocked_reason(outcome), seconds) == expected(status), status

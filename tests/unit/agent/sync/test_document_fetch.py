@@ -17,9 +17,9 @@ from agent.command.capture_process import answer as capture_answers
 from agent.config import BackendSettings
 from agent.process import control
 from agent.record import signing
+from agent.sync.blocked_reason import Connectivity
 from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
-from agent.sync.hindrance import Reach
 from agent.wire.http import Backend
 from tests.support.benchtop import Bench
 from tests.support.card import full
@@ -82,7 +82,12 @@ def open_rig(folder: Path, card: Path) -> Iterator[Rig]:
         route = Document("manifest", EVERY_S, ask, "no route for this device")
         capture, dice = device.layout.capture_socket, random.Random(1)
         fetch = DocumentFetch(
-            route, backend, capture, dice, Reach(), on_untrusted=lambda: untrusted.append(None)
+            route,
+            backend,
+            capture,
+            dice,
+            Connectivity(),
+            on_untrusted=lambda: untrusted.append(None),
         )
         yield Rig(device, server, fetch, untrusted)
 

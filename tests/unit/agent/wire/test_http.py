@@ -100,7 +100,7 @@ def test_configured_ca_stands_in_place_of_all_others(
         error = failure(backend)
 
     assert re.search("certificate does not verify.*clock", str(error))
-    assert error.hindrance is Trouble.CERTIFICATE
+    assert error.blocked_reason is Trouble.CERTIFICATE
     assert server.requests == []
 
 
@@ -242,7 +242,7 @@ def test_peer_that_never_shakes_hands_is_ended() -> None:
 
         with closing(Backend(settings, IMPATIENT)) as backend:
             start_s = time.monotonic()
-            assert failure(backend).hindrance is Trouble.NO_NETWORK
+            assert failure(backend).blocked_reason is Trouble.NO_NETWORK
             assert time.monotonic() - start_s < 0.7
 
 
@@ -355,7 +355,7 @@ def test_backend_that_is_not_there_is_told_in_words() -> None:
         error = failure(backend)
 
     assert str(error) == "the connection failed: Connection refused"
-    assert error.hindrance is Trouble.NO_NETWORK
+    assert error.blocked_reason is Trouble.NO_NETWORK
 
 
 def test_unknown_name_is_told_in_words() -> None:
@@ -363,11 +363,11 @@ def test_unknown_name_is_told_in_words() -> None:
         error = failure(backend)
 
     assert "name is not found" in str(error)
-    assert error.hindrance is Trouble.NO_NETWORK
+    assert error.blocked_reason is Trouble.NO_NETWORK
 
 
 @pytest.mark.parametrize(
-    ("says", "hindrance"),
+    ("says", "blocked_reason"),
     [
         (b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n", Trouble.NO_ANSWER),
         (bytes(50), Trouble.NO_ANSWER),
@@ -375,7 +375,7 @@ def test_unknown_name_is_told_in_words() -> None:
     ],
 )
 def test_what_speaks_no_tls_is_no_answer_and_a_cut_no_network(
-    says: bytes, hindrance: Trouble
+    says: bytes, blocked_reason: Trouble
 ) -> None:
     """A captive portal answers on the backend's port, but not as a TLS server does."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
@@ -383,7 +383,7 @@ def test_what_speaks_no_tls_is_no_answer_and_a_cut_no_network(
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
 
         with closing(Backend(BackendSettings(url, ()), QUICK)) as backend:
-            assert failure(backend).hindrance is hindrance
+            assert failure(backend).blocked_reason is blocked_reason
 
 
 def say_once(listener: socket.socket, says: bytes) -> None:

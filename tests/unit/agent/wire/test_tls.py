@@ -113,7 +113,7 @@ def test_device_without_certificate_says_what_to_do_and_goes_on_once_it_is_there
     with closing(open_backend(server, own)) as backend:
         with pytest.raises(NoAnswer, match=r"not enrolled.*doorstep enrol URL") as raised:
             ask(backend)
-        assert raised.value.hindrance is Trouble.NOT_ENROLLED
+        assert raised.value.blocked_reason is Trouble.NOT_ENROLLED
         own.write_bytes(identity(server.authority)[:300])
         with pytest.raises(NoAnswer, match=r"tls\.pem: cannot be used: .*doorstep enrol URL"):
             ask(backend)
@@ -210,7 +210,7 @@ def test_certificate_of_another_fleet_is_told_in_words(tmp_path: Path) -> None:
             with closing(Backend(BackendSettings(url), QUICK, tls=tls)) as backend:
                 with pytest.raises(NoAnswer, match=REFUSED) as raised:
                     ask(backend)
-                assert raised.value.hindrance is Trouble.CERTIFICATE
+                assert raised.value.blocked_reason is Trouble.CERTIFICATE
 
 
 def test_encrypted_key_cannot_be_used(server: EstServer, tmp_path: Path) -> None:

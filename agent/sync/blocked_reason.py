@@ -17,23 +17,23 @@ def of_answer(status: int) -> Trouble:
 
 
 @dataclass
-class Reach:
+class Connectivity:
     """The result of asking for documents; an empty queue says nothing of the backend.
 
     Attributes:
         contact: its last proper answer, by this device's clock.
-        hindrance: why it gave none the last time; None if it did, or was not asked yet.
+        blocked_reason: why it gave none the last time; None if it did, or was not asked yet.
     """
 
     contact: datetime | None = None
-    hindrance: Trouble | None = None
+    blocked_reason: Trouble | None = None
 
     def answered(self) -> None:
         """Note a proper answer of the backend."""
-        self.contact, self.hindrance = datetime.now(UTC), None
+        self.contact, self.blocked_reason = datetime.now(UTC), None
 
 
-def told(
+def for_status(
     records: Trouble | None,
     documents: Trouble | None,
     obstacle: str | None,

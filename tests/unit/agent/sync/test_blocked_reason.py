@@ -10,8 +10,8 @@ import pytest
 
 from agent.rule.manifest import PhotoRule
 from agent.status.troubles import Trouble
+from agent.sync.blocked_reason import Connectivity, for_status
 from agent.sync.document_fetch import MANIFEST_EVERY_S, Document, DocumentFetch
-from agent.sync.hindrance import Reach, told
 from tests.support.rawserver import head, whole
 from tests.support.roads import payload_of, signed, stop_at
 from tests.support.waiting import until
@@ -25,12 +25,12 @@ PORTAL = b"<html><title>Free Wi-Fi</title><form action=/login>Accept</form></htm
 def fetching(tmp_path: Path) -> Iterator[Line]:
     """A line over which a manifest is asked for too, at each step that comes late enough."""
     fetches: list[DocumentFetch] = []
-    reach = Reach()
-    with open_line(tmp_path, downloads=fetches, reach=reach) as line:
+    connectivity = Connectivity()
+    with open_line(tmp_path, downloads=fetches, connectivity=connectivity) as line:
         backend, socket = line.sender.backend, line.device.layout.capture_socket
         ask = partial(backend.manifest, device_id="van-7")
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route")
-        fetches.append(DocumentFetch(route, backend, socket, random.Random(1), reach))
+        fetches.append(DocumentFetch(route, backend, socket, random.Random(1), connectivity))
         yield line
 
 
@@ -192,13 +192,13 @@ def test_the_worse_is_told_and_what_keeps_the_fleet_document_away_before_that_it
     has_ended: bool,
     expected: Trouble | None,
 ) -> None:
-    found = told(records, documents, obstacle, is_enrolled=True, has_ended=has_ended)
+    found = for_status(records, documents, obstacle, is_enrolled=True, has_ended=has_ended)
     assert found == expected
 
 
 def test_a_device_that_is_not_enrolled_is_told_so_alone_and_no_longer_than_it_is() -> None:
     before, other = Trouble.NOT_ENROLLED, Trouble.CERTIFICATE
 
-    assert told(before, other, "no fleet", is_enrolled=False, has_ended=False) == before
-    assert told(None, None, None, is_enrolled=False, has_ended=False) == before
-    assert told(before, before, None, is_enrolled=True, has_ended=False) is None
+    assert for_status(before, other, "no fleet", is_enrolled=False, has_ended=False) == before
+    assert for_status(None, None, None, is_enrolled=False, has_ended=False) == before
+    assert for_status(before, before, None, is_enrolled=True, has_ended=False) is None
