@@ -75,19 +75,19 @@ def run(arguments: argparse.Namespace) -> int:
 @contextmanager
 def sync_loop(config: Config) -> Iterator[Sync]:
     """Build the sync process, ready to run."""
-    layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
+    layout, rng = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with ExitStack() as opened:
         database = opened.enter_context(closing(Database(layout)))
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         backend = Backend(config.backend, alive=sd_notify.alive, tls=tls.for_backend(config))
         opened.callback(backend.close)
-        renewal, connectivity = _renewal(config, dice, opened), Connectivity()
+        renewal, connectivity = _renewal(config, rng, opened), Connectivity()
 
         def compose() -> Status:
             return document(config, queue_part(outbox), sync=loop.status())
 
         push = Push(compose, backend.carry, clock.boottime_s)
-        fetches, keys = _documents(config, backend, dice, connectivity, push)
+        fetches, keys = _documents(config, backend, rng, connectivity, push)
         keep_url, on_upload = outbox.set_upload_url, push.on_upload
         delivery = Delivery(backend, keys, keep_url, _wanted(fetches), on_upload)
         downloads = Downloads(
@@ -96,16 +96,16 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
             connectivity=connectivity,
         )
-        loop = Sync(layout, outbox, delivery, clock, dice, downloads=downloads)
+        loop = Sync(layout, outbox, delivery, clock, rng, downloads=downloads)
         yield loop
 
 
-def _renewal(config: Config, dice: random.Random, opened: ExitStack) -> Renewal | None:
+def _renewal(config: Config, rng: random.Random, opened: ExitStack) -> Renewal | None:
     if config.identity.mode is not IdentityMode.REQUIRED:
         return None
     est = Est(config.est, tls.for_est(config), sync_part.LIMITS, alive=sd_notify.alive)
     opened.callback(est.close)
-    return Renewal(config, est, dice)
+    return Renewal(config, est, rng)
 
 
 Fetches = dict[str, DocumentFetch]
@@ -113,7 +113,7 @@ Fetches = dict[str, DocumentFetch]
 
 
 def _documents(
-    config: Config, backend: Backend, dice: random.Random, connectivity: Connectivity, push: Push
+    config: Config, backend: Backend, rng: random.Random, connectivity: Connectivity, push: Push
 ) -> tuple[Fetches, Callable[[], Keys]]:
     """Return the documents that this device asks for, and the keys that may sign its receipts."""
     fetches: Fetches = {}
@@ -133,7 +133,7 @@ def _documents(
             wanted,
             backend,
             capture,
-            dice,
+            rng,
             connectivity,
             on_fetched=fleet.offer_update,
         )
@@ -142,7 +142,7 @@ def _documents(
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route for this device")
         untrusted = _wanted(fetches)
         fetches["manifest"] = DocumentFetch(
-            route, backend, capture, dice, connectivity, on_untrusted=untrusted
+            route, backend, capture, rng, connectivity, on_untrusted=untrusted
         )
     return fetches, keys
 

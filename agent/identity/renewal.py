@@ -77,10 +77,10 @@ class _Task:
             wait, self.trouble = wait.after_s, _UNDECIDED
         self.due_s = now_s + wait
 
-    def fail(self, now_s: float, words: str, dice: random.Random) -> None:
+    def fail(self, now_s: float, words: str, rng: random.Random) -> None:
         self.failures += 1
         wait_s = min(SOON_S * 2.0 ** min(self.failures - 1, 16), BACK_OFF_CAP_S)
-        self.due_s, self.trouble = now_s + dice.uniform(wait_s / 2, wait_s), words
+        self.due_s, self.trouble = now_s + rng.uniform(wait_s / 2, wait_s), words
 
 
 class Renewal:
@@ -91,22 +91,22 @@ class Renewal:
     Args:
         config: with identity required.
         est: the EST server, reached as this device.
-        dice: for jitter.
+        rng: for jitter.
         capture: asks the capture process, which has the key for evidence.
     """
 
     def __init__(
-        self, config: Config, est: Est, dice: random.Random, capture: Asking | None = None
+        self, config: Config, est: Est, rng: random.Random, capture: Asking | None = None
     ) -> None:
         layout = Layout.of(config.state)
         self._config = config
         self._est = est
-        self._dice = dice
+        self._rng = rng
         self._capture = capture or _asking(layout)
         self._folder = layout.sync_keys
         self._store = IdentityStore(layout)
         self._trust = TrustStore(layout)
-        self._late = dice.uniform(0.0, SPREAD)
+        self._late = rng.uniform(0.0, SPREAD)
         self._tasks = (
             (_Task(), self._renew_tls),
             (_Task(), self._renew_evidence),
@@ -132,7 +132,7 @@ class Renewal:
             try:
                 task.settle(now_s, renew())
             except DoorstepError as error:
-                task.fail(now_s, str(error), self._dice)
+                task.fail(now_s, str(error), self._rng)
         self._est.hang_up()  # the next request is hours away
         troubles = self._troubles()
         if self._logged.changed(troubles):

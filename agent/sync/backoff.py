@@ -48,8 +48,8 @@ class Backoff:
         blocked_reason: the obstacle of the last attempt; None without one.
     """
 
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
         self._failures = 0
         self._suspects = 0
         self._delivered = 0
@@ -64,12 +64,12 @@ class Backoff:
 
     def spread_s(self, most_s: float) -> float:
         """Return a random wait of up to `most_s`: a fleet may come back in the same second."""
-        return self._dice.uniform(0.0, most_s)
+        return self._rng.uniform(0.0, most_s)
 
     def back_off_s(self, failures: int) -> float:
         """Return a wait with full jitter; at least 1 ms, so that nothing is due at once."""
         cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
-        return max(self._dice.uniform(0.0, cap_s), 0.001)
+        return max(self._rng.uniform(0.0, cap_s), 0.001)
 
     def wait_s(self, failures: int, asked_s: float | None) -> float:
         """Return the wait that a backend asked for, or the back-off if that is longer."""

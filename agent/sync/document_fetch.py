@@ -113,7 +113,7 @@ class DocumentFetch:
         document: the kind of document.
         backend: the backend to ask.
         capture: the socket of capture, which verifies the document.
-        dice: for jitter.
+        rng: for jitter.
         connectivity: notes the results of asking.
         on_fetched: called with a fetched document, before capture gets it.
         on_untrusted: called if capture refuses a document, and another answer may help.
@@ -124,7 +124,7 @@ class DocumentFetch:
         document: Document,
         backend: Backend,
         capture: Path,
-        dice: random.Random,
+        rng: random.Random,
         connectivity: Connectivity,
         *,
         on_fetched: Callable[[str], None] = lambda _text: None,
@@ -133,7 +133,7 @@ class DocumentFetch:
         self._document = document
         self._backend = backend
         self._capture = capture
-        self._dice = dice
+        self._rng = rng
         self._connectivity = connectivity
         self._on_fetched = on_fetched
         self._on_untrusted = on_untrusted
@@ -162,7 +162,7 @@ class DocumentFetch:
         self._offer(now_s)
         if now_s < self._due_s:
             return
-        self._due_s = now_s + self._document.every_s * self._dice.uniform(2 / 3, 4 / 3)
+        self._due_s = now_s + self._document.every_s * self._rng.uniform(2 / 3, 4 / 3)
         if self._is_wanted:
             self._is_wanted, self._wanted_from_s = False, now_s + WANTED_EVERY_S
         self._tell(self._outcome())

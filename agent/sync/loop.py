@@ -50,7 +50,7 @@ class Sync:
         outbox: the queue; only the caller's thread uses it.
         delivery: makes the attempts.
         clock: returns CLOCK_BOOTTIME.
-        dice: for jitter.
+        rng: for jitter.
         downloads: documents and certificates to ask for, while the loop does not rest.
     """
 
@@ -60,7 +60,7 @@ class Sync:
         outbox: Outbox,
         delivery: Delivery,
         clock: BootClock,
-        dice: random.Random,
+        rng: random.Random,
         *,
         downloads: Downloads | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class Sync:
         self._outbox = outbox
         self._delivery = delivery
         self._clock = clock
-        self._backoff = Backoff(dice)
+        self._backoff = Backoff(rng)
         self._outcomes = OutcomeHandler(outbox, self._backoff)
         self._is_sending = self._is_booked = False
         self._waiting = ChangeDetector(last=False)

@@ -96,8 +96,8 @@ def _sensed(printed: Luma, taken: Exposure, turn: int) -> Luma:
     """Expose paper and ink as the scene is, with the sensor's noise, to the luma of BT.601."""
     seen = (_INK + (_WHITE - _INK) / 255 * printed.astype(np.float32)) * _exposed(taken)
     spread = np.sqrt(seen * (6e-5 * taken.gain) + (1.2e-3 * taken.gain) ** 2)
-    dice = np.random.default_rng(turn)
-    grain = dice.standard_normal(seen.shape, dtype=np.float32) * spread
+    rng = np.random.default_rng(turn)
+    grain = rng.standard_normal(seen.shape, dtype=np.float32) * spread
     luma = 16 + 219 * np.clip(seen + grain, 0, 1) ** (1 / _GAMMA)
     return np.asarray(luma, np.uint8)
 

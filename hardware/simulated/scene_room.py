@@ -106,43 +106,43 @@ def painted(seed: int, house: int, width_px: int, height_px: int) -> Image:
         width_px: width of the picture.
         height_px: height of the picture.
     """
-    dice = np.random.default_rng([seed, 77])
-    eye = (dice.uniform(-0.45, 0.45), dice.uniform(1.4, 1.55), dice.uniform(2.2, 2.4))
+    rng = np.random.default_rng([seed, 77])
+    eye = (rng.uniform(-0.45, 0.45), rng.uniform(1.4, 1.55), rng.uniform(2.2, 2.4))
     canvas = np.zeros((height_px, width_px, 3), np.uint8)
-    room = _Room(canvas, eye, (dice.uniform(-0.1, 0.1), 0.38, 0.0))
-    _paint_house(room, seed, house or 7 + seed * 13 % 90, dice)
-    _paint_parcel(room, seed, dice)
+    room = _Room(canvas, eye, (rng.uniform(-0.1, 0.1), 0.38, 0.0))
+    _paint_house(room, seed, house or 7 + seed * 13 % 90, rng)
+    _paint_parcel(room, seed, rng)
     cv2.GaussianBlur(canvas, (0, 0), LENS_PX, dst=canvas)
     canvas.setflags(write=False)
     return canvas
 
 
-def _paint_house(room: _Room, seed: int, number: int, dice: np.random.Generator) -> None:
-    half = dice.uniform(0.46, 0.54)
-    room.paste(_floor(seed, dice), (-2.6, 0, -0.2), (5.2, 0, 0), (0, 0, 1.9))
-    door = _door(seed, dice, half * 2)
+def _paint_house(room: _Room, seed: int, number: int, rng: np.random.Generator) -> None:
+    half = rng.uniform(0.46, 0.54)
+    room.paste(_floor(seed, rng), (-2.6, 0, -0.2), (5.2, 0, 0), (0, 0, 1.9))
+    door = _door(seed, rng, half * 2)
     room.paste(door, (-half, 2.05, -_DOOR_DEPTH_M), (2 * half, 0, 0), (0, -2.05, 0))
-    wall = _wall(seed, dice)
+    wall = _wall(seed, rng)
     room.paste(wall, (half, 1.5, 0), (2.1, 0, 0), (0, -1.5, 0))
     room.paste(wall[:, ::-1], (-half - 2.1, 1.5, 0), (2.1, 0, 0), (0, -1.5, 0))
-    frame = _flat((200, 204, 206) if seed % 3 else (58, 62, 66), 1312, 70, dice, grain=0.03)
+    frame = _flat((200, 204, 206) if seed % 3 else (58, 62, 66), 1312, 70, rng, grain=0.03)
     for x, shade in ((-half, 0.62), (half, 0.78)):
         room.paste(_toned(frame, shade), (x, 2.05, -_DOOR_DEPTH_M), (0, 0, 0.16), (0, -2.05, 0))
     for x in (-half - 0.07, half):
         room.paste(frame, (x, 2.05, 0.02), (0.07, 0, 0), (0, -2.05, 0))
-    sill = _flat((150, 154, 158), 60, 700, dice, grain=0.06)
+    sill = _flat((150, 154, 158), 60, 700, rng, grain=0.06)
     room.paste(sill, (-half - 0.07, 0.02, -_DOOR_DEPTH_M), (2 * half + 0.14, 0, 0), (0, 0, 0.2))
     room.paste(_plaque(number), (half + 0.2, 1.17, 0.01), (0.17, 0, 0), (0, -0.17, 0))
     room.darken([(-2.6, 0, 0.0), (2.6, 0, 0.0), (2.6, 0, 0.12), (-2.6, 0, 0.12)], 0.45)
-    room.paste(_mat(seed, dice), (-0.40, 0.012, 0.16), (0.80, 0, 0), (0, 0, 0.50))
+    room.paste(_mat(seed, rng), (-0.40, 0.012, 0.16), (0.80, 0, 0), (0, 0, 0.50))
 
 
-def _paint_parcel(room: _Room, seed: int, dice: np.random.Generator) -> None:
-    wide, high, deep = dice.uniform(0.38, 0.50), dice.uniform(0.22, 0.32), dice.uniform(0.26, 0.34)
-    turn = dice.uniform(0.12, 0.5) * (1 if room.eye[0] < 0 else -1)
+def _paint_parcel(room: _Room, seed: int, rng: np.random.Generator) -> None:
+    wide, high, deep = rng.uniform(0.38, 0.50), rng.uniform(0.22, 0.32), rng.uniform(0.26, 0.34)
+    turn = rng.uniform(0.12, 0.5) * (1 if room.eye[0] < 0 else -1)
     across = np.array((np.cos(turn), 0, np.sin(turn)))
     back = np.array((np.sin(turn), 0, -np.cos(turn)))
-    middle = np.array((dice.uniform(-0.2, 0.2), 0.0, dice.uniform(0.62, 0.72)))
+    middle = np.array((rng.uniform(-0.2, 0.2), 0.0, rng.uniform(0.62, 0.72)))
     near_left = middle - across * wide / 2
     near_right = near_left + across * wide
     up = np.array((0, high, 0))
@@ -152,28 +152,28 @@ def _paint_parcel(room: _Room, seed: int, dice: np.random.Generator) -> None:
     room.darken(foot, 0.75)
     for start, outwards in ((near_left, -across), (near_right, across)):
         if np.dot(np.subtract(room.eye, start), outwards) > 0:
-            side = _toned(_cardboard(dice, high, deep), 0.66)
+            side = _toned(_cardboard(rng, high, deep), 0.66)
             room.paste(side, start + back * deep + up, -back * deep, -up)
-    front = _toned(_front(seed, dice, high, wide), 0.86)
+    front = _toned(_front(seed, rng, high, wide), 0.86)
     room.paste(front, near_left + up, across * wide, -up)
-    top = _toned(_taped(_cardboard(dice, deep, wide)), 1.08)
+    top = _toned(_taped(_cardboard(rng, deep, wide)), 1.08)
     room.paste(top, near_left + back * deep + up, across * wide, -back * deep)
 
 
 # --- textures ---------------------------------------------------------------------------------
 
 
-def _cloud(dice: np.random.Generator, high: int, wide: int, cell_px: int) -> Linear:
+def _cloud(rng: np.random.Generator, high: int, wide: int, cell_px: int) -> Linear:
     """Return soft random values around 0 whose blotches are about a cell wide."""
-    coarse = dice.standard_normal((high // cell_px + 2, wide // cell_px + 2), dtype=np.float32)
+    coarse = rng.standard_normal((high // cell_px + 2, wide // cell_px + 2), dtype=np.float32)
     return np.asarray(cv2.resize(coarse, (wide, high), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _flat(
-    colour: Sequence[int], high: int, wide: int, dice: np.random.Generator, *, grain: float
+    colour: Sequence[int], high: int, wide: int, rng: np.random.Generator, *, grain: float
 ) -> Image:
     """Return a surface of one colour with grain and larger stains."""
-    tone = _cloud(dice, high, wide, 2) + 0.35 * _cloud(dice, high, wide, 60)
+    tone = _cloud(rng, high, wide, 2) + 0.35 * _cloud(rng, high, wide, 60)
     surface = np.empty((high, wide, 3), np.uint8)
     for rows in bands(high):
         surface[rows] = _toned(np.array(colour, np.float32), 1 + grain * tone[rows, :, None])
@@ -185,7 +185,7 @@ def _toned(colours: NDArray[Any], tone: float | NDArray[Any]) -> Image:
 
 
 def _laid(
-    surface: Image, size: tuple[int, int], joint: int, dice: np.random.Generator, *, shift: int = 0
+    surface: Image, size: tuple[int, int], joint: int, rng: np.random.Generator, *, shift: int = 0
 ) -> Image:
     """Divide a surface into bricks, slabs or boards of a height and width, with dark joints.
 
@@ -194,7 +194,7 @@ def _laid(
     high, wide = size
     y, x = np.arange(surface.shape[0])[:, None], np.arange(surface.shape[1])[None, :]
     counts = (len(y) // high + 1, (x.size + shift) // wide + 1)
-    tones = dice.normal(1, 0.09, counts).astype(np.float32)
+    tones = rng.normal(1, 0.09, counts).astype(np.float32)
     laid = np.empty_like(surface)
     for rows in bands(len(y)):
         moved = x + (y[rows] // high % 2) * shift
@@ -204,36 +204,36 @@ def _laid(
     return laid
 
 
-def _wall(seed: int, dice: np.random.Generator) -> Image:
-    wall = _flat(_WALLS[seed % len(_WALLS)], 960, 1344, dice, grain=0.06)
+def _wall(seed: int, rng: np.random.Generator) -> Image:
+    wall = _flat(_WALLS[seed % len(_WALLS)], 960, 1344, rng, grain=0.06)
     if seed % 4 == 0:
-        return _laid(wall, (48, 154), 6, dice, shift=77)
-    return _laid(wall, (110, 4000), 4, dice) if seed % 4 == 2 else wall
+        return _laid(wall, (48, 154), 6, rng, shift=77)
+    return _laid(wall, (110, 4000), 4, rng) if seed % 4 == 2 else wall
 
 
-def _floor(seed: int, dice: np.random.Generator) -> Image:
-    floor = _flat(_FLOORS[seed % len(_FLOORS)], 1216, 3328, dice, grain=0.08)
+def _floor(seed: int, rng: np.random.Generator) -> Image:
+    floor = _flat(_FLOORS[seed % len(_FLOORS)], 1216, 3328, rng, grain=0.08)
     size = ((256, 256), (90, 1300), (192, 384))[seed % len(_FLOORS)]
-    return _laid(floor, size, 5, dice, shift=size[1] // 2)
+    return _laid(floor, size, 5, rng, shift=size[1] // 2)
 
 
-def _mat(seed: int, dice: np.random.Generator) -> Image:
-    mat = _flat(_MATS[seed % len(_MATS)], 320, 512, dice, grain=0.16)
+def _mat(seed: int, rng: np.random.Generator) -> Image:
+    mat = _flat(_MATS[seed % len(_MATS)], 320, 512, rng, grain=0.16)
     cv2.rectangle(mat, (14, 14), (497, 305), (24, 26, 30), 8)
     _write(mat, _GREETINGS[seed % len(_GREETINGS)], 84, (256, 232), (22, 24, 28))
     return mat
 
 
-def _door(seed: int, dice: np.random.Generator, wide_m: float) -> Image:
+def _door(seed: int, rng: np.random.Generator, wide_m: float) -> Image:
     high, wide = 1312, int(wide_m * _TEXTURE_PX_PER_M)
-    door = _flat(_DOORS[seed % len(_DOORS)], high, wide, dice, grain=0.025)
+    door = _flat(_DOORS[seed % len(_DOORS)], high, wide, rng, grain=0.025)
     match seed % 3:
         case 0:
             for top, bottom in ((80, 480), (560, 820), (900, 1230)):
                 _panel(door, (70, top), (wide // 2 - 25, bottom))
                 _panel(door, (wide // 2 + 25, top), (wide - 70, bottom))
         case 1:
-            door = _laid(door, (4000, 82), 5, dice)
+            door = _laid(door, (4000, 82), 5, rng)
         case _:
             for groove in range(120, high, 190):
                 cv2.line(door, (0, groove), (wide, groove), (30, 30, 30), 4)
@@ -263,8 +263,8 @@ def _plaque(number: int) -> Image:
     return plaque
 
 
-def _cardboard(dice: np.random.Generator, high_m: float, wide_m: float) -> Image:
-    return _flat((104, 148, 186), int(high_m * 1000), int(wide_m * 1000), dice, grain=0.035)
+def _cardboard(rng: np.random.Generator, high_m: float, wide_m: float) -> Image:
+    return _flat((104, 148, 186), int(high_m * 1000), int(wide_m * 1000), rng, grain=0.035)
 
 
 def _taped(cardboard: Image) -> Image:
@@ -275,10 +275,10 @@ def _taped(cardboard: Image) -> Image:
     return cardboard
 
 
-def _front(seed: int, dice: np.random.Generator, high_m: float, wide_m: float) -> Image:
-    front = _cardboard(dice, high_m, wide_m)
+def _front(seed: int, rng: np.random.Generator, high_m: float, wide_m: float) -> Image:
+    front = _cardboard(rng, high_m, wide_m)
     high, wide = front.shape[:2]
-    label = _label(seed, dice)
+    label = _label(seed, rng)
     front[high // 2 - 80 : high // 2 + 80, wide - 250 : wide - 26] = label
     _write(front, "FRAGILE", 34, (wide // 4 - 4, high - 34), (52, 66, 92))
     for x in (wide // 6 - 14, wide // 6 + 34):
@@ -288,9 +288,9 @@ def _front(seed: int, dice: np.random.Generator, high_m: float, wide_m: float) -
     return front
 
 
-def _label(seed: int, dice: np.random.Generator) -> Image:
+def _label(seed: int, rng: np.random.Generator) -> Image:
     label = np.full((160, 224, 3), (238, 242, 243), np.uint8)
-    widths = dice.integers(1, 4, 100)
+    widths = rng.integers(1, 4, 100)
     at = 14
     for index, width in enumerate(widths):
         if at + width > 210:

@@ -94,13 +94,13 @@ def render(scene: Scene) -> Image:
     """
     room = painted(scene.seed, scene.house, scene.width_px, scene.height_px)
     light = _moved(_linear(room), scene) if scene.motion_px >= 1 else _linear(room)
-    dice = _dice(scene, "noise")
+    rng = _rng(scene, "noise")
     picture = np.empty_like(room)
     for rows in bands(scene.height_px):
         seen = light[rows].astype(np.float32) * _light(scene, rows)
         if scene.cover > 0:
             seen = _covered(seen, scene, rows)
-        picture[rows] = _sensed(seen, scene, dice)
+        picture[rows] = _sensed(seen, scene, rng)
     return picture
 
 
@@ -142,7 +142,7 @@ def _grid(scene: Scene, rows: slice) -> tuple[Linear, Linear]:
 
 def _moved(picture: NDArray[np.uint16], scene: Scene) -> NDArray[np.uint16]:
     """Smear along a line, as a hand that has not come to rest does."""
-    angle = _dice(scene, "motion").uniform(0, np.pi)
+    angle = _rng(scene, "motion").uniform(0, np.pi)
     half = scene.motion_px / 2
     size = int(np.ceil(half)) * 2 + 3
     kernel = np.zeros((size, size), np.float32)
@@ -169,15 +169,15 @@ def _covered(seen: Linear, scene: Scene, rows: slice) -> Linear:
     return np.asarray(seen * (1 - share) + finger * share, np.float32)
 
 
-def _sensed(seen: Linear, scene: Scene, dice: np.random.Generator) -> Image:
+def _sensed(seen: Linear, scene: Scene, rng: np.random.Generator) -> Image:
     """Add shot and read noise, clip as the sensor does, and bend linear light to a picture."""
     gain = exposure(scene).gain
     variance = np.clip(seen, 0, 1) * (6e-5 * gain) + (1.2e-3 * gain) ** 2
-    grain = dice.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(variance)
+    grain = rng.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(variance)
     exposed = np.clip(seen + grain * scene.noise, 0, 1)
     curve = ((np.arange(4096) / 4095) ** (1 / _GAMMA) * 255).astype(np.uint8)
     return np.asarray(curve[(exposed * 4095).astype(np.uint16)], np.uint8)
 
 
-def _dice(scene: Scene, purpose: str) -> np.random.Generator:
+def _rng(scene: Scene, purpose: str) -> np.random.Generator:
     return np.random.default_rng([scene.seed, scene.frame, *purpose.encode()])

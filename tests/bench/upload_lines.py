@@ -78,9 +78,9 @@ class Cutting:
             yield Open(server, relay.port, relay)
 
     def _gaps_s(self) -> Iterator[float]:
-        dice = random.Random(1)
+        rng = random.Random(1)
         while True:
-            yield dice.uniform(*self.cut_s)
+            yield rng.uniform(*self.cut_s)
 
 
 @contextmanager

@@ -59,8 +59,8 @@ def write(outcomes: dict[Mutant, Outcome], folder: Path = FOLDER) -> None:
 def chosen(module: str, mutants: Iterable[Mutant]) -> list[Mutant]:
     """Return the sample of a module: the same mutants at each call."""
     all_of_them = sorted(mutants)
-    dice = random.Random(module)
-    return sorted(dice.sample(all_of_them, min(PER_MODULE, len(all_of_them))))
+    rng = random.Random(module)
+    return sorted(rng.sample(all_of_them, min(PER_MODULE, len(all_of_them))))
 
 
 def lost(recorded: dict[Mutant, Outcome], outcomes: dict[Mutant, Outcome]) -> list[Mutant]:

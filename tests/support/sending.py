@@ -134,6 +134,6 @@ def sender(
         keep_url = device.outbox.set_upload_url
         delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)
         clock, asked = SetClock(), Downloads(downloads, connectivity=connectivity)
-        dice, queue = random.Random(1), device.outbox
-        sync = Sync(device.layout, queue, delivery, clock, dice, downloads=asked)
+        rng, queue = random.Random(1), device.outbox
+        sync = Sync(device.layout, queue, delivery, clock, rng, downloads=asked)
         yield Sender(device, backend, delivery, sync, clock)

@@ -133,12 +133,12 @@ def test_what_opencv_cannot_decode_is_shown_to_nobody(finder: FaceFinder) -> Non
 
 def test_what_is_blurred_tells_nothing_but_nine_means() -> None:
     """Whatever was there with the same means is the same afterwards."""
-    dice = np.random.default_rng(1)
-    noisy = dice.integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    rng = np.random.default_rng(1)
+    noisy = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)
     others = noisy.copy()
     for row, column in product(range(3), range(3)):
         block = others[20 + 100 * row :, 50 + 100 * column :][:100, :100]
-        block[:] = dice.permutation(block.reshape(-1, 3)).reshape(block.shape)
+        block[:] = rng.permutation(block.reshape(-1, 3)).reshape(block.shape)
     area = Area(50, 20, 350, 320)
 
     one, other = blurred(noisy, [area], 3), blurred(others, [area], 3)

@@ -20,11 +20,11 @@ class Spread:
     median_m: float
     p95_m: float
 
-    def draw(self, dice: random.Random) -> Spot:
+    def draw(self, rng: random.Random) -> Spot:
         ratio = math.log(20) / math.log(2)
         shape = math.log(ratio) / math.log(self.p95_m / self.median_m)
         scale_m = self.median_m / math.log(2) ** (1 / shape)
-        return step(dice, dice.weibullvariate(scale_m, shape))
+        return step(rng, rng.weibullvariate(scale_m, shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +88,24 @@ class Area:
     radius_m: float
     pace_s: float
 
-    def sky(self, dice: random.Random) -> Sky:
+    def sky(self, rng: random.Random) -> Sky:
         """Draw the sky of a press."""
-        return WALL if dice.random() < self.beside_wall else OPEN
+        return WALL if rng.random() < self.beside_wall else OPEN
 
-    def age_s(self, dice: random.Random) -> float:
+    def age_s(self, rng: random.Random) -> float:
         """Draw how old the last fix is at a press."""
-        age = dice.choices(self.ages, [age.share for age in self.ages])[0]
-        return dice.uniform(age.from_s, age.to_s)
+        age = rng.choices(self.ages, [age.share for age in self.ages])[0]
+        return rng.uniform(age.from_s, age.to_s)
 
 
-def step(dice: random.Random, metres: float) -> Spot:
+def step(rng: random.Random, metres: float) -> Spot:
     """That far, anywhere."""
-    turn = dice.uniform(0, math.tau)
+    turn = rng.uniform(0, math.tau)
     return metres * math.cos(turn), metres * math.sin(turn)
 
 
 def _street_doors(
-    dice: random.Random, apart_m: float, streets: int, entrances: int, stops_per_entrance: float
+    rng: random.Random, apart_m: float, streets: int, entrances: int, stops_per_entrance: float
 ) -> list[Spot]:
     """Streets 70 m apart, entrances on both sides 20 m across, walked to and fro."""
     every = [
@@ -114,20 +114,20 @@ def _street_doors(
         for side in (0, 1)
         for along in (range(entrances) if side == 0 else reversed(range(entrances)))
     ]
-    visited = sorted(dice.sample(range(len(every)), round(STOPS / stops_per_entrance)))
-    extra = dice.choices(visited, k=STOPS - len(visited))
+    visited = sorted(rng.sample(range(len(every)), round(STOPS / stops_per_entrance)))
+    extra = rng.choices(visited, k=STOPS - len(visited))
     return [every[index] for index in sorted([*visited, *extra])]
 
 
-def _towers(dice: random.Random) -> list[Spot]:
+def _towers(rng: random.Random) -> list[Spot]:
     """Sixteen towers, 80 m apart: one household in ten, of a hundred in each."""
     every = [(80.0 * (number % 4), 80.0 * (number // 4)) for number in range(16)]
-    return sorted(dice.choices(every, k=STOPS))
+    return sorted(rng.choices(every, k=STOPS))
 
 
 SUBURB: Final = Area(
     name="suburb",
-    doors=lambda dice: _street_doors(dice, 20.0, 30, 30, 1.0),  # one house in twelve
+    doors=lambda rng: _street_doors(rng, 20.0, 30, 30, 1.0),  # one house in twelve
     beside_wall=0.1,
     interpolated=0.05,
     ages=(Age(0.95, 0, 1), Age(0.05, 1, 30)),
@@ -137,7 +137,7 @@ SUBURB: Final = Area(
 )
 CITY: Final = Area(
     name="city",
-    doors=lambda dice: _street_doors(dice, 15.0, 6, 25, 2.0),  # one flat in twenty
+    doors=lambda rng: _street_doors(rng, 15.0, 6, 25, 2.0),  # one flat in twenty
     beside_wall=0.6,
     interpolated=0.05,
     ages=(Age(0.8, 0, 1), Age(0.17, 1, 90), Age(0.03, 180, 600)),
@@ -157,7 +157,7 @@ TOWERS: Final = Area(
 )
 TERRACES: Final = Area(
     name="terraces",
-    doors=lambda dice: _street_doors(dice, 6.0, 6, 50, 1.0),  # one house in four
+    doors=lambda rng: _street_doors(rng, 6.0, 6, 50, 1.0),  # one house in four
     beside_wall=0.3,
     interpolated=0.05,
     ages=(Age(0.9, 0, 1), Age(0.1, 1, 60)),

@@ -91,7 +91,7 @@ def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     """Walk `rounds` rounds in each area; every memory sees the same parcels."""
     found = empty_rows(areas, MEMORIES, rounds)
     for one in walk.rounds(areas, rounds, seed, "/parcels"):
-        day = list(parcels(one.area, one.doors, one.dice))
+        day = list(parcels(one.area, one.doors, one.rng))
         for name, memory in MEMORIES.items():
             counts = found[one.area.name, name].counts
             device = _Device(walk.manifest(one.doors), memory(), counts)

@@ -75,47 +75,47 @@ class Parcel:
     is_readable: bool
 
 
-def parcels(area: Area, doors: list[Door], dice: random.Random) -> Iterator[Parcel]:
+def parcels(area: Area, doors: list[Door], rng: random.Random) -> Iterator[Parcel]:
     """Walk to all doors; at one to be signed for parcels are handed over, and few labels read."""
     now_s, spot = 0.0, None
     for door in doors:
-        for number in range(1 + (dice.random() < SECOND)):
-            gap_s = dice.uniform(*SECOND_S) if number else _gap_s(area, spot, door, dice)
+        for number in range(1 + (rng.random() < SECOND)):
+            gap_s = rng.uniform(*SECOND_S) if number else _gap_s(area, spot, door, rng)
             spot = door.spot
-            is_handed = dice.random() < HANDED_OVER
+            is_handed = rng.random() < HANDED_OVER
             if not is_handed and door.stop.photo is PhotoRule.SIGNATURE_REQUIRED:
                 now_s += gap_s
                 continue
-            before_s = _before_s(dice) if is_handed or dice.random() < SCANNED else None
+            before_s = _before_s(rng) if is_handed or rng.random() < SCANNED else None
             now_s += max(gap_s, 5.0 + (before_s or 0.0))  # nobody reads it before the last press
             read = None
-            if before_s is not None and dice.random() < READABLE:
-                read = _read(area, door, now_s, before_s, dice)
-            is_blurred, is_retaken = dice.random() < BLURRED, dice.random() < RETAKEN
-            press = None if is_handed else _press(area, door, door.spot, now_s, dice)
+            if before_s is not None and rng.random() < READABLE:
+                read = _read(area, door, now_s, before_s, rng)
+            is_blurred, is_retaken = rng.random() < BLURRED, rng.random() < RETAKEN
+            press = None if is_handed else _press(area, door, door.spot, now_s, rng)
             retake = None
             if press is not None and is_blurred and is_retaken:
-                now_s += dice.uniform(*RETAKE_S)
-                retake = _press(area, door, door.spot, now_s, dice)
-            is_readable = dice.random() < READABLE
+                now_s += rng.uniform(*RETAKE_S)
+                retake = _press(area, door, door.spot, now_s, rng)
+            is_readable = rng.random() < READABLE
             yield Parcel(door, read, press, retake, is_blurred, number > 0, is_readable)
 
 
-def _gap_s(area: Area, last: Spot | None, door: Door, dice: random.Random) -> float:
+def _gap_s(area: Area, last: Spot | None, door: Door, rng: random.Random) -> float:
     is_next_door = last is not None and math.dist(last, door.spot) <= NEXT_DOOR_M
-    return dice.uniform(*NEXT_DOOR_S) if is_next_door else area.pace_s
+    return rng.uniform(*NEXT_DOOR_S) if is_next_door else area.pace_s
 
 
-def _before_s(dice: random.Random) -> float:
-    return dice.uniform(*(AT_VAN_S if dice.random() < AT_VAN else AT_DOOR_S))
+def _before_s(rng: random.Random) -> float:
+    return rng.uniform(*(AT_VAN_S if rng.random() < AT_VAN else AT_DOOR_S))
 
 
-def _read(area: Area, door: Door, now_s: float, before_s: float, dice: random.Random) -> Press:
-    van_m = dice.uniform(0, min(VAN_M, WALK_MPS * before_s)) if before_s > AT_DOOR_S[1] else 0.0
-    spot = walk.plus(door.spot, step(dice, van_m))
-    return _press(area, door, spot, now_s - before_s, dice)
+def _read(area: Area, door: Door, now_s: float, before_s: float, rng: random.Random) -> Press:
+    van_m = rng.uniform(0, min(VAN_M, WALK_MPS * before_s)) if before_s > AT_DOOR_S[1] else 0.0
+    spot = walk.plus(door.spot, step(rng, van_m))
+    return _press(area, door, spot, now_s - before_s, rng)
 
 
-def _press(area: Area, door: Door, spot: Spot, at_s: float, dice: random.Random) -> Press:
+def _press(area: Area, door: Door, spot: Spot, at_s: float, rng: random.Random) -> Press:
     now_ns = round(at_s * 1e9)
-    return Press(door, walk.seen_fix(area, spot, now_ns, dice), now_ns)
+    return Press(door, walk.seen_fix(area, spot, now_ns, rng), now_ns)

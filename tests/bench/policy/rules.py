@@ -39,11 +39,11 @@ class Driver:
     """Who presses on one round, and what a device remembers if codes last."""
 
     manifest: Manifest
-    dice: random.Random
+    rng: random.Random
     lasting: Lasting = field(default_factory=lambda: Lasting(CODE_LASTS_S, CODE_LASTS_S))
 
     def reads(self) -> bool:
-        return self.dice.random() < READABLE
+        return self.rng.random() < READABLE
 
 
 Rule = Callable[[Driver, Press], Answer]

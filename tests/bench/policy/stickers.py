@@ -17,7 +17,7 @@ from tests.bench.policy.walk import Door
 Owner = Callable[[Sequence[RouteStop], Door, random.Random], RouteStop]
 
 OWNERS: Final[dict[str, Owner]] = {
-    "anybody on the route": lambda stops, _, dice: dice.choice(stops),
+    "anybody on the route": lambda stops, _, rng: rng.choice(stops),
     "the nearest on the route": lambda stops, door, _: min(
         stops, key=lambda stop: reach.distance_m(stop, door.stop)
     ),
@@ -37,11 +37,11 @@ def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     for one in walk.rounds(areas, rounds, seed):
         route = walk.manifest(one.doors)
         open_to = [stop for stop in route.stops if stop.photo is PhotoRule.ALLOWED]
-        for press in walk.presses(one.area, one.doors, one.dice, VISITS):
+        for press in walk.presses(one.area, one.doors, one.rng, VISITS):
             if press.door.stop.photo is not PhotoRule.NO_PHOTO:
                 continue
             for name, owner in OWNERS.items():
-                label = owner(open_to, press.door, one.dice).codes[0]
+                label = owner(open_to, press.door, one.rng).codes[0]
                 answer = decide(route, circle_of(press), Code(label, opens=True))
                 is_photo = isinstance(answer, Allowed)
                 counts = found[one.area.name, name].counts

@@ -57,7 +57,7 @@ def rows(areas: Iterable[Area], rounds: int, seed: int) -> list[Streaming]:
 def _area(area: Area, rounds: int, seed: int, waits: str) -> Streaming:
     all_s = lingering_s = 0.0
     for one in walk.rounds([area], rounds, seed, "/streaming"):
-        for streams, would_anyway in _round(area, one.doors, one.dice, waits):
+        for streams, would_anyway in _round(area, one.doors, one.rng, waits):
             all_s += EVERY_S * streams
             lingering_s += EVERY_S * (streams and not would_anyway)
     hours = 3600.0 * rounds
@@ -66,14 +66,14 @@ def _area(area: Area, rounds: int, seed: int, waits: str) -> Streaming:
 
 
 def _round(
-    area: Area, doors: list[Door], dice: random.Random, waits: str
+    area: Area, doors: list[Door], rng: random.Random, waits: str
 ) -> Iterator[tuple[bool, bool]]:
     """Yield whether it streams, and whether it would without the minute after a press."""
     manifest = walk.manifest(doors)
     served_s, before = -math.inf, doors[0].spot
     for turn, door in enumerate(doors):
         begins_s = turn * area.pace_s
-        for at_s, circle in _way(area, before, door.spot, dice, waits):
+        for at_s, circle in _way(area, before, door.spot, rng, waits):
             keep_warm = begins_s + at_s - served_s <= STREAM_S
             yield (
                 policy.may_stream(manifest, circle, None, keep_warm=keep_warm),
@@ -86,16 +86,16 @@ def _round(
 
 
 def _way(
-    area: Area, begin: Spot, end: Spot, dice: random.Random, waits: str
+    area: Area, begin: Spot, end: Spot, rng: random.Random, waits: str
 ) -> Iterator[tuple[float, reach.Circle | None]]:
     """Each moment until the press, and where we could be."""
     length_m = math.dist(begin, end)
     speed_mps = DRIVE_MPS if length_m > DRIVES_ABOVE_M else WALK_MPS
     spare_s = max(0.0, area.pace_s - DOOR_S - length_m / speed_mps)
     leaves_s = spare_s if waits == LAST else 0.0
-    sky = area.sky(dice)
-    error = sky.error.draw(dice)
-    lost_s = area.pace_s - area.age_s(dice)
+    sky = area.sky(rng)
+    error = sky.error.draw(rng)
+    lost_s = area.pace_s - area.age_s(rng)
     for step in range(round(area.pace_s / EVERY_S)):
         at_s = step * EVERY_S
         seen_s = min(at_s, max(lost_s, 0.0))

@@ -76,7 +76,7 @@ def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     found = empty_rows(areas, RULES, rounds)
     for one in walk.rounds(areas, rounds, seed):
         area, manifest = one.area, walk.manifest(one.doors)
-        presses = list(walk.presses(area, one.doors, one.dice, VISITS))
+        presses = list(walk.presses(area, one.doors, one.rng, VISITS))
         for name, rule in RULES.items():
             driver = Driver(manifest, random.Random(f"{seed}/{area.name}/{one.number}/labels"))
             for press in presses:

@@ -19,8 +19,8 @@ def rows() -> Rows:
 
 @pytest.mark.parametrize("spread", [OPEN.error, WALL.error, ROOFTOP])
 def test_errors_have_the_median_and_the_95_percent_of_their_source(spread: Spread) -> None:
-    dice = random.Random(1)
-    far = sorted(abs(complex(*spread.draw(dice))) for _ in range(20_000))
+    rng = random.Random(1)
+    far = sorted(abs(complex(*spread.draw(rng))) for _ in range(20_000))
 
     assert statistics.median(far) == pytest.approx(spread.median_m, rel=0.05)
     assert far[19_000] == pytest.approx(spread.p95_m, rel=0.05)

@@ -50,29 +50,29 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A day's doors in one area, and the dice that go on from there."""
+    """A day's doors in one area, and the random numbers that follow."""
 
     area: Area
     number: int
     doors: list[Door]
-    dice: random.Random
+    rng: random.Random
 
 
 def rounds(areas: Iterable[Area], number: int, seed: int, purpose: str = "") -> Iterator[Round]:
     """Yield so many rounds in each area; those of one purpose are the same for the same seed."""
     for area in areas:
         for one in range(number):
-            dice = random.Random(f"{seed}/{area.name}/{one}{purpose}")
-            yield Round(area, one, doors(area, dice), dice)
+            rng = random.Random(f"{seed}/{area.name}/{one}{purpose}")
+            yield Round(area, one, doors(area, rng), rng)
 
 
-def doors(area: Area, dice: random.Random) -> list[Door]:
+def doors(area: Area, rng: random.Random) -> list[Door]:
     """A day's doors; those of one building share its mapped point."""
     mapped: dict[Spot, Spot] = {}
     found = []
-    for number, building in enumerate(area.doors(dice)):
-        error = INTERPOLATED if dice.random() < area.interpolated else ROOFTOP
-        point = mapped.setdefault(building, plus(building, error.draw(dice)))
+    for number, building in enumerate(area.doors(rng)):
+        error = INTERPOLATED if rng.random() < area.interpolated else ROOFTOP
+        point = mapped.setdefault(building, plus(building, error.draw(rng)))
         lat_deg, lon_deg = _degrees(point)
         stop = RouteStop(
             id=f"s-{number:04}",
@@ -81,9 +81,9 @@ def doors(area: Area, dice: random.Random) -> list[Door]:
             lon_deg=lon_deg,
             radius_m=area.radius_m,
             done=False,
-            photo=_rule(dice),
+            photo=_rule(rng),
         )
-        inside = step(dice, area.depth_m * math.sqrt(dice.random()))
+        inside = step(rng, area.depth_m * math.sqrt(rng.random()))
         found.append(Door(stop, plus(building, inside)))
     return found
 
@@ -94,7 +94,7 @@ def manifest(all_doors: list[Door]) -> Manifest:
     return Manifest(1, "dev-1", BEGINS, BEGINS + timedelta(hours=12), stops)
 
 
-def presses(area: Area, all_doors: list[Door], dice: random.Random, visits: int) -> Iterator[Press]:
+def presses(area: Area, all_doors: list[Door], rng: random.Random, visits: int) -> Iterator[Press]:
     """One press at each door that allows photos, `visits` at each `no_photo` door.
 
     At doors where somebody signs, nobody presses.
@@ -104,14 +104,14 @@ def presses(area: Area, all_doors: list[Door], dice: random.Random, visits: int)
         forbidden = door.stop.photo is PhotoRule.NO_PHOTO
         if door.stop.photo is not PhotoRule.SIGNATURE_REQUIRED:
             for _ in range(visits if forbidden else 1):
-                yield Press(door, seen_fix(area, door.spot, now_ns, dice), now_ns)
+                yield Press(door, seen_fix(area, door.spot, now_ns, rng), now_ns)
 
 
-def seen_fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
+def seen_fix(area: Area, spot: Spot, now_ns: int, rng: random.Random) -> Fix:
     """Draw the last fix of a receiver at this place; it may be old."""
-    age_s, sky = area.age_s(dice), area.sky(dice)
-    walked = step(dice, dice.uniform(0, WALK_MPS * age_s))
-    place = plus(plus(spot, walked), sky.error.draw(dice))
+    age_s, sky = area.age_s(rng), area.sky(rng)
+    walked = step(rng, rng.uniform(0, WALK_MPS * age_s))
+    place = plus(plus(spot, walked), sky.error.draw(rng))
     return fix_at(place, sky, speed_mps=0.5, received_ns=now_ns - round(age_s * 1e9))
 
 
@@ -132,8 +132,8 @@ def fix_at(spot: Spot, sky: Sky, *, speed_mps: float, received_ns: int) -> Fix:
     )
 
 
-def _rule(dice: random.Random) -> PhotoRule:
-    drawn = dice.random()
+def _rule(rng: random.Random) -> PhotoRule:
+    drawn = rng.random()
     if drawn < NO_PHOTO_SHARE:
         return PhotoRule.NO_PHOTO
     is_signed = drawn < NO_PHOTO_SHARE + SIGNATURE_SHARE

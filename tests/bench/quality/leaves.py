@@ -18,11 +18,11 @@ def dead_leaves(seed: int) -> Pixels:
 
     Source: ISO/TS 19567-2, texture analysis by circles of random size and grey.
     """
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     least, most = _RADII_PX
-    radii = (least**-2 - dice.random(_LEAVES) * (least**-2 - most**-2)) ** -0.5
-    centres = dice.random((_LEAVES, 2)) * SIZE_PX
-    greys = dice.integers(40, 216, _LEAVES)
+    radii = (least**-2 - rng.random(_LEAVES) * (least**-2 - most**-2)) ** -0.5
+    centres = rng.random((_LEAVES, 2)) * SIZE_PX
+    greys = rng.integers(40, 216, _LEAVES)
     chart = np.full((SIZE_PX[1], SIZE_PX[0]), 128, np.uint8)
     for centre, radius, grey in zip(centres, radii, greys, strict=True):
         x, y, r = (round(float(length) * 2**_SHIFT_BITS) for length in (*centre, radius))

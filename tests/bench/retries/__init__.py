@@ -60,7 +60,7 @@ class Device:
     """
 
     backoff: Backoff
-    dice: random.Random
+    rng: random.Random
     press_s: float
     heard_s: list[float] = field(default_factory=list)
     waiting: list[tuple[float, int, int]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Device:
             now_s = self._attempt(now_s, network)
             self._press_until(now_s)
         due_s = self.waiting[0][0] if self.waiting else float("inf")
-        look_s = self.press_s + self.dice.uniform(0.0, LOOK_S)
+        look_s = self.press_s + self.rng.uniform(0.0, LOOK_S)
         return max(self.backoff.rest_until_s, min(due_s, look_s), now_s)
 
     def _attempt(self, now_s: float, network: Network) -> float:
@@ -95,7 +95,7 @@ class Device:
     def _press_until(self, now_s: float) -> None:
         while self.press_s <= now_s:
             self.queue(0.0)
-            self.press_s += self.dice.expovariate(1 / PRESS_EVERY_S)
+            self.press_s += self.rng.expovariate(1 / PRESS_EVERY_S)
 
 
 class UnjitteredBackoff(Backoff):
@@ -133,14 +133,14 @@ class Scenario:
 
     network: Network = refused
     links: tuple[float, float] | None = None
-    starts: Callable[[random.Random], list[float]] = lambda _dice: []
+    starts: Callable[[random.Random], list[float]] = lambda _rng: []
     back_s: float = BACK_S
 
-    def news(self, dice: random.Random) -> list[Event]:
+    def news(self, rng: random.Random) -> list[Event]:
         """Return when the link of which device changes."""
         spreads = [*zip((AWAY_S, BACK_S), self.links, strict=True)] if self.links else []
         return [
-            (at_s + dice.uniform(0.0, spread_s), place, True)
+            (at_s + rng.uniform(0.0, spread_s), place, True)
             for place in range(DEVICES)
             for at_s, spread_s in spreads
         ]
@@ -148,13 +148,13 @@ class Scenario:
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "away for an hour": Scenario(),
-    "away, lost within 5 s": Scenario(starts=lambda dice: [AWAY_S + dice.uniform(0.0, 5.0)]),
+    "away, lost within 5 s": Scenario(starts=lambda rng: [AWAY_S + rng.uniform(0.0, 5.0)]),
     "away, packets vanish": Scenario(vanishing),
     "links up within a second": Scenario(links=(1, 1)),
     "links up within a minute": Scenario(links=(1, 60)),
     "switched on together": Scenario(
         lambda _now_s: (True, 0.0),
-        starts=lambda dice: [dice.uniform(0.0, START_JITTER_S)] * RECORDS,
+        starts=lambda rng: [rng.uniform(0.0, START_JITTER_S)] * RECORDS,
         back_s=0.0,
     ),
 }
@@ -162,20 +162,20 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
 
 def peaks(name: str, backoff: type[Backoff] = Backoff, seed: int = 1) -> tuple[int, int]:
     """Return the most first tries, and requests, in a second since the network is back."""
-    scenario, dice = SCENARIOS[name], random.Random(seed)
-    devices = [_device(backoff, random.Random(dice.random()), scenario) for _ in range(DEVICES)]
+    scenario, rng = SCENARIOS[name], random.Random(seed)
+    devices = [_device(backoff, random.Random(rng.random()), scenario) for _ in range(DEVICES)]
     log.disabled = True  # each device would log that its link is lost
     try:
-        _run(devices, scenario.network, scenario.news(dice), scenario.back_s + WATCHED_S)
+        _run(devices, scenario.network, scenario.news(rng), scenario.back_s + WATCHED_S)
     finally:
         log.disabled = False
     heard = [[at_s for at_s in one.heard_s if at_s >= scenario.back_s] for one in devices]
     return _busiest(one[0] for one in heard if one), _busiest(chain.from_iterable(heard))
 
 
-def _device(backoff: type[Backoff], dice: random.Random, scenario: Scenario) -> Device:
-    device = Device(backoff(dice), dice, dice.expovariate(1 / PRESS_EVERY_S))
-    for due_s in scenario.starts(dice):
+def _device(backoff: type[Backoff], rng: random.Random, scenario: Scenario) -> Device:
+    device = Device(backoff(rng), rng, rng.expovariate(1 / PRESS_EVERY_S))
+    for due_s in scenario.starts(rng):
         device.queue(due_s)
     return device
 

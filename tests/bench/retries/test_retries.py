@@ -57,7 +57,7 @@ class Away:
 
 
 def test_simulated_device_is_the_products_loop(tmp_path: Path) -> None:
-    """By the same dice both try at the same moments while the network is away."""
+    """By the same random numbers both try at the same moments while the network is away."""
     simulated = Device(Backoff(random.Random(3)), random.Random(4), float("inf"))
     tried_s: list[float] = []
 

@@ -18,9 +18,9 @@ class Press:
 
 def morning(devices: int, records: int, lasts_s: float, seed: int = 1) -> list[Press]:
     """Rises to its middle and falls again: there twice as many come as on average."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     moments = [
-        Press(dice.triangular(0.0, lasts_s), device)
+        Press(rng.triangular(0.0, lasts_s), device)
         for device in range(devices)
         for _ in range(records)
     ]

@@ -86,8 +86,8 @@ class Plan:
         exchange, small, large = Exchange.FIRST, 1000 + self.first_bytes, LATER_PHOTO_BYTES
         points = range(healthy.extent(exchange, small).head_bytes + self.first_bytes + 1)
         whole = healthy.extent(exchange, large).passed["up"]
-        dice = random.Random(self.seed)
-        later = sorted(dice.sample(range(points.stop, whole), self.later - 1))
+        rng = random.Random(self.seed)
+        later = sorted(rng.sample(range(points.stop, whole), self.later - 1))
         return {
             f"{exchange}: requests, cut": [Cut(exchange, Fault("up", at), small) for at in points],
             f"{exchange}: requests, cut later": [

@@ -25,8 +25,8 @@ def main() -> int:
     wrong = 0
     with running_pair(options.objects) as pair:
         for name in options.only or ROUNDS:
-            dice = random.Random(options.seed)
-            found = sum(ROUNDS[name](pair, dice) for _ in range(options.rounds))
+            rng = random.Random(options.seed)
+            found = sum(ROUNDS[name](pair, rng) for _ in range(options.rounds))
             print(f"{name}: {found} of {options.rounds}", flush=True)
             wrong += found
     return 1 if wrong else 0

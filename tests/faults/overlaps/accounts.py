@@ -36,7 +36,7 @@ AFTER: Final = Account("customer", "c-1", "the second password")
 AGENT: Final = Account("agent", "17", "a password")
 
 
-def session_outlives_its_password(pair: Pair, dice: random.Random) -> bool:
+def session_outlives_its_password(pair: Pair, rng: random.Random) -> bool:
     """Return whether a sign-in with the old password is still signed in after the change."""
     accounts, orders = Accounts(pair.office.ledger, CHEAP), f"{PREFIX}/orders"
     accounts.add(BEFORE)
@@ -44,7 +44,7 @@ def session_outlives_its_password(pair: Pair, dice: random.Random) -> bool:
         pair.office.ledger.execute(statement)
 
     def change() -> None:
-        time.sleep(dice.uniform(*CHANGED_AFTER_S))
+        time.sleep(rng.uniform(*CHANGED_AFTER_S))
         accounts.add(AFTER)
 
     with ExitStack() as opened:
@@ -66,7 +66,7 @@ def _signing_in(session: requests.Session, url: str) -> Callable[[], object]:
     return lambda: session.post(url, data=said, timeout=TIMEOUT_S, allow_redirects=False)
 
 
-def grant_outlives_its_account(pair: Pair, dice: random.Random) -> bool:
+def grant_outlives_its_account(pair: Pair, rng: random.Random) -> bool:
     """Return whether an order is still open to an agent whose account was removed."""
     accounts, access = Accounts(pair.office.ledger, CHEAP), pair.office.access
     accounts.add(AGENT)
@@ -84,7 +84,7 @@ def grant_outlives_its_account(pair: Pair, dice: random.Random) -> bool:
                 session.post(url, data=said, timeout=TIMEOUT_S, allow_redirects=False)
 
         def remove() -> None:
-            time.sleep(dice.uniform(0.0, 0.02))
+            time.sleep(rng.uniform(0.0, 0.02))
             accounts.remove(AGENT.who)
 
         at_once(give, remove)

@@ -19,11 +19,11 @@ LENGTH: Final = 32_000_000
 AT_ONCE: Final = 48
 
 
-def quota_is_passed(pair: Pair, dice: random.Random) -> bool:
+def quota_is_passed(pair: Pair, rng: random.Random) -> bool:
     """Return whether one device has begun more uploads than fit into its quota."""
     until(lambda: _is_empty(pair))  # what was too late for an answer may go on
     ids = [new_id() for _ in range(AT_ONCE)]
-    dice.shuffle(ids)
+    rng.shuffle(ids)
     at = [at for at, _ in zip(cycle((pair.one, pair.two)), ids, strict=False)]
 
     def begin(number: int) -> None:

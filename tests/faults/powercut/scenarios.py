@@ -104,7 +104,7 @@ def sync(stage: Stage) -> None:
     with stage.open() as device:
         answers = _Answers(device)
         clock = SetClock(1000.0)
-        sender = Sync(device.layout, device.outbox, answers, clock, _dice())
+        sender = Sync(device.layout, device.outbox, answers, clock, _rng())
         for number in range(14):
             sender.step()
             clock.now_s += 400.0
@@ -160,7 +160,7 @@ def rebuild(stage: Stage) -> None:
     """The queue breaks while all have it open, is gone at a press, and broken at a start."""
     clock = SetClock(1000.0)
     with stage.open() as device:
-        sender = Sync(device.layout, device.outbox, _Answers(device), clock, _dice())
+        sender = Sync(device.layout, device.outbox, _Answers(device), clock, _rng())
         sender.step()
         stage.spoil(_break_inside)
         _look_from_outside(device)
@@ -223,7 +223,7 @@ def _look_from_outside(device: Bench) -> None:
     assert device.layout.rebuild_mark.exists()
 
 
-def _dice() -> random.Random:
+def _rng() -> random.Random:
     return random.Random(1)
 
 

@@ -86,7 +86,7 @@ def test_a_plan_has_every_point_in_order_before_any_is_reordered_twice() -> None
 
     cuts = plan(entries, 2, 12, seed=1)
 
-    assert {cut.entries for cut in cuts if cut.dice is None} == {2, 3, 4, 5, 6}
+    assert {cut.entries for cut in cuts if cut.rng is None} == {2, 3, 4, 5, 6}
     assert cuts == sorted(cuts, key=lambda cut: cut.entries)
     assert len(cuts) == 12
 

@@ -55,12 +55,12 @@ Kept = tuple[Entry, int]
 class Cut:
     """The power goes after the first `entries` of the log.
 
-    Without `dice` all their writes are on the disk; with it a part of those since the last flush,
+    Without `rng` all their writes are on the disk; with it a part of those since the last flush,
     chosen by it, and the last of that part torn.
     """
 
     entries: int
-    dice: str | None = None
+    rng: str | None = None
 
 
 _ROUNDS: Final = 50
@@ -104,10 +104,10 @@ def plan(entries: Sequence[Entry], first: int, states: int, seed: int) -> list[C
     cuts: list[Cut] = []
     for number in range(_ROUNDS):
         round_ = [
-            Cut(point, dice)
+            Cut(point, rng)
             for point in range(first, len(entries) + 1)
-            for dice in (None, f"{seed}.{number}.{point}")
-            if _is_new(seen, point, _kept(entries[flushes[point] : point], dice))
+            for rng in (None, f"{seed}.{number}.{point}")
+            if _is_new(seen, point, _kept(entries[flushes[point] : point], rng))
         ]
         missing = states - len(cuts)
         cuts += random.Random(seed).sample(round_, min(missing, len(round_)))
@@ -148,19 +148,19 @@ def disks(base: bytes, entries: Sequence[Entry], cuts: Sequence[Cut]) -> Iterato
         for entry in entries[done:last]:
             flushed[entry.offset : entry.offset + len(entry.content)] = entry.content
         done = last
-        kept = _kept(entries[done : cut.entries], cut.dice)
+        kept = _kept(entries[done : cut.entries], cut.rng)
         yield [(0, flushed), *((entry.offset, entry.content[:size]) for entry, size in kept)]
 
 
-def _kept(since: Sequence[Entry], dice: str | None) -> list[Kept]:
+def _kept(since: Sequence[Entry], rng: str | None) -> list[Kept]:
     """What of the writes since the last flush reaches the disk.
 
     Block 0 is never torn: a tear inside of its superblock leaves an ext4 that nothing mounts.
     """
     writes = [(entry, len(entry.content)) for entry in since if entry.content]
-    if dice is None:
+    if rng is None:
         return writes
-    chance = random.Random(dice)
+    chance = random.Random(rng)
     share = chance.choice(_KEPT_SHARES)
     kept = [write for write in writes if write[0].is_durable or chance.random() < share]
     if kept and not kept[-1][0].is_durable:

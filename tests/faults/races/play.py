@@ -68,11 +68,11 @@ def play(
             yield _tally(name, site, both, rounds, random.Random(seed))
 
 
-def _tally(name: str, site: Site, both: Pair, rounds: int, dice: random.Random) -> Tally:
+def _tally(name: str, site: Site, both: Pair, rounds: int, rng: random.Random) -> Tally:
     refused, wrong = 0, Counter[str]()
     for number in range(rounds):
         deeds, judge = RACES[name](site, number)
-        said = both.act(deeds, dice.uniform(-LATE_S, LATE_S))
+        said = both.act(deeds, rng.uniform(-LATE_S, LATE_S))
         refused += not all(one.done for one in said)
         broke = next((f"it broke: {one.why}" for one in said if one.broke), "")
         if what := broke or judge(*said):

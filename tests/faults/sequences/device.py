@@ -229,15 +229,15 @@ class InProcessDevice:
         door = Backend(self.config.backend, LIMITS, tls=tls.for_backend(self.config))
         backend = self._sync.enter_context(closing(door))
         pinned = signing.read_public_key(self.office.fleet_key_file)
-        fleet, dice = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
+        fleet, rng = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "none yet")
         socket = self.layout.capture_socket
         fetch = DocumentFetch(
-            wanted, backend, socket, dice, Connectivity(), on_fetched=fleet.offer_update
+            wanted, backend, socket, rng, Connectivity(), on_fetched=fleet.offer_update
         )
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
         asked = Downloads([fetch])
-        self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, downloads=asked)
+        self.sync = Sync(self.layout, outbox, delivery, self.clock, rng, downloads=asked)
 
     def start_both(self) -> None:
         """End both, which empties the queue's log, and start them again."""

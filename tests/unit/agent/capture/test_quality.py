@@ -84,8 +84,8 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
 
 def test_noise_does_not_make_a_picture_sharp() -> None:
     """Grain on nothing has no common part in two disjoint pixel sets."""
-    dice = np.random.default_rng(5)
-    grain = dice.normal(120, 6, (1296, 2304, 1)).astype(np.uint8).repeat(3, axis=2)
+    rng = np.random.default_rng(5)
+    grain = rng.normal(120, 6, (1296, 2304, 1)).astype(np.uint8).repeat(3, axis=2)
 
     assert abs(sharpness(grain)) < DEFAULT.blurred_below
 

@@ -175,7 +175,7 @@ class Driver:
 
     device: Bench
     walk: Walk
-    dice: random.Random
+    rng: random.Random
     windows: list[tuple[int, int]] = field(default_factory=list)
     presses: list[tuple[int, int, str | None]] = field(default_factory=list)
 
@@ -192,7 +192,7 @@ class Driver:
         now = self.device.parts.now
         ends = any(-0.2e9 < until_ns - now() < 1.3e9 for _, until_ns in self.windows)
         looks = self.device.parts.camera.streaming
-        now.pass_s(0.1 if ends and looks else 1.0 + self.dice.uniform(0.0, LATEST_TICK_S))
+        now.pass_s(0.1 if ends and looks else 1.0 + self.rng.uniform(0.0, LATEST_TICK_S))
         self.device.parts.position.fix = self.walk.fix(now())
         self.device.step()
 

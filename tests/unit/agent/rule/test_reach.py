@@ -170,10 +170,10 @@ def test_a_code_of_two_stops_names_none() -> None:
 
 
 def thousand(spread_m: float) -> list[RouteStop]:
-    dice = random.Random(5)
+    rng = random.Random(5)
     return [
         stop_at(
-            away(DOOR, dice.uniform(0, 360), dice.uniform(0, spread_m)),
+            away(DOOR, rng.uniform(0, 360), rng.uniform(0, spread_m)),
             number,
             PhotoRule.SIGNATURE_REQUIRED if number % 3 else PhotoRule.ALLOWED,
         )

@@ -80,12 +80,12 @@ def open_rig(folder: Path, card: Path) -> Iterator[Rig]:
     ):
         ask = partial(backend.manifest, device_id="dev-1")
         route = Document("manifest", EVERY_S, ask, "no route for this device")
-        capture, dice = device.layout.capture_socket, random.Random(1)
+        capture, rng = device.layout.capture_socket, random.Random(1)
         fetch = DocumentFetch(
             route,
             backend,
             capture,
-            dice,
+            rng,
             Connectivity(),
             on_untrusted=lambda: untrusted.append(None),
         )
