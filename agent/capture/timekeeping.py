@@ -11,7 +11,7 @@ from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.record.receipt import read_receipt
-from agent.trust.certain import Agreed, agreed
+from agent.trust.certain import Agreement, agreed
 from agent.trust.keys import receipt_keys
 from agent.trust.store import KeptTime, TrustStore
 from hardware import floor as floors
@@ -107,7 +107,7 @@ class Timekeeping:
         self._undated.last = False
         return received
 
-    def _write(self, agreement: Agreed | None) -> None:
+    def _write(self, agreement: Agreement | None) -> None:
         floor, kept = self._floor, self._kept.floor
         lags = kept is None or abs(floor.utc - kept) >= FLOOR_STEP
         if lags or agreement != self._kept.agreed:
@@ -116,7 +116,7 @@ class Timekeeping:
             self._kept = known
 
 
-def _is_fresh(kept: Agreed | None, new: Agreed) -> bool:
+def _is_fresh(kept: Agreement | None, new: Agreement) -> bool:
     if kept is None or kept.boot_id != new.boot_id:
         return False
     return new.boottime_s - kept.boottime_s < AGREED_STEP_S

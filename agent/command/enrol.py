@@ -191,7 +191,7 @@ def _over_the_network(
 def _keep(config: Config, fetched: Report) -> Report:
     """Verify the fetched documents again and keep them, in capture's process."""
     codes = []
-    kinds: tuple[tuple[capture_part.Kind, str], ...] = (
+    kinds: tuple[tuple[capture_part.DocumentKind, str], ...] = (
         ("evidence", "evidence"),
         ("fleet", "fleet document"),
         ("serve", "serve"),

@@ -14,7 +14,7 @@ from agent.process import sd_notify
 from agent.queue.paths import Layout
 from agent.serve.answers import Answers
 from agent.serve.server import StatusServer
-from agent.serve.tls import Tls
+from agent.serve.tls import ServerTls
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def _missing(config: Config) -> list[str]:
 
 def _server(config: Config, layout: Layout) -> StatusServer:
     assert config.identity.ca is not None, "identity.mode required has one"
-    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", config.identity.ca)
+    tls = ServerTls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", config.identity.ca)
     tls.context()  # says at once what is missing
 
     def now() -> datetime:

@@ -11,7 +11,7 @@ from agent.errors import ConfigError, ExitCode, NotGenuine, not_read
 from agent.queue.disk import disk_errors
 from agent.record import certificates, sealing, signing, verify
 from agent.record.certificates import Chain
-from agent.record.sealing import Identity, NotIdentities
+from agent.record.sealing import AgeIdentity, NotIdentities
 from agent.record.verify import papers
 from agent.record.verify.papers import Listed, Papers
 
@@ -125,7 +125,7 @@ def _key(path: Path | None, what: str) -> signing.PublicKey | None:
     return None if path is None else signing.read_public_key(_given(path), what)
 
 
-def _identities(path: Path) -> list[Identity]:
+def _identities(path: Path) -> list[AgeIdentity]:
     try:
         return sealing.read_identities(_given(path).read_text(encoding="ascii"))
     except ValueError as error:  # NotIdentities, or bytes that are no text

@@ -20,7 +20,7 @@ from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
 
-Kind = Literal["evidence", "fleet", "serve"]
+DocumentKind = Literal["evidence", "fleet", "serve"]
 """Documents that capture takes."""
 
 _TIMEOUT_S: Final = 30.0
@@ -55,7 +55,7 @@ def serve_request(config: Config, asked: str) -> str:
     return ServeCertificate(config).ask_with(asked)
 
 
-def take(config: Config, kind: Kind, text: str) -> None:
+def take(config: Config, kind: DocumentKind, text: str) -> None:
     """Hand a document over, to be verified and kept.
 
     Raises:

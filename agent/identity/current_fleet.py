@@ -11,7 +11,7 @@ from agent.record import receipt, sealing, signing
 from agent.record.receipt import Keys
 from agent.record.sealing import Recipients
 from agent.trust import fleet
-from agent.trust.fleet import Fleet
+from agent.trust.fleet import FleetDocument
 from agent.trust.keys import given_recipients
 from agent.trust.store import TrustStore
 from hardware.change_detector import ChangeDetector
@@ -32,7 +32,7 @@ class CurrentFleet:
         self._pinned_file = config.identity.fleet_key
         self._key_files = config.backend.receipt_keys
         self._trust = trust
-        self._fleet: Fleet | None = None
+        self._fleet: FleetDocument | None = None
         self._refused: ChangeDetector[str | None] = ChangeDetector(None)
         self._lacks: ChangeDetector[str | None] = ChangeDetector(None)
         self._changing = threading.Lock()
@@ -129,7 +129,7 @@ class CurrentFleet:
             return "a_fleet"
         return None if self.is_enrolled else "a_fleet_that_names_recipients"
 
-    def _in_hand(self) -> Fleet | None:
+    def _in_hand(self) -> FleetDocument | None:
         """Return the document; None if identity is off."""
         self.tick()  # sync may offer a manifest before this process has looked
         if self._fleet is None and not self._is_off:

@@ -14,7 +14,7 @@ from agent.errors import DoorstepError, ExitCode, NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Request
 from agent.wire.http import Client, Limits, NoAnswer, basic
-from agent.wire.tls import Tls
+from agent.wire.tls import ClientTls
 from agent.wire.tus import Answer, quoted, retry_after_s
 
 REQUEST_TYPE: Final = "application/pkcs10"
@@ -53,7 +53,7 @@ class NotIssued(DoorstepError):
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class Pending:
     """An authority that has not decided yet: repeat the request after `after_s`."""
 
     after_s: float
@@ -70,7 +70,7 @@ class Est(Client):
     def __init__(
         self,
         origin: str,
-        tls: Tls,
+        tls: ClientTls,
         limits: Limits = _USUAL,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -92,7 +92,7 @@ class Est(Client):
 
     def enrol(
         self, operation: Operation, request: Request, login: tuple[str, str] | None = None
-    ) -> Sequence[Certificate] | Waits:
+    ) -> Sequence[Certificate] | Pending:
         """Ask for a certificate; with `login` by name and password, else as this device.
 
         Raises:
@@ -111,14 +111,14 @@ class Est(Client):
 
 def _decided(
     operation: Operation, answer: Answer, *, by_token: bool
-) -> Sequence[Certificate] | Waits:
+) -> Sequence[Certificate] | Pending:
     said = quoted(operation, answer)
     match answer.status:
         case 200:
             return _certificates(operation, answer)
         case 202:
             asked_s = retry_after_s(answer)
-            return Waits(max(WAIT_USUAL_S if asked_s is None else asked_s, WAIT_LEAST_S))
+            return Pending(max(WAIT_USUAL_S if asked_s is None else asked_s, WAIT_LEAST_S))
         case 401 | 403 if by_token:
             words = "the token is wrong, used, or another device's: ask the office for a new one"
             raise NotIssued(f"{said}: {words}", answer.status)

@@ -10,7 +10,7 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import expected, good_evidence, good_serve, now
-from agent.identity.est import Est, NotIssued, Waits
+from agent.identity.est import Est, NotIssued, Pending
 from agent.identity.renewal import due
 from agent.identity.sync_part import LIMITS, Say, asked_for_fleet, decided
 from agent.queue.paths import Layout
@@ -86,7 +86,7 @@ def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None
 def _issued(
     config: Config,
     label: str,
-    ask: Callable[[Est], Chain | Waits],
+    ask: Callable[[Est], Chain | Pending],
     say: Say,
     *,
     kept: Chain,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_not_ended
-from agent.identity.est import Est, Operation, Waits
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.est import Est, Operation, Pending
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
 
@@ -15,9 +15,9 @@ def tls_identity(
     est: Est,
     expected: Expected,
     *,
-    current: Identity | None,
+    current: TlsIdentity | None,
     login: tuple[str, str] | None,
-) -> Identity | Waits:
+) -> TlsIdentity | Pending:
     """Ask for a certificate for a new key: by `login`, or else renewed as the `current` one.
 
     The key is durable before it is asked for, and used once its certificate is durable too.
@@ -30,33 +30,33 @@ def tls_identity(
     request = certificates.request(key, expected.device_id)
     operation = Operation.AGAIN if login is None else Operation.FIRST
     got = _chain(est, operation, request, expected, login)
-    if isinstance(got, Waits):
+    if isinstance(got, Pending):
         return got
-    new = Identity(key, got)
+    new = TlsIdentity(key, got)
     store.install(new)
     return new
 
 
-def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
+def evidence(est: Est, request: Request, expected: Expected) -> Chain | Pending:
     """Ask, as this device, for a certificate for the key that signs records.
 
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
     """
     got = _chain(est, Operation.EVIDENCE, request, expected, None)
-    if not isinstance(got, Waits):
+    if not isinstance(got, Pending):
         certificates.check_evidence(got[0])
     return got
 
 
-def serve(est: Est, request: Request, expected: Expected) -> Chain | Waits:
+def serve(est: Est, request: Request, expected: Expected) -> Chain | Pending:
     """Ask, as this device, for a certificate for serve's key.
 
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or no server may show it so.
     """
     got = _chain(est, Operation.SERVE, request, expected, None)
-    if not isinstance(got, Waits):
+    if not isinstance(got, Pending):
         certificates.check_server(got[0], request.names)
     return got
 
@@ -67,9 +67,9 @@ def _chain(
     request: Request,
     expected: Expected,
     login: tuple[str, str] | None,
-) -> Chain | Waits:
+) -> Chain | Pending:
     found = est.enrol(operation, request, login)
-    if isinstance(found, Waits):
+    if isinstance(found, Pending):
         return found
     try:
         return _checked(est, found, request, expected)

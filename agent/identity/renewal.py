@@ -12,7 +12,7 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import expected, good_serve, kept_evidence, now
-from agent.identity.est import Est, Waits
+from agent.identity.est import Est, Pending
 from agent.identity.tls_identity import IdentityStore
 from agent.models import rfc3339
 from agent.process import control
@@ -70,10 +70,10 @@ class _Task:
     failures: int = 0
     trouble: str | None = None
 
-    def settle(self, now_s: float, wait: float | Waits) -> None:
+    def settle(self, now_s: float, wait: float | Pending) -> None:
         """Look again after so many seconds, or when the authority may have decided."""
         self.failures, self.trouble = 0, None
-        if isinstance(wait, Waits):
+        if isinstance(wait, Pending):
             wait, self.trouble = wait.after_s, _UNDECIDED
         self.due_s = now_s + wait
 
@@ -159,8 +159,8 @@ class Renewal:
         tls, *others = (task.trouble for task, _ in self._tasks)
         return (tls if self.is_enrolled() else _NOT_ENROLLED, *others)
 
-    def _renew_tls(self) -> float | Waits:
-        """Renew the TLS certificate if due; return the seconds until the next check, or Waits."""
+    def _renew_tls(self) -> float | Pending:
+        """Renew the TLS certificate if due; return the seconds until the next check, or Pending."""
         known = expected(self._config)
         with disk.lock(self._folder, exclusive=True, wait=False):
             current = self._store.read(known)
@@ -175,13 +175,13 @@ class Renewal:
                 )
             except DoorstepError as error:
                 raise NotNow(_ended(current.ends) + str(error)) from error
-        if isinstance(new, Waits):
+        if isinstance(new, Pending):
             return new
         self._ends = new.ends
         _log.info("event=renewed what=tls until=%s", rfc3339(new.ends))
         return LOOK_S
 
-    def _renew_evidence(self) -> float | Waits:
+    def _renew_evidence(self) -> float | Pending:
         if self._ends is None:  # nobody to ask as; the TLS certificate's trouble tells
             return SOON_S
         answer = self._capture({"request": "evidence"})
@@ -191,7 +191,7 @@ class Renewal:
         ask = partial(issuing.evidence, self._est, request, expected(self._config))
         return self._renew_for_capture("evidence", self._kept(request.key), ask)
 
-    def _renew_serve(self) -> float | Waits:
+    def _renew_serve(self) -> float | Pending:
         """Renew serve's certificate by the request in `trust/`, if `doorstep enrol` made one."""
         text = self._trust.serve_request() if self._config.serve.names else None
         if text is None:
@@ -203,12 +203,12 @@ class Renewal:
         return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
 
     def _renew_for_capture(
-        self, kind: str, kept: Chain, ask: Callable[[], Chain | Waits]
-    ) -> float | Waits:
+        self, kind: str, kept: Chain, ask: Callable[[], Chain | Pending]
+    ) -> float | Pending:
         if kept and now() < due(kept, DUE_AT + self._late):
             return LOOK_S
         got = ask()
-        if isinstance(got, Waits):
+        if isinstance(got, Pending):
             return got
         ends = certificates.ends(got[0])
         if kept and ends <= certificates.ends(kept[0]):

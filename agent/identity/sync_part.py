@@ -12,8 +12,8 @@ from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import check_not_ended, expected, now
-from agent.identity.est import Est, NotIssued, Waits
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.est import Est, NotIssued, Pending
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
@@ -43,7 +43,7 @@ def authority(config: Config, pin: str) -> str:
         NoAnswer: no answer came, or none of an EST server.
         NotGenuine: the server names no genuine one, or its own certificate is not by it.
     """
-    with closing(Est(config.est, tls.Tls(None, verifies=False), LIMITS)) as est:
+    with closing(Est(config.est, tls.ClientTls(None, verifies=False), LIMITS)) as est:
         text = certificates.pem([genuine(est.authorities(), pin)])
     _try(config, text)
     return text.decode()
@@ -123,7 +123,7 @@ def identity(
         say("TLS certificate", f"new, until {new.ends:%Y-%m-%d}")
 
 
-def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
+def _current(config: Config, layout: Layout, say: Say) -> TlsIdentity | None:
     try:
         return IdentityStore(layout).read(expected(config))
     except NotGenuine as error:
@@ -132,8 +132,8 @@ def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
 
 
 def _again(
-    config: Config, current: Identity, say: Say
-) -> tuple[Identity | None, DoorstepError | None]:
+    config: Config, current: TlsIdentity, say: Say
+) -> tuple[TlsIdentity | None, DoorstepError | None]:
     """Renew the current identity; if a token may help, return the error instead.
 
     An authority that verifies certificates in TLS does not answer if it refuses one.
@@ -149,11 +149,11 @@ def _again(
 
 def _first(
     config: Config,
-    current: Identity | None,
+    current: TlsIdentity | None,
     token: Callable[[], str | None],
     say: Say,
     why: DoorstepError | None,
-) -> Identity:
+) -> TlsIdentity:
     """Enrol by the token; `why` is the reason for which the certificate in use is useless."""
     if why is not None:
         say("TLS certificate", str(why))
@@ -181,16 +181,16 @@ def _no_token(why: DoorstepError | None) -> DoorstepError:
 
 
 def _ask(
-    config: Config, est: Est, current: Identity | None, login: tuple[str, str] | None
-) -> Identity | Waits:
+    config: Config, est: Est, current: TlsIdentity | None, login: tuple[str, str] | None
+) -> TlsIdentity | Pending:
     store = IdentityStore(Layout.of(config.state))
     return issuing.tls_identity(store, est, expected(config), current=current, login=login)
 
 
-def decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
+def decided(ask: Callable[[], _Got | Pending], say: Say) -> _Got:
     """Ask until the authority has decided, or DECIDING_LIMIT_S is over; then raise NotNow."""
     until_s = time.monotonic() + DECIDING_LIMIT_S
-    while isinstance(got := ask(), Waits):
+    while isinstance(got := ask(), Pending):
         if time.monotonic() + got.after_s > until_s:
             words = "have it approved, and run this again: it goes on with the same key and token"
             raise NotNow(f"the authority has not decided yet; {words}")

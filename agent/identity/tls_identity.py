@@ -20,7 +20,7 @@ _MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TlsIdentity:
     """A key and the chain of its certificate."""
 
     key: PrivateKey
@@ -49,7 +49,7 @@ class IdentityStore:
         self._file = self._folder / IDENTITY_FILE
         self._next = self._folder / "next-key.pem"
 
-    def read(self, expected: Expected) -> Identity | None:
+    def read(self, expected: Expected) -> TlsIdentity | None:
         """Read the identity in use; None before the first one.
 
         Raises:
@@ -63,7 +63,7 @@ class IdentityStore:
         try:
             key = signing.read_private_key(self._file)
             found = certificates.read_pem(text)
-            return Identity(key, certificates.issued(found, key.public_key(), expected))
+            return TlsIdentity(key, certificates.issued(found, key.public_key(), expected))
         except (ConfigError, NotGenuine) as error:
             raise NotGenuine(f"{self._file}: {error}") from error
 
@@ -71,7 +71,7 @@ class IdentityStore:
         """Return True if there is an identity, whole or not."""
         return self._file.exists()
 
-    def next_key(self, current: Identity | None) -> PrivateKey:
+    def next_key(self, current: TlsIdentity | None) -> PrivateKey:
         """Return the key to ask with: that of an unanswered request, or else a new one.
 
         It is durable when this returns.
@@ -91,7 +91,7 @@ class IdentityStore:
         write_durably(self._next, signing.private_pem(made), _MODE, whole=True)
         return made
 
-    def install(self, new: Identity) -> None:
+    def install(self, new: TlsIdentity) -> None:
         """Use this identity from now on.
 
         Raises:

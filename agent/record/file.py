@@ -17,7 +17,7 @@ from typing import Any, Final
 from agent.errors import NotGenuine, RecordDamaged
 from agent.models import SHA256, Body, RecordKind, RecordLabel, from_rfc3339, rfc3339
 from agent.record import sealing, signing
-from agent.record.sealing import SEALED_TYPE, Identity
+from agent.record.sealing import SEALED_TYPE, AgeIdentity
 
 BODY_TYPE: Final = "application/x-tar"
 """Media type of the body: what shared-mime-info calls a tar; IANA lists none."""
@@ -238,7 +238,7 @@ def _compare(body: bytes, told: Body) -> None:
         raise RecordDamaged("the body is not what the label says: its digest differs")
 
 
-def unpack(content: bytes, identities: Sequence[Identity] = ()) -> RecordFile:
+def unpack(content: bytes, identities: Sequence[AgeIdentity] = ()) -> RecordFile:
     """Open a record file: verify its label, its body's digest and its contents.
 
     Raises:
@@ -248,7 +248,7 @@ def unpack(content: bytes, identities: Sequence[Identity] = ()) -> RecordFile:
     return open_checked(check(content), identities)
 
 
-def open_checked(found: Closed, identities: Sequence[Identity] = ()) -> RecordFile:
+def open_checked(found: Closed, identities: Sequence[AgeIdentity] = ()) -> RecordFile:
     """Open a record file that was checked; raises as `unpack` does."""
     body, media_type = found.body, found.label.body.type
     if media_type == SEALED_TYPE:

@@ -109,14 +109,14 @@ def seal(body: bytes, recipients: Recipients) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class AgeIdentity:
     """A key that opens bodies: a reader of records has it, and never a device."""
 
     recipient: str
     secret: pyrage.x25519.Identity = field(repr=False)
 
 
-def read_identities(text: str) -> list[Identity]:
+def read_identities(text: str) -> list[AgeIdentity]:
     """Read an identity file as `age-keygen` writes it: comments, and one identity per line.
 
     Raises:
@@ -130,13 +130,13 @@ def read_identities(text: str) -> list[Identity]:
             secret = pyrage.x25519.Identity.from_str(line)
         except pyrage.IdentityError:
             raise NotIdentities(f"line {number} is no age identity ({_IDENTITY}1...)") from None
-        found.append(Identity(str(secret.to_public()), secret))
+        found.append(AgeIdentity(str(secret.to_public()), secret))
     if not found:
         raise NotIdentities(f"there is no age identity in it ({_IDENTITY}1...)")
     return found
 
 
-def open_sealed(body: bytes, identities: Sequence[Identity]) -> bytes:
+def open_sealed(body: bytes, identities: Sequence[AgeIdentity]) -> bytes:
     """Return what was sealed to one of these identities.
 
     pyrage parses a header in quadratic time while it holds Python's lock, so it never sees a

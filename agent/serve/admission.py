@@ -15,7 +15,7 @@ Peer = Mapping[str, Any] | None
 """Result of `SSLSocket.getpeercert()`; None if no certificate was shown."""
 
 
-class Kind(StrEnum):
+class DenialReason(StrEnum):
     """The reason why a client is not admitted; a closed list."""
 
     NO_CERTIFICATE = "no_certificate"
@@ -24,26 +24,28 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Denial:
     """The reason for a refusal: a kind for the log, and a sentence for the client."""
 
-    kind: Kind
+    kind: DenialReason
     sentence: str
 
 
-def refusal(peer: Peer, clients: Collection[str], now: datetime) -> Refusal | None:
+def refusal(peer: Peer, clients: Collection[str], now: datetime) -> Denial | None:
     """Return why this client may not ask; None if it may."""
     if not peer:
-        return Refusal(Kind.NO_CERTIFICATE, "no client certificate was shown; show the fleet's")
+        return Denial(
+            DenialReason.NO_CERTIFICATE, "no client certificate was shown; show the fleet's"
+        )
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(peer["notAfter"]), UTC)
     if now >= ends:
         words = f"the client certificate ended on {ends:%Y-%m-%d}, by this device's clock"
-        return Refusal(Kind.ENDED, f"{words}; have a new one issued")
+        return Denial(DenialReason.ENDED, f"{words}; have a new one issued")
     names = list(_common_names(peer))
     if len(names) != 1 or names[0] not in clients:
         named = f"{names[0]!r} is" if len(names) == 1 else "a certificate of no single name is"
         words = f"{named} not among serve.clients in this device's configuration"
-        return Refusal(Kind.NOT_LISTED, words)
+        return Denial(DenialReason.NOT_LISTED, words)
     return None
 
 

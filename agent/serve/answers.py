@@ -16,7 +16,7 @@ from agent.serve import captures
 from agent.serve.answer import Answer, refused
 from agent.status import kept
 from agent.status.document import document, queue_part
-from agent.status.values import Queue, QueueFailed, Status, compact
+from agent.status.values import QueueFailed, QueuePart, Status, compact
 
 _ROUTES: Final = {
     "/v1/status": frozenset[str](),
@@ -64,7 +64,7 @@ class Answers:
         """Return the status document."""
         return document(self._config, self._queue())
 
-    def _queue(self) -> Queue | QueueFailed:
+    def _queue(self) -> QueuePart | QueueFailed:
         """Read the queue's part; if the queue is unavailable, the part that capture kept."""
         found = queue_part(self._outbox)
         if isinstance(found, QueueFailed):

@@ -16,8 +16,8 @@ from agent.errors import ConfigError, NotNow
 from agent.serve.admission import Peer, refusal
 from agent.serve.answer import Answer, refused
 from agent.serve.connection import METHODS, Connection
-from agent.serve.places import MOST, Places
-from agent.serve.tls import Tls
+from agent.serve.connection_slots import MOST, ConnectionSlots
+from agent.serve.tls import ServerTls
 
 _log = logging.getLogger(__name__)
 
@@ -59,14 +59,14 @@ class StatusServer(ThreadingMixIn, TCPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        tls: Tls,
+        tls: ServerTls,
         clients: Collection[str],
         now: Callable[[], datetime],
         answer: Callable[[str], Answer],
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._tls, self._clients, self._now, self._answer = tls, clients, now, answer
-        self._places = Places()
+        self._places = ConnectionSlots()
         self._told: set[str] = set()
         self._telling = threading.Lock()
         self._is_stopping = False

@@ -21,7 +21,7 @@ NO_CHECK_TIME: Final = 0x200000
 _NOT_YET: Final = "serve has no certificate yet; `doorstep enrol URL` gets one"
 
 
-class Tls:
+class ServerTls:
     """The context of TLS, renewed when one of its files has changed.
 
     Args:

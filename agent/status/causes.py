@@ -6,7 +6,15 @@ from typing import Final
 
 from agent.models import from_rfc3339
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
-from agent.status.values import UNSAID, Capture, Failed, QueueFailed, Status, Sync, Unsaid
+from agent.status.values import (
+    UNSAID,
+    CapturePart,
+    PartFailed,
+    QueueFailed,
+    Status,
+    SyncPart,
+    Unsaid,
+)
 
 LONG: Final = timedelta(hours=24)
 """A record that waits longer missed a whole round, and the night in the depot's network."""
@@ -30,7 +38,7 @@ def why_waits(status: Status) -> Trouble | None:
     queue, sync = status.queue, status.sync
     if isinstance(queue, QueueFailed) or not queue.waiting:
         return None
-    if not isinstance(sync, Sync):
+    if not isinstance(sync, SyncPart):
         return next(_of_the_disk(status), Trouble.SYNC_STOPPED)  # it ends on a dead card
     blocked_reason = _blocked_reason(status) or Trouble.NEXT
     is_passing = blocked_reason in WAITS_BY_ITSELF
@@ -69,9 +77,9 @@ def _of_the_processes(status: Status) -> Iterator[Trouble]:
         yield Trouble.POSITION
 
 
-def _is_silent(process: Capture | Sync | Failed | None, status: Status) -> bool:
+def _is_silent(process: CapturePart | SyncPart | PartFailed | None, status: Status) -> bool:
     """Return whether a process does not answer, although this user may ask."""
-    return process is None or (isinstance(process, Failed) and status.torn is not None)
+    return process is None or (isinstance(process, PartFailed) and status.torn is not None)
 
 
 def _of_the_disk(status: Status) -> Iterator[Trouble]:
@@ -82,14 +90,14 @@ def _of_the_disk(status: Status) -> Iterator[Trouble]:
     disk, capture = status.disk, status.capture
     if disk.free_mb is not None and disk.free_mb < disk.reserve_mb:
         yield Trouble.FULL
-    elif isinstance(capture, Capture) and (disk.free_mb is None or capture.writable is False):
+    elif isinstance(capture, CapturePart) and (disk.free_mb is None or capture.writable is False):
         yield Trouble.DISK
 
 
 def _of_the_queue(status: Status, now: datetime) -> Iterator[Trouble]:
     queue = status.queue
     if isinstance(queue, QueueFailed):
-        if isinstance(status.capture, Capture):
+        if isinstance(status.capture, CapturePart):
             yield Trouble.QUEUE
     else:
         if queue.damaged:

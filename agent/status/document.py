@@ -22,8 +22,16 @@ from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.status import causes, kept, reading
 from agent.status.fitting import fitting
-from agent.status.reading import MOST, CaptureSays, SyncSays
-from agent.status.values import Alarm, Disk, Failed, Identity, Queue, QueueFailed, Status
+from agent.status.reading import MOST, CaptureReport, SyncReport
+from agent.status.values import (
+    Alarm,
+    DiskPart,
+    IdentityPart,
+    PartFailed,
+    QueueFailed,
+    QueuePart,
+    Status,
+)
 from hardware.clock import BUILT, ClockSource
 
 VERSION: Final = 1
@@ -40,7 +48,7 @@ _TORN_COUNTED: Final = 1_000
 
 def document(
     config: Config,
-    queue: Queue | QueueFailed,
+    queue: QueuePart | QueueFailed,
     *,
     sync: Mapping[str, Any] | None = None,
     now: datetime | None = None,
@@ -55,7 +63,7 @@ def document(
     """
     layout, now = Layout.of(config.state), now or datetime.now(UTC)
     by_capture = reading.ask_capture(layout)
-    by_sync = reading.ask_sync(layout) if sync is None else reading.sync_says(sync)
+    by_sync = reading.ask_sync(layout) if sync is None else reading.sync_report(sync)
     made = Status(
         v=VERSION,
         device=config.device.id,
@@ -70,8 +78,8 @@ def document(
         torn=torn(layout),
         disk=_disk(config, layout),
         clock_wrong=wrong_clock(now) is not None,
-        capture=by_capture.part if isinstance(by_capture, CaptureSays) else by_capture,
-        sync=by_sync.part if isinstance(by_sync, SyncSays) else by_sync,
+        capture=by_capture.part if isinstance(by_capture, CaptureReport) else by_capture,
+        sync=by_sync.part if isinstance(by_sync, SyncReport) else by_sync,
         doctor=kept.read_doctor(layout),
     )
     made = replace(made, queue=replace(queue, why=causes.why_waits(made)))
@@ -79,7 +87,7 @@ def document(
     return fitting(made, LIMIT_BYTES)
 
 
-def queue_part(outbox: OutboxReader) -> Queue | QueueFailed:
+def queue_part(outbox: OutboxReader) -> QueuePart | QueueFailed:
     """Return what the document says of the queue, or why it cannot."""
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
@@ -87,7 +95,7 @@ def queue_part(outbox: OutboxReader) -> Queue | QueueFailed:
     except DoorstepError as error:
         return QueueFailed(str(error))
     dated = [item.utc for item in oldest if item.clock != ClockSource.UNSYNCED]
-    return Queue(
+    return QueuePart(
         waiting=min(counts.waiting, MOST),
         suspected=min(counts.suspected, MOST),
         refused=min(counts.refused, MOST),
@@ -100,19 +108,19 @@ def queue_part(outbox: OutboxReader) -> Queue | QueueFailed:
 
 def identity(
     config: Config,
-    capture: CaptureSays | Failed | None,
-    sync: SyncSays | Failed | None,
+    capture: CaptureReport | PartFailed | None,
+    sync: SyncReport | PartFailed | None,
     now: datetime | None = None,
-) -> Identity:
+) -> IdentityPart:
     """Return the part about certificates; a process that does not run says nothing.
 
     Capture has verified the evidence and the serve certificate; the rest is sync's.
     """
     if config.identity.mode is IdentityMode.OFF:
-        return Identity(config.identity.mode)
-    by_capture = capture if isinstance(capture, CaptureSays) else CaptureSays()
-    by_sync = sync if isinstance(sync, SyncSays) else SyncSays()
-    return Identity(
+        return IdentityPart(config.identity.mode)
+    by_capture = capture if isinstance(capture, CaptureReport) else CaptureReport()
+    by_sync = sync if isinstance(sync, SyncReport) else SyncReport()
+    return IdentityPart(
         config.identity.mode,
         tls_until=by_sync.tls_until,
         evidence_until=by_capture.evidence_until,
@@ -145,15 +153,15 @@ def _alarm(item: Item) -> Alarm:
     return Alarm(item.capture_id, state, item.answer or "")
 
 
-def _disk(config: Config, layout: Layout) -> Disk:
+def _disk(config: Config, layout: Layout) -> DiskPart:
     """Measure the disk as capture does before a press."""
     reserve_mb = config.state.reserve_mb
     try:
         with disk_errors("cannot ask for the free space"):
             free_mb = max(room_bytes(layout.state, layout.ballast), 0) // 1_000_000
     except DoorstepError as error:
-        return Disk(None, reserve_mb, str(error))
-    return Disk(shown_mb(free_mb, reserve_mb), reserve_mb)
+        return DiskPart(None, reserve_mb, str(error))
+    return DiskPart(shown_mb(free_mb, reserve_mb), reserve_mb)
 
 
 def shown_mb(free_mb: int, reserve_mb: int) -> int:

@@ -19,7 +19,7 @@ from agent.models import from_rfc3339, rfc3339, to_the_hour
 from agent.queue.disk import disk_errors, read_plain, write_durably
 from agent.queue.paths import Layout
 from agent.status.reading import queue_kept
-from agent.status.values import Doctor, Queue, QueueFailed, plain
+from agent.status.values import DoctorPart, QueueFailed, QueuePart, plain
 
 SHOWN: Final = 3
 """Number of failed checks that the status names: doctor itself names all."""
@@ -34,7 +34,7 @@ _CHECK: Final = re.compile(r"[a-z ]{1,13}")
 """The name of a check."""
 
 
-def keep_queue(layout: Layout, queue: Queue | QueueFailed, now: datetime) -> None:
+def keep_queue(layout: Layout, queue: QueuePart | QueueFailed, now: datetime) -> None:
     """Replace the file, whole; a power cut may take it: so it does all of `run/`.
 
     Raises:
@@ -52,7 +52,7 @@ def keep_queue(layout: Layout, queue: Queue | QueueFailed, now: datetime) -> Non
         part.rename(layout.status_file)
 
 
-def read_queue(layout: Layout) -> Queue | QueueFailed:
+def read_queue(layout: Layout) -> QueuePart | QueueFailed:
     """Return the part of the queue, as far as it can be believed; `as_of` says when it was so.
 
     Raises:
@@ -77,7 +77,7 @@ def keep_doctor(layout: Layout, failed: Iterable[str]) -> None:
         write_durably(layout.doctor_file, json.dumps(found).encode(), _MODE, whole=True)
 
 
-def read_doctor(layout: Layout) -> Doctor | None:
+def read_doctor(layout: Layout) -> DoctorPart | None:
     """Return the same, as far as it can be believed; None where doctor never ran."""
     try:
         found = json.loads(read_plain(layout.doctor_file, _LIMIT_BYTES) or b"")
@@ -85,4 +85,4 @@ def read_doctor(layout: Layout) -> Doctor | None:
         failed = [one for one in found["failed"] if _CHECK.fullmatch(one)]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return Doctor(rfc3339(utc), tuple(failed[:SHOWN]))
+    return DoctorPart(rfc3339(utc), tuple(failed[:SHOWN]))

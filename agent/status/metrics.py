@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - the only 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - the only importer
 
 from agent.models import from_rfc3339
-from agent.status.values import UNSAID, Queue, Status, Unsaid
+from agent.status.values import UNSAID, QueuePart, Status, Unsaid
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -82,7 +82,7 @@ class _Collected:
 def samples(status: Status) -> Iterator[Sample]:
     """Yield the known numbers of one device; unknown ones have no sample."""
     queue, ready = status.queue, status.of_capture.ready
-    if isinstance(queue, Queue):
+    if isinstance(queue, QueuePart):
         yield Sample("doorstep_waiting_records", queue.waiting)
         yield Sample("doorstep_suspect_records", queue.suspected)
         yield Sample("doorstep_refused_records", queue.refused)

@@ -15,8 +15,8 @@ from agent.errors import DoorstepError
 from agent.models import from_rfc3339, rfc3339, to_the_hour
 from agent.process import control
 from agent.queue.paths import Layout
-from agent.status.troubles import HINDRANCES
-from agent.status.values import Capture, Failed, Queue, QueueFailed, Sync
+from agent.status.troubles import BLOCKED_REASONS
+from agent.status.values import CapturePart, PartFailed, QueueFailed, QueuePart, SyncPart
 
 MOST: Final = 999_999
 """Largest count or seconds: a queue holds a fifth, but others may have written any number."""
@@ -31,10 +31,10 @@ _ASK_TIMEOUT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureSays:
+class CaptureReport:
     """All that capture says: its part of the status, and values for `identity` and for doctor."""
 
-    part: Capture = field(default_factory=Capture)
+    part: CapturePart = field(default_factory=CapturePart)
     evidence_until: str | None = None
     serve_until: str | None = None
     has_fix: bool | None = None
@@ -43,10 +43,10 @@ class CaptureSays:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncSays:
+class SyncReport:
     """All that sync says: its part of the status, and values for `identity`."""
 
-    part: Sync = field(default_factory=Sync)
+    part: SyncPart = field(default_factory=SyncPart)
     tls_until: str | None = None
     identity_trouble: str | None = None
 
@@ -76,7 +76,7 @@ def _is_text(told: object) -> bool:
 
 
 def _is_blocked_reason(told: object) -> bool:
-    return isinstance(told, str) and told in HINDRANCES
+    return isinstance(told, str) and told in BLOCKED_REASONS
 
 
 _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
@@ -105,38 +105,38 @@ _TIMES: Final = frozenset(
 _COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
 
 
-def ask_capture(layout: Layout) -> CaptureSays | Failed | None:
+def ask_capture(layout: Layout) -> CaptureReport | PartFailed | None:
     """Return what capture says of itself; None if it does not run."""
     told = _ask(layout.capture_socket)
-    return capture_says(told) if isinstance(told, dict) else told
+    return capture_report(told) if isinstance(told, dict) else told
 
 
-def ask_sync(layout: Layout) -> SyncSays | Failed | None:
+def ask_sync(layout: Layout) -> SyncReport | PartFailed | None:
     """Return what sync says of itself; None if it does not run."""
     told = _ask(layout.sync_socket)
-    return sync_says(told) if isinstance(told, dict) else told
+    return sync_report(told) if isinstance(told, dict) else told
 
 
-def _ask(socket: Path) -> dict[str, Any] | Failed | None:
+def _ask(socket: Path) -> dict[str, Any] | PartFailed | None:
     try:
         return control.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
     except DoorstepError as error:
-        return Failed(str(error))
+        return PartFailed(str(error))
 
 
-def capture_says(told: Mapping[str, Any]) -> CaptureSays:
+def capture_report(told: Mapping[str, Any]) -> CaptureReport:
     """Return the members of capture's answer that are of the right kind."""
     known = _believable(told)
-    return CaptureSays(Capture(**_of(Capture, known)), **_of(CaptureSays, known))
+    return CaptureReport(CapturePart(**_of(CapturePart, known)), **_of(CaptureReport, known))
 
 
-def sync_says(told: Mapping[str, Any]) -> SyncSays:
+def sync_report(told: Mapping[str, Any]) -> SyncReport:
     """Return the members of sync's answer that are of the right kind."""
     known = _believable(told)
-    return SyncSays(Sync(**_of(Sync, known)), **_of(SyncSays, known))
+    return SyncReport(SyncPart(**_of(SyncPart, known)), **_of(SyncReport, known))
 
 
-def queue_kept(told: Mapping[str, Any]) -> Queue | QueueFailed:
+def queue_kept(told: Mapping[str, Any]) -> QueuePart | QueueFailed:
     """Return what capture kept of the queue, as far as it is of the right kind."""
     counts = {name: min(told[name], MOST) for name in _COUNTS if _is_count(told.get(name))}
     if len(counts) < len(_COUNTS):
@@ -145,7 +145,7 @@ def queue_kept(told: Mapping[str, Any]) -> Queue | QueueFailed:
         return QueueFailed(error if isinstance(error, str) else unknown)
     oldest_utc, as_of = (to_hour(told.get(name)) for name in ("oldest_utc", "as_of"))
     is_suspect = told.get("oldest_suspect") is True
-    return Queue(**counts, oldest_utc=oldest_utc, as_of=as_of, oldest_suspect=is_suspect)
+    return QueuePart(**counts, oldest_utc=oldest_utc, as_of=as_of, oldest_suspect=is_suspect)
 
 
 def to_hour(told: object) -> str | None:

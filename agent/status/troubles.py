@@ -43,7 +43,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TroubleText:
     """A trouble in words: what it is and means, what to do, and where."""
 
     what: str
@@ -53,138 +53,138 @@ class Told:
 
 _DEVICE, _OFFICE, _NETWORK = "on the device", "in the office", "in the network"
 
-TOLD: Final[Mapping[Trouble, Told]] = {
-    Trouble.NO_ACCESS: Told(
+TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
+    Trouble.NO_ACCESS: TroubleText(
         "the user who asked for this status may not look into the device's state",
         "ask as root, or as a member of the group doorstep",
         _DEVICE,
     ),
-    Trouble.CAPTURE_STOPPED: Told(
+    Trouble.CAPTURE_STOPPED: TroubleText(
         "capture does not run, or does not answer: no press is served",
         "`journalctl -u doorstep-capture` says why, `systemctl restart doorstep-capture` starts it",
         _DEVICE,
     ),
-    Trouble.DISK: Told(
+    Trouble.DISK: TroubleText(
         "the card cannot be written or read: presses are refused",
         "`doorstep doctor` says why; repair or replace the card",
         _DEVICE,
     ),
-    Trouble.FULL: Told(
+    Trouble.FULL: TroubleText(
         "the card is full: presses are refused",
         "bring it to a network: what was sent makes room; delete what is not Doorstep's",
         _DEVICE,
     ),
-    Trouble.NOT_ENROLLED: Told(
+    Trouble.NOT_ENROLLED: TroubleText(
         "this device is not enrolled: it has no TLS certificate, so it gets and sends nothing",
         "make a one-time token (`devices add ID`); on the device `sudo doorstep enrol URL`",
         _OFFICE,
     ),
-    Trouble.NO_FLEET: Told(
+    Trouble.NO_FLEET: TroubleText(
         "no fleet document has come: presses are refused, and no receipt could be verified",
         "publish one (`fleet publish`): a device that is enrolled asks every ten minutes",
         _OFFICE,
     ),
-    Trouble.NO_RECIPIENTS: Told(
+    Trouble.NO_RECIPIENTS: TroubleText(
         "the fleet document names nobody to seal photos to: presses are refused",
         "publish one that does (`fleet publish`): the device asks every ten minutes",
         _OFFICE,
     ),
-    Trouble.DAMAGED: Told(
+    Trouble.DAMAGED: TroubleText(
         "records are damaged: their files are gone or altered",
         "keep the card, tell the office; `doorstep queue --state DAMAGED` lists them",
         _DEVICE,
     ),
-    Trouble.POSITION: Told(
+    Trouble.POSITION: TroubleText(
         "the position receiver says nothing: photos have no place, some presses are refused",
         "`doorstep doctor` says why; look at its cable, and at gpsd",
         _DEVICE,
     ),
-    Trouble.SYNC_STOPPED: Told(
+    Trouble.SYNC_STOPPED: TroubleText(
         "sync does not run, or does not answer: nothing is sent",
         "`journalctl -u doorstep-sync` says why, `systemctl restart doorstep-sync` starts it",
         _DEVICE,
     ),
-    Trouble.QUEUE: Told(
+    Trouble.QUEUE: TroubleText(
         "the queue cannot be read: what waits is not known",
         "ask again in a minute, capture makes a broken one again; else `doorstep doctor` says why",
         _DEVICE,
     ),
-    Trouble.CLOCK: Told(
+    Trouble.CLOCK: TroubleText(
         "the device's clock is wrong: no certificate can be judged by it, and little is sent",
         "GPS or a network sets it within minutes; where not, `timedatectl set-time` does",
         _DEVICE,
     ),
-    Trouble.CERTIFICATE: Told(
+    Trouble.CERTIFICATE: TroubleText(
         "the TLS certificate is unusable, has ended, or one end does not accept the other's",
         "`doorstep doctor` says which; `doorstep enrol URL` with a new token gets another",
         _DEVICE,
     ),
-    Trouble.NOT_LET_IN: Told(
+    Trouble.NOT_LET_IN: TroubleText(
         "the backend does not let this device in",
         "let it in again (`devices add`), then `doorstep enrol URL` with the new token",
         _OFFICE,
     ),
-    Trouble.REFUSED: Told(
+    Trouble.REFUSED: TroubleText(
         "the backend has refused records, with its signature",
         "`doorstep queue --state REFUSED` says why; when that is corrected, `doorstep queue retry`",
         _OFFICE,
     ),
-    Trouble.SUSPECT: Told(
+    Trouble.SUSPECT: TroubleText(
         "records were answered as if wrong, or sent whole three times, with no signed answer",
         "look for a proxy that answers for the backend; `doorstep queue` quotes what it says",
         _NETWORK,
     ),
-    Trouble.FLEET_REFUSED: Told(
+    Trouble.FLEET_REFUSED: TroubleText(
         "a fleet document was refused; the last valid one stays",
         "`doorstep doctor` says why; sign it with the fleet key that the device knows",
         _OFFICE,
     ),
-    Trouble.MANIFEST_REFUSED: Told(
+    Trouble.MANIFEST_REFUSED: TroubleText(
         "a manifest was refused; the last valid one stays",
         "`doorstep doctor` says why; sign and issue another",
         _OFFICE,
     ),
-    Trouble.CREDENTIALS: Told(
+    Trouble.CREDENTIALS: TroubleText(
         "the last photo was kept without Content Credentials, although they are on",
         "`doorstep doctor` says why; where a certificate is missing, sync brings one",
         _DEVICE,
     ),
-    Trouble.CERTIFICATE_ENDS: Told(
+    Trouble.CERTIFICATE_ENDS: TroubleText(
         "a certificate has ended, or ends within 30 days, and was not renewed",
         "`doorstep enrol URL --renew` says why not; a clock that is ahead looks like this too",
         _DEVICE,
     ),
-    Trouble.WAITS_LONG: Told(
+    Trouble.WAITS_LONG: TroubleText(
         "a record has waited for more than a day",
         "`doorstep status` says why; where there is no network, bring it to one",
         _DEVICE,
     ),
-    Trouble.TORN: Told(
+    Trouble.TORN: TroubleText(
         "files did not verify after a power cut, and lie in torn/",
         "tell the office; once it has looked at them, move them elsewhere",
         _DEVICE,
     ),
-    Trouble.DOCTOR: Told(
+    Trouble.DOCTOR: TroubleText(
         "the last `doorstep doctor` found something",
         "run it again, and do what it says",
         _DEVICE,
     ),
-    Trouble.NO_NETWORK: Told(
+    Trouble.NO_NETWORK: TroubleText(
         "there is no network, or none that leads to the backend",
         "nothing, unless it stays so: it goes on by itself",
         _NETWORK,
     ),
-    Trouble.NO_ANSWER: Told(
+    Trouble.NO_ANSWER: TroubleText(
         "something answers, but not as a backend does",
         "nothing, unless it stays so: look for a sign-in page, a proxy, a backend that is down",
         _NETWORK,
     ),
-    Trouble.BUSY: Told(
+    Trouble.BUSY: TroubleText(
         "the backend asked for a while to wait",
         "nothing: it goes on by itself",
         _NETWORK,
     ),
-    Trouble.NEXT: Told(
+    Trouble.NEXT: TroubleText(
         "it is being sent, or is next",
         "nothing: it goes on by itself",
         _NETWORK,
@@ -196,7 +196,7 @@ WAITS_BY_ITSELF: Final = frozenset(
 )
 """Why a record waits without anybody's having to do something."""
 
-HINDRANCES: Final = frozenset(
+BLOCKED_REASONS: Final = frozenset(
     {
         Trouble.NOT_ENROLLED,
         Trouble.CERTIFICATE,

@@ -22,14 +22,14 @@ UNSAID: Final = Unsaid.UNSAID
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class PartFailed:
     """A process that does not answer with a status; `error` says why."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class IdentityPart:
     """The certificates: their ends, and what is wrong; if identity is off, only the mode."""
 
     mode: str
@@ -49,7 +49,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueuePart:
     """The records that the backend does not have.
 
     Attributes:
@@ -73,14 +73,14 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class QueueFailed:
-    """A queue that cannot be read; `error` says why, and `why` is as in Queue."""
+    """A queue that cannot be read; `error` says why, and `why` is as in QueuePart."""
 
     error: str
     why: str | Unsaid | None = UNSAID
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskPart:
     """The free space of the card; None if it cannot be read, and then `error` says why."""
 
     free_mb: int | None
@@ -89,7 +89,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Capture:
+class CapturePart:
     """The part that capture says of itself.
 
     It has 13 attributes because the document's contract has 13 members there.
@@ -111,7 +111,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
+class SyncPart:
     """The part that sync says of itself; `hindrance` is a name of Trouble."""
 
     state: str | Unsaid = UNSAID
@@ -123,7 +123,7 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
-class Doctor:
+class DoctorPart:
     """When `doorstep doctor` last ran, and which of its checks failed."""
 
     utc: str
@@ -142,27 +142,27 @@ class Status:
     agent: str
     utc: str
     needs: tuple[str, ...]
-    identity: Identity
+    identity: IdentityPart
     manifest: str
     bench_mode: bool
     sealed: bool
-    queue: Queue | QueueFailed
+    queue: QueuePart | QueueFailed
     torn: int | None
-    disk: Disk
+    disk: DiskPart
     clock_wrong: bool
-    capture: Capture | Failed | None
-    sync: Sync | Failed | None
-    doctor: Doctor | None
+    capture: CapturePart | PartFailed | None
+    sync: SyncPart | PartFailed | None
+    doctor: DoctorPart | None
 
     @property
-    def of_capture(self) -> Capture:
+    def of_capture(self) -> CapturePart:
         """The part of capture; empty if capture does not answer."""
-        return self.capture if isinstance(self.capture, Capture) else Capture()
+        return self.capture if isinstance(self.capture, CapturePart) else CapturePart()
 
     @property
-    def of_sync(self) -> Sync:
+    def of_sync(self) -> SyncPart:
         """The part of sync; empty if sync does not answer."""
-        return self.sync if isinstance(self.sync, Sync) else Sync()
+        return self.sync if isinstance(self.sync, SyncPart) else SyncPart()
 
 
 def plain(part: object) -> Any:

@@ -4,18 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.config import IdentityMode
-from agent.status.troubles import TOLD, Trouble
+from agent.status.troubles import TROUBLE_TEXTS, Trouble
 from agent.status.values import (
     UNSAID,
-    Capture,
-    Disk,
-    Doctor,
-    Failed,
-    Identity,
-    Queue,
+    CapturePart,
+    DiskPart,
+    DoctorPart,
+    IdentityPart,
+    PartFailed,
     QueueFailed,
+    QueuePart,
     Status,
-    Sync,
+    SyncPart,
 )
 
 _NOTHING: Final = "nothing that a person must do"
@@ -39,25 +39,25 @@ def _needs_lines(needs: Sequence[str]) -> Iterator[str]:
     if not needs:
         yield f"all well  {_NOTHING}"
     for name in needs:
-        told = TOLD[Trouble(name)]
-        yield f"WRONG     {told.what}"
-        yield f"do        {told.where}: {told.remedy}"
+        text = TROUBLE_TEXTS[Trouble(name)]
+        yield f"WRONG     {text.what}"
+        yield f"do        {text.where}: {text.remedy}"
 
 
-def _queue_lines(queue: Queue | QueueFailed) -> Iterator[str]:
+def _queue_lines(queue: QueuePart | QueueFailed) -> Iterator[str]:
     if isinstance(queue, QueueFailed):
         yield f"queue     {queue.error}"
         return
     yield f"waiting   {_waiting_words(queue)}"
     if queue.why:
-        told = TOLD[Trouble(queue.why)]
-        remedy = f"; {told.remedy}" if told.remedy.startswith("nothing") else ""
-        yield f"why       {told.what}{remedy}"
+        text = TROUBLE_TEXTS[Trouble(queue.why)]
+        remedy = f"; {text.remedy}" if text.remedy.startswith("nothing") else ""
+        yield f"why       {text.what}{remedy}"
     for alarm in queue.alarms:
         yield f"ALARM     {alarm.id} {alarm.state}: {alarm.what}"
 
 
-def _waiting_words(queue: Queue) -> str:
+def _waiting_words(queue: QueuePart) -> str:
     """Describe what waits, and since when."""
     waiting = queue.waiting
     oldest = ", since" if waiting == 1 else ", the oldest since"
@@ -75,14 +75,14 @@ def _process_lines(status: Status) -> Iterator[str]:
     yield f"capture   {_capture_words(status)}"
     yield f"sync      {_sync_words(status.sync)}"
     parts = {"capture": status.capture, "sync": status.sync}
-    silent = [name for name, part in parts.items() if part is None or isinstance(part, Failed)]
+    silent = [name for name, part in parts.items() if part is None or isinstance(part, PartFailed)]
     yield f"identity  {identity_words(status.identity, silent)}"
     if status.identity.mode == IdentityMode.REQUIRED:
         yield from _fleet_lines(status.of_capture)
     yield from _manifest_lines(status.manifest, status.of_capture)
 
 
-def identity_words(identity: Identity, silent: Sequence[str] = ()) -> str:
+def identity_words(identity: IdentityPart, silent: Sequence[str] = ()) -> str:
     """Say until when this device's certificates are valid, and what is wrong.
 
     Args:
@@ -97,9 +97,9 @@ def identity_words(identity: Identity, silent: Sequence[str] = ()) -> str:
         "serve": identity.serve_until,
     }
     ends = [f"{what} until {until[:10]}" for what, until in known.items() if until]
-    told = f"certificates: {', '.join(ends)}" if ends else "no certificate known"
+    text = f"certificates: {', '.join(ends)}" if ends else "no certificate known"
     unknown = [f"{_TOLD_BY[name]} is not known while {name} does not answer" for name in silent]
-    known_first = told if ends or not silent else None
+    known_first = text if ends or not silent else None
     return "; ".join(filter(None, [known_first, *unknown, identity.trouble or None]))
 
 
@@ -121,19 +121,19 @@ def _capture_words(status: Status) -> str:
     capture = status.capture
     if capture is None:
         return "not running"
-    if isinstance(capture, Failed):
+    if isinstance(capture, PartFailed):
         return capture.error
-    told = [
+    text = [
         "ready" if capture.ready else _not_ready(status, capture),
         "simulated board" if capture.simulated else "",
         f"clock {'unknown' if capture.clock is UNSAID else capture.clock}",
         f"position {'unknown' if capture.position is UNSAID else capture.position}",
         "no press for ten minutes" if capture.quiet else "",
     ]
-    return ", ".join(filter(None, told))
+    return ", ".join(filter(None, text))
 
 
-def _not_ready(status: Status, capture: Capture) -> str:
+def _not_ready(status: Status, capture: CapturePart) -> str:
     """Describe why capture is not ready, if known: a missing route is no trouble of its own."""
     has_identity, disk = status.identity.mode == IdentityMode.REQUIRED, status.disk
     reasons = {
@@ -147,7 +147,7 @@ def _not_ready(status: Status, capture: Capture) -> str:
     return f"not ready: {reason}" if reason else "NOT READY"
 
 
-def _fleet_lines(capture: Capture) -> Iterator[str]:
+def _fleet_lines(capture: CapturePart) -> Iterator[str]:
     if (version := capture.fleet) is not UNSAID:
         known = "none yet: presses are refused until sync brings one"
         yield f"fleet     {known if version is None else f'version {version}'}"
@@ -155,7 +155,7 @@ def _fleet_lines(capture: Capture) -> Iterator[str]:
         yield f"fleet     one was refused: {refused}"
 
 
-def _manifest_lines(policy: str, capture: Capture) -> Iterator[str]:
+def _manifest_lines(policy: str, capture: CapturePart) -> Iterator[str]:
     version, until = capture.manifest, capture.manifest_until
     if version is UNSAID:
         version = policy
@@ -169,30 +169,30 @@ def _manifest_lines(policy: str, capture: Capture) -> Iterator[str]:
         yield f"manifest  one was refused: {refused}"
 
 
-def _sync_words(sync: Sync | Failed | None) -> str:
+def _sync_words(sync: SyncPart | PartFailed | None) -> str:
     if sync is None:
         return "not running"
-    if isinstance(sync, Failed):
+    if isinstance(sync, PartFailed):
         return sync.error
     contact, answer, pause = sync.last_contact, sync.last_answer, sync.pause
     state = "in an unknown state" if sync.state is UNSAID else sync.state
-    told = [
+    text = [
         f"{state}: {pause}" if pause else state,
         f"last contact {_hour(contact)}" if contact else "no contact yet",
         f"last answer: {answer}" if answer and answer != pause else "",
         f"goes on in {sync.waits_s} s" if sync.waits_s else "",
     ]
-    return ", ".join(filter(None, told))
+    return ", ".join(filter(None, text))
 
 
-def _disk_words(disk: Disk) -> str:
+def _disk_words(disk: DiskPart) -> str:
     if disk.free_mb is None:
         return disk.error or "not known"
     low = "" if disk.free_mb >= disk.reserve_mb else ": TOO LITTLE, presses are refused"
     return f"about {disk.free_mb} MB free, {disk.reserve_mb} MB kept in reserve{low}"
 
 
-def _doctor_words(doctor: Doctor) -> str:
+def _doctor_words(doctor: DoctorPart) -> str:
     found = f"found: {', '.join(doctor.failed)}" if doctor.failed else "found nothing"
     return f"last ran {_hour(doctor.utc)}, {found}"
 

@@ -7,7 +7,7 @@ from agent.errors import NotGenuine, NotNow
 from agent.record.receipt import Keys
 from agent.record.signing import PublicKey
 from agent.trust import fleet
-from agent.trust.fleet import Fleet
+from agent.trust.fleet import FleetDocument
 from agent.trust.store import TrustStore
 from hardware.change_detector import ChangeDetector
 
@@ -26,7 +26,7 @@ class FleetKeys:
         self._pinned = pinned
         self._trust = trust
         self._tokens: tuple[str, ...] = ()
-        self._fleet: Fleet | None = None
+        self._fleet: FleetDocument | None = None
         self._doubted = ChangeDetector[str | None](None)
 
     def keys(self) -> Keys:

@@ -8,7 +8,7 @@ from agent.config import Address, read_toml, wrong_address
 from agent.errors import ConfigError
 from agent.record import signing
 from agent.record.signing import PublicKey
-from agent.wire.tls import Tls
+from agent.wire.tls import ClientTls
 from hardware.settings_toml import TableReader
 
 
@@ -38,7 +38,7 @@ class TechnicianConfig:
     backend: TechnicianBackend
     identity: TechnicianIdentity
 
-    def tls(self) -> Tls:
+    def tls(self) -> ClientTls:
         """Return the trust and the certificate of a connection. Raises ConfigError."""
         ca, own = self.identity.ca, self.identity.technician
         if not ca.is_file():
@@ -51,7 +51,7 @@ class TechnicianConfig:
                 reason = "not a key and its certificate"
             words = "`technicians add NAME --out FILE` in the office makes one"
             raise ConfigError(f"identity.technician: {own}: {reason}; {words}") from error
-        return Tls(ca, "identity.ca", own=own)
+        return ClientTls(ca, "identity.ca", own=own)
 
     def pinned(self) -> PublicKey:
         """Return the fleet key. Raises ConfigError."""

@@ -12,7 +12,7 @@ _SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreement:
     """A clock and a receipt of the same boot that agree: what is past by both is past.
 
     Attributes:
@@ -26,7 +26,7 @@ class Agreed:
     boottime_s: float
 
 
-def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | None:
+def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreement | None:
     """Return the time on which the clock and a receipt that came in during this boot agree.
 
     Neither is enough: network time and GNSS are not authenticated, and the backend's clock may be
@@ -37,10 +37,10 @@ def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | No
         return None
     if abs(received - moment.utc) > AGREES_WITHIN:
         return None
-    return Agreed(moment.boot_id, min(received, moment.utc), boottime_s)
+    return Agreement(moment.boot_id, min(received, moment.utc), boottime_s)
 
 
-def certain_now(known: Agreed | None, moment: Moment, boottime_s: float) -> datetime | None:
+def certain_now(known: Agreement | None, moment: Moment, boottime_s: float) -> datetime | None:
     """Return the latest time that is certainly reached at `boottime_s`; None if it is unknown.
 
     It counts in the same boot only: CLOCK_BOOTTIME starts again with the next. If the network's

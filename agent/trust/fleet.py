@@ -27,7 +27,7 @@ VERSION_LIMIT: Final = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class FleetDocument:
     """A version of the fleet document.
 
     Attributes:
@@ -50,7 +50,7 @@ class Fleet:
     next_ca: str | None
 
 
-def read(token: str, signers: Sequence[PublicKey]) -> Fleet:
+def read(token: str, signers: Sequence[PublicKey]) -> FleetDocument:
     """Verify one document, signed by one of `signers`.
 
     Raises:
@@ -64,7 +64,7 @@ def read(token: str, signers: Sequence[PublicKey]) -> Fleet:
         raise NotGenuine("signed, but a fleet document of another format than this agent reads")
     revoked = frozenset(_revoked(payload))
     next_key = payload.get("next_fleet_key")
-    return Fleet(
+    return FleetDocument(
         version=_version(payload),
         receipt_keys=_keys(payload, "receipt_keys", revoked),
         manifest_keys=_keys(payload, "manifest_keys", revoked),
@@ -75,7 +75,7 @@ def read(token: str, signers: Sequence[PublicKey]) -> Fleet:
     )
 
 
-def walk(tokens: Sequence[str], pinned: PublicKey) -> Fleet:
+def walk(tokens: Sequence[str], pinned: PublicKey) -> FleetDocument:
     """Return the document in force, the last of `tokens`.
 
     The first is signed by the `pinned` key, each later one by that of the one before it or by the
@@ -129,7 +129,7 @@ def tag(tokens: Sequence[str], pinned: PublicKey) -> str | None:
     return f'"{hashlib.sha256(tokens[-1].encode()).hexdigest()}"'
 
 
-def _steps(tokens: Sequence[str], pinned: PublicKey) -> list[tuple[Fleet, PublicKey]]:
+def _steps(tokens: Sequence[str], pinned: PublicKey) -> list[tuple[FleetDocument, PublicKey]]:
     """Return each document with the key that signed it."""
     if not tokens:
         raise NotGenuine("no fleet document has come yet")
@@ -142,7 +142,7 @@ def _steps(tokens: Sequence[str], pinned: PublicKey) -> list[tuple[Fleet, Public
     return steps
 
 
-def _allowed(fleet: Fleet, signer: PublicKey) -> Sequence[PublicKey]:
+def _allowed(fleet: FleetDocument, signer: PublicKey) -> Sequence[PublicKey]:
     return (signer,) if fleet.next_fleet_key is None else (signer, fleet.next_fleet_key)
 
 

@@ -8,7 +8,7 @@ from agent.record.receipt import Keys
 from agent.record.sealing import NoRecipients, Recipients
 from agent.record.signing import PublicKey
 from agent.trust import fleet
-from agent.trust.fleet import Fleet
+from agent.trust.fleet import FleetDocument
 from agent.trust.store import TrustStore
 
 
@@ -25,7 +25,7 @@ def pinned(config: Config) -> PublicKey:
         raise type(error)(f"identity.fleet_key: {error}") from error
 
 
-def fleet_in_hand(config: Config) -> Fleet:
+def fleet_in_hand(config: Config) -> FleetDocument:
     """Return the fleet document in `trust/`, verified.
 
     Raises:

@@ -14,7 +14,7 @@ from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.queue.wiping import wipe_file
 from agent.trust import LINKS_LIMIT
-from agent.trust.certain import Agreed
+from agent.trust.certain import Agreement
 from hardware.floor import Allowance
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class KeptTime:
     """
 
     floor: datetime | None = None
-    agreed: Agreed | None = None
+    agreed: Agreement | None = None
     allowance: Allowance | None = None
 
 
@@ -172,7 +172,7 @@ class TrustStore:
             floor, agreed, allowance = map(found.get, ("floor", "agreed", "allowance"))
             return KeptTime(
                 None if floor is None else from_rfc3339(floor),
-                None if agreed is None else Agreed(*_in_boot(agreed, "utc", "boottime_s")),
+                None if agreed is None else Agreement(*_in_boot(agreed, "utc", "boottime_s")),
                 None if allowance is None else _allowance(allowance),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -73,14 +73,14 @@ class _Connection(HTTPSConnection):
 
     def _new_conn(self) -> socket.socket:
         line = super()._new_conn()
-        self._stall.hold(line)
+        self._stall.watch(line)
         return line
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
             self.sock.settimeout(self._send_s)  # urllib3 leaves the one for connecting
         super().send(data)
-        self._stall.pulse()
+        self._stall.note_progress()
 
     def close(self) -> None:
         super().close()

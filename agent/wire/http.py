@@ -24,7 +24,7 @@ from agent.status.troubles import Trouble
 from agent.wire.connection import Adapter
 from agent.wire.failure import blocked_reason, in_words, is_turned_away, is_unverified
 from agent.wire.stall import StallLimit
-from agent.wire.tls import Tls
+from agent.wire.tls import ClientTls
 from agent.wire.tus import Answer
 
 TUS_VERSION: Final = "1.0.0"
@@ -104,7 +104,7 @@ class Client:
 
     def __init__(
         self,
-        tls: Tls,
+        tls: ClientTls,
         limits: Limits = Limits(),
         alive: Callable[[], None] = lambda: None,
         whose: str = "the backend",
@@ -138,7 +138,7 @@ class Client:
     def close(self) -> None:
         """Close the connection for good."""
         self.hang_up()
-        self._stall.let_go()
+        self._stall.release()
 
     def _ask(
         self,
@@ -165,7 +165,7 @@ class Client:
         return self._adapter
 
     def _answer(self, response: requests.Response, limit_bytes: int) -> Answer:
-        self._stall.pulse()
+        self._stall.note_progress()
         body = b"".join(self._pieces(response.raw, limit_bytes))
         if response.status_code < 200:
             self.hang_up()  # another answer may follow, and would be taken for the next
@@ -174,14 +174,14 @@ class Client:
     def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
         left = limit_bytes + 1
         while left > 0 and (piece := raw.read1(left, decode_content=False)):
-            self._stall.pulse()
+            self._stall.note_progress()
             left -= len(piece)
             yield piece
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        if self._stall.verdict:
-            raise NoAnswer(self._stall.verdict)
+        if self._stall.end_reason:
+            raise NoAnswer(self._stall.end_reason)
         try:
             yield
         except NotEnrolled as error:
@@ -195,12 +195,12 @@ class Client:
             ValueError,  # what the libraries leak for headers that are no headers
         ) as error:
             self.hang_up()  # half an exchange may be left on the connection
-            if self._stall.verdict:  # it was ended here
-                raise NoAnswer(self._stall.verdict) from error
+            if self._stall.end_reason:  # it was ended here
+                raise NoAnswer(self._stall.end_reason) from error
             words = in_words(error, self._whose, self._tls.setting)
             raise _kind(error)(words, blocked_reason(error)) from error
         finally:
-            self._stall.tidy()
+            self._stall.release_if_closed()
 
 
 class Backend(Client):
@@ -216,9 +216,9 @@ class Backend(Client):
         settings: BackendSettings,
         limits: Limits = Limits(),
         alive: Callable[[], None] = lambda: None,
-        tls: Tls | None = None,
+        tls: ClientTls | None = None,
     ) -> None:
-        super().__init__(tls or Tls(settings.ca), limits, alive)
+        super().__init__(tls or ClientTls(settings.ca), limits, alive)
         self.base = settings.url.rstrip("/")
         self._carried: dict[str, str] = {}
 

@@ -13,9 +13,9 @@ class StallLimit:
     Timeouts of single calls do not end a slow drip; shutting the socket down ends every call on it.
 
     Args:
-        progress_s: longest time between two pulses.
-        attempt_s: longest time of one attempt, however much it pulses.
-        alive: called with every pulse, so that a long transfer counts as life.
+        progress_s: longest time without progress.
+        attempt_s: longest time of one attempt, whatever progress it makes.
+        alive: called at each progress, so that a long transfer counts as life.
     """
 
     def __init__(self, progress_s: float, attempt_s: float, alive: Callable[[], None]) -> None:
@@ -25,21 +25,21 @@ class StallLimit:
         self._guard = threading.Lock()
         self._line: socket.socket | None = None
         self._is_closed = False
-        self._pulse_s = 0.0
-        self._verdict: str | None = None
+        self._progress_at_s = 0.0
+        self._end_reason: str | None = None
         self._closing: str | None = None
 
     @property
-    def verdict(self) -> str | None:
+    def end_reason(self) -> str | None:
         """Reason why the attempt was ended, as text; None while it may continue."""
-        return self._closing or self._verdict
+        return self._closing or self._end_reason
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Watch until the block ends."""
-        self._verdict, self._pulse_s = None, time.monotonic()
+        self._end_reason, self._progress_at_s = None, time.monotonic()
         over = threading.Event()
-        until_s = self._pulse_s + self._attempt_s
+        until_s = self._progress_at_s + self._attempt_s
         watcher = threading.Thread(target=self._watch, args=(over, until_s), daemon=True)
         watcher.start()
         try:
@@ -48,29 +48,29 @@ class StallLimit:
             over.set()
             watcher.join()
 
-    def pulse(self) -> None:
+    def note_progress(self) -> None:
         """Note progress: bytes went out, or came in."""
-        self._pulse_s = time.monotonic()
+        self._progress_at_s = time.monotonic()
         self._alive()
 
-    def hold(self, line: socket.socket) -> None:
+    def watch(self, line: socket.socket) -> None:
         """Watch `line` from now on; TLS takes the socket itself away, so keep a second handle."""
-        self.let_go()
+        self.release()
         with self._guard:
             self._line, self._is_closed = line.dup(), False
-        if self.verdict:
+        if self.end_reason:
             self._shut()
 
     def closed(self) -> None:
         """Note that the first handle is closed; the peer's last bytes may still be read."""
         self._is_closed = True
 
-    def tidy(self) -> None:
+    def release_if_closed(self) -> None:
         """End of an exchange: keep the second handle only as long as the first."""
         if self._is_closed:
-            self.let_go()
+            self.release()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close the second handle; the peer sees the end once both are closed."""
         with self._guard:
             if self._line is not None:
@@ -84,16 +84,16 @@ class StallLimit:
 
     def _watch(self, over: threading.Event, until_s: float) -> None:
         while True:
-            silent_s = self._pulse_s + self._progress_s
+            silent_s = self._progress_at_s + self._progress_s
             left_s = min(silent_s, until_s) - time.monotonic()
             if left_s > 0:
                 if over.wait(left_s):
                     return
                 continue
             if silent_s < until_s:
-                self._verdict = f"no byte went out or came in for {self._progress_s:g} s"
+                self._end_reason = f"no byte went out or came in for {self._progress_s:g} s"
             else:
-                self._verdict = f"the attempt took longer than {self._attempt_s:g} s"
+                self._end_reason = f"the attempt took longer than {self._attempt_s:g} s"
             self._shut()
             return
 

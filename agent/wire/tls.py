@@ -22,7 +22,7 @@ Seen = tuple[Look | None, ...]
 """The state of each file; None for a missing one."""
 
 
-class Tls:
+class ClientTls:
     """The trusted authorities, and this device's own certificate.
 
     Args:
@@ -97,26 +97,26 @@ class Tls:
             _log.warning("event=next_ca_unusable error=%r", str(error))
 
 
-def for_backend(config: Config) -> Tls:
+def for_backend(config: Config) -> ClientTls:
     """Return how to reach the backend: as this device, if identity is required."""
     if config.identity.mode is IdentityMode.OFF:
-        return Tls(config.backend.ca)
+        return ClientTls(config.backend.ca)
     if config.backend.ca is not None:
-        return Tls(config.backend.ca, own=_own(config))
+        return ClientTls(config.backend.ca, own=_own(config))
     return for_est(config)
 
 
-def for_est(config: Config, *, as_device: bool = True) -> Tls:
+def for_est(config: Config, *, as_device: bool = True) -> ClientTls:
     """Return how to reach the EST server; without an identity, for the first certificate.
 
     If the EST server has no address of its own, the backend's authorities are trusted.
     """
     own = _own(config) if as_device else None
     if config.backend.ca is not None and config.identity.est is None:
-        return Tls(config.backend.ca, own=own)
+        return ClientTls(config.backend.ca, own=own)
     documents = [Layout.of(config.state).trust / "fleet.jws"]
     next_ca = partial(_next_ca, config)
-    return Tls(config.identity.ca, "identity.ca", own=own, next_ca=next_ca, watched=documents)
+    return ClientTls(config.identity.ca, "identity.ca", own=own, next_ca=next_ca, watched=documents)
 
 
 def _own(config: Config) -> Path:

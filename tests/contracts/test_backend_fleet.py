@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from agent.record import signing
 from agent.rule.manifest import read
 from agent.trust import fleet
-from agent.trust.fleet import Fleet
+from agent.trust.fleet import FleetDocument
 from doorstep_backend import keys
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
@@ -16,7 +16,7 @@ from tests.support.waiting import until
 from tests.support.wire import named, proven, record
 
 
-def fleet_of(van: Van) -> Fleet:
+def fleet_of(van: Van) -> FleetDocument:
     """The newest, as a device reads it that was given the fleet key just now."""
     pinned = signing.read_public_key(van.backend.fleet_key_file)
     return fleet.walk([van.get().text], pinned)

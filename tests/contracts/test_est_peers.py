@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
 from tests.support.authority import Authority, new_authority
@@ -38,7 +38,7 @@ def van(folder: Path, backend: EstServer, est: LibEst, *names: str) -> Device:
     return Device(folder, device={"id": USER}, serve={"names": names}, **tables)
 
 
-def identity(device: Device, authority: Authority) -> Identity | None:
+def identity(device: Device, authority: Authority) -> TlsIdentity | None:
     return IdentityStore(device.layout).read(Expected(USER, (authority.certificate,)))
 
 

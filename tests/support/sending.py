@@ -22,7 +22,7 @@ from agent.sync.downloads import Download, Downloads
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.wire.http import Backend, Limits
-from agent.wire.tls import Tls
+from agent.wire.tls import ClientTls
 from tests.support.device import Reachable
 from tests.support.factory import RecordMaker, add
 
@@ -129,7 +129,7 @@ def sender(
     """
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
-    with closing(Backend(settings, limits, tls=Tls(to.ca_file, own=own))) as backend:
+    with closing(Backend(settings, limits, tls=ClientTls(to.ca_file, own=own))) as backend:
         keys = receipt.in_use(key)
         keep_url = device.outbox.set_upload_url
         delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)

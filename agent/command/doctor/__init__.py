@@ -34,8 +34,8 @@ from agent.record.credentials import OUTSIDE, NoLibrary
 from agent.record.signing import UNKNOWN_SIGNER
 from agent.status import kept, reading
 from agent.status.document import torn
-from agent.status.reading import CaptureSays
-from agent.status.values import Capture
+from agent.status.reading import CaptureReport
+from agent.status.values import CapturePart
 from agent.trust.keys import fleet_in_hand, recipients_in_hand
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
@@ -73,7 +73,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     except StorageFault as error:  # the rest would be asked as root
         return [valid, Finding("permissions", Level.FAILED, str(error)), *over_tls]
     running = reading.ask_capture(layout)
-    told_by_capture = running.part if isinstance(running, CaptureSays) else Capture()
+    told_by_capture = running.part if isinstance(running, CaptureReport) else CapturePart()
     findings = [
         valid,
         *device_check.findings(config, running, looks=looks),
@@ -109,7 +109,7 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
         yield from (f"{'':<23}{line}" for line in rest)
 
 
-def _fleet(config: Config, over_tls: Iterable[Finding], running: Capture) -> Iterator[Finding]:
+def _fleet(config: Config, over_tls: Iterable[Finding], running: CapturePart) -> Iterator[Finding]:
     """Check the fleet document that capture uses, or that is stored for it."""
     if config.identity.mode is IdentityMode.OFF:
         return
@@ -151,7 +151,7 @@ def _sealing(config: Config) -> Finding:
     return Finding("sealing", Level.OK, words)
 
 
-def _credentials(config: Config, running: Capture) -> Finding:
+def _credentials(config: Config, running: CapturePart) -> Finding:
     """Check the credentials of the last photo; another check covers the next one's certificate."""
     if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
         words = f"{off}: photos carry no Content Credentials, records are signed all the same"
@@ -166,7 +166,7 @@ def _credentials(config: Config, running: Capture) -> Finding:
     return Finding("credentials", Level.OK, "on: photos carry a C2PA manifest")
 
 
-def _manifest(running: Capture) -> Iterator[Finding]:
+def _manifest(running: CapturePart) -> Iterator[Finding]:
     if running.manifest == "none":
         words = "none is valid now, so presses are refused; sync asks for one every minute"
         yield Finding("manifest", Level.NOTE, words)
@@ -242,7 +242,7 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
             yield Finding("queue", Level.NOTE, words)
 
 
-def _clock(config: Config, running: Capture, *, runs: bool) -> Finding:
+def _clock(config: Config, running: CapturePart, *, runs: bool) -> Finding:
     known = [source for source in ClockSource if source == running.clock]
     source = known[0] if known else SystemClock(BUILT).now().source
     if config.board.clock.kind == SIMULATED and runs:

@@ -17,8 +17,8 @@ from agent.errors import DoorstepError, ExitCode, NotNow
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
-from agent.status.reading import CaptureSays
-from agent.status.values import UNSAID, Failed
+from agent.status.reading import CaptureReport
+from agent.status.values import UNSAID, PartFailed
 from hardware.board import Board, open_board
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock
@@ -58,7 +58,7 @@ NO_FIX: Final = (
 
 
 def findings(
-    config: Config, running: CaptureSays | Failed | None, *, looks: bool
+    config: Config, running: CaptureReport | PartFailed | None, *, looks: bool
 ) -> Iterator[Finding]:
     """Check all devices; with `looks` the camera looks at a test card.
 
@@ -69,7 +69,7 @@ def findings(
     """
     if running is None:
         yield from _opened(config, looks=looks)
-    elif isinstance(running, Failed):
+    elif isinstance(running, PartFailed):
         yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running.error}")
     else:
         part = running.part

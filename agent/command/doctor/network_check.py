@@ -11,13 +11,13 @@ from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
 from agent.identity.authorities import expected, kept_evidence, now
 from agent.identity.renewal import DUE_AT, SPREAD, due
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.status import reading
 from agent.status.causes import ENDS_SOON
 from agent.status.document import wrong_clock
-from agent.status.reading import SyncSays
+from agent.status.reading import SyncReport
 from agent.status.troubles import Trouble
 from agent.trust.store import TrustStore
 from agent.wire import tls
@@ -55,7 +55,7 @@ def _is_ours(config: Config) -> bool:
 def _as_sync_says(config: Config) -> Found:
     """Ask sync itself, for a user who may not read sync's keys."""
     running = reading.ask_sync(Layout.of(config.state))
-    if isinstance(running, SyncSays) and running.part.hindrance == Trouble.NOT_ENROLLED:
+    if isinstance(running, SyncReport) and running.part.hindrance == Trouble.NOT_ENROLLED:
         return "FAILED", _enrol(config)
     return "NOTE", NOT_OURS
 
@@ -75,7 +75,7 @@ def _identity(config: Config) -> Iterator[Found]:
     yield from _tls(config)
     yield from _evidence(config)
     running = reading.ask_sync(Layout.of(config.state))
-    if not isinstance(running, SyncSays) or running.part.hindrance == Trouble.NOT_ENROLLED:
+    if not isinstance(running, SyncReport) or running.part.hindrance == Trouble.NOT_ENROLLED:
         return  # the latter is told above
     if running.identity_trouble:
         yield "NOTE", f"sync says: {running.identity_trouble}"
@@ -93,7 +93,7 @@ def _tls(config: Config) -> Iterator[Found]:
         yield _judged(found, config.est, now())
 
 
-def _judged(found: Identity, est: str, at: datetime) -> Found:
+def _judged(found: TlsIdentity, est: str, at: datetime) -> Found:
     end = f"{found.ends:%Y-%m-%d}"
     if at >= found.ends:
         words = f"sync renews it, or else `doorstep enrol {est}` with a new token"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agent.models import rfc3339
 from agent.record import signing
-from agent.record.sealing import Identity
+from agent.record.sealing import AgeIdentity
 from agent.record.verify import chain, vouching, words
 from agent.record.verify.found import Record, Stranger, Unread, Verdict, read, worst
 from agent.record.verify.papers import Papers
@@ -54,7 +54,7 @@ class _Seen:
 def examine(
     paths: Iterable[Path],
     pinned: signing.PublicKey | None,
-    identities: Sequence[Identity] = (),
+    identities: Sequence[AgeIdentity] = (),
     papers: Papers = _NO_PAPERS,
 ) -> Report:
     """Check the files at `paths`, one at a time, by themselves, each other, and the `papers`.
@@ -106,7 +106,7 @@ def _report(seen: _Seen, verdict: Verdict, not_checked: list[str]) -> Report:
 def _look(
     paths: Iterable[Path],
     pinned: signing.PublicKey | None,
-    identities: Sequence[Identity],
+    identities: Sequence[AgeIdentity],
     papers: Papers,
 ) -> _Seen:
     believed: dict[vouching.Owner, bool] = {}

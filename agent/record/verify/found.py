@@ -11,7 +11,7 @@ from agent.models import LARGEST_RECORD_BYTES, RecordLabel
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.certificates import Chain
-from agent.record.sealing import Identity, Unopened
+from agent.record.sealing import AgeIdentity, Unopened
 from agent.record.verify import inside
 from hardware.clock import ClockSource
 
@@ -134,7 +134,7 @@ class Unread:
 
 def read(
     path: Path,
-    identities: Sequence[Identity],
+    identities: Sequence[AgeIdentity],
     authorities: Chain,
     is_believed: Callable[[Record], bool],
 ) -> Record | Stranger | Unread:
@@ -196,7 +196,7 @@ def _look_inside(
     record: Record,
     line: bytes,
     body: bytes,
-    identities: Sequence[Identity] | None,
+    identities: Sequence[AgeIdentity] | None,
     authorities: Chain,
 ) -> None:
     """Compare the body with the label, and look into it; with None as identities only compare."""

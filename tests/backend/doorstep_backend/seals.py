@@ -15,7 +15,7 @@ from typing import Final
 import pyrage  # noqa: TID251 - makes identities, which no device does
 
 from agent.record import sealing
-from agent.record.sealing import Identity, NoRecipients, Recipients
+from agent.record.sealing import AgeIdentity, NoRecipients, Recipients
 from doorstep_backend import keys
 from doorstep_backend.settings import WrongSettingError
 
@@ -34,7 +34,7 @@ class Seals:
         self._recipients = folder / "recipients.txt"
         self._identities = folder / "keys" / "identities"
 
-    def identities(self) -> list[Identity]:
+    def identities(self) -> list[AgeIdentity]:
         """Return all identities that open records here, if any. Other files are ignored."""
         return [one for file in sorted(self._identities.glob("*.txt")) for one in self._in(file)]
 
@@ -74,7 +74,7 @@ class Seals:
         if not self._recipients.exists():
             self._name(recipients)
 
-    def _in(self, file: Path) -> list[Identity]:
+    def _in(self, file: Path) -> list[AgeIdentity]:
         try:
             return sealing.read_identities(file.read_text())
         except (OSError, ValueError) as error:

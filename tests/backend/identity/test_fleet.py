@@ -8,7 +8,7 @@ import pytest
 
 from agent.record import signing
 from agent.trust import fleet
-from agent.trust.fleet import Fleet
+from agent.trust.fleet import FleetDocument
 from doorstep_backend import keys
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
 from doorstep_backend.settings import WrongSettingError
@@ -28,7 +28,7 @@ class Maker:
     def kid(self) -> str:
         return signing.thumbprint(signing.read_private_key(self.files.signs).public_key())
 
-    def fetch(self) -> Fleet:
+    def fetch(self) -> FleetDocument:
         """As the device does, until it has the newest."""
         while True:
             token = self.documents.served(fleet.tag(self.kept, self.pinned))

@@ -10,7 +10,7 @@ import pytest
 
 from agent.record import signing
 from agent.status import header
-from agent.status.troubles import TOLD, Trouble
+from agent.status.troubles import TROUBLE_TEXTS, Trouble
 from doorstep_backend import keys
 from doorstep_backend.identity.closings import How
 from doorstep_backend.identity.ending import Ending
@@ -135,7 +135,7 @@ def test_each_need_has_its_sentence_and_remedy_in_the_list_and_on_the_devices_pa
 
     listed = seen(fleet, f"?show={need}&text=van-{need}")
 
-    for words in (sentence(TOLD[need].what), sentence(TOLD[need].remedy)):
+    for words in (sentence(TROUBLE_TEXTS[need].what), sentence(TROUBLE_TEXTS[need].remedy)):
         plain = re.sub(r"</?code>", "", str(words)).replace("&#39;", "'")
         assert plain in own
         assert plain in listed
@@ -151,7 +151,7 @@ def test_what_was_being_sent_as_the_device_spoke_waits_no_more(fleet: Live) -> N
 def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trouble) -> None:
     own = say(fleet, f"waits-{why}", queue=waits(1, NOON - 26 * HOUR, why=why))
 
-    what = re.sub("`", "", TOLD[why].what)
+    what = re.sub("`", "", TROUBLE_TEXTS[why].what)
     assert f"1 record waits since 30 November 2026, 10:00 UTC: {what}." in own
 
 

@@ -18,7 +18,7 @@ from agent.identity.device_key import device_key
 from agent.identity.est import Est
 from agent.identity.renewal import Renewal
 from agent.identity.serve_certificate import ServeCertificate
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.models import Reason, RecordKind
 from agent.process.control import Line
 from agent.queue.disk import sync_folder, write_durably
@@ -102,7 +102,7 @@ def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -
     config = settings(stage)
     trust, own = TrustStore(layout), own or signing.new_key()
     leaf = AUTHORITY.issue(own.public_key(), DEVICE, starts=starts)
-    IdentityStore(layout).install(Identity(own, (leaf,)))
+    IdentityStore(layout).install(TlsIdentity(own, (leaf,)))
     signs = device_key(layout)[0].public_key()
     evidence = AUTHORITY.issue(signs, DEVICE, starts=starts, life=YEAR, evidence=True)
     trust.keep_evidence(certificates.pem([evidence]))

@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.command import enrol, retire
 from agent.identity import device_key, serve_part, tls_identity
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.trust import store
 from tests.faults.powercut.stage import Stage, digest
 from tests.faults.powercut.told import Told
@@ -30,7 +30,7 @@ def noted(stage: Stage) -> Iterator[None]:
     """Note each such file that is written while the block runs; the product is unchanged."""
     install = IdentityStore.install
 
-    def installed(kept: IdentityStore, new: Identity) -> None:
+    def installed(kept: IdentityStore, new: TlsIdentity) -> None:
         begun = stage.now()
         install(kept, new)
         asked_with = stage.layout.sync_keys / "next-key.pem"

@@ -140,7 +140,7 @@ def _sealed_to_all(bench: Bench, newest: Item) -> Iterator[str]:
         yield f"the newest record opens for {opens}, and the fleet document names {named}"
 
 
-def _opens(content: bytes, identity: sealing.Identity) -> bool:
+def _opens(content: bytes, identity: sealing.AgeIdentity) -> bool:
     try:
         recordfile.unpack(content, [identity])
     except sealing.Unopened:

@@ -14,7 +14,7 @@ from agent.errors import DoorstepError
 from agent.models import Item, RecordLabel, RecordState
 from agent.record import receipt, signing
 from agent.status import document as status
-from agent.status.values import Queue, Status, compact
+from agent.status.values import QueuePart, Status, compact
 from agent.trust.keys import receipt_keys
 from tests.faults.sequences.device import InProcessDevice
 from tests.support.backend import Backend
@@ -256,7 +256,7 @@ class Promises:
         assert counts.oldest_utc == (pending[0].utc if pending else None)
         assert len(compact(document)) <= STATUS_LIMIT_BYTES
         shown = document.queue
-        assert isinstance(shown, Queue)
+        assert isinstance(shown, QueuePart)
         assert told == (shown.waiting, shown.suspected, shown.refused, shown.damaged)
         assert len(shown.alarms) == min(sum(told[1:]), status.ALARMS)
 

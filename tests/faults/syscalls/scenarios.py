@@ -17,7 +17,7 @@ from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, RecordState, rfc3339
 from agent.record import signing
-from agent.trust.certain import Agreed
+from agent.trust.certain import Agreement
 from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import boot_id
@@ -143,7 +143,7 @@ def with_receipts(device: Bench) -> None:
         device.press()
     for item in device.rows()[:3]:
         device.outbox.mark_delivered(item, _receipt(item), RECEIVED)
-    agreed = Agreed(boot_id(), CERTAIN, 0.0)
+    agreed = Agreement(boot_id(), CERTAIN, 0.0)
     TrustStore(device.layout).keep_time(KeptTime(FLOOR, agreed))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import load
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
 from tests.faults.syscalls.injections import Harm, all_injections, read_trace
@@ -40,10 +40,10 @@ class Fleet:
         device.layout.make()
         key = signing.new_key()
         leaf = self.authority.issue(key.public_key(), name)
-        IdentityStore(device.layout).install(Identity(key, (leaf,)))
+        IdentityStore(device.layout).install(TlsIdentity(key, (leaf,)))
         return device
 
-    def identity(self, device: Device, name: str) -> Identity:
+    def identity(self, device: Device, name: str) -> TlsIdentity:
         trusted = Expected(name, (self.authority.certificate,))
         found = IdentityStore(device.layout).read(trusted)
         assert found is not None

@@ -20,7 +20,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from agent.command import commandline
 from agent.config import Config
-from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
+from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
 from tests.unit.documents import lights as signals
@@ -64,9 +64,9 @@ def troubles() -> str:
     """Return a row for each trouble, in the words of the status."""
     rows = []
     for trouble in Trouble:
-        told = TOLD[trouble]
-        does = told.remedy if trouble in WAITS_BY_ITSELF else f"{told.where}: {told.remedy}"
-        rows.append((f"`{trouble}`", told.what, does))
+        text = TROUBLE_TEXTS[trouble]
+        does = text.remedy if trouble in WAITS_BY_ITSELF else f"{text.where}: {text.remedy}"
+        rows.append((f"`{trouble}`", text.what, does))
     return _table(("name", "what it means", "who does what"), *rows)
 
 

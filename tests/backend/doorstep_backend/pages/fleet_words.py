@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from agent.models import from_rfc3339, to_the_hour
 from agent.status import words as status_words
-from agent.status.troubles import Told, Trouble
+from agent.status.troubles import Trouble, TroubleText
 from doorstep_backend.identity import closings
 from doorstep_backend.identity.closings import ChainEnd, Closing
 from doorstep_backend.identity.known import CertificateState, DeviceState, Known, Label
@@ -110,7 +110,7 @@ def waits(device: Device) -> str:
     )
 
 
-def why_waits(device: Device) -> Told | None:
+def why_waits(device: Device) -> TroubleText | None:
     """Return what to do about it; None if that is said already."""
     why = _queue(device).get("why")
     if why is None or why in {Trouble.NEXT, *device.needs} or device.state is not DeviceState.IN:

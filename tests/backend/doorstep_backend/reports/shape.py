@@ -11,15 +11,15 @@ from typing import Any, Final
 from agent.models import from_rfc3339, printable, rfc3339, to_the_hour
 from agent.status.values import (
     Alarm,
-    Capture,
-    Disk,
-    Doctor,
-    Failed,
-    Identity,
-    Queue,
+    CapturePart,
+    DiskPart,
+    DoctorPart,
+    IdentityPart,
+    PartFailed,
     QueueFailed,
+    QueuePart,
     Status,
-    Sync,
+    SyncPart,
 )
 
 LONGEST_TEXT: Final = 256
@@ -55,12 +55,12 @@ def status_of(document: Mapping[str, Any]) -> Status:
     alarms = tuple(Alarm(**one) for one in queue.get("alarms", ()))
     changes = {
         "needs": tuple(document["needs"]),
-        "identity": Identity(**document["identity"]),
-        "queue": _read(Queue, QueueFailed, {**queue, "alarms": alarms}, "why"),
-        "disk": Disk(**document["disk"]),
-        "capture": _read(Capture, Failed, document["capture"]),
-        "sync": _read(Sync, Failed, document["sync"]),
-        "doctor": doctor and Doctor(doctor["utc"], tuple(doctor["failed"])),
+        "identity": IdentityPart(**document["identity"]),
+        "queue": _read(QueuePart, QueueFailed, {**queue, "alarms": alarms}, "why"),
+        "disk": DiskPart(**document["disk"]),
+        "capture": _read(CapturePart, PartFailed, document["capture"]),
+        "sync": _read(SyncPart, PartFailed, document["sync"]),
+        "doctor": doctor and DoctorPart(doctor["utc"], tuple(doctor["failed"])),
     }
     return Status(**{**document, **changes})
 

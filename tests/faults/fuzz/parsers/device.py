@@ -25,14 +25,14 @@ from agent.serve import answers, captures
 from agent.serve.answer import Answer as Told
 from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
 from agent.status import kept
-from agent.status.reading import capture_says, sync_says
+from agent.status.reading import capture_report, sync_report
 from agent.status.values import compact
 from agent.sync.attempt import Attempt
 from agent.trust.store import TrustStore
 from agent.wire import connection, tus
 from agent.wire.http import ANSWER_LIMIT_BYTES, Client
 from agent.wire.stall import StallLimit
-from agent.wire.tls import Tls
+from agent.wire.tls import ClientTls
 from hardware import chrony
 from hardware.drivers import position_gpsd
 from tests.faults.fuzz.parsers.keys import CAPTURE_ID, DEVICE, SIGNERS
@@ -75,7 +75,7 @@ def _doctor(content: bytes) -> object:
 def _answer_of_a_process(content: bytes) -> object:
     """Read the answers of capture and sync as `doorstep status` does."""
     told = control._decoded(content)  # noqa: SLF001 - asked over a socket
-    return compact(capture_says(told)), compact(sync_says(told))
+    return compact(capture_report(told)), compact(sync_report(told))
 
 
 def _time(content: bytes) -> object:
@@ -166,7 +166,7 @@ def _stall() -> StallLimit:
 
 @cache
 def _client() -> Client:
-    return Client(Tls(None))
+    return Client(ClientTls(None))
 
 
 class _Server:

@@ -14,7 +14,7 @@ from agent.process import control
 from agent.rule.manifest import PhotoRule, RouteStop
 from agent.status import metrics
 from agent.status.document import document, queue_part
-from agent.status.values import Disk
+from agent.status.values import DiskPart
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
@@ -457,7 +457,7 @@ def told(device: Bench, caplog: pytest.LogCaptureFixture) -> tuple[list[str], ob
     """Return all that the device tells without a press: log, status document and metrics."""
     with control.serve(device.layout.capture_socket, lambda *_: device.loop.status()):
         found = document(device.config, queue_part(device.outbox), now=NOON)
-    made = replace(found, disk=Disk(None, 0))  # that is of the machine that runs the test
+    made = replace(found, disk=DiskPart(None, 0))  # that is of the machine that runs the test
     numbers = metrics.exposition([("dev-1", metrics.samples(made))], metrics.HELP)
     return caplog.messages, made, numbers
 

@@ -15,7 +15,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.status import kept
-from agent.status.values import Queue
+from agent.status.values import QueuePart
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock_system import SystemClock
 from tests.support.benchtop import Bench, SetTime
@@ -100,7 +100,7 @@ def test_a_date_that_is_none_ends_no_turn(device: Bench) -> None:
 
     assert waiting(device) > 0
     found = kept.read_queue(device.layout)
-    assert isinstance(found, Queue)
+    assert isinstance(found, QueuePart)
     assert found.oldest_utc is None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.__main__ import main
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates, signing
 from agent.record.certificates import Expected
 from agent.trust import fleet
@@ -51,7 +51,7 @@ class Bench:
     def is_enrolled(self) -> bool:
         return (self.device.layout.sync_keys / "tls.pem").exists()
 
-    def identity(self) -> Identity:
+    def identity(self) -> TlsIdentity:
         trusted = (self.server.authority.certificate,)
         found = IdentityStore(self.device.layout).read(Expected("van-7", trusted))
         assert found is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.trust.certain import Agreed
+from agent.trust.certain import Agreement
 from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import boot_id
@@ -26,7 +26,7 @@ def test_prune_says_nothing_of_it_where_the_time_is_certain(
     device: Device, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty_queue(device.folder)
-    TrustStore(device.layout).keep_time(KeptTime(BUILT, Agreed(boot_id(), BUILT, 0.0)))
+    TrustStore(device.layout).keep_time(KeptTime(BUILT, Agreement(boot_id(), BUILT, 0.0)))
 
     assert run(device, "prune") == 0
     assert printed(capsys) == "0 files and 0 rows deleted\n"

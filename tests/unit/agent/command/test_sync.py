@@ -8,7 +8,7 @@ import pytest
 
 from agent.command.sync import sync_loop
 from agent.config import load
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process import control
 from agent.record import signing
 from agent.wire.http import Limits
@@ -72,7 +72,7 @@ def test_an_authority_that_drips_does_not_hold_records_up(
         empty_queue(device.folder)
         key, began = signing.new_key(), datetime.now(UTC) - timedelta(days=300)
         leaf = server.authority.issue(key.public_key(), "van-7", starts=began)
-        IdentityStore(device.layout).install(Identity(key, (leaf,)))
+        IdentityStore(device.layout).install(TlsIdentity(key, (leaf,)))
         began_s = time.monotonic()
         with sync_loop(load(device.config)) as loop:
             loop.step()

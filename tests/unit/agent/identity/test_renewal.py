@@ -16,7 +16,7 @@ from agent.identity.est import Est
 from agent.identity.evidence import Evidence
 from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SOON_S, SPREAD, Renewal
 from agent.identity.serve_certificate import ServeCertificate
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
@@ -43,15 +43,15 @@ class Van:
     capture: "Capture"
     now_s: float = 1000.0
 
-    def install(self, age_days: float, life: timedelta = YEAR) -> Identity:
+    def install(self, age_days: float, life: timedelta = YEAR) -> TlsIdentity:
         key = signing.new_key()
         starts = datetime.now(UTC) - timedelta(days=age_days)
         leaf = self.server.authority.issue(key.public_key(), "van-7", starts=starts, life=life)
-        made = Identity(key, (leaf,))
+        made = TlsIdentity(key, (leaf,))
         IdentityStore(self.device.layout).install(made)
         return made
 
-    def identity(self) -> Identity:
+    def identity(self) -> TlsIdentity:
         trusted = (self.server.authority.certificate,)
         found = IdentityStore(self.device.layout).read(Expected("van-7", trusted))
         assert found is not None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.errors import NotGenuine
 from agent.record import sealing
-from agent.record.sealing import Identity, NoRecipients, NotIdentities, Recipients, Unopened
+from agent.record.sealing import AgeIdentity, NoRecipients, NotIdentities, Recipients, Unopened
 from tests.support.sealed import ESCROW, IDENTITIES, NAMES, OFFICE, RECIPIENTS
 
 SEALED = sealing.seal(b"x" * 1000, RECIPIENTS)
@@ -38,7 +38,7 @@ def test_an_altered_body_does_not_open(data: st.DataObject) -> None:
         sealing.open_sealed(SEALED[:at] + flipped + SEALED[at + 1 :], IDENTITIES)
 
 
-def _sealed_to(stanzas: int) -> tuple[bytes, list[Identity]]:
+def _sealed_to(stanzas: int) -> tuple[bytes, list[AgeIdentity]]:
     """A body sealed to as many, by pyrage alone, and the last one's identity."""
     secrets = [pyrage.x25519.Identity.generate() for _ in range(stanzas)]
     sealed = pyrage.encrypt(b"secret", [one.to_public() for one in secrets])

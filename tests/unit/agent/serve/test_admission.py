@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.serve.admission import Kind, refusal
+from agent.serve.admission import DenialReason, refusal
 
 ENDS = datetime(2027, 1, 1, tzinfo=UTC)
 CLIENTS = ("dispatch", "prometheus")
@@ -17,7 +17,9 @@ def peer(*names: str, kind: str = "commonName") -> dict[str, Any]:
     return {"subject": subject, "notAfter": "Jan  1 00:00:00 2027 GMT"}
 
 
-def kind(shown: dict[str, Any] | None, now: datetime = ENDS - timedelta(days=1)) -> Kind | None:
+def kind(
+    shown: dict[str, Any] | None, now: datetime = ENDS - timedelta(days=1)
+) -> DenialReason | None:
     found = refusal(shown, CLIENTS, now)
     return None if found is None else found.kind
 
@@ -41,14 +43,14 @@ def test_who_is_listed_may_ask() -> None:
 )
 def test_nobody_else_may(shown: dict[str, Any]) -> None:
     """Every device of the fleet holds a certificate."""
-    assert kind(shown) is Kind.NOT_LISTED
+    assert kind(shown) is DenialReason.NOT_LISTED
 
 
 @pytest.mark.parametrize("shown", [None, {}])
 def test_without_a_certificate_nobody_may(shown: dict[str, Any] | None) -> None:
-    assert kind(shown) is Kind.NO_CERTIFICATE
+    assert kind(shown) is DenialReason.NO_CERTIFICATE
 
 
 def test_a_certificate_counts_until_its_end_and_not_from_then_on() -> None:
     assert kind(peer("dispatch"), ENDS - timedelta(seconds=1)) is None
-    assert kind(peer("dispatch"), ENDS) is Kind.ENDED
+    assert kind(peer("dispatch"), ENDS) is DenialReason.ENDED

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.serve import places, server
+from agent.serve import connection_slots, server
 from agent.serve.answer import Answer
 from agent.serve.server import StatusServer
-from agent.serve.tls import Tls
+from agent.serve.tls import ServerTls
 from tests.support.served import CLIENT, Served, answered, prepared
 from tests.support.waiting import until
 
@@ -31,10 +31,10 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """The server in this process, in a hurry."""
     monkeypatch.setattr(server, "READ_S", SHORT_S)
     monkeypatch.setattr(server, "LINGER_S", SHORT_S)
-    monkeypatch.setattr(places, "LONGEST_S", 6 * SHORT_S)
+    monkeypatch.setattr(connection_slots, "LONGEST_S", 6 * SHORT_S)
     van = prepared(tmp_path / "van")
     layout = van.device.layout
-    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
+    tls = ServerTls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
     made = StatusServer(
         ("127.0.0.1", 0), tls, {CLIENT}, lambda: datetime.now(UTC), lambda _: Answer(200, b"{}")
     )
@@ -134,18 +134,18 @@ def test_the_oldest_gives_way_and_no_newcomer_is_turned_away(hasty: Served) -> N
 
 def _crowded(number: int) -> str:
     """The address of the client with this number: each has as many clients as it may have."""
-    return f"127.0.1.{1 + number // places.MOST_OF_ADDRESS}"
+    return f"127.0.1.{1 + number // connection_slots.MOST_OF_ADDRESS}"
 
 
 def test_address_with_three_connections_replaces_its_own_oldest(van: Served) -> None:
     """A client on a slow line keeps its place, however often another machine connects."""
     with closing(van.connect(van.client_file)) as slow, ExitStack() as open_ones:
         silent = []
-        for _ in range(places.MOST + 1):
+        for _ in range(connection_slots.MOST + 1):
             line = socket.create_connection(("127.0.0.1", van.port), 10, ("127.0.0.2", 0))
             silent.append(open_ones.enter_context(line))
-            if len(silent) > places.MOST_OF_ADDRESS:
-                assert ends_within(silent[-1 - places.MOST_OF_ADDRESS], 2.0)
+            if len(silent) > connection_slots.MOST_OF_ADDRESS:
+                assert ends_within(silent[-1 - connection_slots.MOST_OF_ADDRESS], 2.0)
         slow.sendall(b"GET /v1/status HTTP/1.1\r\nHost: v\r\n\r\n")
 
         assert slow.recv(1_000).startswith(b"HTTP/1.1 200")

@@ -17,9 +17,9 @@ import pytest
 from agent.process import control
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
-from agent.serve.tls import Tls
+from agent.serve.tls import ServerTls
 from agent.status import kept
-from agent.status.values import Queue
+from agent.status.values import QueuePart
 from tests.support.authority import YEAR, new_authority
 from tests.support.device import REPOSITORY
 from tests.support.served import Served, answered, give_certificate, served
@@ -113,7 +113,7 @@ def test_tls_before_1_2_is_not_spoken(van: Served) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         _first_byte(van, context)
     layout = van.device.layout  # OpenSSL's own settings may refuse it too, or may not
-    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
+    tls = ServerTls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
     assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
@@ -147,7 +147,9 @@ def test_what_capture_and_sync_say_is_in_the_document(van: Served) -> None:
 
 def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Served) -> None:
     """And the list is not to be had; what to do is said."""
-    kept.keep_queue(van.device.layout, Queue(3, 1, 1, 1), datetime(2026, 11, 26, 9, 59, tzinfo=UTC))
+    kept.keep_queue(
+        van.device.layout, QueuePart(3, 1, 1, 1), datetime(2026, 11, 26, 9, 59, tzinfo=UTC)
+    )
     try:
         told, listed = van.ask("/v1/status"), van.ask("/v1/captures")
     finally:

@@ -16,7 +16,7 @@ import pytest
 
 from agent.serve.admission import refusal
 from agent.status import kept, metrics
-from agent.status.values import Queue
+from agent.status.values import QueuePart
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.users import GROUP, USERS, as_debian_protects, as_user, start, tmpfiles
 from tests.support.served import Served, prepared
@@ -140,7 +140,7 @@ def test_once_capture_has_ended_it_tells_what_was_kept(van: Served) -> None:
     layout = van.device.layout
     with running(van, CAPTURE, "capture"):
         van.device.await_that(lambda: van.device.ask("capture", {"status": True}) is not None)
-    keeping = partial(kept.keep_queue, layout, Queue(7, 0, 0, 0), datetime.now(UTC))
+    keeping = partial(kept.keep_queue, layout, QueuePart(7, 0, 0, 0), datetime.now(UTC))
     assert as_user(CAPTURE, lambda: keeping() or 0).code == 0
 
     with serving(van, read_only=False) as pid, traced(pid, van.device.folder) as trace:

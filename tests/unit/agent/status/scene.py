@@ -14,7 +14,7 @@ from agent.models import CaptureId, rfc3339
 from agent.process import control
 from agent.queue.outbox import Outbox
 from agent.status import document as status
-from agent.status.values import Queue, QueueFailed, Status, plain
+from agent.status.values import QueueFailed, QueuePart, Status, plain
 from tests.support.device import Device
 from tests.support.factory import RecordMaker, add, queue
 
@@ -99,7 +99,7 @@ class Scene:
         made: dict[str, Any] = plain(self.status())
         return made
 
-    def status(self, kept: Queue | QueueFailed | None = None) -> Status:
+    def status(self, kept: QueuePart | QueueFailed | None = None) -> Status:
         """As `doorstep status` puts it together; by the `kept` queue if there is one."""
         config = load(self.device.config)
         with ExitStack() as running, openings.open_queue(config) as outbox:

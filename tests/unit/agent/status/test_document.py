@@ -19,8 +19,8 @@ from agent.status import document as status
 from agent.status import header, kept, troubles
 from agent.status.fitting import fitting
 from agent.status.reading import queue_kept
-from agent.status.troubles import TOLD, Trouble
-from agent.status.values import Disk, Queue, QueueFailed, Status, plain
+from agent.status.troubles import TROUBLE_TEXTS, Trouble
+from agent.status.values import DiskPart, QueueFailed, QueuePart, Status, plain
 from agent.status.words import lines
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import MOMENT, queue
@@ -70,7 +70,7 @@ def test_the_document_keeps_to_its_size_whatever_all_say_at_once(scene: Scene, w
     whole, by_what_was_kept = scene.status(), scene.status(queue_kept(kept))
 
     needs = tuple(one for one in Trouble if one not in troubles.WAITS_BY_ITSELF)
-    no_disk = Disk(None, 1_000_000, words)
+    no_disk = DiskPart(None, 1_000_000, words)
     worst = fitting(replace(whole, needs=needs, disk=no_disk, torn=1_000), status.LIMIT_BYTES)
     for one in (whole, by_what_was_kept, worst):
         assert size_bytes(one) <= status.LIMIT_BYTES
@@ -262,7 +262,7 @@ def test_numbers_end_where_nobody_reads_on(silent: Scene) -> None:
 
     made = silent.status(queue_kept({**COUNTED, "refused": 10**12}))
 
-    assert isinstance(made.queue, Queue)
+    assert isinstance(made.queue, QueuePart)
     assert (made.torn, made.queue.refused) == (1_000, 999_999)
 
 
@@ -273,7 +273,9 @@ def test_what_capture_kept_of_the_queue_is_told_with_its_time(silent: Scene) -> 
     made = silent.status(kept.read_queue(silent.layout))
 
     hour = "2026-12-01T09:00:00.000Z"
-    assert made.queue == Queue(1, 0, 0, 0, oldest_utc=hour, as_of=hour, why=Trouble.SYNC_STOPPED)
+    assert made.queue == QueuePart(
+        1, 0, 0, 0, oldest_utc=hour, as_of=hour, why=Trouble.SYNC_STOPPED
+    )
     since = "2026-12-01 between 09:00 and 10:00 UTC"
     words = f"waiting   1 record, since {since}; so it was on {since}"
     assert words in list(lines(made))
@@ -326,7 +328,7 @@ def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Pat
     assert told.returncode == 0, told.stderr
     assert "Permission denied" in told.stdout
     again = told.stdout[told.stdout.rindex("device    ") :].splitlines()
-    no_access = TOLD[Trouble.NO_ACCESS]
+    no_access = TROUBLE_TEXTS[Trouble.NO_ACCESS]
     assert [line for line in again if line.startswith(("WRONG", "do "))] == [
         f"WRONG     {no_access.what}",
         f"do        {no_access.where}: {no_access.remedy}",

@@ -11,7 +11,7 @@ import pytest
 from agent.errors import NotNow, StorageFault
 from agent.queue.paths import Layout
 from agent.status import kept
-from agent.status.values import Doctor, Queue, QueueFailed
+from agent.status.values import DoctorPart, QueueFailed, QueuePart
 from tests.support.factory import MOMENT
 
 UNREADABLE = [
@@ -46,13 +46,13 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("umask")
 def test_both_are_for_the_group_to_read_and_leave_nothing_beside_them(layout: Layout) -> None:
     for _ in range(2):
-        kept.keep_queue(layout, Queue(1, 0, 0, 0), MOMENT)
+        kept.keep_queue(layout, QueuePart(1, 0, 0, 0), MOMENT)
         kept.keep_doctor(layout, ["disk"])
 
     for file in (layout.status_file, layout.doctor_file):
         assert stat.S_IMODE(file.stat().st_mode) == 0o640
         assert not file.with_suffix(".part").exists()
-    assert kept.read_queue(layout) == Queue(1, 0, 0, 0, as_of="2026-12-01T09:00:00.000Z")
+    assert kept.read_queue(layout) == QueuePart(1, 0, 0, 0, as_of="2026-12-01T09:00:00.000Z")
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
@@ -92,4 +92,4 @@ def test_of_what_doctor_found_the_first_are_shown_once_and_nothing_else(layout: 
     strange = ["\x1b[2J", "x" * 99, "", "Disk", "disk"]
     layout.doctor_file.write_text(json.dumps({"utc": "2026-12-01T09:15:00Z", "failed": strange}))
 
-    assert kept.read_doctor(layout) == Doctor("2026-12-01T09:00:00.000Z", ("disk",))
+    assert kept.read_doctor(layout) == DoctorPart("2026-12-01T09:00:00.000Z", ("disk",))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.status.troubles import TOLD, Trouble
-from agent.status.values import Disk
+from agent.status.troubles import TROUBLE_TEXTS, Trouble
+from agent.status.values import DiskPart
 from agent.status.words import lines
 from tests.support.device import REPOSITORY
 from tests.unit.agent.status.scene import Scene
@@ -30,7 +30,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 def shown(scene: Scene) -> str:
     """As `doorstep status` prints it; what differs from machine to machine is replaced."""
-    status = replace(scene.status(), device="van-0042", agent="2026.12.0", disk=Disk(24_000, 64))
+    status = replace(
+        scene.status(), device="van-0042", agent="2026.12.0", disk=DiskPart(24_000, 64)
+    )
     return "\n".join(["```", *lines(status), "```"])
 
 
@@ -38,12 +40,12 @@ def test_words_say_that_a_device_without_network_needs_nobody(scene: Scene) -> N
     scene.say("sync", **ENDS, hindrance="no_network")
     for minute in range(14):
         scene.add(utc=f"2026-12-01T09:{minute:02}:00.000Z")
-    told = TOLD[Trouble.NO_NETWORK]
+    text = TROUBLE_TEXTS[Trouble.NO_NETWORK]
 
     words = list(lines(scene.status()))
 
     assert "waiting   14 records, the oldest since 2026-12-01 between 09:00 and 10:00 UTC" in words
-    assert f"why       {told.what}; {told.remedy}" in words
+    assert f"why       {text.what}; {text.remedy}" in words
 
 
 def test_a_device_that_needs_a_person(scene: Scene) -> None:
@@ -53,6 +55,6 @@ def test_a_device_that_needs_a_person(scene: Scene) -> None:
     scene.add(utc="2026-11-30T09:02:00.000Z")
     damaged = scene.damage()
 
-    told = shown(scene).replace(damaged, "0b0c1f5e-6a0e-4a53-9d0b-6a1c6b9a2f11")
+    text = shown(scene).replace(damaged, "0b0c1f5e-6a0e-4a53-9d0b-6a1c6b9a2f11")
 
-    assert told in README, told
+    assert text in README, text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.__main__ import main
-from agent.status.troubles import HINDRANCES, TOLD, WAITS_BY_ITSELF, Trouble
+from agent.status.troubles import BLOCKED_REASONS, TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from agent.status.words import lines
 from tests.contracts.openapi.documents import SERVE
 from tests.support.factory import MOMENT
@@ -217,15 +217,17 @@ def test_a_cause_makes_its_trouble_appear_in_the_document_and_in_words(
     assert made.needs == case.needs
     assert made.queue.why == case.why
     assert [line[10:] for line in words if line.startswith("WRONG")] == [
-        TOLD[one].what for one in case.needs
+        TROUBLE_TEXTS[one].what for one in case.needs
     ]
     for need in case.needs:
-        at = words.index(f"WRONG     {TOLD[need].what}")
-        assert words[at + 1] == f"do        {TOLD[need].where}: {TOLD[need].remedy}"
+        at = words.index(f"WRONG     {TROUBLE_TEXTS[need].what}")
+        assert (
+            words[at + 1] == f"do        {TROUBLE_TEXTS[need].where}: {TROUBLE_TEXTS[need].remedy}"
+        )
     assert any(line.startswith("all well") for line in words) == (not case.needs)
     assert any(line.startswith("why") for line in words) == (case.why is not None)
     if case.why:
-        assert any(line.startswith(f"why       {TOLD[case.why].what}") for line in words)
+        assert any(line.startswith(f"why       {TROUBLE_TEXTS[case.why].what}") for line in words)
 
 
 BY_ANOTHER_TEST = {Trouble.NO_ACCESS}
@@ -275,7 +277,7 @@ def test_needs_are_told_in_the_order_of_the_list(scene: Scene) -> None:
 
 @pytest.mark.parametrize("trouble", list(Trouble))
 def test_each_has_a_sentence_a_remedy_and_a_place(trouble: Trouble) -> None:
-    told = TOLD[trouble]
+    told = TROUBLE_TEXTS[trouble]
 
     assert told.where in {"on the device", "in the office", "in the network"}
     for text in (told.what, told.remedy):
@@ -288,7 +290,7 @@ def test_each_has_a_sentence_a_remedy_and_a_place(trouble: Trouble) -> None:
 def test_each_command_that_a_remedy_names_is_one(
     trouble: Trouble, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for command in re.findall(r"`doorstep ([^`]+)`", TOLD[trouble].remedy):
+    for command in re.findall(r"`doorstep ([^`]+)`", TROUBLE_TEXTS[trouble].remedy):
         verb, *words = command.split()
         with pytest.raises(SystemExit, match="0"):
             main([verb, "--help"])
@@ -301,4 +303,4 @@ def test_the_openapi_document_lists_them_all_in_their_order() -> None:
     schemas = document["components"]["schemas"]
 
     assert schemas["Trouble"]["enum"] == list(Trouble)
-    assert set(schemas["Hindrance"]["enum"]) == HINDRANCES
+    assert set(schemas["Hindrance"]["enum"]) == BLOCKED_REASONS

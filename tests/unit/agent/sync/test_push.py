@@ -19,11 +19,11 @@ import pytest
 from agent import __version__
 from agent.command.sync import sync_loop
 from agent.config import Config, load
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import signing
 from agent.status import header, values
 from agent.status.document import LIMIT_BYTES, document, queue_part
-from agent.status.values import Disk, Queue, Status
+from agent.status.values import DiskPart, QueuePart, Status
 from agent.sync.loop import Sync
 from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
 from tests.support.authority import YEAR
@@ -106,7 +106,7 @@ def test_no_certificate_is_asked_for_with_it(
         server.script = lambda asked: Answered(404) if asked.method == "GET" else None
         with device_queue(van.folder), sync_loop(load(van.config)) as loop:
             before = loop.status()["hindrance"]
-            IdentityStore(van.layout).install(Identity(key, (leaf,)))
+            IdentityStore(van.layout).install(TlsIdentity(key, (leaf,)))
             once(loop)
             until = loop.status()["tls_until"]
             with_it = {asked.path for asked in server.asked if header.NAME in asked.headers}
@@ -251,10 +251,10 @@ CHANGES: dict[str, tuple[str, Any, bool]] = {
     "bench mode": ("bench_mode", True, True),
     "the agent": ("agent", "2027.1", True),
     "the time": ("utc", "2026-12-01T09:16:00.000Z", False),
-    "how many wait": ("queue", Queue(4, 0, 0, 0, why="no_network"), False),
-    "why": ("queue", Queue(3, 0, 0, 0, why="busy"), True),
-    "that it goes on": ("queue", Queue(3, 0, 0, 0, why="next"), True),
-    "the last contact": ("sync", values.Sync(last_contact="2026-12-01T10:00:00.000Z"), False),
+    "how many wait": ("queue", QueuePart(4, 0, 0, 0, why="no_network"), False),
+    "why": ("queue", QueuePart(3, 0, 0, 0, why="busy"), True),
+    "that it goes on": ("queue", QueuePart(3, 0, 0, 0, why="next"), True),
+    "the last contact": ("sync", values.SyncPart(last_contact="2026-12-01T10:00:00.000Z"), False),
 }
 
 
@@ -264,16 +264,16 @@ BEFORE = Status(
     agent="2026.11",
     utc="2026-12-01T09:15:00.000Z",
     needs=(),
-    identity=values.Identity("off"),
+    identity=values.IdentityPart("off"),
     manifest="off",
     bench_mode=False,
     sealed=True,
-    queue=Queue(3, 0, 0, 0, why="no_network"),
+    queue=QueuePart(3, 0, 0, 0, why="no_network"),
     torn=0,
-    disk=Disk(24_000, 64),
+    disk=DiskPart(24_000, 64),
     clock_wrong=False,
     capture=None,
-    sync=values.Sync(last_contact="2026-12-01T09:00:00.000Z"),
+    sync=values.SyncPart(last_contact="2026-12-01T09:00:00.000Z"),
     doctor=None,
 )
 
@@ -287,7 +287,9 @@ def test_what_counts_as_news(what: str) -> None:
 
 
 def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
-    first, second = (replace(BEFORE, queue=Queue(0, 0, 0, 0, why=why)) for why in ("next", None))
+    first, second = (
+        replace(BEFORE, queue=QueuePart(0, 0, 0, 0, why=why)) for why in ("next", None)
+    )
 
     assert said(first) == said(second)
 

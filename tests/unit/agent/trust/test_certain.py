@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.trust.certain import Agreed, agreed, certain_now
+from agent.trust.certain import Agreement, agreed, certain_now
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.floor import AGREES_WITHIN, LATEST
 
@@ -24,8 +24,10 @@ def moment(
 
 @pytest.mark.parametrize("source", TRUSTED)
 def test_a_receipt_and_a_clock_that_agree_are_as_late_as_the_earlier(source: ClockSource) -> None:
-    assert agreed(NOON - HOUR, moment(NOON, source), 5.0) == Agreed("this boot", NOON - HOUR, 5.0)
-    assert agreed(NOON + HOUR, moment(NOON, source), 5.0) == Agreed("this boot", NOON, 5.0)
+    assert agreed(NOON - HOUR, moment(NOON, source), 5.0) == Agreement(
+        "this boot", NOON - HOUR, 5.0
+    )
+    assert agreed(NOON + HOUR, moment(NOON, source), 5.0) == Agreement("this boot", NOON, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_a_far_year_is_believed_of_nobody() -> None:
 
 def test_time_passes_by_boottime_and_by_nothing_else() -> None:
     """The network's time may be a year ahead by now."""
-    known = Agreed("this boot", NOON, 100.0)
+    known = Agreement("this boot", NOON, 100.0)
 
     for source in ClockSource:
         later = moment(NOON + 365 * DAY, source)
@@ -54,7 +56,7 @@ def test_time_passes_by_boottime_and_by_nothing_else() -> None:
 
 
 def test_where_the_network_is_behind_it_counts() -> None:
-    known = Agreed("this boot", NOON, 100.0)
+    known = Agreement("this boot", NOON, 100.0)
 
     assert certain_now(known, moment(NOON - DAY), 200.0) == NOON - DAY
 
@@ -62,13 +64,13 @@ def test_where_the_network_is_behind_it_counts() -> None:
 @pytest.mark.parametrize("source", UNTRUSTED)
 def test_a_guess_that_is_behind_counts_nothing(source: ClockSource) -> None:
     """1970 at a boot without network."""
-    known = Agreed("this boot", NOON, 100.0)
+    known = Agreement("this boot", NOON, 100.0)
 
     assert certain_now(known, moment(NOON - 9000 * DAY, source), 100.0) == NOON
 
 
 def test_nothing_is_certain_in_another_boot_nor_without_agreement() -> None:
-    known = Agreed("the boot before", NOON, 100.0)
+    known = Agreement("the boot before", NOON, 100.0)
 
     assert certain_now(known, moment(NOON), 1e6) is None
     assert certain_now(None, moment(NOON), 1e6) is None
@@ -76,7 +78,7 @@ def test_nothing_is_certain_in_another_boot_nor_without_agreement() -> None:
 
 def test_nothing_is_certain_before_it_was_agreed_on() -> None:
     """CLOCK_BOOTTIME never runs back; who says so is wrong about the boot."""
-    assert certain_now(Agreed("this boot", NOON, 100.0), moment(NOON), 99.0) is None
+    assert certain_now(Agreement("this boot", NOON, 100.0), moment(NOON), 99.0) is None
 
 
 @given(

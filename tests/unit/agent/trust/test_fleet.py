@@ -23,7 +23,7 @@ UNTIL: Final = "2026-12-01T09:15:07Z"
 JWK: Final = signing.jwk(OTHER.public_key())
 
 
-def read(**changes: Any) -> fleet.Fleet:
+def read(**changes: Any) -> fleet.FleetDocument:
     return fleet.read(OFFICE.document(**changes), [PINNED])
 
 

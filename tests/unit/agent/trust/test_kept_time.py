@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.queue.paths import Layout
-from agent.trust.certain import Agreed
+from agent.trust.certain import Agreement
 from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.floor import Allowance
@@ -14,7 +14,7 @@ from tests.support.peak import peak_mb
 
 KNOWN = KeptTime(
     BUILT + timedelta(days=3),
-    Agreed("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
+    Agreement("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
     Allowance("a boot", 12.5, BUILT, BUILT + timedelta(days=2), BUILT + timedelta(days=1)),
 )
 

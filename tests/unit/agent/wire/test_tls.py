@@ -16,7 +16,7 @@ from agent.record import certificates, signing
 from agent.status.troubles import Trouble
 from agent.trust.store import TrustStore
 from agent.wire.http import Backend, NoAnswer
-from agent.wire.tls import Tls, for_backend
+from agent.wire.tls import ClientTls, for_backend
 from agent.wire.tus import Answer
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
@@ -53,7 +53,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def open_backend(server: EstServer, own: Path | None, ca: Path | None = None) -> Backend:
-    tls = Tls(ca or server.ca_file, "identity.ca", own=own)
+    tls = ClientTls(ca or server.ca_file, "identity.ca", own=own)
     return Backend(BackendSettings(server.url), QUICK, tls=tls)
 
 
@@ -206,7 +206,7 @@ def test_certificate_of_another_fleet_is_told_in_words(tmp_path: Path) -> None:
 
     with strict_server(ours, trustme.CA()) as url:
         for _ in range(20):
-            tls = Tls(ca, "identity.ca", own=own)
+            tls = ClientTls(ca, "identity.ca", own=own)
             with closing(Backend(BackendSettings(url), QUICK, tls=tls)) as backend:
                 with pytest.raises(NoAnswer, match=REFUSED) as raised:
                     ask(backend)

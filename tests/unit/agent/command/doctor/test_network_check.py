@@ -10,12 +10,12 @@ import pytest
 
 from agent.command.doctor.finding import Level
 from agent.config import load
-from agent.identity.tls_identity import Identity, IdentityStore
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process import control
 from agent.record import certificates, signing
 from agent.status import document as status
 from agent.status import reading
-from agent.status.reading import CaptureSays, SyncSays
+from agent.status.reading import CaptureReport, SyncReport
 from agent.status.values import plain
 from agent.status.words import identity_words
 from agent.trust.store import TrustStore
@@ -32,11 +32,11 @@ class Enrolled:
     server: EstServer
     device: Device
 
-    def install(self, age_days: float) -> Identity:
+    def install(self, age_days: float) -> TlsIdentity:
         key = signing.new_key()
         starts = datetime.now(UTC) - timedelta(days=age_days)
         leaf = self.server.authority.issue(key.public_key(), "van-7", starts=starts)
-        made = Identity(key, (leaf,))
+        made = TlsIdentity(key, (leaf,))
         IdentityStore(self.device.layout).install(made)
         return made
 
@@ -212,8 +212,8 @@ SILENT_CAPTURE = "the evidence certificate is not known while capture does not a
     ("capture", "sync", "words"),
     [
         (
-            CaptureSays(evidence_until="9999-12-31T23:59:59.000Z"),
-            SyncSays(tls_until="2027-11-26T05:40:01.000Z"),
+            CaptureReport(evidence_until="9999-12-31T23:59:59.000Z"),
+            SyncReport(tls_until="2027-11-26T05:40:01.000Z"),
             "certificates: TLS until 2027-11-26, evidence until 9999-12-31",
         ),
         (
@@ -223,19 +223,19 @@ SILENT_CAPTURE = "the evidence certificate is not known while capture does not a
         ),
         (
             None,
-            SyncSays(identity_trouble="not enrolled"),
+            SyncReport(identity_trouble="not enrolled"),
             f"{SILENT_CAPTURE}; not enrolled",
         ),
         (
             None,
-            SyncSays(tls_until="2027-11-26T05:40:01.000Z"),
+            SyncReport(tls_until="2027-11-26T05:40:01.000Z"),
             f"certificates: TLS until 2027-11-26; {SILENT_CAPTURE}",
         ),
     ],
     ids=["all well", "nobody answers", "not enrolled", "capture is silent"],
 )
 def test_status_says_until_when_the_certificates_are_valid_and_what_is_wrong(
-    enrolled: Enrolled, capture: CaptureSays | None, sync: SyncSays | None, words: str
+    enrolled: Enrolled, capture: CaptureReport | None, sync: SyncReport | None, words: str
 ) -> None:
     made = status.identity(load(enrolled.device.config), capture, sync)
     silent = [name for name, told in (("capture", capture), ("sync", sync)) if told is None]
@@ -252,14 +252,14 @@ def test_status_tells_the_ends_of_certificates_to_the_hour(enrolled: Enrolled) -
     ):
         by_capture, by_sync = reading.ask_capture(layout), reading.ask_sync(layout)
 
-    assert isinstance(by_capture, CaptureSays)
-    assert isinstance(by_sync, SyncSays)
+    assert isinstance(by_capture, CaptureReport)
+    assert isinstance(by_sync, SyncReport)
     assert by_capture.evidence_until == "9999-12-31T23:00:00.000Z"
     assert by_sync.tls_until == "2027-11-26T05:00:00.000Z"
 
 
 def test_status_without_identity_says_so(device: Device) -> None:
-    found = status.identity(load(device.config), None, SyncSays())
+    found = status.identity(load(device.config), None, SyncReport())
 
     assert plain(found) == {"mode": "off"}
     assert "anybody may say that they are this device" in identity_words(found)

@@ -21,18 +21,18 @@ LONGEST_S: Final = 20.0
 """Longest life of a connection: an answer takes 10 ms, and a slow line some seconds."""
 
 
-class _Place(NamedTuple):
+class _Slot(NamedTuple):
     """The client's address, and when the connection began (CLOCK_MONOTONIC)."""
 
     address: str
     began_s: float
 
 
-class Places:
+class ConnectionSlots:
     """The connections, oldest first."""
 
     def __init__(self) -> None:
-        self._taken: dict[socket.socket, _Place] = {}
+        self._taken: dict[socket.socket, _Slot] = {}
         self._changing = threading.Lock()
 
     def take(self, client: socket.socket, address: str) -> None:
@@ -43,7 +43,7 @@ class Places:
                 self._end(same[0])
             elif len(self._taken) >= MOST:
                 self._end(next(iter(self._taken)))
-            self._taken[client] = _Place(address, time.monotonic())
+            self._taken[client] = _Slot(address, time.monotonic())
 
     def end_old(self) -> None:
         """End connections that have lasted for longer than LONGEST_S."""
