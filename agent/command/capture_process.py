@@ -20,8 +20,8 @@ from agent.capture.record_json import Provenance, chain_start_record
 from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.capture.socket_presses import Reply
 from agent.capture.technician import ASKED
-from agent.command.openings import floor
 from agent.command.shared import signals
+from agent.command.state_access import floor
 from agent.config import Config
 from agent.errors import ExitCode, NotNow
 from agent.identity.device_key import device_key, own_keys

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from agent.command.owners import Report, as_owner
+from agent.command.owners import Report, run_as
 from agent.command.shared import owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, is_missing
@@ -46,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(path_of(arguments.config))
     _check(config, arguments.url)
     layout = Layout.of(config.state)  # each owner is looked up before anybody's part makes anything
-    as_capture = partial(as_owner, owner_of(layout.capture_keys, layout.state))
-    as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
+    as_capture = partial(run_as, owner_of(layout.capture_keys, layout.state))
+    as_sync = partial(run_as, owner_of(layout.sync_keys, layout.state))
     serves = bool(config.serve.names)
-    as_serve = partial(as_owner, owner_of(layout.serve_keys, layout.state) if serves else None)
+    as_serve = partial(run_as, owner_of(layout.serve_keys, layout.state) if serves else None)
     token = _token(arguments.token)
     await_time(say)
     request = str(as_capture(lambda: {"made": capture_part.request(config)}).get("made"))

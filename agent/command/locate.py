@@ -7,8 +7,8 @@ from contextlib import ExitStack, closing
 from typing import Final
 
 from agent.capture.technician import NOT_YOURS, kept_route, why_not_call
-from agent.command.openings import floor
 from agent.command.shared import configured, signals
+from agent.command.state_access import floor
 from agent.config import Config
 from agent.errors import ExitCode, FailedElsewhere, NotNow
 from agent.process import control

@@ -16,7 +16,7 @@ _ANSWER_LIMIT_BYTES: Final = 1_048_576
 """Most that a part tells: a fleet document and a few certificates are a tenth."""
 
 
-def as_owner(owner: os.stat_result | None, act: Callable[[], Report]) -> Report:
+def run_as(owner: os.stat_result | None, act: Callable[[], Report]) -> Report:
     """Run `act` in a child that has become `owner` for good; None runs it in this process.
 
     The result of `act` must be JSON types; the child's answer is input, like any other user's.

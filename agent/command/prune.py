@@ -2,8 +2,8 @@
 
 import argparse
 
-from agent.command.openings import floor, open_queue
 from agent.command.shared import configured
+from agent.command.state_access import floor, open_queue
 from agent.errors import ExitCode
 from agent.queue import retention
 from agent.queue.paths import Layout

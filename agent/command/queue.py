@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from agent.command.openings import open_queue
 from agent.command.shared import configured
+from agent.command.state_access import open_queue
 from agent.errors import ConfigError, ExitCode
 from agent.models import CaptureId, Item, printable
 

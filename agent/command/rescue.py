@@ -17,12 +17,12 @@ from agent.queue import owned, superblock
 from agent.queue.paths import check_age
 from agent.record import certificates
 from agent.record.certificates import Chain
-from agent.rescue import found, mounting, places, source, summary
+from agent.rescue import card_files, mounting, places, source, summary
 from agent.rescue.copying import copy, work_folder
 from agent.rescue.keeping import Keeper
-from agent.rescue.owner import Fleet, Owner, owner
+from agent.rescue.owner import FleetMatch, Owner, owner
 from agent.rescue.rows import rows
-from agent.rescue.source import Place
+from agent.rescue.source import FileSystemPlace
 from agent.rescue.summary import Tally, counted, line
 
 _DDRESCUE: Final = "`ddrescue -d -r3 CARD card.img card.map` gets more; then run this on card.img"
@@ -36,7 +36,7 @@ _SECRETS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class MountedState:
     """A state that is mounted.
 
     Attributes:
@@ -71,7 +71,7 @@ def _authorities(path: Path) -> Chain:
         raise not_read(path, "the fleet's certificate authority", error) from error
 
 
-def _state(card: int, place: Place, mounts: ExitStack) -> State | None:
+def _state(card: int, place: FileSystemPlace, mounts: ExitStack) -> MountedState | None:
     """Mount the state in a file system: all of it, a folder in it, or a file in it."""
     try:
         root, unread = _mounted(card, place, mounts)
@@ -86,10 +86,10 @@ def _state(card: int, place: Place, mounts: ExitStack) -> State | None:
         print(line("passed by", f"{place.where}: {error}"))
         return None
     folder = places.state_below(root)
-    return None if folder is None else State(folder, where + _history(place), unread)
+    return None if folder is None else MountedState(folder, where + _history(place), unread)
 
 
-def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
+def _mounted(card: int, place: FileSystemPlace, mounts: ExitStack) -> tuple[Path, int]:
     """Mount a copy; return its folder, and the number of bytes that could not be read."""
     if place.superblock.is_odd:
         raise StorageFault("it wants another disk or options of its own, which Doorstep's never do")
@@ -101,7 +101,7 @@ def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
     return mounts.enter_context(mounting.mounted(target, mends=unread > 0)), unread
 
 
-def _image(root: Path, mounts: ExitStack) -> tuple[int, Place] | None:
+def _image(root: Path, mounts: ExitStack) -> tuple[int, FileSystemPlace] | None:
     """Return the state's image file in a device's root; None if it is missing or was never used."""
     image = mounts.enter_context(places.image_below(root))
     place = None if image is None else source.at(image, 0, "/" + "/".join(places.IMAGE))
@@ -110,24 +110,24 @@ def _image(root: Path, mounts: ExitStack) -> tuple[int, Place] | None:
     return image, place
 
 
-def _history(place: Place) -> str:
+def _history(place: FileSystemPlace) -> str:
     if place.superblock.is_dirty:
         return "; it lost power: its journal was played back, in a copy"
     return "; it was shut down in order"
 
 
-def _rescued(state: State, ours: Chain, target: Path | None) -> int:
+def _rescued(state: MountedState, ours: Chain, target: Path | None) -> int:
     whose = owner(state.folder, ours)
-    is_foreign = whose.fleet is Fleet.ANOTHERS
+    is_foreign = whose.fleet is FleetMatch.ANOTHERS
     with nullcontext() if target is None or is_foreign else owned.opened(target) as folder:
         keeper = None if folder is None else Keeper(folder)
         return _report(state, whose, keeper, target)
 
 
-def _report(state: State, whose: Owner, keeper: Keeper | None, target: Path | None) -> int:
-    is_foreign = whose.fleet is Fleet.ANOTHERS
+def _report(state: MountedState, whose: Owner, keeper: Keeper | None, target: Path | None) -> int:
+    is_foreign = whose.fleet is FleetMatch.ANOTHERS
     tally = Tally()
-    for one in found.files(state.folder):
+    for one in card_files.files(state.folder):
         if keeper is not None:
             keeper.keep(one)
         tally.add(one)
@@ -146,7 +146,7 @@ def _report(state: State, whose: Owner, keeper: Keeper | None, target: Path | No
     return ExitCode.DONE if is_whole else ExitCode.NOT_GENUINE
 
 
-def _also(state: State) -> Iterator[str]:
+def _also(state: MountedState) -> Iterator[str]:
     if state.unread_bytes:
         yield f"{state.unread_bytes // 1_000:,} KB of the card could not be read; {_DDRESCUE}"
     for name, words in _SECRETS.items():

@@ -19,9 +19,9 @@ from typing import Final
 
 from agent.capture.technician import ROUTE_IN_HAND, kept_route
 from agent.command import state_disk, units, unsent
-from agent.command.openings import floor
-from agent.command.owners import Report, as_owner
+from agent.command.owners import Report, run_as
 from agent.command.shared import owner_of
+from agent.command.state_access import floor
 from agent.command.state_disk import StateDisk
 from agent.command.unsent import Unsent
 from agent.config import DEFAULT_PATH, Config, load, path_of
@@ -120,8 +120,8 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
     layout, is_provisioned = Layout.of(config.state), path == DEFAULT_PATH and units.are_there()
     if not os.access(layout.state, os.R_OK | os.W_OK | os.X_OK):
         raise FailedElsewhere("run this as root: the state is not this user's", ExitCode.USAGE)
-    as_capture = partial(as_owner, owner_of(layout.queue, layout.state))
-    as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
+    as_capture = partial(run_as, owner_of(layout.queue, layout.state))
+    as_sync = partial(run_as, owner_of(layout.sync_keys, layout.state))
     _check(_found(config, as_capture), given_up)
     with ExitStack() as opened:
         stopping = units.stopped() if is_provisioned else nullcontext(units.Stopped())

@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
-from agent.command.openings import floor
 from agent.command.shared import become, owner_of, signals
+from agent.command.state_access import floor
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, ExitCode
 from agent.process import sd_notify

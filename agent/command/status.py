@@ -2,8 +2,8 @@
 
 import argparse
 
-from agent.command.openings import open_queue
 from agent.command.shared import configured
+from agent.command.state_access import open_queue
 from agent.errors import ExitCode
 from agent.status import words
 from agent.status.document import document, queue_part

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from agent.command.openings import open_queue
+from agent.command.state_access import open_queue
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
 from agent.models import Item, RecordState

@@ -12,8 +12,8 @@ from agent.queue.disk import disk_errors
 from agent.record import certificates, sealing, signing, verify
 from agent.record.certificates import Chain
 from agent.record.sealing import AgeIdentity, NotIdentities
-from agent.record.verify import papers
-from agent.record.verify.papers import Listed, Papers
+from agent.record.verify import supporting_files
+from agent.record.verify.supporting_files import Listed, SupportingFiles
 
 _KNOWN: Final = {"README.txt", "receipts", "revoked.jws"}
 """Read here, or by people: nothing to tell of."""
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     paths = _files(folder, ".rec")
     pinned = _key(arguments.key, "a public key")
     identities = _identities(arguments.identity) if arguments.identity else ()
-    beside = _papers(arguments)
+    beside = _supporting_files(arguments)
     report = verify.examine(paths, pinned, identities, beside)
     if arguments.json:
         print(json.dumps(report.document, indent=1))
@@ -34,15 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.NOT_GENUINE if report.problems else ExitCode.DONE
 
 
-def _papers(arguments: argparse.Namespace) -> Papers:
-    """Collect the papers; those in the folder under their own names are used too."""
+def _supporting_files(arguments: argparse.Namespace) -> SupportingFiles:
+    """Collect the supporting files; those in the folder under their own names are used too."""
     folder, unusable = arguments.folder, list[str]()
     authorities = _authorities(arguments.ca) if arguments.ca else ()
     fleet_key = _key(arguments.fleet_key, "the fleet's public key")
     _compare(folder, authorities, fleet_key, unusable)
-    return Papers(
+    return SupportingFiles(
         authorities=authorities,
-        certificates=papers.read_certificates(_files(folder, ".pem"), unusable),
+        certificates=supporting_files.read_certificates(_files(folder, ".pem"), unusable),
         receipts=_receipts(arguments.receipts, folder / "receipts", unusable),
         listed=_listed(arguments.revoked, folder / "revoked.jws", fleet_key, unusable),
         unusable=unusable,
@@ -53,7 +53,7 @@ def _papers(arguments: argparse.Namespace) -> Papers:
 def _compare(
     folder: Path, authorities: Chain, fleet_key: signing.PublicKey | None, unusable: list[str]
 ) -> None:
-    """Note papers of the folder that differ from the given ones; the given ones count."""
+    """Note supporting files of the folder that differ from the given ones; the given ones count."""
     if authorities and _differs(folder / "fleet-ca.pem", certificates.read_pem, authorities):
         unusable.append("fleet-ca.pem: another authority than --ca")
     if fleet_key and _differs(folder / "fleet-key.pem", signing.public_key, fleet_key):
@@ -62,7 +62,7 @@ def _compare(
 
 def _differs(path: Path, read: Callable[[bytes], object], given: object) -> bool:
     try:
-        return os.path.lexists(path) and read(papers.content(path)) != given
+        return os.path.lexists(path) and read(supporting_files.content(path)) != given
     except ValueError:
         return True
 
@@ -86,7 +86,7 @@ def _receipts(
     """Read the receipts in a folder, or in one file."""
     if given is not None:
         paths = _files(given) if os.path.isdir(given) else [_given(given)]  # noqa: PTH112 - a closed one is none
-        return papers.read_receipts(paths, unusable)
+        return supporting_files.read_receipts(paths, unusable)
     if not os.path.lexists(there):
         return None
     try:
@@ -94,18 +94,18 @@ def _receipts(
     except OSError as error:
         unusable.append(f"{there.name}: {error.strerror or error}")
         return None
-    return papers.read_receipts(paths, unusable)
+    return supporting_files.read_receipts(paths, unusable)
 
 
 def _listed(
     given: Path | None, there: Path, fleet_key: signing.PublicKey | None, unusable: list[str]
 ) -> Listed | None:
     if given is not None:
-        return papers.read_listed(_given(given), fleet_key)
+        return supporting_files.read_listed(_given(given), fleet_key)
     if not os.path.lexists(there):
         return None
     try:
-        return papers.read_listed(there, fleet_key)
+        return supporting_files.read_listed(there, fleet_key)
     except (ConfigError, NotGenuine) as error:
         unusable.append(str(error).replace(str(there), there.name))
         return None

@@ -61,7 +61,7 @@ class Source(StrEnum):
     ALGORITHM = IPTC + "algorithmicMedia"
 
 
-class State(StrEnum):
+class CredentialsState(StrEnum):
     """The value of a manifest.
 
     TRUSTED: whole, and by a certificate of the given authority.
@@ -75,7 +75,7 @@ class State(StrEnum):
     INVALID = "invalid"
 
 
-_WHOLE: Final = {"Trusted": State.TRUSTED, "Valid": State.VALID}
+_WHOLE: Final = {"Trusted": CredentialsState.TRUSTED, "Valid": CredentialsState.VALID}
 """States of a whole manifest, by c2pa's names."""
 
 _UNTRUSTED: Final = "signingCredential.untrusted"
@@ -103,7 +103,7 @@ class Credentials:
         agent: version of the program that made it; empty if it names no version of ours.
     """
 
-    state: State
+    state: CredentialsState
     reasons: tuple[str, ...]
     chain: Chain = ()
     capture: Mapping[str, Any] = field(default_factory=dict)
@@ -203,13 +203,13 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     """
     c2pa = load()
     if len(photo) > PHOTO_LIMIT_BYTES:
-        return Credentials(State.INVALID, (f"longer than {PHOTO_LIMIT_BYTES} bytes",))
+        return Credentials(CredentialsState.INVALID, (f"longer than {PHOTO_LIMIT_BYTES} bytes",))
     try:
         if not jumbf.has_any(photo):
             return None
         chain = tuple(map(certificates.read_der, jumbf.certificates_in(photo)))
     except (NotGenuine, ValueError) as error:
-        return Credentials(State.INVALID, (str(error),))
+        return Credentials(CredentialsState.INVALID, (str(error),))
     trust = {"trust": {"user_anchors": anchor_pem}} if anchor_pem else {}
     try:
         context = c2pa.Context.from_dict({**_SETTINGS, **trust})
@@ -219,7 +219,7 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
         with reader:
             told = signing.read_json(reader.json().encode())
     except (c2pa.C2paError, ValueError, RecursionError) as error:
-        return Credentials(State.INVALID, (_words(error),))
+        return Credentials(CredentialsState.INVALID, (_words(error),))
     return _judged(chain, told)
 
 
@@ -228,14 +228,16 @@ def _judged(chain: Chain, told: Mapping[str, Any]) -> Credentials:
     failures = {one.get("code"): _reason(one) for one in results.get("failure", ())}
     said = told.get("manifests", {}).get(told.get("active_manifest"), {})
     capture, source = _capture(said), _source(said)
-    worth = _WHOLE.get(str(told.get("validation_state")), State.INVALID)
-    if worth is State.INVALID:
+    worth = _WHOLE.get(str(told.get("validation_state")), CredentialsState.INVALID)
+    if worth is CredentialsState.INVALID:
         altered = tuple(
             words for code, words in failures.items() if code not in {_UNTRUSTED, _EXPIRED}
         )
         if altered or _EXPIRED not in failures:
-            return Credentials(State.INVALID, altered or ("not whole",), (), capture, source)
-        worth = State.ENDED
+            return Credentials(
+                CredentialsState.INVALID, altered or ("not whole",), (), capture, source
+            )
+        worth = CredentialsState.ENDED
     return Credentials(worth, tuple(failures.values()), chain, capture, source, _agent(said))
 
 

@@ -7,7 +7,7 @@ from agent.queue.disk import disk_errors
 from agent.queue.owned import OwnedFolder
 from agent.record import certificates
 from agent.record.certificates import Chain
-from agent.rescue.found import Found, Torn, Whole, name_of
+from agent.rescue.card_files import CardFile, Torn, Whole, name_of
 
 _MODE: Final = 0o644
 """Mode of a sealed file; a folder made here is for its owner alone."""
@@ -32,7 +32,7 @@ class Keeper:
         self.torn = 0
         self.others: list[str] = []
 
-    def keep(self, one: Found) -> None:
+    def keep(self, one: CardFile) -> None:
         """Save a record, or what is left of one.
 
         Raises:

@@ -15,7 +15,7 @@ _PEM_MOST_BYTES: Final = 65_536
 """Three certificates are 3 KB."""
 
 
-class Fleet(StrEnum):
+class FleetMatch(StrEnum):
     """The relation of the card to this machine's fleet."""
 
     OURS = "ours"
@@ -34,7 +34,7 @@ class Owner:
         chain: the certificate and those stored with it.
     """
 
-    fleet: Fleet
+    fleet: FleetMatch
     device_id: str | None = None
     issuer: str | None = None
     chain: Chain = ()
@@ -47,15 +47,15 @@ def owner(state: Path, ours: Chain) -> Owner:
         content = read_plain(folder / "evidence.pem", _PEM_MOST_BYTES) if folder else None
         chain = certificates.read_pem(content or b"")
     except (OSError, NotGenuine):
-        return Owner(Fleet.UNKNOWN)
-    fleet = _fleet(chain, ours) if ours else Fleet.NOT_COMPARED
+        return Owner(FleetMatch.UNKNOWN)
+    fleet = _fleet(chain, ours) if ours else FleetMatch.NOT_COMPARED
     name = certificates.common_name(chain[0]) or None
     return Owner(fleet, name, chain[0].issuer.rfc4514_string(), chain)
 
 
-def _fleet(chain: Chain, ours: Chain) -> Fleet:
+def _fleet(chain: Chain, ours: Chain) -> FleetMatch:
     try:
         certificates.path(chain[0], chain, ours)
     except NotTrusted:
-        return Fleet.ANOTHERS
-    return Fleet.OURS
+        return FleetMatch.ANOTHERS
+    return FleetMatch.OURS

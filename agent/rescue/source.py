@@ -24,7 +24,7 @@ LARGEST_BYTES: Final = 2 * 2**40
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileSystemPlace:
     """An ext4 file system of a source.
 
     Attributes:
@@ -63,7 +63,7 @@ def opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def file_systems(source: int, path: Path) -> list[Place]:
+def file_systems(source: int, path: Path) -> list[FileSystemPlace]:
     """Return every ext4 file system, the most likely first.
 
     Raises:
@@ -75,12 +75,12 @@ def file_systems(source: int, path: Path) -> list[Place]:
     return sorted((one for one in found if one is not None), key=_turn)
 
 
-def _turn(place: Place) -> int:
+def _turn(place: FileSystemPlace) -> int:
     """Return the sort key: the state's own first; one that was never mounted as that comes last."""
     return {superblock.OF_THE_STATE: 0, superblock.NOT_YET: 2}.get(place.superblock.label, 1)
 
 
-def at(source: int, offset: int, where: str) -> Place | None:
+def at(source: int, offset: int, where: str) -> FileSystemPlace | None:
     """Return the file system that begins there; None without one of a possible size."""
     try:
         content = os.pread(source, superblock.LENGTH, offset + superblock.OFFSET)
@@ -91,7 +91,7 @@ def at(source: int, offset: int, where: str) -> Place | None:
     found = superblock.read(content)
     if found is None or not 0 < found.bytes <= LARGEST_BYTES:
         return None
-    return Place(offset, where, found)
+    return FileSystemPlace(offset, where, found)
 
 
 def _partitions(path: Path) -> Iterator[tuple[int, str]]:

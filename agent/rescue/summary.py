@@ -7,8 +7,8 @@ from typing import Final
 
 from agent.models import RecordKind, RecordLabel, printable
 from agent.record.file import BODY_TYPE
-from agent.rescue.found import Found, Torn, Unfinished, Unread, Whole
-from agent.rescue.owner import Fleet, Owner
+from agent.rescue.card_files import CardFile, Torn, Unfinished, Unread, Whole
+from agent.rescue.owner import FleetMatch, Owner
 from agent.rescue.rows import Row
 
 SHOWN_MOST: Final = 20
@@ -27,7 +27,7 @@ class Tally:
     unread: list[Unread] = field(default_factory=list)
     unfinished: int = 0
 
-    def add(self, one: Found) -> None:
+    def add(self, one: CardFile) -> None:
         """Count a file, and keep no content."""
         match one:
             case Whole():
@@ -132,13 +132,13 @@ def _whose(owner: Owner, tally: Tally) -> Iterator[tuple[str, str]]:
     by_label = f"{', '.join(ids[:3])} by its records" if ids else "nothing says which"
     yield "device", owner.device_id or by_label
     match owner.fleet:
-        case Fleet.OURS:
+        case FleetMatch.OURS:
             yield "fleet", f"ours: its certificate is by {owner.issuer}"
-        case Fleet.ANOTHERS:
+        case FleetMatch.ANOTHERS:
             yield "fleet", f"another's: its certificate is by {owner.issuer}, and not by --ca"
-        case Fleet.NOT_COMPARED:
+        case FleetMatch.NOT_COMPARED:
             yield "fleet", f"its certificate is by {owner.issuer}; --ca FILE compares it with ours"
-        case Fleet.UNKNOWN:
+        case FleetMatch.UNKNOWN:
             yield "fleet", "nothing says which: no evidence certificate that can be read"
 
 

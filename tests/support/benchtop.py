@@ -14,7 +14,7 @@ import numpy as np
 
 from agent.capture.loop import CaptureLoop
 from agent.capture.socket_presses import Reply
-from agent.command import openings
+from agent.command import state_access
 from agent.command.capture_process import capture_loop
 from agent.config import Config, load
 from agent.models import Item, RecordState
@@ -394,6 +394,6 @@ def bench(
     parts = parts or Parts()
     with (
         capture_loop(config, parts.open, parts.now) as loop,
-        openings.open_queue(config) as outbox,
+        state_access.open_queue(config) as outbox,
     ):
         yield Bench(config, parts, loop, outbox, Layout.of(config.state))

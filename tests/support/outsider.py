@@ -1,4 +1,4 @@
-"""The papers of a person who checks records: receipts, the list of revoked keys, and garbage."""
+"""The files of a person who checks records: receipts, the list of revoked keys, and garbage."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from typing import Any, Final
 from agent.models import rfc3339
 from agent.record import signing
 from agent.record.receipt import ERASURE_TYPE, RECEIPT_TYPE
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from tests.support.factory import MOMENT, Made, RecordMaker
 
 RECEIVED: Final = MOMENT + timedelta(minutes=5)

@@ -19,9 +19,9 @@ from agent.command.doctor import (
 from agent.command.doctor.clock_words import keepers, told
 from agent.command.doctor.finding import Finding, Level
 from agent.command.doctor.network_check import NOT_ENROLLED, findings
-from agent.command.openings import open_queue
-from agent.command.owners import as_owner
+from agent.command.owners import run_as
 from agent.command.shared import become, owner_of
+from agent.command.state_access import open_queue
 from agent.config import Config, IdentityMode, Seal, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StateTooOld, StorageFault
 from agent.models import RecordState, printable
@@ -259,7 +259,7 @@ def _as_sync(config: Config, layout: Layout) -> list[Finding]:
     """Run checks as the owner of sync's keys."""
     try:
         owner = owner_of(layout.sync_keys, layout.state)
-        told = as_owner(owner, lambda: {"found": findings(config)})
+        told = run_as(owner, lambda: {"found": findings(config)})
     except DoorstepError as error:
         return [Finding("identity", Level.FAILED, str(error))]
     return [Finding(check, Level[level], words) for check, level, words in told["found"]]
@@ -269,7 +269,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `doorstep doctor [--json] [--camera]`."""
     findings = examine(path_of(arguments.config), looks=arguments.camera)
     if arguments.json:
-        print(json.dumps([finding.told() for finding in findings]))
+        print(json.dumps([finding.payload() for finding in findings]))
     else:
         print("\n".join(lines(findings)))
     return exit_code(findings)

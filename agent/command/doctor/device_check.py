@@ -11,7 +11,7 @@ from agent.capture.duties import FIX_NOW_S
 from agent.capture.technician import kept_route, why_not_look
 from agent.command.doctor import groups_check
 from agent.command.doctor.finding import Finding, Level
-from agent.command.openings import floor
+from agent.command.state_access import floor
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode, NotNow
 from agent.process import control

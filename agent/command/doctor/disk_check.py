@@ -28,11 +28,11 @@ AS_WHOM: Final = "run this as root"
 
 _PROBES: Final = 5
 
-Found = tuple[Level, str]
+DiskResult = tuple[Level, str]
 """A level, and the remedy."""
 
 
-def findings(config: Config) -> Iterator[Found]:
+def findings(config: Config) -> Iterator[DiskResult]:
     """Check the card that holds the state; a probe is written to it, and deleted."""
     layout = Layout.of(config.state)
     folder = layout.state
@@ -57,7 +57,7 @@ def findings(config: Config) -> Iterator[Found]:
     yield from _of_its_own(folder)
 
 
-def _of_its_own(folder: Path) -> Iterator[Found]:
+def _of_its_own(folder: Path) -> Iterator[DiskResult]:
     """Report if other programs can fill the card so that presses leave no records."""
     try:
         is_mounted, found = folder.is_mount(), os.statvfs(folder)
@@ -94,7 +94,7 @@ def _is_ours(folder: Path) -> bool:
         return folder.stat().st_uid == os.geteuid() or os.geteuid() == 0
 
 
-def _told(folder: Path, free_mb: int, flush_ms: float | None) -> Found:
+def _told(folder: Path, free_mb: int, flush_ms: float | None) -> DiskResult:
     if flush_ms is None:
         return Level.NOTE, f"{free_mb} MB free; how long it takes to write was not tried: {AS_WHOM}"
     slow = flush_ms > SLOW_FLUSH_MS

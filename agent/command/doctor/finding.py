@@ -27,7 +27,7 @@ class Finding:
     words: str
     figures: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         """Return the finding as JSON types."""
         plain = {"check": self.check, "level": self.level, "words": self.words}
         return {**plain, "figures": dict(self.figures)} if self.figures else plain

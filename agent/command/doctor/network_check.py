@@ -29,7 +29,7 @@ NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
 
 NOT_OURS: Final = "not looked at, since only root and sync's own user may: run this as root"
 
-Found = tuple[str, str]
+NetworkResult = tuple[str, str]
 """A level by the names of doctor's levels, and the remedy."""
 
 
@@ -52,7 +52,7 @@ def _is_ours(config: Config) -> bool:
     return os.geteuid() in {0, owner}
 
 
-def _as_sync_says(config: Config) -> Found:
+def _as_sync_says(config: Config) -> NetworkResult:
     """Ask sync itself, for a user who may not read sync's keys."""
     running = reading.ask_sync(Layout.of(config.state))
     if isinstance(running, SyncReport) and running.part.hindrance == Trouble.NOT_ENROLLED:
@@ -65,7 +65,7 @@ def _enrol(config: Config) -> str:
     return f"{NOT_ENROLLED}; {words}, then `sudo doorstep enrol {config.est}`"
 
 
-def _identity(config: Config) -> Iterator[Found]:
+def _identity(config: Config) -> Iterator[NetworkResult]:
     if config.identity.mode is IdentityMode.OFF:
         words = "identity.mode is off: anybody may say that they are this device; for the bench"
         yield "NOTE", words
@@ -81,7 +81,7 @@ def _identity(config: Config) -> Iterator[Found]:
         yield "NOTE", f"sync says: {running.identity_trouble}"
 
 
-def _tls(config: Config) -> Iterator[Found]:
+def _tls(config: Config) -> Iterator[NetworkResult]:
     try:
         found = IdentityStore(Layout.of(config.state)).read(expected(config))
     except DoorstepError as error:
@@ -93,7 +93,7 @@ def _tls(config: Config) -> Iterator[Found]:
         yield _judged(found, config.est, now())
 
 
-def _judged(found: TlsIdentity, est: str, at: datetime) -> Found:
+def _judged(found: TlsIdentity, est: str, at: datetime) -> NetworkResult:
     end = f"{found.ends:%Y-%m-%d}"
     if at >= found.ends:
         words = f"sync renews it, or else `doorstep enrol {est}` with a new token"
@@ -104,7 +104,7 @@ def _judged(found: TlsIdentity, est: str, at: datetime) -> Found:
     return "OK", f"TLS certificate until {end}"
 
 
-def _evidence(config: Config) -> Iterator[Found]:
+def _evidence(config: Config) -> Iterator[NetworkResult]:
     chain = kept_evidence(TrustStore(Layout.of(config.state)))
     if not chain:
         yield "NOTE", "no evidence certificate yet; sync asks for one while capture runs"
@@ -118,7 +118,7 @@ def _evidence(config: Config) -> Iterator[Found]:
         yield "OK", f"evidence certificate until {ends:%Y-%m-%d}"
 
 
-def _backend(config: Config) -> Found:
+def _backend(config: Config) -> NetworkResult:
     url = config.backend.url
     try:
         backend = Backend(config.backend, tls=tls.for_backend(config))

@@ -11,11 +11,11 @@ from agent.record.certificates import Certificate
 from agent.status.causes import ENDS_SOON
 from agent.trust.store import TrustStore
 
-Found = tuple[Level, str]
+ServeResult = tuple[Level, str]
 """A level, and the remedy."""
 
 
-def findings(config: Config) -> Iterator[Found]:
+def findings(config: Config) -> Iterator[ServeResult]:
     """Check the certificate and the clients; nothing if `serve.names` is empty."""
     if not config.serve.names:
         return
@@ -28,7 +28,7 @@ def findings(config: Config) -> Iterator[Found]:
         yield Level.NOTE, "serve.clients is empty: everybody who asks is refused"
 
 
-def _certificate(config: Config) -> Found:
+def _certificate(config: Config) -> ServeResult:
     enrol = f"`doorstep enrol {config.est}`"
     chain = kept_serve(TrustStore(Layout.of(config.state)))
     if not chain:
@@ -39,7 +39,7 @@ def _certificate(config: Config) -> Found:
     return _end(chain[0], ", ".join(sorted(wanted)))
 
 
-def _end(certificate: Certificate, names: str) -> Found:
+def _end(certificate: Certificate, names: str) -> ServeResult:
     ends = certificates.ends(certificate)
     if now() >= ends:
         words = "sync renews it, or says why"

@@ -12,10 +12,10 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.record.sealing import AgeIdentity
 from agent.record.verify import chain, vouching, words
-from agent.record.verify.found import Record, Stranger, Unread, Verdict, read, worst
-from agent.record.verify.papers import Papers
+from agent.record.verify.findings import Record, RecordVerdict, Stranger, UnreadFile, read, worst
+from agent.record.verify.supporting_files import SupportingFiles
 
-_NO_PAPERS: Final = Papers()
+_NO_SUPPORTING_FILES: Final = SupportingFiles()
 
 _NO_RECORD: Final = "any record: the folder has no file (*.rec) that could be read as one"
 
@@ -36,7 +36,7 @@ class Report:
 
     lines: list[str]
     problems: int
-    verdict: Verdict
+    verdict: RecordVerdict
     document: dict[str, Any]
 
 
@@ -46,7 +46,7 @@ class _Seen:
 
     records: list[Record]
     strangers: list[Stranger]
-    unread: list[Unread]
+    unread: list[UnreadFile]
     keys: Mapping[str, chain.Keys]
     gaps: words.Gaps
 
@@ -55,9 +55,9 @@ def examine(
     paths: Iterable[Path],
     pinned: signing.PublicKey | None,
     identities: Sequence[AgeIdentity] = (),
-    papers: Papers = _NO_PAPERS,
+    supporting: SupportingFiles = _NO_SUPPORTING_FILES,
 ) -> Report:
-    """Check the files at `paths`, one at a time, by themselves, each other, and the `papers`.
+    """Check the files at `paths`, one at a time, by themselves, each other, and the `supporting`.
 
     `identities` open sealed bodies. A body that they do not open gets a remark, and its label is
     checked all the same. A body is opened only if its record's key is the given or a certified one,
@@ -71,18 +71,18 @@ def examine(
     Records that were removed from the end of a chain cannot be noticed.
     If no record could be read, nothing was verified: that is a problem, not a remark.
     """
-    seen = _look(paths, pinned, identities, papers)
-    verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, papers))
-    not_checked = [*_not_checked(seen, pinned, papers), *words.counted(seen.records)]
+    seen = _look(paths, pinned, identities, supporting)
+    verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, supporting))
+    not_checked = [*_not_checked(seen, pinned, supporting), *words.counted(seen.records)]
     return _report(seen, verdict, not_checked)
 
 
-def _report(seen: _Seen, verdict: Verdict, not_checked: list[str]) -> Report:
+def _report(seen: _Seen, verdict: RecordVerdict, not_checked: list[str]) -> Report:
     problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
     if not seen.records:
         problems = max(problems, 1)
     dates = [each.erased for each in seen.records if each.erased is not None]
-    erased = max(dates) if verdict is Verdict.ERASED else None
+    erased = max(dates) if verdict is RecordVerdict.ERASED else None
     open_count = sum(each != _END for each in not_checked)
     lines = [
         *words.record_lines(seen.records, seen.gaps),
@@ -107,26 +107,26 @@ def _look(
     paths: Iterable[Path],
     pinned: signing.PublicKey | None,
     identities: Sequence[AgeIdentity],
-    papers: Papers,
+    supporting: SupportingFiles,
 ) -> _Seen:
     believed: dict[vouching.Owner, bool] = {}
 
     def is_believed(record: Record) -> bool:
         owner = record.label.device_id, record.kid
         if owner not in believed:
-            believed[owner] = vouching.is_believed(record, papers, pinned)
+            believed[owner] = vouching.is_believed(record, supporting, pinned)
         return believed[owner]
 
-    found = [read(path, identities, papers.authorities, is_believed) for path in sorted(paths)]
+    found = [read(path, identities, supporting.authorities, is_believed) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, Record)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
-    certified = vouching.certified(records, papers, is_pinned=pinned is not None)
+    certified = vouching.certified(records, supporting, is_pinned=pinned is not None)
     keys = chain.check_keys(records, pinned, certified)
-    vouching.check_receipts(records, papers)
+    vouching.check_receipts(records, supporting)
     return _Seen(
         records,
         [each for each in found if isinstance(each, Stranger)],
-        [each for each in found if isinstance(each, Unread)],
+        [each for each in found if isinstance(each, UnreadFile)],
         keys,
         _in_sequence([each for each in records if each.kid in keys[each.label.device_id].kids]),
     )
@@ -140,48 +140,52 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
     return chain.check_links(genuine)
 
 
-def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> bool:
+def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, supporting: SupportingFiles) -> bool:
     """Return True if nothing confirms the keys or the list, or something was unreadable."""
-    is_anchored = pinned is not None or bool(papers.authorities)
-    is_listed = papers.listed is None or papers.listed.is_pinned
+    is_anchored = pinned is not None or bool(supporting.authorities)
+    is_listed = supporting.listed is None or supporting.listed.is_pinned
     is_open = bool(seen.records) and not (is_anchored and is_listed)
-    return is_open or bool(seen.unread) or bool(papers.unusable)
+    return is_open or bool(seen.unread) or bool(supporting.unusable)
 
 
-def _verdict(seen: _Seen, *, is_doubted: bool) -> Verdict:
+def _verdict(seen: _Seen, *, is_doubted: bool) -> RecordVerdict:
     """Return the worst verdict; if some bodies are present, missing ones are a remark."""
     found = [each.verdict for each in seen.records]
     is_missing = bool(seen.gaps) or not seen.records
-    found += [Verdict.BROKEN] * bool(seen.strangers) + [Verdict.MISSING] * is_missing
+    found += [RecordVerdict.BROKEN] * bool(seen.strangers) + [RecordVerdict.MISSING] * is_missing
     verdict = worst(found)
-    if verdict is Verdict.HOLDS:
-        return Verdict.REMARKS if is_doubted else verdict
-    if verdict in {Verdict.WITHHELD, Verdict.ERASED} and any(one.has_body for one in seen.records):
-        return Verdict.REMARKS
+    if verdict is RecordVerdict.HOLDS:
+        return RecordVerdict.REMARKS if is_doubted else verdict
+    if verdict in {RecordVerdict.WITHHELD, RecordVerdict.ERASED} and any(
+        one.has_body for one in seen.records
+    ):
+        return RecordVerdict.REMARKS
     return verdict
 
 
-def _not_checked(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> Iterator[str]:
+def _not_checked(
+    seen: _Seen, pinned: signing.PublicKey | None, supporting: SupportingFiles
+) -> Iterator[str]:
     """Yield the inputs that were not given, and what that leaves open."""
     yield from (f"file {each.name}: {each.why}" for each in seen.unread)
     if not seen.records:
         yield _NO_RECORD
         return
-    if pinned is None and not papers.authorities:
+    if pinned is None and not supporting.authorities:
         yield "whose the keys are: neither --key nor --ca was given"
-    if papers.certificates and not papers.authorities:
+    if supporting.certificates and not supporting.authorities:
         yield "who made the certificates: no --ca"
-    if papers.listed is None:
+    if supporting.listed is None:
         yield "which keys are revoked, and the dates of receipts: no list of them (--revoked)"
     else:
-        if not papers.listed.is_pinned:
+        if not supporting.listed.is_pinned:
             yield "who signed the list of revoked keys: no --fleet-key; it was taken at its word"
-        if not papers.listed.keys:
+        if not supporting.listed.keys:
             yield "receipts: the list of revoked keys names none that sign them"
-        elif papers.receipts is None:
+        elif supporting.receipts is None:
             yield "when records were received: no --receipts"
-    yield from (f"file {each}" for each in papers.unusable)
-    if papers.passed_over:
-        names = ", ".join(papers.passed_over)
+    yield from (f"file {each}" for each in supporting.unusable)
+    if supporting.passed_over:
+        names = ", ".join(supporting.passed_over)
         yield f"{names}: not signed, or not needed"
     yield _END

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from agent.models import CaptureId, RecordKind
 from agent.record import signing
-from agent.record.verify.found import Record, Verdict
+from agent.record.verify.findings import Record, RecordVerdict
 from hardware.clock import ClockSource
 
 
@@ -35,7 +35,7 @@ def check_keys(
             keys[device_id] = _keys(device_id, each.kid, pinned, certified)
         if each.kid not in keys[device_id].kids and (pinned or certified is None):
             whose = "the given one" if pinned else f"the first one of {device_id}"
-            each.fails(Verdict.NOT_OURS, f"signed by another key than {whose}")
+            each.fails(RecordVerdict.NOT_OURS, f"signed by another key than {whose}")
     return keys
 
 
@@ -63,10 +63,10 @@ def by_their_owner(records: list[Record]) -> list[Record]:
         owner, device_id = owners[each.label.chain], each.label.device_id
         if owner is None:
             each.fails(
-                Verdict.FORKED, "several devices are in this chain, nothing tells whose it is"
+                RecordVerdict.FORKED, "several devices are in this chain, nothing tells whose it is"
             )
         elif device_id != owner:
-            each.fails(Verdict.NOT_OURS, f"of {device_id}, in a chain of {owner}")
+            each.fails(RecordVerdict.NOT_OURS, f"of {device_id}, in a chain of {owner}")
     return [each for each in records if each.label.device_id == owners[each.label.chain]]
 
 
@@ -116,7 +116,7 @@ def check_starts(records: list[Record]) -> None:
         is_whole = (first.seq, first.kind) == (1, RecordKind.CHAIN_START)
         if not is_pruned and not is_whole:
             words = f"the chain_start of this {which} chain of {first.device_id}"
-            chain[0].fails(Verdict.MISSING, words)
+            chain[0].fails(RecordVerdict.MISSING, words)
         devices.add(first.device_id)
 
 
@@ -142,14 +142,14 @@ def check_forks(records: list[Record]) -> None:
             by_prev[one_of.get(each.label.prev, each.label.prev)].append(each)
     for group in _several(by_number.values()):
         for each in group:
-            each.fails(Verdict.FORKED, f"{len(group)} records have this number")
+            each.fails(RecordVerdict.FORKED, f"{len(group)} records have this number")
     for group in _several(by_prev.values()):
         if len({(each.label.chain, each.label.seq) for each in group}) > 1:
             for each in group:
-                each.fails(Verdict.FORKED, f"{len(group)} records follow the same one")
+                each.fails(RecordVerdict.FORKED, f"{len(group)} records follow the same one")
     for group in _several(by_id.values()):
         for each in group:
-            each.fails(Verdict.FORKED, f"{len(group)} records have this id")
+            each.fails(RecordVerdict.FORKED, f"{len(group)} records have this id")
 
 
 def _several(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:
@@ -164,13 +164,13 @@ def check_voids(records: list[Record]) -> None:
         if about is None:
             continue
         if about == each.label.capture_id:
-            each.fails(Verdict.BROKEN, "it takes back itself")
+            each.fails(RecordVerdict.BROKEN, "it takes back itself")
             continue
         taken_back = by_id.get(CaptureId(about))
         if taken_back is None:
             each.remarks.append(f"takes back {about}, which is not in this folder")
         elif taken_back.label.device_id != each.label.device_id:
-            each.fails(Verdict.NOT_OURS, f"takes back {about} of another device")
+            each.fails(RecordVerdict.NOT_OURS, f"takes back {about} of another device")
         else:
             each.facts.append(f"takes back #{taken_back.label.seq}")
             taken_back.remarks.append(f"taken back by #{each.label.seq}")
@@ -186,7 +186,7 @@ def check_links(records: list[Record]) -> dict[tuple[str, int], range]:
         last = each.label.seq - 1
         before = digests.get((each.label.chain, last))
         if before and each.label.prev not in before:
-            each.fails(Verdict.BROKEN, f"it does not follow the #{last} here")
+            each.fails(RecordVerdict.BROKEN, f"it does not follow the #{last} here")
         elif before and each.label.prev in respelled:
             each.remarks.append(f"it follows #{last} by the other spelling of its signature")
     gaps: dict[tuple[str, int], range] = {}

@@ -9,11 +9,11 @@ from agent.errors import NotGenuine
 from agent.models import RecordKind
 from agent.record import certificates, credentials, exif
 from agent.record.certificates import Certificate, Chain
-from agent.record.credentials import Credentials, NoLibrary, Source, State
+from agent.record.credentials import Credentials, CredentialsState, NoLibrary, Source
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
-from agent.record.verify import told_twice
-from agent.record.verify.told_twice import members
+from agent.record.verify import consistency
+from agent.record.verify.consistency import members
 
 _BOX: Final = b"jumb"
 """Mark of a segment with Content Credentials. Source: ISO 19566-5, JUMBF superbox."""
@@ -37,8 +37,8 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
         seen.remarks.append("it says that a part of its device was simulated")
     if opened.others:
         seen.remarks.append(f"what no device puts there is in its body: {', '.join(opened.others)}")
-    seen.problems.extend(told_twice.against_itself(opened.record, opened.label))
-    seen.remarks.extend(told_twice.odd_receiver(opened.record, opened.label))
+    seen.problems.extend(consistency.against_itself(opened.record, opened.label))
+    seen.remarks.extend(consistency.odd_receiver(opened.record, opened.label))
     if photo is None:
         if opened.label.kind in {RecordKind.PHOTO, RecordKind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
@@ -48,7 +48,7 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
         odd.append(f"a {opened.label.kind} record with a photo")
     told = members(opened.record, "photo")
     if told:
-        seen.problems.extend(told_twice.against_record(photo, told))
+        seen.problems.extend(consistency.against_record(photo, told))
     else:
         seen.remarks.append("record.json describes no photo")
     if not (photo.startswith(b"\xff\xd8") and photo.endswith(b"\xff\xd9")):
@@ -69,8 +69,8 @@ def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any])
     elif found is None:
         seen.remarks.append("photo.jpg has no EXIF")
     else:
-        seen.problems.extend(told_twice.against_exif(found, opened.label, opened.record, told))
-        seen.problems.extend(told_twice.against_picture(picture_px, found))
+        seen.problems.extend(consistency.against_exif(found, opened.label, opened.record, told))
+        seen.problems.extend(consistency.against_picture(picture_px, found))
     return found or Exif()
 
 
@@ -93,13 +93,13 @@ def _credentials(
             seen.problems.append("photo.jpg lost the Content Credentials that record.json tells of")
         return
     wrong = list(_against_credentials(found, opened, photo_exif))
-    if found.state is not State.INVALID and not authorities:
+    if found.state is not CredentialsState.INVALID and not authorities:
         seen.unchecked.append("who certified the Content Credentials: no --ca")
-    elif found.state is not State.INVALID and not _is_by_fleet(found, authorities):
+    elif found.state is not CredentialsState.INVALID and not _is_by_fleet(found, authorities):
         wrong.insert(0, "its Content Credentials are by another authority than the given one")
     elif not wrong:
         seen.facts.append("Content Credentials by the fleet")
-    if found.state is not State.TRUSTED and any(map(_is_outside, found.chain)):
+    if found.state is not CredentialsState.TRUSTED and any(map(_is_outside, found.chain)):
         words = "has ended since, or this machine's clock is wrong"
         seen.remarks.append(f"a certificate of its Content Credentials {words}")
     seen.problems.extend(wrong)
@@ -107,7 +107,7 @@ def _credentials(
 
 def _is_by_fleet(found: Credentials, authorities: Chain) -> bool:
     """Return True if the fleet issued the certificate: c2pa refuses one outside its dates."""
-    if found.state is State.TRUSTED:
+    if found.state is CredentialsState.TRUSTED:
         return True
     try:
         certificates.path(found.chain[0], found.chain, authorities)
@@ -123,7 +123,7 @@ def _is_outside(certificate: Certificate) -> bool:
 
 
 def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exif) -> Iterator[str]:
-    if found.state is State.INVALID:
+    if found.state is CredentialsState.INVALID:
         yield f"its Content Credentials are invalid: {'; '.join(found.reasons)[:200]}"
         return
     told = members(opened.record, "photo")
@@ -136,7 +136,7 @@ def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exi
             "its Content Credentials do not say that the device's own sensor took it, "
             "and record.json says nothing of a simulation"
         )
-    if told_twice.origin(photo_exif.model) not in {None, found.source}:
+    if consistency.origin(photo_exif.model) not in {None, found.source}:
         yield "its Content Credentials name another origin than the camera in its EXIF has"
     if "agent" in opened.record and found.agent != opened.record["agent"]:
         yield "its Content Credentials are by another version of the program than record.json"

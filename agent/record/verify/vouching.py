@@ -10,8 +10,8 @@ from agent.models import CaptureId, from_rfc3339
 from agent.record import certificates, receipt, signing
 from agent.record.certificates import Certificate, NotTrusted
 from agent.record.receipt import Keys
-from agent.record.verify.found import Problem, Record, Verdict
-from agent.record.verify.papers import Listed, Papers
+from agent.record.verify.findings import Problem, Record, RecordVerdict
+from agent.record.verify.supporting_files import Listed, SupportingFiles
 
 _CLOCKS_APART: Final = timedelta(minutes=5)
 """Greatest difference of two clocks that are both right, with room to spare."""
@@ -21,7 +21,7 @@ Owner = tuple[str, str]
 
 
 def certified(
-    records: Iterable[Record], papers: Papers, *, is_pinned: bool
+    records: Iterable[Record], supporting: SupportingFiles, *, is_pinned: bool
 ) -> frozenset[Owner] | None:
     """Return the keys that the fleet's authority gave to these devices; note records of others.
 
@@ -31,9 +31,9 @@ def certified(
     for each in records:
         owner = each.label.device_id, each.kid
         if owner not in asked:
-            asked[owner] = _certificate(each.key, each.label.device_id, papers)
+            asked[owner] = _certificate(each.key, each.label.device_id, supporting)
         match asked[owner]:
-            case Problem(Verdict.NOT_OURS, words) if is_pinned:
+            case Problem(RecordVerdict.NOT_OURS, words) if is_pinned:
                 each.remarks.append(words)
             case Problem() as problem:
                 each.problems.append(problem)
@@ -41,46 +41,54 @@ def certified(
                 each.remarks.append(words)
             case None:
                 pass
-    if not papers.authorities:
+    if not supporting.authorities:
         return None
     return frozenset(owner for owner, found in asked.items() if found is None)
 
 
-def is_believed(record: Record, papers: Papers, pinned: signing.PublicKey | None) -> bool:
+def is_believed(
+    record: Record, supporting: SupportingFiles, pinned: signing.PublicKey | None
+) -> bool:
     """Return whether the key of this record is the given one, or certified for its device.
 
     Without a given key and without an authority no key can be judged, and each is believed.
     """
     if pinned is not None:
         return record.kid == signing.thumbprint(pinned)
-    found = _certificate(record.key, record.label.device_id, papers)
+    found = _certificate(record.key, record.label.device_id, supporting)
     return not isinstance(found, Problem)
 
 
-def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
+def _certificate(
+    key: signing.PublicKey, device_id: str, supporting: SupportingFiles
+) -> str | Problem | None:
     """Return what is wrong with the key's certificate; None if one is right, or none can be judged.
 
     A certificate of another authority counts for nothing: anybody could have put it there.
     """
-    leaves = [one for one in papers.certificates if certificates.is_for(one, key)]
-    ours = [one for one in leaves if _is_by_fleet(one, papers)] if papers.authorities else leaves
+    leaves = [one for one in supporting.certificates if certificates.is_for(one, key)]
+    ours = (
+        [one for one in leaves if _is_by_fleet(one, supporting)]
+        if supporting.authorities
+        else leaves
+    )
     flaws = [_flaw(one, device_id) for one in ours]
     if None in flaws:
         return None
-    if not papers.authorities:
+    if not supporting.authorities:
         rest = "without --ca nobody knows who made it"
         return f"a certificate for its key: {flaws[0]}; {rest}" if flaws else None
     if flaws:
-        return Problem(Verdict.BROKEN, f"its key's certificate: {flaws[0]}")
+        return Problem(RecordVerdict.BROKEN, f"its key's certificate: {flaws[0]}")
     words = "no certificate is there for its key"
     if leaves:
         words = "its key's certificate is by another authority than the given one"
-    return Problem(Verdict.NOT_OURS, f"{words}: it cannot be told from a stranger's")
+    return Problem(RecordVerdict.NOT_OURS, f"{words}: it cannot be told from a stranger's")
 
 
-def _is_by_fleet(leaf: Certificate, papers: Papers) -> bool:
+def _is_by_fleet(leaf: Certificate, supporting: SupportingFiles) -> bool:
     try:
-        certificates.path(leaf, papers.certificates, papers.authorities)
+        certificates.path(leaf, supporting.certificates, supporting.authorities)
     except NotTrusted:
         return False
     return True
@@ -104,15 +112,15 @@ class _File:
     bytes: int
 
 
-def check_receipts(records: Iterable[Record], papers: Papers) -> None:
+def check_receipts(records: Iterable[Record], supporting: SupportingFiles) -> None:
     """Judge receipts if the keys that may sign them are known, and revoked keys by their dates."""
-    listed = papers.listed
+    listed = supporting.listed
     if listed is None:
         return
     for each in records:
         received = None
-        if papers.receipts is not None and listed.keys:
-            received = _received(each, papers.receipts.get(each.label.capture_id, ()), listed)
+        if supporting.receipts is not None and listed.keys:
+            received = _received(each, supporting.receipts.get(each.label.capture_id, ()), listed)
         _check_revoked(each, received, listed)
 
 
@@ -159,7 +167,7 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
         return None
     found = receipt.read_receipt(token, about, keys)
     if not is_ours:
-        record.fails(Verdict.BROKEN, "the backend's receipt is for other bytes than these")
+        record.fails(RecordVerdict.BROKEN, "the backend's receipt is for other bytes than these")
     return found.received if is_ours else None
 
 
@@ -173,4 +181,4 @@ def _check_revoked(record: Record, received: datetime | None, listed: Listed) ->
     elif received is not None and received < since:
         record.remarks.append(f"{words}; it was received before")
     else:
-        record.fails(Verdict.BROKEN, f"{words}, and no receipt is from before")
+        record.fails(RecordVerdict.BROKEN, f"{words}, and no receipt is from before")

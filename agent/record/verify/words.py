@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from agent.models import rfc3339
 from agent.record.verify.chain import Keys
-from agent.record.verify.found import Record, Stranger, Verdict
+from agent.record.verify.findings import Record, RecordVerdict, Stranger
 
 _LINE_LIMIT: Final = 600
 """Longest line of a report in characters; the text of a hostile file is cut there."""
@@ -46,14 +46,14 @@ def _said(each: Record) -> str:
     others = [*each.remarks, *each.facts]
     if each.problems:
         return f"{'; '.join([*map(str, each.problems), *others])} ({each.name})"
-    if each.verdict is Verdict.HOLDS:
+    if each.verdict is RecordVerdict.HOLDS:
         return "; ".join([each.verdict, *others])
     return f"{dated(each.verdict, each.erased)}: {'; '.join(others)}"
 
 
-def dated(verdict: Verdict, erased: datetime | None) -> str:
+def dated(verdict: RecordVerdict, erased: datetime | None) -> str:
     """Return the verdict, with the day if a body was erased."""
-    is_dated = verdict is Verdict.ERASED and erased is not None
+    is_dated = verdict is RecordVerdict.ERASED and erased is not None
     return f"{verdict} on {erased:%Y-%m-%d}" if is_dated else verdict
 
 
@@ -79,7 +79,7 @@ def last_line(verdict: str, problems: int, unchecked: int) -> str:
     if problems:
         found = "1 problem" if problems == 1 else f"{problems} problems"
         return f"{verdict}: {found}, not everything verifies"
-    if verdict == Verdict.HOLDS and not unchecked:
+    if verdict == RecordVerdict.HOLDS and not unchecked:
         return f"{verdict}: everything verifies"
     things = "1 thing was" if unchecked == 1 else f"{unchecked} things were"
     rest = f"; {things} not checked" if unchecked else ""
@@ -123,7 +123,7 @@ def document(each: Record) -> dict[str, Any]:
 def gap_documents(gaps: Gaps) -> list[dict[str, Any]]:
     """Return the missing numbers, for programs."""
     return [
-        {"chain": chain, "from_seq": gap[0], "to_seq": gap[-1], "verdict": Verdict.MISSING}
+        {"chain": chain, "from_seq": gap[0], "to_seq": gap[-1], "verdict": RecordVerdict.MISSING}
         for (chain, _), gap in sorted(gaps.items())
     ]
 
@@ -133,7 +133,7 @@ def file_documents(strangers: Sequence[Stranger]) -> list[dict[str, Any]]:
     return [
         {
             "file": printable_line(each.name),
-            "verdict": Verdict.BROKEN,
+            "verdict": RecordVerdict.BROKEN,
             "words": [printable_line(each.problem)],
         }
         for each in strangers

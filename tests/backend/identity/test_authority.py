@@ -60,7 +60,7 @@ def test_a_photo_that_is_signed_with_it_is_trusted(authority: Authority) -> None
     found = credentials.read(signer.sign(photo(), Source.CAPTURE, CAPTURE), anchor)
 
     assert found is not None
-    assert found.state is credentials.State.TRUSTED
+    assert found.state is credentials.CredentialsState.TRUSTED
 
 
 def test_an_evidence_certificate_has_no_end(authority: Authority) -> None:

@@ -10,7 +10,7 @@ import pytest
 from agent.models import rfc3339
 from agent.record import certificates, signing
 from agent.record.receipt import RECEIPT_TYPE
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.clients import Clients, Kind

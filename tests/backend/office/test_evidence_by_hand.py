@@ -16,7 +16,7 @@ from agent.models import RecordLabel, rfc3339
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.receipt import RECEIPT_TYPE
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.fleet import FleetDocuments
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR

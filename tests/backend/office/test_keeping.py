@@ -9,7 +9,7 @@ import pytest
 
 from agent.models import RecordKind
 from agent.record import receipt
-from agent.record.verify import examine, papers
+from agent.record.verify import examine, supporting_files
 from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.sql import Conflict
 from doorstep_backend.identity.fleet import KeyFiles
@@ -253,11 +253,11 @@ def test_an_export_by_device_verifies_and_has_no_photos(town: DemoOffice, tmp_pa
     assert not any(PICTURE in archive.read(name) for name in archive.namelist())
     archive.extractall(tmp_path)
     keys = receipt.in_use(make_key(files.signs, files.signs_public)().public_key())
-    beside = papers.Papers(
-        receipts=papers.read_receipts(list((tmp_path / "labels/receipts").iterdir()), []),
-        listed=papers.Listed({}, keys, is_pinned=True),
+    beside = supporting_files.SupportingFiles(
+        receipts=supporting_files.read_receipts(list((tmp_path / "labels/receipts").iterdir()), []),
+        listed=supporting_files.Listed({}, keys, is_pinned=True),
     )
-    report = examine((tmp_path / "labels").glob("*.rec"), None, papers=beside)
+    report = examine((tmp_path / "labels").glob("*.rec"), None, supporting=beside)
     verdicts = {each["capture_id"]: each["verdict"] for each in report.document["records"]}
     assert (report.problems, verdicts) == (0, {kept: "withheld", erased: "erased"})
 

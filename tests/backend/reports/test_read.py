@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.command import openings
+from agent.command import state_access
 from agent.config import load
 from agent.models import rfc3339
 from agent.queue.paths import Layout
@@ -58,7 +58,7 @@ def test_who_needs_nobody_comes_after_every_trouble() -> None:
 def test_all_that_the_agent_says_is_known_here(tmp_path: Path) -> None:
     """Else a device that was just updated would be told as unreadable, or be shown without it."""
     config = load(Device(tmp_path, device={"id": DEVICE}).config)
-    with openings.open_queue(config) as outbox:
+    with state_access.open_queue(config) as outbox:
         made = status.document(config, status.queue_part(outbox), now=NOW)
 
     found = read(header.encoded(made), DEVICE, NOW)

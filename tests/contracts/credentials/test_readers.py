@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.record import credentials
-from agent.record.credentials import State
+from agent.record.credentials import CredentialsState
 from tests.contracts.credentials.readers import judged
 from tests.support.authority import new_authority
 from tests.support.credentialed import CAPTURE, Van, photo
@@ -75,7 +75,7 @@ def test_no_other_byte_changes_what_they_are_told() -> None:
             assert at < 4 + int.from_bytes(SIGNED[4:6], "big"), "behind the manifest all is covered"
             assert found.wasm != "Trusted" or found.said == whole.said
             own = credentials.read(picture, ANCHOR)
-            assert own is None or own.state is State.INVALID
+            assert own is None or own.state is CredentialsState.INVALID
     assert passed_over * EVERY < 1_500
 
 

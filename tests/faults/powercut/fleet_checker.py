@@ -183,5 +183,5 @@ def _wrong(item: Item, content: bytes) -> Iterator[str]:
         yield f"{name}: not a sealed photo"
         return
     found = credentials.read(opened.photo, AUTHORITY.pem.decode())
-    if found is None or found.state is not credentials.State.TRUSTED:
+    if found is None or found.state is not credentials.CredentialsState.TRUSTED:
         yield f"{name}: its Content Credentials are not by the fleet: {found}"

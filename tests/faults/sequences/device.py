@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from agent.capture.documents import Documents
-from agent.command import capture_process, openings
+from agent.command import capture_process, state_access
 from agent.config import load
 from agent.errors import DoorstepError
 from agent.identity.device_key import device_key
@@ -216,7 +216,7 @@ class InProcessDevice:
         loop = self._capture.enter_context(
             capture_process.capture_loop(self.config, self.parts.open, self.parts.now)
         )
-        outbox = self._capture.enter_context(openings.open_queue(self.config))
+        outbox = self._capture.enter_context(state_access.open_queue(self.config))
         self.starts += 1
         self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
         socket = self.layout.capture_socket
@@ -225,7 +225,7 @@ class InProcessDevice:
 
     def start_sync(self) -> None:
         self._sync.close()
-        outbox = self._sync.enter_context(openings.open_queue(self.config))
+        outbox = self._sync.enter_context(state_access.open_queue(self.config))
         door = Backend(self.config.backend, LIMITS, tls=tls.for_backend(self.config))
         backend = self._sync.enter_context(closing(door))
         pinned = signing.read_public_key(self.office.fleet_key_file)
@@ -298,10 +298,10 @@ class InProcessDevice:
         keys = receipt_keys(self.config)
         with (
             self.fuse.lit(dies_at),
-            openings.open_queue(self.config) as outbox,
+            state_access.open_queue(self.config) as outbox,
             suppress(DoorstepError),
         ):
-            clock = SetTimeClock(openings.floor(self.layout), self.parts)
+            clock = SetTimeClock(state_access.floor(self.layout), self.parts)
             known = TrustStore(self.layout).time().agreed
             now = certain_now(known, clock.now(), clock.boottime_s())
             if now is not None:
@@ -344,7 +344,7 @@ class InProcessDevice:
             return self.boot_id
 
         self._patch.setattr(Database, "step", step)
-        for module in (capture_process, openings, clock_system):
+        for module in (capture_process, state_access, clock_system):
             self._patch.setattr(module, "boot_id", boot_id)
         self._patch.setattr(clock_system, "datetime", SetWall)
         self.set_clock(ClockSource.NTP, timedelta())

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, Self
 
 from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.record import certificates, signing
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.identity.clients import Client, Kind, NameTakenError
 from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, told

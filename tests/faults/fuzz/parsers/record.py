@@ -11,7 +11,7 @@ from agent.errors import ConfigError, NotGenuine, RecordDamaged
 from agent.models import CaptureId, RecordLabel
 from agent.record import credentials, exif, jumbf, receipt, sealing, signing
 from agent.record import file as recordfile
-from agent.record.verify import inside, papers
+from agent.record.verify import inside, supporting_files
 from agent.rule import manifest
 from agent.trust import fleet
 from doorstep_backend.office import claims
@@ -152,12 +152,14 @@ def _in_a_file(content: bytes) -> Path:
 
 def _revoked(content: bytes) -> object:
     """Read the list without verifying it, and with the fleet key."""
-    path = _in_a_file(signed(content, papers.REVOKED_TYPE).encode("latin-1"))
-    return papers.read_listed(path, None), papers.read_listed(path, KEY.public_key())
+    path = _in_a_file(signed(content, supporting_files.REVOKED_TYPE).encode("latin-1"))
+    return supporting_files.read_listed(path, None), supporting_files.read_listed(
+        path, KEY.public_key()
+    )
 
 
 def _receipts_file(content: bytes) -> object:
-    return papers.read_receipts([_in_a_file(content)], [])
+    return supporting_files.read_receipts([_in_a_file(content)], [])
 
 
 RECORD: Final = (

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.capture import record_json
-from agent.command import capture_process, openings
+from agent.command import capture_process, state_access
 from agent.errors import DoorstepError, ExitCode
 from agent.models import RecordKind
 from agent.process import control
@@ -301,7 +301,7 @@ def test_what_the_receiver_told_dates_after_a_restart_in_the_same_boot(tmp_path:
 def test_what_the_receiver_told_in_another_boot_dates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (capture_process, openings, clock_system):
+    for module in (capture_process, state_access, clock_system):
         monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
     with bench(tmp_path, without_time()) as device:
         device.hear_time(datetime.now(UTC) + timedelta(hours=1))

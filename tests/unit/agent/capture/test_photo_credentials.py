@@ -15,7 +15,7 @@ from agent.capture.photo_facts import source
 from agent.config import load
 from agent.errors import StorageFault
 from agent.record import certificates, credentials, signing
-from agent.record.credentials import Source, State
+from agent.record.credentials import CredentialsState, Source
 from tests.support.authority import Authority, new_authority
 from tests.support.benchtop import Bench, bench
 from tests.support.device import Device
@@ -82,7 +82,7 @@ def test_a_photo_says_itself_what_label_and_record_say(device: Bench) -> None:
 
     found = credentials.read(opened.photo or b"", ANCHOR)
     assert found is not None
-    assert (found.state, found.source) == (State.TRUSTED, Source.ALGORITHM)
+    assert (found.state, found.source) == (CredentialsState.TRUSTED, Source.ALGORITHM)
     assert found.capture["capture_id"] == label["capture_id"]
     assert found.capture["position"]["lat_deg"] == opened.record["position"]["lat_deg"]
     assert opened.record["photo"]["credentials"] is True
@@ -120,7 +120,7 @@ def test_a_press_before_the_certificate_leaves_a_photo_that_says_so(device: Benc
     assert then["credentials"] is True
     found = credentials.read(signed, ANCHOR)
     assert found is not None
-    assert found.state is State.TRUSTED
+    assert found.state is CredentialsState.TRUSTED
 
 
 def test_outside_its_validity_a_photo_is_kept_without(device: Bench) -> None:

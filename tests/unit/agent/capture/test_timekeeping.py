@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from agent.capture.timekeeping import AGREED_STEP_S
-from agent.command import capture_process, openings
+from agent.command import capture_process, state_access
 from agent.models import Item, RecordState, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
@@ -63,7 +63,7 @@ def now() -> datetime:
 
 
 def reboot(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for module in (capture_process, openings, clock_system):
+    for module in (capture_process, state_access, clock_system):
         monkeypatch.setattr(module, "boot_id", lambda _root=None: name)
 
 

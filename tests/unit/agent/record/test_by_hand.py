@@ -12,7 +12,7 @@ import pytest
 from agent.models import from_rfc3339
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from tests.support.by_hand import STEPS, by_hand
 from tests.support.device import Device
 from tests.unit.agent.record.delivery import Delivery

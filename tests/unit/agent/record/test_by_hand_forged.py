@@ -14,7 +14,7 @@ import trustme
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.receipt import RECEIPT_TYPE
-from agent.record.verify.papers import REVOKED_TYPE
+from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend.identity.authority import Authority
 from tests.support.by_hand import STEPS, by_hand
 from tests.support.factory import decoded, encoded, signed_by_hand

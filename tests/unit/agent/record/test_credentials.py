@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.errors import NotGenuine
 from agent.record import certificates, credentials, jumbf, signing
-from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
+from agent.record.credentials import Credentials, CredentialsState, PhotoSigner, Source, Unsigned
 from tests.support.authority import new_authority
 from tests.support.credentialed import CAPTURE, Van, photo
 from tests.support.device import REPOSITORY
@@ -33,7 +33,7 @@ MOST_BYTES = 20_000
 """What credentials may cost on the road; a photo has some 400,000."""
 
 
-def worth(picture: bytes, anchor: str | None = ANCHOR) -> State | None:
+def worth(picture: bytes, anchor: str | None = ANCHOR) -> CredentialsState | None:
     found = credentials.read(picture, anchor)
     return None if found is None else found.state
 
@@ -73,7 +73,7 @@ def test_a_signed_photo_says_by_whom_of_what_and_when() -> None:
     found = credentials.read(SIGNED, ANCHOR)
 
     assert found == Credentials(
-        State.TRUSTED, (), VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
+        CredentialsState.TRUSTED, (), VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
     )
     assert len(SIGNED) - len(PLAIN) < MOST_BYTES
 
@@ -84,7 +84,7 @@ def test_without_the_fleets_authority_it_is_whole_and_by_somebody(anchor: str | 
 
     untrusted = ("signing certificate untrusted (signingCredential.untrusted)",)
     assert found == Credentials(
-        State.VALID, untrusted, VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
+        CredentialsState.VALID, untrusted, VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
     )
 
 
@@ -92,8 +92,8 @@ def test_an_authority_below_the_root_goes_into_the_photo() -> None:
     root = new_authority("root")
     van = Van(authority=root.below("region").below("depot"))
 
-    assert worth(van.sign(), root.pem.decode()) is State.TRUSTED
-    assert worth(van.sign(), ANCHOR) is State.VALID
+    assert worth(van.sign(), root.pem.decode()) is CredentialsState.TRUSTED
+    assert worth(van.sign(), ANCHOR) is CredentialsState.VALID
 
 
 def test_whoever_signs_says_whose_photo_it_is_and_the_certificate_says_who_signs() -> None:
@@ -105,7 +105,7 @@ def test_whoever_signs_says_whose_photo_it_is_and_the_certificate_says_who_signs
     )
 
     assert found is not None
-    assert found.state is State.TRUSTED
+    assert found.state is CredentialsState.TRUSTED
     assert found.capture["device"] == "van-0099"
     assert certificates.common_name(found.chain[0]) == "van-0042"
 
@@ -113,14 +113,14 @@ def test_whoever_signs_says_whose_photo_it_is_and_the_certificate_says_who_signs
 @settings(max_examples=150)
 @given(st.integers(0, len(SIGNED) - 1), st.integers(0, 7))
 def test_a_photo_with_another_bit_is_not_valid(at: int, bit: int) -> None:
-    assert worth(flipped(SIGNED, at, bit)) in {State.INVALID, None}
+    assert worth(flipped(SIGNED, at, bit)) in {CredentialsState.INVALID, None}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bit", [0, 5])
 def test_not_one_byte_can_be_another(bit: int) -> None:
     """Bit 5 is what makes other letters, and a text of bytes."""
-    whole = {State.TRUSTED, State.VALID}
+    whole = {CredentialsState.TRUSTED, CredentialsState.VALID}
 
     assert [at for at in range(len(SIGNED)) if worth(flipped(SIGNED, at, bit)) in whole] == []
 
@@ -142,7 +142,7 @@ def test_a_photo_that_grew_or_shrank_is_invalid(altered: bytes) -> None:
     found = credentials.read(altered, None)
 
     assert found is not None
-    assert found.state is State.INVALID
+    assert found.state is CredentialsState.INVALID
     assert not [reason for reason in found.reasons if "untrusted" in reason]
 
 
@@ -150,13 +150,13 @@ def test_a_photo_without_its_exif_is_invalid() -> None:
     at = SIGNED.index(b"\xff\xe1")
     end = at + 2 + int.from_bytes(SIGNED[at + 2 : at + 4], "big")
 
-    assert worth(SIGNED[:at] + SIGNED[end:]) is State.INVALID
+    assert worth(SIGNED[:at] + SIGNED[end:]) is CredentialsState.INVALID
 
 
 def test_the_manifest_of_another_photo_is_invalid() -> None:
     end = 4 + int.from_bytes(SIGNED[4:6], "big")
 
-    assert worth(SIGNED[:end] + photo(width_px=176)[2:]) is State.INVALID
+    assert worth(SIGNED[:end] + photo(width_px=176)[2:]) is CredentialsState.INVALID
 
 
 def test_a_photo_that_is_encoded_again_has_no_manifest() -> None:
@@ -172,9 +172,10 @@ def test_a_photo_that_is_encoded_again_has_no_manifest() -> None:
 @settings(max_examples=100)
 @given(st.binary(max_size=400), st.integers(0, 3000))
 def test_whatever_stands_in_a_photo_is_read_without_a_fault(junk: bytes, at: int) -> None:
-    assert worth(SIGNED[:at] + junk + SIGNED[at + len(junk) :]) in {State.INVALID, None} or (
-        junk == SIGNED[at : at + len(junk)]
-    )
+    assert worth(SIGNED[:at] + junk + SIGNED[at + len(junk) :]) in {
+        CredentialsState.INVALID,
+        None,
+    } or (junk == SIGNED[at : at + len(junk)])
 
 
 @pytest.mark.parametrize("filling", [b"\xff\xfe\x00\x02", b"\x00\x00\x00\x00"])
@@ -196,7 +197,10 @@ def test_photo_longer_than_any_of_a_device_is_not_read() -> None:
     assert credentials.read(largest, None) is None
     found = credentials.read(largest + b"\0", None)
     assert found is not None
-    assert (found.state, found.reasons) == (State.INVALID, ("longer than 16777216 bytes",))
+    assert (found.state, found.reasons) == (
+        CredentialsState.INVALID,
+        ("longer than 16777216 bytes",),
+    )
 
 
 def test_a_manifest_of_another_form_is_not_taken_for_a_devices() -> None:
@@ -212,7 +216,7 @@ def test_a_manifest_of_another_form_is_not_taken_for_a_devices() -> None:
     found = credentials.read(again.getvalue(), ANCHOR)
 
     assert found is not None
-    assert found.state is State.INVALID
+    assert found.state is CredentialsState.INVALID
     assert found.chain == ()
     assert "not in the form in which a device writes them" in found.reasons[0]
 
@@ -291,9 +295,11 @@ def test_a_photo_whose_certificate_has_ended_since_is_told_from_an_altered_one()
 
     until(lambda: datetime.now(UTC) > certificates.ends(leaf) + timedelta(seconds=1), 10.0)
 
-    assert (before, worth(signed)) == (State.TRUSTED, State.ENDED)
+    assert (before, worth(signed)) == (CredentialsState.TRUSTED, CredentialsState.ENDED)
     assert [
-        at for at in range(0, len(signed), 5) if worth(flipped(signed, at, 0)) is State.ENDED
+        at
+        for at in range(0, len(signed), 5)
+        if worth(flipped(signed, at, 0)) is CredentialsState.ENDED
     ] == []
 
 
@@ -304,5 +310,5 @@ def test_library_gets_only_what_has_the_form_of_a_device() -> None:
     found = credentials.read((corpus / "found-396-mb").read_bytes(), None)
 
     assert found is not None
-    assert found.state is State.INVALID
+    assert found.state is CredentialsState.INVALID
     assert found.reasons == ("they are not in the form in which a device writes them: room",)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agent.models import CaptureId
-from agent.rescue.found import Torn, Unread, Whole, judged, name_of
-from agent.rescue.owner import Fleet, Owner
+from agent.rescue.card_files import Torn, Unread, Whole, judged, name_of
+from agent.rescue.owner import FleetMatch, Owner
 from agent.rescue.rows import Row
 from agent.rescue.summary import Tally, chains, is_all_whole, lines
 from tests.support.factory import Made, RecordMaker, new_id
@@ -76,7 +76,7 @@ def test_whatever_a_card_says_is_one_printable_line_each(name: str) -> None:
     found = tally(RecordMaker(device_id="van-7").make())
     found.add(Torn(name, "no record"))
     found.add(Unread(name, "Input/output error"))
-    whose = Owner(Fleet.ANOTHERS, name, name)
+    whose = Owner(FleetMatch.ANOTHERS, name, name)
 
     for line in lines("a place", whose, found, None, []):
         assert line.isprintable()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.command import openings
+from agent.command import state_access
 from agent.config import load
 from agent.models import CaptureId, rfc3339
 from agent.process import control
@@ -102,7 +102,7 @@ class Scene:
     def status(self, kept: QueuePart | QueueFailed | None = None) -> Status:
         """As `doorstep status` puts it together; by the `kept` queue if there is one."""
         config = load(self.device.config)
-        with ExitStack() as running, openings.open_queue(config) as outbox:
+        with ExitStack() as running, state_access.open_queue(config) as outbox:
             for process, told in self.said.items():
                 if told is not None:
                     answer = partial(_answer, told)

@@ -1,6 +1,6 @@
 """What is inside a record tells of one press: photo, EXIF, Content Credentials, record, label.
 
-Facts that two of them tell are altered one by one in test_told_twice.py.
+Facts that two of them tell are altered one by one in test_consistency.py.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.credentials import Source
 from agent.record.verify import Report, examine, inside
-from agent.record.verify.papers import Papers
+from agent.record.verify.supporting_files import SupportingFiles
 from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.photographed import Camera
@@ -36,10 +36,10 @@ def camera() -> Camera:
 def look(folder: Path, made: Made, camera: Camera | None = None) -> Report:
     """Verify one record, with the camera's authority if one is given."""
     made.into(folder)
-    papers = Papers()
+    supporting = SupportingFiles()
     if camera is not None:
-        papers = Papers((camera.authority.certificate,), camera.chain)
-    return examine(folder.glob("*.rec"), None, IDENTITIES, papers)
+        supporting = SupportingFiles((camera.authority.certificate,), camera.chain)
+    return examine(folder.glob("*.rec"), None, IDENTITIES, supporting)
 
 
 def words(report: Report) -> list[str]:
@@ -219,8 +219,8 @@ def test_a_certificate_that_has_ended_since_is_a_remark(tmp_path: Path) -> None:
     until(lambda: datetime.now(UTC) > certificates.ends(ended) + timedelta(seconds=1), 10.0)
 
     def judged(authority: Authority, pinned: signing.PublicKey | None = None) -> list[list[str]]:
-        papers = Papers((authority.certificate,), (ended, below, region))
-        report = examine(tmp_path.glob("*.rec"), pinned, (), papers)
+        supporting = SupportingFiles((authority.certificate,), (ended, below, region))
+        report = examine(tmp_path.glob("*.rec"), pinned, (), supporting)
         return [each["words"] for each in report.document["records"]]
 
     since = (
@@ -275,8 +275,8 @@ def test_a_record_that_is_sealed_to_others_says_so(tmp_path: Path) -> None:
     camera.make().into(tmp_path)
     closed = examine(tmp_path.glob("*.rec"), None)
     others = examine(tmp_path.glob("*.rec"), None, IDENTITIES[:0])
-    papers = Papers(certificates.read_pem(camera.authority.pem), camera.chain)
-    opened = examine(tmp_path.glob("*.rec"), None, IDENTITIES[1:], papers)
+    supporting = SupportingFiles(certificates.read_pem(camera.authority.pem), camera.chain)
+    opened = examine(tmp_path.glob("*.rec"), None, IDENTITIES[1:], supporting)
 
     assert closed.verdict == others.verdict == "holds with remarks"
     assert "what is in sealed bodies: no --identity (1 record)" in closed.document["not_checked"]

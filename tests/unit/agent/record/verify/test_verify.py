@@ -15,7 +15,7 @@ from agent.models import RecordKind
 from agent.queue import recovery
 from agent.queue.recovery import Cursor, sweep
 from agent.record import signing
-from agent.record.verify import Report, examine, found
+from agent.record.verify import Report, examine, findings
 from tests.support.factory import (
     Made,
     RecordMaker,
@@ -62,9 +62,9 @@ def folder(tmp_path: Path) -> Folder:
 
 def line_of(report: Report, words: str) -> str:
     """Return the only line that these words match, as a regular expression."""
-    found = [line for line in report.lines if re.search(words, line)]
-    assert len(found) == 1, report.lines
-    return found[0]
+    findings = [line for line in report.lines if re.search(words, line)]
+    assert len(findings) == 1, report.lines
+    return findings[0]
 
 
 def test_a_whole_chain_verifies(new: Folder) -> None:
@@ -322,7 +322,7 @@ def lacks_start(report: Report, made: Made, which: str) -> bool:
     """Return whether the only problem is that this record's chain has no `chain_start`."""
     line = line_of(report, made.label.capture_id)
     said = f"MISSING: the chain_start of this {which} chain of van-7" in line
-    return said and (report.problems, report.verdict) == (1, found.Verdict.MISSING)
+    return said and (report.problems, report.verdict) == (1, findings.RecordVerdict.MISSING)
 
 
 @pytest.mark.parametrize("dated", [BEFORE, AFTER, UNDATED], ids=["before", "after", "undated"])
@@ -432,7 +432,7 @@ def test_the_sweep_takes_what_verifies_up_to_the_same_size(
     """What the device keeps and sends, anybody can verify."""
     layout, _, outbox = queue(folder.path)
     size_bytes = folder.device.make().into(layout.records).stat().st_size
-    for module in (recovery, found):
+    for module in (recovery, findings):
         monkeypatch.setattr(module, "LARGEST_RECORD_BYTES", size_bytes - beyond_bytes)
 
     assert Folder(layout.records, folder.device).look().problems == beyond_bytes

@@ -15,8 +15,8 @@ from agent.record import certificates, receipt, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Certificate
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
-from agent.record.verify import Report, examine, papers
-from agent.record.verify.papers import REVOKED_TYPE, Papers
+from agent.record.verify import Report, examine, supporting_files
+from agent.record.verify.supporting_files import REVOKED_TYPE, SupportingFiles
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker, encoded, with_other_spelling
 from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
@@ -65,11 +65,11 @@ class Evidence:
         return examine(
             self.records.glob("*.rec"),
             None,
-            papers=Papers(
+            supporting=SupportingFiles(
                 tuple(one.certificate for one in authorities),
-                papers.read_certificates(list(self.records.glob("*.pem")), self.unusable),
-                papers.read_receipts(list(self.receipts.iterdir()), self.unusable),
-                papers.read_listed(self.list, fleet_key) if self.list.exists() else None,
+                supporting_files.read_certificates(list(self.records.glob("*.pem")), self.unusable),
+                supporting_files.read_receipts(list(self.receipts.iterdir()), self.unusable),
+                supporting_files.read_listed(self.list, fleet_key) if self.list.exists() else None,
                 self.unusable,
             ),
         )
@@ -133,8 +133,10 @@ def test_a_body_by_an_unknown_key_stays_closed(evidence: Evidence, is_given: boo
     path.write_bytes(recordfile.sign(label, body, key))
 
     def look() -> Report:
-        beside = Papers(() if is_given else (camera.authority.certificate,))
-        return examine([path], camera.maker.key.public_key() if is_given else None, papers=beside)
+        beside = SupportingFiles(() if is_given else (camera.authority.certificate,))
+        return examine(
+            [path], camera.maker.key.public_key() if is_given else None, supporting=beside
+        )
 
     closed = look()
     path.write_bytes(path.read_bytes() + b"!")
@@ -149,9 +151,9 @@ def test_a_body_by_an_unknown_key_stays_closed(evidence: Evidence, is_given: boo
 
 def test_a_key_that_was_given_needs_no_certificate(evidence: Evidence) -> None:
     evidence.record()
-    beside = Papers((evidence.camera.authority.certificate,))
+    beside = SupportingFiles((evidence.camera.authority.certificate,))
     key = evidence.camera.maker.key.public_key()
-    report = examine(evidence.records.glob("*.rec"), key, papers=beside)
+    report = examine(evidence.records.glob("*.rec"), key, supporting=beside)
 
     assert report.verdict == REMARKS
     assert "no certificate is there for its key" in words(report)
@@ -506,18 +508,18 @@ def test_a_list_that_is_not_as_it_should_be_is_refused(
     fleet_key = evidence.office.fleet_key.public_key()
 
     with pytest.raises(NotGenuine, match=r"revoked\.jws: "):
-        papers.read_listed(evidence.list, fleet_key if is_pinned else None)
+        supporting_files.read_listed(evidence.list, fleet_key if is_pinned else None)
 
 
 def test_a_list_by_another_key_or_of_another_type_is_refused(evidence: Evidence) -> None:
     evidence.receive()
     with pytest.raises(NotGenuine, match="another key than --fleet-key"):
-        papers.read_listed(evidence.list, Office().fleet_key.public_key())
+        supporting_files.read_listed(evidence.list, Office().fleet_key.public_key())
 
     token = signing.sign({"v": 1}, evidence.office.fleet_key, typ=RECEIPT_TYPE)
     evidence.list.write_text(token)
     with pytest.raises(NotGenuine, match="doorstep-revoked"):
-        papers.read_listed(evidence.list, None)
+        supporting_files.read_listed(evidence.list, None)
 
 
 @pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
@@ -540,7 +542,7 @@ def test_garbage_is_told_and_harms_no_verdict(
     assert "received 2026-12-01" in words(report)
     assert all(line.isprintable() and len(line) < 700 for line in report.lines)
     with pytest.raises((ConfigError, NotGenuine), match=r"revoked\.jws: "):
-        papers.read_listed(evidence.list, None)
+        supporting_files.read_listed(evidence.list, None)
 
 
 def test_a_public_key_among_the_certificates_is_no_trouble(evidence: Evidence) -> None:

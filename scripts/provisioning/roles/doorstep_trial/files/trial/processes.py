@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from verdict import Seen, Verdict, framed, judge, lacks
+from verdict import Seen, TrialVerdict, framed, judge, lacks
 
 LOOK_EVERY_S: Final = 2.0
 """Often enough that a process that died and came back is seen twice."""
@@ -113,7 +113,7 @@ class Watch:
         return ""
 
 
-def watched(watch: Watch, watch_s: float) -> Verdict:
+def watched(watch: Watch, watch_s: float) -> TrialVerdict:
     """Watch until there is a verdict; by a clock that nobody sets."""
     seen, began_s = Seen(), time.clock_gettime(time.CLOCK_BOOTTIME)
     while True:

@@ -26,17 +26,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrialVerdict:
     """The end of a trial: the release stays, or why not; `note` is always reported."""
 
     stays: bool
     words: str
 
 
-def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
+def judge(seen: Seen, elapsed_s: float, watch_s: float) -> TrialVerdict | None:
     """Return the verdict on a release; None as long as it must be watched. Pure."""
     if seen.ended:
-        return Verdict(stays=False, words=seen.ended)
+        return TrialVerdict(stays=False, words=seen.ended)
     if elapsed_s < watch_s:
         return None
     missing = [seen.lacks] if seen.lacks else []
@@ -45,8 +45,8 @@ def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
     if not seen.contact:
         missing.append("sync had no contact with the backend")
     if missing:
-        return Verdict(stays=False, words=f"{', '.join(missing)}, within {watch_s:.0f} s")
-    return Verdict(stays=True, words=seen.frame if isinstance(seen.frame, str) else "")
+        return TrialVerdict(stays=False, words=f"{', '.join(missing)}, within {watch_s:.0f} s")
+    return TrialVerdict(stays=True, words=seen.frame if isinstance(seen.frame, str) else "")
 
 
 def lacks(capture: dict[str, Any] | None) -> str:

@@ -61,10 +61,10 @@ class Unfinished:
     name: str
 
 
-Found = Whole | Torn | Unread | Unfinished
+CardFile = Whole | Torn | Unread | Unfinished
 
 
-def files(state: Path) -> Iterator[Found]:
+def files(state: Path) -> Iterator[CardFile]:
     """Yield the files one after the other, so that one is in memory; each name once, in order."""
     for folder in ("records", "torn", _SALVAGED):
         place = below(state, folder)
@@ -91,7 +91,7 @@ def _names(folder: Path) -> tuple[list[str], bool]:
     return sorted(names), True
 
 
-def _file(folder: Path, name: str) -> Found:
+def _file(folder: Path, name: str) -> CardFile:
     try:
         content = read_plain(folder / name, LARGEST_RECORD_BYTES + 1)
     except IsADirectoryError:

@@ -16,7 +16,7 @@ from agent.record.verify import inside
 from hardware.clock import ClockSource
 
 
-class Verdict(StrEnum):
+class RecordVerdict(StrEnum):
     """The verdict on a record, and on all of them; the first in this list counts.
 
     The first four do not verify. If only the label is left, the chain verifies, and nothing is
@@ -33,16 +33,16 @@ class Verdict(StrEnum):
     HOLDS = "holds"
 
 
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
+def worst(verdicts: Sequence[RecordVerdict]) -> RecordVerdict:
     """Return the verdict that counts; HOLDS without any."""
-    return min(verdicts, key=list(Verdict).index, default=Verdict.HOLDS)
+    return min(verdicts, key=list(RecordVerdict).index, default=RecordVerdict.HOLDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A failed check, as text."""
 
-    verdict: Verdict
+    verdict: RecordVerdict
     words: str
 
     def __str__(self) -> str:
@@ -99,19 +99,19 @@ class Record:
         return bool(self.file_sha256s)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RecordVerdict:
         """Verdict on the whole record."""
         if self.problems:
             return worst([each.verdict for each in self.problems])
         if not self.has_body:
-            return Verdict.WITHHELD if self.erased is None else Verdict.ERASED
-        return Verdict.REMARKS if self.remarks else Verdict.HOLDS
+            return RecordVerdict.WITHHELD if self.erased is None else RecordVerdict.ERASED
+        return RecordVerdict.REMARKS if self.remarks else RecordVerdict.HOLDS
 
     def is_file(self, sha256: str) -> bool:
         """Return True if this may be the digest of the whole file; for a label alone, always."""
         return not self.file_sha256s or sha256 in self.file_sha256s
 
-    def fails(self, verdict: Verdict, words: str) -> None:
+    def fails(self, verdict: RecordVerdict, words: str) -> None:
         """Say what does not verify."""
         self.problems.append(Problem(verdict, words))
 
@@ -125,7 +125,7 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadFile:
     """A file that this user or the disk cannot read: it has no verdict."""
 
     name: str
@@ -137,7 +137,7 @@ def read(
     identities: Sequence[AgeIdentity],
     authorities: Chain,
     is_believed: Callable[[Record], bool],
-) -> Record | Stranger | Unread:
+) -> Record | Stranger | UnreadFile:
     """Read and judge one file as far as it can be believed, and keep no content.
 
     Args:
@@ -150,7 +150,7 @@ def read(
     try:
         line, body, record = _labelled(path)
     except OSError as error:
-        return Unread(path.name, error.strerror or str(error))
+        return UnreadFile(path.name, error.strerror or str(error))
     except RecordDamaged as error:
         return Stranger(path.name, f"NOT A RECORD: {error}")
     if body:
@@ -211,11 +211,11 @@ def _look_inside(
         why = "none of the identities opens them" if identities else "no --identity"
         record.unchecked.append(f"what is in sealed bodies: {why}")
     except RecordDamaged as error:
-        record.fails(Verdict.BROKEN, str(error))
+        record.fails(RecordVerdict.BROKEN, str(error))
     else:
         seen = inside.look(opened, authorities)
         for words in seen.problems:
-            record.fails(Verdict.BROKEN, words)
+            record.fails(RecordVerdict.BROKEN, words)
         record.remarks.extend(seen.remarks)
         record.facts.extend(seen.facts)
         record.unchecked.extend(seen.unchecked)

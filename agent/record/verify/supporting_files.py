@@ -50,7 +50,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class SupportingFiles:
     """The files that records are compared with, except the records; missing ones are not checked.
 
     Attributes:

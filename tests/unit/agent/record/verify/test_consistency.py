@@ -30,7 +30,7 @@ from agent.record import file as recordfile
 from agent.record.credentials import Credentials, PhotoSigner, Source
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
-from agent.record.verify import inside, told_twice
+from agent.record.verify import consistency, inside
 from agent.rule.policy import Absent
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
@@ -272,7 +272,7 @@ def test_each_field_that_a_device_writes_is_compared_or_excused() -> None:
 
 def test_each_field_that_is_read_from_exif_is_compared() -> None:
     """A reader of more than that would only look as if it were checked."""
-    source = Path(told_twice.__file__).read_text()
+    source = Path(consistency.__file__).read_text()
 
     assert [one.name for one in fields(Exif) if f"found.{one.name}" not in source] == []
 
@@ -282,7 +282,7 @@ def test_the_origin_of_each_camera_follows_from_its_model(kind: str) -> None:
     """A program that verifies has no drivers, and may be older than the camera."""
     model, source = load_driver("camera", kind).model, photo_facts.source(kind)
 
-    assert told_twice.origin(model) == source, (
+    assert consistency.origin(model) == source, (
         f"the driver of camera.kind = {kind!r}: its model {model!r} must begin with 'Doorstep '; "
         f"{source.rpartition('/')[2]} is its last word if it is not digitalCapture"
     )
@@ -299,7 +299,7 @@ def test_the_origin_of_each_camera_follows_from_its_model(kind: str) -> None:
     ],
 )
 def test_a_camera_model_names_its_origin(model: str | None, origin: Source | None) -> None:
-    assert told_twice.origin(model) == origin
+    assert consistency.origin(model) == origin
 
 
 def look(altered: Mapping[str, Any] = MappingProxyType({})) -> inside.Seen:
