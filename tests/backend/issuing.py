@@ -8,7 +8,7 @@ from agent.record import signing
 from doorstep_backend import keys
 from doorstep_backend.identity.admission import objection
 from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.clients import Client, Clients, Kind
+from doorstep_backend.identity.clients import Client, ClientKind, Clients
 from doorstep_backend.identity.known import Known
 from doorstep_backend.identity.names import Names
 from doorstep_backend.identity.register import Register
@@ -50,7 +50,7 @@ class Issuer:
         issue = self.authority.serve
         return self.register.serve(VAN, public, names, now, lambda: issue(VAN, public, names, now))
 
-    def client(self, name: str, kind: Kind = Kind.CLIENT) -> Client:
+    def client(self, name: str, kind: ClientKind = ClientKind.CLIENT) -> Client:
         made = self.authority.client(name, _public(None), NOON)
         self.clients.add(name, made, kind)
         found = self.clients.find(made.serial_number)

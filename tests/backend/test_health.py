@@ -11,8 +11,8 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from doorstep_backend import health
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.opening import open_database
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.health import Check, Readiness
 from tests.support.engines import only_folder
 from tests.support.live_pages import Live
@@ -124,7 +124,7 @@ def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     def fail_late() -> None:
         go_on.wait(60)
         ends.set()
-        raise Away("away")
+        raise Unavailable("away")
 
     async def poll() -> list[list[str]]:
         readiness = Readiness([Check("store", fail_late)])
@@ -150,10 +150,10 @@ def test_one_that_stalls_is_asked_once_and_why_it_failed_is_told_later(
 
     def stall() -> None:
         next(stalls).wait(60)
-        raise Away("connection refused")
+        raise Unavailable("connection refused")
 
     def fail() -> None:
-        raise Away("away")
+        raise Unavailable("away")
 
     async def poll() -> list[list[str]]:
         both = Readiness([Check("store", stall), Check("register", fail)])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from doorstep_backend import unusable
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.export import new_zip
 
 FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -49,4 +49,4 @@ def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, cas
 
 
 def test_told_keeps_the_words_of_an_engine_that_is_away() -> None:
-    assert unusable.told(Away("database is locked")) == "database is locked"
+    assert unusable.told(Unavailable("database is locked")) == "database is locked"

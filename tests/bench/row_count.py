@@ -258,7 +258,7 @@ def got(session: requests.Session, url: str) -> requests.Response:
 
 def _clean_up(engine: str, folder: Path, count: int) -> Iterator[Figure]:
     """Take its first steps when all is due: after a month without one, or with other retention."""
-    due = open_office(Store(folder)).keeping.steps(datetime.now(UTC) + 2 * records.AGE)
+    due = open_office(Store(folder)).erasure.steps(datetime.now(UTC) + 2 * records.AGE)
     taken = [run_ms(lambda: next(due)) for _ in range(STEPS)]
     name = f"{engine}: the longest step of clean-up, {count:,} due"
     note = f"median {statistics.median(taken):.0f} ms; rows alone: a bucket takes longer"

@@ -25,7 +25,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.wire import headers
 from doorstep_backend.wire.asking import asked
 from doorstep_backend.wire.intake import Intake
-from doorstep_backend.wire.store import Store, Verdict
+from doorstep_backend.wire.store import IntakeVerdict, Store
 from tests.support.backend import Backend
 from tests.support.device import environment
 from tests.support.faulty.wiring import Faulty
@@ -72,7 +72,7 @@ def running_server(data: Path, host: str = HERE, name: str = HERE) -> Iterator[S
 class TimedStore(Store):
     """The backend's store, which writes down when each verdict was kept."""
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: IntakeVerdict) -> None:
         super().settle(verdict)
         with (self.folder / "receipts").open("a") as kept:
             kept.write(f"{time.monotonic_ns()} {verdict.capture_id}\n")

@@ -13,7 +13,7 @@ import pytest
 from agent.record import signing
 from doorstep_backend.identity.admission import CLIENT_REVOKED, TECHNICIAN_REVOKED
 from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.clients import Kind
+from doorstep_backend.identity.clients import ClientKind
 from tests.support.authority import new_authority
 from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import (
@@ -68,12 +68,12 @@ def test_who_is_let_in_again_goes_on_where_it_was(van: Van) -> None:
 @pytest.mark.parametrize(
     ("kind", "path", "words"),
     [
-        (Kind.TECHNICIAN, "/fleet", TECHNICIAN_REVOKED),
-        (Kind.CLIENT, "/metrics", CLIENT_REVOKED),
+        (ClientKind.TECHNICIAN, "/fleet", TECHNICIAN_REVOKED),
+        (ClientKind.CLIENT, "/metrics", CLIENT_REVOKED),
     ],
 )
 def test_a_revoked_person_or_system_is_out_on_an_open_connection(
-    guarded: Backend, tmp_path: Path, kind: Kind, path: str, words: str
+    guarded: Backend, tmp_path: Path, kind: ClientKind, path: str, words: str
 ) -> None:
     name = f"{kind}-{uuid4()}"
     own = technician(guarded, tmp_path, name, kind)

@@ -15,7 +15,7 @@ from agent.record import signing
 from doorstep_backend.engines.opening import PER_FOLDER
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
 from doorstep_backend.pages import PREFIX
-from doorstep_backend.pages.door import COOKIE
+from doorstep_backend.pages.auth import COOKIE
 from tests.conftest import drop_schemas
 from tests.contracts.pair import Pair, running_pair
 from tests.support.backend import Backend

@@ -165,7 +165,7 @@ def test_the_offices_commands(tmp_path: Path) -> None:
 
     assert "30 days after we received it" in command("kept")
     assert "nothing is erased" in command("hold", demo.ALLOWED, "CASE-7")
-    assert open_office(Store(tmp_path)).keeping.holds()[0].case_number == "CASE-7"
+    assert open_office(Store(tmp_path)).erasure.holds()[0].case_number == "CASE-7"
     assert command("hold", demo.ALLOWED, "CASE-8").startswith("1: order 1001 is held for CASE-7")
     nothing = command("export-device", "van-7", str(tmp_path / "device.zip"))
     assert nothing == "1: nothing came from a device van-7\n"

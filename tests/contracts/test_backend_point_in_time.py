@@ -265,7 +265,7 @@ def test_nothing_that_got_its_receipt_is_lost_by_going_back_to_a_minute(
     check_whole(site, erased={opted_out}, without_a_row={gone})
     assert site.shown(ALLOWED) == {whole, *came}
     assert site.shown(LEFT_DOOR) == set()
-    site.office.keeping.expire(datetime.now(UTC) + timedelta(days=40))
+    site.office.erasure.expire(datetime.now(UTC) + timedelta(days=40))
     assert [one for one in site.received if has(site.office.store.photo, one)] == [held]
 
 

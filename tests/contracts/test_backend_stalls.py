@@ -13,7 +13,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.record import signing
 from doorstep_backend.engines.opening import URL, open_database
-from doorstep_backend.identity.clients import Kind
+from doorstep_backend.identity.clients import ClientKind
 from doorstep_backend.pages import PREFIX
 from tests.support.backend import Backend, running_backend
 from tests.support.engines import only_sqlite
@@ -92,7 +92,7 @@ def test_while_postgresql_stalls_people_and_systems_are_told_so_and_nobody_else_
     server, backend = stalling
     page = f"{backend.base_url}{PREFIX}/delivery-photos"
     numbers = [f"{backend.base_url}{path}" for path in ("/metrics", "/fleet/status")]
-    client = technician(backend, tmp_path, "dispatch", Kind.CLIENT)
+    client = technician(backend, tmp_path, "dispatch", ClientKind.CLIENT)
     with (
         browser(backend, CUSTOMER) as person,
         speaking_to(backend.base_url, backend.ca_file, (client, client)) as system,

@@ -15,15 +15,15 @@ import pytest
 
 from doorstep_backend import health
 from doorstep_backend.engines import postgres
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.opening import CONNECTIONS
 from doorstep_backend.engines.postgres import translated
-from doorstep_backend.engines.sql import Database, Room, UnfitError, statements
+from doorstep_backend.engines.sql import Database, Schema, UnfitError, statements
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.ledger import OFFICE
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import until
 
-ROOM: Final = Room("doors", [statements("CREATE TABLE doors (door TEXT PRIMARY KEY)")])
+ROOM: Final = Schema("doors", [statements("CREATE TABLE doors (door TEXT PRIMARY KEY)")])
 
 WITHIN_S: Final = 8.0
 """Longest wait for an error that is allowed here: its limits, on a machine that is busy."""
@@ -71,7 +71,7 @@ def doors(database: Database) -> list[str]:
 def works(database: Database) -> bool:
     try:
         return "before" in doors(database)
-    except Away:
+    except Unavailable:
         return False
 
 
@@ -88,7 +88,7 @@ pytestmark = pytest.mark.slow
 def test_what_was_durable_outlives_a_kill_and_what_was_half_done_does_not(
     server: Postgres, database: Database
 ) -> None:
-    with soon(), pytest.raises(Away):
+    with soon(), pytest.raises(Unavailable):
         half_done(database, server.kill)
     server.start()
 
@@ -108,7 +108,7 @@ def test_a_restart_that_nobody_asked_during_is_not_noticed(
 
 
 def test_a_server_that_stalls_within_a_step_undoes_it(server: Postgres, database: Database) -> None:
-    with soon(), pytest.raises(Away, match="no answer"):
+    with soon(), pytest.raises(Unavailable, match="no answer"):
         half_done(database, server.stall)
     server.go_on()
 
@@ -118,9 +118,9 @@ def test_a_server_that_stalls_within_a_step_undoes_it(server: Postgres, database
 
 def test_a_migration_may_take_longer_and_what_comes_after_it_may_not(database: Database) -> None:
     longer_s = max(postgres.STATEMENT_MS / 1000, postgres.ANSWER_S) + 0.5
-    database.migrate(Room("slow", [statements(f"SELECT pg_sleep({longer_s})")]))
+    database.migrate(Schema("slow", [statements(f"SELECT pg_sleep({longer_s})")]))
 
-    with soon(), pytest.raises(Away, match="statement timeout"):
+    with soon(), pytest.raises(Unavailable, match="statement timeout"):
         database.execute("SELECT pg_sleep(30)")
 
 
@@ -135,7 +135,7 @@ def test_who_stops_within_a_step_does_not_hold_up_others_for_ever(
         goes_on.wait()
 
     def stop() -> None:
-        with pytest.raises(Away):
+        with pytest.raises(Unavailable):
             half_done(stopped, wait)
 
     thread = threading.Thread(target=stop)
@@ -152,7 +152,7 @@ def _may_write(database: Database) -> bool:
     try:
         with database.together():
             return True
-    except Away:
+    except Unavailable:
         return False
 
 
@@ -203,9 +203,9 @@ def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url:
 
 
 def test_nobody_there_is_a_sentence_in_time(server: Postgres) -> None:
-    with soon(), pytest.raises(Away, match="Connection refused"):
+    with soon(), pytest.raises(Unavailable, match="Connection refused"):
         opened(f"postgresql://postgres@127.0.0.1:{server.port - 1}/none")
-    with soon(), pytest.raises(Away, match='database "none" does not exist'):
+    with soon(), pytest.raises(Unavailable, match='database "none" does not exist'):
         opened(server.database("none"))
 
 

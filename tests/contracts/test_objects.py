@@ -201,7 +201,7 @@ def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
     changed, other = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
     opened.overwrite(changed, store.sha256_of(changed), left)
 
-    assert town.office.keeping.expire(NOON.replace(year=NOON.year + 1)) == 2
+    assert town.office.erasure.expire(NOON.replace(year=NOON.year + 1)) == 2
 
     assert store.label(changed) == {}
     assert store.label(other)["capture_id"] == other

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.s3 import DIGEST
+from doorstep_backend.engines.unavailable import Unavailable
 from tests.support.buckets import Engine
 from tests.support.ceph import LET_IN, Ceph
 from tests.support.factory import new_id
@@ -48,7 +48,7 @@ def test_the_page_names_what_the_keys_must_be_allowed(ceph: Ceph) -> None:
 
     for action in LET_IN:
         ceph.let_into(name, [one for one in LET_IN if one != action])
-        with pytest.raises(Away, match=r"AccessDenied: look at AWS_ACCESS_KEY_ID"):
+        with pytest.raises(Unavailable, match=r"AccessDenied: look at AWS_ACCESS_KEY_ID"):
             lives(ceph, name)
     assert all(f"`{action}`" in TOLD.read_text() for action in LET_IN)
 
@@ -59,7 +59,7 @@ def test_a_disk_that_died_is_away_within_three_seconds_and_heals(ceph: Ceph) -> 
     objects.put(one, RECORD, CONTENT)
     ceph.kill("osd")
     begun = time.monotonic()
-    with pytest.raises(Away, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not answer"):
         objects.get(one, RECORD)
     took_s = time.monotonic() - begun
     ceph.start("osd")
@@ -76,7 +76,7 @@ def test_a_quota_by_bytes_that_takes_no_record_lets_one_be_erased(ceph: Ceph) ->
     objects.put(one, RECORD, CONTENT)
 
     with ceph.without_room(name, quota_bytes=400_000):
-        with pytest.raises(Away, match="QuotaExceeded: make room"):
+        with pytest.raises(Unavailable, match="QuotaExceeded: make room"):
             objects.put(new_id(), RECORD, CONTENT)
         objects.erase(one, objects.line(one, RECORD))
         assert list(ceph.keys(name)) == [f"{one}/label"]

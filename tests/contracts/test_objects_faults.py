@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import pytest
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.chosen import objects_of
 from doorstep_backend.engines.s3 import S3, read_address
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import demo
 from doorstep_backend.settings import WrongSettingError
 from tests.support.buckets import Engine
@@ -49,7 +49,7 @@ def objects(own: Engine) -> S3:
 def away_within_s(ask: Callable[[], object]) -> tuple[str, float]:
     """What it says, and after how long."""
     begun = time.monotonic()
-    with pytest.raises(Away) as said:
+    with pytest.raises(Unavailable) as said:
         ask()
     assert "None" not in str(said.value)
     return str(said.value), time.monotonic() - begun
@@ -133,7 +133,7 @@ def test_keys_that_are_not_in_the_environment_are_named(
     with pytest.raises(WrongSettingError, match=both):
         S3(address)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(Away, match=both):
+    with pytest.raises(Unavailable, match=both):
         S3(address).begin()
 
 

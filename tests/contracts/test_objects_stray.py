@@ -12,7 +12,7 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.office import demo
 from doorstep_backend.office.archive import archive
 from doorstep_backend.office.worker import Worker
-from doorstep_backend.wire import stray
+from doorstep_backend.wire import orphans
 from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import RecordMaker, new_id
 from tests.support.opened import Opened
@@ -25,8 +25,8 @@ RECORD = hashlib.sha256(CONTENT).hexdigest()
 def terminal(town: DemoOffice, *words: str) -> list[str]:
     """What `objects ...` prints."""
     parser = argparse.ArgumentParser()
-    stray.add_to(parser.add_subparsers(dest="command"))
-    return list(stray.run(parser.parse_args(["objects", *words]), town.office))
+    orphans.add_to(parser.add_subparsers(dest="command"))
+    return list(orphans.run(parser.parse_args(["objects", *words]), town.office))
 
 
 def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: DemoOffice) -> None:
@@ -121,7 +121,7 @@ def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_
 def archived(fleet: SealedFleet, folder: Path) -> tuple[str, str, bytes]:
     """A record that was erased, and whose rows are in a file: id, digest, and what it was."""
     made, now = fleet.take(fleet.sealed()), datetime.now(UTC)
-    fleet.town.office.keeping.expire(now + timedelta(days=31))
+    fleet.town.office.erasure.expire(now + timedelta(days=31))
     archive(fleet.town.office, f"{now:%Y-%m}", folder / "archives", now + timedelta(days=62))
     return made.label.capture_id, hashlib.sha256(made.content).hexdigest(), made.content
 

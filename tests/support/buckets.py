@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3  # noqa: TID251 - the test's own side
 from botocore.config import Config  # noqa: TID251 - as boto3
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.s3 import S3, connect, read_address
+from doorstep_backend.engines.unavailable import Unavailable
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class Engine(ABC):
     def _answers(self) -> bool:
         try:
             self.opened("none").begin()
-        except Away as error:
+        except Unavailable as error:
             return "NoSuchBucket" in str(error)
         return True
 
     def _keeps(self) -> bool:
-        with suppress(Away):
+        with suppress(Unavailable):
             self.opened("probe").put("probe", "probe", b"probe")
             return True
         return False

@@ -19,7 +19,7 @@ from doorstep_backend.office import commands, demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.worker import Worker
 from doorstep_backend.wire import manifest
-from doorstep_backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
 from tests.support.waiting import until
@@ -56,9 +56,11 @@ class DemoOffice:
     def receive(self, made: Made, at: str = RECEIVED) -> CaptureId:
         """File a record as the intake and a worker do."""
         opened, capture_id = self.keep(made, at), made.label.capture_id
-        self.office.take_in(opened)
+        self.office.accept(opened)
         Worker(self.office).step()
-        until(lambda: not self.office.store.unfiled.has(capture_id))  # a server beside may have it
+        until(
+            lambda: not self.office.store.filing_backlog.has(capture_id)
+        )  # a server beside may have it
         return capture_id
 
     def keep(self, made: Made, at: str = RECEIVED) -> RecordFile:
@@ -71,7 +73,7 @@ class DemoOffice:
         store.create(upload)
         store.keep(upload, made.content, accepted=True)
         store.unpack(opened, made.content)
-        store.settle(Verdict(capture_id, at, None, "jws"))
+        store.settle(IntakeVerdict(capture_id, at, None, "jws"))
         store.release(upload, was_refused=False, accepted=True)
         return opened
 

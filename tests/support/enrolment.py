@@ -20,7 +20,7 @@ from agent.record import certificates, signing
 from agent.wire import http, tls
 from agent.wire.tls import IDENTITY_FILE
 from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.identity.clients import ClientKind, Clients
 from doorstep_backend.identity.register import Register
 from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, new_id
@@ -207,7 +207,7 @@ def enrolled_beside(
 
 
 def technician(
-    backend: Backend, folder: Path, name: str = "ada", kind: Kind = Kind.TECHNICIAN
+    backend: Backend, folder: Path, name: str = "ada", kind: ClientKind = ClientKind.TECHNICIAN
 ) -> Path:
     """Make a technician's key and certificate in one file, as `technicians add` does."""
     key = signing.new_key()

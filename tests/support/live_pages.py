@@ -22,7 +22,7 @@ from doorstep_backend.office.demo import ACCOUNTS
 from doorstep_backend.office.model import open_office
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.accounts import Account, Accounts
-from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE
+from doorstep_backend.pages.auth import COOKIE, KNOWN_COOKIE
 from doorstep_backend.pages.site import Site
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.serving import listen, server_config

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.s3 import connect, read_address
+from doorstep_backend.engines.unavailable import Unavailable
 from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.waiting import until
 
@@ -101,7 +101,7 @@ class SeaweedFS(Engine):
         self.start()
 
     def _is_read(self) -> bool:
-        with suppress(Away):
+        with suppress(Unavailable):
             return self.opened("probe").get("probe", "probe") == b"probe"
         return False
 

@@ -21,13 +21,13 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.opening import URL, rows_are_there
 from doorstep_backend.engines.sql import UnfitError
 from doorstep_backend.identity import commands as devices
-from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.est import Identity
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
 from doorstep_backend.identity.register import Register
 from doorstep_backend.identity.shown import PassedOn, Shown, by_tls
 from doorstep_backend.office import commands, demo
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import open_office
 from doorstep_backend.office.orders import NoSuchOrder
 from doorstep_backend.pages import PREFIX
@@ -43,7 +43,7 @@ from doorstep_backend.serving import (
     server_config,
 )
 from doorstep_backend.settings import FILE, WrongSettingError, read_settings
-from doorstep_backend.wire import loglines, parts, stray
+from doorstep_backend.wire import loglines, orphans, parts
 from doorstep_backend.wire.listener import Crowd
 from doorstep_backend.wire.store import Store
 
@@ -134,9 +134,9 @@ def _command(options: argparse.Namespace, data: Path) -> None:
         for line in pull.run(options, data):
             print(line, flush=True)
     elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
-        print(Desk.of(data, office).run(options))
+        print(IdentityCommands.of(data, office).run(options))
     elif options.command == "objects":
-        for line in stray.run(options, office):
+        for line in orphans.run(options, office):
             print(line, flush=True)
     else:
         print(commands.run(options, office, office.ledger.now()))
@@ -154,7 +154,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
         documents.settle()
         parts.take_over(store)
         office = open_office(store, show_simulated=options.show_simulated)
-    office.store.unfiled.free()
+    office.store.filing_backlog.free()
     office.open_anew()
     devices.write_revoked(data, office, documents)
     identity = None if options.without_identity else Identity.of(data, certificates)
@@ -277,7 +277,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = commands.add_to(whole)
     devices.add_to(verbs)
     pull.add_to(verbs)
-    stray.add_to(verbs)
+    orphans.add_to(verbs)
     supporting.add_to(verbs)
     return whole
 

@@ -28,13 +28,13 @@ from doorstep_backend.office.model import Office
 from doorstep_backend.office.worker import Worker
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.site import Site
-from doorstep_backend.reports.fleet import Fleet
+from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.intake import ReportIntake
 from doorstep_backend.reports.routes import FleetRoutes
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.wire import headers
 from doorstep_backend.wire.asking import asked
-from doorstep_backend.wire.connections import PatientProtocol, WholeBodies
+from doorstep_backend.wire.connections import TimeoutProtocol, WholeBodies
 from doorstep_backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from doorstep_backend.wire.manifest import ManifestRoute
 from doorstep_backend.wire.outage import Outage
@@ -101,7 +101,7 @@ class Wiring:
 
     store: type[Store] = Store
     intake: type[Intake] = Intake
-    protocol: type[PatientProtocol] = PatientProtocol
+    protocol: type[TimeoutProtocol] = TimeoutProtocol
     middleware: Callable[[Store], Sequence[Middleware]] = _nothing_around
 
 
@@ -118,7 +118,7 @@ def create_app(
     shown: Shown = by_tls,
     reports: Reports | None = None,
 ) -> Starlette:
-    """Return the ASGI application; it runs on connections of a PatientProtocol only.
+    """Return the ASGI application; it runs on connections of a TimeoutProtocol only.
 
     The middleware `around` it sees each request first; only probes are answered before. Without an
     `office` it takes records in and files none, and has no manifests; without a `site` it has no
@@ -151,8 +151,8 @@ def create_app(
         register, clients = identity.register, identity.clients
         middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
     if reports is not None and office is not None:
-        fleet, unfiled = Fleet(store.folder), store.unfiled
-        routes += FleetRoutes(fleet, reports, unfiled, office.keeping).routes()
+        fleet, filing_backlog = FleetReports(store.folder), store.filing_backlog
+        routes += FleetRoutes(fleet, reports, filing_backlog, office.erasure).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))
 
     @asynccontextmanager
@@ -160,7 +160,7 @@ def create_app(
         with ExitStack() as at_work:
             if office is not None:
                 at_work.enter_context(Worker(office).running())
-                at_work.enter_context(Expiry(office.keeping).running())
+                at_work.enter_context(Expiry(office.erasure).running())
             yield
 
     app = Starlette(

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from doorstep_backend.engines.objects import Objects
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 from doorstep_backend.wire.connections import connection_of
 
 ALIVE: Final = "/healthz"
@@ -27,7 +27,7 @@ WITHIN_S: Final = 2.0
 FRESH_S: Final = 1.0
 """Time for which an answer is repeated: each costs a write and two requests to S3."""
 
-PROBES: Final = Room(
+PROBES: Final = Schema(
     "health", [statements("CREATE TABLE IF NOT EXISTS probes (probe TEXT PRIMARY KEY)")]
 )
 """In each database; nobody ever sees a row in it."""
@@ -48,7 +48,7 @@ class Check:
     Attributes:
         name: what a person calls it.
         ask: returns once it answers, however long that takes. It runs in a thread, and raises
-            OSError, as Away is.
+            OSError, as Unavailable is.
     """
 
     name: str

@@ -11,7 +11,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from doorstep_backend.wire.connections import PatientProtocol
+from doorstep_backend.wire.connections import TimeoutProtocol
 from doorstep_backend.wire.listener import Crowd, Listener, give_up_early
 
 HOST: Final = "127.0.0.1"
@@ -66,7 +66,7 @@ def server_config(
     context: ssl.SSLContext | None = None,
     idle_s: int = IDLE_S,
     proxies: Collection[str] = (),
-    protocol: type[PatientProtocol] = PatientProtocol,
+    protocol: type[TimeoutProtocol] = TimeoutProtocol,
 ) -> uvicorn.Config:
     """Set uvicorn up over TLS with a context; without one, a proxy ends TLS.
 
@@ -75,7 +75,7 @@ def server_config(
     config = uvicorn.Config(
         app,
         http=protocol,
-        loop="doorstep_backend.wire.loop:PatientLoop",
+        loop="doorstep_backend.wire.loop:HandshakeTimeoutLoop",
         ws="none",
         lifespan="on",
         log_config=None,

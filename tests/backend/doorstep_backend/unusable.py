@@ -4,7 +4,7 @@ import errno
 import os
 from typing import Final
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 
 _FORBIDDEN: Final = "this user may not use it; run the command as its owner, or name another path"
 
@@ -25,7 +25,7 @@ REMEDIES: Final = {
 
 def told(error: OSError) -> str:
     """Return the sentence; that of the backend's own errors is their own."""
-    if isinstance(error, Away) or error.filename is None:
+    if isinstance(error, Unavailable) or error.filename is None:
         return error.strerror or str(error)
     path = os.fsdecode(error.filename)
     return f"{path}: {REMEDIES.get(error.errno or 0, error.strerror or 'cannot be used')}"

@@ -8,8 +8,8 @@ from threading import Timer
 
 import pytest
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.sqlite import Sqlite
+from doorstep_backend.engines.unavailable import Unavailable
 
 
 @pytest.fixture
@@ -41,5 +41,5 @@ def test_who_opens_a_file_that_another_one_is_making_waits(
 
 @pytest.mark.usefixtures("other")
 def test_and_no_longer_than_its_patience(file: Path) -> None:
-    with pytest.raises(Away, match="locked"):
+    with pytest.raises(Unavailable, match="locked"):
         Sqlite(file, durable=True, patience_s=0.1)

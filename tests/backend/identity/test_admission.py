@@ -23,7 +23,7 @@ from doorstep_backend.identity.admission import (
     client_objection,
     other_objection,
 )
-from doorstep_backend.identity.clients import Kind, NameTakenError
+from doorstep_backend.identity.clients import ClientKind, NameTakenError
 from tests.backend.issuing import VAN, Issuer
 from tests.support.demo_office import NOON
 
@@ -129,7 +129,7 @@ def test_a_client_is_no_device(issuer: Issuer) -> None:
 def test_a_technicians_certificate_lets_in_for_ninety_days_where_it_belongs(
     issuer: Issuer,
 ) -> None:
-    ada = issuer.client("ada", Kind.TECHNICIAN)
+    ada = issuer.client("ada", ClientKind.TECHNICIAN)
     hers = ["/files", "/files/x", "/receipts", "/retire", "/fleet"]
     others = ["/manifest", "/filesystem", "/fleet/x", "/", "/.well-known/est/simplereenroll"]
 
@@ -142,11 +142,11 @@ def test_a_technicians_certificate_lets_in_for_ninety_days_where_it_belongs(
 
 
 def test_revoking_a_technician_ends_no_client(issuer: Issuer) -> None:
-    board, ada = issuer.client("board"), issuer.client("ada", Kind.TECHNICIAN)
+    board, ada = issuer.client("board"), issuer.client("ada", ClientKind.TECHNICIAN)
 
-    issuer.clients.revoke("ada", Kind.TECHNICIAN)
+    issuer.clients.revoke("ada", ClientKind.TECHNICIAN)
     with pytest.raises(LookupError, match="no technician board"):
-        issuer.clients.revoke("board", Kind.TECHNICIAN)
+        issuer.clients.revoke("board", ClientKind.TECHNICIAN)
 
     client, technician = (issuer.clients.find(int(one.serial, 16)) for one in (board, ada))
     assert client_objection(client, NOON) is None

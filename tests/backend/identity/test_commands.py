@@ -13,11 +13,11 @@ from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.identity.clients import Clients, Kind
-from doorstep_backend.identity.commands import Desk, add_to
+from doorstep_backend.identity.clients import ClientKind, Clients
+from doorstep_backend.identity.commands import IdentityCommands, add_to
 from doorstep_backend.identity.names import names_in
-from doorstep_backend.office.keeping import NotDone
-from doorstep_backend.wire.store import Upload, Verdict
+from doorstep_backend.office.erasure import NotDone
+from doorstep_backend.wire.store import IntakeVerdict, Upload
 from tests.backend.issuing import VAN, Issuer
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.engines import only_sqlite
@@ -32,7 +32,7 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.town = DemoOffice(folder)
         self.issuer = Issuer(folder, keys.certificates(folder / "ca"))
-        self.desk = Desk.of(folder, self.town.office)
+        self.desk = IdentityCommands.of(folder, self.town.office)
         self.desk.documents.settle()
 
     def type(self, *words: str) -> str:
@@ -162,7 +162,7 @@ def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_aga
         upload = Upload(new_id(), 1, "0" * 64, "")
         store.create(upload)
         receipt = signing.sign({}, key, typ=RECEIPT_TYPE)
-        store.settle(Verdict(upload.capture_id, rfc3339(NOON), None, receipt))
+        store.settle(IntakeVerdict(upload.capture_id, rfc3339(NOON), None, receipt))
     terminal.desk.documents.revoke(kid)  # and the command dies
 
     said = terminal.type("fleet", "revoke", kid).splitlines()
@@ -233,9 +233,9 @@ def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> 
 
     clients = Clients(tmp_path)
 
-    assert [one.name for one in clients.listed(Kind.CLIENT)] == ["board"]
-    assert clients.listed(Kind.TECHNICIAN) == []
-    assert clients.kind_of("Board") is Kind.CLIENT
+    assert [one.name for one in clients.listed(ClientKind.CLIENT)] == ["board"]
+    assert clients.listed(ClientKind.TECHNICIAN) == []
+    assert clients.kind_of("Board") is ClientKind.CLIENT
 
 
 def test_the_id_of_a_key_may_begin_with_a_dash(terminal: Terminal) -> None:

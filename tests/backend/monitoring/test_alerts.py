@@ -12,7 +12,7 @@ from doorstep_backend.monitoring.alerts import FILE, OF_THE_FLEET, RULES, Rule, 
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.numbers import FLEET_HELP, exposition
 from doorstep_backend.reports.troubles import NEEDS, told
-from doorstep_backend.wire.unfiled import Backlog
+from doorstep_backend.wire.filing_backlog import BacklogSize
 from tests.backend.reports.samples import NOW, report, waits
 
 HERE = Path(__file__).parent
@@ -57,7 +57,10 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
     said = report(bench_mode=True, queue=waits(2, NOW, refused=4), needs=["full"])
     device = Device("van-1", DeviceState.IN, said, None, said.needs, ())
 
-    command, given = ["promtool", "check", "metrics"], exposition([device], Backlog(3, NOW), 90.0)
+    command, given = (
+        ["promtool", "check", "metrics"],
+        exposition([device], BacklogSize(3, NOW), 90.0),
+    )
     ran = subprocess.run(command, input=given, capture_output=True, check=False)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

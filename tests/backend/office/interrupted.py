@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.folder import Folder
+from doorstep_backend.engines.unavailable import Unavailable
 
 
 class Interrupted(Folder):
@@ -25,7 +25,7 @@ class Interrupted(Folder):
         if capture_id in self.bad:
             raise ValueError(capture_id)
         if capture_id in self.lost:
-            raise Away(capture_id)
+            raise Unavailable(capture_id)
         super().erase(capture_id, line)
         while self.then:
             self.then.pop()()

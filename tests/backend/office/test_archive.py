@@ -16,8 +16,8 @@ from doorstep_backend.keys import alone
 from doorstep_backend.office import archive as archiving
 from doorstep_backend.office.archive import archive
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import export_device
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.received import received
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_sqlite
@@ -61,7 +61,7 @@ def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
 ) -> None:
     monkeypatch.setattr(archiving, "BATCH", 2)
     gone, stays = came(town, *[MAY] * 5), came(town, JUNE)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
 
     told = archive(town.office, "2026-05", into, LATER)
 
@@ -77,7 +77,7 @@ def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
 
 def test_without_the_file_the_gap_is_noticed(town: DemoOffice, into: Path, tmp_path: Path) -> None:
     came(town, JUNE, MAY, JUNE)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     archive(town.office, "2026-05", into, LATER)
 
     assert problems(town, tmp_path) == 1
@@ -91,7 +91,7 @@ def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
     came(town, MAY, JUNE)
     ending = Ending(Register(town.folder), town.office)
     before = ending.chains("van-7")
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
 
     archive(town.office, "2026-05", into, LATER)
 
@@ -102,13 +102,13 @@ def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
 def test_what_is_held_stays_and_is_added_once_it_is_erased(town: DemoOffice, into: Path) -> None:
     came(town, MAY)
     (held,) = came(town, MAY, number=CHANGES_MIND)
-    town.office.keeping.hold(CHANGES_MIND, "CASE-7", LATER)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.hold(CHANGES_MIND, "CASE-7", LATER)
+    town.office.erasure.expire(LATER)
     assert "1 records" in archive(town.office, "2026-05", into, LATER)
     assert rows(town) == {held}
 
-    town.office.keeping.release(CHANGES_MIND, LATER)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.release(CHANGES_MIND, LATER)
+    town.office.erasure.expire(LATER)
     file = into / "2026-05.jsonl"
     file.rename(into / "elsewhere")
     with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
@@ -129,7 +129,7 @@ def line_of(town: DemoOffice, capture_id: str) -> bytes:
 def test_after_a_power_cut_it_is_done_again(town: DemoOffice, into: Path, tmp_path: Path) -> None:
     """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
     ids = came(town, *[MAY] * 3)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     other, line = tmp_path / "other", line_of(town, ids[0])
     into.mkdir()
     (into / "2026-05.jsonl").write_bytes(line + line[:100])
@@ -146,7 +146,7 @@ def test_what_is_flushed_and_not_deleted_yet_is_in_the_file_once(
     town: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     ids = came(town, *[MAY] * 3)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     file = into / "2026-05.jsonl"
     into.mkdir()
     file.write_bytes(line_of(town, ids[1]))
@@ -167,7 +167,7 @@ def test_what_is_not_as_received_and_in_no_file_stays(
 ) -> None:
     """Without an upload as after `objects stray`: no run was interrupted there."""
     good, bad = came(town, MAY, MAY)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     if what == "label":
         label = town.file(f"received/{good}.rec").read_bytes()
         town.file(f"received/{bad}.rec").write_bytes(label)
@@ -186,7 +186,7 @@ def test_another_folder_is_refused_also_where_the_first_run_died(
     town: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came(town, MAY)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     monkeypatch.setattr(archiving, "_note", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         archive(town.office, "2026-05", into, LATER)
@@ -202,7 +202,7 @@ def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
 ) -> None:
     """PostgreSQL was set back to a time before the run, and the bucket was not."""
     came(town, MAY, MAY, JUNE)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     ending = Ending(Register(town.folder), town.office)
     ends = ending.chains("van-7")
     before = [
@@ -230,7 +230,7 @@ def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
 
 def test_two_at_once_write_one_after_the_other(town: DemoOffice, into: Path) -> None:
     came(town, MAY)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     into.mkdir()
     second = Thread(target=archive, args=(town.office, "2026-05", into, LATER))
 
@@ -245,7 +245,7 @@ def test_two_at_once_write_one_after_the_other(town: DemoOffice, into: Path) -> 
 
 def test_who_asks_for_evidence_is_told_of_the_file(town: DemoOffice, into: Path) -> None:
     (gone,) = came(town, MAY)
-    town.office.keeping.expire(LATER)
+    town.office.erasure.expire(LATER)
     archive(town.office, "2026-05", into, LATER)
 
     with pytest.raises(NotDone, match=r"or it is in an archive: 2026-05.jsonl"):

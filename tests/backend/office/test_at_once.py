@@ -38,7 +38,7 @@ def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet
     other = open_office(Store(town.folder))
 
     with town.office.ledger.together(whose):
-        elsewhere.submit(other.filing.take_in, said_of, RECEIVED).result(1)
+        elsewhere.submit(other.filing.accept, said_of, RECEIVED).result(1)
         assert town.shown(ALLOWED) == [said_of.columns["capture_id"]]
 
 
@@ -85,8 +85,8 @@ def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
     second = said(town, RecordMaker("van-8").make(first.label.kind, record, b"a picture"))
 
     with town.office.ledger.together("van-8"):
-        town.office.filing.take_in(second, RECEIVED)
-        took_back = waited(elsewhere, other.filing.take_in, void, RECEIVED)
+        town.office.filing.accept(second, RECEIVED)
+        took_back = waited(elsewhere, other.filing.accept, void, RECEIVED)
     took_back.result()
 
     assert town.shown(ALLOWED) == [second.columns["capture_id"]]
@@ -102,7 +102,7 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
     since = town.manifest().begins
 
     with town.office.ledger.together(town.van.device_id):
-        town.office.filing.take_in(photo, RECEIVED)
+        town.office.filing.accept(photo, RECEIVED)
         revoked = waited(elsewhere, revoke, kid, town.van.device_id, since)
     revoked.result()
 
@@ -118,7 +118,7 @@ def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_
 
     with town.office.ledger.apart():
         town.office.filing.bind(retake, LEFT_DOOR)
-        filed = waited(elsewhere, other.filing.take_in, late, RECEIVED)
+        filed = waited(elsewhere, other.filing.accept, late, RECEIVED)
     filed.result()
 
     assert town.shown(LEFT_DOOR) == [retake]
@@ -166,6 +166,6 @@ def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
     other = open_office(Store(town.folder))
 
     with town.office.store.held(ids[2]):
-        assert elsewhere.submit(other.keeping.expire, later).result(1) == 4
+        assert elsewhere.submit(other.erasure.expire, later).result(1) == 4
 
-    assert other.keeping.expire(later) == 1
+    assert other.erasure.expire(later) == 1

@@ -12,8 +12,8 @@ import pytest
 
 from doorstep_backend.office.archive import archive
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.filing import CannotBindError, NotWaitingError
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
@@ -88,7 +88,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
     bind = town.office.filing.bind
     interrupted.then.append(lambda: bound.append(waited(elsewhere, bind, stray, LEFT_DOOR)))
 
-    erasing.keeping.expire(NOON + timedelta(days=40))
+    erasing.erasure.expire(NOON + timedelta(days=40))
 
     with pytest.raises(NotWaitingError):
         bound[0].result()
@@ -99,15 +99,15 @@ def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_he
     town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
     with town.office.ledger.together():
-        town.office.keeping.hold(ALLOWED, cases[0], NOON)
-        held = waited(elsewhere, other.keeping.hold, ALLOWED, cases[1], NOON)
+        town.office.erasure.hold(ALLOWED, cases[0], NOON)
+        held = waited(elsewhere, other.erasure.hold, ALLOWED, cases[1], NOON)
 
     if cases[0] == cases[1]:
         assert held.result() == 0
     else:
         with pytest.raises(NotDone, match="held for CASE-7 already"):
             held.result()
-    assert [one.case_number for one in other.keeping.holds()] == ["CASE-7"]
+    assert [one.case_number for one in other.erasure.holds()] == ["CASE-7"]
 
 
 def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(

@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from agent.models import RecordKind, rfc3339
-from doorstep_backend.engines.away import Away
-from doorstep_backend.office import due, expiry, keeping
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.office import due, erasure, expiry
 from doorstep_backend.office.access import Agent, Customer
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.model import open_office
@@ -38,12 +38,12 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
     monkeypatch.setattr(due, "BATCH", 2)
     ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
 
-    steps = town.office.keeping.steps(CAME + 30 * DAY)
+    steps = town.office.erasure.steps(CAME + 30 * DAY)
     assert next(one for one in steps if one) == 2
     assert sum(town.kept(one) == (True, True) for one in ids) == 3
     del steps
 
-    assert [one for one in town.office.keeping.steps(CAME + 30 * DAY) if one] == [2, 1]
+    assert [one for one in town.office.erasure.steps(CAME + 30 * DAY) if one] == [2, 1]
     assert {town.kept(one) for one in ids} == {(False, False)}
 
 
@@ -54,9 +54,9 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
     town = on_interrupted
     gone = town.receive(town.photo(ALLOWED))
     held = town.receive(town.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
-    interrupted.then = [lambda: town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)]
+    interrupted.then = [lambda: town.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)]
 
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
+    assert town.office.erasure.expire(CAME + 40 * DAY) == 1
 
     assert (town.kept(gone), town.kept(held)) == ((False, False), (True, True))
 
@@ -66,17 +66,17 @@ def test_a_hold_waits_for_what_is_being_erased_and_says_so(
 ) -> None:
     town = on_interrupted
     gone = town.receive(town.photo(CHANGES_MIND))
-    other, said = open_office(Store(town.folder)).keeping, []
+    other, said = open_office(Store(town.folder)).erasure, []
     thread = Thread(target=lambda: said.append(other.hold(CHANGES_MIND, "CASE-7", CAME)))
 
     def held_meanwhile() -> None:
         thread.start()
-        until(lambda: town.office.keeping.holds() != [])
+        until(lambda: town.office.erasure.holds() != [])
         thread.join(0.5)
         said.append(-1)
 
     interrupted.then = [held_meanwhile]
-    town.office.keeping.expire(CAME + 40 * DAY)
+    town.office.erasure.expire(CAME + 40 * DAY)
     thread.join()
 
     assert (said, town.kept(gone)) == ([-1, 1], (False, False))
@@ -97,9 +97,9 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
         return hold(capture_id, waits=waits)
 
     monkeypatch.setattr(town.office.store, "held", noted)
-    interrupted.then = [lambda: town.office.keeping.expire_one(other, first)]
+    interrupted.then = [lambda: town.office.erasure.expire_one(other, first)]
 
-    assert town.office.keeping.expire(first + DAY) == 1
+    assert town.office.erasure.expire(first + DAY) == 1
 
     assert held == [one, other]
     filed = town.office.filing.filed(other)
@@ -113,19 +113,19 @@ def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: D
     store.objects.put(one, store.sha256_of(one), b"another\nthing")
     Worker(town.office).step()
 
-    town.office.keeping.expire(CAME + 30 * DAY - timedelta(milliseconds=1))
-    assert (store.unfiled.has(one), list(store.objects.ids())) == (True, [one])
+    town.office.erasure.expire(CAME + 30 * DAY - timedelta(milliseconds=1))
+    assert (store.filing_backlog.has(one), list(store.objects.ids())) == (True, [one])
 
-    assert town.office.keeping.expire(CAME + 30 * DAY) == 1
-    assert (store.unfiled.has(one), list(store.objects.ids())) == (False, [])
+    assert town.office.erasure.expire(CAME + 30 * DAY) == 1
+    assert (store.filing_backlog.has(one), list(store.objects.ids())) == (False, [])
 
 
 def test_what_waits_to_be_filed_and_was_not_tried_stays(town: DemoOffice) -> None:
     town.keep(town.photo(ALLOWED))
 
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 0
+    assert town.office.erasure.expire(CAME + 40 * DAY) == 0
 
-    assert town.office.store.unfiled.backlog().records == 1
+    assert town.office.store.filing_backlog.backlog().records == 1
 
 
 def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
@@ -133,21 +133,21 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
 ) -> None:
     """By each time of the table."""
     town = on_interrupted
-    keeping, hour = town.office.keeping, timedelta(hours=1)
+    erasure, hour = town.office.erasure, timedelta(hours=1)
     late = rfc3339(CAME - hour)
     practice = town.receive(town.van.make(RecordKind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
     taken = town.receive(town.photo(ALLOWED), rfc3339(CAME + 10 * DAY))
     town.receive(town.void(taken), rfc3339(CAME + 23 * DAY - 2 * hour))
     bound, held = (town.receive(town.photo(one), late) for one in (RIGHT_DOOR, CHANGES_MIND))
-    keeping.hold(CHANGES_MIND, "CASE-7", CAME)
-    assert keeping.overdue_s(CAME + 23 * DAY) == 0.0
+    erasure.hold(CHANGES_MIND, "CASE-7", CAME)
+    assert erasure.overdue_s(CAME + 23 * DAY) == 0.0
 
     def after(erased: str) -> float:
         interrupted.lost = {practice, taken, bound, held} - {erased}
-        keeping.expire(CAME + 30 * DAY)
-        return keeping.overdue_s(CAME + 30 * DAY + 3 * hour)
+        erasure.expire(CAME + 30 * DAY)
+        return erasure.overdue_s(CAME + 30 * DAY + 3 * hour)
 
-    assert keeping.overdue_s(CAME + 30 * DAY) == 2 * 3600
+    assert erasure.overdue_s(CAME + 30 * DAY) == 2 * 3600
     assert [after(one) for one in (taken, bound, practice)] == [4 * 3600, 3 * 3600, 0.0]
 
 
@@ -160,7 +160,7 @@ def test_what_a_process_left_that_died_after_an_opt_out_is_found(
         town.receive(town.photo(number)) for number in (ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
     )
     orders = town.office.orders
-    town.office.keeping.hold(CHANGES_MIND, "CASE-7", NOON)
+    town.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
     town.office.ledger.execute(
         "UPDATE captures SET number = ? WHERE capture_id = ?", (RIGHT_DOOR, stays)
     )
@@ -168,7 +168,7 @@ def test_what_a_process_left_that_died_after_an_opt_out_is_found(
         orders.set_opted_out(number, opted_out=True)
     orders.set_address_opted_out(orders.find(LEFT_DOOR).address, opted_out=True)
 
-    assert town.office.keeping.expire(NOON) == 2
+    assert town.office.erasure.expire(NOON) == 2
 
     assert town.kept(by_order) == town.kept(by_address) == (False, False)
     assert town.kept(held) == town.kept(stays) == (True, True)
@@ -181,17 +181,17 @@ def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
     town = on_interrupted
     left, failed = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
     office, hour = town.office, timedelta(hours=1)
-    assert office.keeping.expire(NOON) == 0
+    assert office.erasure.expire(NOON) == 0
 
     office.orders.set_opted_out(ALLOWED, opted_out=True)
-    assert office.keeping.expire(NOON + hour) == 0
-    assert office.keeping.expire(NOON + DAY) == 1
+    assert office.erasure.expire(NOON + hour) == 0
+    assert office.erasure.expire(NOON + DAY) == 1
 
     interrupted.lost = [failed]
-    with pytest.raises(Away):
+    with pytest.raises(Unavailable):
         office.opt_out_order(RIGHT_DOOR, True)
     interrupted.lost = ()
-    assert office.keeping.expire(NOON + DAY + hour) == 1
+    assert office.erasure.expire(NOON + DAY + hour) == 1
     assert town.kept(left) == town.kept(failed) == (False, False)
 
 
@@ -213,13 +213,13 @@ def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(
 def test_routes_and_looks_go_in_steps_too(
     town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "BATCH", 1)
+    monkeypatch.setattr(erasure, "BATCH", 1)
     for number in range(3):
         town.office.routes.plan(f"old-{number}", [ALLOWED], CAME, CAME + timedelta(hours=1))
     for _ in range(25):
         town.office.access.log(Customer("c-1"), new_id(), "", CAME)
 
-    steps = list(town.office.keeping.steps(CAME + 366 * DAY))
+    steps = list(town.office.erasure.steps(CAME + 366 * DAY))
 
     assert len(steps) >= 4 + 3
     assert count(town, "routes") == count(town, "route_orders") == count(town, "views") == 0
@@ -229,7 +229,7 @@ def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
     town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fleet's routes end together in the evening."""
-    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(erasure, "BATCH", 2)
     vans = [f"van-{number}" for number in range(5)]
     for van in vans:
         town.office.routes.plan(f"r-{van}", [ALLOWED], NOON, NOON + timedelta(hours=1))
@@ -237,7 +237,7 @@ def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
     before = [town.manifest(van).version for van in vans]
     whole = "manifests WHERE content IS NOT NULL OR token IS NOT NULL"
 
-    left = {count(town, whole) for _ in town.office.keeping.steps(NOON + timedelta(hours=2))}
+    left = {count(town, whole) for _ in town.office.erasure.steps(NOON + timedelta(hours=2))}
 
     assert left - {5} == {3, 1, 0}
     versions = "SELECT version FROM manifests ORDER BY device_id"
@@ -256,7 +256,7 @@ def test_the_thread_erases_a_tenth_of_its_time(
     monkeypatch.setattr(expiry, "FIRST_S", 0.0)
     began_s = time.monotonic()
 
-    with expiry.Expiry(town.office.keeping).running():
+    with expiry.Expiry(town.office.erasure).running():
         until(lambda: len(interrupted.tried) == 2)
         paused_s = time.monotonic() - began_s
         interrupted.then = [lambda: time.sleep(1)]
@@ -281,7 +281,7 @@ def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: DemoOffice) ->
     access.one_time_code(LEFT_DOOR, NOON)
     access.one_time_code(RIGHT_DOOR, later)
 
-    town.office.keeping.expire(NOON + timedelta(minutes=31))
+    town.office.erasure.expire(NOON + timedelta(minutes=31))
 
     left = {"sessions": 1, "sign_in_tries": 0, "grants": 0, "one_time_codes": 1}
     assert {table: count(town, table) for table in left} == left

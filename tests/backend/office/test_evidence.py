@@ -16,7 +16,7 @@ from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Agent, Customer
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import Accounts
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.rescued import Rescues
@@ -236,7 +236,7 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None
     accounts.add_all(ACCOUNTS)
     access.log(Customer("c-1"), own, "", NOON)
     access.log(Agent("17"), own, "Where is the parcel?", NOON)
-    fleet.town.office.keeping.hold(ALLOWED, "CASE-7", NOON)
+    fleet.town.office.erasure.hold(ALLOWED, "CASE-7", NOON)
 
     fleet.export(own, "--by", "17")
     fleet.export(own, "--out", str(fleet.out / "again.zip"))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.models import rfc3339
-from doorstep_backend.engines.away import Away
-from doorstep_backend.office import due, keeping
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.office import due, erasure
 from doorstep_backend.office.demo import ALLOWED
-from doorstep_backend.office.keeping import NotDone
-from doorstep_backend.wire.tries import IN_VAIN
+from doorstep_backend.office.erasure import NotDone
+from doorstep_backend.wire.failure_budget import MOST_FAILURES
 from tests.backend.office.interrupted import Interrupted
 from tests.support.demo_office import DemoOffice
 
@@ -56,11 +56,11 @@ def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     town = on_interrupted
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(IN_VAIN + 4)]
+    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(MOST_FAILURES + 4)]
     interrupted.lost = ids[3:]
 
     with pytest.raises(
-        Away, match=f"erased 3 records; {IN_VAIN} could not be erased.* again later"
+        Unavailable, match=f"erased 3 records; {MOST_FAILURES} could not be erased.* again later"
     ):
         town.said("expire", now=CAME + 40 * DAY)
 
@@ -69,14 +69,14 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
     on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
-    monkeypatch.setattr(keeping, "IN_VAIN", 3)
+    monkeypatch.setattr(erasure, "MOST_FAILURES", 3)
     town = on_interrupted
     ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
     interrupted.lost = ids[:8]
 
     for _ in range(100):  # two in three begin before the last of these
-        with suppress(Away):
-            town.office.keeping.expire(CAME + 40 * DAY)
+        with suppress(Unavailable):
+            town.office.erasure.expire(CAME + 40 * DAY)
 
     assert [town.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
 
@@ -88,8 +88,8 @@ def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
     interrupted.lost = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
     town.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
 
-    with pytest.raises(Away):
-        town.office.keeping.expire(CAME + 40 * DAY)
+    with pytest.raises(Unavailable):
+        town.office.erasure.expire(CAME + 40 * DAY)
 
-    assert len(interrupted.tried) == IN_VAIN
+    assert len(interrupted.tried) == MOST_FAILURES
     assert town.office.ledger.execute("SELECT 1 FROM routes").fetchone() is None

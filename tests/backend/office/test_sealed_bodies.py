@@ -127,10 +127,10 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     said = [claims.read(second.store.open(one.content)) for one in made]
     first.open_anew()
     first.filing.bind(bound, ALLOWED)
-    first.keeping.discard(discarded, NOON)
+    first.erasure.discard(discarded, NOON)
 
     for one in said:
-        second.filing.take_in_anew(one, RECEIVED)
+        second.filing.refile(one, RECEIVED)
 
     assert town.shown(ALLOWED) == [bound]
     assert has(second.store.photo, bound)

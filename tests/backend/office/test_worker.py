@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from agent.models import CaptureId, rfc3339
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import claims
 from doorstep_backend.office.demo import ALLOWED, RIGHT_DOOR
 from doorstep_backend.office.inbox import MOST_KEPT, Inbox
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.worker import TRIED_S, Worker
+from doorstep_backend.wire.filing_backlog import AGAIN, LEASE, MOST, OWN
 from doorstep_backend.wire.store import Store
-from doorstep_backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
 from tests.support.demo_office import RECEIVED, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.waiting import until
@@ -66,7 +66,7 @@ def test_what_another_process_has_just_received_is_left_to_it_until_the_next_loo
     its_own, own = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
     town.keep(its_own)
     town.keep(own)
-    other.take_in(other.store.open(own.content))
+    other.accept(other.store.open(own.content))
 
     worker.step()
 
@@ -83,8 +83,8 @@ def test_what_was_received_this_moment_is_due_to_others_only_later(
     town.keep(made, rfc3339(now - timedelta(seconds=1)))
     its_own = OWN[town.office.store.db.engine]
 
-    before = other.store.unfiled.take(now) if its_own else []
-    after = other.store.unfiled.take(now + its_own)
+    before = other.store.filing_backlog.take(now) if its_own else []
+    after = other.store.filing_backlog.take(now + its_own)
 
     assert (before, after) == ([], [made.label.capture_id])
 
@@ -97,12 +97,12 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
     for _ in range(MOST + 1):
         made = town.photo(ALLOWED)
         town.keep(made)
-        other.take_in(other.store.open(made.content))
+        other.accept(other.store.open(made.content))
 
     assert worker.step() == 0.0
     worker.step()
 
-    assert other.store.unfiled.backlog().records == 0
+    assert other.store.filing_backlog.backlog().records == 0
 
 
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
@@ -122,7 +122,7 @@ def test_of_what_another_process_files_nothing_stays_in_memory(
     town: DemoOffice, other: Office
 ) -> None:
     made = town.photo(ALLOWED)
-    town.office.take_in(town.keep(made))
+    town.office.accept(town.keep(made))
     Worker(other).step()
 
     Worker(town.office).step()
@@ -150,7 +150,7 @@ def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
     made = town.photo(ALLOWED)
     opened: Any = town.keep(made)
 
-    town.office.take_in(replace(opened, record=None))
+    town.office.accept(replace(opened, record=None))
 
     capture_id = made.label.capture_id
     assert f"record=not_read capture_id={capture_id}" in caplog.text
@@ -163,12 +163,12 @@ def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
     town: DemoOffice, other: Office, ends_before: str
 ) -> None:
     capture_id = received(town)
-    assert town.office.store.unfiled.take(NOW) == [capture_id]
+    assert town.office.store.filing_backlog.take(NOW) == [capture_id]
     if ends_before == "told so":
         town.office.file(capture_id)
 
-    assert other.store.unfiled.take(NOW) == []
-    assert other.store.unfiled.take(NOW + LEASE + timedelta(seconds=1)) == [capture_id]
+    assert other.store.filing_backlog.take(NOW) == []
+    assert other.store.filing_backlog.take(NOW + LEASE + timedelta(seconds=1)) == [capture_id]
     other.file(capture_id)
 
     assert town.shown(ALLOWED) == [capture_id]
@@ -179,11 +179,11 @@ def test_at_a_start_of_its_only_process_nothing_has_to_wait(
     town: DemoOffice, other: Office
 ) -> None:
     capture_id = received(town)
-    town.office.store.unfiled.take(NOW)
+    town.office.store.filing_backlog.take(NOW)
 
-    other.store.unfiled.free()
+    other.store.filing_backlog.free()
 
-    assert other.store.unfiled.take(NOW) == [capture_id]
+    assert other.store.filing_backlog.take(NOW) == [capture_id]
 
 
 def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
@@ -197,15 +197,15 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
     with caplog.at_level(logging.WARNING):
         Worker(other).step()
         again = datetime.now(UTC) + AGAIN
-        assert other.store.unfiled.take(again - timedelta(seconds=5)) == []
-        assert other.store.unfiled.take(again) == [lost]
-        other.store.unfiled.put_off(lost, "Missing", NOW - AGAIN)
+        assert other.store.filing_backlog.take(again - timedelta(seconds=5)) == []
+        assert other.store.filing_backlog.take(again) == [lost]
+        other.store.filing_backlog.put_off(lost, "Missing", NOW - AGAIN)
         Worker(other).step()
 
     assert town.shown(RIGHT_DOOR) == [there]
     assert [lost in one.message for one in caplog.records] == [True]
 
-    other.store.unfiled.put_off(lost, "Missing", NOW - AGAIN)
+    other.store.filing_backlog.put_off(lost, "Missing", NOW - AGAIN)
     store.objects.put(lost, name, content)
     Worker(other).step()
 
@@ -220,7 +220,7 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     def get(store: Store, capture_id: str) -> bytes:
         if capture_id in ids:
-            raise Away("denied here")
+            raise Unavailable("denied here")
         return given(store, capture_id)
 
     monkeypatch.setattr(Store, "received", get)
@@ -236,7 +236,7 @@ def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
     assert Worker(other).step() != TRIED_S
 
     assert sorted(town.shown(ALLOWED)) == sorted([first, last])
-    assert [other.store.unfiled.has(one) for one in (first, bad, worse, last)] == [
+    assert [other.store.filing_backlog.has(one) for one in (first, bad, worse, last)] == [
         False,
         True,
         True,
@@ -244,7 +244,9 @@ def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
     ]
     assert caplog.text.count("event=away") == 1
     denied.clear()
-    assert sorted(other.store.unfiled.take(datetime.now(UTC) + AGAIN)) == sorted([bad, worse])
+    assert sorted(other.store.filing_backlog.take(datetime.now(UTC) + AGAIN)) == sorted(
+        [bad, worse]
+    )
 
 
 def test_while_no_object_can_be_had_the_worker_waits(
@@ -260,14 +262,14 @@ def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
 ) -> None:
     """Else they are another worker's 15 s later, and counted as waiting until then."""
     first, bad = received(town), received(town)
-    file, unfiled = Office.file, other.store.unfiled
+    file, unfiled = Office.file, other.store.filing_backlog
 
     def away(*_: object) -> bool:
-        raise Away("gone here")
+        raise Unavailable("gone here")
 
     def fails(office: Office, capture_id: str) -> None:
         if capture_id == bad:
-            raise Away("gone here")
+            raise Unavailable("gone here")
         file(office, capture_id)
 
     monkeypatch.setattr(Office, "file", fails)
@@ -292,7 +294,7 @@ def test_a_bug_that_one_record_meets_stops_no_other(
     Worker(other).step()
 
     assert town.shown(RIGHT_DOOR) == [good]
-    assert other.store.unfiled.has(bad)
+    assert other.store.filing_backlog.has(bad)
     assert f"record=not_filed capture_id={bad} why=nobody reckoned with it" in caplog.text
     assert "Traceback" in caplog.text
 
@@ -303,7 +305,7 @@ def test_a_worker_that_meets_a_bug_goes_on(
     """Else devices would get receipts for days, and nobody see a photo."""
     db = town.office.store.db
     db.execute("ALTER TABLE unfiled RENAME TO elsewhere")
-    beside.take_in(beside.store.open(town.photo(RIGHT_DOOR).content))
+    beside.accept(beside.store.open(town.photo(RIGHT_DOOR).content))
     until(lambda: "filing=failed" in caplog.text)
     db.execute("ALTER TABLE elsewhere RENAME TO unfiled")
     capture_id = received(town)
@@ -325,7 +327,7 @@ def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None
     taken: list[str] = []
 
     def take() -> None:
-        unfiled = Store(town.folder).unfiled
+        unfiled = Store(town.folder).filing_backlog
         while found := unfiled.take(NOW):
             taken.extend(found)
 
@@ -367,4 +369,4 @@ def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: DemoOffice) -> No
 
     town.office.store.settle(verdict)
 
-    assert town.office.store.unfiled.backlog().records == 0
+    assert town.office.store.filing_backlog.backlog().records == 0

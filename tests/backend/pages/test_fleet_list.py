@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from agent.status.troubles import Trouble
-from doorstep_backend.pages.door import fields
+from doorstep_backend.pages.auth import fields
 from doorstep_backend.pages.fleet_list import (
     PAGE_LENGTH,
     Asked,

@@ -204,7 +204,7 @@ def test_no_photo_for_an_order_changes_the_next_manifest_and_deletes_the_photo(l
 def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
     """Wherever a page says "deleted at once", it also says what an open case changes."""
     capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
-    live.town.office.keeping.hold(CHANGES_MIND, "CASE-7", NOON)
+    live.town.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
     browser = live.browser(FOURTH)
     pages = [f"/orders/{CHANGES_MIND}", "/delivery-photos", "/what-is-kept"]
 

@@ -13,7 +13,7 @@ from doorstep_backend.office.access import Agent, Customer, Nobody
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages.accounts import Account, Accounts
-from doorstep_backend.pages.door import SIGN_IN
+from doorstep_backend.pages.auth import SIGN_IN
 from doorstep_backend.pages.sessions import Sessions
 from tests.support.demo_office import NOON
 from tests.support.live_pages import CHEAP, Live

@@ -13,7 +13,7 @@ from doorstep_backend.office.access import Agent, Customer, Dispatch, Nobody, Vi
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages.accounts import HASHER, Account, Accounts
-from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE
+from doorstep_backend.pages.auth import COOKIE, KNOWN_COOKIE
 from doorstep_backend.pages.limits import SignInLimit, Try
 from doorstep_backend.pages.sessions import Sessions
 from tests.backend.pages.reading import images

@@ -9,7 +9,7 @@ import pytest
 
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
 from doorstep_backend.identity.known import DeviceState
-from doorstep_backend.reports.fleet import Device, Fleet, Registered, seen
+from doorstep_backend.reports.fleet import Device, FleetReports, Registered, seen
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
@@ -85,7 +85,7 @@ def reports(tmp_path: Path) -> Reports:
 @pytest.fixture
 def devices(tmp_path: Path) -> Callable[..., dict[str, Device]]:
     """Read the fleet: what each device needs by now."""
-    fleet = Fleet(tmp_path)
+    fleet = FleetReports(tmp_path)
 
     def read(now: datetime = NOW, after: str = "") -> dict[str, Device]:
         return {one.device_id: one for one in fleet.devices(now, {}, after)}

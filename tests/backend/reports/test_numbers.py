@@ -13,13 +13,13 @@ from agent.status.troubles import Trouble
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.office.model import open_office
-from doorstep_backend.reports.fleet import Device, Fleet
+from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.numbers import FLEET_HELP, exposition
 from doorstep_backend.reports.routes import FleetRoutes
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import Noticed
+from doorstep_backend.wire.filing_backlog import BacklogSize, FilingBacklog
 from doorstep_backend.wire.store import Store
-from doorstep_backend.wire.unfiled import Backlog, Unfiled
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 from tests.support.engines import only_sqlite
 
@@ -37,14 +37,14 @@ def device(**changes: Any) -> Device:
 
 
 def lines(*devices: Device) -> list[str]:
-    text = exposition(devices, Backlog(0, None), 0.0).decode()
+    text = exposition(devices, BacklogSize(0, None), 0.0).decode()
     return [one for one in text.splitlines() if not one.startswith("#")][2:]
 
 
 def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
     nothing, waiting = (
         dict(one.split() for one in exposition([], *has).decode().splitlines() if one[0] != "#")
-        for has in ((Backlog(0, None), 0.0), (Backlog(7, NOW), 90.5))
+        for has in ((BacklogSize(0, None), 0.0), (BacklogSize(7, NOW), 90.5))
     )
 
     assert nothing == {"doorstep_unfiled_records": "0.0", "doorstep_erasure_overdue_seconds": "0.0"}
@@ -61,7 +61,9 @@ def test_what_cannot_be_asked_for_is_left_out(
     """Of a table that grows just when something is wrong; the devices are told all the same."""
     office = open_office(Store(tmp_path))
     database = open_database(tmp_path, "backend", patience_s=0.1)
-    routes = FleetRoutes(Fleet(tmp_path), Reports(tmp_path), Unfiled(database), office.keeping)
+    routes = FleetRoutes(
+        FleetReports(tmp_path), Reports(tmp_path), FilingBacklog(database), office.erasure
+    )
 
     with ThreadPoolExecutor(1) as another, database.together():
         backlog, overdue_s = another.submit(routes._of_no_device, NOW).result()  # noqa: SLF001 - /metrics asks it

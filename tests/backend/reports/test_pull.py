@@ -15,7 +15,7 @@ import pytest
 from doorstep_backend.identity.fleet import FleetDocuments
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.reports.pull import pulled, run
 from doorstep_backend.reports.pull_one import common_name, is_address
 from doorstep_backend.reports.read import OF_ANOTHER, Report

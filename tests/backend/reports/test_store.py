@@ -68,7 +68,7 @@ def test_the_office_deletes_it_as_the_table_says(tmp_path: Path) -> None:
     office = open_office(Store(tmp_path))
     Reports(tmp_path).note(report())
 
-    office.keeping.expire(NOW + timedelta(days=5, seconds=-1))
+    office.erasure.expire(NOW + timedelta(days=5, seconds=-1))
     assert Reports(tmp_path).find(DEVICE) is not None
-    office.keeping.expire(NOW + timedelta(days=5))
+    office.erasure.expire(NOW + timedelta(days=5))
     assert Reports(tmp_path).find(DEVICE) is None

@@ -8,10 +8,10 @@ from threading import Event
 
 import pytest
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.wire import asking
 from doorstep_backend.wire.asking import asked, asked_by_people
-from doorstep_backend.wire.turns import Turns
+from doorstep_backend.wire.fair_semaphore import FairSemaphore
 from tests.support.waiting import until
 
 MANY = 50
@@ -39,7 +39,7 @@ def test_a_device_waits_for_no_page_however_many_wait(
     device, *pages = asyncio.run(ask())
 
     assert device == "an answer"
-    assert {type(page) for page in pages} == {Away}
+    assert {type(page) for page in pages} == {Unavailable}
 
 
 def test_what_no_page_waits_for_any_more_still_has_its_place(
@@ -67,11 +67,11 @@ def test_what_no_page_waits_for_any_more_still_has_its_place(
 
 
 def test_who_comes_again_and_again_is_not_before_who_waits() -> None:
-    turns, begun, served = Turns(1), Event(), list[str]()
+    turns, begun, served = FairSemaphore(1), Event(), list[str]()
 
     def take(name: str, times: int) -> None:
         for _ in range(times):
-            with turns.turn(10):
+            with turns.acquired(10):
                 begun.set()
                 time.sleep(0.02)
                 served.append(name)
@@ -85,10 +85,10 @@ def test_who_comes_again_and_again_is_not_before_who_waits() -> None:
 
 
 def test_so_many_at_once_and_who_gave_up_waiting_takes_no_turn() -> None:
-    turns, ends, inside = Turns(2), Event(), list[int]()
+    turns, ends, inside = FairSemaphore(2), Event(), list[int]()
 
     def stay(number: int) -> None:
-        with turns.turn(10):
+        with turns.acquired(10):
             inside.append(number)
             ends.wait(10)
 
@@ -96,7 +96,7 @@ def test_so_many_at_once_and_who_gave_up_waiting_takes_no_turn() -> None:
         for number in range(2):
             threads.submit(stay, number)
         until(lambda: len(inside) == 2)
-        with pytest.raises(Away, match="at once as it can"), turns.turn(0.05):
+        with pytest.raises(Unavailable, match="at once as it can"), turns.acquired(0.05):
             pass
         threads.submit(stay, 2)
         time.sleep(0.05)
@@ -104,5 +104,5 @@ def test_so_many_at_once_and_who_gave_up_waiting_takes_no_turn() -> None:
         ends.set()
 
     assert sorted(inside) == [0, 1, 2]
-    with turns.turn(0), turns.turn(0):
+    with turns.acquired(0), turns.acquired(0):
         pass

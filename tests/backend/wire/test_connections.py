@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from doorstep_backend.wire import connections, loglines, loop, patience
+from doorstep_backend.wire import connection_timeouts, connections, loglines, loop
+from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
 from doorstep_backend.wire.listener import Crowd, Listener
-from doorstep_backend.wire.patience import Patience, Phase
 from tests.support.live_pages import Live, live_pages
 
 FORM = b"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nwho="
@@ -23,8 +23,8 @@ HALF_A_HEAD = b"GET /pages/sign-in HTTP/1.1\r\nHost"
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
     """A backend whose limits of 15 and 60 s are half a second."""
-    monkeypatch.setattr(patience, "HEAD_S", 0.5)
-    monkeypatch.setattr(patience, "BODY_S", 0.5)
+    monkeypatch.setattr(connection_timeouts, "HEAD_S", 0.5)
+    monkeypatch.setattr(connection_timeouts, "BODY_S", 0.5)
     monkeypatch.setattr(loop, "HANDSHAKE_S", 0.5)
     monkeypatch.setattr(connections, "LOOK_S", 0.05)
     with live_pages(tmp_path) as live:
@@ -85,7 +85,7 @@ def test_of_those_who_wait_the_longest_waiting_make_room(
     hasty: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever keeps connections open shuts out nobody who asks."""
-    monkeypatch.setattr(patience, "HEAD_S", 60)
+    monkeypatch.setattr(connection_timeouts, "HEAD_S", 60)
     monkeypatch.setattr(connections, "MOST_WAITING", 2)
     with tls_line(hasty) as first, tls_line(hasty) as second, tls_line(hasty) as third:
         assert is_ended(first)
@@ -112,7 +112,7 @@ def test_what_a_proxy_keeps_makes_no_room(tmp_path: Path, monkeypatch: pytest.Mo
     [(Phase.HEAD, 15), (Phase.BODY, 60), (Phase.ANSWER, 600), (Phase.NOTHING, None)],
 )
 def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
-    waits = Patience(Phase.NOTHING, 0)
+    waits = ConnectionTimeouts(Phase.NOTHING, 0)
     waits.begin(phase, 100)
 
     if limit_s is None:
@@ -125,7 +125,7 @@ def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
 
 
 def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
-    waits = Patience(Phase.BODY, 0)
+    waits = ConnectionTimeouts(Phase.BODY, 0)
     for now_s in range(0, 600, 59):
         waits.move(now_s)
         assert not waits.is_over(now_s)
@@ -136,9 +136,9 @@ def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
 
 
 def test_what_comes_after_an_answer_is_read_for_a_while_only() -> None:
-    waits = Patience(Phase.BODY, 0)
+    waits = ConnectionTimeouts(Phase.BODY, 0)
 
-    waits.unwanted_bytes = patience.UNWANTED_BYTES
+    waits.unwanted_bytes = connection_timeouts.UNWANTED_BYTES
     assert not waits.is_over(0)
     waits.unwanted_bytes += 1
 

@@ -7,7 +7,7 @@ import pytest
 from agent.record import signing
 from agent.record.receipt import REFUSAL_TYPE
 from doorstep_backend.wire.intake import Intake, NotVouchedError
-from doorstep_backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.demo_office import RECEIVED
 from tests.support.factory import new_id
 from tests.support.sealed_fleet import SealedFleet
@@ -18,7 +18,7 @@ OLD, NEW = signing.new_key(), signing.new_key()
 def refuse(store: Store, capture_id: str) -> None:
     store.create(Upload(capture_id, 1, "0" * 64, ""))
     jws = signing.sign({"v": 1, "capture_id": capture_id}, OLD, typ=REFUSAL_TYPE)
-    store.settle(Verdict(capture_id, RECEIVED, "damaged", jws))
+    store.settle(IntakeVerdict(capture_id, RECEIVED, "damaged", jws))
 
 
 def test_a_receipt_that_is_given_while_refusals_are_signed_anew_stays_one(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_receipt_that_is_given_while_refusals_are_signed_anew_stays_one(tmp_pa
     first, second = sorted(new_id() for _ in range(2))
     for one in (first, second):
         refuse(store, one)
-    receipt = Verdict(second, RECEIVED, None, "jws")
+    receipt = IntakeVerdict(second, RECEIVED, None, "jws")
 
     def key() -> signing.PrivateKey:
         store.settle(receipt)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from doorstep_backend.wire.parts import take_over
-from doorstep_backend.wire.store import PIECE_BYTES, Store, Upload, Verdict
+from doorstep_backend.wire.store import PIECE_BYTES, IntakeVerdict, Store, Upload
 from tests.support.factory import new_id
 
 
@@ -47,7 +47,7 @@ def test_what_has_its_verdict_or_no_row_is_let_go(tmp_path: Path) -> None:
     store = Store(tmp_path)
     upload = Upload(new_id(), 4, "0" * 64, "")
     store.create(upload)
-    store.settle(Verdict(upload.capture_id, "2026-11-01T09:00:00.000Z", None, "jws"))
+    store.settle(IntakeVerdict(upload.capture_id, "2026-11-01T09:00:00.000Z", None, "jws"))
     for capture_id in (upload.capture_id, new_id()):
         part_of(tmp_path, capture_id, b"half")
 

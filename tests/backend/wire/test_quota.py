@@ -10,14 +10,14 @@ from threading import Barrier
 
 import pytest
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import REFUSED
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import expiry
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.wire import quota
+from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
 from doorstep_backend.wire.quota import Quota
-from doorstep_backend.wire.store import Store, Upload, Verdict
-from doorstep_backend.wire.tries import IN_VAIN, Tries
+from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 from tests.support.factory import new_id
@@ -58,7 +58,7 @@ def begun(store: Store, owner: str = "device van-7", length: int = 10) -> str:
 def refused(store: Store, at: str = "2026-12-01T09:00:00.000Z") -> str:
     capture_id = begun(store)
     store.objects.put(capture_id, REFUSED, b"")
-    store.settle(Verdict(capture_id, at, "damaged", "jws"))
+    store.settle(IntakeVerdict(capture_id, at, "damaged", "jws"))
     return capture_id
 
 
@@ -72,7 +72,7 @@ def test_a_device_has_so_many_open_uploads_and_another_has_its_own(
 
     assert not Quota(store).admits("device van-7", 10)
     assert Quota(store).admits("device van-8", 10)
-    store.settle(Verdict(last, "2026-12-01T09:00:00.000Z", None, "jws"))
+    store.settle(IntakeVerdict(last, "2026-12-01T09:00:00.000Z", None, "jws"))
     assert Quota(store).admits("device van-7", 10)
 
 
@@ -87,7 +87,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = begun(store)
-    store.settle(Verdict(kept, "2020-01-01T00:00:00.000Z", None, "jws"))
+    store.settle(IntakeVerdict(kept, "2020-01-01T00:00:00.000Z", None, "jws"))
     monkeypatch.setattr(quota, "MOST_REFUSED", 10)
     first, *others = (refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(10))
 
@@ -103,7 +103,7 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
 ) -> None:
     """What has a receipt stays, whatever its age; what went can be sent again."""
     town = DemoOffice(tmp_path)
-    store, expire = town.office.store, town.office.keeping.expire
+    store, expire = town.office.store, town.office.erasure.expire
     delivered = town.receive(town.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
     old, fresh = begun(store), begun(store)
     for capture_id, age in ((old, 7 * DAY + DAY / 100), (fresh, 7 * DAY - DAY / 100)):
@@ -129,7 +129,7 @@ def lie_lost(store: Store, lost: Collection[str], monkeypatch: pytest.MonkeyPatc
     def erases(capture_id: str, line: bytes = b"") -> None:
         tried.append(capture_id)
         if capture_id in lost:
-            raise Away(capture_id)
+            raise Unavailable(capture_id)
         erase(capture_id, line)
 
     monkeypatch.setattr(store.objects, "erase", erases)
@@ -140,16 +140,16 @@ def test_however_many_refused_uploads_cannot_be_dropped_no_device_is_kept_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quota, "MOST_REFUSED", 2)
-    ids = [refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(IN_VAIN + 3)]
-    lie_lost(store, ids[:IN_VAIN], monkeypatch)
+    ids = [refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(MOST_FAILURES + 3)]
+    lie_lost(store, ids[:MOST_FAILURES], monkeypatch)
 
     assert all(Quota(store).admits("device van-7", 10) for _ in range(100))
 
-    assert list(store.begun.all()) == sorted([*ids[:IN_VAIN], ids[-1]])
+    assert list(store.begun.all()) == sorted([*ids[:MOST_FAILURES], ids[-1]])
 
 
 def expire(store: Store) -> int:
-    return sum(Quota(store).expire(NOW, 7, 30, Tries(IN_VAIN)))
+    return sum(Quota(store).expire(NOW, 7, 30, FailureBudget(MOST_FAILURES)))
 
 
 OLD = "2026-01-01T09:00:00.000Z"
@@ -174,11 +174,11 @@ def test_what_cannot_be_dropped_keeps_no_other_and_is_due_again(
 def test_however_many_cannot_be_dropped_the_others_go_in_the_next_rounds(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    *lost, good = sorted(refused(store, OLD) for _ in range(3 * IN_VAIN))
+    *lost, good = sorted(refused(store, OLD) for _ in range(3 * MOST_FAILURES))
     lie_lost(store, lost, monkeypatch)
 
     for _ in range(100):  # in a third of these it is among the first that are tried
-        with suppress(Away):
+        with suppress(Unavailable):
             expire(store)
 
     assert store.find(good) is None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from doorstep_backend.identity.register import Register
-from doorstep_backend.wire.unfiled import AGAIN
+from doorstep_backend.wire.filing_backlog import AGAIN
 from tests.bench.device import door_jpeg
 from tests.demo.peak import devices, misfortunes
 from tests.demo.peak.devices import Address, Failed, Held, News, Ready, Received, Share

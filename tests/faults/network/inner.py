@@ -20,7 +20,7 @@ from agent.models import Item, RecordState
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.serving import server_config
-from doorstep_backend.wire.store import Verdict
+from doorstep_backend.wire.store import IntakeVerdict
 from tests.support.faulty.intake import FaultyIntake
 from tests.support.faulty.store import FaultyStore
 from tests.support.faulty.switches import Switches
@@ -42,7 +42,7 @@ class CountedStore(FaultyStore):
         super().__init__(folder)
         self.times_accepted: Counter[str] = Counter()
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: IntakeVerdict) -> None:
         super().settle(verdict)
         self.times_accepted[verdict.capture_id] += verdict.accepted
 

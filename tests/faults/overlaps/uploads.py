@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import cycle
 from typing import Final
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.wire.quota import MOST_OPEN_BYTES
 from tests.faults.overlaps.pair import Pair
 from tests.support.factory import new_id
@@ -38,7 +38,7 @@ def quota_is_passed(pair: Pair, rng: random.Random) -> bool:
 
 
 def _is_empty(pair: Pair) -> bool:
-    with suppress(Away):
+    with suppress(Unavailable):
         pair.office.store.db.execute("DELETE FROM uploads")
         return True
     return False

@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from doorstep_backend.engines.sql import Conflict, Database
 from doorstep_backend.identity.closings import ITSELF, How
-from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.ending import Ending
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.filing import CannotBindError
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
 
@@ -46,7 +46,7 @@ class Said(NamedTuple):
     broke: bool = False
 
 
-def _retire(desk: Desk, device_id: str) -> None:
+def _retire(desk: IdentityCommands, device_id: str) -> None:
     ending = Ending(desk.register, desk.office)
     asyncio.run(ending.while_serving(device_id, How.RETIRED, ITSELF, datetime.now(UTC)))
 
@@ -56,12 +56,12 @@ VERBS: Final[dict[str, Callable[..., object]]] = {
     "correct": lambda desk, photo, number, before: desk.office.filing.bind(
         photo, number, before=before
     ),
-    "discard": lambda desk, photo: desk.office.keeping.discard(photo, datetime.now(UTC)),
+    "discard": lambda desk, photo: desk.office.erasure.discard(photo, datetime.now(UTC)),
     "opt out": lambda desk, number: desk.office.opt_out_order(number, True),
     "opt out address": lambda desk, address: desk.office.opt_out_address(address, True),
     "gone": lambda desk, device_id, to: desk.gone(device_id, to),
     "retire": _retire,
-    "hold": lambda desk, number, case: desk.office.keeping.hold(number, case, datetime.now(UTC)),
+    "hold": lambda desk, number, case: desk.office.erasure.hold(number, case, datetime.now(UTC)),
 }
 
 
@@ -117,7 +117,7 @@ def pair(folder: Path, *, locks: bool = True) -> Iterator[Pair]:
 def _run(folder: Path, end: "Connection[Any, Any]", barrier: Barrier, locks: bool) -> None:
     if not locks:
         Database.together = lambda self, name=None: self.apart()  # type: ignore[method-assign] # noqa: ARG005
-    desk = Desk.of(folder, open_office(Store(folder)))
+    desk = IdentityCommands.of(folder, open_office(Store(folder)))
     end.send("ready")
     while True:
         deed, wait_s = end.recv()

@@ -11,7 +11,7 @@ from typing import Final
 
 from doorstep_backend import keys
 from doorstep_backend.engines import chosen, opening
-from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.commands import IdentityCommands
 from tests.faults.races.pair import Pair, pair
 from tests.faults.races.races import RACES, Site
 from tests.support.demo_office import DemoOffice
@@ -61,7 +61,7 @@ def play(
     """Play each race so many times over a new backend in this folder."""
     town = DemoOffice(folder)
     keys.certificates(folder / "ca")
-    site = Site(town, Desk.of(folder, town.office))
+    site = Site(town, IdentityCommands.of(folder, town.office))
     site.desk.documents.settle()
     with pair(folder, locks=locks) as both:
         for name in names:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.models import RecordKind
-from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
 from tests.faults.races.pair import Deed, Said
@@ -25,7 +25,7 @@ class Site:
     """The backend that the processes share, as this process sees it."""
 
     town: DemoOffice
-    desk: Desk
+    desk: IdentityCommands
     second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 
     def reset(self) -> None:
@@ -200,7 +200,7 @@ def two_hold(site: Site, number: int) -> Round:
     def judge(*said: Said) -> str:
         if said[0].done == said[1].done:
             return "both read that it is held for their case" if said[0].done else "none holds it"
-        (held,) = site.town.office.keeping.holds()
+        (held,) = site.town.office.erasure.holds()
         is_so = held.case_number == cases[said[1].done]
         return "" if is_so else "it is held for the case of whoever was refused"
 

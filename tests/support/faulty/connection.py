@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 
-from doorstep_backend.wire.connections import PatientProtocol
+from doorstep_backend.wire.connections import TimeoutProtocol
 from tests.support.faulty.asking import is_a_devices
 from tests.support.faulty.switches import Counts, Switches
 
 
-class FaultyProtocol(PatientProtocol):
+class FaultyProtocol(TimeoutProtocol):
     """The backend's connection; counts handshakes. Each request has it in its state as `line`."""
 
     counts: ClassVar[Counts]

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from doorstep_backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.faulty.switches import Step, reach
 
 
@@ -22,7 +22,7 @@ class FaultyStore(Store):
         super().read_back(upload, accepted=accepted)
         reach(Step.READ_BACK)
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: IntakeVerdict) -> None:
         super().settle(verdict)
         self._thread.has_settled = True
         reach(Step.VERDICT)

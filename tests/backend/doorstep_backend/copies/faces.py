@@ -41,7 +41,7 @@ _WHOLE: Final = 32
 _OUTPUTS: Final = ("537", "538", "539", "540")
 """Scores of faces, log of height and width, offset in y and x, and eyes, nose and mouth."""
 
-Found = NDArray[np.float32]
+FaceRows = NDArray[np.float32]
 """A row for each face: left, top, right, bottom, score."""
 
 
@@ -83,7 +83,7 @@ class FaceFinder:
         return cv2.dnn.readNetFromONNX(self._model)
 
 
-def _seen(net: cv2.dnn.Net, pixels: Pixels, scale: float) -> Found:
+def _seen(net: cv2.dnn.Net, pixels: Pixels, scale: float) -> FaceRows:
     """Return what is found in a reduced picture, in each quarter turn of it."""
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     small = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -96,7 +96,7 @@ def _seen(net: cv2.dnn.Net, pixels: Pixels, scale: float) -> Found:
     return rows
 
 
-def _upright(net: cv2.dnn.Net, pixels: Pixels) -> Found:
+def _upright(net: cv2.dnn.Net, pixels: Pixels) -> FaceRows:
     """Return what the model sees in a picture that is the right way up."""
     height, width = pixels.shape[:2]
     below, beside = -height % _WHOLE, -width % _WHOLE
@@ -110,7 +110,7 @@ def _upright(net: cv2.dnn.Net, pixels: Pixels) -> Found:
     return np.stack([*edges, score[0, y, x]], axis=1).astype(np.float32)
 
 
-def turned_back(rows: Found, turns: int, pixels: Pixels) -> Found:
+def turned_back(rows: FaceRows, turns: int, pixels: Pixels) -> FaceRows:
     """Turn rectangles of `np.rot90(pixels, turns)` back into rectangles of `pixels`."""
     height, width = pixels.shape[:2]
     left, top, right, bottom, score = rows.T

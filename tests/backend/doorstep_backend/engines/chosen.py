@@ -7,7 +7,7 @@ from typing import Final
 from doorstep_backend.engines.folder import Folder
 from doorstep_backend.engines.objects import Objects
 from doorstep_backend.engines.opening import URL, rows_are_there, schema_of
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 from doorstep_backend.settings import WrongSettingError
 
 FILE: Final = "objects.txt"
@@ -22,7 +22,7 @@ PER_FOLDER: Final = "DOORSTEP_OBJECTS_PER_FOLDER"
 its own, which is made. For tests, whose backends are many.
 """
 
-BUCKET: Final = Room(
+BUCKET: Final = Schema(
     "bucket",
     [
         statements("""CREATE TABLE IF NOT EXISTS bucket (

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 
 APART_S: Final = 1.0
 """Most that two clocks may differ, in seconds. NTP keeps a machine within some milliseconds; what
@@ -16,7 +16,7 @@ _WRONG: Final = (
 )
 
 
-class WrongClock(Away):
+class WrongClock(Unavailable):
     """A clock of this machine that is not the database's; one is wrong. Says by how much."""
 
 

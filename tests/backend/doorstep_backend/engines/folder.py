@@ -9,7 +9,6 @@ from typing import Final
 from uuid import uuid4
 
 from doorstep_backend.copies.shows import Shows
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import (
     PHOTO,
     REFUSED,
@@ -19,6 +18,7 @@ from doorstep_backend.engines.objects import (
     is_capture,
     is_record,
 )
+from doorstep_backend.engines.unavailable import Unavailable
 
 _RECORD: Final = "received/{}.rec"
 
@@ -58,7 +58,7 @@ class Folder:
             file.write(b"\0")
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
-        """Write the file, and flush it to the disk if it is a record. Raise Away."""
+        """Write the file, and flush it to the disk if it is a record. Raise Unavailable."""
         self._write(
             self._path(capture_id, name), content, durable=name == REFUSED or is_record(name)
         )
@@ -133,7 +133,9 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = f"{path.parent.name}/ takes no file ({error.strerror})"
-        raise Away(f"{why}: look for room on its disk, and whether it can be written") from error
+        raise Unavailable(
+            f"{why}: look for room on its disk, and whether it can be written"
+        ) from error
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Changed(Missing):
 class Objects(Protocol):
     """Objects of captures, each by the id of its capture and a name. Any thread may ask.
 
-    Every operation raises Away, which says what to do, and within 3 s.
+    Every operation raises Unavailable, which says what to do, and within 3 s.
 
     Attributes:
         lays_open: whether PHOTO and TEXT of a record are kept beside it; else it is opened anew
@@ -51,7 +51,7 @@ class Objects(Protocol):
         """
 
     def check(self) -> None:
-        """Put a byte that is no capture's, and delete it. Raises Away, as a full disk is too."""
+        """Put a byte of no capture, and delete it. Raises Unavailable, also on a full disk."""
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         """Keep an object, in place of one of this name: whole or not at all.

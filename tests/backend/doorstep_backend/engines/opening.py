@@ -44,7 +44,7 @@ def open_database(
         durable: if False, a power cut may take the last steps, and no step waits for the disk.
 
     Raises:
-        Away: it is unavailable now.
+        Unavailable: it is unavailable now.
         UnfitError: the backend cannot use it (postgres.py).
     """
     if not (url := os.environ.get(URL)):

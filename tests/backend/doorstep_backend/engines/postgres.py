@@ -19,7 +19,6 @@ from psycopg import errors  # noqa: TID251 - as above
 from psycopg.abc import PQGen  # noqa: TID251 - as above
 from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.clock import check_own
 from doorstep_backend.engines.opening import CONNECTIONS, URL
 from doorstep_backend.engines.sql import (
@@ -30,6 +29,7 @@ from doorstep_backend.engines.sql import (
     Result,
     UnfitError,
 )
+from doorstep_backend.engines.unavailable import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ MIGRATION_S: Final = 3600.0
 COLUMN_LOCK_MS: Final = 200
 """Longest wait for a table that gets a column: other queries, also reading ones, wait behind it.
 
-It is below LOCK_MS, so that these do not fail with Away.
+It is below LOCK_MS, so that these do not fail with Unavailable.
 """
 
 COLUMN_AGAIN_S: Final = 2.0
@@ -144,7 +144,7 @@ def _pool(key: _Key) -> Pool:
 
 
 def _made(key: _Key) -> Pool:
-    """Make the pool, after one connection that is checked. Raises Away, UnfitError."""
+    """Make the pool, after one connection that is checked. Raises Unavailable, UnfitError."""
     limits = {
         "statement_timeout": STATEMENT_MS,
         "lock_timeout": min(LOCK_MS, int(key.patience_s * 1000)),
@@ -287,7 +287,7 @@ class Postgres(Database):
         with self._pool.connection() as taken:
             try:
                 yield taken
-            except Exception as error:  # within a step it is Away by now
+            except Exception as error:  # within a step it is Unavailable by now
                 if isinstance(error.__cause__ or error, errors.ReadOnlySqlTransaction):
                     taken.close()
                 raise
@@ -380,16 +380,16 @@ def _check(connection: _Connection, schema: str | None) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Translate errors to Conflict and Away. A wrong statement stays PostgreSQL's error: a bug."""
+    """Translate errors to Conflict, Unavailable. A wrong statement stays PostgreSQL's: a bug."""
     try:
         yield
     except psycopg.IntegrityError as error:
         raise Conflict(_sentence(error)) from error
     except psycopg_pool.PoolTimeout as error:
         why = _FAILED[-1] if _FAILED else "all are taken"
-        raise Away(f"no connection to PostgreSQL within {CONNECT_S} s: {why}") from error
+        raise Unavailable(f"no connection to PostgreSQL within {CONNECT_S} s: {why}") from error
     except (psycopg.OperationalError, *_AWAY) as error:
-        raise Away(_sentence(error)) from error
+        raise Unavailable(_sentence(error)) from error
 
 
 def _sentence(error: psycopg.Error) -> str:

@@ -23,8 +23,8 @@ from botocore.exceptions import (  # noqa: TID251 - as boto3
 )
 
 from agent.record.file import LABEL_LIMIT_BYTES
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import Changed, Missing, is_capture, is_record
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.settings import WrongSettingError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class S3:
         """Check the bucket; return in sentences what could not be checked.
 
         Raises:
-            Away: the bucket is not there, or cannot be asked.
+            Unavailable: the bucket is not there, or cannot be asked.
             WrongSettingError: it keeps versions or locks objects, so that nothing could be erased.
         """
         with self._asking():
@@ -168,7 +168,7 @@ class S3:
         self._delete("/".join(_PROBE), "null")  # else it would leave a mark where versions were
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
-        """Put an object: the engine verifies its MD5, `get` its SHA-256. Raise Away."""
+        """Put an object: the engine verifies its MD5, `get` its SHA-256. Raise Unavailable."""
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
         with self._asking():
             self._client.put_object(
@@ -225,7 +225,7 @@ class S3:
         """Delete every version of all objects, the record first; put `line` before, if it is given.
 
         Raises:
-            Away: objects are still listed after _ROUNDS; do it again.
+            Unavailable: objects are still listed after _ROUNDS; do it again.
         """
         if line:
             self.put(capture_id, LABEL, line + b"\n")
@@ -236,7 +236,9 @@ class S3:
                 return
             for key, version in sorted(left, key=lambda one: not is_record(_name(one[0]))):
                 self._delete(key, version)
-        raise Away(f"bucket {self._bucket} still has what was deleted: it is tried again later")
+        raise Unavailable(
+            f"bucket {self._bucket} still has what was deleted: it is tried again later"
+        )
 
     def ids(self) -> Iterator[str]:
         """Yield ids, by a request for each thousand objects; SeaweedFS lists empty prefixes too."""
@@ -280,15 +282,17 @@ class S3:
 
     @contextmanager
     def _asking(self, key: str = "") -> Iterator[None]:
-        """Turn what boto3 raises into Away, Missing, Changed, or _UnknownHere."""
+        """Turn what boto3 raises into Unavailable, Missing, Changed, or _UnknownHere."""
         try:
             yield
         except ClientError as error:
             raise _meaning(error, self._bucket, key) from error
         except NoCredentialsError as error:
-            raise Away(f"bucket {self._bucket}: {_NO_KEYS}") from error
+            raise Unavailable(f"bucket {self._bucket}: {_NO_KEYS}") from error
         except BotoCoreError as error:
-            raise Away(f"bucket {self._bucket} does not answer ({error}): {_LOOK}") from error
+            raise Unavailable(
+                f"bucket {self._bucket} does not answer ({error}): {_LOOK}"
+            ) from error
 
     def _check_versioning(self) -> list[str]:
         try:
@@ -336,7 +340,7 @@ def _meaning(error: ClientError, bucket: str, key: str) -> Exception:
         case _ if code in _UNKNOWN:
             return _UnknownHere(code)
         case _:
-            return Away(f"{said}: {_what_to_do(code)}")
+            return Unavailable(f"{said}: {_what_to_do(code)}")
 
 
 def _what_to_do(code: str) -> str:

@@ -105,7 +105,7 @@ def statements(text: str) -> list[Step]:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Schema:
     """The tables of a part of the backend.
 
     Attributes:
@@ -139,11 +139,11 @@ class Database(ABC):
         """Run a statement, durable when it returns unless it is within `together`.
 
         Raises:
-            Conflict, Away.
+            Conflict, Unavailable.
         """
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
-        """Run the statement for each row: for all, or none. Raises Conflict, Away."""
+        """Run the statement for each row: for all, or none. Raises Conflict, Unavailable."""
         with self.apart():
             for row in rows:
                 self.execute(sql, row)
@@ -153,7 +153,8 @@ class Database(ABC):
 
         No other `together` of this database and name runs meanwhile, in any process: values that
         were read inside stay true, as far as they are changed under this name alone. It waits for
-        the other one, but not for long. On SQLite no other one runs, of any name. Raises Away.
+        the other one, but not for long. On SQLite no other one runs, of any name. Raises
+        Unavailable.
 
         Args:
             name: the subject, such as a device: transactions about others need not wait.
@@ -173,7 +174,7 @@ class Database(ABC):
     ) -> Iterator[Any]:
         """Run as `together`, but wait only for a holder of the same row; yield that row, or None.
 
-        On SQLite, which has one lock, every writer waits. Raises Away.
+        On SQLite, which has one lock, every writer waits. Raises Unavailable.
 
         Args:
             query: finds one row of one table.
@@ -187,7 +188,7 @@ class Database(ABC):
     def beside(self, name: str) -> AbstractContextManager[None]:
         """Run as `apart`, but beside no `together` of this name; others `beside` it may run.
 
-        Inside another one its lock is kept until the end of that. Raises Away.
+        Inside another one its lock is kept until the end of that. Raises Unavailable.
         """
 
     @abstractmethod
@@ -198,36 +199,36 @@ class Database(ABC):
         returned has passed already, also by the clock that told it.
 
         Raises:
-            Away: the database cannot be asked.
+            Unavailable: the database cannot be asked.
             WrongClock: this machine's clock is not the database's. Whoever asks for the time so
                 neither serves nor erases until both agree again.
         """
 
-    def migrate(self, room: Room) -> None:
-        """Bring a room's tables to this version; several processes may be at it. Raises Away.
+    def migrate(self, schema: Schema) -> None:
+        """Bring a schema's tables to this version; several may be at it. Raises Unavailable.
 
         Each number is a step of its own, so that no table stays locked with what comes after. An
-        index of millions of rows takes its time; a write there meanwhile fails with Away. A column
-        waits until nobody uses its table, and lets others read there meanwhile.
+        index of millions of rows takes its time; a write there meanwhile fails with Unavailable. A
+        column waits until nobody uses its table, and lets others read there meanwhile.
         """
-        while self._migrated(room) < len(room.migrations):
+        while self._migrated(schema) < len(schema.migrations):
             with self._locked("migrations", hurried=False):
                 self._change(_DONE)
-                number = self._migrated(room)  # another process may have been quicker
-                if number < len(room.migrations):
-                    for step in room.migrations[number]:
+                number = self._migrated(schema)  # another process may have been quicker
+                if number < len(schema.migrations):
+                    for step in schema.migrations[number]:
                         self._take(step)
-                    self.execute("INSERT INTO migrations VALUES (?, ?)", (room.name, number))
+                    self.execute("INSERT INTO migrations VALUES (?, ?)", (schema.name, number))
 
     @abstractmethod
     def close(self) -> None:
         """Close it for good."""
 
-    def _migrated(self, room: Room) -> int:
+    def _migrated(self, schema: Schema) -> int:
         if not self._has_table("migrations"):
             return 0
         query = "SELECT count(*) FROM migrations WHERE room = ?"
-        return int(self.execute(query, (room.name,)).fetchone()[0])
+        return int(self.execute(query, (schema.name,)).fetchone()[0])
 
     def _take(self, step: Step) -> None:
         match step:

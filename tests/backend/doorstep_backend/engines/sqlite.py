@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.sql import (
     Column,
     Conflict,
@@ -19,6 +18,7 @@ from doorstep_backend.engines.sql import (
     Result,
     UnfitError,
 )
+from doorstep_backend.engines.unavailable import Unavailable
 
 NO_DATABASE: Final = (
     "a *.db file of this folder is not an SQLite database: put it back from a copy of the folder"
@@ -122,7 +122,7 @@ class Sqlite(Database):
     def _alone(self) -> Iterator[None]:
         """Lock out other threads of this process, which wait as long as for another process."""
         if not self._lock.acquire(timeout=self._patience_s):
-            raise Away("database is locked by another thread")
+            raise Unavailable("database is locked by another thread")
         try:
             yield
         finally:
@@ -144,14 +144,14 @@ class Sqlite(Database):
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Translate errors to Conflict, Away, UnfitError. A wrong statement stays SQLite's: a bug."""
+    """Translate errors to Conflict, Unavailable, UnfitError. SQLite's error for wrong SQL stays."""
     try:
         yield
     except sqlite3.IntegrityError as error:
         raise Conflict(str(error)) from error
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _AWAY:
-            raise Away(str(error)) from error
+            raise Unavailable(str(error)) from error
         raise
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_NOTADB:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from doorstep_backend.identity.clients import Client, Clients, Kind
+from doorstep_backend.identity.clients import Client, ClientKind, Clients
 from doorstep_backend.identity.closings import How
 from doorstep_backend.identity.known import CertificateState, Known, Label
 from doorstep_backend.identity.register import Register
@@ -74,7 +74,7 @@ def objection(known: Known | None, now: datetime, path: str) -> str | None:
 
 def client_objection(client: Client | None, now: datetime) -> str | None:
     """Return why this certificate does not let a client in; None if it does. Pure."""
-    if client is None or client.kind is not Kind.CLIENT:
+    if client is None or client.kind is not ClientKind.CLIENT:
         return FOR_CLIENTS_ONLY
     if client.revoked:
         return CLIENT_REVOKED
@@ -83,7 +83,7 @@ def client_objection(client: Client | None, now: datetime) -> str | None:
 
 def other_objection(other: Client, now: datetime, path: str) -> str | None:
     """Return why a client that is no device is refused; None for a technician. Pure."""
-    if other.kind is not Kind.TECHNICIAN:
+    if other.kind is not ClientKind.TECHNICIAN:
         return A_CLIENTS
     if other.revoked:
         return TECHNICIAN_REVOKED

@@ -16,7 +16,7 @@ class NameTakenError(ValueError):
     """A name that somebody else has; the text says who."""
 
 
-class Kind(StrEnum):
+class ClientKind(StrEnum):
     """CLIENT: another system, which looks. TECHNICIAN: a person, who brings what cards hold."""
 
     CLIENT = "client"
@@ -35,7 +35,7 @@ class Client:
     name: str
     until: datetime
     revoked: bool
-    kind: Kind = Kind.CLIENT
+    kind: ClientKind = ClientKind.CLIENT
 
 
 class Clients:
@@ -47,7 +47,7 @@ class Clients:
     def __init__(self, folder: Path) -> None:
         self._db = opened(folder)
 
-    def add(self, name: str, made: x509.Certificate, kind: Kind = Kind.CLIENT) -> None:
+    def add(self, name: str, made: x509.Certificate, kind: ClientKind = ClientKind.CLIENT) -> None:
         """Let the holder of this certificate in. Raises NameTakenError."""
         row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc), kind)
         with self._db.together():
@@ -55,7 +55,7 @@ class Clients:
                 raise NameTakenError(f"{name}: {who} is called so; take another name")
             self._db.execute("INSERT INTO clients VALUES (?, ?, ?, FALSE, ?)", row)
 
-    def _others(self, name: str, kind: Kind) -> str | None:
+    def _others(self, name: str, kind: ClientKind) -> str | None:
         query = "SELECT device_id FROM enrolled WHERE lower(device_id) = lower(?)"
         if has := self._db.execute(query, (name,)).fetchone():
             return f"the device {has[0]}"
@@ -69,25 +69,25 @@ class Clients:
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
         return None if row is None else _client(row)
 
-    def kind_of(self, name: str) -> Kind | None:
+    def kind_of(self, name: str) -> ClientKind | None:
         """Return the kind that has or had this name, in capitals or not; None if nobody had it."""
         query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
         found = self._db.execute(query, (name,)).fetchone()
-        return None if found is None else Kind(found[0])
+        return None if found is None else ClientKind(found[0])
 
-    def revoke(self, name: str, kind: Kind = Kind.CLIENT) -> None:
+    def revoke(self, name: str, kind: ClientKind = ClientKind.CLIENT) -> None:
         """End all its certificates at once. Raises LookupError."""
         change = "UPDATE clients SET revoked = TRUE WHERE name = ? AND kind = ?"
         with self._db.together():
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 
-    def listed(self, kind: Kind = Kind.CLIENT) -> list[Client]:
+    def listed(self, kind: ClientKind = ClientKind.CLIENT) -> list[Client]:
         """Return every certificate of this kind, by name and end."""
         query = "SELECT * FROM clients WHERE kind = ? ORDER BY name, until"
         return [_client(row) for row in self._db.execute(query, (kind,))]
 
 
 def _client(row: Row) -> Client:
-    until, kind = from_rfc3339(row["until"]), Kind(row["kind"])
+    until, kind = from_rfc3339(row["until"]), ClientKind(row["kind"])
     return Client(row["serial"], row["name"], until, bool(row["revoked"]), kind)

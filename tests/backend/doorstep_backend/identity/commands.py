@@ -14,7 +14,7 @@ from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
-from doorstep_backend.identity.clients import Client, Kind, NameTakenError
+from doorstep_backend.identity.clients import Client, ClientKind, NameTakenError
 from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, told
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.est import Identity
@@ -22,7 +22,7 @@ from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyE
 from doorstep_backend.identity.known import DeviceState, Label, Listed
 from doorstep_backend.identity.names import NameRefusedError, canonical, names_in
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.intake import Intake
 
@@ -60,8 +60,8 @@ def add_to(commands: Any) -> None:
     gone = what.add_parser("gone", help="revoke a device for good, and close its chains")
     gone.add_argument("id", metavar="ID")
     gone.add_argument("--to", metavar="OTHER", help="device that gets its route (default: none)")
-    _add_others(commands, Kind.CLIENT, "other systems that may ask for a status")
-    _add_others(commands, Kind.TECHNICIAN, "people who deliver what cards of devices hold")
+    _add_others(commands, ClientKind.CLIENT, "other systems that may ask for a status")
+    _add_others(commands, ClientKind.TECHNICIAN, "people who deliver what cards of devices hold")
     server = commands.add_parser(
         "certificate", help="make the server's next certificate, for a year"
     )
@@ -88,7 +88,7 @@ def add_to(commands: Any) -> None:
     revoke.add_argument("kid", metavar="KID")
 
 
-def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
+def _add_others(commands: Any, kind: ClientKind, help_text: str) -> None:
     what = commands.add_parser(f"{kind}s", help=help_text).add_subparsers(
         dest="what", required=True
     )
@@ -104,7 +104,7 @@ def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class IdentityCommands:
     """The folder, office and keys that these commands work on."""
 
     folder: Path
@@ -142,7 +142,7 @@ class Desk:
             ("fleet", "rotate"): self.rotate,
             ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
         }
-        for kind in Kind:
+        for kind in ClientKind:
             commands |= {
                 (f"{kind}s", "add"): partial(self.add_other, kind),
                 (f"{kind}s", "list"): partial(self.others_listed, kind),
@@ -237,7 +237,7 @@ class Desk:
             for name, one in found
         ]
 
-    def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
+    def add_other(self, kind: ClientKind, given: argparse.Namespace) -> str:
         """Write key and certificate into one file, the only copy of the key."""
         name, out = given.name, given.out
         if not DEVICE_ID.fullmatch(name):
@@ -252,18 +252,18 @@ class Desk:
                 raise NotDone(str(error)) from error
         return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
 
-    def others_listed(self, kind: Kind, _: argparse.Namespace) -> str:
+    def others_listed(self, kind: ClientKind, _: argparse.Namespace) -> str:
         """Return a line for each certificate of this kind."""
         lines = [_client_line(one) for one in self.identity.clients.listed(kind)]
         return "\n".join(lines) or f"no {kind} was let in yet: `{kind}s add NAME --out FILE`"
 
-    def revoke_other(self, kind: Kind, given: argparse.Namespace) -> str:
+    def revoke_other(self, kind: ClientKind, given: argparse.Namespace) -> str:
         """Shut a client or technician out; return what to print. Raise NotDone."""
         try:
             self.identity.clients.revoke(given.name, kind)
         except LookupError as error:
             raise NotDone(str(error)) from error
-        if kind is Kind.TECHNICIAN:
+        if kind is ClientKind.TECHNICIAN:
             return f"{given.name}: shut out; what was delivered stays, marked with the name"
         return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Database, Room, statements
+from doorstep_backend.engines.sql import Column, Database, Schema, statements
 
-REGISTER: Final = Room(
+REGISTER: Final = Schema(
     "register",
     [
         statements("""

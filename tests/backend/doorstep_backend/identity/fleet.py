@@ -11,14 +11,14 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.trust.fleet import TYPE
 from doorstep_backend import keys
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Room, statements
+from doorstep_backend.engines.sql import Schema, statements
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
 from doorstep_backend.settings import WrongSettingError
 from doorstep_backend.wire.manifest import tag_of
 
-DOCUMENTS: Final = Room(
+DOCUMENTS: Final = Schema(
     "fleet_documents",
     [
         statements("""
@@ -106,12 +106,12 @@ class FleetDocuments:
         """Return the key that signs receipts and manifests, while devices believe it.
 
         Raises:
-            Away: a command changed the key elsewhere, and it has not been copied here yet; a
+            Unavailable: a command changed the key elsewhere, and it has not been copied here yet; a
                 receipt by the old one stays, and no device ever believes it.
         """
         key, said = self._signs(), self._newest()
         if signing.jwk(key.public_key()) != said["receipt_keys"][0]["jwk"]:
-            raise Away(
+            raise Unavailable(
                 f"keys/receipt.pem is not the key of fleet document {said['version']}: {COPY}; "
                 "where that was here and a command was cut short, `fleet publish`"
             )

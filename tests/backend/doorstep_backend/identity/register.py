@@ -102,7 +102,7 @@ class Register:
             self._shut_out(device_id, state)
 
     def ending(self) -> AbstractContextManager[None]:
-        """Hold the lock for ending a device; routes change inside it. Raises Away."""
+        """Hold the lock for ending a device; routes change inside it. Raises Unavailable."""
         return self._db.together("ending")
 
     def close(self, closing: Closing) -> Closing:

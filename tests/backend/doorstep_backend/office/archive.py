@@ -24,7 +24,7 @@ from doorstep_backend import keys
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.office import erased
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.store import Store
 

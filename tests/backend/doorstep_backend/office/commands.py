@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import archive, evidence, export
-from doorstep_backend.office.keeping import NotDone, plain_language
+from doorstep_backend.office.erasure import NotDone, plain_language
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages import commands as account
-from doorstep_backend.wire.tries import IN_VAIN, Tries
+from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
 
 
 def add_to(parser: argparse.ArgumentParser) -> Any:
@@ -70,31 +70,33 @@ def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 
 def _expire(office: Office, now: datetime) -> str:
-    """Erase what is due. Raises Away, with what was done before."""
-    tries = Tries(IN_VAIN)
+    """Erase what is due. Raises Unavailable, with what was done before."""
+    budget = FailureBudget(MOST_FAILURES)
     try:
-        for _ in office.keeping.steps(now, tries):
+        for _ in office.erasure.steps(now, budget):
             pass
-        has_more = tries.failed > 0 or office.keeping.overdue_s(now) > 0
-    except Away as error:
-        raise Away(f"{_erased(tries)}; the rest is left, say it again later: {error}") from error
+        has_more = budget.failed > 0 or office.erasure.overdue_s(now) > 0
+    except Unavailable as error:
+        raise Unavailable(
+            f"{_erased(budget)}; the rest is left, say it again later: {error}"
+        ) from error
     more = "; more is due: what could not be erased, or what another process is at"
-    told = f"{_erased(tries)}{more if has_more else ''}"
-    if tries.failed:
+    told = f"{_erased(budget)}{more if has_more else ''}"
+    if budget.failed:
         raise NotDone(told)
     return told
 
 
-def _erased(tries: Tries) -> str:
-    failed = f"; {tries.failed} could not be erased: the log says why (record=not_erased)"
-    return f"erased {tries.erased} records{failed if tries.failed else ''}"
+def _erased(budget: FailureBudget) -> str:
+    failed = f"; {budget.failed} could not be erased: the log says why (record=not_erased)"
+    return f"erased {budget.erased} records{failed if budget.failed else ''}"
 
 
 def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
     if options.command == "release":
-        office.keeping.release(options.number, now)
+        office.erasure.release(options.number, now)
         return f"order {options.number}: released"
-    gone = office.keeping.hold(options.number, options.case_number, now)
+    gone = office.erasure.hold(options.number, options.case_number, now)
     but = f"; {gone} of its records were being erased already, and are gone" if gone else ""
     return f"order {options.number}: nothing is erased until it is released{but}"
 
@@ -107,5 +109,5 @@ def _without(count: int) -> str:
 def _kept(office: Office) -> str:
     lines = plain_language(office.settings.retention)
     kept = [f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines]
-    held = [f"  order {one.number} for {one.case_number}" for one in office.keeping.holds()]
+    held = [f"  order {one.number} for {one.case_number}" for one in office.erasure.holds()]
     return "\n\n".join([*kept, "\n".join(["Held now:", *held] if held else ["No order is held."])])

@@ -15,8 +15,8 @@ from doorstep_backend.identity.closings import told
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import evidence_files
 from doorstep_backend.office.access import Agent, Dispatch
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import as_text, new_zip
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.neighbours import Neighbour, neighbours
 from doorstep_backend.office.received import Received, received
@@ -129,7 +129,7 @@ def _account(office: Office, who: str | None) -> Agent | Dispatch | None:
 
 
 def _why(office: Office, found: Received) -> str:
-    cases = [one for one in office.keeping.holds() if one.number == found.filed.number]
+    cases = [one for one in office.erasure.holds() if one.number == found.filed.number]
     return f"{WHY} Case {cases[0].case_number}." if cases else WHY
 
 

@@ -12,8 +12,8 @@ from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
 from doorstep_backend.identity.known import Label
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import erased
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import as_text
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.neighbours import Neighbour
 from doorstep_backend.office.received import Received

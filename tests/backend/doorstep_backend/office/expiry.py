@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Final
 
-from doorstep_backend.engines.away import Away
-from doorstep_backend.office.keeping import Keeping
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.wire.outage import note_away
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ STOP_WITHIN_S: Final = 5.0
 class Expiry:
     """A thread that erases what is due, also while nobody calls the command `expire`."""
 
-    def __init__(self, keeping: Keeping) -> None:
-        self._keeping = keeping
+    def __init__(self, erasure: Erasure) -> None:
+        self._erasure = erasure
         self._ended = Event()
 
     @contextmanager
@@ -60,12 +60,12 @@ class Expiry:
         """Erase what is due; return the seconds to wait."""
         try:
             began_s = time.monotonic()
-            for _ in self._keeping.steps(self._keeping.now()):
+            for _ in self._erasure.steps(self._erasure.now()):
                 took_s = time.monotonic() - began_s
                 if self._ended.wait(min(took_s * (1 / SHARE - 1), PAUSE_AT_MOST_S)):
                     break
                 began_s = time.monotonic()
-        except Away as error:
+        except Unavailable as error:
             note_away(error)
             return AGAIN_S
         except Exception:  # a bug; what is due is not to stay unseen from then on

@@ -30,7 +30,7 @@ def export_order(office: Office, number: str, into: Path) -> None:
         FileExistsError: `into` is there.
     """
     order = office.orders.find(number)
-    holds = [hold for hold in office.keeping.holds() if hold.number == number]
+    holds = [hold for hold in office.erasure.holds() if hold.number == number]
     about = {
         "order": asdict(order),
         "address": asdict(office.orders.address(order.address)),

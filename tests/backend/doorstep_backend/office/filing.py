@@ -50,7 +50,7 @@ class Filing(Showing):
         super().__init__(ledger, store, show_simulated=show_simulated)
         self._orders = orders
 
-    def take_in(self, said: Claims, received_at: str) -> None:
+    def accept(self, said: Claims, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
         row = said.columns | {"received_at": received_at}
         row["number"] = self._order_of(row, said.stop_id)
@@ -63,7 +63,7 @@ class Filing(Showing):
                 self._date(said.boot, received_at)
             self._reckon_done(self._settle(row["capture_id"]))
 
-    def take_in_anew(self, said: Claims, received_at: str) -> None:
+    def refile(self, said: Claims, received_at: str) -> None:
         """File a record again that is filed without its body. Durable when it returns.
 
         Instances that start together are at the same ones: the second changes nothing.
@@ -72,7 +72,7 @@ class Filing(Showing):
         row = (said.columns["capture_id"], claims.UNOPENED_BODY)
         with self._ledger.together(said.columns["device_id"]):
             if self._ledger.execute(gone, row).rowcount == 1:
-                self.take_in(said, received_at)
+                self.accept(said, received_at)
 
     def _date(self, told: BootTime, received_at: str) -> None:
         """Date a boot by the last `time` record of the best source, in whatever order they come.

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Database, Only, Room, statements
+from doorstep_backend.engines.sql import Column, Database, Only, Schema, statements
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS customers (customer TEXT PRIMARY KEY, name TEXT NOT NULL);
@@ -134,7 +134,7 @@ _POSTGRESQL_VIEWS: Final = (
     FOR EACH STATEMENT EXECUTE FUNCTION views_stay()""",
 )
 
-OFFICE: Final = Room(
+OFFICE: Final = Schema(
     "office",
     [
         statements(_TABLES),
@@ -152,7 +152,7 @@ OFFICE: Final = Room(
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
-(keeping.py).
+(erasure.py).
 
 One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew. Nor
 did it keep which key signed a record: a device had one. Its addresses had no zone. Where a record

@@ -12,9 +12,9 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import Access
+from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.inbox import Inbox
-from doorstep_backend.office.keeping import Keeping
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.office.revoked import RevokedKeys
@@ -45,7 +45,7 @@ class Office:
     routes: Routes
     filing: Filing
     access: Access
-    keeping: Keeping
+    erasure: Erasure
     revoked_keys: RevokedKeys
     inbox: Inbox = field(default_factory=Inbox)
 
@@ -54,7 +54,7 @@ class Office:
         zone = None if number is None else self.orders.find(number).zone
         return zone or self.settings.zone
 
-    def take_in(self, opened: recordfile.RecordFile) -> None:
+    def accept(self, opened: recordfile.RecordFile) -> None:
         """Have this process's worker file a record that has just got its receipt.
 
         Raises nothing: the sender must have the receipt, and a worker files the record in any case.
@@ -66,25 +66,27 @@ class Office:
 
     def received_of(self, device_id: str) -> list[str]:
         """Return ids of all records of a device with a receipt, erased or not, filed or not yet."""
-        unfiled = self.store.unfiled.of_device(device_id)  # before the others: it moves to them
-        return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
+        filing_backlog = self.store.filing_backlog.of_device(
+            device_id
+        )  # before the others: it moves to them
+        return list(dict.fromkeys([*self.filing.of_device(device_id), *filing_backlog]))
 
     def numbered_of(self, device_id: str) -> Iterator[Numbered]:
         """Return `received_of` with numbers, from the label of what has none in its row."""
-        unfiled = self.store.unfiled.of_device(device_id)  # as above
-        return self._numbered(self.filing.numbers_of(device_id), unfiled)
+        filing_backlog = self.store.filing_backlog.of_device(device_id)  # as above
+        return self._numbered(self.filing.numbers_of(device_id), filing_backlog)
 
     def numbered_beside(self, label: RecordLabel) -> Iterator[Numbered]:
         """Return the record of this label, and those with the same, last and next number."""
-        unfiled = self.store.unfiled.of_device(label.device_id)  # as above
+        filing_backlog = self.store.filing_backlog.of_device(label.device_id)  # as above
         filed = self.filing.numbers_beside(label.device_id, label.chain, label.seq)
-        for one in self._numbered(filed, unfiled):
+        for one in self._numbered(filed, filing_backlog):
             if one.chain == label.chain and abs(one.seq - label.seq) <= 1:
                 yield one
 
-    def _numbered(self, filed: Iterable[Row], unfiled: Iterable[str]) -> Iterator[Numbered]:
+    def _numbered(self, filed: Iterable[Row], filing_backlog: Iterable[str]) -> Iterator[Numbered]:
         rows = {row["capture_id"]: row for row in filed}
-        for capture_id in dict.fromkeys([*rows, *unfiled]):
+        for capture_id in dict.fromkeys([*rows, *filing_backlog]):
             row = rows.get(capture_id)
             said = row if row and row["chain"] else self.store.label(capture_id)
             if said:
@@ -105,7 +107,7 @@ class Office:
         if not self.filing.is_filed(capture_id):
             if said is None:
                 said = claims.read(self.store.open(self.store.received(capture_id)))
-            self.filing.take_in(said, verdict.at)
+            self.filing.accept(said, verdict.at)
         self._conclude(capture_id)
 
     def _conclude(self, capture_id: str) -> None:
@@ -116,7 +118,7 @@ class Office:
         if self.filing.is_erased(capture_id):
             self.store.erase(capture_id)
         elif self.filing.is_unwanted(capture_id):
-            self.keeping.expire_one(capture_id, self.ledger.now())
+            self.erasure.expire_one(capture_id, self.ledger.now())
 
     def opt_out_order(self, number: str, opted_out: bool) -> None:
         """Note for the next manifest whether this order takes photos; erase those it has if not.
@@ -125,12 +127,12 @@ class Office:
             NoSuchOrder: there is none.
         """
         self.orders.set_opted_out(number, opted_out=opted_out)
-        self.keeping.expire_order(number, self.ledger.now())
+        self.erasure.expire_order(number, self.ledger.now())
 
     def opt_out_address(self, address: str, opted_out: bool) -> None:
         """Note whether this address takes photos; erase its photos if not. Raises LookupError."""
         self.orders.set_address_opted_out(address, opted_out=opted_out)
-        self.keeping.expire_address(address, self.ledger.now())
+        self.erasure.expire_address(address, self.ledger.now())
 
     def open_anew(self) -> None:
         """File what was sealed to nobody here, once an identity for it has come."""
@@ -143,7 +145,7 @@ class Office:
             opened = self.store.open(content)
             if opened.record is not UNOPENED:
                 self.store.unpack(opened, content)
-                self.filing.take_in_anew(claims.read(opened), received_at)
+                self.filing.refile(claims.read(opened), received_at)
                 self._conclude(capture_id)
 
 
@@ -159,6 +161,6 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     routes = Routes(ledger, orders, settings.practice_codes)
     filing = Filing(ledger, store, orders, show_simulated=show_simulated)
     access = Access(ledger, orders, filing)
-    keeping = Keeping(ledger, store, orders, routes, filing, retention=settings.retention)
+    erasure = Erasure(ledger, store, orders, routes, filing, retention=settings.retention)
     revoked = RevokedKeys(ledger, filing)
-    return Office(store, ledger, settings, orders, routes, filing, access, keeping, revoked)
+    return Office(store, ledger, settings, orders, routes, filing, access, erasure, revoked)

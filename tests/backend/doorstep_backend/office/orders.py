@@ -9,7 +9,7 @@ The office's model in one look; every part works on one `Office` (office.py):
     office.filing    Filing    records and the orders they belong to: photos to show, to bind,
                                voids, quality flags (filing.py, showing.py)
     office.access    Access    who may see a photo, one-time codes, the view log (access.py)
-    office.keeping   Keeping   retention, hold, erasing (keeping.py)
+    office.erasure   Erasure   retention, hold, erasing (erasure.py)
     office.settings  Settings  the retention table, practice codes (settings.py)
 
 What a page asks:
@@ -25,12 +25,12 @@ What a page asks:
     filing.original("<capture_id>") -> Original        what is shown: copies/kept.py
     filing.waiting() / flagged() / voids()             for dispatch
     filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
-    filing.bind("<capture_id>", "1001"), keeping.discard("<capture_id>", now)
+    filing.bind("<capture_id>", "1001"), erasure.discard("<capture_id>", now)
     access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer | Agent | Dispatch
     access.one_time_code("1001", now), access.verify(Agent("17"), "1001", code, why, now) -> bool
     access.log(viewer, capture_id, why, now), access.views_of("1001") -> list[View]
-    keeping.hold("1001", "CASE-7", now), keeping.release("1001", now), keeping.expire(now)
-    keeping.plain_language(settings.retention) -> list[Kept]   what, for whom, how long
+    erasure.hold("1001", "CASE-7", now), erasure.release("1001", now), erasure.expire(now)
+    erasure.plain_language(settings.retention) -> list[Kept]   what, for whom, how long
 
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
 """

@@ -10,10 +10,10 @@ from agent.record import signing
 from agent.record.sealing import SEALED_TYPE
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.office.archive import months
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.photos import Filed
-from doorstep_backend.wire.store import Verdict
+from doorstep_backend.wire.store import IntakeVerdict
 
 UNKNOWN: Final = (
     "no record of this id ever came: give the whole id (36 characters), and the folder of the "
@@ -36,7 +36,7 @@ class Received:
     content: bytes
     label: RecordLabel
     key: signing.PublicKey
-    verdict: Verdict
+    verdict: IntakeVerdict
     filed: Filed
 
     @property

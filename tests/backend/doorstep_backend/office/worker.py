@@ -8,11 +8,11 @@ from threading import Event, Thread
 from typing import Final
 
 from agent.errors import RecordDamaged
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.model import Office
+from doorstep_backend.wire.filing_backlog import AGAIN, LEASE, MOST
 from doorstep_backend.wire.outage import note_away
-from doorstep_backend.wire.unfiled import AGAIN, LEASE, MOST
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._unfiled = office.store.unfiled
+        self._filing_backlog = office.store.filing_backlog
         self._now = office.store.db.now
         self._ended = Event()
         self._look_s = 0.0
@@ -57,7 +57,7 @@ class Worker:
         """File what is due, up to twice MOST records; return the seconds to wait."""
         try:
             self._file(self._take())
-        except Away as error:
+        except Unavailable as error:
             note_away(error)
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
             log.exception("filing=failed")
@@ -70,11 +70,11 @@ class Worker:
         """Take what its own process received, in parts; at a look, also what else is due."""
         own = self._office.inbox.came(MOST)
         self._has_more = len(own) == MOST
-        taken, now_s = self._unfiled.take_of(own, self._now()), time.monotonic()
+        taken, now_s = self._filing_backlog.take_of(own, self._now()), time.monotonic()
         self._office.inbox.drop({*own} - {*taken})
         if now_s < self._look_s:
             return taken
-        others = self._unfiled.take(self._now())
+        others = self._filing_backlog.take(self._now())
         is_all = len(others) < MOST
         self._look_s = now_s + (LOOK_S[self._office.store.db.engine] if is_all else 0.0)
         return taken + others
@@ -83,7 +83,7 @@ class Worker:
         """File each, also after one that fails by itself, as long as they are this worker's.
 
         Raises:
-            Away: of the rows; or of the objects, if not one record was filed.
+            Unavailable: of the rows; or of the objects, if not one record was filed.
         """
         filed, away, ends_s = list[str](), None, time.monotonic() + LEASE.total_seconds()
         try:
@@ -91,24 +91,24 @@ class Worker:
                 error = self._tried(capture_id)
                 if error is None:
                     filed.append(capture_id)
-                elif isinstance(error, Away):
+                elif isinstance(error, Unavailable):
                     away = error
                     if time.monotonic() > ends_s:
                         break
         finally:
-            self._unfiled.done(filed)
+            self._filing_backlog.done(filed)
         if away is not None:
             if not filed:
                 raise away
             note_away(away)
 
     def _tried(self, capture_id: str) -> Exception | None:
-        """Return why it cannot be filed: then it is tried again later. Raises Away, of the rows."""
+        """Return why it cannot be filed: it is tried again. Raises Unavailable, of the rows."""
         try:
             self._office.file(capture_id)
         except Exception as error:  # noqa: BLE001 - a bug that this record meets stops no other
-            is_new = self._unfiled.put_off(capture_id, type(error).__name__, self._now())
-            if is_new and not isinstance(error, Away):
+            is_new = self._filing_backlog.put_off(capture_id, type(error).__name__, self._now())
+            if is_new and not isinstance(error, Unavailable):
                 _tell(capture_id, error)
             return error
         return None

@@ -14,14 +14,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from agent.models import rfc3339
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
 from doorstep_backend.wire.asking import asked_by_people
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """Roles of an account."""
 
-ACCOUNTS: Final = Room(
+ACCOUNTS: Final = Schema(
     "accounts",
     [
         statements("""

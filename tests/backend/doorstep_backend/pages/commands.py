@@ -5,7 +5,7 @@ import sys
 from typing import Any, Final
 
 from doorstep_backend.engines.sql import Database
-from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import ROLES, Account, Accounts
 
 COMMANDS: Final = frozenset({"account", "remove-account"})

@@ -8,7 +8,7 @@ from doorstep_backend.office.access import CODE_VALID, Customer
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import Address, NoSuchOrder, Order
 from doorstep_backend.pages import PREFIX, words
-from doorstep_backend.pages.door import CANNOT_READ, NOT_HERE, Door, Render, Visit
+from doorstep_backend.pages.auth import CANNOT_READ, NOT_HERE, Auth, Render, Visit
 from doorstep_backend.pages.pictures import Pictures
 from doorstep_backend.wire.asking import asked_by_people
 
@@ -21,15 +21,15 @@ class CustomerPages:
         self._pictures = pictures
         self._render = render
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            door.page("/orders", Customer, self.orders),
-            door.page("/orders/{number}", Customer, self.order),
-            door.action("/orders/{number}/delivery-photos", Customer, self.choose_for_order),
-            door.granting("/orders/{number}/code", Customer, self.code),
-            door.page("/delivery-photos", Customer, self.addresses),
-            door.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
+            auth.page("/orders", Customer, self.orders),
+            auth.page("/orders/{number}", Customer, self.order),
+            auth.action("/orders/{number}/delivery-photos", Customer, self.choose_for_order),
+            auth.granting("/orders/{number}/code", Customer, self.code),
+            auth.page("/delivery-photos", Customer, self.addresses),
+            auth.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
         ]
 
     async def orders(self, visit: Visit[Customer]) -> Response:

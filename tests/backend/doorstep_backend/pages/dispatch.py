@@ -14,7 +14,7 @@ from doorstep_backend.office.orders import Order
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.office.showing import COUNTED
 from doorstep_backend.pages import PREFIX, words
-from doorstep_backend.pages.door import NOT_HERE, Door, Render, Visit
+from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.fleet_list import Summary
 from doorstep_backend.pages.pictures import Pictures
@@ -43,13 +43,13 @@ class DispatchPages:
         self._render = render
         self._rescues = Rescues(office.store)
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            door.page("/dispatch", Dispatch, self.overview),
-            door.page("/dispatch/{capture_id}", Dispatch, self.waiting),
-            door.action("/dispatch/{capture_id}/bind", Dispatch, self.bind),
-            door.action("/dispatch/{capture_id}/discard", Dispatch, self.discard),
+            auth.page("/dispatch", Dispatch, self.overview),
+            auth.page("/dispatch/{capture_id}", Dispatch, self.waiting),
+            auth.action("/dispatch/{capture_id}/bind", Dispatch, self.bind),
+            auth.action("/dispatch/{capture_id}/discard", Dispatch, self.discard),
         ]
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
@@ -111,7 +111,7 @@ class DispatchPages:
         """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
         photo = self._still_waiting_photo(visit)
         try:
-            self._office.keeping.discard(photo.capture_id, visit.now)
+            self._office.erasure.discard(photo.capture_id, visit.now)
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)

@@ -17,7 +17,7 @@ from doorstep_backend.identity.closings import ChainEnd, Closing
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.office.access import Dispatch
 from doorstep_backend.pages import fleet_words
-from doorstep_backend.pages.door import NOT_HERE, Door, Render, Visit, fields
+from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
 from doorstep_backend.pages.fleet_list import (
     ALL,
     Asked,
@@ -28,7 +28,7 @@ from doorstep_backend.pages.fleet_list import (
     summary,
 )
 from doorstep_backend.reports.asked import NotAskedRightError
-from doorstep_backend.reports.fleet import Device, Fleet
+from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, told
 from doorstep_backend.wire.asking import asked_by_people
@@ -52,7 +52,9 @@ class Row:
 class FleetPages:
     """The list and a page for each device."""
 
-    def __init__(self, fleet: Fleet, reports: Reports, ending: Ending, render: Render) -> None:
+    def __init__(
+        self, fleet: FleetReports, reports: Reports, ending: Ending, render: Render
+    ) -> None:
         self._fleet = fleet
         self._reports = reports
         self._ending = ending
@@ -60,11 +62,11 @@ class FleetPages:
         self._render = render
         self._looks = CapacityLimiter(LOOKS)
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            door.page("/fleet", Dispatch, self.overview),
-            door.page("/fleet/{device_id}", Dispatch, self.device),
+            auth.page("/fleet", Dispatch, self.overview),
+            auth.page("/fleet/{device_id}", Dispatch, self.device),
         ]
 
     async def summary(self, now: datetime) -> Summary:

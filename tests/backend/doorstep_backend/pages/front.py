@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from doorstep_backend.office.access import Viewer
-from doorstep_backend.office.keeping import plain_language
+from doorstep_backend.office.erasure import plain_language
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
-from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE, SIGN_IN, Door, Render, Visit, home
+from doorstep_backend.pages.auth import COOKIE, KNOWN_COOKIE, SIGN_IN, Auth, Render, Visit, home
 from doorstep_backend.pages.limits import WINDOW, SignInLimit, Try
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import asked_by_people
@@ -45,16 +45,16 @@ class FrontPages:
         self._render = render
         self._limit = SignInLimit(office.ledger)
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            door.public("/", self.first),
-            door.public("/sign-in", self.ask),
-            door.public("/sign-in", self.sign_in, "POST"),
-            door.public("/sign-out", self.sign_out, "POST"),
-            door.public("/what-is-kept", self.kept),
-            door.public("/style.css", self.style),
-            door.public("/icon.svg", self.icon),
+            auth.public("/", self.first),
+            auth.public("/sign-in", self.ask),
+            auth.public("/sign-in", self.sign_in, "POST"),
+            auth.public("/sign-out", self.sign_out, "POST"),
+            auth.public("/what-is-kept", self.kept),
+            auth.public("/style.css", self.style),
+            auth.public("/icon.svg", self.icon),
         ]
 
     def first(self, visit: Visit[Viewer]) -> Response:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 
 WINDOW: Final = timedelta(minutes=15)
 """Time for which a try counts: long for a guesser, short for a forgetful person."""
@@ -28,7 +28,7 @@ and shuts out no browser that has been signed in. Source: OWASP, device cookies.
 _LONGEST_NAME: Final = 100
 """Length to which a name is cut: no account has such a name."""
 
-TRIES: Final = Room(
+TRIES: Final = Schema(
     "sign_in_tries",
     [
         statements("""

@@ -16,7 +16,7 @@ from doorstep_backend.office.access import Agent, Dispatch, Viewer, may_read_lab
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.pages import PREFIX, words
-from doorstep_backend.pages.door import NOT_HERE, Door, Visit
+from doorstep_backend.pages.auth import NOT_HERE, Auth, Visit
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import asked_by_people
 
@@ -57,9 +57,9 @@ class Pictures:
         self._sessions = sessions
         self._copies = copies
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the route of the pictures."""
-        return [door.signed_in("/photos/{address}", self.picture)]
+        return [auth.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
         """Return a photo with an address that this session can open, or why it is not shown."""

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from doorstep_backend.office.access import AGENT_WINDOW, GRANT, Agent
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages import PREFIX, words
-from doorstep_backend.pages.door import Door, Render, Visit
+from doorstep_backend.pages.auth import Auth, Render, Visit
 from doorstep_backend.pages.pictures import Pictures
 
 WRONG: Final = "Order and code do not fit, or the code is too old. Ask the customer for a new code."
@@ -32,12 +32,12 @@ class ServicePages:
         self._pictures = pictures
         self._render = render
 
-    def routes(self, door: Door) -> list[Route]:
+    def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            door.page("/service", Agent, self.ask),
-            door.granting("/service", Agent, self.verify),
-            door.page("/service/{number}", Agent, self.order),
+            auth.page("/service", Agent, self.ask),
+            auth.granting("/service", Agent, self.verify),
+            auth.page("/service/{number}", Agent, self.order),
         ]
 
     def ask(self, visit: Visit[Agent]) -> Response:

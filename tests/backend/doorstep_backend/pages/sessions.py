@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 from doorstep_backend.office.access import Nobody, Viewer
 from doorstep_backend.pages.accounts import SignedIn, digest, unchanged, viewer_of
 
@@ -29,7 +29,7 @@ USED_EVERY: Final = timedelta(minutes=1)
 PHOTO_ADDRESS: Final = timedelta(minutes=5)
 """Time for which the address of a photo opens it: enough to load a page on a slow connection."""
 
-SESSIONS: Final = Room(
+SESSIONS: Final = Schema(
     "sessions",
     [
         statements("""

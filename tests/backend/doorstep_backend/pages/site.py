@@ -15,23 +15,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.models import rfc3339
 from doorstep_backend.copies.kept import Copies
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Nobody, Viewer
-from doorstep_backend.office.keeping import days
+from doorstep_backend.office.erasure import days
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages import PREFIX, fleet_words, words
 from doorstep_backend.pages.accounts import Accounts
+from doorstep_backend.pages.auth import COOKIE, Auth, Clock, Visit, home
 from doorstep_backend.pages.customer import CustomerPages
 from doorstep_backend.pages.dispatch import DispatchPages
-from doorstep_backend.pages.door import COOKIE, Clock, Door, Visit, home
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.front import FrontPages
 from doorstep_backend.pages.pictures import Pictures
 from doorstep_backend.pages.service import ServicePages
 from doorstep_backend.pages.sessions import Sessions
-from doorstep_backend.reports.fleet import Fleet
+from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.wire.asking import asked_by_people
 from doorstep_backend.wire.outage import RETRY, note_away
@@ -89,16 +89,16 @@ class Site:
 
     def mount(self) -> Mount:
         """Mount everything below PREFIX, with its own headers and its own error pages."""
-        door = Door(self.sessions, self._now)
+        auth = Auth(self.sessions, self._now)
         pictures = Pictures(self._office, self.sessions, self._copies)
         fleet = self._fleet_pages()
         routes = [
-            *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),
-            *CustomerPages(self._office, pictures, self.page).routes(door),
-            *ServicePages(self._office, pictures, self.page).routes(door),
-            *DispatchPages(self._office, pictures, self.page, fleet).routes(door),
-            *(fleet.routes(door) if fleet else ()),
-            *pictures.routes(door),
+            *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(auth),
+            *CustomerPages(self._office, pictures, self.page).routes(auth),
+            *ServicePages(self._office, pictures, self.page).routes(auth),
+            *DispatchPages(self._office, pictures, self.page, fleet).routes(auth),
+            *(fleet.routes(auth) if fleet else ()),
+            *pictures.routes(auth),
         ]
         app = Starlette(
             routes=routes,
@@ -106,7 +106,7 @@ class Site:
             exception_handlers={
                 HTTPException: self._refused,
                 ClientDisconnect: _nobody_hears,
-                Away: self._away,
+                Unavailable: self._away,
             },
         )
         app.router.redirect_slashes = False  # Starlette's would lead where the Host header says
@@ -116,7 +116,7 @@ class Site:
         """Return the fleet's pages; None without identity, as no report is certain then."""
         if self._register is None or self._reports is None:
             return None
-        fleet = Fleet(self._office.store.folder)
+        fleet = FleetReports(self._office.store.folder)
         return FleetPages(fleet, self._reports, Ending(self._register, self._office), self.page)
 
     def page(
@@ -132,7 +132,7 @@ class Site:
         try:
             now = await asked_by_people(self._now)
             viewer = await asked_by_people(self.sessions.viewer, cookie, now)
-        except Away as away:
+        except Unavailable as away:
             return await self._away(request, away)
         form = self.sessions.form_token(cookie)
         answer = self._render(

@@ -63,7 +63,7 @@ class Device:
     notes: tuple[Noticed, ...]
 
 
-class Fleet:
+class FleetReports:
     """A reader of the tables of the register and of the reports, which must exist.
 
     A connection of its own, so that pages of the fleet hold up no device. Any thread may ask.

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.status import header
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.admission import device_of
 from doorstep_backend.reports.read import Report, read
 from doorstep_backend.reports.store import Reports
@@ -42,5 +42,5 @@ class ReportIntake:
                 await asked(self._reports.note, found)
             else:
                 self._reports.note_unreadable(device_id, found)
-        except Away as error:
+        except Unavailable as error:
             log.warning("event=report_lost device_id=%s why=%r", device_id, str(error))

@@ -12,7 +12,7 @@ from agent.status.troubles import Trouble
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.shape import status_of
-from doorstep_backend.wire.unfiled import Backlog
+from doorstep_backend.wire.filing_backlog import BacklogSize
 
 FLEET_HELP: Final[Mapping[str, str]] = {
     "doorstep_unfiled_records": "Records with a receipt that are on no page yet; 10,001 is more.",
@@ -46,14 +46,14 @@ _RELEASE: Final = re.compile(r"([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,4})")
 
 
 def exposition(
-    devices: Iterable[Device], backlog: Backlog | None, overdue_s: float | None
+    devices: Iterable[Device], backlog: BacklogSize | None, overdue_s: float | None
 ) -> bytes:
     """Return what Prometheus reads: nothing of devices that are gone, nor what is not known."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
     return metrics.exposition(told, FLEET_HELP, _of_no_device(backlog, overdue_s))
 
 
-def _of_no_device(backlog: Backlog | None, overdue_s: float | None) -> Iterator[Sample]:
+def _of_no_device(backlog: BacklogSize | None, overdue_s: float | None) -> Iterator[Sample]:
     if backlog is not None:
         yield Sample("doorstep_unfiled_records", backlog.records)
         if backlog.since is not None:

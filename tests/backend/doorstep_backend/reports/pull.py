@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.keeping import NotDone
-from doorstep_backend.reports.fleet import Fleet
+from doorstep_backend.office.erasure import NotDone
+from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.pull_one import WITHIN_S, ask, is_address
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
@@ -120,7 +120,7 @@ class _Keeping:
 
     def __init__(self, data: Path) -> None:
         Register(data)  # makes its tables where this backend has none yet
-        self._reports, self._fleet = Reports(data), Fleet(data)
+        self._reports, self._fleet = Reports(data), FleetReports(data)
 
     def keep(self, found: Report) -> Report | str:
         """Keep and return the report; return why not if the device is shut out or was never let in.
@@ -135,7 +135,7 @@ class _Keeping:
             return f"{_words(found)}; not kept: it is {known.state} in the register"
         try:
             self._reports.note(found)
-        except Away as error:
+        except Unavailable as error:
             return f"{found.device_id} answered, but this could not be kept: {error}"
         return found
 

@@ -15,15 +15,15 @@ from starlette.routing import Route
 
 from agent.models import rfc3339
 from agent.status.metrics import CONTENT_TYPE
-from doorstep_backend.engines.away import Away
-from doorstep_backend.office.keeping import Keeping
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.reports import numbers
 from doorstep_backend.reports.asked import Asked, NotAskedRightError
-from doorstep_backend.reports.fleet import Device, Fleet
+from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import Need, told
+from doorstep_backend.wire.filing_backlog import BacklogSize, FilingBacklog
 from doorstep_backend.wire.outage import note_away
-from doorstep_backend.wire.unfiled import Backlog, Unfiled
 
 STATUS: Final = "/fleet/status"
 METRICS: Final = "/metrics"
@@ -42,10 +42,12 @@ class FleetRoutes:
     Whatever takes longer with more devices is done in a thread, so that devices are served.
     """
 
-    def __init__(self, fleet: Fleet, reports: Reports, unfiled: Unfiled, keeping: Keeping) -> None:
+    def __init__(
+        self, fleet: FleetReports, reports: Reports, filing_backlog: FilingBacklog, erasure: Erasure
+    ) -> None:
         self._fleet = fleet
-        self._unfiled = unfiled
-        self._keeping = keeping
+        self._filing_backlog = filing_backlog
+        self._erasure = erasure
         self._reports = reports
         self._one_at_a_time = asyncio.Lock()
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
@@ -87,8 +89,8 @@ class FleetRoutes:
     async def _now(self) -> datetime:
         return await asyncio.to_thread(self._reports.now)
 
-    def _of_no_device(self, now: datetime) -> tuple[Backlog | None, float | None]:
-        return _known(self._unfiled.backlog), _known(lambda: self._keeping.overdue_s(now))
+    def _of_no_device(self, now: datetime) -> tuple[BacklogSize | None, float | None]:
+        return _known(self._filing_backlog.backlog), _known(lambda: self._erasure.overdue_s(now))
 
     def _devices(self, now: datetime, after: str = "") -> Generator[Device]:
         return self._fleet.devices(now, self._reports.unreadable(), after)
@@ -98,7 +100,7 @@ def _known(ask: Callable[[], T]) -> T | None:
     """Return the answer, or None during an outage, so that the rest can be sent."""
     try:
         return ask()
-    except Away as error:
+    except Unavailable as error:
         note_away(error)
         return None
 

@@ -10,13 +10,13 @@ from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Room, Row, statements
+from doorstep_backend.engines.sql import Row, Schema, statements
 from doorstep_backend.identity.database import opened
 from doorstep_backend.reports.read import Report
 
 log = logging.getLogger(__name__)
 
-REPORTS: Final = Room(
+REPORTS: Final = Schema(
     "reports",
     [
         statements("""
@@ -62,7 +62,7 @@ class Reports:
         """Keep it in place of the one before. A power cut may take the last of them.
 
         Raises:
-            Away: the disk is full, or somebody else writes for long.
+            Unavailable: the disk is full, or somebody else writes for long.
         """
         self._unreadable.pop(report.device_id, None)
         row = (

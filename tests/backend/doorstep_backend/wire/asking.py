@@ -9,7 +9,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from anyio import fail_after, to_thread
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.wire.outage import note_away
 
 WITHIN_S: Final = 2.8
@@ -23,40 +23,40 @@ PEOPLES_THREADS: Final = 6
 _PEOPLE: Final = ThreadPoolExecutor(PEOPLES_THREADS, "page")
 
 P = ParamSpec("P")
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
 
-async def asked(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
+async def asked(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Return or raise what `ask` does, from a thread: others are served meanwhile.
 
     Raises:
-        Away: it took too long. What was begun goes on, within the limits of its engine, which it
-            says in the log: it is asked for again, and a row or an object does not mind.
+        Unavailable: it took too long. What was begun goes on, within the limits of its engine,
+            which it says in the log: it is asked for again, and a row or an object does not mind.
     """
-    return await _told(
+    return await _answer(
         partial(to_thread.run_sync, abandon_on_cancel=True), partial(ask, *args, **kwargs)
     )
 
 
-async def asked_by_people(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
+async def asked_by_people(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Return or raise what `ask` does for a page; such questions wait for each other.
 
     A page is one question as a whole. Only what takes long by itself is asked in parts: a password,
     the copy of a photo, the fleet, the chains of a device.
     """
     in_turn = partial(get_running_loop().run_in_executor, _PEOPLE)
-    return await _told(in_turn, partial(ask, *args, **kwargs))
+    return await _answer(in_turn, partial(ask, *args, **kwargs))
 
 
-async def _told(
-    in_a_thread: Callable[[Callable[[], Told]], Awaitable[Told]], ask: Callable[[], Told]
-) -> Told:
+async def _answer(
+    in_a_thread: Callable[[Callable[[], Result]], Awaitable[Result]], ask: Callable[[], Result]
+) -> Result:
     gave_up = Event()
 
-    def told() -> Told:
+    def told() -> Result:
         try:
             return ask()
-        except Away as error:
+        except Unavailable as error:
             if gave_up.is_set():
                 note_away(error)
             raise
@@ -66,4 +66,4 @@ async def _told(
             return await in_a_thread(told)
     except TimeoutError as error:
         gave_up.set()
-        raise Away(f"no answer within {WITHIN_S:g} s: why may follow") from error
+        raise Unavailable(f"no answer within {WITHIN_S:g} s: why may follow") from error

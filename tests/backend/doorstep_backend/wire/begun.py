@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 
 _HAS_RECEIPT: Final = """EXISTS (SELECT 1 FROM verdicts v
     WHERE v.capture_id = {}.capture_id AND v.accepted)"""
 
-BEGUN: Final = Room(
+BEGUN: Final = Schema(
     "begun",
     [
         statements("""
@@ -34,7 +34,7 @@ AT_ONCE: Final = 1000
 
 
 class Begun:
-    """The rows, each kept and lost in one step with what makes it so. Raises Away."""
+    """The rows, each kept and lost in one step with what makes it so. Raises Unavailable."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -12,8 +12,8 @@ import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
 from doorstep_backend.wire.listener import has_tls
-from doorstep_backend.wire.patience import Patience, Phase
 
 LOOK_S: Final = 1.0
 """From look to look at whether a connection takes too long: its limits are 15 s and more."""
@@ -79,7 +79,7 @@ class WholeBodies:
         await self._app(scope, received if scope["type"] == "http" else receive, send)
 
 
-class PatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """A protocol that puts the Connection into each request's state, and ends a slow one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
@@ -89,7 +89,7 @@ class PatientProtocol(H11Protocol):
         self._connection = Connection(transport, self._unread)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
-        self._patience = Patience(Phase.HEAD, self.loop.time())
+        self._timeouts = ConnectionTimeouts(Phase.HEAD, self.loop.time())
         self._is_leaving = False
         self._make_room()
         self._look()
@@ -98,7 +98,7 @@ class PatientProtocol(H11Protocol):
         """End those that asked nothing for longest, of this address or of all."""
         proxies = self.config.forwarded_allow_ips or ()
         waiting = [one for one in self.connections if _waits(one) and _address(one) not in proxies]
-        waiting.sort(key=lambda one: one._patience.since_s)  # noqa: SLF001 - of this class
+        waiting.sort(key=lambda one: one._timeouts.since_s)  # noqa: SLF001 - of this class
         near = [one for one in waiting if _address(one) == _address(self)]
         for one in {*near[:-MOST_WAITING], *waiting[: -2 * MOST_WAITING]}:
             one._connection.reset()  # noqa: SLF001 - of this class
@@ -106,9 +106,9 @@ class PatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what came, and reset the connection if it is too slow or sends too much."""
         self._follow()
-        if self._patience.phase is Phase.NOTHING:
-            self._patience.begin(Phase.HEAD, self.loop.time())
-        self._patience.move(self.loop.time())
+        if self._timeouts.phase is Phase.NOTHING:
+            self._timeouts.begin(Phase.HEAD, self.loop.time())
+        self._timeouts.move(self.loop.time())
         super().data_received(data)
         if (
             self.cycle is not None
@@ -116,7 +116,7 @@ class PatientProtocol(H11Protocol):
         ):
             self.cycle.keep_alive = False
         if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
-            self._patience.unwanted_bytes += len(data)
+            self._timeouts.unwanted_bytes += len(data)
         self._follow()
         self._end_if_over()
 
@@ -133,7 +133,7 @@ class PatientProtocol(H11Protocol):
         is_idle = self.cycle is None or self.cycle.response_complete
         super().shutdown()
         if is_idle:
-            self.loop.call_at(self._patience.since_s + GOODBYE_S, self.transport.abort)
+            self.loop.call_at(self._timeouts.since_s + GOODBYE_S, self.transport.abort)
 
     def _unread(self) -> Message | None:
         """Return what came of a body before the line was cut, and was not asked for in time."""
@@ -150,7 +150,7 @@ class PatientProtocol(H11Protocol):
             self.loop.call_later(LOOK_S, self._look)
 
     def _follow(self) -> None:
-        phase = self._patience.phase
+        phase = self._timeouts.phase
         match self.conn.their_state:
             case h11.IDLE:
                 phase = phase if phase is Phase.HEAD else Phase.NOTHING
@@ -158,21 +158,21 @@ class PatientProtocol(H11Protocol):
                 phase = Phase.BODY
             case _:
                 phase = Phase.ANSWER
-        if self.cycle is not self._followed or phase is not self._patience.phase:
-            self._patience.begin(phase, self.loop.time())  # the next request may come with the last
+        if self.cycle is not self._followed or phase is not self._timeouts.phase:
+            self._timeouts.begin(phase, self.loop.time())  # the next request may come with the last
         self._followed = self.cycle
 
     def _end_if_over(self) -> None:
-        if self._patience.is_over(self.loop.time()) and not self.transport.is_closing():
+        if self._timeouts.is_over(self.loop.time()) and not self.transport.is_closing():
             self._connection.reset()
 
 
-def _waits(one: object) -> TypeGuard[PatientProtocol]:
+def _waits(one: object) -> TypeGuard[TimeoutProtocol]:
     waits = {Phase.HEAD, Phase.NOTHING}
-    return isinstance(one, PatientProtocol) and one._patience.phase in waits  # noqa: SLF001 - of this class
+    return isinstance(one, TimeoutProtocol) and one._timeouts.phase in waits  # noqa: SLF001 - of this class
 
 
-def _address(one: PatientProtocol) -> str:
+def _address(one: TimeoutProtocol) -> str:
     return one.client[0] if one.client else ""
 
 

@@ -13,13 +13,13 @@ from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from doorstep_backend import keys
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.admission import device_of, technician_of
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.model import Office
-from doorstep_backend.wire.store import Store, Upload, Verdict, WrongOffsetError
-from doorstep_backend.wire.turns import Turns
+from doorstep_backend.wire.fair_semaphore import FairSemaphore
+from doorstep_backend.wire.store import IntakeVerdict, Store, Upload, WrongOffsetError
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ class NotVouchedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class IntakeRefusal:
     """Why a record is not taken in; one word, for the device's queue and the office."""
 
     reason: str
 
 
-Judged = tuple[Verdict, recordfile.RecordFile | Refusal | None]
+Judged = tuple[IntakeVerdict, recordfile.RecordFile | IntakeRefusal | None]
 """A verdict, and what it is about; None where it was there before."""
 
 
@@ -69,9 +69,9 @@ class Intake:
         self._key_in_use = key
         self._office = office
         self._register = register
-        self._turns = Turns(AT_ONCE)
+        self._slots = FairSemaphore(AT_ONCE)
 
-    def judge(self, upload: Upload, unkept: bytes | None = None) -> Verdict:
+    def judge(self, upload: Upload, unkept: bytes | None = None) -> IntakeVerdict:
         """Return the verdict on an upload whose bytes have all come.
 
         A receipt is signed after the record was put, flushed and read back, and stays the same.
@@ -83,7 +83,7 @@ class Intake:
                 is signed, they are kept.
 
         Raises:
-            Away: it cannot be kept, or not be read back; nothing is signed: ask again later.
+            Unavailable: it cannot be kept, or not be read back; nothing is signed: ask again later.
             DigestMismatchError: the bytes are not those announced; the upload was dropped.
             NotVouchedError: it is not the device's, or by a key that no certificate vouches for;
                 what a technician brought is then dropped, since it is on the card.
@@ -96,17 +96,17 @@ class Intake:
             raise found
         verdict, opened = found
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
-            self._office.take_in(opened)
+            self._office.accept(opened)
         return verdict
 
     def _in_turn(self, upload: Upload, unkept: bytes | None) -> "Judged | Exception":
-        with self._turns.turn(TURN_S), self._store.held(upload.capture_id) as found:
+        with self._slots.acquired(TURN_S), self._store.held(upload.capture_id) as found:
             return self._judge(found, unkept)
 
     def _judge(self, upload: Upload | None, unkept: bytes | None) -> "Judged | Exception":
         """Judge while the row is held; an error is returned, since raised it would undo all.
 
-        Away of the database is raised, since it has undone all already.
+        Unavailable of the database is raised, since it has undone all already.
         """
         verdict = None if upload is None else self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
@@ -126,12 +126,14 @@ class Intake:
                 self._keep_for_later(upload, unkept)
             return error
         try:
-            self._put(upload, content, accepted=not isinstance(opened, Refusal))
+            self._put(upload, content, accepted=not isinstance(opened, IntakeRefusal))
             found = self._verdict(upload, opened)
-        except Away as error:
+        except Unavailable as error:
             try:
                 self._keep_for_later(upload, unkept)
-            except Away:  # it is the database, which has undone all; the first error says why
+            except (
+                Unavailable
+            ):  # it is the database, which has undone all; the first error says why
                 raise error from None
             return error
         was_refused = verdict is not None
@@ -154,11 +156,11 @@ class Intake:
                 self._store.append(upload, 0, unkept)
 
     def _put(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
-        """Put the record into the objects, and read it back. Raises Away, of the objects alone."""
+        """Put the record into the objects, and read it back. Raises Unavailable, of the objects."""
         self._store.keep(upload, content, accepted=accepted)
         self._store.read_back(upload, accepted=accepted)
 
-    def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
+    def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | IntakeRefusal:
         """Open a record whose key is vouched for: nobody parses a stranger's body."""
         try:
             closed = recordfile.check(content)
@@ -167,9 +169,9 @@ class Intake:
             return self._store.open_checked(closed)
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
-            return Refusal("damaged")
+            return IntakeRefusal("damaged")
 
-    def distrusts(self, upload: Upload, closed: recordfile.Closed) -> Refusal | None:
+    def distrusts(self, upload: Upload, closed: recordfile.Closed) -> IntakeRefusal | None:
         """Return why the label is refused; raise NotVouchedError if its key is not vouched for.
 
         Asked before a body is opened.
@@ -178,9 +180,9 @@ class Intake:
         if self._register is not None:
             self._check_vouched(self._register, upload, label.device_id, kid)
         if label.capture_id != upload.capture_id:
-            return Refusal("wrong_id")
+            return IntakeRefusal("wrong_id")
         if self._register is None and self._store.pinned(label.device_id, kid) != kid:
-            return Refusal("unknown_key")
+            return IntakeRefusal("unknown_key")
         return None
 
     def _check_vouched(self, register: Register, upload: Upload, device_id: str, kid: str) -> None:
@@ -215,7 +217,7 @@ class Intake:
         found = (one for one in self._store.verdicts() if signing.key_id(one.jws) == kid)
         return sum(self._signs_again(one) for one in found)
 
-    def _signs_again(self, verdict: Verdict) -> bool:
+    def _signs_again(self, verdict: IntakeVerdict) -> bool:
         """Sign a verdict again, unless there is another one meanwhile, or its upload is gone."""
         with self._store.held(verdict.capture_id) as upload:
             if upload is None or self._store.verdict(verdict.capture_id) != verdict:
@@ -224,16 +226,18 @@ class Intake:
             self._store.settle(replace(verdict, jws=jws))
         return True
 
-    def _verdict(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
+    def _verdict(
+        self, upload: Upload, opened: recordfile.RecordFile | IntakeRefusal
+    ) -> IntakeVerdict:
         """Return what is signed, dated before its key is read.
 
         A key that ends meanwhile ends later: its end is set once this is durable.
-        Raises Away.
+        Raises Unavailable.
         """
-        reason = opened.reason if isinstance(opened, Refusal) else None
+        reason = opened.reason if isinstance(opened, IntakeRefusal) else None
         with self._store.db.beside(keys.CHANGE):
             at = rfc3339(self._store.db.now())
-            return Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
+            return IntakeVerdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
 
     def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
         return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
@@ -247,8 +251,8 @@ class Intake:
         self,
         upload: Upload,
         content: bytes,
-        opened: recordfile.RecordFile | Refusal,
-        verdict: Verdict,
+        opened: recordfile.RecordFile | IntakeRefusal,
+        verdict: IntakeVerdict,
         *,
         was_refused: bool,
     ) -> None:

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from doorstep_backend.wire.patience import HANDSHAKE_S
+from doorstep_backend.wire.connection_timeouts import HANDSHAKE_S
 
 
-class PatientLoop(asyncio.SelectorEventLoop):
+class HandshakeTimeoutLoop(asyncio.SelectorEventLoop):
     """A loop that ends a TLS handshake, or a TLS goodbye, without an answer."""
 
     async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from doorstep_backend.engines.away import AWAY_S, Away
+from doorstep_backend.engines.unavailable import AWAY_S, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class Outage:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app; answer 503 with Retry-After if it raises Away before it has answered."""
+        """Run the app; answer 503 with Retry-After if it raises Unavailable before it answered."""
         began = False
 
         async def note(message: Message) -> None:
@@ -33,7 +33,7 @@ class Outage:
 
         try:
             await self._app(scope, receive, note)
-        except Away as error:
+        except Unavailable as error:
             if scope["type"] != "http" or began:
                 raise
             note_away(error)

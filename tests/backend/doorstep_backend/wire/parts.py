@@ -13,7 +13,7 @@ from doorstep_backend.wire.store import PIECE_BYTES, NoUploadError, Store, Wrong
 def take_over(store: Store) -> None:
     """Turn parts into pieces of the same age; drop those of an upload that is no longer open.
 
-    After an interruption it is done again. Raises Away.
+    After an interruption it is done again. Raises Unavailable.
     """
     uploads = store.folder / "uploads"
     for part in sorted(uploads.glob("*.part")):

@@ -15,9 +15,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agent.models import rfc3339
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
 from doorstep_backend.wire.store import Store, Upload, UploadExistsError
-from doorstep_backend.wire.tries import IN_VAIN, Tries
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class Quota:
 
         Raises:
             UploadExistsError: one of this id was begun before.
-            Away: the rows cannot be asked, or others of this owner are in the way for too long.
+            Unavailable: the rows cannot be asked, or others of this owner are in the way for too
+                long.
         """
         if self._store.find(upload.capture_id) is not None:
             raise UploadExistsError(f"{upload.capture_id} was begun before")
@@ -101,19 +102,19 @@ class Quota:
 
         However many cannot be dropped stay, and are tried again at the next.
         """
-        refused, tries = self._of(owner, "NOT v.accepted"), Tries(IN_VAIN)
+        refused, budget = self._of(owner, "NOT v.accepted"), FailureBudget(MOST_FAILURES)
         too_many = refused[: max(0, len(refused) - MOST_REFUSED + 1)]
         shuffle(too_many)  # what is stuck is before no other for long
-        with suppress(Away):  # where the rows are away, the next question says so
+        with suppress(Unavailable):  # where the rows are away, the next question says so
             for capture_id, _ in too_many:
-                tries.does(self._store.drop, capture_id)
+                budget.attempt(self._store.drop, capture_id)
 
     def _fits(self, owner: str, length: int) -> bool:
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 
     def expire(
-        self, now: datetime, open_days: int, refused_days: int, tries: Tries
+        self, now: datetime, open_days: int, refused_days: int, budget: FailureBudget
     ) -> Iterator[int]:
         """Drop what got no byte, or was refused, so long ago; how many uploads, batch by batch.
 
@@ -121,7 +122,7 @@ class Quota:
         dropped is before no other for long. Interrupted, run it again.
 
         Raises:
-            Away: the rows, or so many in a row as end these tries.
+            Unavailable: the rows, or so many in a row as end these tries.
         """
         before = {
             "open": rfc3339(now - timedelta(days=open_days)),
@@ -133,7 +134,7 @@ class Quota:
             while (to := self._look_to(span)) is not None:
                 window = before | {"after": span["after"], "to": to}
                 found = self._store.db.execute(_DUE_NEXT, window)
-                dropped = sum(tries.does(drop, capture_id) for (capture_id,) in found)
+                dropped = sum(budget.attempt(drop, capture_id) for (capture_id,) in found)
                 if dropped:
                     log.info("uploads_dropped=%d", dropped)
                 yield dropped

@@ -18,7 +18,7 @@ UNOPENED: Final[dict[str, Any]] = {"simulated": False}
 
 
 class Records(ABC):
-    """The accepted records. All methods that ask for objects raise Away."""
+    """The accepted records. All methods that ask for objects raise Unavailable."""
 
     def __init__(self, objects: Objects, seals: Seals) -> None:
         self.objects = objects

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from doorstep_backend.engines.sql import Conflict, Room, statements
+from doorstep_backend.engines.sql import Conflict, Schema, statements
 from doorstep_backend.identity.closings import A_TECHNICIAN
 from doorstep_backend.wire.store import NoUploadError, Store
 
-RESCUED: Final = Room(
+RESCUED: Final = Schema(
     "rescued",
     [
         statements("""

@@ -9,16 +9,16 @@ from typing import Final
 
 from agent.models import rfc3339
 from doorstep_backend.engines import chosen
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.objects import REFUSED, Missing, Objects
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Room, statements
+from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Schema, statements
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.begun import Begun
+from doorstep_backend.wire.filing_backlog import FilingBacklog
 from doorstep_backend.wire.records import Records
-from doorstep_backend.wire.unfiled import Unfiled
 
-UPLOADS: Final = Room(
+UPLOADS: Final = Schema(
     "uploads",
     [
         statements("""
@@ -102,7 +102,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class IntakeVerdict:
     """A signed statement about a finished upload: a receipt, or a refusal with a reason."""
 
     capture_id: str
@@ -120,7 +120,7 @@ class Store(Records):
     """The backend's folder. Any thread and process may use it; what it answers survives `kill -9`.
 
     A record's bytes are pieces in the database until its verdict is kept; from then on they are one
-    of the `objects`, by default of those that the folder goes by. Everything raises Away.
+    of the `objects`, by default of those that the folder goes by. Everything raises Unavailable.
     Who changes an upload that is there holds its row.
     """
 
@@ -132,7 +132,7 @@ class Store(Records):
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
         chosen.check(self._db, self.objects)
-        self.unfiled = Unfiled(self._db)
+        self.filing_backlog = FilingBacklog(self._db)
         self.begun = Begun(self._db)
 
     @property
@@ -234,10 +234,12 @@ class Store(Records):
         self.objects.put(upload.capture_id, _object(upload, accepted=accepted), content)
 
     def read_back(self, upload: Upload, *, accepted: bool) -> None:
-        """Raise Away if the object is not what was announced."""
+        """Raise Unavailable if the object is not what was announced."""
         name = _object(upload, accepted=accepted)
         if self.is_changed(upload.capture_id, name, upload.sha256):
-            raise Away(f"{upload.capture_id} is read back differently than written: no receipt")
+            raise Unavailable(
+                f"{upload.capture_id} is read back differently than written: no receipt"
+            )
 
     def release(self, upload: Upload, *, was_refused: bool, accepted: bool) -> None:
         """Remove what a settled upload leaves behind: pieces, and the object of another verdict.
@@ -248,7 +250,7 @@ class Store(Records):
         if was_refused or not accepted:
             self.objects.remove(upload.capture_id, _object(upload, accepted=not accepted))
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: IntakeVerdict) -> None:
         """Keep the verdict, in place of an earlier one; all of its upload has come then.
 
         With its first receipt a record is marked as not filed yet.
@@ -260,24 +262,24 @@ class Store(Records):
         whole = "UPDATE uploads SET received = length WHERE capture_id = ?"
         with self.held(verdict.capture_id):
             if verdict.accepted:
-                self.unfiled.mark(verdict.capture_id, verdict.at)
+                self.filing_backlog.mark(verdict.capture_id, verdict.at)
                 self.begun.end(verdict.capture_id)
             self._db.execute(upsert, row)
             self._db.execute(whole, (verdict.capture_id,))
 
-    def verdict(self, capture_id: str) -> Verdict | None:
+    def verdict(self, capture_id: str) -> IntakeVerdict | None:
         """Return what was signed about an upload; None without a verdict."""
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
         row = self._db.execute(query, (capture_id,)).fetchone()
-        return Verdict(*row) if row else None
+        return IntakeVerdict(*row) if row else None
 
-    def verdicts(self) -> Iterator[Verdict]:
+    def verdicts(self) -> Iterator[IntakeVerdict]:
         """Return every verdict, receipts and refusals, by id; a batch of them is read at once."""
         query = f"""SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id > ?
             ORDER BY capture_id LIMIT {BATCH}"""
         after = ""
         while found := self._db.execute(query, (after,)).fetchall():
-            yield from (Verdict(*row) for row in found)
+            yield from (IntakeVerdict(*row) for row in found)
             after = found[-1]["capture_id"]
 
     def pinned(self, device_id: str, kid: str) -> str:

@@ -16,7 +16,7 @@ from agent.status import header
 from doorstep_backend.copies import labels, making
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.office import picture, segments
-from doorstep_backend.pages import door, limits
+from doorstep_backend.pages import auth, limits
 from doorstep_backend.reports import asked, pull_one, read
 from doorstep_backend.wire import headers, questions
 from tests.faults.fuzz.parsers.asked import asked_with
@@ -87,7 +87,7 @@ def _query(content: bytes) -> object:
     request = asked_with({}, query=content)
     with suppress(asked.NotAskedRightError):
         asked.Asked.read(request.query_params.multi_items())
-    return asked.Asked.read(parse_qsl(content.decode("latin-1"))), door.fields(request.url.query)
+    return asked.Asked.read(parse_qsl(content.decode("latin-1"))), auth.fields(request.url.query)
 
 
 def _form(content: bytes) -> object:
@@ -96,7 +96,7 @@ def _form(content: bytes) -> object:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    return await door._form(request)  # noqa: SLF001 - behind a session
+    return await auth._form(request)  # noqa: SLF001 - behind a session
 
 
 def _network(content: bytes) -> object:

@@ -17,7 +17,7 @@ from agent.__main__ import main
 from agent.queue import disk
 from agent.record import signing
 from agent.sync import record_folder
-from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.identity.clients import ClientKind, Clients
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
@@ -291,7 +291,7 @@ def test_a_record_that_goes_meanwhile_is_left(
 
 def test_who_is_revoked_sends_nothing_and_reads_why(bench: Bench) -> None:
     bench.write(2)
-    Clients(bench.backend.data).revoke(bench.name, Kind.TECHNICIAN)
+    Clients(bench.backend.data).revoke(bench.name, ClientKind.TECHNICIAN)
 
     ended = bench.run()
 

@@ -30,7 +30,7 @@ class Phase(Enum):
 
 
 @dataclass(slots=True)
-class Patience:
+class ConnectionTimeouts:
     """The state of a connection. It does not limit the time without any request."""
 
     phase: Phase

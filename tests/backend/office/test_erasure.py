@@ -10,16 +10,16 @@ import pytest
 from agent.models import RecordKind
 from agent.record import receipt
 from agent.record.verify import examine, supporting_files
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.sql import Conflict
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.keys import receipt_key as make_key
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import Agent, Customer
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import export_device, export_order
 from doorstep_backend.office.filing import CannotBindError
-from doorstep_backend.office.keeping import NotDone
 from doorstep_backend.office.orders import NoSuchOrder
 from doorstep_backend.settings import Retention, Settings, read_settings
 from doorstep_backend.wire.rescued import Rescues
@@ -43,15 +43,15 @@ def after(days: int) -> datetime:
 def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: DemoOffice) -> None:
     bound, stray = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
 
-    town.office.keeping.expire(after(30) - JUST)
+    town.office.erasure.expire(after(30) - JUST)
     assert town.shown(ALLOWED) == [bound]
 
-    assert town.office.keeping.expire(after(30)) == 2
+    assert town.office.erasure.expire(after(30)) == 2
     assert town.kept(bound) == town.kept(stray) == (False, False)
     assert town.office.filing.of_order(ALLOWED) == []
     assert town.office.filing.waiting() == []
     assert town.office.store.label(bound)["seq"] == 2
-    assert town.office.keeping.expire(after(30)) == 0
+    assert town.office.erasure.expire(after(30)) == 0
 
 
 def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: DemoOffice) -> None:
@@ -59,8 +59,8 @@ def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: DemoO
     town.receive(town.void(taken), "2026-12-03T11:00:00.000Z")
     town.receive(town.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z")
 
-    assert town.office.keeping.expire(after(9) - JUST) == 0
-    assert town.office.keeping.expire(after(9)) == 2
+    assert town.office.erasure.expire(after(9) - JUST) == 0
+    assert town.office.erasure.expire(after(9)) == 2
     assert town.kept(taken) == town.kept(replaced) == (False, False)
     assert len(town.shown(RIGHT_DOOR)) == 1
 
@@ -69,11 +69,11 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: Demo
     """As where the two files of SQLite were copied at different moments."""
     held, gone = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
     store, line = town.office.store, town.office.store.line(gone)
-    town.office.keeping.expire_one(held, after(30))
+    town.office.erasure.expire_one(held, after(30))
     label = store.label(held)
     store.db.execute("DELETE FROM uploads")
 
-    assert town.office.keeping.expire(after(30)) == 1
+    assert town.office.erasure.expire(after(30)) == 1
     store.erase(held)  # interrupted, it is done again
 
     assert (store.line(gone), store.label(held)) == (line, label)
@@ -90,8 +90,8 @@ def test_what_another_process_is_erasing_is_left_to_it(town: DemoOffice) -> None
 
     with other.held(busy):
         assert town.said("expire", now=after(31)).startswith("erased 1 records; more is due")
-        with pytest.raises(Away):
-            town.office.keeping.expire_one(busy, after(31))
+        with pytest.raises(Unavailable):
+            town.office.erasure.expire_one(busy, after(31))
 
     assert (town.kept(busy)[0], town.kept(free)[0]) == (True, False)
     assert town.said("expire", now=after(31)) == "erased 1 records"
@@ -100,26 +100,26 @@ def test_what_another_process_is_erasing_is_left_to_it(town: DemoOffice) -> None
 def test_practice_is_kept_for_a_day(town: DemoOffice) -> None:
     capture_id = town.receive(town.van.make(RecordKind.TEST, {"simulated": False}, PICTURE))
 
-    assert town.office.keeping.expire(after(1) - JUST) == 0
-    assert town.office.keeping.expire(after(1)) == 1
+    assert town.office.erasure.expire(after(1) - JUST) == 0
+    assert town.office.erasure.expire(after(1)) == 1
     assert town.kept(capture_id) == (False, False)
 
 
 def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: DemoOffice) -> None:
     held, free = town.receive(town.photo(CHANGES_MIND)), town.receive(town.photo(ALLOWED))
     town.office.access.log(Customer("c-4"), held, "", CAME)
-    town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)
+    town.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)
     town.office.opt_out_order(CHANGES_MIND, True)
 
-    assert town.office.keeping.expire(after(366)) == 1
+    assert town.office.erasure.expire(after(366)) == 1
     assert (town.kept(held), town.kept(free)) == ((True, True), (False, False))
     assert len(town.office.access.views_of(CHANGES_MIND)) == 1
     assert town.shown(CHANGES_MIND) == []
     assert not town.office.access.may_see(Customer("c-4"), held, CAME)
-    (hold,) = town.office.keeping.holds()
+    (hold,) = town.office.erasure.holds()
     assert (hold.number, hold.case_number, hold.since) == (CHANGES_MIND, "CASE-7", CAME)
 
-    town.office.keeping.release(CHANGES_MIND, after(366))
+    town.office.erasure.release(CHANGES_MIND, after(366))
 
     assert town.kept(held) == (False, False)
 
@@ -130,27 +130,27 @@ def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still
     """It could not be filed for a month, and then its object was put back."""
     made = town.photo(ALLOWED)
     opened, capture_id = town.keep(made), made.label.capture_id
-    town.office.store.unfiled.put_off(capture_id, "Missing", CAME)
-    town.office.filing.take_in(claims.read(opened), RECEIVED)
-    town.office.keeping.hold(ALLOWED, "CASE-7", CAME)
+    town.office.store.filing_backlog.put_off(capture_id, "Missing", CAME)
+    town.office.filing.accept(claims.read(opened), RECEIVED)
+    town.office.erasure.hold(ALLOWED, "CASE-7", CAME)
 
-    town.office.keeping.expire(after(31))
+    town.office.erasure.expire(after(31))
 
     assert town.kept(capture_id) == (True, True)
 
 
 def test_a_hold_of_no_order_is_refused(town: DemoOffice) -> None:
     with pytest.raises(NoSuchOrder):
-        town.office.keeping.hold("9999", "CASE-7", CAME)
+        town.office.erasure.hold("9999", "CASE-7", CAME)
     with pytest.raises(NotDone, match="not held"):
-        town.office.keeping.release(ALLOWED, CAME)
+        town.office.erasure.release(ALLOWED, CAME)
 
 
 def test_only_what_waits_is_discarded(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     with pytest.raises(CannotBindError, match="nothing was erased"):
-        town.office.keeping.discard(capture_id, CAME)
+        town.office.erasure.discard(capture_id, CAME)
     assert town.kept(capture_id) == (True, True)
 
 
@@ -158,11 +158,11 @@ def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: DemoOffi
     capture_id = town.receive(town.photo(ALLOWED))
     town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
 
-    town.office.keeping.expire(after(365))
+    town.office.erasure.expire(after(365))
     (view,) = town.office.access.views_of(ALLOWED)
     assert (view.at, view.viewer, view.why) == (CAME, "agent 17", "asked where it is")
 
-    town.office.keeping.expire(after(365) + JUST)
+    town.office.erasure.expire(after(365) + JUST)
     assert town.office.access.views_of(ALLOWED) == []
 
 
@@ -170,7 +170,7 @@ def test_nobody_amends_or_shortens_the_view_log(town: DemoOffice) -> None:
     """Not by SQL either; only what retention has given free can go."""
     capture_id = town.receive(town.photo(ALLOWED))
     town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
-    town.office.keeping.expire(after(1))
+    town.office.erasure.expire(after(1))
 
     for change in ("UPDATE views SET viewer = 'nobody'", "DELETE FROM views"):
         with pytest.raises(Conflict, match="append-only"):
@@ -216,7 +216,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     other = town.receive(town.photo(RIGHT_DOOR))
     town.receive(town.void(taken))
     town.office.access.log(Agent("17"), mine, "asked where it is", CAME)
-    town.office.keeping.hold(LEFT_DOOR, "CASE-7", CAME)
+    town.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
     into = tmp_path / "order.zip"
 
     export_order(town.office, LEFT_DOOR, into)
@@ -299,8 +299,8 @@ def test_the_name_of_who_brought_a_record_goes_with_its_body_and_the_mark_stays(
     rescues = Rescues(town.office.store)
     rescues.mark(capture_id, "ada")
 
-    town.office.keeping.expire(after(30) - JUST)
+    town.office.erasure.expire(after(30) - JUST)
     before = rescues.by(capture_id)
-    town.office.keeping.expire(after(30))
+    town.office.erasure.expire(after(30))
 
     assert (before, rescues.by(capture_id)) == ("ada", "a technician")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from doorstep_backend.wire import unfiled
-from doorstep_backend.wire.unfiled import Backlog
+from doorstep_backend.wire import filing_backlog
+from doorstep_backend.wire.filing_backlog import BacklogSize
 from tests.support.demo_office import DemoOffice
 
 FIRST, SECOND = datetime(2026, 12, 1, 11, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -15,18 +15,18 @@ FIRST, SECOND = datetime(2026, 12, 1, 11, tzinfo=UTC), datetime(2026, 12, 1, 12,
 def test_a_backlog_is_counted_so_far_and_since_its_first_also_once_that_was_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unfiled, "MOST_COUNTED", 2)
+    monkeypatch.setattr(filing_backlog, "MOST_COUNTED", 2)
     town = DemoOffice(tmp_path)
-    marks = town.office.store.unfiled
-    assert marks.backlog() == Backlog(0, None)
+    marks = town.office.store.filing_backlog
+    assert marks.backlog() == BacklogSize(0, None)
     ids = [
         town.keep(town.stray(), f"2026-12-01T{hour}:00:00.000Z").label.capture_id
         for hour in (12, 11, 13)
     ]
 
-    assert marks.backlog() == Backlog(2, FIRST)
+    assert marks.backlog() == BacklogSize(2, FIRST)
     (first,) = marks.take_of(ids[1:2], FIRST)
     marks.put_off(first, "Missing", FIRST)
-    assert marks.backlog() == Backlog(2, FIRST)
+    assert marks.backlog() == BacklogSize(2, FIRST)
     marks.done([first])
-    assert marks.backlog() == Backlog(2, SECOND)
+    assert marks.backlog() == BacklogSize(2, SECOND)

@@ -4,20 +4,20 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 
 log = logging.getLogger(__name__)
 
-IN_VAIN: Final = 10
+MOST_FAILURES: Final = 10
 """In a row that cannot be erased before the rest is left to the next round: half a minute of an
 engine that is away, and seldom chance where half of all objects cannot be read."""
 
 
-class Tries:
+class FailureBudget:
     """The tries to erase, of one round.
 
     Args:
-        most: so many in a row that are Away end it.
+        most: so many in a row that are Unavailable end it.
 
     Attributes:
         erased: how many records were; kept by who erases.
@@ -28,27 +28,27 @@ class Tries:
         self.erased = 0
         self.failed = 0
         self._most = most
-        self._in_vain = 0
+        self._failures = 0
 
-    def does(self, erase: Callable[[str], bool], capture_id: str) -> bool:
+    def attempt(self, erase: Callable[[str], bool], capture_id: str) -> bool:
         """Return what `erase` says; False if it cannot be: the others go on.
 
         Raises:
-            Away: as many in a row could not be as are tried; so much is away altogether.
+            Unavailable: as many in a row could not be as are tried; so much is away altogether.
         """
         try:
             is_erased = erase(capture_id)
-        except Away as error:
+        except Unavailable as error:
             log.warning("record=not_erased capture_id=%s why=%r", capture_id, str(error))
             self.failed += 1
-            self._in_vain += 1
-            if self._in_vain < self._most:
+            self._failures += 1
+            if self._failures < self._most:
                 return False
-            self._in_vain = 0
+            self._failures = 0
             raise
         except Exception:  # a bug that this record meets: the others are to go in their time
             log.exception("record=not_erased capture_id=%s", capture_id)
             self.failed += 1
             return False
-        self._in_vain = 0
+        self._failures = 0
         return is_erased

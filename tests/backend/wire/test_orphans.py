@@ -11,17 +11,17 @@ import pytest
 
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
 from doorstep_backend.office.worker import Worker
-from doorstep_backend.wire import stray
-from doorstep_backend.wire.store import Verdict
+from doorstep_backend.wire import orphans
+from doorstep_backend.wire.store import IntakeVerdict
 from tests.support.sealed_fleet import SealedFleet
 
 
 def taking_in(fleet: SealedFleet) -> Iterator[str]:
     """What `objects stray --take-in` prints, as it goes on."""
     parser = argparse.ArgumentParser()
-    stray.add_to(parser.add_subparsers(dest="command"))
+    orphans.add_to(parser.add_subparsers(dest="command"))
     words = ["objects", "stray", "--take-in"]
-    return stray.run(parser.parse_args(words), fleet.town.office)
+    return orphans.run(parser.parse_args(words), fleet.town.office)
 
 
 def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
@@ -43,7 +43,7 @@ def accepted(fleet: SealedFleet, capture_id: str) -> bool:
 def refuse(fleet: SealedFleet, capture_id: str) -> None:
     """As it was until a repair."""
     fleet.town.office.store.settle(
-        Verdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
+        IntakeVerdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
     )
 
 
@@ -63,7 +63,7 @@ def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
     assert accepted(fleet, one)
     Worker(office).step()
     assert fleet.town.shown(ALLOWED) == [one]
-    office.keeping.expire(datetime.now(UTC) + timedelta(days=29))
+    office.erasure.expire(datetime.now(UTC) + timedelta(days=29))
     assert office.store.received(one) == made.content
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
 

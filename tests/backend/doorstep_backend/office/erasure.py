@@ -8,8 +8,8 @@ from functools import partial
 from typing import Final
 
 from agent.models import rfc3339
-from doorstep_backend.engines.away import Away
 from doorstep_backend.engines.sql import Database
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.due import Due, Dues
 from doorstep_backend.office.filing import Filing, NotWaitingError
@@ -20,10 +20,10 @@ from doorstep_backend.pages.limits import SignInLimit
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.settings import Retention
+from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
 from doorstep_backend.wire.quota import Quota
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
-from doorstep_backend.wire.tries import IN_VAIN, Tries
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class NotDone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionLine:
     """A line about what is kept: in plain words, for people who ask.
 
     Attributes:
@@ -65,7 +65,7 @@ class Hold:
     since: datetime
 
 
-class Keeping:
+class Erasure:
     """The erasing of what is due. A record's label stays, so that the chain still verifies."""
 
     def __init__(
@@ -105,36 +105,37 @@ class Keeping:
         """
         return sum(self.steps(now))
 
-    def steps(self, now: datetime, tries: Tries | None = None) -> Iterator[int]:
+    def steps(self, now: datetime, budget: FailureBudget | None = None) -> Iterator[int]:
         """Erase what is due in steps of some records or rows; give how many records each erased.
 
         Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
-        be; Away is raised in the end, where IN_VAIN in a row could not be, or the rows.
+        be; Unavailable is raised in the end, where MOST_FAILURES in a row could not be, or the
+        rows.
 
         Args:
-            tries: counts, for whoever tells what came of it.
+            budget: counts, for whoever tells what came of it.
         """
         before, away = now - timedelta(days=self._retention.photo_days), None
-        tries = tries or Tries(IN_VAIN)
+        budget = budget or FailureBudget(MOST_FAILURES)
         for part in (
-            self._erase_records(now, tries),
-            self._erase_hopeless(before, tries),
-            self._drop_uploads(now, tries),
+            self._erase_records(now, budget),
+            self._erase_hopeless(before, budget),
+            self._drop_uploads(now, budget),
             self._forget(now, before),
-            self._erase_unwanted(now, tries),
+            self._erase_unwanted(now, budget),
         ):
             try:
                 yield from part
-            except Away as error:
+            except Unavailable as error:
                 away, self._looked_back_at = error, None
         if away is not None:
             raise away
 
-    def _erase_records(self, now: datetime, tries: Tries) -> Iterator[int]:
+    def _erase_records(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
         for due in self._dues.all(now):
-            yield self._erase_all(due, now, tries, waits=False)
+            yield self._erase_all(due, now, budget, waits=False)
 
-    def _erase_unwanted(self, now: datetime, tries: Tries) -> Iterator[int]:
+    def _erase_unwanted(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
         """Erase what an opt-out should have erased: its process died, or this one could not.
 
         So as one begins, after a failure, and else once in LOOK_BACK.
@@ -143,15 +144,15 @@ class Keeping:
             return
         self._looked_back_at = now
         for due in self._dues.unwanted():
-            yield self._erase_all(due, now, tries, waits=False)
+            yield self._erase_all(due, now, budget, waits=False)
 
-    def _erase_hopeless(self, before: datetime, tries: Tries) -> Iterator[int]:
-        for hopeless in self._store.unfiled.hopeless(before):
-            yield self._erased(hopeless, self._erase_unfiled, tries)
+    def _erase_hopeless(self, before: datetime, budget: FailureBudget) -> Iterator[int]:
+        for hopeless in self._store.filing_backlog.hopeless(before):
+            yield self._erased(hopeless, self._erase_unfiled, budget)
 
-    def _drop_uploads(self, now: datetime, tries: Tries) -> Iterator[int]:
+    def _drop_uploads(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
         days = self._retention.open_days, self._retention.refused_days
-        for _ in self._uploads.expire(now, *days, tries):
+        for _ in self._uploads.expire(now, *days, budget):
             yield 0
 
     def _forget(self, now: datetime, before: datetime) -> Iterator[int]:
@@ -172,33 +173,33 @@ class Keeping:
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
-        self._erase_all(self._dues.one(capture_id, now), now, Tries(1))
+        self._erase_all(self._dues.one(capture_id, now), now, FailureBudget(1))
 
     def expire_order(self, number: str, now: datetime) -> None:
         """Erase the photos of this order, if it takes none."""
-        self._erase_all(self._dues.of_orders([number]), now, Tries(1))
+        self._erase_all(self._dues.of_orders([number]), now, FailureBudget(1))
 
     def expire_address(self, address: str, now: datetime) -> None:
         """Erase the photos of what goes to this address, where it takes none."""
-        self._erase_all(self._dues.of_address(address), now, Tries(1))
+        self._erase_all(self._dues.of_address(address), now, FailureBudget(1))
 
     def _erase_all(
-        self, due: Sequence[Due], now: datetime, tries: Tries, *, waits: bool = True
+        self, due: Sequence[Due], now: datetime, budget: FailureBudget, *, waits: bool = True
     ) -> int:
         erase = partial(self._erase_due, now=now, waits=waits)
-        return self._erased([capture_id for capture_id, _ in due], erase, tries)
+        return self._erased([capture_id for capture_id, _ in due], erase, budget)
 
     def _erased(
-        self, capture_ids: Sequence[str], erase: Callable[[str], bool], tries: Tries
+        self, capture_ids: Sequence[str], erase: Callable[[str], bool], budget: FailureBudget
     ) -> int:
-        before = tries.erased
+        before = budget.erased
         try:
             for capture_id in capture_ids:
-                tries.erased += tries.does(erase, capture_id)
+                budget.erased += budget.attempt(erase, capture_id)
         finally:
-            if tries.failed:
+            if budget.failed:
                 self._looked_back_at = None
-            if erased := tries.erased - before:
+            if erased := budget.erased - before:
                 log.info("erased=%d", erased)
         return erased
 
@@ -222,10 +223,10 @@ class Keeping:
     def _erase_unfiled(self, capture_id: str) -> bool:
         """Erase a record that is damaged or missing, with its mark: its order is not known."""
         with self._store.held(capture_id):
-            if self._filing.is_filed(capture_id) or not self._store.unfiled.has(capture_id):
+            if self._filing.is_filed(capture_id) or not self._store.filing_backlog.has(capture_id):
                 return False  # filed after all: it is due as any other, and may be held
             self._store.erase(capture_id)
-            self._store.unfiled.done([capture_id])
+            self._store.filing_backlog.done([capture_id])
         log.warning("record=given_up capture_id=%s", capture_id)
         return True
 
@@ -257,7 +258,7 @@ class Keeping:
         Raises:
             NoSuchOrder: there is none.
             NotDone: it is held already; a second case would end with the first one's release.
-            Away: it is held, and what was being erased has not ended in time.
+            Unavailable: it is held, and what was being erased has not ended in time.
         """
         upsert = """INSERT INTO holds VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE
             SET case_number = holds.case_number RETURNING case_number"""
@@ -273,12 +274,12 @@ class Keeping:
 
     def _await_end(self, capture_id: str) -> None:
         """Wait until its erasing has ended, if that is under way: who erases holds its row."""
-        for tries in range(ERASING_TRIES, 0, -1):
+        for budget in range(ERASING_TRIES, 0, -1):
             try:
                 with self._store.held(capture_id):
                     return
-            except Away:
-                if tries == 1:
+            except Unavailable:
+                if budget == 1:
                     raise
 
     def release(self, number: str, now: datetime) -> None:
@@ -334,7 +335,7 @@ class Keeping:
         self._register.forget_names(before)
 
 
-def plain_language(retention: Retention) -> list[Kept]:
+def plain_language(retention: Retention) -> list[RetentionLine]:
     """Return what is kept, for whom and how long; the days are in the table alone."""
     return [
         _kept(
@@ -378,24 +379,24 @@ def plain_language(retention: Retention) -> list[Kept]:
             retention.report_days,
             "after it said so. Of a device that is let in there is the last one, and none before",
         ),
-        Kept(
+        RetentionLine(
             "Which technician brought a record from a device’s card, or retired a device",
             "Dispatch, and whoever the office gives the record to as evidence.",
             "As long as a photo that was received then; afterwards it says “a technician”",
         ),
-        Kept(
+        RetentionLine(
             "The label of each record: device, time and number, and a fingerprint of what was "
             "erased. No place, no order, no driver",
             "Whoever checks that no record was removed unseen.",
             "As long as the device's records are checked",
         ),
-        Kept(
+        RetentionLine(
             "A photo of an order with “Don’t take delivery photos”",
             "Nobody.",
             "Not at all: it is deleted when it arrives, and what is already here is deleted at "
             "once. While there is an open case about the order, it is kept until that is closed",
         ),
-        Kept(
+        RetentionLine(
             "All of an order, while there is an open case about it",
             "As above, and in a dispute whoever the office gives it to as evidence.",
             "Until the case is closed",
@@ -408,5 +409,5 @@ def days(count: int) -> str:
     return f"{count} day{'' if count == 1 else 's'}"
 
 
-def _kept(what: str, for_whom: str, count: int, since: str) -> Kept:
-    return Kept(what, for_whom, f"{days(count)} {since}", count)
+def _kept(what: str, for_whom: str, count: int, since: str) -> RetentionLine:
+    return RetentionLine(what, for_whom, f"{days(count)} {since}", count)

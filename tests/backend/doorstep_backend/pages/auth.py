@@ -86,7 +86,7 @@ class Render(Protocol):
         """Return the page of `template` with these values, as the visit's viewer sees it."""
 
 
-class Door:
+class Auth:
     """A maker of routes that let nobody in who has no business there."""
 
     def __init__(self, sessions: Sessions, now: Clock) -> None:

@@ -55,12 +55,12 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
         what, erase = "captures that were erased and are there again", partial(_erase, office)
         return _listed(back, what, erase if options.delete else None)
     if options.take_in:
-        return _take_in(office)
+        return _adopt(office)
     what, lose = "captures with objects and without an upload", partial(_lose, store)
-    return _listed(_stray(store), what, lose if options.delete else None)
+    return _listed(_orphans(store), what, lose if options.delete else None)
 
 
-def _stray(store: Store) -> Iterator[str]:
+def _orphans(store: Store) -> Iterator[str]:
     """Yield stray ids. An upload that begins meanwhile is not stray: its row comes first."""
     return (capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None)
 
@@ -129,12 +129,12 @@ def _listed(found: Iterable[str], what: str, delete: Callable[[str], bool] | Non
     yield f"{what}: {count}; " + ("deleted" if delete else "nothing was deleted: --delete does")
 
 
-def _take_in(office: Office) -> Iterator[str]:
+def _adopt(office: Office) -> Iterator[str]:
     folder = office.store.folder
     key = keys.KeyInUse(KeyFiles(folder).signs)
     intake = Intake(office.store, key, office, Register(folder))
     taken = left = 0
-    for capture_id in chain(_stray(office.store), _without_receipt(office.store)):
+    for capture_id in chain(_orphans(office.store), _without_receipt(office.store)):
         try:
             _restore(office, intake, capture_id)
         except _LeftError as error:

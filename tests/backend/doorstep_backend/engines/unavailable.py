@@ -3,10 +3,10 @@
 from typing import Final
 
 AWAY_S: Final = 10
-"""When somebody may ask again after Away: a restart of an engine takes about as long."""
+"""When somebody may ask again after Unavailable: a restart of an engine takes about as long."""
 
 
-class Away(OSError):
+class Unavailable(OSError):
     """Rows or objects cannot be asked now: locked, full, read-only, lost, too slow, denied.
 
     Says why, in the engine's own words where it has any. Ask again later. Lost in the last moment,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
-from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.unavailable import Unavailable
 
 
-class Turns:
+class FairSemaphore:
     """A fair semaphore of threads. In threading's own a thread that comes late may be first.
 
     So of 300 records that 50 devices sent at once to two instances, one or two waited for longer
@@ -21,11 +21,11 @@ class Turns:
         self._waiting: deque[Event] = deque()
 
     @contextmanager
-    def turn(self, within_s: float) -> Iterator[None]:
+    def acquired(self, within_s: float) -> Iterator[None]:
         """Wait for a turn; only a limited number run the block at once.
 
         Raises:
-            Away: no turn became free within the time.
+            Unavailable: no turn became free within the time.
         """
         self._await(within_s)
         try:
@@ -46,7 +46,7 @@ class Turns:
         with self._lock:
             if not given.is_set():
                 self._waiting.remove(given)
-                raise Away("this process takes in as many records at once as it can")
+                raise Unavailable("this process takes in as many records at once as it can")
 
     def _pass_on(self) -> None:
         """Give the turn to the next waiting thread, if there is one."""

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from doorstep_backend.engines.sql import Column, Database, Room, statements
+from doorstep_backend.engines.sql import Column, Database, Schema, statements
 
-UNFILED: Final = Room(
+UNFILED: Final = Schema(
     "unfiled",
     [
         statements("""
@@ -59,7 +59,7 @@ MOST_COUNTED: Final = 10_001
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class BacklogSize:
     """The records that wait to be filed.
 
     Attributes:
@@ -71,8 +71,8 @@ class Backlog:
     since: datetime | None
 
 
-class Unfiled:
-    """The marks, each kept in one step with its receipt. Any thread may ask; raises Away."""
+class FilingBacklog:
+    """The marks, each kept in one step with its receipt. Any thread may ask; raises Unavailable."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -150,9 +150,9 @@ class Unfiled:
             WHERE u.device_id = ?"""
         return [row["capture_id"] for row in self._db.execute(query, (device_id,))]
 
-    def backlog(self) -> Backlog:
+    def backlog(self) -> BacklogSize:
         """Return how many wait, and since when; as quick when a fleet's day waits."""
         some = f"(SELECT 1 FROM unfiled LIMIT {MOST_COUNTED}) AS counted"
         query = f"SELECT (SELECT count(*) FROM {some}), (SELECT min(at) FROM unfiled)"
         records, since = self._db.execute(query).fetchone()
-        return Backlog(records, None if since is None else from_rfc3339(since))
+        return BacklogSize(records, None if since is None else from_rfc3339(since))
