@@ -90,7 +90,7 @@ class Recording:
 
 def missing() -> str:
     """Return what keeps the cuts from being made here, in words; nothing if nothing does."""
-    if words := needs.told(*disk.NEEDS, root=True):
+    if words := needs.missing_words(*disk.NEEDS, root=True):
         return words
     mounts = [*ALONE, "test", "-e", "/dev/fuse", "-a", "-e", "/dev/loop-control"]
     may = subprocess.run(mounts, check=False, stderr=subprocess.DEVNULL).returncode == 0

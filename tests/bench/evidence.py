@@ -10,7 +10,7 @@ from agent.capture.burst import JPEG_QUALITY_PCT
 from agent.record import sealing
 from hardware.simulated.scenes import Scene, render
 from tests.bench.frame import Figure, Rig, by_turns, ratios, run_ms
-from tests.support.credentialed import Van, stamped
+from tests.support.credentialed import CertifiedDevice, stamped
 from tests.support.sealed import RECIPIENTS
 
 SHARE: Final = 0.6
@@ -24,7 +24,7 @@ def measure(rig: Rig) -> Iterator[Figure]:
     """Time the parts of one photo by turns."""
     pixels = render(Scene(width_px=2304, height_px=1296))
     photo = stamped(jpeg.encode(pixels, JPEG_QUALITY_PCT))
-    van = Van()
+    van = CertifiedDevice()
     signed = van.sign(photo)
     jobs = {
         "JPEG encode of one frame": lambda: jpeg.encode(pixels, JPEG_QUALITY_PCT),

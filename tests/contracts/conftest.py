@@ -14,7 +14,7 @@ from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.ceph import ceph_engine
 from tests.support.demo_office import DemoOffice
-from tests.support.enrolment import Van, enrolled, technician
+from tests.support.enrolment import EnrolledDevice, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.instances import address, instance
 from tests.support.opened import Opened, bucket, folder
@@ -90,23 +90,25 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 @contextmanager
-def device_at(backend: Backend, folder: Path) -> Iterator[Van]:
+def device_at(backend: Backend, folder: Path) -> Iterator[EnrolledDevice]:
     """A device that is enrolled there: what happens to it concerns no other test."""
     backend.set_switches()
     maker = RecordMaker(device_id=f"van-{uuid4()}")
-    van = Van(backend, folder, enrolled(backend, folder, maker.device_id, maker.key), maker)
+    van = EnrolledDevice(
+        backend, folder, enrolled(backend, folder, maker.device_id, maker.key), maker
+    )
     with van.opened:
         yield van
 
 
 @pytest.fixture
-def van(guarded: Backend, tmp_path: Path) -> Iterator[Van]:
+def van(guarded: Backend, tmp_path: Path) -> Iterator[EnrolledDevice]:
     with device_at(guarded, tmp_path) as van:
         yield van
 
 
 @pytest.fixture
-def ada(van: Van, tmp_path: Path) -> Iterator[Wire]:
+def ada(van: EnrolledDevice, tmp_path: Path) -> Iterator[Wire]:
     """A technician, on a connection of hers."""
     own = technician(van.backend, tmp_path, f"ada-{van.device_id[-12:]}")
     with speaking_to(van.backend.base_url, van.backend.ca_file, (own, own)) as wire:
@@ -125,7 +127,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def proxied(behind: Backend, tmp_path: Path) -> Iterator[Van]:
+def proxied(behind: Backend, tmp_path: Path) -> Iterator[EnrolledDevice]:
     """A device that asks through nginx."""
     with device_at(behind, tmp_path) as van:
         yield van

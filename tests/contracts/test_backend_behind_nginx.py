@@ -19,7 +19,7 @@ from tests.support import nginx
 from tests.support.backend import REPOSITORY, Backend, run_to_end
 from tests.support.enrolment import (
     Enrolled,
-    Van,
+    EnrolledDevice,
     ask,
     asked,
     certificate_in,
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 # --- certificates
 
 
-def test_a_device_enrols_and_delivers(proxied: Van, behind: Backend) -> None:
+def test_a_device_enrols_and_delivers(proxied: EnrolledDevice, behind: Backend) -> None:
     """It is told addresses of nginx, and not those of the instance."""
     answer = proxied.send(proxied.wire())
 
@@ -61,7 +61,9 @@ def test_an_expired_certificate_renews_itself_and_does_nothing_else(
 
 
 @pytest.mark.parametrize("age", [timedelta(), timedelta(days=400)], ids=["live", "expired"])
-def test_a_forged_certificate_is_nobodys(proxied: Van, tmp_path: Path, age: timedelta) -> None:
+def test_a_forged_certificate_is_nobodys(
+    proxied: EnrolledDevice, tmp_path: Path, age: timedelta
+) -> None:
     """With the name of the fleet's CA, and of a device; nginx tells the old one as expired."""
     key, then = signing.new_key(), datetime.now(UTC) - age
     true = Authority.of(proxied.backend.data / "ca")
@@ -74,7 +76,7 @@ def test_a_forged_certificate_is_nobodys(proxied: Van, tmp_path: Path, age: time
     assert answer.text.startswith("no certificate")
 
 
-def test_a_certificate_for_signatures_is_nobodys(proxied: Van, tmp_path: Path) -> None:
+def test_a_certificate_for_signatures_is_nobodys(proxied: EnrolledDevice, tmp_path: Path) -> None:
     made = certificate_in(
         ask(
             proxied.backend,
@@ -111,7 +113,7 @@ def escaped(identity: Enrolled) -> str:
     ids="+".join,
 )
 def test_a_client_that_says_the_header_itself_gains_nothing(
-    proxied: Van, behind: Backend, tmp_path: Path, names: list[str]
+    proxied: EnrolledDevice, behind: Backend, tmp_path: Path, names: list[str]
 ) -> None:
     """Neither one without a certificate, nor a device that would be another one."""
     said = [f"{name}: {escaped(proxied.identity)}" for name in names]
@@ -126,7 +128,7 @@ def test_a_client_that_says_the_header_itself_gains_nothing(
     assert raw(behind, head, said, proxied.identity) == 200
 
 
-def test_it_is_believed_of_the_proxy_alone(proxied: Van, behind: Backend) -> None:
+def test_it_is_believed_of_the_proxy_alone(proxied: EnrolledDevice, behind: Backend) -> None:
     said = [f"Ssl-Client-Cert: {escaped(proxied.identity)}"]
     statuses = []
     for source in ("127.0.0.1", "127.0.0.2"):

@@ -22,7 +22,7 @@ from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, strange
 HALF = 100_000
 
 
-class Fleet:
+class Instances:
     """Two instances over the same rows and objects; the first one is to die."""
 
     def __init__(self, data: Path, objects: str | None, others: int) -> None:
@@ -50,8 +50,8 @@ class Fleet:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path / "backend", None, 0)
+def files(tmp_path: Path) -> Iterator[Instances]:
+    fleet = Instances(tmp_path / "backend", None, 0)
     yield fleet
     fleet.close()
 
@@ -75,7 +75,7 @@ def asked_again(wire: Wire, capture_id: str, content: bytes) -> str:
     return str(wire.receipts(capture_id).json()[capture_id]["receipt"])
 
 
-def dies_and_is_asked_again(fleet: Fleet, step: Step, send: Any) -> tuple[str, bytes]:
+def dies_and_is_asked_again(fleet: Instances, step: Step, send: Any) -> tuple[str, bytes]:
     maker, capture_id = stranger(), new_id()
     content = record(maker, capture_id)
     fleet.first.set_switches(die_after=step)
@@ -99,7 +99,7 @@ def dies_and_is_asked_again(fleet: Fleet, step: Step, send: Any) -> tuple[str, b
 @only_folder
 @pytest.mark.parametrize("send", [whole, in_two])
 @pytest.mark.parametrize("step", Step)
-def test_on_sqlite_and_files(files: Fleet, step: Step, send: Any) -> None:
+def test_on_sqlite_and_files(files: Instances, step: Step, send: Any) -> None:
     capture_id, content = dies_and_is_asked_again(files, step, send)
 
     received = files.first.data / "received"
@@ -111,7 +111,7 @@ def test_on_sqlite_and_files(files: Fleet, step: Step, send: Any) -> None:
 
 @only_folder
 @pytest.mark.parametrize("step", [Step.PUT, Step.PIECES, Step.COMMIT])
-def test_a_refused_record_that_is_judged_again(files: Fleet, step: Step) -> None:
+def test_a_refused_record_that_is_judged_again(files: Instances, step: Step) -> None:
     """The object of the refusal goes with it, and is not missed when that was undone."""
     maker, capture_id = stranger(), new_id()
     content = record(maker, capture_id)
@@ -139,13 +139,13 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def shared(
     server: Postgres, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Fleet, str]]:
+) -> Iterator[tuple[Instances, str]]:
     """Two instances on PostgreSQL and S3, and the bucket."""
     bucket = f"b-{uuid4()}"
     monkeypatch.setenv(URL, server.new_database())
     engine.bucket(bucket)
     with ExitStack() as kept:
-        fleet = Fleet(tmp_path / "backend", engine.address(bucket), 1)
+        fleet = Instances(tmp_path / "backend", engine.address(bucket), 1)
         kept.callback(fleet.close)
         yield fleet, bucket
 
@@ -154,7 +154,7 @@ def shared(
 @pytest.mark.parametrize("send", [whole, in_two])
 @pytest.mark.parametrize("step", Step)
 def test_on_postgresql_and_s3_another_instance_goes_on(
-    shared: tuple[Fleet, str], engine: Engine, step: Step, send: Any
+    shared: tuple[Instances, str], engine: Engine, step: Step, send: Any
 ) -> None:
     fleet, bucket = shared
     capture_id, content = dies_and_is_asked_again(fleet, step, send)
@@ -167,7 +167,7 @@ def test_on_postgresql_and_s3_another_instance_goes_on(
 
 @pytest.mark.slow
 def test_two_that_race_through_two_instances_bring_one_record(
-    shared: tuple[Fleet, str], engine: Engine
+    shared: tuple[Instances, str], engine: Engine
 ) -> None:
     """Each as a device does it: it asks where the upload stands, and sends from there."""
     fleet, bucket = shared

@@ -11,7 +11,7 @@ from agent.record import signing
 from tests.support.backend import Backend
 from tests.support.enrolment import (
     EST,
-    Van,
+    EnrolledDevice,
     ask,
     asked,
     certificate_in,
@@ -91,7 +91,7 @@ def test_a_wrong_token_is_401_and_burns_nothing(guarded: Backend, wrong: str) ->
     assert ask(guarded, "simpleenroll", body, auth=(device_id, token)).ok
 
 
-def test_nobody_asks_in_anothers_name(guarded: Backend, van: Van) -> None:
+def test_nobody_asks_in_anothers_name(guarded: Backend, van: EnrolledDevice) -> None:
     """At enrolment and at renewal; a token is not used up by it."""
     device_id, token = let_in(guarded)
     key = signing.new_key()
@@ -109,7 +109,7 @@ def test_nobody_asks_in_anothers_name(guarded: Backend, van: Van) -> None:
 # --- renewal
 
 
-def test_the_old_certificate_ends_with_the_first_use_of_the_new_one(van: Van) -> None:
+def test_the_old_certificate_ends_with_the_first_use_of_the_new_one(van: EnrolledDevice) -> None:
     open_wire = van.wire()
     assert open_wire.session.get(f"{van.backend.base_url}/fleet", timeout=10).ok
 

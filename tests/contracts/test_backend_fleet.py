@@ -10,19 +10,19 @@ from doorstep_backend import keys
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
-from tests.support.enrolment import Van
+from tests.support.enrolment import EnrolledDevice
 from tests.support.factory import new_id
 from tests.support.waiting import until
 from tests.support.wire import named, proven, record
 
 
-def fleet_of(van: Van) -> FleetDocument:
+def fleet_of(van: EnrolledDevice) -> FleetDocument:
     """The newest, as a device reads it that was given the fleet key just now."""
     pinned = signing.read_public_key(van.backend.fleet_key_file)
     return fleet.walk([van.get().text], pinned)
 
 
-def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
+def test_a_device_reads_the_fleet_document_and_its_changes(van: EnrolledDevice) -> None:
     pinned = signing.read_public_key(van.backend.fleet_key_file)
     first = van.get()
     tag = first.headers["ETag"]
@@ -44,7 +44,7 @@ def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
 
 
 def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothing(
-    van: Van,
+    van: EnrolledDevice,
 ) -> None:
     """Of another machine: its receipt would be dated after the key's end, and would stay so."""
     key = van.backend.data / "keys" / "receipt.pem"
@@ -66,7 +66,7 @@ def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothi
     assert proven(van.backend.receipt_key_file, given)
 
 
-def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van) -> None:
+def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: EnrolledDevice) -> None:
     wire, capture_id = van.wire(), new_id()
     content = record(van.maker, capture_id)
     before = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
@@ -80,7 +80,9 @@ def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van)
     assert signing.key_id(before) in fleet.walk([van.get().text], pinned).revoked
 
 
-def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(van: Van) -> None:
+def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(
+    van: EnrolledDevice,
+) -> None:
     office = open_office(Store(van.backend.data))
     demo.settle(office)
     demo.send_out(office, van.device_id, datetime.now(UTC))

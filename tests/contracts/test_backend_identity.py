@@ -17,7 +17,7 @@ from doorstep_backend.identity.clients import ClientKind
 from tests.support.authority import new_authority
 from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import (
-    Van,
+    EnrolledDevice,
     ask,
     asked,
     certificate_in,
@@ -32,7 +32,7 @@ from tests.support.wire import announce, begun_post, proven, record, speaking_to
 # --- revocation
 
 
-def test_a_revoked_device_is_out_on_an_open_connection(van: Van) -> None:
+def test_a_revoked_device_is_out_on_an_open_connection(van: EnrolledDevice) -> None:
     wire = van.wire()
     assert van.send(wire).status_code == 201
 
@@ -50,7 +50,7 @@ def test_a_revoked_device_is_out_on_an_open_connection(van: Van) -> None:
     assert renewal.status_code == 403
 
 
-def test_who_is_let_in_again_goes_on_where_it_was(van: Van) -> None:
+def test_who_is_let_in_again_goes_on_where_it_was(van: EnrolledDevice) -> None:
     """With the signing key that it has, and half an upload."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
@@ -90,7 +90,7 @@ def test_a_revoked_person_or_system_is_out_on_an_open_connection(
 
 
 def connected(
-    van: Van, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+    van: EnrolledDevice, context: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> ssl.SSLSocket:
     plain = socket.create_connection(("127.0.0.1", van.backend.port), timeout=10)
     return context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
@@ -103,7 +103,7 @@ def told(line: ssl.SSLSocket) -> bytes:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_session_resumes_and_a_revoked_device_is_out_on_it(
-    van: Van, version: ssl.TLSVersion
+    van: EnrolledDevice, version: ssl.TLSVersion
 ) -> None:
     """TLS verifies nothing anew: the database is asked."""
     context = ssl.create_default_context(cafile=str(van.backend.ca_file))
@@ -128,7 +128,7 @@ def test_a_session_resumes_and_a_revoked_device_is_out_on_it(
 # --- foreign certificates
 
 
-def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: Van) -> None:
+def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: EnrolledDevice) -> None:
     """It went unsent: the peer saw a line that was cut, as by a bad network."""
     key = signing.new_key()
     made = new_authority().issue(key.public_key(), van.device_id)
@@ -137,7 +137,9 @@ def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: Van) -> None:
         van.get(identity=kept(van.folder, van.device_id, made, key))
 
 
-def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(van: Van, tmp_path: Path) -> None:
+def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(
+    van: EnrolledDevice, tmp_path: Path
+) -> None:
     """Of another database, or of before this one was put back from a copy."""
     key, authority = signing.new_key(), Authority.of(van.backend.data / "ca")
     made = authority.tls(van.device_id, key.public_key(), datetime.now(UTC))
@@ -148,7 +150,7 @@ def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(van: Van, tmp_pat
     assert answer.text.startswith("certificate unknown: ")
 
 
-def test_an_evidence_certificate_opens_no_connection(van: Van, tmp_path: Path) -> None:
+def test_an_evidence_certificate_opens_no_connection(van: EnrolledDevice, tmp_path: Path) -> None:
     answer = ask(
         van.backend,
         "evidence/simpleenroll",
@@ -164,7 +166,7 @@ def test_an_evidence_certificate_opens_no_connection(van: Van, tmp_path: Path) -
 # --- whose record it is
 
 
-def test_an_upload_belongs_to_the_device_that_began_it(van: Van, tmp_path: Path) -> None:
+def test_an_upload_belongs_to_the_device_that_began_it(van: EnrolledDevice, tmp_path: Path) -> None:
     other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
     capture_id = new_id()
     content = record(van.maker, capture_id)
@@ -183,7 +185,7 @@ def test_an_upload_belongs_to_the_device_that_began_it(van: Van, tmp_path: Path)
     assert van.wire().patch(capture_id, 0, content).status_code == 204
 
 
-def test_another_device_does_not_even_cut_the_upload(van: Van, tmp_path: Path) -> None:
+def test_another_device_does_not_even_cut_the_upload(van: EnrolledDevice, tmp_path: Path) -> None:
     """HEAD ends a request that still writes: only the owner's may."""
     other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
     capture_id = new_id()
@@ -222,7 +224,7 @@ def test_a_key_without_an_evidence_certificate_gets_403_and_no_refusal(
         assert "receipt" in wire.receipts(capture_id).json()[capture_id]
 
 
-def test_the_receipt_of_one_is_not_withheld_for_another(van: Van) -> None:
+def test_the_receipt_of_one_is_not_withheld_for_another(van: EnrolledDevice) -> None:
     wire = van.wire()
     stranger = RecordMaker(device_id=van.device_id)
     ids = [new_id(), new_id()]
@@ -237,7 +239,7 @@ def test_the_receipt_of_one_is_not_withheld_for_another(van: Van) -> None:
     assert answer.json()[ids[1]] is None
 
 
-def test_a_record_of_another_device_is_not_taken_in(van: Van) -> None:
+def test_a_record_of_another_device_is_not_taken_in(van: EnrolledDevice) -> None:
     """Also not where its key has a certificate for that device."""
     maker = RecordMaker(device_id=f"van-{uuid4()}")
     enrolled(van.backend, van.folder, maker.device_id, maker.key)
@@ -249,7 +251,9 @@ def test_a_record_of_another_device_is_not_taken_in(van: Van) -> None:
     assert maker.device_id in answer.text
 
 
-def test_a_second_signing_key_is_refused_until_the_office_says_that_there_is_one(van: Van) -> None:
+def test_a_second_signing_key_is_refused_until_the_office_says_that_there_is_one(
+    van: EnrolledDevice,
+) -> None:
     """Who has taken sync over has the TLS key: it must not be enough to sign as the device."""
     body = asked(van.device_id, signing.new_key())
     refused = []

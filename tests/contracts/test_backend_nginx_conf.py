@@ -20,7 +20,7 @@ from doorstep_backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
 from doorstep_backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
 from tests.support import nginx
 from tests.support.backend import Backend
-from tests.support.enrolment import Van, enrolled_beside, expired
+from tests.support.enrolment import EnrolledDevice, enrolled_beside, expired
 from tests.support.factory import RecordMaker, new_id
 from tests.support.instances import address, instance, port_of, raw
 from tests.support.waiting import until
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 # --- sizes
 
 
-def test_the_longest_headers_of_the_wire_pass_both_ways(proxied: Van) -> None:
+def test_the_longest_headers_of_the_wire_pass_both_ways(proxied: EnrolledDevice) -> None:
     """Among them one that is longer than 8 KB: no device has it, and the instance takes it."""
     content = record(proxied.maker, capture_id := new_id())
     said = announce(capture_id, content)
@@ -48,7 +48,7 @@ def test_the_longest_headers_of_the_wire_pass_both_ways(proxied: Van) -> None:
     assert len(head.headers["Upload-Metadata"]) > METADATA_LIMIT - 10
 
 
-def test_a_body_is_as_long_as_the_longest_upload_and_no_longer(proxied: Van) -> None:
+def test_a_body_is_as_long_as_the_longest_upload_and_no_longer(proxied: EnrolledDevice) -> None:
     """Nobody began this one: an instance that is asked says so."""
     wire, unknown = proxied.wire(), new_id()
 
@@ -68,7 +68,7 @@ def test_nothing_is_kept_of_a_body_whose_certificate_is_faulty(
 
 
 def test_nothing_is_left_of_a_cut_post_and_pieces_bring_it_in(
-    proxied: Van, behind: Backend
+    proxied: EnrolledDevice, behind: Backend
 ) -> None:
     content = record(proxied.maker, capture_id := new_id())
     said = announce(capture_id, content)
@@ -92,7 +92,7 @@ def log_of(behind: Backend) -> str:
     return (behind.data.parent / "nginx" / "access.log").read_text()
 
 
-def test_no_id_and_no_metadata_is_in_its_log(proxied: Van, behind: Backend) -> None:
+def test_no_id_and_no_metadata_is_in_its_log(proxied: EnrolledDevice, behind: Backend) -> None:
     content = record(proxied.maker, capture_id := new_id())
     wire = proxied.wire()
     wire.post(capture_id, content, content)
@@ -108,7 +108,7 @@ def test_no_id_and_no_metadata_is_in_its_log(proxied: Van, behind: Backend) -> N
 # --- connections to the instances
 
 
-def test_connections_to_the_instance_are_kept(proxied: Van, behind: Backend) -> None:
+def test_connections_to_the_instance_are_kept(proxied: EnrolledDevice, behind: Backend) -> None:
     """By each of nginx's workers."""
     before = behind.counts().handshakes
     for _ in range(40):
@@ -161,7 +161,7 @@ def dying() -> Iterator[tuple[str, list[bytes]]]:
 
 
 @contextmanager
-def van_before(live: Backend, others: list[str], folder: Path) -> Iterator[Van]:
+def van_before(live: Backend, others: list[str], folder: Path) -> Iterator[EnrolledDevice]:
     """A device that asks one instance, and others beside it, through an nginx of its own."""
     ca = keys.certificates(live.data / "ca")
     maker = RecordMaker(device_id=f"van-{uuid4()}")
@@ -169,7 +169,7 @@ def van_before(live: Backend, others: list[str], folder: Path) -> Iterator[Van]:
     with ExitStack() as opened:
         instances = [*others, address(live)]
         live.base_url = opened.enter_context(nginx.before(instances, ca, folder / "nginx"))
-        yield Van(live, folder, identity, maker, opened)
+        yield EnrolledDevice(live, folder, identity, maker, opened)
 
 
 def test_what_an_instance_took_with_it_is_asked_again_where_that_does_no_harm(
@@ -198,7 +198,7 @@ def test_what_an_instance_took_with_it_is_asked_again_where_that_does_no_harm(
     assert forms == [502] * 4
 
 
-def patched(van: Van) -> int:
+def patched(van: EnrolledDevice) -> int:
     """The status of an upload in one piece."""
     content = record(van.maker, capture_id := new_id())
     wire = van.wire()
@@ -241,7 +241,7 @@ HEALTH = ["/healthz", "/readyz", "//healthz", "/%68ealthz", "/healthz%0A", "/x/.
 
 
 @pytest.mark.parametrize("path", HEALTH)
-def test_health_is_not_offered_through_nginx(proxied: Van, path: str) -> None:
+def test_health_is_not_offered_through_nginx(proxied: EnrolledDevice, path: str) -> None:
     """Nor for an expired certificate, which nginx passes on without a look."""
     behind, slept = proxied.backend, expired(proxied.backend, proxied.folder)
     asked = f"GET {path}"

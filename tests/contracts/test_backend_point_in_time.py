@@ -25,7 +25,7 @@ from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.demo_office import PICTURE, photo_of
 from tests.support.engines import has
-from tests.support.enrolment import Van, enrolled, enrolled_by, technician
+from tests.support.enrolment import EnrolledDevice, enrolled, enrolled_by, technician
 from tests.support.factory import Made, RecordMaker
 from tests.support.filed import await_filed
 from tests.support.postgres import Postgres, running_postgres
@@ -70,15 +70,15 @@ class Site:
     def office(self) -> Office:
         return open_office(Store(self.one.data))
 
-    def van(self, name: str) -> Van:
+    def van(self, name: str) -> EnrolledDevice:
         maker = RecordMaker(name, sealed_to=Seals(self.one.data).recipients())
         own = enrolled(self.one, self.folder, name, maker.key)
-        return Van(self.one, self.folder, own, maker)
+        return EnrolledDevice(self.one, self.folder, own, maker)
 
-    def photo(self, van: Van, number: str = ALLOWED) -> Made:
+    def photo(self, van: EnrolledDevice, number: str = ALLOWED) -> Made:
         return photo_of(self.office, van.maker, number)
 
-    def begun(self, van: Van) -> Made:
+    def begun(self, van: EnrolledDevice) -> Made:
         """Of which a part has come."""
         made = self.photo(van)
         one = made.label.capture_id
@@ -86,7 +86,7 @@ class Site:
         assert self.goes_on(van, made, HALF).status_code == 204
         return made
 
-    def refused(self, van: Van) -> Made:
+    def refused(self, van: EnrolledDevice) -> Made:
         """Until a repair."""
         made = self.photo(van)
         for one in self.instances:
@@ -96,28 +96,28 @@ class Site:
             one.set_switches()
         return made
 
-    def sent(self, van: Van, number: str = ALLOWED) -> str:
+    def sent(self, van: EnrolledDevice, number: str = ALLOWED) -> str:
         return self.finished(van, self.photo(van, number))
 
-    def finished(self, van: Van, made: Made) -> str:
+    def finished(self, van: EnrolledDevice, made: Made) -> str:
         answer = self.goes_on(van, made)
         assert "Doorstep-Receipt" in answer.headers, answer.text
         self.received[made.label.capture_id] = made
         return made.label.capture_id
 
-    def goes_on(self, van: Van, made: Made, to_byte: int | None = None) -> Any:
+    def goes_on(self, van: EnrolledDevice, made: Made, to_byte: int | None = None) -> Any:
         """As its device does: from where it stands, or anew."""
         one, content, at = made.label.capture_id, made.content, self.stands(van, made)
         if at is None:
             return self.asked(van, lambda to: to.post(one, content, content))
         return self.asked(van, lambda to: to.patch(one, at, content[at:to_byte]))
 
-    def stands(self, van: Van, made: Made) -> int | None:
+    def stands(self, van: EnrolledDevice, made: Made) -> int | None:
         """At which offset; None where there is no upload."""
         told = self.asked(van, lambda to: to.head(made.label.capture_id))
         return int(told.headers["Upload-Offset"]) if told.ok else None
 
-    def asked(self, van: Van, ask: Callable[[Wire], Any]) -> Any:
+    def asked(self, van: EnrolledDevice, ask: Callable[[Wire], Any]) -> Any:
         """What the instances answer, by turns; a device comes again after a 503."""
 
         def answers() -> list[Any]:
@@ -133,11 +133,11 @@ class Site:
         with speaking_to(self.one.base_url, self.one.ca_file, identity) as wire:
             return str(wire.session.get(f"{wire.base_url}/fleet", timeout=10).text).strip()
 
-    def document(self, van: Van) -> int:
+    def document(self, van: EnrolledDevice) -> int:
         """The version of the fleet document that a device is given."""
         return int(signing.claimed(self.told(van.identity.files))["version"])
 
-    def enrol_anew(self, *vans: Van) -> None:
+    def enrol_anew(self, *vans: EnrolledDevice) -> None:
         """As people do it: by a token for each, and with the signing key that it has."""
         told = self.command("devices", "add", *(van.device_id for van in vans))
         for van, line in zip(vans, told, strict=True):

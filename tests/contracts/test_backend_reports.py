@@ -17,7 +17,7 @@ from agent.status.metrics import CONTENT_TYPE
 from doorstep_backend.engines.opening import open_database
 from tests.backend.reports.samples import document, waits
 from tests.support.backend import Backend
-from tests.support.enrolment import Van
+from tests.support.enrolment import EnrolledDevice
 from tests.support.factory import new_id
 from tests.support.wire import Wire, record, speaking_to
 
@@ -39,7 +39,7 @@ def asked(wire: Wire, path: str) -> Any:
     return wire.session.get(wire.base_url + path, timeout=10)
 
 
-def told(wire: Wire, van: Van) -> dict[str, Any]:
+def told(wire: Wire, van: EnrolledDevice) -> dict[str, Any]:
     """What other systems read of this device."""
     answer = asked(wire, "/fleet/status?limit=1000")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
@@ -47,7 +47,7 @@ def told(wire: Wire, van: Van) -> dict[str, Any]:
     return next(one for one in found if one["id"] == van.device_id)
 
 
-def said(van: Van, **changes: Any) -> dict[str, Any]:
+def said(van: EnrolledDevice, **changes: Any) -> dict[str, Any]:
     made = document(datetime.now(UTC), van.device_id, **changes)
     return {header.NAME: header.encoded(made)}
 
@@ -55,7 +55,7 @@ def said(van: Van, **changes: Any) -> dict[str, Any]:
 # --- the report rides on requests
 
 
-def test_it_is_taken_off_every_request_that_it_rides_on(van: Van, puller: Wire) -> None:
+def test_it_is_taken_off_every_request_that_it_rides_on(van: EnrolledDevice, puller: Wire) -> None:
     wire, capture_id = van.wire(), new_id()
     content = record(van.maker, capture_id)
     requests: list[Callable[..., Any]] = [
@@ -76,7 +76,7 @@ def test_it_is_taken_off_every_request_that_it_rides_on(van: Van, puller: Wire) 
 
 
 def test_a_need_is_told_with_its_words_and_when_it_was_said_to_the_hour(
-    van: Van, puller: Wire
+    van: EnrolledDevice, puller: Wire
 ) -> None:
     van.get("/fleet", **said(van, needs=["refused"], bench_mode=True))
 
@@ -90,14 +90,16 @@ def test_a_need_is_told_with_its_words_and_when_it_was_said_to_the_hour(
     assert found["status"]["utc"].endswith(":00:00.000Z")
 
 
-def test_a_device_that_never_reported_is_told_too(van: Van, puller: Wire) -> None:
+def test_a_device_that_never_reported_is_told_too(van: EnrolledDevice, puller: Wire) -> None:
     found = told(puller, van)
 
     assert (found["received_at"], found["status"]) == (None, None)
     assert [one["need"] for one in found["needs"]] == ["never_reported"]
 
 
-def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, puller: Wire) -> None:
+def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(
+    van: EnrolledDevice, puller: Wire
+) -> None:
     """The report before it stays, and the next one ends it."""
     wire = van.wire()
     van.get("/fleet", **said(van))
@@ -123,7 +125,7 @@ def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, pul
     assert told(puller, van)["unreadable"] is None
 
 
-def test_two_headers_are_none(van: Van, puller: Wire) -> None:
+def test_two_headers_are_none(van: EnrolledDevice, puller: Wire) -> None:
     """Nobody knows which of them something on the way has put there."""
     given = header.encoded({"v": 1})
     context = ssl.create_default_context(cafile=str(van.backend.ca_file))
@@ -138,7 +140,7 @@ def test_two_headers_are_none(van: Van, puller: Wire) -> None:
     assert "base64url" in told(puller, van)["unreadable"]
 
 
-def test_who_is_not_let_in_reports_nothing(van: Van, puller: Wire) -> None:
+def test_who_is_not_let_in_reports_nothing(van: EnrolledDevice, puller: Wire) -> None:
     van.get("/fleet", **said(van))
     van.backend.command("devices", "revoke", van.device_id)
 
@@ -150,7 +152,9 @@ def test_who_is_not_let_in_reports_nothing(van: Van, puller: Wire) -> None:
     assert found["status"]["needs"] == []
 
 
-def test_a_command_that_writes_for_long_holds_no_request_up(van: Van, puller: Wire) -> None:
+def test_a_command_that_writes_for_long_holds_no_request_up(
+    van: EnrolledDevice, puller: Wire
+) -> None:
     """The report is lost, and the next one comes."""
     van.get("/fleet", **said(van))
     db = open_database(van.backend.data, "backend")
@@ -181,7 +185,7 @@ def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: 
 
 
 def test_the_fleet_is_read_page_by_page_and_each_device_once(
-    guarded: Backend, puller: Wire, van: Van
+    guarded: Backend, puller: Wire, van: EnrolledDevice
 ) -> None:
     guarded.command("devices", "add", *(f"page-{van.device_id}-{n}" for n in range(5)))
     seen: list[str] = []
@@ -200,7 +204,7 @@ def test_the_fleet_is_read_page_by_page_and_each_device_once(
     assert "Exception ignored" not in guarded.log()
 
 
-def test_only_who_has_a_need_is_asked_for(van: Van, puller: Wire) -> None:
+def test_only_who_has_a_need_is_asked_for(van: EnrolledDevice, puller: Wire) -> None:
     van.get("/fleet", **said(van, needs=["torn"], bench_mode=True))
 
     found = asked(puller, "/fleet/status?need=torn").json()
@@ -240,7 +244,7 @@ def test_what_is_not_asked_right_is_400_with_a_sentence(puller: Wire, query: str
     assert answer.json()["error"].startswith(why)
 
 
-def test_the_fleet_is_numbers_for_prometheus(van: Van, puller: Wire) -> None:
+def test_the_fleet_is_numbers_for_prometheus(van: EnrolledDevice, puller: Wire) -> None:
     """Made anew at most every ten seconds: this device may be in the next one."""
     van.get("/fleet", **said(van, needs=["full"], queue=waits(3, datetime.now(UTC))))
     wanted = f'doorstep_needs{{device="{van.device_id}",need="full"}} 1.0'

@@ -14,7 +14,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
-from tests.support.enrolment import PKCS10, Van, asked, enrolled
+from tests.support.enrolment import PKCS10, EnrolledDevice, asked, enrolled
 from tests.support.wire import Wire
 
 
@@ -22,7 +22,7 @@ def retire(wire: Wire, device_id: object) -> Any:
     return wire.session.post(f"{wire.base_url}/retire", json={"device_id": device_id}, timeout=10)
 
 
-def on_the_road(van: Van) -> Office:
+def on_the_road(van: EnrolledDevice) -> Office:
     """The office that gave the van the demo's route; the backend is shared, and settled once."""
     office = open_office(Store(van.backend.data))
     if office.ledger.execute("SELECT 1 FROM customers").fetchone() is None:
@@ -31,7 +31,7 @@ def on_the_road(van: Van) -> Office:
     return office
 
 
-def test_a_device_retires_itself_and_learns_what_was_received(van: Van) -> None:
+def test_a_device_retires_itself_and_learns_what_was_received(van: EnrolledDevice) -> None:
     wire, before = van.wire(), datetime.now(UTC)
     for lost in (False, True, False, False):
         van.send(wire) if not lost else van.maker.make()
@@ -46,7 +46,7 @@ def test_a_device_retires_itself_and_learns_what_was_received(van: Van) -> None:
     assert datetime.fromisoformat(told["retired_at"]).date() >= before.date()
 
 
-def test_once_more_says_that_it_is_done_already(van: Van) -> None:
+def test_once_more_says_that_it_is_done_already(van: EnrolledDevice) -> None:
     """The first answer may have been lost: that is no wrong revocation."""
     retire(van.wire(), van.device_id)
 
@@ -58,7 +58,7 @@ def test_once_more_says_that_it_is_done_already(van: Van) -> None:
     assert van.get().status_code == 403
 
 
-def test_what_the_office_revoked_is_not_called_retired(van: Van) -> None:
+def test_what_the_office_revoked_is_not_called_retired(van: EnrolledDevice) -> None:
     van.backend.command("devices", "revoke", van.device_id)
     revoked = retire(van.wire(), van.device_id)
     van.backend.command("devices", "gone", van.device_id)
@@ -68,7 +68,7 @@ def test_what_the_office_revoked_is_not_called_retired(van: Van) -> None:
     assert "retired" not in revoked.text + gone.text
 
 
-def test_a_device_retires_no_other(van: Van, tmp_path: Path) -> None:
+def test_a_device_retires_no_other(van: EnrolledDevice, tmp_path: Path) -> None:
     other = enrolled(van.backend, tmp_path, f"{van.device_id}-b")
 
     answer = retire(van.wire(), other.device_id)
@@ -79,7 +79,7 @@ def test_a_device_retires_no_other(van: Van, tmp_path: Path) -> None:
 
 
 def test_a_technician_retires_any_device_and_is_answered_the_same_twice(
-    van: Van, ada: Wire
+    van: EnrolledDevice, ada: Wire
 ) -> None:
     van.send(van.wire())
 
@@ -93,7 +93,9 @@ def test_a_technician_retires_any_device_and_is_answered_the_same_twice(
 
 
 @pytest.mark.parametrize("what", ["simplereenroll", "evidence/simpleenroll"])
-def test_a_request_that_was_let_in_before_gets_no_certificate_after(van: Van, what: str) -> None:
+def test_a_request_that_was_let_in_before_gets_no_certificate_after(
+    van: EnrolledDevice, what: str
+) -> None:
     """Who has the card keeps one open, and is let in with what it brings."""
     key = van.maker.key if what.startswith("evidence") else signing.new_key()
     body = asked(van.device_id, key)
@@ -114,7 +116,7 @@ def test_a_request_that_was_let_in_before_gets_no_certificate_after(van: Van, wh
 
 
 def test_a_technician_who_was_revoked_ends_no_device_by_a_request_of_before(
-    van: Van, ada: Wire
+    van: EnrolledDevice, ada: Wire
 ) -> None:
     def revoked() -> None:
         assert isinstance(ada.session.cert, tuple)
@@ -135,7 +137,7 @@ def _slowly(body: bytes, between: Callable[[], None]) -> Iterator[bytes]:
     yield body[20:]
 
 
-def test_its_token_and_its_route_end_too(van: Van) -> None:
+def test_its_token_and_its_route_end_too(van: EnrolledDevice) -> None:
     office, register = on_the_road(van), Register(van.backend.data)
     token = register.let_in(van.device_id)
     assert office.orders.on_route(demo.ROUTE)
@@ -147,7 +149,9 @@ def test_its_token_and_its_route_end_too(van: Van) -> None:
     assert office.ledger.execute(row, (van.device_id,)).fetchone()["route"] is None
 
 
-def test_gone_hands_the_route_on_and_says_where_the_chain_ended(van: Van, tmp_path: Path) -> None:
+def test_gone_hands_the_route_on_and_says_where_the_chain_ended(
+    van: EnrolledDevice, tmp_path: Path
+) -> None:
     office, other = on_the_road(van), enrolled(van.backend, tmp_path, f"{van.device_id}-b")
     van.send(van.wire())
 

@@ -13,20 +13,22 @@ from agent.record import signing
 from doorstep_backend.identity.admission import A_CLIENTS, FOR_CLIENTS_ONLY
 from doorstep_backend.identity.names import names_in
 from tests.support.backend import Backend
-from tests.support.enrolment import EST, Van, ask, asked, certificate_in, kept
+from tests.support.enrolment import EST, EnrolledDevice, ask, asked, certificate_in, kept
 from tests.support.wire import speaking_to
 
 LABEL = "serve/simpleenroll"
 
 
-def named(van: Van) -> tuple[str, str]:
+def named(van: EnrolledDevice) -> tuple[str, str]:
     """Two names that only this device has."""
     names = (f"{van.device_id}.vans.example", f"10.{'.'.join(map(str, os.urandom(3)))}")
     van.backend.command("devices", "names", van.device_id, *names)
     return names
 
 
-def serve(van: Van, key: signing.PrivateKey, names: Sequence[str], label: str = LABEL) -> Any:
+def serve(
+    van: EnrolledDevice, key: signing.PrivateKey, names: Sequence[str], label: str = LABEL
+) -> Any:
     body = asked(van.device_id, key, names)
     return ask(van.backend, label, body, cert=van.identity.files)
 
@@ -45,7 +47,7 @@ def get(backend: Backend, path: str, files: tuple[Path, Path] | None) -> Any:
 # --- the label
 
 
-def test_it_has_the_names_that_were_given_and_asked_for(van: Van) -> None:
+def test_it_has_the_names_that_were_given_and_asked_for(van: EnrolledDevice) -> None:
     names, key = named(van), signing.new_key()
 
     made = [certificate_in(serve(van, key, names)) for _ in range(2)]
@@ -56,7 +58,7 @@ def test_it_has_the_names_that_were_given_and_asked_for(van: Van) -> None:
     assert f"serves as {', '.join(sorted(names))} until " in van.backend.command("devices", "list")
 
 
-def test_what_it_was_not_given_is_403_and_names_it(van: Van) -> None:
+def test_what_it_was_not_given_is_403_and_names_it(van: EnrolledDevice) -> None:
     named(van)
 
     answer = serve(van, signing.new_key(), ["van-0.vans.example"])
@@ -66,14 +68,16 @@ def test_what_it_was_not_given_is_403_and_names_it(van: Van) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["*.vans.example"], ["a b"]])
-def test_a_request_without_a_right_name_is_refused_with_words(van: Van, names: list[str]) -> None:
+def test_a_request_without_a_right_name_is_refused_with_words(
+    van: EnrolledDevice, names: list[str]
+) -> None:
     answer = serve(van, signing.new_key(), names)
 
     assert answer.status_code in {400, 403}
     assert answer.text.strip()
 
 
-def test_a_device_that_asks_on_and_on_is_told_to_wait(van: Van) -> None:
+def test_a_device_that_asks_on_and_on_is_told_to_wait(van: EnrolledDevice) -> None:
     names = named(van)
 
     answers = [serve(van, signing.new_key(), names) for _ in range(21)]
@@ -82,7 +86,7 @@ def test_a_device_that_asks_on_and_on_is_told_to_wait(van: Van) -> None:
     assert "20 certificates in a day" in answers[-1].text
 
 
-def test_a_serve_certificate_opens_nothing(van: Van) -> None:
+def test_a_serve_certificate_opens_nothing(van: EnrolledDevice) -> None:
     """TLS itself refuses it: it is for servers."""
     names, key = named(van), signing.new_key()
     made = kept(van.folder, van.device_id, certificate_in(serve(van, key, names)), key)
@@ -92,7 +96,9 @@ def test_a_serve_certificate_opens_nothing(van: Van) -> None:
             van.get(path, identity=made)
 
 
-def test_openssl_takes_it_for_a_server_under_its_names_and_for_no_client(van: Van) -> None:
+def test_openssl_takes_it_for_a_server_under_its_names_and_for_no_client(
+    van: EnrolledDevice,
+) -> None:
     names, key = named(van), signing.new_key()
     made = kept(van.folder, van.device_id, certificate_in(serve(van, key, names)), key)
 
@@ -134,7 +140,7 @@ def test_a_client_is_let_in_where_clients_ask_and_nowhere_else(
 
 
 @pytest.mark.parametrize("path", ["/fleet/status", "/metrics", "/metrics%0A", "/metrics/"])
-def test_a_device_or_nobody_is_not_let_in_there(van: Van, path: str) -> None:
+def test_a_device_or_nobody_is_not_let_in_there(van: EnrolledDevice, path: str) -> None:
     for shown in (van.identity.files, None):
         answer = get(van.backend, path, shown)
 

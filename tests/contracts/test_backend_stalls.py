@@ -17,7 +17,7 @@ from doorstep_backend.identity.clients import ClientKind
 from doorstep_backend.pages import PREFIX
 from tests.support.backend import Backend, running_backend
 from tests.support.engines import only_sqlite
-from tests.support.enrolment import Van, ask, asked, technician
+from tests.support.enrolment import EnrolledDevice, ask, asked, technician
 from tests.support.factory import RecordMaker, new_id
 from tests.support.people import CUSTOMER, browser
 from tests.support.postgres import Postgres, running_postgres
@@ -122,7 +122,7 @@ def test_while_postgresql_stalls_people_and_systems_are_told_so_and_nobody_else_
 
 
 def test_a_record_and_a_certificate_at_once_wait_for_each_other_no_longer_than_for_a_step(
-    van: Van,
+    van: EnrolledDevice,
 ) -> None:
     """On SQLite, intake holds the file while it asks the register, which may wait for that file."""
     stops, request = Event(), asked(van.device_id, signing.new_key())

@@ -15,7 +15,7 @@ from doorstep_backend.wire.store import Store
 from doorstep_backend.wire.tus import NO_SUCH_UPLOAD
 from tests.support.backend import Backend
 from tests.support.engines import has
-from tests.support.enrolment import Van, enrolled
+from tests.support.enrolment import EnrolledDevice, enrolled
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import Wire, record, speaking_to
 
@@ -41,7 +41,7 @@ def marks(backend: Backend) -> Rescues:
 
 @pytest.mark.parametrize("end", [None, DeviceState.REVOKED, DeviceState.GONE])
 def test_she_delivers_what_a_device_signed_also_when_it_is_out(
-    van: Van, ada: Wire, end: DeviceState | None
+    van: EnrolledDevice, ada: Wire, end: DeviceState | None
 ) -> None:
     if end is not None:
         Register(van.backend.data).shut_out(van.device_id, end)
@@ -56,7 +56,7 @@ def test_she_delivers_what_a_device_signed_also_when_it_is_out(
     assert (one.by, one.records) == (name_of(ada), 1)
 
 
-def test_a_mark_is_for_bytes_that_she_brought(van: Van, ada: Wire) -> None:
+def test_a_mark_is_for_bytes_that_she_brought(van: EnrolledDevice, ada: Wire) -> None:
     """Else she could claim what the device sent, and nobody would know which photo she had."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
@@ -68,7 +68,7 @@ def test_a_mark_is_for_bytes_that_she_brought(van: Van, ada: Wire) -> None:
     assert marks(van.backend).by(capture_id) is None
 
 
-def test_she_finishes_what_the_device_began(van: Van, ada: Wire) -> None:
+def test_she_finishes_what_the_device_began(van: EnrolledDevice, ada: Wire) -> None:
     capture_id = new_id()
     content = record(van.maker, capture_id)
     van.wire().post(capture_id, content)
@@ -83,7 +83,9 @@ def test_she_finishes_what_the_device_began(van: Van, ada: Wire) -> None:
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
 
 
-def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(van: Van, ada: Wire) -> None:
+def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(
+    van: EnrolledDevice, ada: Wire
+) -> None:
     """It is held here until her first bytes wait to be marked."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
@@ -100,7 +102,7 @@ def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(van: Van, ada: 
     assert (answer.status_code, answer.text) == (404, f"{NO_SUCH_UPLOAD}\n")
 
 
-def test_a_device_that_comes_back_finishes_what_she_began(van: Van, ada: Wire) -> None:
+def test_a_device_that_comes_back_finishes_what_she_began(van: EnrolledDevice, ada: Wire) -> None:
     """403 would let it pause for good."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
@@ -116,7 +118,7 @@ def test_a_device_that_comes_back_finishes_what_she_began(van: Van, ada: Wire) -
 
 
 def test_what_she_delivered_is_its_devices_and_no_others(
-    van: Van, ada: Wire, tmp_path: Path
+    van: EnrolledDevice, ada: Wire, tmp_path: Path
 ) -> None:
     capture_id, _ = brought(ada, van.maker)
     other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
@@ -130,7 +132,9 @@ def test_what_she_delivered_is_its_devices_and_no_others(
     assert "receipt" in own[1][capture_id]
 
 
-def test_a_record_that_is_not_ours_is_403_and_nothing_of_it_stays(van: Van, ada: Wire) -> None:
+def test_a_record_that_is_not_ours_is_403_and_nothing_of_it_stays(
+    van: EnrolledDevice, ada: Wire
+) -> None:
     """Without a signed refusal: it stays on its card, whoever's that is."""
     stranger = RecordMaker(device_id=f"van-{uuid4()}")
     forger = RecordMaker(device_id=van.device_id)
@@ -145,7 +149,7 @@ def test_a_record_that_is_not_ours_is_403_and_nothing_of_it_stays(van: Van, ada:
         assert ada.head(capture_id).status_code == 404
 
 
-def test_a_record_by_a_revoked_key_is_not_taken(van: Van, ada: Wire) -> None:
+def test_a_record_by_a_revoked_key_is_not_taken(van: EnrolledDevice, ada: Wire) -> None:
     van.backend.command("devices", "revoke", van.device_id, "--evidence", "2026-11-01T00:00:00Z")
 
     capture_id, answer = brought(ada, van.maker)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from agent.status import words
 from doorstep_backend.reports.shape import believed, status_of
-from tests.demo.driver import Van
+from tests.demo.driver import DemoDevice
 from tests.support.backend import Backend
 
 CLIENT: Final = "dispatch"
@@ -38,7 +38,7 @@ class Asking:
         self._file = folder / f"{CLIENT}.pem"
         backend.command("clients", "add", CLIENT, "--out", str(self._file))
 
-    def device(self, van: Van) -> Iterator[str]:
+    def device(self, van: DemoDevice) -> Iterator[str]:
         """What `doorstep serve` on a device answers, in words; raises ValueError as `_get`."""
         address = f"https://{name_of(van.device_id)}:{van.serve()}/v1/status"
         text = self._get(address)

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.config import load
 from tests.demo.asking import CLIENT, name_of
-from tests.demo.driver import Van
+from tests.demo.driver import DemoDevice
 from tests.demo.receiver import Receiver
 from tests.support.backend import Backend
 from tests.support.device import device
@@ -24,7 +24,7 @@ def depot(
     backend: Backend,
     network: FaultProxy,
     width_px: int,
-) -> Van:
+) -> DemoDevice:
     """A device that is named as its folder, still at the depot; its processes end with `opened`.
 
     The files in its settings are relative to them, so that all of it can be moved together.
@@ -48,10 +48,10 @@ def depot(
         },
     }
     processes = opened.enter_context(device(folder, world, **settings))
-    return Van(folder.name, processes, receiver)
+    return DemoDevice(folder.name, processes, receiver)
 
 
-def let_in(van: Van, backend: Backend) -> str:
+def let_in(van: DemoDevice, backend: Backend) -> str:
     """Let a device in, for the first time or again, and enrol it; returns what came of it.
 
     By the commands that people type. The token is in no file afterwards.

@@ -61,7 +61,7 @@ class Pressed:
         return str(self.label["capture_id"])
 
 
-class Van:
+class DemoDevice:
     """One device on the road: its processes, its receiver, and a finger on its buttons."""
 
     def __init__(self, device_id: str, processes: Device, receiver: Receiver) -> None:

@@ -16,7 +16,7 @@ from doorstep_backend.office.model import Office
 from hardware.simulated.buttons import PRESS_S
 from tests.demo import lights, outcome, people, world
 from tests.demo.depot import depot, let_in
-from tests.demo.driver import Van
+from tests.demo.driver import DemoDevice
 from tests.demo.screen import Screen, View, screen
 from tests.support.backend import Backend
 from tests.support.network import FaultProxy
@@ -86,7 +86,7 @@ class Dispatch:
         revoked: whether the device is shut out.
     """
 
-    def __init__(self, backend: Backend, van: Van, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, backend: Backend, van: DemoDevice, pool: ThreadPoolExecutor) -> None:
         self.revoked = False
         self._backend = backend
         self._van = van
@@ -124,7 +124,7 @@ class Player:
 
     def __init__(
         self,
-        van: Van,
+        van: DemoDevice,
         network: FaultProxy,
         doors: Sequence[world.Door],
         pool: ThreadPoolExecutor,
@@ -247,7 +247,7 @@ class Player:
 class _Waits:
     """What waits to be sent, by `doorstep status`, asked beside the keys."""
 
-    def __init__(self, van: Van, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, van: DemoDevice, pool: ThreadPoolExecutor) -> None:
         self._van = van
         self._pool = pool
         self._asked = pool.submit(self._ask)

@@ -16,7 +16,7 @@ from doorstep_backend.wire.store import Store
 from tests.demo import outcome, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
-from tests.demo.driver import Pressed, Van
+from tests.demo.driver import DemoDevice, Pressed
 from tests.demo.story import ROUND, Step, Turn
 from tests.support.backend import Backend
 from tests.support.filed import await_filed
@@ -42,7 +42,7 @@ def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
     return played.problems + came.problems() + unverified
 
 
-def _proof(data: Path, vans: Sequence[Van]) -> list[str]:
+def _proof(data: Path, vans: Sequence[DemoDevice]) -> list[str]:
     """Put what an outsider is given into `proof/`, and return the words after `doorstep`."""
     into = data / "proof"
     shutil.copytree(data / "received", into)
@@ -88,8 +88,8 @@ class Round:
     office: Office
     opened: ExitStack
     asking: Asking
-    ready: list[Van] = field(default_factory=list)
-    vans: list[Van] = field(default_factory=list)
+    ready: list[DemoDevice] = field(default_factory=list)
+    vans: list[DemoDevice] = field(default_factory=list)
     pressed: list[Pressed] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     shut_out_at: int = 0
@@ -111,7 +111,7 @@ class Round:
             self._send(van, van.waiting())
 
     @property
-    def van(self) -> Van:
+    def van(self) -> DemoDevice:
         """The one on the road."""
         return self.vans[-1]
 
@@ -130,7 +130,7 @@ class Round:
             self.ready.append(van)
             self._let_in(van)
 
-    def _let_in(self, van: Van) -> None:
+    def _let_in(self, van: DemoDevice) -> None:
         try:
             told = let_in(van, self.backend)
         except ValueError as error:
@@ -198,7 +198,7 @@ class Round:
         self._let_in(self.van)
         self._send(self.van, waiting)
 
-    def _send(self, van: Van, waiting: set[str]) -> None:
+    def _send(self, van: DemoDevice, waiting: set[str]) -> None:
         """Send what waits, of which the running sync may have sent some already."""
         self._expect(van.sync(), f"{van.device_id} has records left to send")
         left = van.waiting()

@@ -17,7 +17,7 @@ from agent.trust.store import TrustStore
 from doorstep_backend.office import demo
 from tests.demo import story
 from tests.demo.asking import Asking
-from tests.demo.driver import Van
+from tests.demo.driver import DemoDevice
 from tests.demo.round import Round
 from tests.support.backend import Backend, running_backend
 from tests.support.benchtop import bench
@@ -98,7 +98,7 @@ def _play(disk: Path, folder: Path, backend: Backend) -> list[str]:
         return routes
 
 
-def _end_of_shift(van: Van) -> None:
+def _end_of_shift(van: DemoDevice) -> None:
     van.processes.stop_all()
     with environment(**faked(AFTER_THE_SHIFT)):
         van.processes.start("capture")

@@ -52,7 +52,7 @@ def stamped(jpeg: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Van:
+class CertifiedDevice:
     """A device with an evidence certificate, by the fleet's authority or one below it."""
 
     authority: Authority = field(default_factory=new_authority)

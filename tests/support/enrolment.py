@@ -147,7 +147,7 @@ def certificate_of(body: bytes) -> x509.Certificate:
 
 
 @dataclass
-class Van:
+class EnrolledDevice:
     """A device that is let in, with its chain, and its own connection."""
 
     backend: Backend

@@ -35,7 +35,7 @@ def missing(*names: str) -> list[str]:
     return [one for one in names if not _is_there(one, PACKAGES[one][1])]
 
 
-def told(*names: str, root: bool = False) -> str:
+def missing_words(*names: str, root: bool = False) -> str:
     """Return what is missing and what installs it, in sentences; nothing if all is there."""
     said = []
     if lacking := missing(*names):
@@ -48,7 +48,7 @@ def told(*names: str, root: bool = False) -> str:
 
 def check(*names: str, root: bool = False) -> None:
     """End this rig with 2, and say why, if something is missing; PATH has SBIN from now on."""
-    if words := told(*names, root=root):
+    if words := missing_words(*names, root=root):
         sys.stderr.write(f"{words}\n")
         sys.exit(2)
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{SBIN}"

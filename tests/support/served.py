@@ -40,7 +40,7 @@ class Answered:
 
 
 @dataclass
-class Served:
+class ServingDevice:
     """The device; `client_file` is a key and its certificate in one PEM, as curl's `--cert`."""
 
     device: Device
@@ -134,7 +134,7 @@ def answered(line: http.client.HTTPSConnection) -> Answered:
     return Answered(got.status, dict(got.headers), got.read())
 
 
-def prepared(folder: Path, **changes: Any) -> Served:
+def prepared(folder: Path, **changes: Any) -> ServingDevice:
     """Make a device that can serve; its state folder has serve's key and certificate."""
     authority = new_authority()
     tables: dict[str, Any] = {
@@ -149,7 +149,7 @@ def prepared(folder: Path, **changes: Any) -> Served:
     (folder / "fleet-key.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))
     device.layout.make()
     give_certificate(device.layout, authority)
-    return Served(device, authority)
+    return ServingDevice(device, authority)
 
 
 def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEAR) -> None:
@@ -167,7 +167,7 @@ def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEA
 
 
 @contextmanager
-def served(folder: Path, **changes: Any) -> Iterator[Served]:
+def served(folder: Path, **changes: Any) -> Iterator[ServingDevice]:
     """Run a device that serves; all its processes end with the block."""
     made = prepared(folder, **changes)
     try:

@@ -14,7 +14,7 @@ def test_needs_names_packages_of_all_missing_commands(
     """Each package once, also if it brings two of the commands; by scripts/packages.sh."""
     monkeypatch.setattr(needs, "SBIN", "")
     with environment(PATH=str(tmp_path)):
-        told = needs.told("ssh", "qemu-img", "qemu-storage-daemon")
+        told = needs.missing_words("ssh", "qemu-img", "qemu-storage-daemon")
 
     words = "ssh, qemu-img, qemu-storage-daemon: missing"
     assert told == f"{words}. On Debian: apt install openssh-client qemu-utils"
@@ -24,7 +24,7 @@ def test_a_command_that_is_there_is_not_named(tmp_path: Path) -> None:
     for name in ("mmdebstrap", "ssh"):
         (tmp_path / name).touch(0o755)
     with environment(PATH=str(tmp_path)):
-        assert needs.told("mmdebstrap", "ssh") == ""
+        assert needs.missing_words("mmdebstrap", "ssh") == ""
 
 
 def test_file_that_shows_a_package_is_looked_for_where_its_list_says(

@@ -18,7 +18,7 @@ from agent.capture import exif
 from agent.record import credentials
 from doorstep_backend.office.picture import MAX_SCANS, customer_copy
 from doorstep_backend.office.segments import segments
-from tests.support.credentialed import Van
+from tests.support.credentialed import CertifiedDevice
 from tests.support.demo_office import PICTURE
 from tests.unit.agent.capture.test_exif import FACTS, PLAIN
 
@@ -60,7 +60,7 @@ def test_exiftool_finds_no_place_time_or_device_in_the_copy(tmp_path: Path) -> N
 
 def test_a_copy_has_no_content_credentials() -> None:
     """They name the device, the time and the place."""
-    signed = Van().sign(STAMPED)
+    signed = CertifiedDevice().sign(STAMPED)
 
     copy = customer_copy(signed)
 

@@ -23,7 +23,7 @@ from doorstep_backend.reports.store import Reports
 from tests.support.authority import new_authority
 from tests.support.backend import REPOSITORY
 from tests.support.rawserver import RawServer, Request, Script, head, raw_server, whole
-from tests.support.served import Served, served
+from tests.support.served import ServingDevice, served
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ SHORT_S = 0.5
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingDevice]:
     with served(tmp_path_factory.mktemp("served")) as made:
         yield made
 
@@ -43,7 +43,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
 
 
 @pytest.fixture
-def data(device: Served, tmp_path: Path) -> Path:
+def data(device: ServingDevice, tmp_path: Path) -> Path:
     """A backend's folder whose authority is the device's."""
     (tmp_path / "ca").mkdir()
     shutil.copy(device.ca_file, tmp_path / "ca" / "ca.pem")
@@ -52,18 +52,18 @@ def data(device: Served, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(device: Served, address: str, client: str = "dispatch") -> Report | str:
+def asked(device: ServingDevice, address: str, client: str = "dispatch") -> Report | str:
     context = device.context(device.client(client))
     ((_, found),) = pulled([address], context)
     return found
 
 
-def said(data: Path, device: Served, *, cert: Path | None = None) -> list[str]:
+def said(data: Path, device: ServingDevice, *, cert: Path | None = None) -> list[str]:
     options = argparse.Namespace(devices=[device.url], cert=cert or device.client_file, every=None)
     return list(run(options, data))
 
 
-def test_the_status_comes_with_what_is_wrong(device: Served) -> None:
+def test_the_status_comes_with_what_is_wrong(device: ServingDevice) -> None:
     found = asked(device, device.url)
 
     assert isinstance(found, Report), found
@@ -75,7 +75,7 @@ def test_the_status_comes_with_what_is_wrong(device: Served) -> None:
     [("van-8", "answered 403: 'van-8' is not among"), ("dispatch", "certificate is not valid for")],
     ids=["not listed", "another name"],
 )
-def test_why_there_is_none_is_said(device: Served, client: str, words: str) -> None:
+def test_why_there_is_none_is_said(device: ServingDevice, client: str, words: str) -> None:
     host = "127.0.0.1" if client == "van-8" else "localhost"  # its certificate is for the address
 
     found = asked(device, f"https://{host}:{device.port}", client)
@@ -84,7 +84,7 @@ def test_why_there_is_none_is_said(device: Served, client: str, words: str) -> N
     assert words in found
 
 
-def test_nobody_there_and_another_fleet_are_told_apart(device: Served) -> None:
+def test_nobody_there_and_another_fleet_are_told_apart(device: ServingDevice) -> None:
     context = ssl.create_default_context(cadata=new_authority().pem.decode())
     addresses = ["https://127.0.0.1:9", device.url]
 
@@ -154,7 +154,7 @@ def test_whatever_answers_is_told_in_words_and_in_time(
     assert found.isprintable()
 
 
-def test_only_what_a_device_of_the_register_says_is_kept(device: Served, data: Path) -> None:
+def test_only_what_a_device_of_the_register_says_is_kept(device: ServingDevice, data: Path) -> None:
     """TLS knows a certificate as good until its end, whatever the office did since."""
     register, reports = Register(data), Reports(data)
 
@@ -172,13 +172,17 @@ def test_only_what_a_device_of_the_register_says_is_kept(device: Served, data: P
     assert reports.find("van-7") is not None
 
 
-def test_a_certificate_that_is_none_is_told_in_a_sentence(device: Served, data: Path) -> None:
+def test_a_certificate_that_is_none_is_told_in_a_sentence(
+    device: ServingDevice, data: Path
+) -> None:
     for file, words in [(device.ca_file, "`clients add"), (data / "none", "No such file")]:
         with pytest.raises(NotDone, match=words):
             said(data, device, cert=file)
 
 
-def test_every_so_often_tells_what_is_new_and_ends_at_once(device: Served, data: Path) -> None:
+def test_every_so_often_tells_what_is_new_and_ends_at_once(
+    device: ServingDevice, data: Path
+) -> None:
     """Ctrl-C waits for no device, and needs no traceback."""
     Register(data).let_in("van-7")
     command = [sys.executable, "-m", "doorstep_backend", "--data", str(data), "pull"]

@@ -11,12 +11,12 @@ from agent.record import credentials
 from agent.record.credentials import CredentialsState
 from tests.contracts.credentials.readers import judged
 from tests.support.authority import new_authority
-from tests.support.credentialed import CAPTURE, Van, photo
+from tests.support.credentialed import CAPTURE, CertifiedDevice, photo
 
 pytestmark = pytest.mark.slow
 
-VAN = Van()
-BELOW = Van(authority=VAN.authority.below("depot"))
+VAN = CertifiedDevice()
+BELOW = CertifiedDevice(authority=VAN.authority.below("depot"))
 PLAIN = photo()
 SIGNED = VAN.sign(PLAIN)
 ANCHOR = VAN.authority.pem.decode()

@@ -8,7 +8,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from tests.contracts.openapi.documents import SERVE, Held, allowed, answers
 from tests.contracts.openapi.queued import queued
-from tests.support.served import Served, served
+from tests.support.served import ServingDevice, served
 
 pytestmark = pytest.mark.slow
 
@@ -48,14 +48,14 @@ def test_what_is_not_allowed_is_405_and_says_what_is(tmp_path: Path) -> None:
                 assert set(answer.headers["Allow"].split(", ")) == allowed(held.document, path)
 
 
-def ask_all(client: requests.Session, device: Served) -> None:
+def ask_all(client: requests.Session, device: ServingDevice) -> None:
     """With the parameters that there are, and with one that there is not."""
     for path in Held(SERVE).document["paths"]:
         client.get(device.url + path, timeout=WITHIN_S)
         client.get(f"{device.url}{path}?other=1", timeout=WITHIN_S)
 
 
-def session(device: Served, held: Held, client_file: Path | None) -> requests.Session:
+def session(device: ServingDevice, held: Held, client_file: Path | None) -> requests.Session:
     """Trusts the device's authority and nothing that the environment says."""
     made = requests.Session()
     made.trust_env = False

@@ -129,7 +129,7 @@ def why(outcome: Outcome) -> str:
     return answered[1] if answered else NO_ANSWER
 
 
-class Van:
+class PeakDevice:
     """One device; all but `send` is one thread's."""
 
     def __init__(self, folder: Path, device_id: str, share: Share) -> None:
@@ -181,7 +181,7 @@ class _Round:
         self._news = news
         self._ended = ended
         self._vans = [
-            Van(share.folder / str(number), device_id, share)
+            PeakDevice(share.folder / str(number), device_id, share)
             for number, device_id in enumerate(share.tokens)
         ]
 

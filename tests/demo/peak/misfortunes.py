@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MisfortuneContext:
     """What a misfortune does with: the servers, who is told, and the end."""
 
     servers: Servers
@@ -26,15 +26,15 @@ class Told:
     ended: threading.Event
 
 
-Misfortune = Callable[[Told], None]
+Misfortune = Callable[[MisfortuneContext], None]
 """Runs beside the devices, and returns when it is over or at the end."""
 
 
-def none(_told: Told) -> None:
+def none(_told: MisfortuneContext) -> None:
     """Nothing happens."""
 
 
-def morning(told: Told, stall_s: float, kill_s: float) -> None:
+def morning(told: MisfortuneContext, stall_s: float, kill_s: float) -> None:
     """S3 answers nothing for a while; then an instance is killed, and started again."""
     engines, one = told.servers.engines, told.servers.intakes[0]
     assert engines is not None
@@ -54,7 +54,7 @@ def morning(told: Told, stall_s: float, kill_s: float) -> None:
     told.say(f"{one.name} is back")
 
 
-def kills(told: Told, every_s: float, lasts_s: float) -> None:
+def kills(told: MisfortuneContext, every_s: float, lasts_s: float) -> None:
     """One instance that devices speak to after the other; each is started again at once."""
     turns = cycle(told.servers.intakes)
     for number in range(int(lasts_s / every_s)):

@@ -22,7 +22,7 @@ from tests.bench.device import door_jpeg
 from tests.demo.peak import devices, misfortunes
 from tests.demo.peak.devices import Address, Failed, Held, News, Ready, Received, Share
 from tests.demo.peak.kept import Judged, judged, kept
-from tests.demo.peak.misfortunes import Misfortune, Say, Told
+from tests.demo.peak.misfortunes import Misfortune, MisfortuneContext, Say
 from tests.demo.peak.plan import Press
 from tests.demo.peak.servers import Servers, tree_s
 from tests.support.filed import await_filed
@@ -103,7 +103,9 @@ def play(
         generator_s = fleet.used_s()
         outcome = Outcome(len(presses))
         within_s = max(one.at_s for one in presses) + OVER_WITHIN_S
-        fleet.watch(outcome, misfortune, Told(servers, say, threading.Event()), within_s)
+        fleet.watch(
+            outcome, misfortune, MisfortuneContext(servers, say, threading.Event()), within_s
+        )
         with suppress(AssertionError):  # who looks at what is kept finds what is not filed
             await_filed(servers.data, FILED_WITHIN_S)
         outcome.used_s = {
@@ -176,7 +178,9 @@ class _Fleet:
     def used_s(self) -> float:
         return sum(tree_s(one.pid) for one in self._processes if one.pid is not None)
 
-    def watch(self, outcome: Outcome, misfortune: Misfortune, told: Told, within_s: float) -> None:
+    def watch(
+        self, outcome: Outcome, misfortune: Misfortune, told: MisfortuneContext, within_s: float
+    ) -> None:
         """From the begin to the last receipt, or for so long."""
         began_s = time.monotonic()
         self._begins.set()

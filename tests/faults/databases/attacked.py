@@ -20,7 +20,7 @@ from tests.faults.databases.make import make
 from tests.faults.syscalls.scenarios import SETTINGS, command
 from tests.faults.syscalls.users import GROUP, USERS, open_folder, start, tmpfiles
 from tests.support.device import Device
-from tests.support.served import Served, prepared
+from tests.support.served import ServingDevice, prepared
 from tests.support.waiting import until
 
 import_module("_strptime")  # a user may not be able to read this Python
@@ -56,7 +56,7 @@ class Attacked:
     """The device; `sound` is its queue before any attack."""
 
     van: Device
-    served: Served
+    served: ServingDevice
     limits: dict[str, Limit]
     sound: Path
     running: dict[str, int] = field(default_factory=dict)

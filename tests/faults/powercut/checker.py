@@ -13,8 +13,8 @@ from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import signing, verify
 from agent.sync.read_verified import read_verified
+from tests.faults.powercut.promise_log import PromiseLog, Row
 from tests.faults.powercut.stage import Stage, digest, has_time, read_queue
-from tests.faults.powercut.told import Row, Told
 from tests.support.benchtop import Bench
 from tests.support.device import Device
 from tests.support.sealed import unpack
@@ -47,7 +47,7 @@ _WITH_FILE: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordS
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiskFindings:
     """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
 
     `quarantined` are broken queues that are still there.
@@ -60,15 +60,15 @@ class Found:
     quarantined: frozenset[str]
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Restart the product twice on a disk cut at `log_bytes`; return every promise that is broken.
 
     `is_real` restarts it by its own commands before, which make a record.
     """
     knows_time = has_time(stage.layout)
     made = _restart(stage) if is_real else frozenset[str]()
-    faults = _time(told, log_bytes, knows_time=knows_time)
-    return [*faults, *check_restarts(stage, told, log_bytes, made)]
+    faults = _time(promises, log_bytes, knows_time=knows_time)
+    return [*faults, *check_restarts(stage, promises, log_bytes, made)]
 
 
 def _restart(stage: Stage) -> frozenset[str]:
@@ -84,18 +84,20 @@ def _restart(stage: Stage) -> frozenset[str]:
     return frozenset({json.loads(pressed.stdout)["label"]["capture_id"]})
 
 
-def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:
+def check_restarts(
+    stage: Stage, promises: PromiseLog, log_bytes: int, made: frozenset[str]
+) -> list[str]:
     """Do the same without a look at the time; `made` are records that came after the cut."""
     with stage.open() as device:
         if device.layout.quarantined():
             device.tick()  # it is deleted step by step, while presses are served
         found = look(device.layout)
     faults = [
-        *_kept(told, log_bytes, found),
-        *_rows(told, log_bytes, found, made),
+        *_kept(promises, log_bytes, found),
+        *_rows(promises, log_bytes, found, made),
         *(f"{name} is left of a broken queue" for name in found.quarantined),
         *_files(found),
-        *_chain(device.layout, found, may_gap=bool(told.lost)),
+        *_chain(device.layout, found, may_gap=bool(promises.lost)),
     ]
     stage.empty()
     with stage.open() as device:
@@ -105,12 +107,12 @@ def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str
         return [*faults, *_goes_on(device, found), *_sends(device)]
 
 
-def _time(told: Told, log_bytes: int, *, knows_time: bool) -> Iterator[str]:
-    if told.possible(log_bytes)[0].has_time and not knows_time:
+def _time(promises: PromiseLog, log_bytes: int, *, knows_time: bool) -> Iterator[str]:
+    if promises.possible(log_bytes)[0].has_time and not knows_time:
         yield "what was kept of time is gone"
 
 
-def look(layout: Layout) -> Found:
+def look(layout: Layout) -> DiskFindings:
     """Read everything, by the product's own door."""
     with closing(Database(layout)) as database, database.look() as sql:
         rows, decided = read_queue(sql)
@@ -120,17 +122,17 @@ def look(layout: Layout) -> Found:
     files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
     quarantined = frozenset(path.name for path in layout.quarantined())
-    return Found(rows, decided, files, torn, quarantined)
+    return DiskFindings(rows, decided, files, torn, quarantined)
 
 
-def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+def _kept(promises: PromiseLog, log_bytes: int, found: DiskFindings) -> Iterator[str]:
     """What the driver saw as kept is there with its row, which needed no sweep to be found.
 
     Only a queue that was made again has it by a sweep.
     """
-    promised = told.possible(log_bytes)[0].rows
-    may_rebuild = told.may_rebuild(log_bytes)
-    for shown in told.shown:
+    promised = promises.possible(log_bytes)[0].rows
+    may_rebuild = promises.may_rebuild(log_bytes)
+    for shown in promises.shown:
         if shown.log_bytes > log_bytes:
             continue
         row = found.rows.get(shown.capture_id)
@@ -142,16 +144,18 @@ def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
             yield f"shown as kept before its row was: {shown.capture_id}"
 
 
-def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Iterator[str]:
+def _rows(
+    promises: PromiseLog, log_bytes: int, found: DiskFindings, made: frozenset[str]
+) -> Iterator[str]:
     """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
-    possible, known = told.possible(log_bytes), told.known()
-    may_rebuild = told.may_rebuild(log_bytes)
+    possible, known = promises.possible(log_bytes), promises.known()
+    may_rebuild = promises.may_rebuild(log_bytes)
     last = {version.decided for version in possible} | ({None} if may_rebuild else set())
     if not made and found.decided not in last:
         yield f"the last receipt is of {found.decided}, promised was {possible[0].decided}"
     for name in (found.rows.keys() | possible[0].rows.keys()) - made:
         row = found.rows.get(name)
-        is_lost = told.lost.get(name, log_bytes + 1) <= log_bytes
+        is_lost = promises.lost.get(name, log_bytes + 1) <= log_bytes
         was = [version.rows.get(name) for version in possible]
         if row and name not in known:
             if possible[0].rows or row["kind"] != RecordKind.CHAIN_START:
@@ -182,7 +186,7 @@ def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
     return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
 
 
-def _files(found: Found) -> Iterator[str]:
+def _files(found: DiskFindings) -> Iterator[str]:
     """No row without its file, no file without its row, and the bytes that were queued."""
     wanted = {}
     for name, row in found.rows.items():
@@ -197,7 +201,7 @@ def _files(found: Found) -> Iterator[str]:
         yield f"the newest record, on which the next one builds, is {_briefly(newest)}"
 
 
-def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
+def _chain(layout: Layout, found: DiskFindings, *, may_gap: bool) -> Iterator[str]:
     """One chain without gaps or forks, of this device's key."""
     pem = (layout.capture_keys / "device.pem").read_bytes()
     problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
@@ -227,7 +231,7 @@ def _verified(
     return _seen[pem, files]
 
 
-def _goes_on(device: Bench, found: Found) -> Iterator[str]:
+def _goes_on(device: Bench, found: DiskFindings) -> Iterator[str]:
     """One more photo is kept, and follows the newest record."""
     newest = max(found.rows.values(), key=_number)
     label = device.press().get("label", {})
@@ -266,8 +270,10 @@ def _briefly(row: Row | None) -> str:
     return " ".join([f"#{row['seq']}", *(f"{name}={row[name]}" for name in names)])
 
 
-def _difference(one: Found, other: Found) -> str:
+def _difference(one: DiskFindings, other: DiskFindings) -> str:
     names = [
-        name for name in Found.__dataclass_fields__ if getattr(one, name) != getattr(other, name)
+        name
+        for name in DiskFindings.__dataclass_fields__
+        if getattr(one, name) != getattr(other, name)
     ]
     return ", ".join(names)

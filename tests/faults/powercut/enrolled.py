@@ -52,8 +52,8 @@ def sealed(stage: Stage) -> None:
             photo(stage, device)
         device.hold_scan(after_s=1.0)
         stage.promise()
-        told = device.loop.documents.answer({"offer": "fleet", "text": office.SECOND})
-        assert told == {"taken": True}, told
+        answer = device.loop.documents.answer({"offer": "fleet", "text": office.SECOND})
+        assert answer == {"taken": True}, answer
         photo(stage, device)
         photo(stage, device)
 

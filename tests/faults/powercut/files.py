@@ -11,8 +11,8 @@ from agent.command import enrol, retire
 from agent.identity import device_key, serve_part, tls_identity
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.trust import store
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.stage import Stage, digest
-from tests.faults.powercut.told import Told
 
 WRITERS: Final[tuple[ModuleType, ...]] = (
     device_key,
@@ -78,13 +78,13 @@ def name_of(stage: Stage, path: Path) -> str:
 
 
 def broken(
-    stage: Stage, told: Told, log_bytes: int, names: Collection[str] | None = None
+    stage: Stage, promises: PromiseLog, log_bytes: int, names: Collection[str] | None = None
 ) -> Iterator[str]:
     """Yield files that are neither as last promised nor as the unfinished change makes them."""
-    for name in sorted(told.names() if names is None else names):
+    for name in sorted(promises.names() if names is None else names):
         path = stage.disk / name
         found = digest(path) if path.is_file() else None
-        possible = told.may_be(name, log_bytes)
+        possible = promises.may_be(name, log_bytes)
         if found not in possible:
             yield f"{name} is {_brief(found)}; promised was {' or '.join(map(_brief, possible))}"
 

@@ -20,8 +20,8 @@ from tests.faults.powercut import checker, files, office
 from tests.faults.powercut.before import receipt
 from tests.faults.powercut.enrolled import enrol, renew, settings
 from tests.faults.powercut.office import AUTHORITY, DEVICE, FLEET, NEW_ESCROW
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.stage import Stage
-from tests.faults.powercut.told import Told
 from tests.support.authority import YEAR
 from tests.support.benchtop import Bench
 from tests.support.enrolment import is_let_in
@@ -38,22 +38,22 @@ _opened: dict[str, list[str]] = {}
 """Faults of each record by its digest: most states have the same records as an earlier state."""
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Return broken rules: torn key, certificate or document; unfinished change; lost green."""
-    if faults := list(files.broken(stage, told, log_bytes)):
+    if faults := list(files.broken(stage, promises, log_bytes)):
         return faults  # nothing else works with a torn key
-    with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]):
+    with office.opened(stage, [one for one in promises.heard if one.log_bytes <= log_bytes]):
         with stage.open():
             pass  # also a device that is enrolled by half starts
         faults += _usable(stage)
         code, words = enrol(stage, is_real=is_real)
         if code:
             faults.append(f"`doorstep enrol` after it: {code}, {words}")
-        faults += checker.check(stage, told, log_bytes, is_real)
+        faults += checker.check(stage, promises, log_bytes, is_real)
         with stage.open() as bench:
             faults += _renews(bench)
             faults += _belongs(stage, bench)
-            faults += _sends_all(bench, told, log_bytes)
+            faults += _sends_all(bench, promises, log_bytes)
     return faults
 
 
@@ -112,7 +112,7 @@ def _left(layout: Layout) -> Iterator[str]:
         yield "next-key.pem is not the key in use, and nothing asks with it"
 
 
-def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
+def _sends_all(bench: Bench, promises: PromiseLog, log_bytes: int) -> Iterator[str]:
     """Check that every record the driver saw as kept reaches the office once, whole and sealed."""
     to = _Office()
     sender = Sync(bench.layout, bench.outbox, to, SetClock(LATER_S), random.Random(1))
@@ -121,7 +121,7 @@ def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
         sender.step()
     yield from to.faults
     rows = {str(row.capture_id): row for row in bench.rows()}
-    for shown in told.shown:
+    for shown in promises.shown:
         if shown.log_bytes <= log_bytes and shown.capture_id not in to.got:
             yield f"shown as kept, and the office has it not: {rows.get(shown.capture_id)}"
     if left := [row.capture_id for row in rows.values() if row.state is not RecordState.DELIVERED]:

@@ -10,8 +10,8 @@ from agent.models import RecordState
 from agent.queue.opening import parts
 from tests.faults.powercut import checker
 from tests.faults.powercut.enrolled import device, said
+from tests.faults.powercut.promise_log import PromiseLog, Row, Version
 from tests.faults.powercut.stage import Stage, has_time, read_queue
-from tests.faults.powercut.told import Row, Told, Version
 from tests.support.benchtop import Bench
 from tests.unit.agent.queue.queues import COUNTED, fill_counted
 
@@ -48,7 +48,7 @@ def as_released(stage: Stage, bench: Bench) -> None:
     rows, decided = read_queue(sql)
     promised = {name: row | _counts(row) for name, row in rows.items()}
     kept = has_time(stage.layout)
-    stage.told.versions.append(Version(0, 0, promised, decided, has_time=kept))
+    stage.promises.versions.append(Version(0, 0, promised, decided, has_time=kept))
     for name, row in rows.items():
         if row["state"] in {RecordState.PRUNED, RecordState.DAMAGED}:
             stage.layout.record(name).unlink()
@@ -77,13 +77,13 @@ def migration(stage: Stage) -> None:
         stage.photo(bench)
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Check that each row is as promised, and that `doorstep status` counts the rows.
 
     A queue that was set aside and made again would have other rows.
     """
-    faults = checker.check(stage, told, log_bytes, is_real)
-    faults += _miscounted(told.versions[0].rows, checker.look(stage.layout).rows)
+    faults = checker.check(stage, promises, log_bytes, is_real)
+    faults += _miscounted(promises.versions[0].rows, checker.look(stage.layout).rows)
     code, words = said("status", "--json", config=device(stage).config)
     queue = json.loads(words)["queue"] if code == 0 else {}
     if queue | _ALARMS != queue:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.record import certificates, sealing, signing
+from tests.faults.powercut.promise_log import Heard
 from tests.faults.powercut.stage import RECEIPT_KEY, Stage
-from tests.faults.powercut.told import Heard
 from tests.support.authority import new_authority
 from tests.support.est import Answered, Asked, EstServer, est_server
 from tests.support.fleet_documents import FleetOffice
@@ -66,7 +66,7 @@ def opened(stage: Stage, heard: Sequence[Heard] = ()) -> Iterator[EstServer]:
             server.answer(_asked(one))
 
         def note(asked: Asked) -> Answered | None:
-            stage.told.heard.append(_heard(stage.now(), asked))
+            stage.promises.heard.append(_heard(stage.now(), asked))
             return _retired(server, asked)
 
         server.script = note

@@ -15,8 +15,8 @@ from tests.faults.powercut import checker, files, office
 from tests.faults.powercut.before import receipt
 from tests.faults.powercut.enrolled import enrol_by_hand, photo, said
 from tests.faults.powercut.office import DEVICE, FLEET
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.stage import Stage
-from tests.faults.powercut.told import Told
 from tests.support.device import Device
 
 SIGNS, SHOWS, SERVES = KEYS = tuple(signing.new_key() for _ in range(3))
@@ -73,7 +73,7 @@ def _commit_noted(stage: Stage) -> Iterator[None]:
     plain = getattr(retire, name)
 
     def flushed(folder: Path) -> None:
-        mark_kept = stage.told.changes[-1].done
+        mark_kept = stage.promises.changes[-1].done
         plain(folder)
         stage.change(CONFIG, mark_kept, None)
 
@@ -84,16 +84,18 @@ def _commit_noted(stage: Stage) -> Iterator[None]:
         setattr(retire, name, plain)
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Check that nothing is gone before the commit point, and that the next run finishes."""
     is_begun = not (stage.disk / CONFIG).exists()
     names = {CONFIG, MARK} if is_begun else None
-    if faults := list(files.broken(stage, told, log_bytes, names)):
+    if faults := list(files.broken(stage, promises, log_bytes, names)):
         return faults  # nothing else works then
-    with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]) as server:
+    with office.opened(
+        stage, [one for one in promises.heard if one.log_bytes <= log_bytes]
+    ) as server:
         _join(stage)
         if not is_begun:
-            faults += _works(stage, told, log_bytes)
+            faults += _works(stage, promises, log_bytes)
             _move_server(stage, server.url)
         for words in ("wiped", "nothing was done now"):
             config = stage.disk / CONFIG
@@ -104,11 +106,11 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     return faults
 
 
-def _works(stage: Stage, told: Told, log_bytes: int) -> Iterator[str]:
+def _works(stage: Stage, promises: PromiseLog, log_bytes: int) -> Iterator[str]:
     """Check that the device works as before: it starts, and knows what it has delivered."""
     with stage.open() as bench:
         found = checker.look(bench.layout)
-    promised = told.possible(log_bytes)[0].rows
+    promised = promises.possible(log_bytes)[0].rows
     if found.rows != promised:
         yield "not retired yet, and the queue is another"
     if any(row["state"] != RecordState.DELIVERED for row in found.rows.values()):

@@ -16,9 +16,9 @@ from tests.faults.powercut import disk
 from tests.faults.powercut.alone import mount_unseen, nothing_left
 from tests.faults.powercut.checker import look
 from tests.faults.powercut.forked import WITHIN_S, in_child, spread, within
+from tests.faults.powercut.promise_log import PromiseLog, Version
 from tests.faults.powercut.scenario import Check, Prepare, Scenario, pictures
 from tests.faults.powercut.stage import Stage, has_time
-from tests.faults.powercut.told import Told, Version
 from tests.faults.powercut.variants import Variant
 from tests.faults.powercut.writelog import Cut, Entry, disks, reached, read_log
 
@@ -32,27 +32,27 @@ class Recording:
     Attributes:
         base: the disk before.
         entries: all that was written.
-        told: all that was promised.
+        promises: all that was promised.
         check: says what of it a cut has broken.
         at: where the disk was mounted; there it is again after a cut.
     """
 
     base: bytes
     entries: list[Entry]
-    told: Told
+    promises: PromiseLog
     check: Check
     at: Path
 
     @property
     def first(self) -> int:
         """How many entries there were when the scenario began."""
-        return reached(self.entries, self.told.begun)
+        return reached(self.entries, self.promises.begun)
 
     def flushes_per_photo(self) -> float:
         """Flushes of the disk from a press to its light; the few that SQLite's log adds are not."""
         return median(
             sum(entry.flushes for entry in self.entries if begun < entry.end <= shown)
-            for begun, shown in self.told.presses
+            for begun, shown in self.promises.presses
         )
 
 
@@ -84,7 +84,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._before: dict[Prepare | None, tuple[bytes, Told]] = {}
+        self._before: dict[Prepare | None, tuple[bytes, PromiseLog]] = {}
 
     def beside(self, number: int) -> "Rig":
         """Another one, for another process."""
@@ -100,38 +100,42 @@ class Rig:
         image.write_bytes(base)
         log.unlink(missing_ok=True)
         with disk.logged(image, log, at):
-            told = in_child(lambda: _act(Stage(self.folder, at, log), scenario, before, variant))
-        return Recording(base, read_log(log.read_bytes()), told, scenario.check, at)
+            promises = in_child(
+                lambda: _act(Stage(self.folder, at, log), scenario, before, variant)
+            )
+        return Recording(base, read_log(log.read_bytes()), promises, scenario.check, at)
 
-    def _prepared(self, scenario: Scenario) -> tuple[bytes, Told]:
+    def _prepared(self, scenario: Scenario) -> tuple[bytes, PromiseLog]:
         if scenario.prepare not in self._before:
-            image, at, told = self.folder / "base.img", self.folder / "base", Told()
+            image, at, promises = self.folder / "base.img", self.folder / "base", PromiseLog()
             disk.make(image)
             if scenario.prepare is not None:
                 with disk.mounted(image, at):
-                    told = in_child(lambda: _prepare(Stage(self.folder, at), scenario))
-            self._before[scenario.prepare] = image.read_bytes(), told
+                    promises = in_child(lambda: _prepare(Stage(self.folder, at), scenario))
+            self._before[scenario.prepare] = image.read_bytes(), promises
         return self._before[scenario.prepare]
 
 
-def _act(stage: Stage, scenario: Scenario, before: Told, variant: Variant | None) -> Told:
-    stage.told = before
-    stage.told.begun = stage.now()
+def _act(
+    stage: Stage, scenario: Scenario, before: PromiseLog, variant: Variant | None
+) -> PromiseLog:
+    stage.promises = before
+    stage.promises.begun = stage.now()
     if variant is not None:
         variant.change()
     with stage.watched():
         scenario.act(stage)
-    return stage.told
+    return stage.promises
 
 
-def _prepare(stage: Stage, scenario: Scenario) -> Told:
+def _prepare(stage: Stage, scenario: Scenario) -> PromiseLog:
     """End as a process does that is killed: with its database open."""
     assert scenario.prepare is not None
     scenario.prepare(stage, stage.leave_open())
-    if not stage.told.versions:  # else the scenario promises rows that `look` cannot read yet
+    if not stage.promises.versions:  # else the scenario promises rows that `look` cannot read yet
         found, kept = look(stage.layout), has_time(stage.layout)
-        stage.told.versions.append(Version(0, 0, found.rows, found.decided, has_time=kept))
-    return Told(versions=stage.told.versions, lost=stage.told.lost)
+        stage.promises.versions.append(Version(0, 0, found.rows, found.decided, has_time=kept))
+    return PromiseLog(versions=stage.promises.versions, lost=stage.promises.lost)
 
 
 def try_states(
@@ -184,6 +188,6 @@ def _broken(
     with disk.mounted(image, stage.disk):
         try:
             with within(WITHIN_S):
-                return recording.check(stage, recording.told, log_bytes, is_real)
+                return recording.check(stage, recording.promises, log_bytes, is_real)
         except Exception:  # noqa: BLE001 - as the docstring says
             return [f"{_RAISED}: {traceback.format_exc()}"]

@@ -7,13 +7,13 @@ from functools import cache
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, render
 from tests.faults.powercut import checker
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.stage import Stage
-from tests.faults.powercut.told import Told
 from tests.support.benchtop import Bench
 
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]
-Check = Callable[[Stage, Told, int, bool], list[str]]
+Check = Callable[[Stage, PromiseLog, int, bool], list[str]]
 """From what was promised, the size of the log at the cut, and whether the device's own commands do
 the restart, to the promises that are broken."""
 

@@ -43,9 +43,9 @@ from tests.faults.powercut.before import (
     with_receipts,
     with_records,
 )
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.scenario import Scenario, pictures
 from tests.faults.powercut.stage import RECEIPT_KEY, Stage, frames
-from tests.faults.powercut.told import Told
 from tests.support.benchtop import Bench
 from tests.support.sending import SetClock
 
@@ -128,11 +128,11 @@ def trust(stage: Stage) -> None:
                 stage.change(files.name_of(stage, stage.layout.trust / "manifest.jws"), begun, None)
 
 
-def check_trust(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check_trust(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Check that each document is whole, as last promised, and that none comes back."""
-    names = {one for one in told.names() if "/trust/" in one}
-    broken = list(files.broken(stage, told, log_bytes, names))
-    return broken + checker.check(stage, told, log_bytes, is_real)
+    names = {one for one in promises.names() if "/trust/" in one}
+    broken = list(files.broken(stage, promises, log_bytes, names))
+    return broken + checker.check(stage, promises, log_bytes, is_real)
 
 
 def _token(number: int) -> str:
@@ -177,7 +177,7 @@ def rebuild(stage: Stage) -> None:
     stage.spoil(_overwrite)
     with stage.open() as device:
         stage.photo(device)
-    assert stage.told.quarantined == 3, "each broken queue was set aside once"
+    assert stage.promises.quarantined == 3, "each broken queue was set aside once"
 
 
 def full(stage: Stage) -> None:

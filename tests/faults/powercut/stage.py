@@ -16,7 +16,7 @@ from agent.record import signing
 from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.faults.powercut.forked import in_child
-from tests.faults.powercut.told import Change, Rebuild, Row, Shown, Told, Version
+from tests.faults.powercut.promise_log import Change, PromiseLog, Rebuild, Row, Shown, Version
 from tests.support.benchtop import Bench, Parts, bench
 
 KEPT_SIGNALS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
@@ -35,7 +35,7 @@ class Stage:
         self.layout = Layout(mounted / "state", folder / "run")
         self.filler = mounted / "filler"
         self.parts = Parts()
-        self.told = Told()
+        self.promises = PromiseLog()
         self.tables: dict[str, dict[str, Any]] = {}
         self._log = log
         self._shown_at = 0
@@ -61,7 +61,7 @@ class Stage:
     def begin(self) -> None:
         """Begin the crash states here: everything before is on the disk, and is not cut."""
         self.flush()
-        self.told.begun = self.now()
+        self.promises.begun = self.now()
 
     def flush(self) -> None:
         """Flush everything that was written to the disk, even if a variant leaves flushes out."""
@@ -79,28 +79,28 @@ class Stage:
         """Press the photo button; what the driver sees is a promise."""
         begun = self.now()
         device.press()
-        self.told.presses.append((begun, self._shown_at))
+        self.promises.presses.append((begun, self._shown_at))
         self.promise()
 
     def promise(self) -> None:
         """The newest record is the one that the last light was about."""
-        newest = max(self.told.versions[-1].rows.values(), key=lambda row: row["number"])
-        self.told.shown.append(Shown(self._shown_at, newest["capture_id"]))
+        newest = max(self.promises.versions[-1].rows.values(), key=lambda row: row["number"])
+        self.promises.shown.append(Shown(self._shown_at, newest["capture_id"]))
 
     def change(self, name: str, begun: int, value: str | None) -> None:
         """Promise that `name` has this `value`; the change began at the log size `begun`."""
-        self.told.changes.append(Change(begun, self.now(), name, value))
+        self.promises.changes.append(Change(begun, self.now(), name, value))
 
     def lose(self, capture_id: str) -> None:
         """From now on its file may be gone."""
-        self.told.lost[capture_id] = self.now()
+        self.promises.lost[capture_id] = self.now()
 
     def spoil(self, how: Callable[[Path], None]) -> None:
         """Break the queue for good.
 
         A child does it: SQLite loses its locks where its process closes the file elsewhere.
         """
-        self.told.rebuilds.append(Rebuild(self.now()))
+        self.promises.rebuilds.append(Rebuild(self.now()))
         in_child(lambda: how(self.layout.database))
 
     def fill(self, left_bytes: int) -> None:
@@ -144,14 +144,14 @@ class Stage:
             Database.set_aside = plain_set_aside  # type: ignore[method-assign]  # as it was
 
     def _settled(self, version: Version) -> None:
-        self.told.versions.append(version)
-        for one in self.told.rebuilds:
+        self.promises.versions.append(version)
+        for one in self.promises.rebuilds:
             if one.is_set_aside:
                 one.done = min(one.done, version.done)
 
     def _set_aside(self) -> None:
-        self.told.quarantined += 1
-        for one in self.told.rebuilds:
+        self.promises.quarantined += 1
+        for one in self.promises.rebuilds:
             one.is_set_aside = True
 
     def _look_at_light(self, signal: Signal) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _parts() -> None:
-    if words := needs.told(*disk.NEEDS):
+    if words := needs.missing_words(*disk.NEEDS):
         pytest.fail(words)
 
 

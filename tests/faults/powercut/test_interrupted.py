@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 @pytest.fixture(autouse=True)
 def _parts() -> None:
-    if words := needs.told(*disk.NEEDS):
+    if words := needs.missing_words(*disk.NEEDS):
         pytest.fail(words)
 
 

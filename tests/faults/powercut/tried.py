@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.powercut import files
+from tests.faults.powercut.promise_log import PromiseLog
 from tests.faults.powercut.stage import Stage, digest
-from tests.faults.powercut.told import Told
 from tests.support.device import environment
 from tests.system.machines.trial import PROGRAM, part, program
 
@@ -112,16 +112,16 @@ def _promise(stage: Stage, name: str, change: Callable[[], None]) -> None:
     stage.change(RELEASE, begun, name)
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+def check(stage: Stage, promises: PromiseLog, log_bytes: int, is_real: bool) -> list[str]:
     """Check that a boot starts one whole release and its units, and that the next deploy works."""
     places = _places(stage)
     faults: list[str] = []
     with environment(PATH=str(_stand_in(stage))), redirect_stdout(StringIO()):
         _boot(places, is_real=is_real)
-        if len(told.may_be(PROVISIONED, log_bytes)) > 1:
+        if len(promises.may_be(PROVISIONED, log_bytes)) > 1:
             trial["main"](["use", str(_release(places, "3"))], places)
-        faults += _one_release(told, log_bytes, places)
-        faults += _whole(stage, told, log_bytes, places)
+        faults += _one_release(promises, log_bytes, places)
+        faults += _whole(stage, promises, log_bytes, places)
         before = _seen(stage)
         trial["run"](_places(stage))
         if _seen(stage) != before:
@@ -149,10 +149,10 @@ def _stand_in(stage: Stage) -> Path:
     return folder
 
 
-def _one_release(told: Told, log_bytes: int, places: Any) -> Iterator[str]:
+def _one_release(promises: PromiseLog, log_bytes: int, places: Any) -> Iterator[str]:
     """Check which release runs, with its units, and what the last trial reports."""
     runs, units = _runs(places)
-    if runs not in (possible := told.may_be(RELEASE, log_bytes)):
+    if runs not in (possible := promises.may_be(RELEASE, log_bytes)):
         yield f"release {runs} is the device's own; promised was {possible}"
     if units != UNITS[runs]:
         yield f"the units of release {runs} are {units}"
@@ -161,7 +161,7 @@ def _one_release(told: Told, log_bytes: int, places: Any) -> Iterator[str]:
             yield f"{name} is another"
     if releases.is_under_way(places):
         yield "a trial is still under way"
-    last = releases.told(places)  # the second one stayed before the third one was tried
+    last = releases.promises(places)  # the second one stayed before the third one was tried
     if last.get("outcome") == releases.DONE and last.get("release") not in {runs, "2"}:
         yield f"release {runs} is the device's own, and told is {last}"
 
@@ -170,15 +170,15 @@ def _runs(places: Any) -> tuple[str, dict[str, str]]:
     return places.current.readlink().name, releases.units_in(places.units)
 
 
-def _whole(stage: Stage, told: Told, log_bytes: int, places: Any) -> Iterator[str]:
+def _whole(stage: Stage, promises: PromiseLog, log_bytes: int, places: Any) -> Iterator[str]:
     """Check that each release marked whole is whole, and that the one in use is marked."""
     if not (places.current / ".complete").exists():
         yield "the release in use is not whole"
     for mark in places.opt.glob("releases/*/.complete"):
         name = files.name_of(stage, mark.parent)
-        for file in (one for one in told.names() if one.startswith(f"{name}/")):
+        for file in (one for one in promises.names() if one.startswith(f"{name}/")):
             path = stage.disk / file
-            if not path.is_file() or {digest(path)} != told.may_be(file, log_bytes):
+            if not path.is_file() or {digest(path)} != promises.may_be(file, log_bytes):
                 yield f"{file} is not as it was, in a release that passes for whole"
 
 

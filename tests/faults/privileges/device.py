@@ -36,7 +36,7 @@ DONE: Final = b"done"
 
 
 @dataclass
-class Van:
+class AttackedDevice:
     """The device; `content` is what every record was before the attack."""
 
     device: Device
@@ -141,7 +141,7 @@ def end(pid: int) -> None:
 
 
 @contextmanager
-def provisioned(backend: Backend) -> Iterator[Van]:
+def provisioned(backend: Backend) -> Iterator[AttackedDevice]:
     """Nothing but what tmpfiles.d makes, on Debian's kernel; capture runs, two records are sent."""
     tables: dict[str, Mapping[str, Any]] = {
         "camera": SETTINGS["camera"],
@@ -150,7 +150,7 @@ def provisioned(backend: Backend) -> Iterator[Van]:
     with open_folder() as folder:
         device = Device(folder / "van", "", backend=readable(folder, backend), **tables)
         tmpfiles(device.layout.state, device.layout.run)
-        van = Van(device)
+        van = AttackedDevice(device)
         try:
             van.start_capture()
             van.press()

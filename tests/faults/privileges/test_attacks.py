@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.privileges.attacks import ATTACKS, COLUMNS, FILES, LOCKS, ROWS, SCHEMA, Attack
-from tests.faults.privileges.device import DONE, REFUSED, SENT, Van, end, provisioned
+from tests.faults.privileges.device import DONE, REFUSED, SENT, AttackedDevice, end, provisioned
 from tests.faults.privileges.serve_attacks import SERVED, SERVED_IN_UNIT, SERVED_LONG
 from tests.support.backend import Backend, running_backend
 
@@ -27,9 +27,9 @@ class Devices:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.opened = ExitStack()
-        self.sound: Van | None = None
+        self.sound: AttackedDevice | None = None
 
-    def take(self) -> Van:
+    def take(self) -> AttackedDevice:
         """Return a device on which everything is as it was promised."""
         if self.sound is None:
             self.opened.close()
@@ -77,7 +77,7 @@ def test_a_trick_loses_alters_and_forges_nothing(devices: Devices, attack: Attac
     devices.sound = van
 
 
-def check_kept(van: Van) -> None:
+def check_kept(van: AttackedDevice) -> None:
     """A press leaves one more record; what was there is there, byte for byte."""
     before = {path.stem for path in van.layout.records.glob("*.rec")}
     red = van.press()
@@ -91,7 +91,7 @@ def check_kept(van: Van) -> None:
     assert (van.layout.capture_keys / "device.pem").read_bytes() == van.key
 
 
-def check_goes_on(van: Van) -> None:
+def check_goes_on(van: AttackedDevice) -> None:
     """After the alarms were seen to, as a technician would: green, sent, and a chain that holds."""
     for _ in range(3):
         van.start_capture()
@@ -112,7 +112,7 @@ def check_goes_on(van: Van) -> None:
     assert "Traceback" not in van.device.log("capture")
 
 
-def clear(van: Van) -> None:
+def clear(van: AttackedDevice) -> None:
     """Remove, as root, what capture could neither queue nor move, and what doctor names then."""
     left = [path for path in van.layout.records.iterdir() if path.stem not in van.content]
     if left:
@@ -123,7 +123,7 @@ def clear(van: Van) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def is_sent(van: Van) -> bool:
+def is_sent(van: AttackedDevice) -> bool:
     """Whether every record that ever was is with the backend, by its receipt."""
     states = van.states()
     return all(states.get(name) in SENT for name in van.content)

@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> list[Outcome]:
-    """Strike the works on one kind of file system; what came of each case."""
+    """Inject failures into the scenarios on one kind of file system; what came of each case."""
     folder.mkdir(exist_ok=True)
     prepare(folder / "before", names)
     with harness(folder / "first", folder / "before") as first:
@@ -88,7 +88,7 @@ def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> l
     for name, all_of_it in injections.items():
         share = len(all_of_it) if wanted is None else -(-wanted * len(all_of_it) // every)
         cases += [(name, injection) for injection in spread_out(all_of_it, share)]
-    work = partial(_strike_all, folder)
+    work = partial(_inject_all, folder)
     children = [Forked(partial(work, n, cases[n::CHILDREN]), 0) for n in range(CHILDREN)]
     done = [one for child in children for one in child.result()]
     for child in children:
@@ -98,9 +98,9 @@ def _run(kind: str, folder: Path, names: Sequence[str], wanted: int | None) -> l
     return done
 
 
-def _strike_all(folder: Path, number: int, cases: Sequence[Case]) -> list[Outcome]:
+def _inject_all(folder: Path, number: int, cases: Sequence[Case]) -> list[Outcome]:
     with harness(folder / str(number), folder / "before") as one:
-        return [one.strike(name, injection) for name, injection in cases]
+        return [one.inject(name, injection) for name, injection in cases]
 
 
 def _print(kind: str, name: str, done: Sequence[Outcome]) -> None:

@@ -58,7 +58,7 @@ class Harness:
             assert ended.code == SCENARIOS[name].code, ended.said
             return read_trace(ended.trace, van.layout.state)
 
-    def strike(self, name: str, injection: Injection) -> Outcome:
+    def inject(self, name: str, injection: Injection) -> Outcome:
         """One case, from the injection to the judgement."""
         work = SCENARIOS[name]
         with self._case(name) as van:

@@ -12,8 +12,8 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from tests.faults.powercut.checker import check_restarts
+from tests.faults.powercut.promise_log import PromiseLog, Shown
 from tests.faults.powercut.stage import Stage
-from tests.faults.powercut.told import Shown, Told
 from tests.faults.syscalls.injections import Harm, Injection
 from tests.faults.syscalls.scenarios import Scenario, may_become
 from tests.faults.syscalls.traced import BUG, Ended
@@ -69,7 +69,7 @@ def survived(
     name: str, work: Scenario, van: Device, before: Mapping[CaptureId, RecordState], ended: Ended
 ) -> list[str]:
     """Restart the capture process twice and look; every promise that is broken."""
-    told = Told(shown=[Shown(0, reply["label"]["capture_id"]) for reply in answered(ended)])
+    told = PromiseLog(shown=[Shown(0, reply["label"]["capture_id"]) for reply in answered(ended)])
     if RecordState.DELIVERED in before.values():
         told.lost = dict.fromkeys(before, 0)
     everything = frozenset(path.stem for path in van.layout.records.glob("*.rec")) | before.keys()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Fleet:
+class EnrolmentServer:
     folder: Path
     authority: Authority
     url: str
@@ -51,14 +51,16 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnrolmentServer]:
     folder, authority = tmp_path_factory.mktemp("fleet"), new_authority()
     (folder / "est").mkdir()
     with est_process(folder / "est", authority) as url:
-        yield Fleet(folder, authority, url)
+        yield EnrolmentServer(folder, authority, url)
 
 
-def test_identity_works_wherever_its_change_was_interrupted(fleet: Fleet, tmp_path: Path) -> None:
+def test_identity_works_wherever_its_change_was_interrupted(
+    fleet: EnrolmentServer, tmp_path: Path
+) -> None:
     """Killed, refused by the disk, or without room at any call; and then it goes on."""
     renew = command("enrol", fleet.url, "--renew")
     device = fleet.van("van-0")

@@ -88,7 +88,7 @@ def _attach(pid: int, trace: Path, words: Sequence[str]) -> "subprocess.Popen[by
 
 @contextmanager
 def attached(pid: int, trace: Path, words: Sequence[str]) -> Iterator[None]:
-    """Strike a running process's main thread while the block runs."""
+    """Inject failures into a running process's main thread while the block runs."""
     watching = _attach(pid, trace, words)
     try:
         yield

@@ -27,7 +27,7 @@ SIMULATED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RunResult:
     """What a run left behind.
 
     Attributes:
@@ -65,17 +65,17 @@ def inventory(
     return file
 
 
-def provision(file: Path, *words: str) -> Told:
+def provision(file: Path, *words: str) -> RunResult:
     """Runs it on an inventory, as a technician does, and reads its table."""
     return _ran("provision", file, *words)
 
 
-def deploy(file: Path, release: Path, *words: str) -> Told:
+def deploy(file: Path, release: Path, *words: str) -> RunResult:
     """The same of `scripts/deploy`, with the folder of a release."""
     return _ran("deploy", file, str(release), *words)
 
 
-def _ran(command: str, file: Path, *words: str) -> Told:
+def _ran(command: str, file: Path, *words: str) -> RunResult:
     environment = {**os.environ, "DOORSTEP_PROVISION_DIR": str(file.parent), "COLUMNS": "10000"}
     ran = subprocess.run(
         [REPOSITORY / "scripts" / command, "-i", file, *words],
@@ -89,7 +89,7 @@ def _ran(command: str, file: Path, *words: str) -> Told:
     )
     with (file.parent / f"{command}.log").open("a") as log:
         log.write(ran.stdout)
-    return Told(ran.returncode, ran.stdout, _rows(ran.stdout), _changed(ran.stdout))
+    return RunResult(ran.returncode, ran.stdout, _rows(ran.stdout), _changed(ran.stdout))
 
 
 @contextmanager

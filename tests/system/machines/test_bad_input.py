@@ -9,7 +9,7 @@ from tests.system.machines.image import KEPT, STRANGER, image
 from tests.system.machines.machine import Machine, machines
 from tests.system.machines.network import Network
 from tests.system.machines.office import Office
-from tests.system.machines.run import SIMULATED, Told, inventory, provision
+from tests.system.machines.run import SIMULATED, RunResult, inventory, provision
 
 pytestmark = pytest.mark.provision
 
@@ -41,7 +41,7 @@ class Story:
     machines: dict[str, Machine]
     before: dict[str, dict[str, int]]
     after: dict[str, dict[str, int]]
-    runs: list[Told]
+    runs: list[RunResult]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from tests.system.machines.releases import (
     release,
     tree_of_n_minus_1,
 )
-from tests.system.machines.run import Told, deploy, inventory, provision
+from tests.system.machines.run import RunResult, deploy, inventory, provision
 
 pytestmark = pytest.mark.provision
 
@@ -49,7 +49,7 @@ TRIAL = ("/usr/bin/python3", "-IB", "/usr/local/lib/doorstep/trial")
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class DeployedMachines:
     """Three machines that were set up, and where releases for them are made."""
 
     machines: list[Machine]
@@ -63,25 +63,25 @@ class Fleet:
         made = self.folder / version
         return made if made.exists() else release(self.folder, version, *edits)
 
-    def deploy(self, folder: Path, *words: str) -> Told:
+    def deploy(self, folder: Path, *words: str) -> RunResult:
         return deploy(self.file, folder, *words)
 
 
 @pytest.fixture(scope="module")
 def fleet(
     network: Network, at_the_office: Office, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fleet]:
+) -> Iterator[DeployedMachines]:
     folder = tmp_path_factory.mktemp("releases")
     with machines(network, image(prepared=True), KEPT / "deploy", *NAMES) as made:
         hosts: dict[str, dict[str, Any]] = {one.name: {"ansible_host": one.address} for one in made}
         file = inventory(at_the_office, at_the_office.tokens(*NAMES), hosts)
         told = provision(file)
         assert told.exit_code == 0, told.output
-        yield Fleet(made, file, folder, hosts, at_the_office)
+        yield DeployedMachines(made, file, folder, hosts, at_the_office)
 
 
 @pytest.fixture
-def van(fleet: Fleet) -> Machine:
+def van(fleet: DeployedMachines) -> Machine:
     return fleet.machines[0]
 
 
@@ -139,7 +139,7 @@ def once_tried(van: Machine, script: str) -> Callable[[], object]:
     return lambda: van.run("timeout", "900", "sh", "-c", f"{waiting}; {script}")
 
 
-def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: Fleet) -> None:
+def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: DeployedMachines) -> None:
     """Its backend is out of reach from the moment on at which it is tried."""
     made, victim = fleet.release("2099.1.0"), fleet.machines[1]
     before = {van.name: (press(van), records(van)) for van in fleet.machines}
@@ -161,7 +161,7 @@ def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: Fleet) -> None:
         assert kept.items() <= records(van).items(), "a record was touched"
 
 
-def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: Fleet) -> None:
+def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: DeployedMachines) -> None:
     fleet.machines[1].run("systemctl", "reload", "nftables")
     made, van, pressed = fleet.release("2099.1.0"), fleet.machines[2], list[str]()
 
@@ -180,7 +180,9 @@ def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: Fleet) 
     assert f"{pressed[0]}.rec" in records(van)
 
 
-def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(fleet: Fleet) -> None:
+def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(
+    fleet: DeployedMachines,
+) -> None:
     press(fleet.machines[0])
 
     told = fleet.deploy(fleet.release("2099.1.0"))
@@ -190,7 +192,9 @@ def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(fleet: Fleet
     assert set(told.changed.values()) == {0}, told.output
 
 
-def test_a_release_that_does_not_even_say_its_version_is_not_started(fleet: Fleet) -> None:
+def test_a_release_that_does_not_even_say_its_version_is_not_started(
+    fleet: DeployedMachines,
+) -> None:
     before = runs(fleet.machines[0])
 
     told = fleet.deploy(fleet.release("2099.1.1", NO_IMPORT), "van-1", *ANYWAY)
@@ -202,7 +206,7 @@ def test_a_release_that_does_not_even_say_its_version_is_not_started(fleet: Flee
     assert runs(fleet.machines[0]) == before
 
 
-def test_each_way_to_fail_ends_with_the_release_before(fleet: Fleet) -> None:
+def test_each_way_to_fail_ends_with_the_release_before(fleet: DeployedMachines) -> None:
     """Three at once, each on a machine of its own."""
     broken = {
         "van-1": ("2099.1.2", NO_CAPTURE, "capture ended, and was started again"),
@@ -230,7 +234,7 @@ def test_each_way_to_fail_ends_with_the_release_before(fleet: Fleet) -> None:
         press(van)
 
 
-def test_a_device_whose_ssh_is_cut_goes_back_by_itself(fleet: Fleet) -> None:
+def test_a_device_whose_ssh_is_cut_goes_back_by_itself(fleet: DeployedMachines) -> None:
     van = fleet.machines[2]
     before = runs(van)
     cut = "nft insert rule inet doorstep input tcp dport 22 drop"
@@ -297,7 +301,7 @@ def _is_tried(van: Machine) -> bool:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_power_cut_at_any_step_leaves_one_release_whole(
-    fleet: Fleet, network: Network, van: Machine, step: str
+    fleet: DeployedMachines, network: Network, van: Machine, step: str
 ) -> None:
     made, kept = fleet.release("2099.1.5"), records(van)
     if runs(van) == "2099.1.5":
@@ -330,7 +334,7 @@ def test_a_power_cut_at_any_step_leaves_one_release_whole(
     assert kept.items() <= records(van).items(), "a record was touched"
 
 
-def test_the_next_deploy_after_power_cuts_finishes(fleet: Fleet, van: Machine) -> None:
+def test_the_next_deploy_after_power_cuts_finishes(fleet: DeployedMachines, van: Machine) -> None:
     go_back(van, "/opt/doorstep/releases/2099.1.0")
 
     told = fleet.deploy(fleet.release("2099.1.5"), van.name, *ANYWAY)
@@ -340,7 +344,7 @@ def test_the_next_deploy_after_power_cuts_finishes(fleet: Fleet, van: Machine) -
     assert runs(van) == "2099.1.5"
 
 
-def test_a_trial_that_is_killed_goes_back(fleet: Fleet) -> None:
+def test_a_trial_that_is_killed_goes_back(fleet: DeployedMachines) -> None:
     van = fleet.machines[1]
     before = runs(van)
     kill = "systemctl kill --signal=KILL doorstep-trial.service"
@@ -354,9 +358,9 @@ def test_a_trial_that_is_killed_goes_back(fleet: Fleet) -> None:
     assert runs(van) == before
 
 
-def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: Fleet) -> None:
+def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: DeployedMachines) -> None:
     van, other = fleet.machines[1], fleet.release("2099.1.0")
-    told: list[Told] = []
+    told: list[RunResult] = []
 
     def act() -> None:
         until(lambda: _exists(van, "/opt/doorstep/previous"), 300.0, every_s=0.1)
@@ -376,7 +380,7 @@ def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: Fleet) -> N
 
 
 def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
-    fleet: Fleet, van: Machine
+    fleet: DeployedMachines, van: Machine
 ) -> None:
     """As on the way back from a trial: a table more is set aside, and made again from the files.
 
@@ -406,7 +410,7 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     assert status["queue"]["damaged"] == 0
 
 
-def test_what_is_not_fit_is_told_in_one_sentence_and_not_touched(fleet: Fleet) -> None:
+def test_what_is_not_fit_is_told_in_one_sentence_and_not_touched(fleet: DeployedMachines) -> None:
     one, two, three = fleet.machines
     supply = "mount -t tmpfs none /sys/class/power_supply && mkdir /sys/class/power_supply/ac"
     tell = (
@@ -444,7 +448,9 @@ def test_what_is_not_fit_is_told_in_one_sentence_and_not_touched(fleet: Fleet) -
     ] == [set()] * 3
 
 
-def test_a_release_for_another_architecture_touches_nothing(fleet: Fleet, van: Machine) -> None:
+def test_a_release_for_another_architecture_touches_nothing(
+    fleet: DeployedMachines, van: Machine
+) -> None:
     made = fleet.release("2099.1.0")
     other = fleet.folder / "arm" / "2099.1.8"
     other.mkdir(parents=True)

@@ -21,7 +21,7 @@ from tests.system.machines.image import KEPT, SHARED_MACHINE_ID, image
 from tests.system.machines.machine import Machine, machines
 from tests.system.machines.network import STREET, Network
 from tests.system.machines.office import Office
-from tests.system.machines.run import Told, inventory, processes_seen, provision
+from tests.system.machines.run import RunResult, inventory, processes_seen, provision
 
 pytestmark = pytest.mark.provision
 
@@ -40,7 +40,7 @@ class Story:
     """
 
     machines: list[Machine]
-    runs: list[Told]
+    runs: list[RunResult]
     tokens: list[str]
     seen: set[bytes]
     folder: Path

@@ -12,7 +12,7 @@ from tests.support.backend import REPOSITORY
 from tests.system.machines.releases import Edit, release
 from tests.system.qemu import cutter
 from tests.system.qemu.fault import wrong
-from tests.system.qemu.fleet import NAMES, Fleet, fleet
+from tests.system.qemu.fleet import NAMES, VirtualFleet, fleet
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image, Machine
 from tests.system.qemu.report import Report
@@ -83,7 +83,7 @@ def _releases(report: Report) -> Path:
     return good
 
 
-def _waves(found: Fleet, before: str, report: Report) -> None:
+def _waves(found: VirtualFleet, before: str, report: Report) -> None:
     """The first device has it, the second goes back by itself, the third is not tried."""
     ran, told = _ended(_deploy(found, BUILD / "releases" / FAULTY, waves="1,1,100%"))
     report.text(_table(told))
@@ -99,7 +99,7 @@ def _waves(found: Fleet, before: str, report: Report) -> None:
         report.check(f"{name}: doctor finds nothing wrong", not amiss, str(amiss or ""))
 
 
-def _cut_while_installing(found: Fleet, before: str, good: Path, report: Report) -> None:
+def _cut_while_installing(found: VirtualFleet, before: str, good: Path, report: Report) -> None:
     """And the roll-out in hand goes on to its end; then once more, so that it is installed."""
     device = found.devices[NAMES[2]]
     device.machine.copy_in(Path(cutter.__file__), "/root/cutter.py")
@@ -155,7 +155,7 @@ def _stands(device: Device, may_be: set[str], step: str, report: Report) -> None
     report.check(f"cut when {step}: a press is served", is_served, f"{light}, {len(after)} records")
 
 
-def _all(found: Fleet, good: Path, report: Report) -> None:
+def _all(found: VirtualFleet, good: Path, report: Report) -> None:
     ran, told = _ended(_deploy(found, good))
     report.text(_table(told))
     now = [_current(one.machine) for one in found.devices.values()]
@@ -167,7 +167,7 @@ def _all(found: Fleet, good: Path, report: Report) -> None:
 
 
 def _deploy(
-    found: Fleet, place: Path, *hosts: str, waves: str = "1,100%", watch_s: int = WATCH_S
+    found: VirtualFleet, place: Path, *hosts: str, waves: str = "1,100%", watch_s: int = WATCH_S
 ) -> subprocess.Popen[str]:
     """Begin it as a technician does, with all in their cradles; a button was pressed just now."""
     for name in hosts or NAMES:

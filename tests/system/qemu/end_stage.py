@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.support.backend import REPOSITORY
 from tests.system.qemu import deploy_stage, office
-from tests.system.qemu.fleet import NAMES, Fleet, fleet
+from tests.system.qemu.fleet import NAMES, VirtualFleet, fleet
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image
 from tests.system.qemu.report import Report
@@ -39,7 +39,7 @@ def run(image: Image, report: Report) -> None:
         _retire(found.devices[NAMES[2]], report)
 
 
-def _rescue(found: Fleet, report: Report) -> None:
+def _rescue(found: VirtualFleet, report: Report) -> None:
     """Green lights while nothing can be sent, then no power, and no device any more."""
     device = found.devices[NAMES[1]]
     office.send_out(device.backend.data, NAMES[1])

@@ -25,7 +25,7 @@ NAMES: Final = (NAME, "van-0043", "van-0044")
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class VirtualFleet:
     """Devices that run, and their office.
 
     Attributes:
@@ -96,7 +96,7 @@ def _rename(box: Machine, name: str, backend: Backend) -> None:
 @contextmanager
 def fleet(
     image: Image, folder: Path, report: Report, *names: str, begun: Path | None = None
-) -> Iterator[Fleet]:
+) -> Iterator[VirtualFleet]:
     """Copies of the three, or of those named, booted, without a route.
 
     Args:
@@ -121,7 +121,7 @@ def fleet(
             box.boot()
         shutil.copytree(kept / "provision", folder / "provision")  # their host keys
         boxes = {name: one.machine for name, one in devices.items()}
-        yield Fleet(provision.write_inventory(folder, backend, boxes, image), devices)
+        yield VirtualFleet(provision.write_inventory(folder, backend, boxes, image), devices)
 
 
 def _kept(image: Image) -> Path:

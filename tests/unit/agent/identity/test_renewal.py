@@ -33,7 +33,7 @@ FLEET_KEY = signing.new_key().public_key()
 
 
 @dataclass
-class Van:
+class RenewingDevice:
     """An enrolled device whose capture answers, and its renewal."""
 
     server: EstServer
@@ -91,7 +91,7 @@ class Capture:
 
 
 @pytest.fixture
-def van(tmp_path: Path) -> Iterator[Van]:
+def van(tmp_path: Path) -> Iterator[RenewingDevice]:
     with est_server(tmp_path / "est") as server:
         tables = required(server, tmp_path / "van", FLEET_KEY)
         device = Device(tmp_path / "van", **tables, serve={"names": [NAME]})
@@ -102,11 +102,13 @@ def van(tmp_path: Path) -> Iterator[Van]:
         server.given = {NAME}
         with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
             renewal = Renewal(config, est, random.Random(1), capture)
-            yield Van(server, config, device, renewal, capture)
+            yield RenewingDevice(server, config, device, renewal, capture)
 
 
 @pytest.mark.parametrize("age_days", [260, 364, 366, 2_000])
-def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_days: int) -> None:
+def test_old_and_expired_certificates_are_renewed_with_a_new_key(
+    van: RenewingDevice, age_days: int
+) -> None:
     before = van.install(age_days)
 
     assert not van.tick()
@@ -120,7 +122,9 @@ def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_d
     assert van.server.asked[1].peer == after.chain[0]
 
 
-def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(van: Van) -> None:
+def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(
+    van: RenewingDevice,
+) -> None:
     before = van.renewal.has_ended()
     van.install(364)
     van.server.script = lambda _: Answered(503)
@@ -133,7 +137,7 @@ def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(van: 
     assert (before, young, old) == (False, False, True)
 
 
-def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
+def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: RenewingDevice) -> None:
     """In the midst of the spread some have renewed, and some have not."""
     renewed = 0
     for seed in range(20):
@@ -145,7 +149,7 @@ def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
     assert 4 <= renewed <= 16
 
 
-def test_next_look_is_in_an_hour(van: Van) -> None:
+def test_next_look_is_in_an_hour(van: RenewingDevice) -> None:
     van.install(0)
     van.tick()
     asked = len(van.capture.asked)
@@ -156,7 +160,9 @@ def test_next_look_is_in_an_hour(van: Van) -> None:
     assert len(van.capture.asked) == asked + 1
 
 
-def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(van: Van) -> None:
+def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(
+    van: RenewingDevice,
+) -> None:
     before = van.install(400)
     van.server.script = lambda _: Answered(403, b"certificate expired")
 
@@ -171,7 +177,7 @@ def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(v
     assert van.identity().chain != before.chain
 
 
-def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: Van) -> None:
+def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: RenewingDevice) -> None:
     van.install(300)
     van.server.script = lambda _: Answered(503)
     times = []
@@ -190,7 +196,7 @@ def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: Van) -> No
     assert van.server.paths().count("simplereenroll") == sum(times) + 1
 
 
-def test_lost_answer_gets_the_same_certificate_again(van: Van) -> None:
+def test_lost_answer_gets_the_same_certificate_again(van: RenewingDevice) -> None:
     van.install(300)
 
     def lose(asked: Asked) -> Answered | None:
@@ -206,7 +212,7 @@ def test_lost_answer_gets_the_same_certificate_again(van: Van) -> None:
     assert len([label for _, label, _ in van.server.issued if label == "tls"]) == 1
 
 
-def test_authority_that_decides_later_is_asked_when_it_says(van: Van) -> None:
+def test_authority_that_decides_later_is_asked_when_it_says(van: RenewingDevice) -> None:
     van.install(300)
 
     def later(asked: Asked) -> Answered | None:
@@ -222,13 +228,13 @@ def test_authority_that_decides_later_is_asked_when_it_says(van: Van) -> None:
     assert not van.tick(1)
 
 
-def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: Van) -> None:
+def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: RenewingDevice) -> None:
     assert "not enrolled" in van.tick()
     assert van.server.asked == []
 
 
 def test_a_card_that_cannot_be_read_is_no_missing_certificate(
-    van: Van, monkeypatch: pytest.MonkeyPatch
+    van: RenewingDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: object) -> bool:
         raise OSError(errno.EIO, "Input/output error")
@@ -239,7 +245,7 @@ def test_a_card_that_cannot_be_read_is_no_missing_certificate(
 
 
 def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a_minute(
-    van: Van,
+    van: RenewingDevice,
 ) -> None:
     for _ in range(8):
         van.tick(3600)
@@ -253,7 +259,7 @@ def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a
     assert van.renewal.status()["tls_until"] is not None
 
 
-def test_spoilt_identity_says_what_to_do(van: Van) -> None:
+def test_spoilt_identity_says_what_to_do(van: RenewingDevice) -> None:
     van.install(0)
     (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
 
@@ -261,7 +267,7 @@ def test_spoilt_identity_says_what_to_do(van: Van) -> None:
     assert van.server.asked == []
 
 
-def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: Van) -> None:
+def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: RenewingDevice) -> None:
     van.install(0)
 
     assert not van.tick()
@@ -273,7 +279,7 @@ def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: Van) 
     assert van.server.paths() == ["evidence/simpleenroll"]
 
 
-def test_evidence_waits_for_capture(van: Van) -> None:
+def test_evidence_waits_for_capture(van: RenewingDevice) -> None:
     van.install(0)
     van.capture.runs = False
     assert not van.tick()
@@ -285,7 +291,7 @@ def test_evidence_waits_for_capture(van: Van) -> None:
     assert van.kept("evidence")
 
 
-def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
+def test_new_signing_key_gets_a_certificate_of_its_own(van: RenewingDevice) -> None:
     van.install(0)
     van.tick()
     (van.device.layout.capture_keys / "device.pem").unlink()
@@ -298,7 +304,7 @@ def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
     assert certificates.is_for(found, key.public_key())
 
 
-def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> None:
+def test_authority_without_the_label_is_told_and_holds_nothing_up(van: RenewingDevice) -> None:
     van.install(300)
 
     def no_labels(asked: Asked) -> Answered | None:
@@ -313,7 +319,7 @@ def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> N
 # --- serve's
 
 
-def serve_request(van: Van) -> signing.PublicKey:
+def serve_request(van: RenewingDevice) -> signing.PublicKey:
     """As `doorstep enrol` leaves it."""
     key = signing.new_key()
     asked = certificates.request(key, "van-7", [NAME])
@@ -321,7 +327,7 @@ def serve_request(van: Van) -> signing.PublicKey:
     return key.public_key()
 
 
-def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van) -> None:
+def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: RenewingDevice) -> None:
     """The request lies in `trust/`: what enrolment did not get comes by itself."""
     van.install(0)
     key = serve_request(van)
@@ -337,7 +343,7 @@ def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van)
     assert certificates.names_of(found) == {NAME}
 
 
-def keep(van: Van, kind: str, age_days: float) -> tuple[signing.PublicKey, Certificate]:
+def keep(van: RenewingDevice, kind: str, age_days: float) -> tuple[signing.PublicKey, Certificate]:
     """A certificate for capture that ends a year after it began, as a fleet may give it."""
     starts = datetime.now(UTC) - timedelta(days=age_days)
     issue, trust = van.server.authority.issue, TrustStore(van.device.layout)
@@ -355,7 +361,7 @@ def keep(van: Van, kind: str, age_days: float) -> tuple[signing.PublicKey, Certi
 @pytest.mark.parametrize(("age_days", "is_renewed"), [(240, False), (260, True), (400, True)])
 @pytest.mark.parametrize("kind", ["evidence", "serve"])
 def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
-    van: Van, kind: str, age_days: float, *, is_renewed: bool
+    van: RenewingDevice, kind: str, age_days: float, *, is_renewed: bool
 ) -> None:
     van.install(0)
     key, before = keep(van, kind, age_days)
@@ -368,7 +374,7 @@ def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
     assert van.server.paths().count(f"{kind}/simpleenroll") == is_renewed
 
 
-def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) -> None:
+def test_serve_certificate_for_another_question_is_replaced_at_once(van: RenewingDevice) -> None:
     van.install(0)
     _, before = keep(van, "serve", 0)
     key = serve_request(van)
@@ -380,7 +386,7 @@ def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) ->
     assert certificates.is_for(after, key)
 
 
-def test_what_capture_does_not_take_is_told(van: Van) -> None:
+def test_what_capture_does_not_take_is_told(van: RenewingDevice) -> None:
     van.install(0)
     serve_request(van)
 
@@ -399,7 +405,7 @@ def test_what_capture_does_not_take_is_told(van: Van) -> None:
     assert not van.kept("serve")
 
 
-def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
+def test_device_without_names_renews_nothing_for_serve(van: RenewingDevice) -> None:
     van.install(0)
     serve_request(van)
     van.renewal._config = replace(van.config, serve=ServeSettings())  # noqa: SLF001
@@ -409,7 +415,7 @@ def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
     assert "serve/simpleenroll" not in van.server.paths()
 
 
-def test_renewals_take_turns_with_somebody_at_the_bench(van: Van) -> None:
+def test_renewals_take_turns_with_somebody_at_the_bench(van: RenewingDevice) -> None:
     van.install(300)
     with lock(van.device.layout.sync_keys, exclusive=True, wait=False):
         assert "held by another process" in van.tick()

@@ -19,12 +19,12 @@ from agent.errors import NotGenuine
 from agent.record import certificates, credentials, jumbf, signing
 from agent.record.credentials import Credentials, CredentialsState, PhotoSigner, Source, Unsigned
 from tests.support.authority import new_authority
-from tests.support.credentialed import CAPTURE, Van, photo
+from tests.support.credentialed import CAPTURE, CertifiedDevice, photo
 from tests.support.device import REPOSITORY
 from tests.support.peak import peak_mb
 from tests.support.waiting import until
 
-VAN = Van()
+VAN = CertifiedDevice()
 PLAIN = photo()
 SIGNED = VAN.sign(PLAIN)
 ANCHOR = VAN.authority.pem.decode()
@@ -90,7 +90,7 @@ def test_without_the_fleets_authority_it_is_whole_and_by_somebody(anchor: str | 
 
 def test_an_authority_below_the_root_goes_into_the_photo() -> None:
     root = new_authority("root")
-    van = Van(authority=root.below("region").below("depot"))
+    van = CertifiedDevice(authority=root.below("region").below("depot"))
 
     assert worth(van.sign(), root.pem.decode()) is CredentialsState.TRUSTED
     assert worth(van.sign(), ANCHOR) is CredentialsState.VALID
@@ -242,8 +242,8 @@ def test_without_the_library_a_photo_stays_unsigned_and_nobody_else_notices() ->
     script = """
 import sys
 from agent.record import credentials
-from tests.support.credentialed import Van
-VAN = Van()
+from tests.support.credentialed import CertifiedDevice
+VAN = CertifiedDevice()
 assert "c2pa" not in sys.modules
 sys.modules["c2pa"] = None
 try:
@@ -273,8 +273,8 @@ try:
 except PermissionError:
     print("denied")
 from agent.record import credentials
-from tests.support.credentialed import Van
-van = Van()
+from tests.support.credentialed import CertifiedDevice
+van = CertifiedDevice()
 print(credentials.read(van.sign(), van.authority.pem.decode()).state)
 """
 

@@ -17,7 +17,7 @@ from agent.serve import connection_slots, server
 from agent.serve.answer import Answer
 from agent.serve.server import StatusServer
 from agent.serve.tls import ServerTls
-from tests.support.served import CLIENT, Served, answered, prepared
+from tests.support.served import CLIENT, ServingDevice, answered, prepared
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ SHORT_S = 0.3
 
 
 @pytest.fixture
-def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServingDevice]:
     """The server in this process, in a hurry."""
     monkeypatch.setattr(server, "READ_S", SHORT_S)
     monkeypatch.setattr(server, "LINGER_S", SHORT_S)
@@ -60,7 +60,7 @@ def ends_within(line: socket.socket, within_s: float) -> bool:
     return True
 
 
-def test_a_client_that_never_ends_its_handshake_is_ended(hasty: Served) -> None:
+def test_a_client_that_never_ends_its_handshake_is_ended(hasty: ServingDevice) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port)) as line:
         line.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01")
 
@@ -68,14 +68,14 @@ def test_a_client_that_never_ends_its_handshake_is_ended(hasty: Served) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"GET /v1/st", b"GET /v1/status HTTP/1.1\r\nHost: v"])
-def test_a_client_that_falls_silent_is_ended(hasty: Served, text: bytes) -> None:
+def test_a_client_that_falls_silent_is_ended(hasty: ServingDevice, text: bytes) -> None:
     with closing(hasty.connect(hasty.client_file)) as line:
         line.sendall(text)
 
         assert ends_within(line, 4 * SHORT_S)
 
 
-def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
+def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: ServingDevice) -> None:
     """No single read takes too long; together they do."""
     with closing(hasty.connect(hasty.client_file)) as line:
         began_s = time.monotonic()
@@ -88,7 +88,7 @@ def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
     assert SHORT_S * 5 < took_s < SHORT_S * 20
 
 
-def test_a_client_that_goes_on_after_the_last_answer_is_cut(hasty: Served) -> None:
+def test_a_client_that_goes_on_after_the_last_answer_is_cut(hasty: ServingDevice) -> None:
     """However slowly: what it says is nobody's, and where no thread can begin all wait for it."""
     with closing(hasty.connect(hasty.client_file)) as line:
         line.sendall(b"no request\r\n")
@@ -102,7 +102,7 @@ def test_a_client_that_goes_on_after_the_last_answer_is_cut(hasty: Served) -> No
 
 
 def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
-    hasty: Served, monkeypatch: pytest.MonkeyPatch
+    hasty: ServingDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.serve.connection.LAST_REQUEST_S", SHORT_S)
     with closing(hasty.line(hasty.client_file)) as line:
@@ -119,7 +119,7 @@ def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
     pytest.fail("it went on for ever")
 
 
-def test_the_oldest_gives_way_and_no_newcomer_is_turned_away(hasty: Served) -> None:
+def test_the_oldest_gives_way_and_no_newcomer_is_turned_away(hasty: ServingDevice) -> None:
     """Sixteen idle clients of several addresses, then a seventeenth."""
     with ExitStack() as open_ones:
         idle = [
@@ -137,7 +137,7 @@ def _crowded(number: int) -> str:
     return f"127.0.1.{1 + number // connection_slots.MOST_OF_ADDRESS}"
 
 
-def test_address_with_three_connections_replaces_its_own_oldest(van: Served) -> None:
+def test_address_with_three_connections_replaces_its_own_oldest(van: ServingDevice) -> None:
     """A client on a slow line keeps its place, however often another machine connects."""
     with closing(van.connect(van.client_file)) as slow, ExitStack() as open_ones:
         silent = []
@@ -152,7 +152,7 @@ def test_address_with_three_connections_replaces_its_own_oldest(van: Served) -> 
 
 
 @contextmanager
-def crowd(van: Served, idle: int, dripping: int) -> Iterator[Sequence[socket.socket]]:
+def crowd(van: ServingDevice, idle: int, dripping: int) -> Iterator[Sequence[socket.socket]]:
     """Clients that only hold their connections, some with a byte now and then."""
     over = threading.Event()
     context = van.context(None)
@@ -179,7 +179,7 @@ def crowd(van: Served, idle: int, dripping: int) -> Iterator[Sequence[socket.soc
             one.join()
 
 
-def test_beside_a_hundred_idle_clients_and_slow_ones_others_are_served(van: Served) -> None:
+def test_beside_a_hundred_idle_clients_and_slow_ones_others_are_served(van: ServingDevice) -> None:
     """Within twice their usual time, by the median of twenty; nothing is left open."""
     usual_s = statistics.median(_times(van))
     with crowd(van, idle=100, dripping=3):
@@ -189,19 +189,19 @@ def test_beside_a_hundred_idle_clients_and_slow_ones_others_are_served(van: Serv
     until(lambda: _open(van) < 8, 10.0)
 
 
-def _times(van: Served) -> Iterator[float]:
+def _times(van: ServingDevice) -> Iterator[float]:
     for _ in range(20):
         began_s = time.monotonic()
         assert van.ask("/v1/status").status == 200
         yield time.monotonic() - began_s
 
 
-def _open(van: Served) -> int:
+def _open(van: ServingDevice) -> int:
     """How much the process has open; six by itself."""
     return len(list(Path(f"/proc/{van.device.pid('serve')}/fd").iterdir()))
 
 
-def test_35_mb_are_enough_for_all_that_was_asked_so_far(van: Served) -> None:
+def test_35_mb_are_enough_for_all_that_was_asked_so_far(van: ServingDevice) -> None:
     """At its fullest: 16 clients at once, pages, numbers. Certificates alone would take 12 more."""
     with crowd(van, idle=32, dripping=0):
         for route in ("/v1/status", "/v1/captures", "/metrics"):

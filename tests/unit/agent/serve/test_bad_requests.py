@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.support.served import Served
+from tests.support.served import ServingDevice
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ NO_METHOD = "nothing can be changed here; there are GET, HEAD"
 HOST = b"Host: van\r\n"
 
 
-def said(van: Served, text: bytes) -> bytes:
+def said(van: ServingDevice, text: bytes) -> bytes:
     """All that is answered to some bytes, until the other end has closed."""
     with closing(van.connect(van.client_file)) as line:
         line.sendall(text)
@@ -60,7 +60,7 @@ LONG = b"a" * 8_200
     ],
 )
 def test_what_is_no_request_is_told_in_words(
-    van: Served, text: bytes, status: int, words: str
+    van: ServingDevice, text: bytes, status: int, words: str
 ) -> None:
     """And ends the connection: what follows it may be anything."""
     code, error = one(said(van, text))
@@ -94,7 +94,7 @@ PARAMETERS = "this address has these parameters, each once: after, limit, state"
     ],
 )
 def test_a_wrong_address_is_told_in_words(
-    van: Served, target: str, status: int, words: str
+    van: ServingDevice, target: str, status: int, words: str
 ) -> None:
     text = f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n"
 
@@ -103,7 +103,7 @@ def test_a_wrong_address_is_told_in_words(
     assert (code, (error or "").startswith(words)) == (status, True), error
 
 
-def test_an_address_may_name_the_host_too(van: Served) -> None:
+def test_an_address_may_name_the_host_too(van: ServingDevice) -> None:
     """Source: RFC 9112 section 3.2.2, which has every server accept it."""
     assert van.ask("https://van-7.example/v1/status").status == 200
 
@@ -111,7 +111,7 @@ def test_an_address_may_name_the_host_too(van: Served) -> None:
 @pytest.mark.parametrize(
     "method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO", "get"]
 )
-def test_another_method_is_405_and_says_which_there_are(van: Served, method: str) -> None:
+def test_another_method_is_405_and_says_which_there_are(van: ServingDevice, method: str) -> None:
     answer = van.ask("/v1/status", method=method)
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
@@ -119,7 +119,7 @@ def test_another_method_is_405_and_says_which_there_are(van: Served, method: str
 
 
 @pytest.mark.parametrize("route", ["/v1/status", "/v1/captures", "/metrics", "/nowhere"])
-def test_head_is_what_get_is_without_a_body(van: Served, route: str) -> None:
+def test_head_is_what_get_is_without_a_body(van: ServingDevice, route: str) -> None:
     head, whole = (
         said(van, b"%s %s HTTP/1.1\r\nConnection: close\r\n\r\n" % (method, route.encode()))
         for method in (b"HEAD", b"GET")
@@ -144,7 +144,7 @@ def _undated(head: bytes) -> list[bytes]:
         b"Content-Length: 1000000\r\nExpect: 100-continue\r\n",
     ],
 )
-def test_a_body_is_never_taken_for_another_request(van: Served, head: bytes) -> None:
+def test_a_body_is_never_taken_for_another_request(van: ServingDevice, head: bytes) -> None:
     """It is not read: the connection ends behind the answer."""
     second = b"GET /nowhere HTTP/1.1\r\n\r\n"
 
@@ -154,13 +154,13 @@ def test_a_body_is_never_taken_for_another_request(van: Served, head: bytes) -> 
     assert b"Connection: close" in heard
 
 
-def test_an_answer_arrives_also_where_a_long_body_is_still_being_sent(van: Served) -> None:
+def test_an_answer_arrives_also_where_a_long_body_is_still_being_sent(van: ServingDevice) -> None:
     """Bytes that nobody has read would have TCP take the answer back."""
     for _ in range(5):
         assert van.ask("/v1/status", method="POST", body=b"x" * 60_000).status == 405
 
 
-def test_requests_that_are_sent_at_once_are_answered_in_their_order(van: Served) -> None:
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(van: ServingDevice) -> None:
     targets = [b"/v1/status", b"/nowhere", b"/v1/status", b"/v1/captures?limit=0"]
     text = b"".join(b"GET %s HTTP/1.1\r\n%s\r\n" % (one, HOST) for one in targets[:-1])
     text += b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n" % targets[-1]
@@ -170,7 +170,7 @@ def test_requests_that_are_sent_at_once_are_answered_in_their_order(van: Served)
     assert re.findall(rb"HTTP/1\.1 (\d+) ", heard) == [b"200", b"404", b"200", b"400"]
 
 
-def test_whoever_speaks_without_tls_is_told_nothing(van: Served) -> None:
+def test_whoever_speaks_without_tls_is_told_nothing(van: ServingDevice) -> None:
     with socket.create_connection(("127.0.0.1", van.port), 10) as line:
         line.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")
         heard = b""
@@ -181,6 +181,6 @@ def test_whoever_speaks_without_tls_is_told_nothing(van: Served) -> None:
     assert b"HTTP" not in heard
 
 
-def test_after_all_of_that_it_lives_and_has_told_no_bug(van: Served) -> None:
+def test_after_all_of_that_it_lives_and_has_told_no_bug(van: ServingDevice) -> None:
     assert van.ask("/v1/status").status == 200
     assert "Traceback" not in van.log()

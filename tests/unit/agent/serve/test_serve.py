@@ -22,7 +22,7 @@ from agent.status import kept
 from agent.status.values import QueuePart
 from tests.support.authority import YEAR, new_authority
 from tests.support.device import REPOSITORY
-from tests.support.served import Served, answered, give_certificate, served
+from tests.support.served import ServingDevice, answered, give_certificate, served
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ ROUTES = ("/v1/status", "/v1/captures", "/metrics")
 
 
 @contextmanager
-def open_queue(van: Served) -> Iterator[Outbox]:
+def open_queue(van: ServingDevice) -> Iterator[Outbox]:
     """As capture has it open."""
     with closing(Database(van.device.layout)) as database:
         outbox = Outbox(database, "boot-1")
@@ -38,7 +38,7 @@ def open_queue(van: Served) -> Iterator[Outbox]:
         yield outbox
 
 
-def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: Served) -> None:
+def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: ServingDevice) -> None:
     with open_queue(van):
         status, listed, numbers = (van.ask(route) for route in ROUTES)
 
@@ -53,7 +53,7 @@ def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: Served) ->
     assert {one.headers["Cache-Control"] for one in (status, listed, numbers)} == {"no-store"}
 
 
-def test_nothing_is_told_of_place_stop_code_or_count(van: Served) -> None:
+def test_nothing_is_told_of_place_stop_code_or_count(van: ServingDevice) -> None:
     with open_queue(van):
         bodies = b"".join(van.ask(route).body for route in ROUTES)
 
@@ -70,7 +70,7 @@ def test_nothing_is_told_of_place_stop_code_or_count(van: Served) -> None:
     ],
 )
 def test_whoever_may_not_ask_is_told_why_and_nothing_else(
-    van: Served, client: str, said: str, route: str
+    van: ServingDevice, client: str, said: str, route: str
 ) -> None:
     before = datetime.now(UTC) - timedelta(days=2)
     shown: dict[str, Path | None] = {
@@ -89,7 +89,9 @@ def test_whoever_may_not_ask_is_told_why_and_nothing_else(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_another_fleets_client_is_refused_in_tls(van: Served, version: ssl.TLSVersion) -> None:
+def test_another_fleets_client_is_refused_in_tls(
+    van: ServingDevice, version: ssl.TLSVersion
+) -> None:
     """It carries the right name; the alert says what is wrong, in either version."""
     context = van.context(van.client(by=new_authority("Another fleet")))
     context.minimum_version = context.maximum_version = version
@@ -98,13 +100,13 @@ def test_another_fleets_client_is_refused_in_tls(van: Served, version: ssl.TLSVe
         _first_byte(van, context)
 
 
-def test_a_certificate_for_servers_is_none_of_a_client(van: Served) -> None:
+def test_a_certificate_for_servers_is_none_of_a_client(van: ServingDevice) -> None:
     """Serve's own, and that of every other device that serves."""
     with pytest.raises(ssl.SSLError, match=r"(?i)alert.(unsupported certificate|bad certificate)"):
         _first_byte(van, van.context(van.client(server=True)))
 
 
-def test_tls_before_1_2_is_not_spoken(van: Served) -> None:
+def test_tls_before_1_2_is_not_spoken(van: ServingDevice) -> None:
     context = van.context(van.client_file)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
@@ -117,7 +119,7 @@ def test_tls_before_1_2_is_not_spoken(van: Served) -> None:
     assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def _first_byte(van: Served, context: ssl.SSLContext) -> bytes:
+def _first_byte(van: ServingDevice, context: ssl.SSLContext) -> bytes:
     """Of the answer; in TLS 1.3 a client's certificate is looked at after its handshake."""
     plain = socket.create_connection(("127.0.0.1", van.port), 10)
     with closing(context.wrap_socket(plain, server_hostname="127.0.0.1")) as line:
@@ -125,7 +127,7 @@ def _first_byte(van: Served, context: ssl.SSLContext) -> bytes:
         return line.recv(1)
 
 
-def test_a_refusal_is_logged_once_and_without_an_end_to_it(van: Served) -> None:
+def test_a_refusal_is_logged_once_and_without_an_end_to_it(van: ServingDevice) -> None:
     for _ in range(3):
         van.ask("/v1/status", client=van.client("van-8"))
         van.ask("/v1/status", client=van.client("van-9"))
@@ -134,7 +136,7 @@ def test_a_refusal_is_logged_once_and_without_an_end_to_it(van: Served) -> None:
     assert "Traceback" not in van.log()
 
 
-def test_what_capture_and_sync_say_is_in_the_document(van: Served) -> None:
+def test_what_capture_and_sync_say_is_in_the_document(van: ServingDevice) -> None:
     layout = van.device.layout
     with (
         control.serve(layout.capture_socket, lambda *_: {"ready": True, "quiet": True}),
@@ -145,7 +147,9 @@ def test_what_capture_and_sync_say_is_in_the_document(van: Served) -> None:
     assert (told["capture"], told["sync"]) == ({"ready": True, "quiet": True}, {"state": "idle"})
 
 
-def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Served) -> None:
+def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(
+    van: ServingDevice,
+) -> None:
     """And the list is not to be had; what to do is said."""
     kept.keep_queue(
         van.device.layout, QueuePart(3, 1, 1, 1), datetime(2026, 11, 26, 9, 59, tzinfo=UTC)
@@ -161,7 +165,7 @@ def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Se
     assert listed.json == {"error": "nobody has the queue open; start `doorstep capture`"}
 
 
-def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
+def test_a_client_that_may_ask_is_served_by_curl(van: ServingDevice) -> None:
     """As the page on the wire has it."""
     command = ["curl", "-sS", "--cacert", str(van.ca_file), "--cert", str(van.client_file)]
 
@@ -170,7 +174,7 @@ def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
     assert json.loads(told.stdout)["device"] == "van-7"
 
 
-def test_the_ten_lines_of_the_wire_ask_a_device(van: Served) -> None:
+def test_the_ten_lines_of_the_wire_ask_a_device(van: ServingDevice) -> None:
     text = (REPOSITORY / "agent/docs/wire.md").read_text()
     lines = text.split("```python\n")[1].split("```")[0]
     lines = lines.replace("https://van-0042.example.com:8443", van.url)
@@ -224,7 +228,7 @@ def test_a_new_authority_counts_from_the_next_connection_on(tmp_path: Path) -> N
         assert van.ask("/v1/status", client=client).status == 200
 
 
-def _serial(van: Served) -> object:
+def _serial(van: ServingDevice) -> object:
     with closing(van.connect(van.client_file)) as line:
         return (line.getpeercert() or {})["serialNumber"]
 

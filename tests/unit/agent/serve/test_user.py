@@ -19,7 +19,7 @@ from agent.status import kept, metrics
 from agent.status.values import QueuePart
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.users import GROUP, USERS, as_debian_protects, as_user, start, tmpfiles
-from tests.support.served import Served, prepared
+from tests.support.served import ServingDevice, prepared
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ CAPTURE, SERVE = "doorstep-capture", "doorstep-serve"
 
 
 @pytest.fixture
-def van() -> Iterator[Served]:
+def van() -> Iterator[ServingDevice]:
     """A device as it is provisioned and enrolled: what tmpfiles.d makes, with its owners."""
     if os.geteuid() != 0:
         pytest.fail("this changes users: run it as root")
@@ -50,7 +50,7 @@ def van() -> Iterator[Served]:
 
 
 @contextmanager
-def running(van: Served, user: str, name: str, *, read_only: bool = False) -> Iterator[int]:
+def running(van: ServingDevice, user: str, name: str, *, read_only: bool = False) -> Iterator[int]:
     layout = van.device.layout
     act = partial(command(name), van.device)
     paths = [layout.state, layout.run] if read_only else []
@@ -63,7 +63,7 @@ def running(van: Served, user: str, name: str, *, read_only: bool = False) -> It
 
 
 @contextmanager
-def serving(van: Served, *, read_only: bool) -> Iterator[int]:
+def serving(van: ServingDevice, *, read_only: bool) -> Iterator[int]:
     with running(van, SERVE, "serve", read_only=read_only) as pid:
         listen = re.compile(r"event=serving listen=127\.0\.0\.1:(\d+)")
         until(lambda: listen.search(van.log()) is not None, told=van.log)
@@ -117,7 +117,7 @@ ROUTES = ("/v1/status", "/v1/captures", "/metrics", "/nowhere")
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "as the group may"])
-def test_it_works_beside_capture_as_a_user_of_its_own(van: Served, read_only: bool) -> None:
+def test_it_works_beside_capture_as_a_user_of_its_own(van: ServingDevice, read_only: bool) -> None:
     """With the folders as its unit has them; and by owners and modes alone, as without a unit."""
     with running(van, CAPTURE, "capture"), serving(van, read_only=read_only) as pid:
         van.device.await_that(lambda: van.device.ask("capture", {"status": True}) is not None)
@@ -135,7 +135,7 @@ def test_it_works_beside_capture_as_a_user_of_its_own(van: Served, read_only: bo
     assert set(could) == (opened if not read_only else set())
 
 
-def test_once_capture_has_ended_it_tells_what_was_kept(van: Served) -> None:
+def test_once_capture_has_ended_it_tells_what_was_kept(van: ServingDevice) -> None:
     """Where it could write the folder too, no log is made beside the database."""
     layout = van.device.layout
     with running(van, CAPTURE, "capture"):
@@ -152,7 +152,7 @@ def test_once_capture_has_ended_it_tells_what_was_kept(van: Served) -> None:
     assert not Path(f"{layout.database}-wal").exists()
 
 
-def test_what_is_not_its_own_it_does_not_read(van: Served) -> None:
+def test_what_is_not_its_own_it_does_not_read(van: ServingDevice) -> None:
     shutil.chown(van.device.layout.serve_keys / "key.pem", USERS[CAPTURE])
     pid = start(SERVE, partial(command("serve"), van.device), van.device.folder / "serve.log")
 
@@ -160,7 +160,7 @@ def test_what_is_not_its_own_it_does_not_read(van: Served) -> None:
     assert "cannot be used: [Errno 13] Permission denied" in van.log()
 
 
-def test_root_goes_on_as_its_user(van: Served) -> None:
+def test_root_goes_on_as_its_user(van: ServingDevice) -> None:
     """`sudo doorstep serve` leaves nothing behind that the unit could not open."""
     with van.device.folder.joinpath("serve.log").open("wb") as log:
         words = van.device.words("serve")

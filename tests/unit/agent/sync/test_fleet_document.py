@@ -28,7 +28,7 @@ from tests.unit.agent.command.inprocess import printed, run
 
 
 @dataclass
-class Fleet:
+class FleetRig:
     """A device with identity, and a server of the fleet whose receipts a key of it signs.
 
     Attributes:
@@ -54,12 +54,12 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path) -> Iterator[FleetRig]:
     with raw_server(tmp_path) as server:
         office = FleetOffice(keys=(server.key,))
         tables = identity(tmp_path / "device", office, server)
         with device(tmp_path / "device", "", **tables) as made:
-            fleet = Fleet(made, server, office, TusScript(server))
+            fleet = FleetRig(made, server, office, TusScript(server))
             server.script = fleet.answer
             yield fleet
 
@@ -80,7 +80,7 @@ def keeping(device: Device) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_from_not_enrolled_to_delivered(fleet: Fleet) -> None:
+def test_from_not_enrolled_to_delivered(fleet: FleetRig) -> None:
     """Press, refusal, fetch, delivery: nothing is lost, and nothing is needed but the document."""
     van = fleet.device
     van.start("capture")
@@ -106,7 +106,7 @@ def test_from_not_enrolled_to_delivered(fleet: Fleet) -> None:
 
 
 def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(
-    fleet: Fleet, caplog: pytest.LogCaptureFixture
+    fleet: FleetRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     van = fleet.device
     with device_queue(van.folder) as queue, sync_loop(load(van.config)) as loop:
@@ -125,7 +125,7 @@ def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(
 
 
 def test_a_document_that_nobody_keeps_is_told(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+    fleet: FleetRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What capture has kept is named to the backend, which says what follows from that."""
     van, document = fleet.device, fleet.office.document(2)
@@ -145,7 +145,7 @@ def test_a_document_that_nobody_keeps_is_told(
     assert named == [None, None, f'"{digest}"']
 
 
-def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: Fleet) -> None:
+def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: FleetRig) -> None:
     """And not at its turn in ten minutes."""
     van = fleet.device
     strange = fleet.office.document(1, receipt_keys=[entry(signing.new_key())])
@@ -163,7 +163,7 @@ def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(fleet: F
 
 @pytest.mark.slow
 def test_doctor_says_what_a_device_without_one_needs(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+    fleet: FleetRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     van = fleet.device
     van.layout.make()

@@ -77,7 +77,7 @@ class Heard:
 
 
 @dataclass(slots=True)
-class Told:
+class PromiseLog:
     """All that a scenario promised; sizes of the log say when.
 
     Attributes:
