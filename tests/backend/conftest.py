@@ -18,7 +18,7 @@ from tests.support.sealed_fleet import SealedFleet
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
+def demo_office(tmp_path: Path) -> DemoOffice:
     return DemoOffice(tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_it_is_well(unchanged: Live) -> None:
 @only_folder
 def test_what_does_not_answer_is_named_in_one_line(unchanged: Live) -> None:
     """And it heals by itself. The process answers meanwhile."""
-    place = unchanged.town.folder / "received"
+    place = unchanged.demo_office.folder / "received"
     place.rename(away := place.with_suffix(".away"))
     try:
         trouble = until(lambda: trouble_of(unchanged))

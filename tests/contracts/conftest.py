@@ -140,7 +140,7 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 
 
 @pytest.fixture
-def town(opened: Opened, tmp_path: Path) -> DemoOffice:
+def demo_office(opened: Opened, tmp_path: Path) -> DemoOffice:
     return DemoOffice(tmp_path / "town", objects=opened.objects)
 
 

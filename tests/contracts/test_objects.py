@@ -111,7 +111,7 @@ def test_a_line_is_found_without_knowing_the_record_also_once_it_was_erased(
 
 
 def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: SealedFleet) -> None:
-    made, store = fleet.sealed(), fleet.town.office.store
+    made, store = fleet.sealed(), fleet.demo_office.office.store
     one = made.label.capture_id
     upload = fleet.begin(made)
     with switched(refuse="damaged"):
@@ -127,7 +127,7 @@ def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Seal
 
 
 def test_a_refused_record_that_vanished_is_asked_for_again(fleet: SealedFleet) -> None:
-    made, store = fleet.sealed(), fleet.town.office.store
+    made, store = fleet.sealed(), fleet.demo_office.office.store
     upload = fleet.begin(made)
     with switched(refuse="damaged"):
         fleet.intake.judge(upload)
@@ -141,28 +141,30 @@ def test_a_refused_record_that_vanished_is_asked_for_again(fleet: SealedFleet) -
     assert store.received(made.label.capture_id) == made.content
 
 
-def test_a_photo_is_its_orders_until_it_is_erased(town: DemoOffice) -> None:
-    store = town.office.store
-    one = town.receive(town.photo(demo.ALLOWED))
+def test_a_photo_is_its_orders_until_it_is_erased(demo_office: DemoOffice) -> None:
+    store = demo_office.office.store
+    one = demo_office.receive(demo_office.photo(demo.ALLOWED))
 
-    assert town.office.filing.original(one).can_be_shown
+    assert demo_office.office.filing.original(one).can_be_shown
     assert store.photo(one) == PICTURE
-    assert town.office.filing.original(one).sha256 == hashlib.sha256(PICTURE).hexdigest()
+    assert demo_office.office.filing.original(one).sha256 == hashlib.sha256(PICTURE).hexdigest()
     assert store.record(one)["stop"]["bound_by"] == "code"
     label = store.label(one)
-    town.office.opt_out_order(demo.ALLOWED, opted_out=True)
+    demo_office.office.opt_out_order(demo.ALLOWED, opted_out=True)
 
     assert (store.label(one), store.record(one)) == (label, {})
     assert label["capture_id"] == one
     for asked in (store.photo, store.received):
         with pytest.raises(Missing):
             asked(one)
-    assert not town.office.filing.original(one).can_be_shown
+    assert not demo_office.office.filing.original(one).can_be_shown
 
 
-def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: DemoOffice) -> None:
-    one = town.receive(town.photo(demo.ALLOWED))
-    store, sha256 = town.office.store, town.office.store.sha256_of(one)
+def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(
+    demo_office: DemoOffice,
+) -> None:
+    one = demo_office.receive(demo_office.photo(demo.ALLOWED))
+    store, sha256 = demo_office.office.store, demo_office.office.store.sha256_of(one)
     store.keep_copy(one, sha256, Shows.LABEL, b"copy")
     assert store.copy(one, Shows.LABEL) == b"copy"
     store.erase(one)
@@ -175,12 +177,12 @@ def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: DemoO
 
 
 def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
-    town: DemoOffice, opened: Opened, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = town.office.store
-    gone, changed = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
+    store = demo_office.office.store
+    gone, changed = (demo_office.receive(demo_office.photo(demo.ALLOWED)) for _ in range(2))
     opened.delete(gone, store.sha256_of(gone))
-    other = town.photo(demo.ALLOWED).content
+    other = demo_office.photo(demo.ALLOWED).content
     opened.overwrite(changed, store.sha256_of(changed), other)
 
     with pytest.raises(Missing):
@@ -188,20 +190,22 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
     with pytest.raises(Changed):
         store.received(changed)
     if not opened.objects.lays_open:
-        assert not any(town.office.filing.original(one).can_be_shown for one in (gone, changed))
+        assert not any(
+            demo_office.office.filing.original(one).can_be_shown for one in (gone, changed)
+        )
         assert "not what was put there" in caplog.text
 
 
 @pytest.mark.parametrize("left", [b"another\nthing", b""], ids=["another", "nothing"])
 def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
-    town: DemoOffice, opened: Opened, left: bytes
+    demo_office: DemoOffice, opened: Opened, left: bytes
 ) -> None:
     """Of an object of no bytes S3 has no range at all."""
-    store = town.office.store
-    changed, other = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
+    store = demo_office.office.store
+    changed, other = (demo_office.receive(demo_office.photo(demo.ALLOWED)) for _ in range(2))
     opened.overwrite(changed, store.sha256_of(changed), left)
 
-    assert town.office.erasure.expire(NOON.replace(year=NOON.year + 1)) == 2
+    assert demo_office.office.erasure.expire(NOON.replace(year=NOON.year + 1)) == 2
 
     assert store.label(changed) == {}
     assert store.label(other)["capture_id"] == other

@@ -140,8 +140,8 @@ def test_keys_that_are_not_in_the_environment_are_named(
 @only_folder
 def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
     """Else an opt-out would be looked for where its photo is not."""
-    town = DemoOffice(tmp_path)
-    town.receive(town.photo(demo.ALLOWED))
+    demo_office = DemoOffice(tmp_path)
+    demo_office.receive(demo_office.photo(demo.ALLOWED))
 
     with pytest.raises(WrongSettingError, match="already, and a backend has one place"):
         objects_of(tmp_path, "s3://records")
@@ -228,7 +228,7 @@ def test_a_record_takes_two_requests_at_its_intake(engine: Engine, tmp_path: Pat
 
     assert [request.method for request in asked] == ["PUT", "GET"]
     assert "Content-MD5" in asked[0].headers
-    receipt = fleet.town.office.store.verdict(made.label.capture_id)
+    receipt = fleet.demo_office.office.store.verdict(made.label.capture_id)
     assert receipt is not None
     assert receipt.accepted
 

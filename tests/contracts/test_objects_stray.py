@@ -22,43 +22,45 @@ CONTENT = b"label\n" + bytes(range(256)) * 1600
 RECORD = hashlib.sha256(CONTENT).hexdigest()
 
 
-def terminal(town: DemoOffice, *words: str) -> list[str]:
+def terminal(demo_office: DemoOffice, *words: str) -> list[str]:
     """What `objects ...` prints."""
     parser = argparse.ArgumentParser()
     orphans.add_to(parser.add_subparsers(dest="command"))
-    return list(orphans.run(parser.parse_args(["objects", *words]), town.office))
+    return list(orphans.run(parser.parse_args(["objects", *words]), demo_office.office))
 
 
-def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: DemoOffice) -> None:
-    known, lost = town.receive(town.photo(demo.ALLOWED)), new_id()
-    store = town.office.store
+def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(
+    demo_office: DemoOffice,
+) -> None:
+    known, lost = demo_office.receive(demo_office.photo(demo.ALLOWED)), new_id()
+    store = demo_office.office.store
     store.objects.put(lost, RECORD, CONTENT)
 
-    told = terminal(town, "stray")
+    told = terminal(demo_office, "stray")
     assert told[0] == lost
     assert "nothing was deleted" in told[1]
-    assert terminal(town, "stray", "--delete")[0] == lost
+    assert terminal(demo_office, "stray", "--delete")[0] == lost
     assert list(store.objects.ids()) == [known]
 
 
 def test_what_a_device_sends_again_while_strays_are_deleted_stays(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row comes just after it was looked for."""
-    one, store = town.receive(town.photo(demo.ALLOWED)), town.office.store
+    one, store = demo_office.receive(demo_office.photo(demo.ALLOWED)), demo_office.office.store
     monkeypatch.setattr(store, "find", lambda _: None)
 
-    told = terminal(town, "stray", "--delete")
+    told = terminal(demo_office, "stray", "--delete")
 
     monkeypatch.undo()
     assert told == ["captures with objects and without an upload: 0; deleted"]
-    assert town.kept(one) == (True, True)
+    assert demo_office.kept(one) == (True, True)
 
 
 def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     fleet: SealedFleet,
 ) -> None:
-    town, store = fleet.town, fleet.town.office.store
+    demo_office, store = fleet.demo_office, fleet.demo_office.office.store
     made = fleet.take(fleet.sealed())
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     foreign, garbage, elsewhere = (
@@ -72,10 +74,12 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
         (elsewhere, made.content),
     ):
         store.objects.put(name, hashlib.sha256(content).hexdigest(), content)
-    lose_rows(town, one)
-    assert terminal(town, "stray")[-1].startswith("captures with objects and without an upload: 4;")
+    lose_rows(demo_office, one)
+    assert terminal(demo_office, "stray")[-1].startswith(
+        "captures with objects and without an upload: 4;"
+    )
 
-    told = dict(line.split(" ", 1) for line in terminal(town, "stray", "--take-in"))
+    told = dict(line.split(" ", 1) for line in terminal(demo_office, "stray", "--take-in"))
 
     assert told[one] == "taken in"
     assert "no evidence certificate" in told[foreign.label.capture_id]
@@ -86,31 +90,33 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     assert verdict is not None
     assert verdict.accepted
     assert store.objects.get(one, sha256) == made.content
-    Worker(town.office).step()
-    assert town.shown(demo.ALLOWED) == [one]
-    assert terminal(town, "stray", "--take-in")[-1] == "taken in: 0; left as they are: 3"
+    Worker(demo_office.office).step()
+    assert demo_office.shown(demo.ALLOWED) == [one]
+    assert terminal(demo_office, "stray", "--take-in")[-1] == "taken in: 0; left as they are: 3"
     assert store.find(garbage) is None
 
 
-def lose_rows(town: DemoOffice, capture_id: str) -> None:
+def lose_rows(demo_office: DemoOffice, capture_id: str) -> None:
     """As a database does that was restored to an earlier time."""
-    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
-    town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+    demo_office.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+    demo_office.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
 
 def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
-    kept, erased = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
-    store = town.office.store
+    kept, erased = (
+        demo_office.receive(demo_office.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR)
+    )
+    store = demo_office.office.store
     sha256, content = store.sha256_of(erased), store.received(erased)
-    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
-    assert terminal(town, "returned")[0].endswith(": 0; nothing was deleted: --delete does")
+    demo_office.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    assert terminal(demo_office, "returned")[0].endswith(": 0; nothing was deleted: --delete does")
     store.objects.put(erased, sha256, content)
 
-    assert terminal(town, "returned")[0] == erased
+    assert terminal(demo_office, "returned")[0] == erased
     assert store.objects.get(erased, sha256) == content
-    assert terminal(town, "returned", "--delete")[0] == erased
+    assert terminal(demo_office, "returned", "--delete")[0] == erased
 
     with pytest.raises(Missing):
         store.objects.get(erased, sha256)
@@ -121,8 +127,8 @@ def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_
 def archived(fleet: SealedFleet, folder: Path) -> tuple[str, str, bytes]:
     """A record that was erased, and whose rows are in a file: id, digest, and what it was."""
     made, now = fleet.take(fleet.sealed()), datetime.now(UTC)
-    fleet.town.office.erasure.expire(now + timedelta(days=31))
-    archive(fleet.town.office, f"{now:%Y-%m}", folder / "archives", now + timedelta(days=62))
+    fleet.demo_office.office.erasure.expire(now + timedelta(days=31))
+    archive(fleet.demo_office.office, f"{now:%Y-%m}", folder / "archives", now + timedelta(days=62))
     return made.label.capture_id, hashlib.sha256(made.content).hexdigest(), made.content
 
 
@@ -134,30 +140,30 @@ def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_onc
 
     A copy of a bucket without metadata, or without all bytes, is known by its label alone.
     """
-    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
+    store, (one, sha256, content) = fleet.demo_office.office.store, archived(fleet, tmp_path)
     if end is None:
         store.objects.put(one, sha256, content)
-        told = terminal(fleet.town, "stray", "--take-in")
+        told = terminal(fleet.demo_office, "stray", "--take-in")
         assert told[0].startswith(f"{one} left as it is: it was erased and archived")
     else:
         opened.overwrite(one, sha256, content + end)
 
-    assert terminal(fleet.town, "returned")[0] == one
-    assert terminal(fleet.town, "returned", "--delete")[0] == one
+    assert terminal(fleet.demo_office, "returned")[0] == one
+    assert terminal(fleet.demo_office, "returned", "--delete")[0] == one
 
     assert list(store.objects.ids()) == []
 
 
 def test_a_label_that_was_put_outlives_a_body_that_came_back_with_another(
-    town: DemoOffice, opened: Opened
+    demo_office: DemoOffice, opened: Opened
 ) -> None:
-    one, store = town.receive(town.photo(demo.LEFT_DOOR)), town.office.store
+    one, store = demo_office.receive(demo_office.photo(demo.LEFT_DOOR)), demo_office.office.store
     if opened.objects.lays_open:
         pytest.skip("label and body are one file")
-    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    demo_office.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
     opened.overwrite(one, store.sha256_of(one), b"another\nthing")
 
-    assert terminal(town, "returned", "--delete")[0] == one
+    assert terminal(demo_office, "returned", "--delete")[0] == one
 
     assert store.label(one)["capture_id"] == one
     assert list(store.objects.bodies()) == []

@@ -38,7 +38,7 @@ def main() -> int:
         backend = opened.enter_context(
             running_backend(folder, switches=False, show_simulated=True, identity=True)
         )
-        office = story.town(folder, "demo-01")
+        office = story.demo_office(folder, "demo-01")
         if arguments.play:
             people.let_in(office)
             play(folder, backend, office)

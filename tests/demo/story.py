@@ -146,7 +146,7 @@ _HOUSES: Final = {one.number: demo.house_number(one) for one in (*demo.ORDERS, *
 """The house number of every order: it chooses the rendered door, and is beside it."""
 
 
-def town(folder: Path, device_id: str) -> Office:
+def demo_office(folder: Path, device_id: str) -> Office:
     """The demo's customers and orders, all on one route that `device_id` carries."""
     office = open_office(Store(folder), show_simulated=True)
     demo.settle(office)

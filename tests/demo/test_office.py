@@ -12,7 +12,7 @@ from tests.demo.story import ROUND, Step
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    return story.town(tmp_path, "demo-01")
+    return story.demo_office(tmp_path, "demo-01")
 
 
 def address_at(office: Office, number: str) -> str:

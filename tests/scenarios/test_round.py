@@ -23,7 +23,7 @@ from PIL import Image
 
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office import demo as town
+from doorstep_backend.office import demo as demo_office
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
 from tests.demo import pictures
@@ -156,7 +156,7 @@ def test_a_label_of_another_place_opens_no_confidential_door(demo: Round) -> Non
     ]
     named = demo.office().orders.at_stop(refused["record"]["stop"]["id"]).number
 
-    assert named == town.CHANGES_MIND
+    assert named == demo_office.CHANGES_MIND
     assert "position" not in refused["record"]
     assert not demo.jpeg(refused).exists()
     assert re.search(r"blue x2 +no photo +its label is of another place", _table(demo))
@@ -205,7 +205,7 @@ def test_what_the_round_leaves_lies_where_the_help_says(demo: Round) -> None:
 
 @pytest.mark.parametrize(
     ("who", "password", "sees"),
-    [(one.who, one.password, one.role) for one in town.ACCOUNTS],
+    [(one.who, one.password, one.role) for one in demo_office.ACCOUNTS],
 )
 def test_the_demos_people_can_sign_in(demo: Round, who: str, password: str, sees: str) -> None:
     """At the address that the demo prints, under the banner that says what is simulated."""

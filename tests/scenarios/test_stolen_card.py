@@ -87,7 +87,7 @@ def _play(disk: Path, folder: Path, backend: Backend) -> list[str]:
     for number, _ in enumerate(story.worlds(), start=1):
         (disk / f"demo-0{number}").mkdir()
         (disk / f"demo-0{number}" / "world.toml").symlink_to(folder / f"world-{number}.toml")
-    office = story.town(backend.data, "demo-01")
+    office = story.demo_office(backend.data, "demo-01")
     with FaultProxy(("127.0.0.1", backend.port)) as network, ExitStack() as opened:
         played = Round(disk, backend, network, office, opened, Asking(backend, folder))
         played.play()

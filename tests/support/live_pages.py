@@ -54,7 +54,7 @@ class Clock:
 class Live:
     """A demo office whose backend answers; the server has its own connections to the folder."""
 
-    town: DemoOffice
+    demo_office: DemoOffice
     url: str
     ca_file: Path
     identity: bool = True
@@ -66,9 +66,9 @@ class Live:
 
     def open(self) -> Starlette:
         """Make the application, in the thread that will run it."""
-        folder = self.town.folder
+        folder = self.demo_office.folder
         store = Store(folder)
-        office = open_office(store, show_simulated=self.town.show_simulated)
+        office = open_office(store, show_simulated=self.demo_office.show_simulated)
         key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
         accounts = Accounts(office.ledger, CHEAP)
         self.reports = Reports(folder)
@@ -83,7 +83,7 @@ class Live:
         """Open a browser, signed in as this viewer, who has an account."""
         if viewer is None:
             return Browser(self)
-        accounts, account = Accounts(self.town.office.ledger, CHEAP), _account(viewer)
+        accounts, account = Accounts(self.demo_office.office.ledger, CHEAP), _account(viewer)
         if accounts.find(account.who) is None:
             accounts.add(account)
         signed_in = accounts.find(account.who)
@@ -163,7 +163,7 @@ def live_pages(
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them
-        app, proxies = live.open(), live.town.office.settings.proxy
+        app, proxies = live.open(), live.demo_office.office.settings.proxy
         config = server_config(app, certificates.server_context(), proxies=proxies)
         server = uvicorn.Server(config)
         started.put(server)

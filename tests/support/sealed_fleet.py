@@ -30,29 +30,31 @@ class SealedFleet:
     ) -> None:
         self.folder = folder
         folder.mkdir()
-        self.town = DemoOffice(folder, van=RecordMaker.begun(), objects=objects)
+        self.demo_office = DemoOffice(folder, van=RecordMaker.begun(), objects=objects)
         ca = keys.certificates(folder / "ca")
         FleetDocuments(folder).settle()
         register = Register(folder) if identity else None
-        van, public = self.town.van.device_id, self.town.van.key.public_key()
+        van, public = self.demo_office.van.device_id, self.demo_office.van.key.public_key()
         if register is not None:
             authority = Authority.of(ca.folder)
             register.let_in(van)
             register.vouch(van, public, NOON, lambda: authority.evidence(van, public))
         self.key = keys.KeyInUse(KeyFiles(folder).signs)
-        self.intake = FaultyIntake(self.town.office.store, self.key, self.town.office, register)
+        self.intake = FaultyIntake(
+            self.demo_office.office.store, self.key, self.demo_office.office, register
+        )
         self.recipients = Seals(folder).recipients()
 
     def sealed(self, number: str = ALLOWED, packed: bytes = b"") -> Made:
-        made = self.town.photo(number)
+        made = self.demo_office.photo(number)
         body = sealing.seal(packed or made.content.partition(b"\n")[2], self.recipients)
         label = replace(made.label, body=recordfile.describe(body, sealing.SEALED_TYPE))
-        again = Made(label, recordfile.sign(label, body, self.town.van.key))
-        self.town.van.prev = again.label_sha256
+        again = Made(label, recordfile.sign(label, body, self.demo_office.van.key))
+        self.demo_office.van.prev = again.label_sha256
         return again
 
     def begin(self, made: Made, cut: int = 0) -> Upload:
-        digest, store = hashlib.sha256(made.content).hexdigest(), self.town.office.store
+        digest, store = hashlib.sha256(made.content).hexdigest(), self.demo_office.office.store
         upload = Upload(made.label.capture_id, len(made.content), digest, "", made.label.device_id)
         store.create(upload)
         store.append(upload, 0, made.content[: len(made.content) - cut])
@@ -61,12 +63,12 @@ class SealedFleet:
     def take(self, made: Made, refuse: str | None = None) -> Made:
         with switched(refuse=refuse):
             self.intake.judge(self.begin(made))
-        Worker(self.town.office).step()
+        Worker(self.demo_office.office).step()
         return made
 
     def export(self, capture_id: str, *words: str) -> str:
         out = () if "--out" in words else ("--out", str(self.out))
-        return self.town.said("export-evidence", capture_id, *words, *out)
+        return self.demo_office.said("export-evidence", capture_id, *words, *out)
 
     @property
     def out(self) -> Path:

@@ -14,60 +14,62 @@ from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 
 
-def kept(town: DemoOffice, capture_id: str) -> list[Shows]:
-    return [one for one in Shows if has(town.office.store.copy, capture_id, one)]
+def kept(demo_office: DemoOffice, capture_id: str) -> list[Shows]:
+    return [one for one in Shows if has(demo_office.office.store.copy, capture_id, one)]
 
 
 async def both(copies: Copies, capture_id: str) -> list[bytes]:
     return [await copies.copy(capture_id, shows) for shows in Shows]
 
 
-def test_a_copy_is_made_once(town: DemoOffice) -> None:
+def test_a_copy_is_made_once(demo_office: DemoOffice) -> None:
     """The second look, and the one of the next process, get what lies there."""
-    capture_id = town.receive(town.photo(ALLOWED))
-    asyncio.run(both(Copies(town.office.store), capture_id))
-    assert kept(town, capture_id) == list(Shows)
-    town.office.store.objects.put(capture_id, copy_name(Shows.LABEL), b"what was made")
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    asyncio.run(both(Copies(demo_office.office.store), capture_id))
+    assert kept(demo_office, capture_id) == list(Shows)
+    demo_office.office.store.objects.put(capture_id, copy_name(Shows.LABEL), b"what was made")
 
-    found = asyncio.run(Copies(town.office.store).copy(capture_id, Shows.LABEL))
+    found = asyncio.run(Copies(demo_office.office.store).copy(capture_id, Shows.LABEL))
 
     assert found == b"what was made"
 
 
 @pytest.mark.parametrize("how", ["erase", "lose"])
-def test_copies_go_with_the_photo(town: DemoOffice, how: str) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    copies = Copies(town.office.store)
+def test_copies_go_with_the_photo(demo_office: DemoOffice, how: str) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    copies = Copies(demo_office.office.store)
     asyncio.run(both(copies, capture_id))
 
-    getattr(town.office.store, how)(capture_id)
+    getattr(demo_office.office.store, how)(capture_id)
 
-    assert kept(town, capture_id) == []
+    assert kept(demo_office, capture_id) == []
     with pytest.raises(LookupError):
         asyncio.run(copies.copy(capture_id, Shows.LABEL))
 
 
 def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
 
     def erased_meanwhile(*about: Any) -> bytes:
         copy = making.made(*about)
-        town.office.store.erase(capture_id)
+        demo_office.office.store.erase(capture_id)
         return copy
 
     monkeypatch.setattr("doorstep_backend.copies.kept.made", erased_meanwhile)
     with pytest.raises(LookupError):
-        asyncio.run(Copies(town.office.store).copy(capture_id, Shows.LABEL))
+        asyncio.run(Copies(demo_office.office.store).copy(capture_id, Shows.LABEL))
 
-    assert kept(town, capture_id) == []
+    assert kept(demo_office, capture_id) == []
 
 
 @only_folder
-def test_what_a_process_left_half_written_is_gone_at_the_next_start(town: DemoOffice) -> None:
-    (town.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")
+def test_what_a_process_left_half_written_is_gone_at_the_next_start(
+    demo_office: DemoOffice,
+) -> None:
+    (demo_office.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")
 
-    town.office.store.objects.begin()
+    demo_office.office.store.objects.begin()
 
-    assert list((town.folder / "copies").iterdir()) == []
+    assert list((demo_office.folder / "copies").iterdir()) == []

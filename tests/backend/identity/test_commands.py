@@ -30,9 +30,9 @@ class Terminal:
     """Types commands over one town's folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.town = DemoOffice(folder)
+        self.demo_office = DemoOffice(folder)
         self.issuer = Issuer(folder, keys.certificates(folder / "ca"))
-        self.desk = IdentityCommands.of(folder, self.town.office)
+        self.desk = IdentityCommands.of(folder, self.demo_office.office)
         self.desk.documents.settle()
 
     def type(self, *words: str) -> str:
@@ -43,7 +43,7 @@ class Terminal:
     def enrol(self) -> None:
         """TLS and signing key, as over the wire."""
         self.issuer.enrol()
-        self.issuer.vouch(self.town.van.key)
+        self.issuer.vouch(self.demo_office.van.key)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
     key = signing.read_public_key(tmp_path / "fleet-key.pem")
     token = (tmp_path / "revoked.jws").read_text()
     said = signing.verify(token, {signing.thumbprint(key): key}, typ=REVOKED_TYPE)
-    kid = signing.thumbprint(terminal.town.van.key.public_key())
+    kid = signing.thumbprint(terminal.demo_office.van.key.public_key())
     assert said == {
         "v": 1,
         "version": 1,
@@ -156,7 +156,7 @@ def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_aga
     terminal: Terminal,
 ) -> None:
     """There may be millions of receipts, and the database goes away in between."""
-    store, key = terminal.town.office.store, terminal.desk.documents.key_in_use()
+    store, key = terminal.demo_office.office.store, terminal.desk.documents.key_in_use()
     kid = signing.thumbprint(key.public_key())
     for _ in range(2):
         upload = Upload(new_id(), 1, "0" * 64, "")

@@ -49,14 +49,14 @@ class Interrupted(Register):
 class Desks:
     """Two desks of one office; at `first` something comes in between."""
 
-    town: DemoOffice
+    demo_office: DemoOffice
     pool: ThreadPoolExecutor
     begun: list[Future[Closing]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        folder = self.town.folder
+        folder = self.demo_office.folder
         self.register = Interrupted(folder)
-        self.first = Ending(self.register, self.town.office)
+        self.first = Ending(self.register, self.demo_office.office)
         self.second = Ending(Register(folder), open_office(Store(folder)))
 
     def meanwhile(self, do: Callable[..., Closing], *args: Any, **more: Any) -> None:
@@ -67,8 +67,8 @@ class Desks:
 
     def carried(self) -> dict[str, list[str]]:
         query = "SELECT device_id, route FROM assignments WHERE route IS NOT NULL"
-        rows = self.town.office.ledger.execute(query).fetchall()
-        on_route = self.town.office.orders.on_route
+        rows = self.demo_office.office.ledger.execute(query).fetchall()
+        on_route = self.demo_office.office.orders.on_route
         return {van: [one.number for one in on_route(route)] for van, route in rows}
 
 
@@ -77,8 +77,8 @@ def desks(tmp_path: Path) -> Iterator[Desks]:
     """With three devices that are let in; `van-1` and `van-2` have a route of one order."""
     with ThreadPoolExecutor(1) as pool:
         desks = Desks(DemoOffice(tmp_path), pool)
-        routes = desks.town.office.routes
-        routes.unassign(desks.town.van.device_id)
+        routes = desks.demo_office.office.routes
+        routes.unassign(desks.demo_office.van.device_id)
         for van, number in (("van-1", LEFT_DOOR), ("van-2", RIGHT_DOOR)):
             routes.plan(f"r-{van}", [number], NOON - timedelta(hours=1), NOON + timedelta(hours=8))
             routes.assign(f"r-{van}", van)

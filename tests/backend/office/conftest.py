@@ -12,9 +12,9 @@ from tests.support.demo_office import DemoOffice
 
 
 @pytest.fixture
-def other(town: DemoOffice) -> Office:
+def other(demo_office: DemoOffice) -> Office:
     """As another process has it, which received nothing itself."""
-    return open_office(Store(town.folder))
+    return open_office(Store(demo_office.folder))
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ AGENT, COLLEAGUE = Agent("17"), Agent("18")
 MINUTE = timedelta(minutes=1)
 
 
-def verified(town: DemoOffice, number: str = ALLOWED) -> bool:
-    code = town.office.access.one_time_code(number, NOON)
-    return town.office.access.verify(AGENT, number, code, "asked where it is", NOON)
+def verified(demo_office: DemoOffice, number: str = ALLOWED) -> bool:
+    code = demo_office.office.access.one_time_code(number, NOON)
+    return demo_office.office.access.verify(AGENT, number, code, "asked where it is", NOON)
 
 
 @pytest.mark.parametrize(
@@ -38,28 +38,30 @@ def verified(town: DemoOffice, number: str = ALLOWED) -> bool:
         (Customer("' OR 1=1 --"), False),
     ],
 )
-def test_a_bound_photo_is_its_customers_alone(town: DemoOffice, viewer: Viewer, sees: bool) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
+def test_a_bound_photo_is_its_customers_alone(
+    demo_office: DemoOffice, viewer: Viewer, sees: bool
+) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
 
-    assert town.office.access.may_see(viewer, capture_id, NOON) is sees
+    assert demo_office.office.access.may_see(viewer, capture_id, NOON) is sees
 
 
 @pytest.mark.parametrize("viewer", [Nobody(), OWNER, OTHER, AGENT, Dispatch()])
-def test_a_waiting_photo_is_dispatchs_alone(town: DemoOffice, viewer: Viewer) -> None:
-    verified(town)
-    capture_id = town.receive(town.stray())
+def test_a_waiting_photo_is_dispatchs_alone(demo_office: DemoOffice, viewer: Viewer) -> None:
+    verified(demo_office)
+    capture_id = demo_office.receive(demo_office.stray())
 
-    sees = town.office.access.may_see(viewer, capture_id, NOON)
+    sees = demo_office.office.access.may_see(viewer, capture_id, NOON)
 
     assert sees is isinstance(viewer, Dispatch)
 
 
-def test_a_verified_agent_sees_that_order_for_15_minutes(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    other = town.receive(town.photo(CHANGES_MIND))
-    access = town.office.access
+def test_a_verified_agent_sees_that_order_for_15_minutes(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    other = demo_office.receive(demo_office.photo(CHANGES_MIND))
+    access = demo_office.office.access
 
-    assert verified(town)
+    assert verified(demo_office)
 
     assert access.may_see(AGENT, capture_id, NOON + 15 * MINUTE - timedelta(seconds=1))
     assert not access.may_see(AGENT, capture_id, NOON + 15 * MINUTE)
@@ -68,19 +70,22 @@ def test_a_verified_agent_sees_that_order_for_15_minutes(town: DemoOffice) -> No
     assert access.why(AGENT, ALLOWED) == "asked where it is"
 
 
-def test_nobody_sees_what_was_taken_back_or_opted_out(town: DemoOffice) -> None:
-    taken, opted = town.receive(town.photo(ALLOWED)), town.receive(town.photo(CHANGES_MIND))
-    town.receive(town.void(taken))
-    town.office.opt_out_order(CHANGES_MIND, True)
-    verified(town)
+def test_nobody_sees_what_was_taken_back_or_opted_out(demo_office: DemoOffice) -> None:
+    taken, opted = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.photo(CHANGES_MIND)),
+    )
+    demo_office.receive(demo_office.void(taken))
+    demo_office.office.opt_out_order(CHANGES_MIND, True)
+    verified(demo_office)
 
     for viewer in (Nobody(), OWNER, Customer("c-4"), AGENT, Dispatch()):
-        assert not town.office.access.may_see(viewer, taken, NOON)
-        assert not town.office.access.may_see(viewer, opted, NOON)
+        assert not demo_office.office.access.may_see(viewer, taken, NOON)
+        assert not demo_office.office.access.may_see(viewer, opted, NOON)
 
 
-def test_a_code_works_once_for_its_order_and_in_its_time(town: DemoOffice) -> None:
-    access = town.office.access
+def test_a_code_works_once_for_its_order_and_in_its_time(demo_office: DemoOffice) -> None:
+    access = demo_office.office.access
     code = access.one_time_code(ALLOWED, NOON)
 
     assert not access.verify(AGENT, SIGNATURE, code, "", NOON)
@@ -89,8 +94,8 @@ def test_a_code_works_once_for_its_order_and_in_its_time(town: DemoOffice) -> No
     assert not access.verify(COLLEAGUE, ALLOWED, code, "", NOON)
 
 
-def test_a_code_cannot_be_guessed_by_trying(town: DemoOffice) -> None:
-    access = town.office.access
+def test_a_code_cannot_be_guessed_by_trying(demo_office: DemoOffice) -> None:
+    access = demo_office.office.access
     code = access.one_time_code(ALLOWED, NOON)
     wrong = "000000" if code != "000000" else "000001"
 
@@ -101,9 +106,9 @@ def test_a_code_cannot_be_guessed_by_trying(town: DemoOffice) -> None:
     assert access.verify(AGENT, ALLOWED, access.one_time_code(ALLOWED, NOON), "", NOON)
 
 
-def test_a_wrong_code_is_written_down_for_the_customer(town: DemoOffice) -> None:
+def test_a_wrong_code_is_written_down_for_the_customer(demo_office: DemoOffice) -> None:
     """Whether there is a code or not; of an order that does not exist nobody reads."""
-    access = town.office.access
+    access = demo_office.office.access
 
     assert not access.verify(AGENT, ALLOWED, "000000", "", NOON)
     assert not access.verify(COLLEAGUE, ALLOWED, "000000", "", NOON + MINUTE)
@@ -119,9 +124,11 @@ def test_a_wrong_code_is_written_down_for_the_customer(town: DemoOffice) -> None
 
 
 @pytest.mark.parametrize("numbers", [[ALLOWED], [ALLOWED, SIGNATURE], ["9999"]])
-def test_an_agent_who_guesses_waits_for_an_hour(town: DemoOffice, numbers: list[str]) -> None:
+def test_an_agent_who_guesses_waits_for_an_hour(
+    demo_office: DemoOffice, numbers: list[str]
+) -> None:
     """However many codes the customers ask for, and whichever orders it tries."""
-    access = town.office.access
+    access = demo_office.office.access
     for n in range(AGENT_TRIES):
         access.one_time_code(ALLOWED, NOON)
         assert access.may_try(AGENT, NOON)
@@ -134,25 +141,25 @@ def test_an_agent_who_guesses_waits_for_an_hour(town: DemoOffice, numbers: list[
     assert access.verify(AGENT, ALLOWED, code, "", NOON + 60 * MINUTE)
 
 
-def test_a_new_code_ends_the_one_before(town: DemoOffice) -> None:
-    first = town.office.access.one_time_code(ALLOWED, NOON)
+def test_a_new_code_ends_the_one_before(demo_office: DemoOffice) -> None:
+    first = demo_office.office.access.one_time_code(ALLOWED, NOON)
     codes = {first}
     while len(codes) == 1:
-        codes.add(town.office.access.one_time_code(ALLOWED, NOON))
+        codes.add(demo_office.office.access.one_time_code(ALLOWED, NOON))
 
-    assert not town.office.access.verify(AGENT, ALLOWED, first, "", NOON)
+    assert not demo_office.office.access.verify(AGENT, ALLOWED, first, "", NOON)
 
 
-def test_each_look_is_written_down_with_who_when_and_why(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    town.office.access.log(OWNER, capture_id, "", NOON)
-    town.office.access.log(AGENT, capture_id, "asked where it is", NOON + MINUTE)
+def test_each_look_is_written_down_with_who_when_and_why(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    demo_office.office.access.log(OWNER, capture_id, "", NOON)
+    demo_office.office.access.log(AGENT, capture_id, "asked where it is", NOON + MINUTE)
 
-    views = town.office.access.views_of(ALLOWED)
+    views = demo_office.office.access.views_of(ALLOWED)
 
     assert [(view.at, view.viewer, view.why) for view in views] == [
         (NOON, "customer", ""),
         (NOON + MINUTE, "agent 17", "asked where it is"),
     ]
     with pytest.raises(ValueError, match="nobody sees"):
-        town.office.access.log(Nobody(), capture_id, "", NOON)
+        demo_office.office.access.log(Nobody(), capture_id, "", NOON)

@@ -28,7 +28,7 @@ LATER = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
+def demo_office(tmp_path: Path) -> DemoOffice:
     return DemoOffice(tmp_path / "backend", van=RecordMaker.begun())
 
 
@@ -37,202 +37,208 @@ def into(tmp_path: Path) -> Path:
     return tmp_path / "archives"
 
 
-def came(town: DemoOffice, *times: str, number: str = ALLOWED) -> list[CaptureId]:
-    return [town.receive(town.photo(number), at) for at in times]
+def came(demo_office: DemoOffice, *times: str, number: str = ALLOWED) -> list[CaptureId]:
+    return [demo_office.receive(demo_office.photo(number), at) for at in times]
 
 
-def problems(town: DemoOffice, folder: Path, *archives: Path) -> int:
+def problems(demo_office: DemoOffice, folder: Path, *archives: Path) -> int:
     """What `doorstep verify` says of all that is exported of the van."""
-    export_device(town.office, "van-7", folder / "van.zip", archives)
+    export_device(demo_office.office, "van-7", folder / "van.zip", archives)
     ZipFile(folder / "van.zip").extractall(folder)
     return examine((folder / "labels").glob("*.rec"), None).problems
 
 
-def rows(town: DemoOffice) -> set[str]:
+def rows(demo_office: DemoOffice) -> set[str]:
     """Ids that any table or object still has."""
-    asked = [(town.office.store.db, "uploads"), (town.office.store.db, "verdicts")]
-    asked.append((town.office.ledger, "captures"))
+    asked = [(demo_office.office.store.db, "uploads"), (demo_office.office.store.db, "verdicts")]
+    asked.append((demo_office.office.ledger, "captures"))
     found = {row[0] for db, table in asked for row in db.execute(f"SELECT capture_id FROM {table}")}
-    return found | set(town.office.store.objects.ids())
+    return found | set(demo_office.office.store.objects.ids())
 
 
 def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
-    town: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archiving, "BATCH", 2)
-    gone, stays = came(town, *[MAY] * 5), came(town, JUNE)
-    town.office.erasure.expire(LATER)
+    gone, stays = came(demo_office, *[MAY] * 5), came(demo_office, JUNE)
+    demo_office.office.erasure.expire(LATER)
 
-    told = archive(town.office, "2026-05", into, LATER)
+    told = archive(demo_office.office, "2026-05", into, LATER)
 
     file = into / "2026-05.jsonl"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert told == f"{file}: 5 records, sha256 {digest}"
-    assert rows(town) == set(stays)
+    assert rows(demo_office) == set(stays)
     assert file.stat().st_mode & 0o077 == 0
-    assert problems(town, tmp_path, file) == 0
+    assert problems(demo_office, tmp_path, file) == 0
     assert {path.stem for path in (tmp_path / "labels").glob("*.rec")} == {*gone, *stays}
-    assert archive(town.office, "2026-05", into, LATER) == told
+    assert archive(demo_office.office, "2026-05", into, LATER) == told
 
 
-def test_without_the_file_the_gap_is_noticed(town: DemoOffice, into: Path, tmp_path: Path) -> None:
-    came(town, JUNE, MAY, JUNE)
-    town.office.erasure.expire(LATER)
-    archive(town.office, "2026-05", into, LATER)
+def test_without_the_file_the_gap_is_noticed(
+    demo_office: DemoOffice, into: Path, tmp_path: Path
+) -> None:
+    came(demo_office, JUNE, MAY, JUNE)
+    demo_office.office.erasure.expire(LATER)
+    archive(demo_office.office, "2026-05", into, LATER)
 
-    assert problems(town, tmp_path) == 1
+    assert problems(demo_office, tmp_path) == 1
 
 
 def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
-    town: DemoOffice, into: Path
+    demo_office: DemoOffice, into: Path
 ) -> None:
-    came(town, MAY, MAY)
-    town.photo(ALLOWED)  # number 4 never comes, and number 1 did not
-    came(town, MAY, JUNE)
-    ending = Ending(Register(town.folder), town.office)
+    came(demo_office, MAY, MAY)
+    demo_office.photo(ALLOWED)  # number 4 never comes, and number 1 did not
+    came(demo_office, MAY, JUNE)
+    ending = Ending(Register(demo_office.folder), demo_office.office)
     before = ending.chains("van-7")
-    town.office.erasure.expire(LATER)
+    demo_office.office.erasure.expire(LATER)
 
-    archive(town.office, "2026-05", into, LATER)
+    archive(demo_office.office, "2026-05", into, LATER)
 
     assert ending.chains("van-7") == before
     assert (before[0].last_seq, before[0].gaps) == (6, ((1, 1), (4, 4)))
 
 
-def test_what_is_held_stays_and_is_added_once_it_is_erased(town: DemoOffice, into: Path) -> None:
-    came(town, MAY)
-    (held,) = came(town, MAY, number=CHANGES_MIND)
-    town.office.erasure.hold(CHANGES_MIND, "CASE-7", LATER)
-    town.office.erasure.expire(LATER)
-    assert "1 records" in archive(town.office, "2026-05", into, LATER)
-    assert rows(town) == {held}
+def test_what_is_held_stays_and_is_added_once_it_is_erased(
+    demo_office: DemoOffice, into: Path
+) -> None:
+    came(demo_office, MAY)
+    (held,) = came(demo_office, MAY, number=CHANGES_MIND)
+    demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", LATER)
+    demo_office.office.erasure.expire(LATER)
+    assert "1 records" in archive(demo_office.office, "2026-05", into, LATER)
+    assert rows(demo_office) == {held}
 
-    town.office.erasure.release(CHANGES_MIND, LATER)
-    town.office.erasure.expire(LATER)
+    demo_office.office.erasure.release(CHANGES_MIND, LATER)
+    demo_office.office.erasure.expire(LATER)
     file = into / "2026-05.jsonl"
     file.rename(into / "elsewhere")
     with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
-        archive(town.office, "2026-05", into, LATER)
+        archive(demo_office.office, "2026-05", into, LATER)
     (into / "elsewhere").rename(file)
 
-    assert "2 records" in archive(town.office, "2026-05", into, LATER)
-    assert rows(town) == set()
+    assert "2 records" in archive(demo_office.office, "2026-05", into, LATER)
+    assert rows(demo_office) == set()
 
 
-def line_of(town: DemoOffice, capture_id: str) -> bytes:
+def line_of(demo_office: DemoOffice, capture_id: str) -> bytes:
     """What an interrupted run has written."""
-    labelled = archiving._labelled(town.office.store, capture_id)  # noqa: SLF001 - as it does it
+    labelled = archiving._labelled(demo_office.office.store, capture_id)  # noqa: SLF001 - as it does it
     assert labelled is not None
-    return archiving._line(town.office, *labelled)  # noqa: SLF001 - as above
+    return archiving._line(demo_office.office, *labelled)  # noqa: SLF001 - as above
 
 
-def test_after_a_power_cut_it_is_done_again(town: DemoOffice, into: Path, tmp_path: Path) -> None:
+def test_after_a_power_cut_it_is_done_again(
+    demo_office: DemoOffice, into: Path, tmp_path: Path
+) -> None:
     """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
-    ids = came(town, *[MAY] * 3)
-    town.office.erasure.expire(LATER)
-    other, line = tmp_path / "other", line_of(town, ids[0])
+    ids = came(demo_office, *[MAY] * 3)
+    demo_office.office.erasure.expire(LATER)
+    other, line = tmp_path / "other", line_of(demo_office, ids[0])
     into.mkdir()
     (into / "2026-05.jsonl").write_bytes(line + line[:100])
-    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (ids[0],))
+    demo_office.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (ids[0],))
 
-    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+    assert "3 records" in archive(demo_office.office, "2026-05", into, LATER)
 
-    assert rows(town) == set()
+    assert rows(demo_office) == set()
     other.mkdir()
-    assert problems(town, other, into / "2026-05.jsonl") == 0
+    assert problems(demo_office, other, into / "2026-05.jsonl") == 0
 
 
 def test_what_is_flushed_and_not_deleted_yet_is_in_the_file_once(
-    town: DemoOffice, into: Path, tmp_path: Path
+    demo_office: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
-    ids = came(town, *[MAY] * 3)
-    town.office.erasure.expire(LATER)
+    ids = came(demo_office, *[MAY] * 3)
+    demo_office.office.erasure.expire(LATER)
     file = into / "2026-05.jsonl"
     into.mkdir()
-    file.write_bytes(line_of(town, ids[1]))
+    file.write_bytes(line_of(demo_office, ids[1]))
 
-    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+    assert "3 records" in archive(demo_office.office, "2026-05", into, LATER)
 
     assert len(file.read_bytes().splitlines()) == 3
-    assert rows(town) == set()
+    assert rows(demo_office) == set()
     with file.open("ab") as twice:  # as an earlier version left it
         twice.write(file.read_bytes())
-    assert problems(town, tmp_path, file) == 0
-    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+    assert problems(demo_office, tmp_path, file) == 0
+    assert "3 records" in archive(demo_office.office, "2026-05", into, LATER)
 
 
 @pytest.mark.parametrize("what", [pytest.param("label", marks=only_sqlite), "upload"])
 def test_what_is_not_as_received_and_in_no_file_stays(
-    town: DemoOffice, into: Path, what: str
+    demo_office: DemoOffice, into: Path, what: str
 ) -> None:
     """Without an upload as after `objects stray`: no run was interrupted there."""
-    good, bad = came(town, MAY, MAY)
-    town.office.erasure.expire(LATER)
+    good, bad = came(demo_office, MAY, MAY)
+    demo_office.office.erasure.expire(LATER)
     if what == "label":
-        label = town.file(f"received/{good}.rec").read_bytes()
-        town.file(f"received/{bad}.rec").write_bytes(label)
+        label = demo_office.file(f"received/{good}.rec").read_bytes()
+        demo_office.file(f"received/{bad}.rec").write_bytes(label)
     else:
-        town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (bad,))
+        demo_office.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (bad,))
 
-    told = archive(town.office, "2026-05", into, LATER)
+    told = archive(demo_office.office, "2026-05", into, LATER)
 
     assert "1 records" in told
     assert told.endswith("1 stay: their labels or uploads are not as received")
-    assert rows(town) == {bad}
+    assert rows(demo_office) == {bad}
     assert good in (into / "2026-05.jsonl").read_text()
 
 
 def test_another_folder_is_refused_also_where_the_first_run_died(
-    town: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came(town, MAY)
-    town.office.erasure.expire(LATER)
+    came(demo_office, MAY)
+    demo_office.office.erasure.expire(LATER)
     monkeypatch.setattr(archiving, "_note", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        archive(town.office, "2026-05", into, LATER)
+        archive(demo_office.office, "2026-05", into, LATER)
     monkeypatch.undo()
 
     with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
-        archive(town.office, "2026-05", tmp_path / "elsewhere", LATER)
-    assert "1 records" in archive(town.office, "2026-05", into, LATER)
+        archive(demo_office.office, "2026-05", tmp_path / "elsewhere", LATER)
+    assert "1 records" in archive(demo_office.office, "2026-05", into, LATER)
 
 
 def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
-    town: DemoOffice, into: Path, tmp_path: Path
+    demo_office: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     """PostgreSQL was set back to a time before the run, and the bucket was not."""
-    came(town, MAY, MAY, JUNE)
-    town.office.erasure.expire(LATER)
-    ending = Ending(Register(town.folder), town.office)
+    came(demo_office, MAY, MAY, JUNE)
+    demo_office.office.erasure.expire(LATER)
+    ending = Ending(Register(demo_office.folder), demo_office.office)
     ends = ending.chains("van-7")
     before = [
         (db, table, db.execute(f"SELECT * FROM {table}").fetchall())
         for db, table in (
-            (town.office.store.db, "uploads"),
-            (town.office.store.db, "verdicts"),
-            (town.office.ledger, "captures"),
+            (demo_office.office.store.db, "uploads"),
+            (demo_office.office.store.db, "verdicts"),
+            (demo_office.office.ledger, "captures"),
         )
     ]
-    told = archive(town.office, "2026-05", into, LATER)
+    told = archive(demo_office.office, "2026-05", into, LATER)
     for table in ("archived_runs", "archives"):
-        town.office.ledger.execute(f"DELETE FROM {table}")
+        demo_office.office.ledger.execute(f"DELETE FROM {table}")
     for db, table, found in before:
         marks = ", ".join("?" * len(found[0]))
         for row in found:
             db.execute(f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING", row)
 
-    assert archive(town.office, "2026-05", into, LATER) == told
+    assert archive(demo_office.office, "2026-05", into, LATER) == told
 
-    assert len(rows(town)) == 1
+    assert len(rows(demo_office)) == 1
     assert ending.chains("van-7") == ends
-    assert problems(town, tmp_path, into / "2026-05.jsonl") == 0
+    assert problems(demo_office, tmp_path, into / "2026-05.jsonl") == 0
 
 
-def test_two_at_once_write_one_after_the_other(town: DemoOffice, into: Path) -> None:
-    came(town, MAY)
-    town.office.erasure.expire(LATER)
+def test_two_at_once_write_one_after_the_other(demo_office: DemoOffice, into: Path) -> None:
+    came(demo_office, MAY)
+    demo_office.office.erasure.expire(LATER)
     into.mkdir()
-    second = Thread(target=archive, args=(town.office, "2026-05", into, LATER))
+    second = Thread(target=archive, args=(demo_office.office, "2026-05", into, LATER))
 
     with alone(into):
         second.start()
@@ -240,22 +246,22 @@ def test_two_at_once_write_one_after_the_other(town: DemoOffice, into: Path) -> 
         assert list(into.glob("*.jsonl")) == []
     second.join()
 
-    assert rows(town) == set()
+    assert rows(demo_office) == set()
 
 
-def test_who_asks_for_evidence_is_told_of_the_file(town: DemoOffice, into: Path) -> None:
-    (gone,) = came(town, MAY)
-    town.office.erasure.expire(LATER)
-    archive(town.office, "2026-05", into, LATER)
+def test_who_asks_for_evidence_is_told_of_the_file(demo_office: DemoOffice, into: Path) -> None:
+    (gone,) = came(demo_office, MAY)
+    demo_office.office.erasure.expire(LATER)
+    archive(demo_office.office, "2026-05", into, LATER)
 
     with pytest.raises(NotDone, match=r"or it is in an archive: 2026-05.jsonl"):
-        received(town.office, gone)
+        received(demo_office.office, gone)
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-13", "2026-5", "may", "../2026-05"])
 def test_a_month_that_is_none_or_not_over_is_refused(
-    town: DemoOffice, into: Path, month: str
+    demo_office: DemoOffice, into: Path, month: str
 ) -> None:
     with pytest.raises(NotDone, match=r"is (not over|no month)"):
-        archive(town.office, month, into, LATER)
+        archive(demo_office.office, month, into, LATER)
     assert not into.exists()

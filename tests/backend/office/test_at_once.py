@@ -24,41 +24,41 @@ from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.waiting import waited
 
 
-def said(town: DemoOffice, made: Made) -> Claims:
-    return claims.read(town.office.store.open(made.content))
+def said(demo_office: DemoOffice, made: Made) -> Claims:
+    return claims.read(demo_office.office.store.open(made.content))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-8", None])
 def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet(
-    town: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
+    demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
-    said_of = said(town, town.photo(ALLOWED))
-    other = open_office(Store(town.folder))
+    said_of = said(demo_office, demo_office.photo(ALLOWED))
+    other = open_office(Store(demo_office.folder))
 
-    with town.office.ledger.together(whose):
+    with demo_office.office.ledger.together(whose):
         elsewhere.submit(other.filing.accept, said_of, RECEIVED).result(1)
-        assert town.shown(ALLOWED) == [said_of.columns["capture_id"]]
+        assert demo_office.shown(ALLOWED) == [said_of.columns["capture_id"]]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-7", None])
 def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
-    town: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
+    demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
-    before = town.manifest()
+    before = demo_office.manifest()
 
-    with town.office.ledger.together(whose):
-        assert elsewhere.submit(town.manifest).result(1) == before
+    with demo_office.office.ledger.together(whose):
+        assert elsewhere.submit(demo_office.manifest).result(1) == before
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_whoever_holds_a_connection_is_given_another_one(town: DemoOffice) -> None:
+def test_whoever_holds_a_connection_is_given_another_one(demo_office: DemoOffice) -> None:
     """All that can, at once: none is told that all are taken, which takes 2 s."""
-    office, threads = town.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
+    office, threads = demo_office.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
     all_hold = Barrier(threads)
 
     def ask_inside() -> bool:
@@ -73,55 +73,55 @@ def test_whoever_holds_a_connection_is_given_another_one(town: DemoOffice) -> No
 
 
 def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Who takes back reckons after the other one has delivered, and not by what it saw before."""
-    first = town.photo(ALLOWED)
-    town.receive(first)
-    void = said(town, town.void(first.label.capture_id))
-    stop = town.office.orders.find(ALLOWED).stop_id
-    town.office.routes.assign(ROUTE, "van-8")
+    first = demo_office.photo(ALLOWED)
+    demo_office.receive(first)
+    void = said(demo_office, demo_office.void(first.label.capture_id))
+    stop = demo_office.office.orders.find(ALLOWED).stop_id
+    demo_office.office.routes.assign(ROUTE, "van-8")
     record = {"stop": {"id": stop, "bound_by": "place"}, "simulated": False}
-    second = said(town, RecordMaker("van-8").make(first.label.kind, record, b"a picture"))
+    second = said(demo_office, RecordMaker("van-8").make(first.label.kind, record, b"a picture"))
 
-    with town.office.ledger.together("van-8"):
-        town.office.filing.accept(second, RECEIVED)
+    with demo_office.office.ledger.together("van-8"):
+        demo_office.office.filing.accept(second, RECEIVED)
         took_back = waited(elsewhere, other.filing.accept, void, RECEIVED)
     took_back.result()
 
-    assert town.shown(ALLOWED) == [second.columns["capture_id"]]
-    assert town.office.orders.find(ALLOWED).done
+    assert demo_office.shown(ALLOWED) == [second.columns["capture_id"]]
+    assert demo_office.office.orders.find(ALLOWED).done
 
 
 def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    photo = said(town, town.photo(ALLOWED))
-    kid = signing.thumbprint(town.van.key.public_key())
+    photo = said(demo_office, demo_office.photo(ALLOWED))
+    kid = signing.thumbprint(demo_office.van.key.public_key())
     revoke = other.revoked_keys.add
-    since = town.manifest().begins
+    since = demo_office.manifest().begins
 
-    with town.office.ledger.together(town.van.device_id):
-        town.office.filing.accept(photo, RECEIVED)
-        revoked = waited(elsewhere, revoke, kid, town.van.device_id, since)
+    with demo_office.office.ledger.together(demo_office.van.device_id):
+        demo_office.office.filing.accept(photo, RECEIVED)
+        revoked = waited(elsewhere, revoke, kid, demo_office.van.device_id, since)
     revoked.result()
 
-    assert not town.office.orders.find(ALLOWED).done
+    assert not demo_office.office.orders.find(ALLOWED).done
 
 
 def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_is_bound(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    replaced = town.photo(LEFT_DOOR)
-    retake = town.receive(town.stray(retake_of=replaced.label.capture_id))
-    late = said(town, replaced)
+    replaced = demo_office.photo(LEFT_DOOR)
+    retake = demo_office.receive(demo_office.stray(retake_of=replaced.label.capture_id))
+    late = said(demo_office, replaced)
 
-    with town.office.ledger.apart():
-        town.office.filing.bind(retake, LEFT_DOOR)
+    with demo_office.office.ledger.apart():
+        demo_office.office.filing.bind(retake, LEFT_DOOR)
         filed = waited(elsewhere, other.filing.accept, late, RECEIVED)
     filed.result()
 
-    assert town.shown(LEFT_DOOR) == [retake]
+    assert demo_office.shown(LEFT_DOOR) == [retake]
 
 
 def issued(office: Office) -> Issued:
@@ -131,17 +131,17 @@ def issued(office: Office) -> Issued:
 
 
 def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    with town.office.ledger.apart():
-        first = issued(town.office)
+    with demo_office.office.ledger.apart():
+        first = issued(demo_office.office)
         second = waited(elsewhere, issued, other)
 
     assert second.result() == first
 
 
 def test_a_manifest_that_changes_while_one_is_made_has_another_number(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Else a device that has the first takes no second: it photographs on where nobody may."""
 
@@ -149,8 +149,8 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
         other.orders.set_opted_out(ALLOWED, opted_out=True)
         return issued(other)
 
-    with town.office.ledger.apart():
-        first = issued(town.office)
+    with demo_office.office.ledger.apart():
+        first = issued(demo_office.office)
         second = waited(elsewhere, changed)
 
     assert second.result().version == first.version + 1
@@ -159,13 +159,13 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
-    town: DemoOffice, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
     later = NOON + timedelta(days=40)
-    ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
-    other = open_office(Store(town.folder))
+    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(5)]
+    other = open_office(Store(demo_office.folder))
 
-    with town.office.store.held(ids[2]):
+    with demo_office.office.store.held(ids[2]):
         assert elsewhere.submit(other.erasure.expire, later).result(1) == 4
 
     assert other.erasure.expire(later) == 1

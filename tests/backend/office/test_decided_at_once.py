@@ -22,29 +22,29 @@ from tests.support.waiting import waited
 
 
 def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one looks where the first one has put it, and reads that it waits no more."""
-    stray = town.receive(town.stray())
+    stray = demo_office.receive(demo_office.stray())
 
-    with town.office.ledger.apart():
-        town.office.filing.bind(stray, LEFT_DOOR)
+    with demo_office.office.ledger.apart():
+        demo_office.office.filing.bind(stray, LEFT_DOOR)
         bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
 
     with pytest.raises(NotWaitingError):
         bound.result()
-    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([stray], [])
-    done = [town.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
+    assert (demo_office.shown(LEFT_DOOR), demo_office.shown(RIGHT_DOOR)) == ([stray], [])
+    done = [demo_office.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
     assert done == [True, False]
 
 
 @pytest.mark.parametrize("of", ["order", "address"])
 def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
 ) -> None:
     """A photo that stayed there would be shown when the customer opts in again."""
-    stray = town.receive(town.stray())
-    office = town.office
+    stray = demo_office.receive(demo_office.stray())
+    office = demo_office.office
 
     def opt_out(opted_out: bool) -> None:
         if of == "order":
@@ -52,40 +52,43 @@ def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
         else:
             office.opt_out_address(office.orders.find(LEFT_DOOR).address, opted_out)
 
-    with office.ledger.together(town.van.device_id):
+    with office.ledger.together(demo_office.van.device_id):
         bound = waited(elsewhere, other.filing.bind, stray, LEFT_DOOR)
         opt_out(True)
 
     with pytest.raises(CannotBindError, match="takes no photo"):
         bound.result()
     opt_out(False)
-    assert (town.shown(LEFT_DOOR), town.kept(stray)) == ([], (True, True))
+    assert (demo_office.shown(LEFT_DOOR), demo_office.kept(stray)) == ([], (True, True))
 
 
 @pytest.mark.parametrize("of", ["order", "address"])
 def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
 ) -> None:
-    stray, order = town.receive(town.stray()), town.office.orders.find(LEFT_DOOR)
+    stray, order = (
+        demo_office.receive(demo_office.stray()),
+        demo_office.office.orders.find(LEFT_DOOR),
+    )
     opt_out = other.opt_out_order if of == "order" else other.opt_out_address
     whose = LEFT_DOOR if of == "order" else order.address
 
-    with town.office.ledger.apart():
-        town.office.filing.bind(stray, LEFT_DOOR)
+    with demo_office.office.ledger.apart():
+        demo_office.office.filing.bind(stray, LEFT_DOOR)
         opted_out = waited(elsewhere, opt_out, whose, True)
     opted_out.result()
 
-    assert town.kept(stray) == (False, False)
+    assert demo_office.kept(stray) == (False, False)
 
 
 def test_a_photo_that_is_being_erased_is_not_bound(
-    town: DemoOffice, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Its time is over, and its file is gone already: who binds it waits, and reads that."""
-    stray = town.receive(town.stray())
+    stray = demo_office.receive(demo_office.stray())
     erasing = open_office(Store(tmp_path, interrupted))
     bound: list[Future[Any]] = []
-    bind = town.office.filing.bind
+    bind = demo_office.office.filing.bind
     interrupted.then.append(lambda: bound.append(waited(elsewhere, bind, stray, LEFT_DOOR)))
 
     erasing.erasure.expire(NOON + timedelta(days=40))
@@ -96,10 +99,10 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 
 @pytest.mark.parametrize("cases", [("CASE-7", "CASE-8"), ("CASE-7", "CASE-7")])
 def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_held(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
-    with town.office.ledger.together():
-        town.office.erasure.hold(ALLOWED, cases[0], NOON)
+    with demo_office.office.ledger.together():
+        demo_office.office.erasure.hold(ALLOWED, cases[0], NOON)
         held = waited(elsewhere, other.erasure.hold, ALLOWED, cases[1], NOON)
 
     if cases[0] == cases[1]:
@@ -111,48 +114,51 @@ def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_he
 
 
 def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one goes behind the first, as if they came one after the other."""
-    routes, begins = town.office.routes, NOON - timedelta(hours=1)
+    routes, begins = demo_office.office.routes, NOON - timedelta(hours=1)
     for van, number in (("van-1", LEFT_DOOR), ("van-2", RIGHT_DOOR)):
         routes.plan(f"r-{van}", [number], begins, NOON + timedelta(hours=8))
         routes.assign(f"r-{van}", van)
 
-    with town.office.ledger.together():
+    with demo_office.office.ledger.together():
         handed_on = waited(elsewhere, other.routes.hand_on, "van-1", "van-9", NOON)
         routes.hand_on("van-2", "van-9", NOON)
     handed_on.result()
 
-    (route,) = town.office.ledger.execute(
+    (route,) = demo_office.office.ledger.execute(
         "SELECT route FROM assignments WHERE device_id = 'van-9'"
     ).fetchone()
-    assert [one.number for one in town.office.orders.on_route(route)] == [RIGHT_DOOR, LEFT_DOOR]
+    assert [one.number for one in demo_office.office.orders.on_route(route)] == [
+        RIGHT_DOOR,
+        LEFT_DOOR,
+    ]
 
 
 def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     long_ago = NOON - timedelta(days=60)
-    routes, find = town.office.routes, "SELECT 1 FROM routes WHERE route = 'daily'"
+    routes, find = demo_office.office.routes, "SELECT 1 FROM routes WHERE route = 'daily'"
     routes.plan("daily", [ALLOWED], long_ago, long_ago + timedelta(hours=8))
 
-    with town.office.ledger.together():
+    with demo_office.office.ledger.together():
         routes.plan("daily", [ALLOWED], NOON, NOON + timedelta(hours=8))
         forgot = waited(elsewhere, other.routes.forget, NOON - timedelta(days=30), 10)
 
     assert forgot.result() == 0
-    assert town.office.ledger.execute(find).fetchone() is not None
+    assert demo_office.office.ledger.execute(find).fetchone() is not None
 
 
 def test_a_month_is_archived_into_one_of_two_folders_at_once(
-    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     """Otherwise half of the month's labels would be in a file that no row names."""
     folder = tmp_path / "second"
 
-    with town.office.ledger.apart():
-        archive(town.office, "2026-05", tmp_path / "first", NOON)
+    with demo_office.office.ledger.apart():
+        archive(demo_office.office, "2026-05", tmp_path / "first", NOON)
         archived = waited(elsewhere, archive, other, "2026-05", folder, NOON)
 
     with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):

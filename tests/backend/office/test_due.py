@@ -28,58 +28,58 @@ CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def count(town: DemoOffice, table: str) -> int:
-    return int(town.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+def count(demo_office: DemoOffice, table: str) -> int:
+    return int(demo_office.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
-    ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
+    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(5)]
 
-    steps = town.office.erasure.steps(CAME + 30 * DAY)
+    steps = demo_office.office.erasure.steps(CAME + 30 * DAY)
     assert next(one for one in steps if one) == 2
-    assert sum(town.kept(one) == (True, True) for one in ids) == 3
+    assert sum(demo_office.kept(one) == (True, True) for one in ids) == 3
     del steps
 
-    assert [one for one in town.office.erasure.steps(CAME + 30 * DAY) if one] == [2, 1]
-    assert {town.kept(one) for one in ids} == {(False, False)}
+    assert [one for one in demo_office.office.erasure.steps(CAME + 30 * DAY) if one] == [2, 1]
+    assert {demo_office.kept(one) for one in ids} == {(False, False)}
 
 
 @pytest.mark.usefixtures("in_order")
 def test_a_hold_that_comes_while_others_are_erased_holds(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = on_interrupted
-    gone = town.receive(town.photo(ALLOWED))
-    held = town.receive(town.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
-    interrupted.then = [lambda: town.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)]
+    demo_office = on_interrupted
+    gone = demo_office.receive(demo_office.photo(ALLOWED))
+    held = demo_office.receive(demo_office.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
+    interrupted.then = [lambda: demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)]
 
-    assert town.office.erasure.expire(CAME + 40 * DAY) == 1
+    assert demo_office.office.erasure.expire(CAME + 40 * DAY) == 1
 
-    assert (town.kept(gone), town.kept(held)) == ((False, False), (True, True))
+    assert (demo_office.kept(gone), demo_office.kept(held)) == ((False, False), (True, True))
 
 
 def test_a_hold_waits_for_what_is_being_erased_and_says_so(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = on_interrupted
-    gone = town.receive(town.photo(CHANGES_MIND))
-    other, said = open_office(Store(town.folder)).erasure, []
+    demo_office = on_interrupted
+    gone = demo_office.receive(demo_office.photo(CHANGES_MIND))
+    other, said = open_office(Store(demo_office.folder)).erasure, []
     thread = Thread(target=lambda: said.append(other.hold(CHANGES_MIND, "CASE-7", CAME)))
 
     def held_meanwhile() -> None:
         thread.start()
-        until(lambda: town.office.erasure.holds() != [])
+        until(lambda: demo_office.office.erasure.holds() != [])
         thread.join(0.5)
         said.append(-1)
 
     interrupted.then = [held_meanwhile]
-    town.office.erasure.expire(CAME + 40 * DAY)
+    demo_office.office.erasure.expire(CAME + 40 * DAY)
     thread.join()
 
-    assert (said, town.kept(gone)) == ([-1, 1], (False, False))
+    assert (said, demo_office.kept(gone)) == ([-1, 1], (False, False))
 
 
 @pytest.mark.usefixtures("in_order")
@@ -87,58 +87,67 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its row is not held for that."""
-    town, first = on_interrupted, CAME + 40 * DAY
-    one = town.receive(town.photo(ALLOWED))
-    other = town.receive(town.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
-    hold, held = town.office.store.held, []
+    demo_office, first = on_interrupted, CAME + 40 * DAY
+    one = demo_office.receive(demo_office.photo(ALLOWED))
+    other = demo_office.receive(demo_office.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
+    hold, held = demo_office.office.store.held, []
 
     def noted(capture_id: str, *, waits: bool = True) -> AbstractContextManager[object]:
         held.append(capture_id)
         return hold(capture_id, waits=waits)
 
-    monkeypatch.setattr(town.office.store, "held", noted)
-    interrupted.then = [lambda: town.office.erasure.expire_one(other, first)]
+    monkeypatch.setattr(demo_office.office.store, "held", noted)
+    interrupted.then = [lambda: demo_office.office.erasure.expire_one(other, first)]
 
-    assert town.office.erasure.expire(first + DAY) == 1
+    assert demo_office.office.erasure.expire(first + DAY) == 1
 
     assert held == [one, other]
-    filed = town.office.filing.filed(other)
+    filed = demo_office.office.filing.filed(other)
     assert filed is not None
     assert filed.erased_at == "2027-01-10T11:00:00.000Z"
-    assert town.office.store.label(other)["seq"] == 2
+    assert demo_office.office.store.label(other)["seq"] == 2
 
 
-def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: DemoOffice) -> None:
-    store, one = town.office.store, town.keep(town.photo(ALLOWED)).label.capture_id
+def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(
+    demo_office: DemoOffice,
+) -> None:
+    store, one = (
+        demo_office.office.store,
+        demo_office.keep(demo_office.photo(ALLOWED)).label.capture_id,
+    )
     store.objects.put(one, store.sha256_of(one), b"another\nthing")
-    Worker(town.office).step()
+    Worker(demo_office.office).step()
 
-    town.office.erasure.expire(CAME + 30 * DAY - timedelta(milliseconds=1))
+    demo_office.office.erasure.expire(CAME + 30 * DAY - timedelta(milliseconds=1))
     assert (store.filing_backlog.has(one), list(store.objects.ids())) == (True, [one])
 
-    assert town.office.erasure.expire(CAME + 30 * DAY) == 1
+    assert demo_office.office.erasure.expire(CAME + 30 * DAY) == 1
     assert (store.filing_backlog.has(one), list(store.objects.ids())) == (False, [])
 
 
-def test_what_waits_to_be_filed_and_was_not_tried_stays(town: DemoOffice) -> None:
-    town.keep(town.photo(ALLOWED))
+def test_what_waits_to_be_filed_and_was_not_tried_stays(demo_office: DemoOffice) -> None:
+    demo_office.keep(demo_office.photo(ALLOWED))
 
-    assert town.office.erasure.expire(CAME + 40 * DAY) == 0
+    assert demo_office.office.erasure.expire(CAME + 40 * DAY) == 0
 
-    assert town.office.store.filing_backlog.backlog().records == 1
+    assert demo_office.office.store.filing_backlog.backlog().records == 1
 
 
 def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """By each time of the table."""
-    town = on_interrupted
-    erasure, hour = town.office.erasure, timedelta(hours=1)
+    demo_office = on_interrupted
+    erasure, hour = demo_office.office.erasure, timedelta(hours=1)
     late = rfc3339(CAME - hour)
-    practice = town.receive(town.van.make(RecordKind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
-    taken = town.receive(town.photo(ALLOWED), rfc3339(CAME + 10 * DAY))
-    town.receive(town.void(taken), rfc3339(CAME + 23 * DAY - 2 * hour))
-    bound, held = (town.receive(town.photo(one), late) for one in (RIGHT_DOOR, CHANGES_MIND))
+    practice = demo_office.receive(
+        demo_office.van.make(RecordKind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY)
+    )
+    taken = demo_office.receive(demo_office.photo(ALLOWED), rfc3339(CAME + 10 * DAY))
+    demo_office.receive(demo_office.void(taken), rfc3339(CAME + 23 * DAY - 2 * hour))
+    bound, held = (
+        demo_office.receive(demo_office.photo(one), late) for one in (RIGHT_DOOR, CHANGES_MIND)
+    )
     erasure.hold(CHANGES_MIND, "CASE-7", CAME)
     assert erasure.overdue_s(CAME + 23 * DAY) == 0.0
 
@@ -152,35 +161,38 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the order's own rule, and by its address's; of what is held nothing goes."""
     monkeypatch.setattr(due, "KEYS", 1)
     by_order, by_address, held, stays = (
-        town.receive(town.photo(number)) for number in (ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
+        demo_office.receive(demo_office.photo(number))
+        for number in (ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
     )
-    orders = town.office.orders
-    town.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
-    town.office.ledger.execute(
+    orders = demo_office.office.orders
+    demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
+    demo_office.office.ledger.execute(
         "UPDATE captures SET number = ? WHERE capture_id = ?", (RIGHT_DOOR, stays)
     )
     for number in (ALLOWED, CHANGES_MIND):
         orders.set_opted_out(number, opted_out=True)
     orders.set_address_opted_out(orders.find(LEFT_DOOR).address, opted_out=True)
 
-    assert town.office.erasure.expire(NOON) == 2
+    assert demo_office.office.erasure.expire(NOON) == 2
 
-    assert town.kept(by_order) == town.kept(by_address) == (False, False)
-    assert town.kept(held) == town.kept(stays) == (True, True)
+    assert demo_office.kept(by_order) == demo_office.kept(by_address) == (False, False)
+    assert demo_office.kept(held) == demo_office.kept(stays) == (True, True)
 
 
 def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """There are more of them each day, and mostly nothing of them is left."""
-    town = on_interrupted
-    left, failed = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
-    office, hour = town.office, timedelta(hours=1)
+    demo_office = on_interrupted
+    left, failed = (
+        demo_office.receive(demo_office.photo(number)) for number in (ALLOWED, RIGHT_DOOR)
+    )
+    office, hour = demo_office.office, timedelta(hours=1)
     assert office.erasure.expire(NOON) == 0
 
     office.orders.set_opted_out(ALLOWED, opted_out=True)
@@ -192,56 +204,64 @@ def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
         office.opt_out_order(RIGHT_DOOR, True)
     interrupted.lost = ()
     assert office.erasure.expire(NOON + DAY + hour) == 1
-    assert town.kept(left) == town.kept(failed) == (False, False)
+    assert demo_office.kept(left) == demo_office.kept(failed) == (False, False)
 
 
 def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
     """A customer waits for the page, and not for what is due of all others."""
-    old = town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
-    mine = [town.receive(town.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
+    old = demo_office.receive(demo_office.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
+    mine = [demo_office.receive(demo_office.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
 
-    town.office.opt_out_order(RIGHT_DOOR, True)
-    assert [town.kept(one)[0] for one in mine] == [False, True]
-    town.office.opt_out_address("a-7", True)
+    demo_office.office.opt_out_order(RIGHT_DOOR, True)
+    assert [demo_office.kept(one)[0] for one in mine] == [False, True]
+    demo_office.office.opt_out_address("a-7", True)
 
-    assert {town.kept(one) for one in mine} == {(False, False)}
-    assert town.kept(old) == (True, True)
+    assert {demo_office.kept(one) for one in mine} == {(False, False)}
+    assert demo_office.kept(old) == (True, True)
 
 
 def test_routes_and_looks_go_in_steps_too(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasure, "BATCH", 1)
     for number in range(3):
-        town.office.routes.plan(f"old-{number}", [ALLOWED], CAME, CAME + timedelta(hours=1))
+        demo_office.office.routes.plan(f"old-{number}", [ALLOWED], CAME, CAME + timedelta(hours=1))
     for _ in range(25):
-        town.office.access.log(Customer("c-1"), new_id(), "", CAME)
+        demo_office.office.access.log(Customer("c-1"), new_id(), "", CAME)
 
-    steps = list(town.office.erasure.steps(CAME + 366 * DAY))
+    steps = list(demo_office.office.erasure.steps(CAME + 366 * DAY))
 
     assert len(steps) >= 4 + 3
-    assert count(town, "routes") == count(town, "route_orders") == count(town, "views") == 0
+    assert (
+        count(demo_office, "routes")
+        == count(demo_office, "route_orders")
+        == count(demo_office, "views")
+        == 0
+    )
 
 
 def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
-    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fleet's routes end together in the evening."""
     monkeypatch.setattr(erasure, "BATCH", 2)
     vans = [f"van-{number}" for number in range(5)]
     for van in vans:
-        town.office.routes.plan(f"r-{van}", [ALLOWED], NOON, NOON + timedelta(hours=1))
-        town.office.routes.assign(f"r-{van}", van)
-    before = [town.manifest(van).version for van in vans]
+        demo_office.office.routes.plan(f"r-{van}", [ALLOWED], NOON, NOON + timedelta(hours=1))
+        demo_office.office.routes.assign(f"r-{van}", van)
+    before = [demo_office.manifest(van).version for van in vans]
     whole = "manifests WHERE content IS NOT NULL OR token IS NOT NULL"
 
-    left = {count(town, whole) for _ in town.office.erasure.steps(NOON + timedelta(hours=2))}
+    left = {
+        count(demo_office, whole)
+        for _ in demo_office.office.erasure.steps(NOON + timedelta(hours=2))
+    }
 
     assert left - {5} == {3, 1, 0}
     versions = "SELECT version FROM manifests ORDER BY device_id"
-    assert [row[0] for row in town.office.ledger.execute(versions)] == before
+    assert [row[0] for row in demo_office.office.ledger.execute(versions)] == before
 
 
 def test_the_thread_erases_a_tenth_of_its_time(
@@ -249,14 +269,14 @@ def test_the_thread_erases_a_tenth_of_its_time(
 ) -> None:
     """In between it waits, and ends at once when its process does."""
     monkeypatch.setattr(due, "BATCH", 1)
-    town = on_interrupted
+    demo_office = on_interrupted
     for _ in range(3):
-        town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
+        demo_office.receive(demo_office.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
     interrupted.then = [lambda: time.sleep(0.1)]
     monkeypatch.setattr(expiry, "FIRST_S", 0.0)
     began_s = time.monotonic()
 
-    with expiry.Expiry(town.office.erasure).running():
+    with expiry.Expiry(demo_office.office.erasure).running():
         until(lambda: len(interrupted.tried) == 2)
         paused_s = time.monotonic() - began_s
         interrupted.then = [lambda: time.sleep(1)]
@@ -267,8 +287,12 @@ def test_the_thread_erases_a_tenth_of_its_time(
     assert time.monotonic() - ended_s < 0.5 / expiry.SHARE
 
 
-def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: DemoOffice) -> None:
-    ledger, access, later = town.office.ledger, town.office.access, NOON + timedelta(minutes=25)
+def test_what_opens_nothing_any_more_goes_without_a_sign_in(demo_office: DemoOffice) -> None:
+    ledger, access, later = (
+        demo_office.office.ledger,
+        demo_office.office.access,
+        NOON + timedelta(minutes=25),
+    )
     accounts = Accounts(ledger, CHEAP)
     accounts.add(Account("customer", "c-1", "x"))
     by, sessions, limit = accounts.find("c-1"), Sessions(ledger), SignInLimit(ledger)
@@ -281,7 +305,7 @@ def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: DemoOffice) ->
     access.one_time_code(LEFT_DOOR, NOON)
     access.one_time_code(RIGHT_DOOR, later)
 
-    town.office.erasure.expire(NOON + timedelta(minutes=31))
+    demo_office.office.erasure.expire(NOON + timedelta(minutes=31))
 
     left = {"sessions": 1, "sign_in_tries": 0, "grants": 0, "one_time_codes": 1}
-    assert {table: count(town, table) for table in left} == left
+    assert {table: count(demo_office, table) for table in left} == left

@@ -32,7 +32,7 @@ JUST = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
+def demo_office(tmp_path: Path) -> DemoOffice:
     return DemoOffice(tmp_path, van=RecordMaker.begun())
 
 
@@ -40,142 +40,165 @@ def after(days: int) -> datetime:
     return CAME + timedelta(days=days)
 
 
-def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: DemoOffice) -> None:
-    bound, stray = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
+def test_a_photo_is_kept_for_30_days_and_its_label_longer(demo_office: DemoOffice) -> None:
+    bound, stray = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.stray()),
+    )
 
-    town.office.erasure.expire(after(30) - JUST)
-    assert town.shown(ALLOWED) == [bound]
+    demo_office.office.erasure.expire(after(30) - JUST)
+    assert demo_office.shown(ALLOWED) == [bound]
 
-    assert town.office.erasure.expire(after(30)) == 2
-    assert town.kept(bound) == town.kept(stray) == (False, False)
-    assert town.office.filing.of_order(ALLOWED) == []
-    assert town.office.filing.waiting() == []
-    assert town.office.store.label(bound)["seq"] == 2
-    assert town.office.erasure.expire(after(30)) == 0
-
-
-def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: DemoOffice) -> None:
-    taken, replaced = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
-    town.receive(town.void(taken), "2026-12-03T11:00:00.000Z")
-    town.receive(town.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z")
-
-    assert town.office.erasure.expire(after(9) - JUST) == 0
-    assert town.office.erasure.expire(after(9)) == 2
-    assert town.kept(taken) == town.kept(replaced) == (False, False)
-    assert len(town.shown(RIGHT_DOOR)) == 1
+    assert demo_office.office.erasure.expire(after(30)) == 2
+    assert demo_office.kept(bound) == demo_office.kept(stray) == (False, False)
+    assert demo_office.office.filing.of_order(ALLOWED) == []
+    assert demo_office.office.filing.waiting() == []
+    assert demo_office.office.store.label(bound)["seq"] == 2
+    assert demo_office.office.erasure.expire(after(30)) == 0
 
 
-def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: DemoOffice) -> None:
+def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(
+    demo_office: DemoOffice,
+) -> None:
+    taken, replaced = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
+    )
+    demo_office.receive(demo_office.void(taken), "2026-12-03T11:00:00.000Z")
+    demo_office.receive(
+        demo_office.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z"
+    )
+
+    assert demo_office.office.erasure.expire(after(9) - JUST) == 0
+    assert demo_office.office.erasure.expire(after(9)) == 2
+    assert demo_office.kept(taken) == demo_office.kept(replaced) == (False, False)
+    assert len(demo_office.shown(RIGHT_DOOR)) == 1
+
+
+def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
+    demo_office: DemoOffice,
+) -> None:
     """As where the two files of SQLite were copied at different moments."""
-    held, gone = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
-    store, line = town.office.store, town.office.store.line(gone)
-    town.office.erasure.expire_one(held, after(30))
+    held, gone = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
+    )
+    store, line = demo_office.office.store, demo_office.office.store.line(gone)
+    demo_office.office.erasure.expire_one(held, after(30))
     label = store.label(held)
     store.db.execute("DELETE FROM uploads")
 
-    assert town.office.erasure.expire(after(30)) == 1
+    assert demo_office.office.erasure.expire(after(30)) == 1
     store.erase(held)  # interrupted, it is done again
 
     assert (store.line(gone), store.label(held)) == (line, label)
-    assert not any(town.kept(gone))
+    assert not any(demo_office.kept(gone))
     assert list(store.objects.bodies()) == []
 
 
-def test_what_another_process_is_erasing_is_left_to_it(town: DemoOffice) -> None:
+def test_what_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) -> None:
     """Not what is to go at once: that waits for it, and is told when it takes too long."""
-    busy, free = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
-    other = Store(town.folder)
+    busy, free = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
+    )
+    other = Store(demo_office.folder)
     if other.db.engine == "sqlite":
         pytest.skip("it has one lock for all")
 
     with other.held(busy):
-        assert town.said("expire", now=after(31)).startswith("erased 1 records; more is due")
+        assert demo_office.said("expire", now=after(31)).startswith("erased 1 records; more is due")
         with pytest.raises(Unavailable):
-            town.office.erasure.expire_one(busy, after(31))
+            demo_office.office.erasure.expire_one(busy, after(31))
 
-    assert (town.kept(busy)[0], town.kept(free)[0]) == (True, False)
-    assert town.said("expire", now=after(31)) == "erased 1 records"
-
-
-def test_practice_is_kept_for_a_day(town: DemoOffice) -> None:
-    capture_id = town.receive(town.van.make(RecordKind.TEST, {"simulated": False}, PICTURE))
-
-    assert town.office.erasure.expire(after(1) - JUST) == 0
-    assert town.office.erasure.expire(after(1)) == 1
-    assert town.kept(capture_id) == (False, False)
+    assert (demo_office.kept(busy)[0], demo_office.kept(free)[0]) == (True, False)
+    assert demo_office.said("expire", now=after(31)) == "erased 1 records"
 
 
-def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: DemoOffice) -> None:
-    held, free = town.receive(town.photo(CHANGES_MIND)), town.receive(town.photo(ALLOWED))
-    town.office.access.log(Customer("c-4"), held, "", CAME)
-    town.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)
-    town.office.opt_out_order(CHANGES_MIND, True)
+def test_practice_is_kept_for_a_day(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(
+        demo_office.van.make(RecordKind.TEST, {"simulated": False}, PICTURE)
+    )
 
-    assert town.office.erasure.expire(after(366)) == 1
-    assert (town.kept(held), town.kept(free)) == ((True, True), (False, False))
-    assert len(town.office.access.views_of(CHANGES_MIND)) == 1
-    assert town.shown(CHANGES_MIND) == []
-    assert not town.office.access.may_see(Customer("c-4"), held, CAME)
-    (hold,) = town.office.erasure.holds()
+    assert demo_office.office.erasure.expire(after(1) - JUST) == 0
+    assert demo_office.office.erasure.expire(after(1)) == 1
+    assert demo_office.kept(capture_id) == (False, False)
+
+
+def test_nothing_of_a_held_order_is_erased_until_it_is_released(demo_office: DemoOffice) -> None:
+    held, free = (
+        demo_office.receive(demo_office.photo(CHANGES_MIND)),
+        demo_office.receive(demo_office.photo(ALLOWED)),
+    )
+    demo_office.office.access.log(Customer("c-4"), held, "", CAME)
+    demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)
+    demo_office.office.opt_out_order(CHANGES_MIND, True)
+
+    assert demo_office.office.erasure.expire(after(366)) == 1
+    assert (demo_office.kept(held), demo_office.kept(free)) == ((True, True), (False, False))
+    assert len(demo_office.office.access.views_of(CHANGES_MIND)) == 1
+    assert demo_office.shown(CHANGES_MIND) == []
+    assert not demo_office.office.access.may_see(Customer("c-4"), held, CAME)
+    (hold,) = demo_office.office.erasure.holds()
     assert (hold.number, hold.case_number, hold.since) == (CHANGES_MIND, "CASE-7", CAME)
 
-    town.office.erasure.release(CHANGES_MIND, after(366))
+    demo_office.office.erasure.release(CHANGES_MIND, after(366))
 
-    assert town.kept(held) == (False, False)
+    assert demo_office.kept(held) == (False, False)
 
 
 def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still_there(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
     """It could not be filed for a month, and then its object was put back."""
-    made = town.photo(ALLOWED)
-    opened, capture_id = town.keep(made), made.label.capture_id
-    town.office.store.filing_backlog.put_off(capture_id, "Missing", CAME)
-    town.office.filing.accept(claims.read(opened), RECEIVED)
-    town.office.erasure.hold(ALLOWED, "CASE-7", CAME)
+    made = demo_office.photo(ALLOWED)
+    opened, capture_id = demo_office.keep(made), made.label.capture_id
+    demo_office.office.store.filing_backlog.put_off(capture_id, "Missing", CAME)
+    demo_office.office.filing.accept(claims.read(opened), RECEIVED)
+    demo_office.office.erasure.hold(ALLOWED, "CASE-7", CAME)
 
-    town.office.erasure.expire(after(31))
+    demo_office.office.erasure.expire(after(31))
 
-    assert town.kept(capture_id) == (True, True)
+    assert demo_office.kept(capture_id) == (True, True)
 
 
-def test_a_hold_of_no_order_is_refused(town: DemoOffice) -> None:
+def test_a_hold_of_no_order_is_refused(demo_office: DemoOffice) -> None:
     with pytest.raises(NoSuchOrder):
-        town.office.erasure.hold("9999", "CASE-7", CAME)
+        demo_office.office.erasure.hold("9999", "CASE-7", CAME)
     with pytest.raises(NotDone, match="not held"):
-        town.office.erasure.release(ALLOWED, CAME)
+        demo_office.office.erasure.release(ALLOWED, CAME)
 
 
-def test_only_what_waits_is_discarded(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
+def test_only_what_waits_is_discarded(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
 
     with pytest.raises(CannotBindError, match="nothing was erased"):
-        town.office.erasure.discard(capture_id, CAME)
-    assert town.kept(capture_id) == (True, True)
+        demo_office.office.erasure.discard(capture_id, CAME)
+    assert demo_office.kept(capture_id) == (True, True)
 
 
-def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    demo_office.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
 
-    town.office.erasure.expire(after(365))
-    (view,) = town.office.access.views_of(ALLOWED)
+    demo_office.office.erasure.expire(after(365))
+    (view,) = demo_office.office.access.views_of(ALLOWED)
     assert (view.at, view.viewer, view.why) == (CAME, "agent 17", "asked where it is")
 
-    town.office.erasure.expire(after(365) + JUST)
-    assert town.office.access.views_of(ALLOWED) == []
+    demo_office.office.erasure.expire(after(365) + JUST)
+    assert demo_office.office.access.views_of(ALLOWED) == []
 
 
-def test_nobody_amends_or_shortens_the_view_log(town: DemoOffice) -> None:
+def test_nobody_amends_or_shortens_the_view_log(demo_office: DemoOffice) -> None:
     """Not by SQL either; only what retention has given free can go."""
-    capture_id = town.receive(town.photo(ALLOWED))
-    town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
-    town.office.erasure.expire(after(1))
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    demo_office.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+    demo_office.office.erasure.expire(after(1))
 
     for change in ("UPDATE views SET viewer = 'nobody'", "DELETE FROM views"):
         with pytest.raises(Conflict, match="append-only"):
-            town.office.ledger.execute(change)
-    assert len(town.office.access.views_of(ALLOWED)) == 1
+            demo_office.office.ledger.execute(change)
+    assert len(demo_office.office.access.views_of(ALLOWED)) == 1
 
 
 def test_the_table_comes_from_the_configuration(tmp_path: Path) -> None:
@@ -210,16 +233,19 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> No
 
 
 def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
-    town: DemoOffice, tmp_path: Path
+    demo_office: DemoOffice, tmp_path: Path
 ) -> None:
-    mine, taken = town.receive(town.photo(LEFT_DOOR)), town.receive(town.photo(LEFT_DOOR))
-    other = town.receive(town.photo(RIGHT_DOOR))
-    town.receive(town.void(taken))
-    town.office.access.log(Agent("17"), mine, "asked where it is", CAME)
-    town.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
+    mine, taken = (
+        demo_office.receive(demo_office.photo(LEFT_DOOR)),
+        demo_office.receive(demo_office.photo(LEFT_DOOR)),
+    )
+    other = demo_office.receive(demo_office.photo(RIGHT_DOOR))
+    demo_office.receive(demo_office.void(taken))
+    demo_office.office.access.log(Agent("17"), mine, "asked where it is", CAME)
+    demo_office.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
     into = tmp_path / "order.zip"
 
-    export_order(town.office, LEFT_DOOR, into)
+    export_order(demo_office.office, LEFT_DOOR, into)
 
     archive = ZipFile(into)
     parts = {f"{one}/{name}" for one in (mine, taken) for name in PARTS}
@@ -232,19 +258,21 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
         assert secret not in text
     assert into.stat().st_mode & 0o077 == 0
     with pytest.raises(FileExistsError):
-        export_order(town.office, LEFT_DOOR, into)
+        export_order(demo_office.office, LEFT_DOOR, into)
 
 
 PARTS = ("label.json", "record.json", "photo.jpg")
 
 
-def test_an_export_by_device_verifies_and_has_no_photos(town: DemoOffice, tmp_path: Path) -> None:
-    kept = town.receive(town.photo(ALLOWED))
-    erased = town.receive(town.photo(RIGHT_DOOR))
-    town.office.opt_out_order(RIGHT_DOOR, True)
-    into, files = tmp_path / "device.zip", KeyFiles(town.folder)
+def test_an_export_by_device_verifies_and_has_no_photos(
+    demo_office: DemoOffice, tmp_path: Path
+) -> None:
+    kept = demo_office.receive(demo_office.photo(ALLOWED))
+    erased = demo_office.receive(demo_office.photo(RIGHT_DOOR))
+    demo_office.office.opt_out_order(RIGHT_DOOR, True)
+    into, files = tmp_path / "device.zip", KeyFiles(demo_office.folder)
 
-    export_device(town.office, "van-7", into)
+    export_device(demo_office.office, "van-7", into)
 
     archive = ZipFile(into)
     labels = {f"labels/{one}.rec" for one in (kept, erased)}
@@ -263,13 +291,13 @@ def test_an_export_by_device_verifies_and_has_no_photos(town: DemoOffice, tmp_pa
 
 
 def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
-    town: DemoOffice, tmp_path: Path
+    demo_office: DemoOffice, tmp_path: Path
 ) -> None:
-    ids = [town.receive(town.photo(ALLOWED)) for _ in range(3)]
-    town.office.store.objects.erase(ids[1])
+    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(3)]
+    demo_office.office.store.objects.erase(ids[1])
     into = tmp_path / "device.zip"
 
-    told = town.said("export-device", "van-7", str(into), now=CAME).splitlines()
+    told = demo_office.said("export-device", "van-7", str(into), now=CAME).splitlines()
 
     assert told[0] == f"written: {into}"
     assert told[1].startswith("without 1 record whose label is not here any more")
@@ -281,26 +309,28 @@ def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
     assert examine((tmp_path / "out/labels").glob("*.rec"), None).problems == 1
 
 
-def test_an_export_that_does_not_end_leaves_no_half_zip(town: DemoOffice, tmp_path: Path) -> None:
-    town.receive(town.photo(ALLOWED))
+def test_an_export_that_does_not_end_leaves_no_half_zip(
+    demo_office: DemoOffice, tmp_path: Path
+) -> None:
+    demo_office.receive(demo_office.photo(ALLOWED))
     into = tmp_path / "device.zip"
 
     with pytest.raises(FileNotFoundError):
-        export_device(town.office, "van-7", into, [tmp_path / "no-such.jsonl"])
+        export_device(demo_office.office, "van-7", into, [tmp_path / "no-such.jsonl"])
 
     assert not into.exists()
-    assert export_device(town.office, "van-7", into) == []
+    assert export_device(demo_office.office, "van-7", into) == []
 
 
 def test_the_name_of_who_brought_a_record_goes_with_its_body_and_the_mark_stays(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    rescues = Rescues(town.office.store)
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    rescues = Rescues(demo_office.office.store)
     rescues.mark(capture_id, "ada")
 
-    town.office.erasure.expire(after(30) - JUST)
+    demo_office.office.erasure.expire(after(30) - JUST)
     before = rescues.by(capture_id)
-    town.office.erasure.expire(after(30))
+    demo_office.office.erasure.expire(after(30))
 
     assert (before, rescues.by(capture_id)) == ("ada", "a technician")

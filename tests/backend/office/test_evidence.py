@@ -66,7 +66,7 @@ def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: SealedFl
     root = certificates.read_pem((fleet.out / "fleet-ca.pem").read_bytes())
     leaf = certificates.read_pem((fleet.out / "evidence.pem").read_bytes())
     ours = Expected(made.label.device_id, root)
-    assert certificates.issued(leaf, fleet.town.van.key.public_key(), ours) == leaf
+    assert certificates.issued(leaf, fleet.demo_office.van.key.public_key(), ours) == leaf
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_
     fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
-    ledger, store = fleet.town.office.ledger, fleet.town.office.store
+    ledger, store = fleet.demo_office.office.ledger, fleet.demo_office.office.store
     change = "UPDATE captures SET chain = NULL, seq = NULL WHERE capture_id = ?"
     ledger.execute(change, (before.label.capture_id,))
     ledger.execute("DELETE FROM captures WHERE capture_id = ?", (after.label.capture_id,))
@@ -126,7 +126,7 @@ def test_with_their_labels_the_links_verify_and_the_readme_warns(
 def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: SealedFleet) -> None:
     fleet.sealed()
     made = fleet.take(fleet.sealed())
-    fleet.town.van.seq -= 1
+    fleet.demo_office.van.seq -= 1
     fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id)
@@ -154,11 +154,11 @@ def test_what_is_opened_is_as_it_was_packed_and_no_private_key_leaves(fleet: Sea
 def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own = made.label.capture_id
-    fleet.town.office.opt_out_order(ALLOWED, True)
+    fleet.demo_office.office.opt_out_order(ALLOWED, True)
 
     said = fleet.export(own)
 
-    filed = fleet.town.office.filing.filed(own)
+    filed = fleet.demo_office.office.filing.filed(own)
     assert filed is not None
     assert f"Only its label is left: the body was erased on {filed.erased_at}" in said
     assert "(no photo at this stop)" in said
@@ -213,7 +213,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     fleet.intake.judge(fleet.begin(unfiled))
     name = hashlib.sha256(altered.content).hexdigest()
     content = altered.content[:-1] + bytes([altered.content[-1] ^ 1])
-    fleet.town.office.store.objects.put(altered.label.capture_id, name, content)
+    fleet.demo_office.office.store.objects.put(altered.label.capture_id, name, content)
 
     said = {
         new_id(): "no record of this id ever came",
@@ -225,18 +225,18 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     for capture_id, sentence in said.items():
         with pytest.raises(NotDone, match=sentence):
             fleet.export(capture_id)
-        assert fleet.town.office.access.views_of_record(capture_id) == []
+        assert fleet.demo_office.office.access.views_of_record(capture_id) == []
     assert not fleet.out.exists()
 
 
 def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None:
-    made, access = fleet.take(fleet.sealed()), fleet.town.office.access
+    made, access = fleet.take(fleet.sealed()), fleet.demo_office.office.access
     own = made.label.capture_id
-    accounts = Accounts(fleet.town.office.ledger, CHEAP)
+    accounts = Accounts(fleet.demo_office.office.ledger, CHEAP)
     accounts.add_all(ACCOUNTS)
     access.log(Customer("c-1"), own, "", NOON)
     access.log(Agent("17"), own, "Where is the parcel?", NOON)
-    fleet.town.office.erasure.hold(ALLOWED, "CASE-7", NOON)
+    fleet.demo_office.office.erasure.hold(ALLOWED, "CASE-7", NOON)
 
     fleet.export(own, "--by", "17")
     fleet.export(own, "--out", str(fleet.out / "again.zip"))
@@ -265,25 +265,25 @@ def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(
     for there in (into, fleet.out):
         with pytest.raises(FileExistsError):
             fleet.export(made.label.capture_id, "--out", str(there))
-    assert len(fleet.town.office.access.views_of_record(made.label.capture_id)) == 2
+    assert len(fleet.demo_office.office.access.views_of_record(made.label.capture_id)) == 2
 
 
 def test_without_a_certificate_the_readme_names_the_key(tmp_path: Path) -> None:
     fleet = SealedFleet(tmp_path / "backend", identity=False)
-    made = fleet.take(fleet.town.photo(ALLOWED))
+    made = fleet.take(fleet.demo_office.photo(ALLOWED))
 
     fleet.export(made.label.capture_id)
 
     readme = fleet.read("README.txt")
     assert "evidence.pem" not in fleet.names()
-    assert signing.thumbprint(fleet.town.van.key.public_key()) in readme
+    assert signing.thumbprint(fleet.demo_office.van.key.public_key()) in readme
     assert "the body is not sealed" in readme
 
 
 def test_what_speaks_against_a_record_is_said(fleet: SealedFleet) -> None:
-    made = fleet.take(fleet.town.van.make("photo", {}, PICTURE, clock="unsynced"))
-    fleet.take(fleet.town.void(made.label.capture_id))
-    kid = signing.thumbprint(fleet.town.van.key.public_key())
+    made = fleet.take(fleet.demo_office.van.make("photo", {}, PICTURE, clock="unsynced"))
+    fleet.take(fleet.demo_office.void(made.label.capture_id))
+    kid = signing.thumbprint(fleet.demo_office.van.key.public_key())
     fleet.export(made.label.capture_id)
 
     readme = fleet.read("README.txt")
@@ -292,7 +292,7 @@ def test_what_speaks_against_a_record_is_said(fleet: SealedFleet) -> None:
     assert "IT MAY SHOW NOTHING REAL" in readme
     assert readme.count("The backend wrote it, and nobody signed it.") == 2
     assert "not believed any more" not in readme.partition("WHAT IS IN")[0]
-    fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON.replace(year=2020))
+    fleet.demo_office.office.revoked_keys.add(kid, made.label.device_id, NOON.replace(year=2020))
     fleet.export(made.label.capture_id, "--out", str(fleet.out / "later"))
     assert "was not believed any more" in fleet.read("later/README.txt")
 
@@ -300,8 +300,8 @@ def test_what_speaks_against_a_record_is_said(fleet: SealedFleet) -> None:
 def test_who_brought_it_and_how_its_device_ended_is_said(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own, device_id = made.label.capture_id, made.label.device_id
-    Rescues(fleet.town.office.store).mark(own, "ada")
-    ending = Ending(Register(fleet.folder), fleet.town.office)
+    Rescues(fleet.demo_office.office.store).mark(own, "ada")
+    ending = Ending(Register(fleet.folder), fleet.demo_office.office)
     ending.now(device_id, How.GONE, THE_OFFICE, NOON)
 
     fleet.export(own)

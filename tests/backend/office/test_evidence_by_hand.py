@@ -89,9 +89,11 @@ def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: SealedFl
 
 def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: SealedFleet) -> None:
     made, documents = fleet.take(fleet.sealed()), FleetDocuments(fleet.folder)
-    kid = signing.thumbprint(fleet.town.van.key.public_key())
-    fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON)
-    said = fleet.town.office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
+    kid = signing.thumbprint(fleet.demo_office.van.key.public_key())
+    fleet.demo_office.office.revoked_keys.add(kid, made.label.device_id, NOON)
+    said = fleet.demo_office.office.revoked_keys.payload() | {
+        "receipt_keys": documents.receipt_keys()
+    }
     token = signing.sign(said, documents.fleet_key(), typ=REVOKED_TYPE)
     (fleet.folder / "revoked.jws").write_text(token)
     fleet.export(made.label.capture_id)
@@ -105,8 +107,8 @@ def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: SealedFlee
 
 def test_by_hand_a_record_that_is_not_sealed_needs_its_devices_key(tmp_path: Path) -> None:
     fleet = SealedFleet(tmp_path / "backend", identity=False)
-    made = fleet.take(fleet.town.photo(ALLOWED))
-    public = fleet.town.van.key.public_key()
+    made = fleet.take(fleet.demo_office.photo(ALLOWED))
+    public = fleet.demo_office.van.key.public_key()
     (fleet.folder / "device.pem").write_bytes(signing.public_pem(public))
     fleet.export(made.label.capture_id)
 
@@ -119,7 +121,7 @@ def test_by_hand_a_record_that_is_not_sealed_needs_its_devices_key(tmp_path: Pat
 
 def test_by_hand_that_a_body_was_erased_is_signed(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
-    fleet.town.office.opt_out_order(ALLOWED, True)
+    fleet.demo_office.office.opt_out_order(ALLOWED, True)
     fleet.export(made.label.capture_id)
 
     *_, receipt, digest, erased = hand(fleet)
@@ -156,7 +158,7 @@ def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: SealedF
 
 def test_by_hand_a_certificate_for_tls_signs_nothing(fleet: SealedFleet) -> None:
     fleet.export(fleet.take(fleet.sealed()).label.capture_id)
-    van = fleet.town.van
+    van = fleet.demo_office.van
     ca, now = Authority.of(fleet.folder / "ca"), datetime.now(UTC)
     issued = ca.tls(van.device_id, van.key.public_key(), now)
     (fleet.out / "evidence.pem").write_bytes(certificates.pem([issued]))

@@ -34,83 +34,87 @@ FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
     ("bound_by", "ring"), [("code", "inside"), ("code", "near"), ("place", "near"), ("place", None)]
 )
 def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
-    town: DemoOffice, bound_by: str, ring: str | None
+    demo_office: DemoOffice, bound_by: str, ring: str | None
 ) -> None:
-    stop = stop_of(town, RIGHT_DOOR, bound_by, ring)
-    before = town.manifest().version
+    stop = stop_of(demo_office, RIGHT_DOOR, bound_by, ring)
+    before = demo_office.manifest().version
 
-    capture_id = town.receive(town.photo(RIGHT_DOOR, stop=stop))
+    capture_id = demo_office.receive(demo_office.photo(RIGHT_DOOR, stop=stop))
 
-    assert town.shown(RIGHT_DOOR) == [capture_id]
-    assert town.shown(LEFT_DOOR) == []
-    assert town.is_done(RIGHT_DOOR)
-    assert not town.is_done(LEFT_DOOR)
-    assert town.manifest().version > before
+    assert demo_office.shown(RIGHT_DOOR) == [capture_id]
+    assert demo_office.shown(LEFT_DOOR) == []
+    assert demo_office.is_done(RIGHT_DOOR)
+    assert not demo_office.is_done(LEFT_DOOR)
+    assert demo_office.manifest().version > before
 
 
-def stop_of(town: DemoOffice, number: str, bound_by: str, ring: object) -> dict[str, Any]:
+def stop_of(demo_office: DemoOffice, number: str, bound_by: str, ring: object) -> dict[str, Any]:
     """What a record says of the stop."""
-    stop_id = town.office.orders.find(number).stop_id
+    stop_id = demo_office.office.orders.find(number).stop_id
     return {"id": stop_id, "bound_by": bound_by, "ring": ring, "distance_m": None}
 
 
 # --- when it was left
 
 
-def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: DemoOffice) -> None:
-    place = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(
+    demo_office: DemoOffice,
+) -> None:
+    place = {"id": demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
     position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 9.5}
-    town.receive(town.photo(ALLOWED, stop=place, position=position))
-    town.receive(town.photo(RIGHT_DOOR))
+    demo_office.receive(demo_office.photo(ALLOWED, stop=place, position=position))
+    demo_office.receive(demo_office.photo(RIGHT_DOOR))
 
-    (by_place,) = town.office.filing.photos_of(ALLOWED)
-    (by_code,) = town.office.filing.photos_of(RIGHT_DOOR)
+    (by_place,) = demo_office.office.filing.photos_of(ALLOWED)
+    (by_code,) = demo_office.office.filing.photos_of(RIGHT_DOOR)
 
     assert by_place.left_at == datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
     assert by_place.how_placed() == "The place is known by satellite to about 10 m."
     assert by_code.how_placed() == "The label of the parcel was read before the photo was taken."
 
 
-def press(town: DemoOffice, clock: str = "unsynced", at_s: int = 0, **label: Any) -> None:
+def press(demo_office: DemoOffice, clock: str = "unsynced", at_s: int = 0, **label: Any) -> None:
     """Receive a photo of ALLOWED that was taken so long after its boot."""
-    record = _record(town.photo(ALLOWED).content)
+    record = _record(demo_office.photo(ALLOWED).content)
     label |= {"clock": clock, "monotonic_ns": at_s * 10**9}
-    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE, **label))
+    demo_office.receive(demo_office.van.make(RecordKind.PHOTO, record, PICTURE, **label))
 
 
-def time_record(town: DemoOffice, utc: str, at_s: int = 0, clock: str = "gnss") -> Made:
+def time_record(demo_office: DemoOffice, utc: str, at_s: int = 0, clock: str = "gnss") -> Made:
     """Return a record which says that so long after the boot it was this time."""
     said = {"utc": utc, "monotonic_ns": at_s * 10**9}
-    return town.van.make(RecordKind.TIME, {"time": said, "simulated": False}, clock=clock)
+    return demo_office.van.make(RecordKind.TIME, {"time": said, "simulated": False}, clock=clock)
 
 
-def left_at(town: DemoOffice) -> datetime | None:
-    (photo,) = town.office.filing.photos_of(ALLOWED)
+def left_at(demo_office: DemoOffice) -> datetime | None:
+    (photo,) = demo_office.office.filing.photos_of(ALLOWED)
     return photo.left_at
 
 
-def test_a_time_record_dates_the_photos_of_its_boot(town: DemoOffice) -> None:
+def test_a_time_record_dates_the_photos_of_its_boot(demo_office: DemoOffice) -> None:
     """Before it comes, nobody claims to know when."""
-    press(town, at_s=5)
-    before = left_at(town)
+    press(demo_office, at_s=5)
+    before = left_at(demo_office)
 
-    town.receive(time_record(town, "2026-12-01T10:00:00.000Z", 65))
+    demo_office.receive(time_record(demo_office, "2026-12-01T10:00:00.000Z", 65))
 
-    assert (before, left_at(town)) == (None, datetime(2026, 12, 1, 9, 59, tzinfo=UTC))
+    assert (before, left_at(demo_office)) == (None, datetime(2026, 12, 1, 9, 59, tzinfo=UTC))
 
 
 @only_sqlite
-def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: DemoOffice) -> None:
-    press(town)
-    town.receive(time_record(town, "2026-12-01T10:00:00.000Z", clock="rtc"))
-    take_column(town.office.ledger, "times", "source")
-    open_ledger(town.folder).close()
-    before = left_at(town)
+def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(
+    demo_office: DemoOffice,
+) -> None:
+    press(demo_office)
+    demo_office.receive(time_record(demo_office, "2026-12-01T10:00:00.000Z", clock="rtc"))
+    take_column(demo_office.office.ledger, "times", "source")
+    open_ledger(demo_office.folder).close()
+    before = left_at(demo_office)
 
-    town.receive(time_record(town, "2026-12-01T10:01:30.000Z"))
+    demo_office.receive(time_record(demo_office, "2026-12-01T10:01:30.000Z"))
 
     assert before == datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
-    assert left_at(town) == datetime(2026, 12, 1, 10, 1, 30, tzinfo=UTC)
+    assert left_at(demo_office) == datetime(2026, 12, 1, 10, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("better_first", [False, True])
@@ -118,157 +122,161 @@ def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: De
     ("clock", "seconds"), [("unsynced", 90), ("rtc", 90), ("gnss", 2), ("ntp", 2)]
 )
 def test_the_best_time_record_of_a_boot_dates_its_photos(
-    town: DemoOffice, clock: str, seconds: int, *, better_first: bool
+    demo_office: DemoOffice, clock: str, seconds: int, *, better_first: bool
 ) -> None:
     """A photo whose own label is as good keeps its own time."""
-    press(town, clock, 90)
+    press(demo_office, clock, 90)
     told = [("rtc", "2026-12-01T09:10:00.000Z"), ("gnss", "2026-12-01T09:15:00.000Z")]
     for source, utc in reversed(told) if better_first else told:
-        town.receive(time_record(town, utc, clock=source))
+        demo_office.receive(time_record(demo_office, utc, clock=source))
 
-    assert left_at(town) == datetime(2026, 12, 1, 9, 15, tzinfo=UTC) + timedelta(seconds=seconds)
+    assert left_at(demo_office) == datetime(2026, 12, 1, 9, 15, tzinfo=UTC) + timedelta(
+        seconds=seconds
+    )
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_last_of_equal_time_records_dates_a_boot(
-    town: DemoOffice, order: tuple[int, ...]
+    demo_office: DemoOffice, order: tuple[int, ...]
 ) -> None:
     """The receiver was months behind for a while: a device then contradicts its own record."""
-    press(town, at_s=90)
+    press(demo_office, at_s=90)
     said = [("2026-11-30T09:15:00.000Z", 0), ("2026-12-01T09:16:00.000Z", 60)]
-    told = [time_record(town, *one) for one in said]
+    told = [time_record(demo_office, *one) for one in said]
 
     for number in order:
-        town.receive(told[number])
+        demo_office.receive(told[number])
 
-    assert left_at(town) == datetime(2026, 12, 1, 9, 16, 30, tzinfo=UTC)
+    assert left_at(demo_office) == datetime(2026, 12, 1, 9, 16, 30, tzinfo=UTC)
 
 
-def test_a_time_record_from_the_future_dates_nothing(town: DemoOffice) -> None:
+def test_a_time_record_from_the_future_dates_nothing(demo_office: DemoOffice) -> None:
     """It was received before it says that it was made, and may be the last one of its boot."""
-    press(town)
-    town.receive(time_record(town, "2036-12-01T09:15:00.000Z", 1))
-    town.receive(time_record(town, "2026-12-01T09:15:00.000Z"))
+    press(demo_office)
+    demo_office.receive(time_record(demo_office, "2036-12-01T09:15:00.000Z", 1))
+    demo_office.receive(time_record(demo_office, "2026-12-01T09:15:00.000Z"))
 
-    assert left_at(town) == datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
+    assert left_at(demo_office) == datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("hours", "counts"), [(-30, True), (-20, False)])
 def test_a_label_that_its_boot_contradicts_gives_way(
-    town: DemoOffice, hours: int, *, counts: bool
+    demo_office: DemoOffice, hours: int, *, counts: bool
 ) -> None:
     """A photo that was taken while the receiver was wrong says so with a source as good."""
     at = datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
     wrong = at + timedelta(hours=hours)
-    press(town, "gnss", utc=rfc3339(wrong))
+    press(demo_office, "gnss", utc=rfc3339(wrong))
 
-    town.receive(time_record(town, rfc3339(at)))
+    demo_office.receive(time_record(demo_office, rfc3339(at)))
 
-    assert left_at(town) == (at if counts else wrong)
+    assert left_at(demo_office) == (at if counts else wrong)
 
 
 @pytest.mark.parametrize("said", [{"utc": "2026-02-31T00:00:00.000Z"}, {"utc": 5}, "noon", None])
-def test_a_hostile_time_record_dates_nothing(town: DemoOffice, said: Any) -> None:
-    town.receive(town.van.make(RecordKind.TIME, {"time": said}))
-    press(town)
+def test_a_hostile_time_record_dates_nothing(demo_office: DemoOffice, said: Any) -> None:
+    demo_office.receive(demo_office.van.make(RecordKind.TIME, {"time": said}))
+    press(demo_office)
 
-    assert left_at(town) is None
+    assert left_at(demo_office) is None
 
 
 # --- which photo is shown
 
 
 @pytest.mark.parametrize("retake_first", [False, True])
-def test_a_retake_replaces(town: DemoOffice, retake_first: bool) -> None:
+def test_a_retake_replaces(demo_office: DemoOffice, retake_first: bool) -> None:
     """Also when it comes first: uploads are retried in any order."""
-    original = town.photo(ALLOWED)
-    retake = town.photo(ALLOWED, retake_of=original.label.capture_id)
+    original = demo_office.photo(ALLOWED)
+    retake = demo_office.photo(ALLOWED, retake_of=original.label.capture_id)
     for made in (retake, original) if retake_first else (original, retake):
-        town.receive(made)
+        demo_office.receive(made)
 
-    assert town.shown(ALLOWED) == [retake.label.capture_id]
+    assert demo_office.shown(ALLOWED) == [retake.label.capture_id]
 
 
 def test_a_retake_that_is_bound_to_nothing_replaces_once_dispatch_has_bound_it(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
-    original = town.receive(town.photo(LEFT_DOOR))
-    retake = town.receive(town.stray(retake_of=original))
+    original = demo_office.receive(demo_office.photo(LEFT_DOOR))
+    retake = demo_office.receive(demo_office.stray(retake_of=original))
 
-    assert town.shown(LEFT_DOOR) == [original]
+    assert demo_office.shown(LEFT_DOOR) == [original]
 
-    town.office.filing.bind(retake, LEFT_DOOR)
+    demo_office.office.filing.bind(retake, LEFT_DOOR)
 
-    assert town.shown(LEFT_DOOR) == [retake]
+    assert demo_office.shown(LEFT_DOOR) == [retake]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_void_takes_back_whenever_it_comes(town: DemoOffice, order: tuple[int, ...]) -> None:
+def test_a_void_takes_back_whenever_it_comes(
+    demo_office: DemoOffice, order: tuple[int, ...]
+) -> None:
     """The photo is shown to nobody, the stop is open again; another photo there stays."""
-    taken, other = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
-    records = [taken, town.void(taken.label.capture_id), other]
+    taken, other = demo_office.photo(ALLOWED), demo_office.photo(RIGHT_DOOR)
+    records = [taken, demo_office.void(taken.label.capture_id), other]
     for index in order:
-        town.receive(records[index])
+        demo_office.receive(records[index])
 
-    assert town.shown(ALLOWED) == []
-    assert town.office.filing.photo(taken.label.capture_id) is None
-    assert not town.office.filing.original(taken.label.capture_id).can_be_shown
-    assert not town.is_done(ALLOWED)
-    assert town.shown(RIGHT_DOOR) == [other.label.capture_id]
-    (void,) = town.office.filing.voids()
+    assert demo_office.shown(ALLOWED) == []
+    assert demo_office.office.filing.photo(taken.label.capture_id) is None
+    assert not demo_office.office.filing.original(taken.label.capture_id).can_be_shown
+    assert not demo_office.is_done(ALLOWED)
+    assert demo_office.shown(RIGHT_DOOR) == [other.label.capture_id]
+    (void,) = demo_office.office.filing.voids()
     assert (void.about, void.number) == (taken.label.capture_id, ALLOWED)
 
 
-def test_another_device_takes_nothing_back_and_replaces_nothing(town: DemoOffice) -> None:
+def test_another_device_takes_nothing_back_and_replaces_nothing(demo_office: DemoOffice) -> None:
     """A stolen device with a key of its own does not hide what others delivered."""
-    capture_id = town.receive(town.photo(ALLOWED))
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     stranger = RecordMaker("van-8")
-    retake = _record(town.photo(ALLOWED).content) | {"retake_of": capture_id}
+    retake = _record(demo_office.photo(ALLOWED).content) | {"retake_of": capture_id}
 
-    town.receive(town.void(capture_id, stranger))
-    town.receive(stranger.make(RecordKind.PHOTO, retake, PICTURE))
+    demo_office.receive(demo_office.void(capture_id, stranger))
+    demo_office.receive(stranger.make(RecordKind.PHOTO, retake, PICTURE))
 
-    assert town.shown(ALLOWED) == [capture_id]
+    assert demo_office.shown(ALLOWED) == [capture_id]
 
 
 @pytest.mark.parametrize("bound_by", ["ambiguous", "unassigned", "by guess", None, 7])
 def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
-    town: DemoOffice, bound_by: Any
+    demo_office: DemoOffice, bound_by: Any
 ) -> None:
-    capture_id = town.receive(town.stray(bound_by))
+    capture_id = demo_office.receive(demo_office.stray(bound_by))
 
-    assert [town.shown(number) for number in (LEFT_DOOR, RIGHT_DOOR)] == [[], []]
-    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
-    assert not town.is_done(LEFT_DOOR)
+    assert [demo_office.shown(number) for number in (LEFT_DOOR, RIGHT_DOOR)] == [[], []]
+    assert [photo.capture_id for photo in demo_office.office.filing.waiting()] == [capture_id]
+    assert not demo_office.is_done(LEFT_DOOR)
 
-    town.office.filing.bind(capture_id, RIGHT_DOOR)
+    demo_office.office.filing.bind(capture_id, RIGHT_DOOR)
 
-    assert town.office.filing.waiting() == []
-    assert town.shown(RIGHT_DOOR) == [capture_id]
-    assert town.is_done(RIGHT_DOOR)
-    (photo,) = town.office.filing.photos_of(RIGHT_DOOR)
+    assert demo_office.office.filing.waiting() == []
+    assert demo_office.shown(RIGHT_DOOR) == [capture_id]
+    assert demo_office.is_done(RIGHT_DOOR)
+    (photo,) = demo_office.office.filing.photos_of(RIGHT_DOOR)
     assert photo.how_placed() == "Our dispatch assigned this photo to your order."
 
 
 @pytest.mark.parametrize("ring", ["outside", None, "around", ["inside"], 0])
 def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_binds_it(
-    town: DemoOffice, ring: object
+    demo_office: DemoOffice, ring: object
 ) -> None:
     """It is believed, and offered to dispatch first, however near other orders are."""
-    stop = stop_of(town, LEFT_DOOR, "code", ring)
-    at = town.office.orders.find(ALLOWED)
+    stop = stop_of(demo_office, LEFT_DOOR, "code", ring)
+    at = demo_office.office.orders.find(ALLOWED)
     position = {"lat_deg": at.lat_deg, "lon_deg": at.lon_deg, "accuracy_m": 9.5}
-    capture_id = town.receive(town.photo(LEFT_DOOR, stop=stop, position=position))
-    filing = town.office.filing
+    capture_id = demo_office.receive(demo_office.photo(LEFT_DOOR, stop=stop, position=position))
+    filing = demo_office.office.filing
 
-    assert town.shown(LEFT_DOOR) == []
+    assert demo_office.shown(LEFT_DOOR) == []
     assert [photo.capture_id for photo in filing.waiting()] == [capture_id]
-    assert not town.is_done(LEFT_DOOR)
+    assert not demo_office.is_done(LEFT_DOOR)
     assert [order.number for order in filing.candidates(capture_id)][:2] == [LEFT_DOOR, ALLOWED]
 
     filing.bind(capture_id, LEFT_DOOR)
 
-    assert town.shown(LEFT_DOOR) == [capture_id]
+    assert demo_office.shown(LEFT_DOOR) == [capture_id]
     assert filing.waiting() == []
     (photo,) = filing.photos_of(LEFT_DOOR)
     assert photo.how_placed() == "Our dispatch assigned this photo to your order."
@@ -276,80 +284,83 @@ def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_bi
 
 @pytest.mark.parametrize("ring", ["outside", None])
 def test_a_refused_label_of_another_place_is_on_no_order(
-    town: DemoOffice, ring: str | None
+    demo_office: DemoOffice, ring: str | None
 ) -> None:
     """Its order's customer may be who put it up: they are not told of the door behind it."""
-    stop = stop_of(town, ALLOWED, "code", ring)
+    stop = stop_of(demo_office, ALLOWED, "code", ring)
     record = {"stop": stop, "reason": "code_elsewhere", "simulated": False}
 
-    town.receive(town.van.make(RecordKind.NO_PHOTO, record))
+    demo_office.receive(demo_office.van.make(RecordKind.NO_PHOTO, record))
 
-    assert town.office.filing.of_order(ALLOWED) == []
+    assert demo_office.office.filing.of_order(ALLOWED) == []
 
 
-def test_dispatch_can_correct_itself_but_not_the_device(town: DemoOffice) -> None:
-    stray, certain = town.receive(town.stray()), town.receive(town.photo(ALLOWED))
-    town.office.filing.bind(stray, LEFT_DOOR)
+def test_dispatch_can_correct_itself_but_not_the_device(demo_office: DemoOffice) -> None:
+    stray, certain = (
+        demo_office.receive(demo_office.stray()),
+        demo_office.receive(demo_office.photo(ALLOWED)),
+    )
+    demo_office.office.filing.bind(stray, LEFT_DOOR)
 
     with pytest.raises(NotWaitingError):
-        town.office.filing.bind(stray, RIGHT_DOOR)
-    town.office.filing.bind(stray, RIGHT_DOOR, before=LEFT_DOOR)
+        demo_office.office.filing.bind(stray, RIGHT_DOOR)
+    demo_office.office.filing.bind(stray, RIGHT_DOOR, before=LEFT_DOOR)
 
-    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([], [stray])
-    assert (town.is_done(LEFT_DOOR), town.is_done(RIGHT_DOOR)) == (False, True)
+    assert (demo_office.shown(LEFT_DOOR), demo_office.shown(RIGHT_DOOR)) == ([], [stray])
+    assert (demo_office.is_done(LEFT_DOOR), demo_office.is_done(RIGHT_DOOR)) == (False, True)
     with pytest.raises(CannotBindError, match="not waiting"):
-        town.office.filing.bind(certain, RIGHT_DOOR, before=ALLOWED)
+        demo_office.office.filing.bind(certain, RIGHT_DOOR, before=ALLOWED)
 
 
-def test_a_device_binds_only_to_stops_that_its_manifest_had(town: DemoOffice) -> None:
+def test_a_device_binds_only_to_stops_that_its_manifest_had(demo_office: DemoOffice) -> None:
     """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
-    record = _record(town.photo(ALLOWED).content)
+    record = _record(demo_office.photo(ALLOWED).content)
 
-    capture_id = town.receive(RecordMaker("van-8").make(RecordKind.PHOTO, record, PICTURE))
+    capture_id = demo_office.receive(RecordMaker("van-8").make(RecordKind.PHOTO, record, PICTURE))
 
-    assert town.shown(ALLOWED) == []
-    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
+    assert demo_office.shown(ALLOWED) == []
+    assert [photo.capture_id for photo in demo_office.office.filing.waiting()] == [capture_id]
 
 
 @pytest.mark.parametrize("number", FORBIDDEN)
 def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(
-    town: DemoOffice, number: str
+    demo_office: DemoOffice, number: str
 ) -> None:
     """The receipt is given, the label is kept, the stop is done; nothing else is left of it.
 
     The upload still counts as complete, or the device would send it all over again.
     """
-    capture_id = town.receive(town.photo(number))
-    store = town.office.store
+    capture_id = demo_office.receive(demo_office.photo(number))
+    store = demo_office.office.store
     upload = store.find(capture_id)
 
-    assert town.kept(capture_id) == (False, False)
+    assert demo_office.kept(capture_id) == (False, False)
     assert store.label(capture_id)["capture_id"] == capture_id
     assert store.verdict(capture_id) is not None
     assert upload is not None
     assert store.offset(upload) == upload.length
-    assert town.shown(number) == []
-    assert town.is_done(number)
+    assert demo_office.shown(number) == []
+    assert demo_office.is_done(number)
 
 
-def test_an_erased_record_that_comes_again_is_erased_again(town: DemoOffice) -> None:
-    made = town.photo(OPTED_OUT)
-    town.receive(made)
-    forget(town.office.store)
+def test_an_erased_record_that_comes_again_is_erased_again(demo_office: DemoOffice) -> None:
+    made = demo_office.photo(OPTED_OUT)
+    demo_office.receive(made)
+    forget(demo_office.office.store)
 
-    town.receive(made)
+    demo_office.receive(made)
 
-    assert town.kept(made.label.capture_id) == (False, False)
+    assert demo_office.kept(made.label.capture_id) == (False, False)
 
 
-def test_practice_is_on_no_order(town: DemoOffice) -> None:
-    record = _record(town.photo(ALLOWED).content)
+def test_practice_is_on_no_order(demo_office: DemoOffice) -> None:
+    record = _record(demo_office.photo(ALLOWED).content)
 
-    town.receive(town.van.make(RecordKind.TEST, record, PICTURE))
+    demo_office.receive(demo_office.van.make(RecordKind.TEST, record, PICTURE))
 
-    assert town.shown(ALLOWED) == []
-    assert town.office.filing.waiting() == []
-    assert not town.is_done(ALLOWED)
+    assert demo_office.shown(ALLOWED) == []
+    assert demo_office.office.filing.waiting() == []
+    assert not demo_office.is_done(ALLOWED)
 
 
 @pytest.mark.parametrize("said", [{"simulated": True}, {"simulated": None}, {"simulated": "no"}])
@@ -359,11 +370,14 @@ def test_simulated_records_count_only_when_they_are_shown(
     """A record that does not deny it is simulated."""
     seen = {}
     for show in (False, True):
-        town = DemoOffice(tmp_path / str(show), show_simulated=show)
-        town.receive(town.photo(ALLOWED, **said))
-        town.receive(town.stray(**said))
-        photos, waiting = town.office.filing.photos_of(ALLOWED), town.office.filing.waiting()
-        seen[show] = (len(photos), len(waiting), town.is_done(ALLOWED))
+        demo_office = DemoOffice(tmp_path / str(show), show_simulated=show)
+        demo_office.receive(demo_office.photo(ALLOWED, **said))
+        demo_office.receive(demo_office.stray(**said))
+        photos, waiting = (
+            demo_office.office.filing.photos_of(ALLOWED),
+            demo_office.office.filing.waiting(),
+        )
+        seen[show] = (len(photos), len(waiting), demo_office.is_done(ALLOWED))
         assert all(photo.simulated for photo in photos)
 
     assert seen == {False: (0, 0, False), True: (1, 1, True)}
@@ -371,23 +385,25 @@ def test_simulated_records_count_only_when_they_are_shown(
 
 @pytest.mark.parametrize("ring", ["inside", "outside", None])
 def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(
-    town: DemoOffice, ring: str | None
+    demo_office: DemoOffice, ring: str | None
 ) -> None:
-    stop = stop_of(town, SIGNATURE, "code", ring)
+    stop = stop_of(demo_office, SIGNATURE, "code", ring)
     record = {"stop": stop, "reason": "signature_stop", "simulated": False}
 
-    capture_id = town.receive(town.van.make(RecordKind.NO_PHOTO, record))
+    capture_id = demo_office.receive(demo_office.van.make(RecordKind.NO_PHOTO, record))
 
-    assert town.office.filing.of_order(SIGNATURE) == [capture_id]
-    assert town.shown(SIGNATURE) == []
-    assert not town.is_done(SIGNATURE)
+    assert demo_office.office.filing.of_order(SIGNATURE) == [capture_id]
+    assert demo_office.shown(SIGNATURE) == []
+    assert not demo_office.is_done(SIGNATURE)
 
 
-def test_candidates_for_binding_are_the_routes_own_the_nearest_first(town: DemoOffice) -> None:
-    near = town.stray(position={"lat_deg": 52.5262, "lon_deg": 13.37783, "accuracy_m": 20.0})
-    capture_id = town.receive(near)
+def test_candidates_for_binding_are_the_routes_own_the_nearest_first(
+    demo_office: DemoOffice,
+) -> None:
+    near = demo_office.stray(position={"lat_deg": 52.5262, "lon_deg": 13.37783, "accuracy_m": 20.0})
+    capture_id = demo_office.receive(near)
 
-    numbers = [order.number for order in town.office.filing.candidates(capture_id)]
+    numbers = [order.number for order in demo_office.office.filing.candidates(capture_id)]
 
     assert numbers[:2] == [RIGHT_DOOR, LEFT_DOOR]
     assert len(numbers) == 8
@@ -406,66 +422,80 @@ HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize("stop", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_record_is_filed_and_bound_to_nothing(town: DemoOffice, stop: Any) -> None:
+def test_a_hostile_record_is_filed_and_bound_to_nothing(demo_office: DemoOffice, stop: Any) -> None:
     odd = {"position": {"lat_deg": 999, "lon_deg": "x", "accuracy_m": True}, "quality": []}
-    capture_id = town.receive(town.photo(ALLOWED, stop=stop, retake_of={"a": 1}, **odd))
+    capture_id = demo_office.receive(
+        demo_office.photo(ALLOWED, stop=stop, retake_of={"a": 1}, **odd)
+    )
 
-    (photo,) = town.office.filing.waiting()
+    (photo,) = demo_office.office.filing.waiting()
 
     assert (photo.capture_id, photo.verdict, photo.accuracy_m) == (capture_id, "unknown", None)
-    assert len(town.office.filing.candidates(capture_id)) == 8
+    assert len(demo_office.office.filing.candidates(capture_id)) == 8
 
 
-def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: DemoOffice) -> None:
+def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(demo_office: DemoOffice) -> None:
     """JSON can say it and UTF-8 cannot: no file and no database takes it."""
-    record = _record(town.photo(ALLOWED).content) | {"stop": {"id": "HALF!!", "bound_by": "code"}}
+    record = _record(demo_office.photo(ALLOWED).content) | {
+        "stop": {"id": "HALF!!", "bound_by": "code"}
+    }
     whole = recordfile.pack_body(record, PICTURE, NOON)
     body = whole.replace(b"HALF!!", b"\\ud800")
-    label = replace(town.photo(ALLOWED).label, body=recordfile.describe(body))
+    label = replace(demo_office.photo(ALLOWED).label, body=recordfile.describe(body))
 
-    capture_id = town.receive(Made(label, recordfile.sign(label, body, town.van.key)))
+    capture_id = demo_office.receive(Made(label, recordfile.sign(label, body, demo_office.van.key)))
 
-    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
-    export_device(town.office, "van-7", town.folder / "device.zip")
+    assert [photo.capture_id for photo in demo_office.office.filing.waiting()] == [capture_id]
+    export_device(demo_office.office, "van-7", demo_office.folder / "device.zip")
 
 
-def test_a_void_about_nothing_known_is_kept(town: DemoOffice) -> None:
-    town.receive(town.void(new_id()))
+def test_a_void_about_nothing_known_is_kept(demo_office: DemoOffice) -> None:
+    demo_office.receive(demo_office.void(new_id()))
 
-    (void,) = town.office.filing.voids()
+    (void,) = demo_office.office.filing.voids()
 
     assert void.number is None
 
 
-def test_an_unknown_photo_cannot_be_shown(town: DemoOffice) -> None:
+def test_an_unknown_photo_cannot_be_shown(demo_office: DemoOffice) -> None:
     for capture_id in (CaptureId("../../secret"), new_id()):
-        assert not town.office.filing.original(capture_id).can_be_shown
+        assert not demo_office.office.filing.original(capture_id).can_be_shown
 
 
 def _record(content: bytes) -> dict[str, Any]:
     return recordfile.unpack(content).record
 
 
-def numbers(town: DemoOffice) -> list[tuple[str, int]]:
-    return [(one.capture_id, one.seq) for one in town.office.numbered_of(town.van.device_id)]
+def numbers(demo_office: DemoOffice) -> list[tuple[str, int]]:
+    return [
+        (one.capture_id, one.seq)
+        for one in demo_office.office.numbered_of(demo_office.van.device_id)
+    ]
 
 
-def test_where_a_record_stands_is_known_without_its_label(town: DemoOffice) -> None:
+def test_where_a_record_stands_is_known_without_its_label(demo_office: DemoOffice) -> None:
     """A device has tens of thousands in a year, each a request to a bucket."""
-    first, second = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
+    first, second = (
+        demo_office.receive(demo_office.photo(ALLOWED)),
+        demo_office.receive(demo_office.stray()),
+    )
 
-    town.office.store.objects.erase(first)
+    demo_office.office.store.objects.erase(first)
 
-    assert numbers(town) == [(first, 1), (second, 2)]
+    assert numbers(demo_office) == [(first, 1), (second, 2)]
 
 
-def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(town: DemoOffice) -> None:
+def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(
+    demo_office: DemoOffice,
+) -> None:
     """Of what is not filed yet, and of what was filed by a version that did not keep it."""
-    old, new = town.receive(town.photo(ALLOWED)), town.photo(RIGHT_DOOR)
-    town.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
-    town.keep(new)
-    upload = town.office.store.find(new.label.capture_id)
+    old, new = demo_office.receive(demo_office.photo(ALLOWED)), demo_office.photo(RIGHT_DOOR)
+    demo_office.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
+    demo_office.keep(new)
+    upload = demo_office.office.store.find(new.label.capture_id)
     assert upload is not None
-    town.office.store.own(upload, town.van.device_id)  # as the intake does, by its certificate
+    demo_office.office.store.own(
+        upload, demo_office.van.device_id
+    )  # as the intake does, by its certificate
 
-    assert numbers(town) == [(old, 1), (new.label.capture_id, 2)]
+    assert numbers(demo_office) == [(old, 1), (new.label.capture_id, 2)]

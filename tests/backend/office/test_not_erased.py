@@ -22,17 +22,17 @@ def test_the_command_says_what_it_erased_and_how_much_it_could_not(
     on_interrupted: DemoOffice, interrupted: Interrupted, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lost disk and a bug stop no other record; each is told, and is due again."""
-    town, now = on_interrupted, CAME + 40 * DAY
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(4)]
+    demo_office, now = on_interrupted, CAME + 40 * DAY
+    ids = [demo_office.receive(demo_office.photo(ALLOWED), _at(minute)) for minute in range(4)]
     interrupted.lost, interrupted.bad = [ids[0]], [ids[2]]
 
     with pytest.raises(NotDone, match=r"^erased 2 records; 2 could not be .*; more is due"):
-        town.said("expire", now=now)
-    assert [town.kept(one)[0] for one in ids] == [True, False] * 2
+        demo_office.said("expire", now=now)
+    assert [demo_office.kept(one)[0] for one in ids] == [True, False] * 2
     for one in ids[::2]:
         assert f"record=not_erased capture_id={one}" in caplog.text
     interrupted.lost, interrupted.bad = (), []
-    assert town.said("expire", now=now) == "erased 2 records"
+    assert demo_office.said("expire", now=now) == "erased 2 records"
 
 
 def _at(minute: int) -> str:
@@ -43,26 +43,29 @@ def test_the_command_says_that_more_is_due_also_of_an_order_that_takes_no_photo(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """Its time is not over, and nothing finds it among what is overdue."""
-    town = on_interrupted
-    interrupted.lost = [town.receive(town.photo(ALLOWED))]
-    town.office.ledger.execute("UPDATE orders SET gift = TRUE WHERE number = ?", (ALLOWED,))
+    demo_office = on_interrupted
+    interrupted.lost = [demo_office.receive(demo_office.photo(ALLOWED))]
+    demo_office.office.ledger.execute("UPDATE orders SET gift = TRUE WHERE number = ?", (ALLOWED,))
 
     with pytest.raises(NotDone, match="; more is due"):
-        town.said("expire", now=CAME + DAY)
+        demo_office.said("expire", now=CAME + DAY)
 
 
 @pytest.mark.usefixtures("in_order")
 def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = on_interrupted
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(MOST_FAILURES + 4)]
+    demo_office = on_interrupted
+    ids = [
+        demo_office.receive(demo_office.photo(ALLOWED), _at(minute))
+        for minute in range(MOST_FAILURES + 4)
+    ]
     interrupted.lost = ids[3:]
 
     with pytest.raises(
         Unavailable, match=f"erased 3 records; {MOST_FAILURES} could not be erased.* again later"
     ):
-        town.said("expire", now=CAME + 40 * DAY)
+        demo_office.said("expire", now=CAME + 40 * DAY)
 
 
 def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_rounds(
@@ -70,26 +73,28 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
     monkeypatch.setattr(erasure, "MOST_FAILURES", 3)
-    town = on_interrupted
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
+    demo_office = on_interrupted
+    ids = [demo_office.receive(demo_office.photo(ALLOWED), _at(minute)) for minute in range(12)]
     interrupted.lost = ids[:8]
 
     for _ in range(100):  # two in three begin before the last of these
         with suppress(Unavailable):
-            town.office.erasure.expire(CAME + 40 * DAY)
+            demo_office.office.erasure.expire(CAME + 40 * DAY)
 
-    assert [town.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
+    assert [demo_office.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
 
 
 def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    town = on_interrupted
-    interrupted.lost = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
-    town.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
+    demo_office = on_interrupted
+    interrupted.lost = [
+        demo_office.receive(demo_office.photo(ALLOWED), _at(minute)) for minute in range(12)
+    ]
+    demo_office.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
 
     with pytest.raises(Unavailable):
-        town.office.erasure.expire(CAME + 40 * DAY)
+        demo_office.office.erasure.expire(CAME + 40 * DAY)
 
     assert len(interrupted.tried) == MOST_FAILURES
-    assert town.office.ledger.execute("SELECT 1 FROM routes").fetchone() is None
+    assert demo_office.office.ledger.execute("SELECT 1 FROM routes").fetchone() is None

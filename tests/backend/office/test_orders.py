@@ -21,15 +21,15 @@ from doorstep_backend.wire import manifest
 from tests.support.demo_office import KEY, KID, NOON, DemoOffice
 
 
-def test_no_photo_outweighs_a_signature_and_sql_agrees(town: DemoOffice) -> None:
+def test_no_photo_outweighs_a_signature_and_sql_agrees(demo_office: DemoOffice) -> None:
     """The rule is written twice, in Python and in SQL; over all flags they say the same."""
     flags = ("signature_required", "confidential", "gift", "opted_out")
-    ledger = open_ledger(town.folder)
-    orders = town.office.orders
+    ledger = open_ledger(demo_office.folder)
+    orders = demo_office.office.orders
     for index, (on, at_address) in enumerate(
         itertools.product(itertools.product([False, True], repeat=4), [False, True])
     ):
-        town.office.opt_out_address("a-1", at_address)
+        demo_office.office.opt_out_address("a-1", at_address)
         new: dict[str, Any] = dict(zip(flags, on, strict=True))
         new |= {"number": f"x{index}", "stop_id": f"x-{index}", "codes": ()}
         orders.add(replace(orders.find(ALLOWED), **new))
@@ -42,7 +42,7 @@ def test_no_photo_outweighs_a_signature_and_sql_agrees(town: DemoOffice) -> None
         assert refused or (found is PhotoRule.SIGNATURE_REQUIRED) == on[0]
 
 
-def test_a_manifest_says_neither_who_nor_why(town: DemoOffice) -> None:
+def test_a_manifest_says_neither_who_nor_why(demo_office: DemoOffice) -> None:
     """Which addresses are confidential is the last thing a stolen device may tell."""
     told: list[dict[str, Any]] = []
 
@@ -50,7 +50,7 @@ def test_a_manifest_says_neither_who_nor_why(town: DemoOffice) -> None:
         told.append(said)
         return "token"
 
-    town.office.routes.manifest("van-7", NOON, sign, KID)
+    demo_office.office.routes.manifest("van-7", NOON, sign, KID)
     text = str(told)
 
     assert len(told[0]["stops"]) == len(demo.PLACES)
@@ -73,20 +73,20 @@ def test_version_grows_also_when_the_ledger_was_lost(tmp_path: Path) -> None:
     assert anew.version > last.version
 
 
-def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: DemoOffice) -> None:
-    versions = [town.manifest().version]
+def test_a_route_that_goes_back_to_the_first_device_is_newer_there(demo_office: DemoOffice) -> None:
+    versions = [demo_office.manifest().version]
     for device_id in ("van-8", "van-7"):
-        town.office.routes.assign(demo.ROUTE, device_id)
-        versions.append(town.manifest().version)
+        demo_office.office.routes.assign(demo.ROUTE, device_id)
+        versions.append(demo_office.manifest().version)
 
     assert versions == sorted(set(versions))
-    assert len(town.manifest().stops) == len(demo.PLACES)
+    assert len(demo_office.manifest().stops) == len(demo.PLACES)
 
 
-def test_without_a_route_or_after_its_end_there_is_no_manifest(town: DemoOffice) -> None:
+def test_without_a_route_or_after_its_end_there_is_no_manifest(demo_office: DemoOffice) -> None:
     def asked(device_id: str, hours: int) -> object:
         now = NOON + timedelta(hours=hours)
-        return town.office.routes.manifest(
+        return demo_office.office.routes.manifest(
             device_id, now, lambda said: manifest.sign(said, KEY), KID
         )
 
@@ -95,13 +95,13 @@ def test_without_a_route_or_after_its_end_there_is_no_manifest(town: DemoOffice)
     assert asked("van-9", 0) is None
 
 
-def test_a_route_longer_than_a_manifest_may_be_is_refused(town: DemoOffice) -> None:
+def test_a_route_longer_than_a_manifest_may_be_is_refused(demo_office: DemoOffice) -> None:
     with pytest.raises(ValueError, match="route: from 0 to 1 day"):
-        town.office.routes.plan("long", [], NOON, NOON + timedelta(hours=25))
+        demo_office.office.routes.plan("long", [], NOON, NOON + timedelta(hours=25))
 
 
-def test_a_customer_has_their_own_orders_only(town: DemoOffice) -> None:
-    orders = town.office.orders
+def test_a_customer_has_their_own_orders_only(demo_office: DemoOffice) -> None:
+    orders = demo_office.office.orders
 
     assert [order.number for order in orders.of_customer("c-1")] == ["1002", "1001"]
     assert orders.of_customer("' OR 1=1 --") == []
@@ -109,39 +109,39 @@ def test_a_customer_has_their_own_orders_only(town: DemoOffice) -> None:
         orders.find("9999\0")
 
 
-def test_a_route_is_handed_on_whole_to_a_device_without_one(town: DemoOffice) -> None:
-    town.receive(town.photo(ALLOWED))
-    late = town.photo(CHANGES_MIND)
-    before = town.manifest()
+def test_a_route_is_handed_on_whole_to_a_device_without_one(demo_office: DemoOffice) -> None:
+    demo_office.receive(demo_office.photo(ALLOWED))
+    late = demo_office.photo(CHANGES_MIND)
+    before = demo_office.manifest()
 
-    town.office.routes.hand_on(town.van.device_id, "van-8", NOON)
+    demo_office.office.routes.hand_on(demo_office.van.device_id, "van-8", NOON)
 
-    emptied = town.manifest()
+    emptied = demo_office.manifest()
     assert (emptied.stops, emptied.begins, emptied.ends) == ((), before.begins, before.ends)
-    assert town.manifest("van-8").stops == before.stops
-    town.receive(late)
-    assert town.shown(CHANGES_MIND) == [late.label.capture_id], "it still had this to send"
+    assert demo_office.manifest("van-8").stops == before.stops
+    demo_office.receive(late)
+    assert demo_office.shown(CHANGES_MIND) == [late.label.capture_id], "it still had this to send"
 
 
-def test_what_is_not_done_goes_behind_the_route_that_the_other_has(town: DemoOffice) -> None:
-    orders, routes = town.office.orders, town.office.routes
+def test_what_is_not_done_goes_behind_the_route_that_the_other_has(demo_office: DemoOffice) -> None:
+    orders, routes = demo_office.office.orders, demo_office.office.routes
     orders.add(replace(orders.find(GIFT), number="own", stop_id="own", codes=(), gift=False))
     routes.plan("route-8", ["own"], NOON - timedelta(hours=1), NOON + timedelta(hours=8))
     routes.assign("route-8", "van-8")
-    town.receive(town.photo(ALLOWED))
-    left = [stop.id for stop in town.manifest().stops if not stop.done]
+    demo_office.receive(demo_office.photo(ALLOWED))
+    left = [stop.id for stop in demo_office.manifest().stops if not stop.done]
 
-    routes.hand_on(town.van.device_id, "van-8", NOON)
-    routes.hand_on(town.van.device_id, "van-8", NOON)
+    routes.hand_on(demo_office.van.device_id, "van-8", NOON)
+    routes.hand_on(demo_office.van.device_id, "van-8", NOON)
 
-    assert [stop.id for stop in town.manifest("van-8").stops] == ["own", *left]
+    assert [stop.id for stop in demo_office.manifest("van-8").stops] == ["own", *left]
     assert orders.find(ALLOWED).stop_id not in left
 
 
-def test_a_route_that_has_ended_is_not_handed_on(town: DemoOffice) -> None:
+def test_a_route_that_has_ended_is_not_handed_on(demo_office: DemoOffice) -> None:
     later = NOON + timedelta(days=2)
 
-    town.office.routes.hand_on(town.van.device_id, "van-8", later)
+    demo_office.office.routes.hand_on(demo_office.van.device_id, "van-8", later)
 
-    row = town.office.ledger.execute("SELECT device_id FROM assignments").fetchall()
-    assert [one["device_id"] for one in row] == [town.van.device_id]
+    row = demo_office.office.ledger.execute("SELECT device_id FROM assignments").fetchall()
+    assert [one["device_id"] for one in row] == [demo_office.van.device_id]

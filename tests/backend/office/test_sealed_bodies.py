@@ -18,11 +18,11 @@ from tests.support.engines import has
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> DemoOffice:
+def demo_office(tmp_path: Path) -> DemoOffice:
     """Its van seals to whom the office names."""
-    town = DemoOffice(tmp_path)
-    town.van.sealed_to = Seals(tmp_path).recipients()
-    return town
+    demo_office = DemoOffice(tmp_path)
+    demo_office.van.sealed_to = Seals(tmp_path).recipients()
+    return demo_office
 
 
 def escrow(folder: Path) -> Path:
@@ -30,26 +30,26 @@ def escrow(folder: Path) -> Path:
     return file
 
 
-def test_after_another_identity_both_open_and_escrow_stays(town: DemoOffice) -> None:
-    first, seals = town.van.sealed_to, Seals(town.folder)
-    before = town.receive(town.photo(ALLOWED))
+def test_after_another_identity_both_open_and_escrow_stays(demo_office: DemoOffice) -> None:
+    first, seals = demo_office.van.sealed_to, Seals(demo_office.folder)
+    before = demo_office.receive(demo_office.photo(ALLOWED))
     seals.rotate()
-    town.van.sealed_to = seals.recipients()
-    after = town.receive(town.photo(ALLOWED))
-    store = Store(town.folder)
+    demo_office.van.sealed_to = seals.recipients()
+    after = demo_office.receive(demo_office.photo(ALLOWED))
+    store = Store(demo_office.folder)
 
     assert first is not None
-    assert first.names[0] not in town.van.sealed_to.names
-    assert first.names[1] == town.van.sealed_to.names[1]
-    assert town.shown(ALLOWED) == [before, after]
+    assert first.names[0] not in demo_office.van.sealed_to.names
+    assert first.names[1] == demo_office.van.sealed_to.names[1]
+    assert demo_office.shown(ALLOWED) == [before, after]
     for one in (before, after):
         assert store.open(store.received(one)).photo
 
 
-def test_another_office_identity_takes_nobody_elses_place(town: DemoOffice) -> None:
+def test_another_office_identity_takes_nobody_elses_place(demo_office: DemoOffice) -> None:
     """Not escrow's, brought here when the office's own was lost, nor a second office's."""
-    seals = Seals(town.folder)
-    escrow(town.folder).rename(town.folder / "keys" / "identities" / "escrow.txt")
+    seals = Seals(demo_office.folder)
+    escrow(demo_office.folder).rename(demo_office.folder / "keys" / "identities" / "escrow.txt")
     first, last = seals.recipients().names
     seals.rotate()
     second, kept = seals.recipients().names
@@ -61,15 +61,15 @@ def test_another_office_identity_takes_nobody_elses_place(town: DemoOffice) -> N
 
 
 def test_a_file_that_is_no_identity_harms_no_record(
-    town: DemoOffice, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name, content in {"note.txt": b"to be moved", "odd.txt": b"\xff\xfe"}.items():
-        (town.folder / "keys" / "identities" / name).write_bytes(content)
+        (demo_office.folder / "keys" / "identities" / name).write_bytes(content)
 
     for _ in range(2):
-        town.receive(town.photo(ALLOWED))
+        demo_office.receive(demo_office.photo(ALLOWED))
 
-    assert len(town.shown(ALLOWED)) == 2
+    assert len(demo_office.shown(ALLOWED)) == 2
     assert caplog.text.count("identities=passed_over file=note.txt") == 1
 
 
@@ -80,14 +80,14 @@ def test_recipients_that_cannot_be_are_told_with_their_file(tmp_path: Path) -> N
         Seals(tmp_path).recipients()
 
 
-def test_no_identity_is_ever_written_over(town: DemoOffice) -> None:
+def test_no_identity_is_ever_written_over(demo_office: DemoOffice) -> None:
     """Where the list of recipients is lost, others are made; what was sealed still opens."""
-    seals = Seals(town.folder)
-    before = {file.name: file.read_text() for file in town.folder.rglob("*.txt")}
-    (town.folder / "recipients.txt").unlink()
+    seals = Seals(demo_office.folder)
+    before = {file.name: file.read_text() for file in demo_office.folder.rglob("*.txt")}
+    (demo_office.folder / "recipients.txt").unlink()
     seals.recipients()
     seals.rotate()
-    after = {file.name: file.read_text() for file in town.folder.rglob("*.txt")}
+    after = {file.name: file.read_text() for file in demo_office.folder.rglob("*.txt")}
 
     kept = {name: text for name, text in before.items() if name != "recipients.txt"}
     assert len(kept) == 2
@@ -95,24 +95,29 @@ def test_no_identity_is_ever_written_over(town: DemoOffice) -> None:
     assert len(seals.identities()) == 3
 
 
-def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: DemoOffice) -> None:
+def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(
+    demo_office: DemoOffice,
+) -> None:
     """It could be of any door: no customer sees it, and nobody can say whose it is."""
     stranger = [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2)]
-    town.van.sealed_to = Recipients.of(stranger)
-    made = town.photo(ALLOWED)
-    capture_id = town.receive(made)
+    demo_office.van.sealed_to = Recipients.of(stranger)
+    made = demo_office.photo(ALLOWED)
+    capture_id = demo_office.receive(made)
 
-    (waits,) = town.office.filing.waiting()
+    (waits,) = demo_office.office.filing.waiting()
     assert (waits.capture_id, waits.bound_by) == (capture_id, "unopened")
-    assert town.office.store.received(capture_id) == made.content
-    assert not has(town.office.store.photo, capture_id)
-    assert (town.shown(ALLOWED), town.office.filing.candidates(capture_id)) == ([], [])
+    assert demo_office.office.store.received(capture_id) == made.content
+    assert not has(demo_office.office.store.photo, capture_id)
+    assert (demo_office.shown(ALLOWED), demo_office.office.filing.candidates(capture_id)) == (
+        [],
+        [],
+    )
     with pytest.raises(CannotBindError):
-        town.office.filing.bind(capture_id, ALLOWED)
+        demo_office.office.filing.bind(capture_id, ALLOWED)
 
 
 def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
-    town: DemoOffice, tmp_path: Path
+    demo_office: DemoOffice, tmp_path: Path
 ) -> None:
     """Photos are filed once their identity has come; the office's own is lost here.
 
@@ -120,8 +125,8 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     """
     for file in (tmp_path / "keys" / "identities").iterdir():
         file.unlink()
-    made = [town.stray(), town.stray()]
-    bound, discarded = map(town.receive, made)
+    made = [demo_office.stray(), demo_office.stray()]
+    bound, discarded = map(demo_office.receive, made)
     escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
     first, second = (open_office(Store(tmp_path)) for _ in range(2))
     said = [claims.read(second.store.open(one.content)) for one in made]
@@ -132,6 +137,6 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     for one in said:
         second.filing.refile(one, RECEIVED)
 
-    assert town.shown(ALLOWED) == [bound]
+    assert demo_office.shown(ALLOWED) == [bound]
     assert has(second.store.photo, bound)
     assert second.filing.is_erased(discarded)

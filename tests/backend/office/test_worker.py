@@ -28,24 +28,26 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def beside(town: DemoOffice) -> Iterator[Office]:
+def beside(demo_office: DemoOffice) -> Iterator[Office]:
     """A backend that files in a thread."""
-    office = open_office(Store(town.folder))
+    office = open_office(Store(demo_office.folder))
     with Worker(office).running():
         yield office
 
 
-def received(town: DemoOffice, number: str = ALLOWED) -> CaptureId:
+def received(demo_office: DemoOffice, number: str = ALLOWED) -> CaptureId:
     """It has its receipt, and the process ended then."""
-    made = town.photo(number)
-    town.keep(made)
+    made = demo_office.photo(number)
+    demo_office.keep(made)
     return made.label.capture_id
 
 
-def test_what_is_not_filed_yet_counts_as_received_once(town: DemoOffice, other: Office) -> None:
+def test_what_is_not_filed_yet_counts_as_received_once(
+    demo_office: DemoOffice, other: Office
+) -> None:
     """Where a chain ended stands for good: its last record may have come a moment ago."""
-    made = town.photo(ALLOWED)
-    town.keep(made)
+    made = demo_office.photo(ALLOWED)
+    demo_office.keep(made)
     device_id, capture_id = made.label.device_id, made.label.capture_id
     upload = other.store.find(capture_id)
     assert upload is not None
@@ -58,30 +60,33 @@ def test_what_is_not_filed_yet_counts_as_received_once(town: DemoOffice, other: 
 
 
 def test_what_another_process_has_just_received_is_left_to_it_until_the_next_look(
-    town: DemoOffice, other: Office
+    demo_office: DemoOffice, other: Office
 ) -> None:
     """It has the record open in its hand: anybody else would fetch it once more."""
     worker = Worker(other)
     worker.step()
-    its_own, own = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
-    town.keep(its_own)
-    town.keep(own)
+    its_own, own = demo_office.photo(ALLOWED), demo_office.photo(RIGHT_DOOR)
+    demo_office.keep(its_own)
+    demo_office.keep(own)
     other.accept(other.store.open(own.content))
 
     worker.step()
 
-    assert (town.shown(ALLOWED), town.shown(RIGHT_DOOR)) == ([], [own.label.capture_id])
+    assert (demo_office.shown(ALLOWED), demo_office.shown(RIGHT_DOOR)) == (
+        [],
+        [own.label.capture_id],
+    )
     Worker(other).step()
-    assert town.shown(ALLOWED) == [its_own.label.capture_id]
+    assert demo_office.shown(ALLOWED) == [its_own.label.capture_id]
 
 
 def test_what_was_received_this_moment_is_due_to_others_only_later(
-    town: DemoOffice, other: Office
+    demo_office: DemoOffice, other: Office
 ) -> None:
     """Where there are others; then also when its own process died."""
-    made, now = town.photo(ALLOWED), datetime.now(UTC)
-    town.keep(made, rfc3339(now - timedelta(seconds=1)))
-    its_own = OWN[town.office.store.db.engine]
+    made, now = demo_office.photo(ALLOWED), datetime.now(UTC)
+    demo_office.keep(made, rfc3339(now - timedelta(seconds=1)))
+    its_own = OWN[demo_office.office.store.db.engine]
 
     before = other.store.filing_backlog.take(now) if its_own else []
     after = other.store.filing_backlog.take(now + its_own)
@@ -90,13 +95,13 @@ def test_what_was_received_this_moment_is_due_to_others_only_later(
 
 
 def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
-    town: DemoOffice, other: Office
+    demo_office: DemoOffice, other: Office
 ) -> None:
     worker = Worker(other)
     worker.step()
     for _ in range(MOST + 1):
-        made = town.photo(ALLOWED)
-        town.keep(made)
+        made = demo_office.photo(ALLOWED)
+        demo_office.keep(made)
         other.accept(other.store.open(made.content))
 
     assert worker.step() == 0.0
@@ -106,9 +111,9 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
 
 
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
-    town: DemoOffice,
+    demo_office: DemoOffice,
 ) -> None:
-    said = claims.read(town.office.store.open(town.photo(ALLOWED).content))
+    said = claims.read(demo_office.office.store.open(demo_office.photo(ALLOWED).content))
     inbox = Inbox()
     for number in range(MOST_KEPT + 1):
         inbox.put(replace(said, columns=said.columns | {"capture_id": str(number)}))
@@ -119,19 +124,19 @@ def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
 
 
 def test_of_what_another_process_files_nothing_stays_in_memory(
-    town: DemoOffice, other: Office
+    demo_office: DemoOffice, other: Office
 ) -> None:
-    made = town.photo(ALLOWED)
-    town.office.accept(town.keep(made))
+    made = demo_office.photo(ALLOWED)
+    demo_office.office.accept(demo_office.keep(made))
     Worker(other).step()
 
-    Worker(town.office).step()
+    Worker(demo_office.office).step()
 
-    assert town.office.inbox.take(made.label.capture_id) is None
+    assert demo_office.office.inbox.take(made.label.capture_id) is None
 
 
-def test_what_stays_in_memory_is_small_however_much_a_device_says(town: DemoOffice) -> None:
-    opened = town.office.store.open(town.photo(ALLOWED).content)
+def test_what_stays_in_memory_is_small_however_much_a_device_says(demo_office: DemoOffice) -> None:
+    opened = demo_office.office.store.open(demo_office.photo(ALLOWED).content)
     much: dict[str, Any] = {
         "note": "x" * 100_000,
         "stop": {"id": "9" * 100_000},
@@ -144,42 +149,42 @@ def test_what_stays_in_memory_is_small_however_much_a_device_says(town: DemoOffi
 
 
 def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
-    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here the record has no words at all; a worker fetches it as it is."""
-    made = town.photo(ALLOWED)
-    opened: Any = town.keep(made)
+    made = demo_office.photo(ALLOWED)
+    opened: Any = demo_office.keep(made)
 
-    town.office.accept(replace(opened, record=None))
+    demo_office.office.accept(replace(opened, record=None))
 
     capture_id = made.label.capture_id
     assert f"record=not_read capture_id={capture_id}" in caplog.text
     Worker(other).step()
-    assert town.shown(ALLOWED) == [capture_id]
+    assert demo_office.shown(ALLOWED) == [capture_id]
 
 
 @pytest.mark.parametrize("ends_before", ["filed", "told so"])
 def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
-    town: DemoOffice, other: Office, ends_before: str
+    demo_office: DemoOffice, other: Office, ends_before: str
 ) -> None:
-    capture_id = received(town)
-    assert town.office.store.filing_backlog.take(NOW) == [capture_id]
+    capture_id = received(demo_office)
+    assert demo_office.office.store.filing_backlog.take(NOW) == [capture_id]
     if ends_before == "told so":
-        town.office.file(capture_id)
+        demo_office.office.file(capture_id)
 
     assert other.store.filing_backlog.take(NOW) == []
     assert other.store.filing_backlog.take(NOW + LEASE + timedelta(seconds=1)) == [capture_id]
     other.file(capture_id)
 
-    assert town.shown(ALLOWED) == [capture_id]
+    assert demo_office.shown(ALLOWED) == [capture_id]
 
 
 @only_sqlite
 def test_at_a_start_of_its_only_process_nothing_has_to_wait(
-    town: DemoOffice, other: Office
+    demo_office: DemoOffice, other: Office
 ) -> None:
-    capture_id = received(town)
-    town.office.store.filing_backlog.take(NOW)
+    capture_id = received(demo_office)
+    demo_office.office.store.filing_backlog.take(NOW)
 
     other.store.filing_backlog.free()
 
@@ -187,10 +192,10 @@ def test_at_a_start_of_its_only_process_nothing_has_to_wait(
 
 
 def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
-    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lost, there = received(town), received(town, RIGHT_DOOR)
-    store = town.office.store
+    lost, there = received(demo_office), received(demo_office, RIGHT_DOOR)
+    store = demo_office.office.store
     name, content = store.sha256_of(lost), store.received(lost)
     store.objects.remove(lost, name)
 
@@ -202,14 +207,14 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
         other.store.filing_backlog.put_off(lost, "Missing", NOW - AGAIN)
         Worker(other).step()
 
-    assert town.shown(RIGHT_DOOR) == [there]
+    assert demo_office.shown(RIGHT_DOOR) == [there]
     assert [lost in one.message for one in caplog.records] == [True]
 
     other.store.filing_backlog.put_off(lost, "Missing", NOW - AGAIN)
     store.objects.put(lost, name, content)
     Worker(other).step()
 
-    assert town.shown(ALLOWED) == [lost]
+    assert demo_office.shown(ALLOWED) == [lost]
 
 
 @pytest.fixture
@@ -228,14 +233,14 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
-    town: DemoOffice, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, bad, worse, last = (received(town) for _ in range(4))
+    first, bad, worse, last = (received(demo_office) for _ in range(4))
     denied |= {bad, worse}
 
     assert Worker(other).step() != TRIED_S
 
-    assert sorted(town.shown(ALLOWED)) == sorted([first, last])
+    assert sorted(demo_office.shown(ALLOWED)) == sorted([first, last])
     assert [other.store.filing_backlog.has(one) for one in (first, bad, worse, last)] == [
         False,
         True,
@@ -250,18 +255,18 @@ def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
 
 
 def test_while_no_object_can_be_had_the_worker_waits(
-    town: DemoOffice, other: Office, denied: set[str]
+    demo_office: DemoOffice, other: Office, denied: set[str]
 ) -> None:
-    denied |= {received(town), received(town)}
+    denied |= {received(demo_office), received(demo_office)}
 
     assert Worker(other).step() == TRIED_S
 
 
 def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
-    town: DemoOffice, other: Office, monkeypatch: pytest.MonkeyPatch
+    demo_office: DemoOffice, other: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else they are another worker's 15 s later, and counted as waiting until then."""
-    first, bad = received(town), received(town)
+    first, bad = received(demo_office), received(demo_office)
     file, unfiled = Office.file, other.store.filing_backlog
 
     def away(*_: object) -> bool:
@@ -282,37 +287,37 @@ def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
 
 @only_sqlite
 def test_a_bug_that_one_record_meets_stops_no_other(
-    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here it is something in the database that nobody reckoned with."""
-    bad, good = received(town), received(town, RIGHT_DOOR)
-    town.office.ledger.execute(
+    bad, good = received(demo_office), received(demo_office, RIGHT_DOOR)
+    demo_office.office.ledger.execute(
         f"""CREATE TRIGGER odd BEFORE INSERT ON captures WHEN NEW.capture_id = '{bad}'
         BEGIN SELECT RAISE(ABORT, 'nobody reckoned with it'); END"""
     )
 
     Worker(other).step()
 
-    assert town.shown(RIGHT_DOOR) == [good]
+    assert demo_office.shown(RIGHT_DOOR) == [good]
     assert other.store.filing_backlog.has(bad)
     assert f"record=not_filed capture_id={bad} why=nobody reckoned with it" in caplog.text
     assert "Traceback" in caplog.text
 
 
 def test_a_worker_that_meets_a_bug_goes_on(
-    town: DemoOffice, beside: Office, caplog: pytest.LogCaptureFixture
+    demo_office: DemoOffice, beside: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else devices would get receipts for days, and nobody see a photo."""
-    db = town.office.store.db
+    db = demo_office.office.store.db
     db.execute("ALTER TABLE unfiled RENAME TO elsewhere")
-    beside.accept(beside.store.open(town.photo(RIGHT_DOOR).content))
+    beside.accept(beside.store.open(demo_office.photo(RIGHT_DOOR).content))
     until(lambda: "filing=failed" in caplog.text)
     db.execute("ALTER TABLE elsewhere RENAME TO unfiled")
-    capture_id = received(town)
+    capture_id = received(demo_office)
 
     beside.inbox.wake()
 
-    until(lambda: town.shown(ALLOWED) == [capture_id])
+    until(lambda: demo_office.shown(ALLOWED) == [capture_id])
 
 
 def in_threads(*do: Callable[[], object]) -> None:
@@ -322,12 +327,12 @@ def in_threads(*do: Callable[[], object]) -> None:
             one.result()
 
 
-def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None:
-    ids = [received(town) for _ in range(2 * MOST)]
+def test_workers_that_take_at_once_never_take_the_same(demo_office: DemoOffice) -> None:
+    ids = [received(demo_office) for _ in range(2 * MOST)]
     taken: list[str] = []
 
     def take() -> None:
-        unfiled = Store(town.folder).filing_backlog
+        unfiled = Store(demo_office.folder).filing_backlog
         while found := unfiled.take(NOW):
             taken.extend(found)
 
@@ -336,37 +341,39 @@ def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None
     assert sorted(taken) == sorted(ids)
 
 
-def test_what_two_workers_file_at_once_is_filed_once(town: DemoOffice, other: Office) -> None:
-    ids = [received(town) for _ in range(8)]
+def test_what_two_workers_file_at_once_is_filed_once(
+    demo_office: DemoOffice, other: Office
+) -> None:
+    ids = [received(demo_office) for _ in range(8)]
 
     def file(office: Office) -> None:
         for one in ids:
             office.file(one)
 
-    in_threads(partial(file, town.office), partial(file, other))
+    in_threads(partial(file, demo_office.office), partial(file, other))
 
-    assert sorted(town.shown(ALLOWED)) == sorted(ids)
+    assert sorted(demo_office.shown(ALLOWED)) == sorted(ids)
 
 
-def test_what_an_older_version_received_is_looked_at_once_more(town: DemoOffice) -> None:
+def test_what_an_older_version_received_is_looked_at_once_more(demo_office: DemoOffice) -> None:
     """It kept no marks, and may have ended before it had filed the last."""
-    filed, unfiled = town.receive(town.photo(RIGHT_DOOR)), received(town)
+    filed, unfiled = demo_office.receive(demo_office.photo(RIGHT_DOOR)), received(demo_office)
     for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
-        town.office.store.db.execute(one)
-    again = open_office(Store(town.folder))
+        demo_office.office.store.db.execute(one)
+    again = open_office(Store(demo_office.folder))
 
     Worker(again).step()
 
-    assert town.shown(RIGHT_DOOR) == [filed]
-    assert town.shown(ALLOWED) == [unfiled]
+    assert demo_office.shown(RIGHT_DOOR) == [filed]
+    assert demo_office.shown(ALLOWED) == [unfiled]
 
 
-def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: DemoOffice) -> None:
-    capture_id = town.receive(town.photo(ALLOWED))
-    verdict = town.office.store.verdict(capture_id)
+def test_a_receipt_that_is_signed_anew_is_not_filed_anew(demo_office: DemoOffice) -> None:
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    verdict = demo_office.office.store.verdict(capture_id)
     assert verdict is not None
     assert verdict.at == RECEIVED
 
-    town.office.store.settle(verdict)
+    demo_office.office.store.settle(verdict)
 
-    assert town.office.store.filing_backlog.backlog().records == 0
+    assert demo_office.office.store.filing_backlog.backlog().records == 0

@@ -84,15 +84,15 @@ def seen(live: Live, path: str = "") -> str:
 
 def say(live: Live, device_id: str, **said: Any) -> str:
     """Let one more device in that says so; returns what its own page says."""
-    Register(live.town.folder).let_in(device_id)
+    Register(live.demo_office.folder).let_in(device_id)
     found = read(header.encoded(document(NOON, device_id, **said)), device_id, NOON)
     assert isinstance(found, Report), found
-    Reports(live.town.folder).note(found)
+    Reports(live.demo_office.folder).note(found)
     return seen(live, f"/{device_id}")
 
 
 def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(live: Live) -> None:
-    settle(live.town.folder)
+    settle(live.demo_office.folder)
     page = seen(live)
     dispatch = live.browser(Dispatch()).get("/dispatch").text
 
@@ -156,7 +156,7 @@ def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trou
 
 
 def test_what_the_backend_knows_is_told_beside_what_the_device_says(live: Live) -> None:
-    folder = live.town.folder
+    folder = live.demo_office.folder
     register, reports = Register(folder), Reports(folder)
     for device_id in ("never", "silent", "unreadable", "gone"):
         register.let_in(device_id)
@@ -276,9 +276,9 @@ def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
     told = document(NOON.replace(minute=37), "van-late", lat_deg=52.5163, stop="s-7f3a")
     told["capture"]["code"] = "DSTEP1001"
     said = read(header.encoded(told), "van-late", NOON.replace(minute=41))
-    Register(fleet.town.folder).let_in("van-late")
+    Register(fleet.demo_office.folder).let_in("van-late")
     assert isinstance(said, Report)
-    Reports(fleet.town.folder).note(said)
+    Reports(fleet.demo_office.folder).note(said)
 
     for path in ("?text=van-late", "/van-late"):
         page = seen(fleet, path)
@@ -295,13 +295,17 @@ def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
 
 
 def test_how_a_device_ended_and_who_brought_what_of_it_is_told(live: Live) -> None:
-    van, office, register = live.town.van, live.town.office, Register(live.town.folder)
+    van, office, register = (
+        live.demo_office.van,
+        live.demo_office.office,
+        Register(live.demo_office.folder),
+    )
     register.let_in(van.device_id)
-    live.town.receive(live.town.photo(ALLOWED))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
     van.seq += 2
-    live.town.receive(live.town.photo(LEFT_DOOR))
+    live.demo_office.receive(live.demo_office.photo(LEFT_DOOR))
     Ending(register, office).now(van.device_id, How.RETIRED, "ada", NOON)
-    late = live.town.receive(live.town.stray())
+    late = live.demo_office.receive(live.demo_office.stray())
     Rescues(office.store).mark(late, "<b>ada</b>")
     office.store.own(Upload(late, 0, "", ""), van.device_id)
 
@@ -320,17 +324,17 @@ def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
     live: Live,
 ) -> None:
     """Of a photo by such a key it reads that it came, and sees nothing."""
-    issuer = Issuer(live.town.folder, keys.certificates(live.town.folder / "ca"))
+    issuer = Issuer(live.demo_office.folder, keys.certificates(live.demo_office.folder / "ca"))
     issuer.register.let_in("van-7")
     first, second = issuer.renew(), issuer.renew()
     issuer.register.note_first_use(second, NOON)
     issuer.register.note_clone(first, NOON)
-    forged = live.town.receive(live.town.stray())
-    kid = signing.thumbprint(live.town.van.key.public_key())
+    forged = live.demo_office.receive(live.demo_office.stray())
+    kid = signing.thumbprint(live.demo_office.van.key.public_key())
     dispatch = live.browser(Dispatch())
     assert forged in dispatch.get("/dispatch").text
 
-    live.town.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))
+    live.demo_office.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))
 
     page = dispatch.get("/dispatch").text
     assert "<b>1 device</b> of 1 needs a person." in page

@@ -20,7 +20,7 @@ SMALL_PX = 360
 def test_a_fleet_is_paged_and_searched_on_a_phone(
     phone: Page, live: Live, screenshots: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    settle(live.town.folder)
+    settle(live.demo_office.folder)
     phone.set_viewport_size({"width": SMALL_PX, "height": 780})
     phone.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     walk = Walk(phone, f"{live.url}/pages", screenshots)

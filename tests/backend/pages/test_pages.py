@@ -49,14 +49,14 @@ def test_photos_that_are_read_slowly_are_all_shown_order_by_order(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As from a bucket far away: each may take a while, and not all of a customer's together."""
-    receive, read = live.town.receive, Store.photo
+    receive, read = live.demo_office.receive, Store.photo
 
     def read_slowly(store: Store, capture_id: str) -> bytes:
         time.sleep(0.2)
         return read(store, capture_id)
 
     for number in (RIGHT_DOOR, RIGHT_DOOR, CHANGES_MIND, CHANGES_MIND):
-        receive(live.town.photo(number))
+        receive(live.demo_office.photo(number))
     monkeypatch.setattr(Store, "photo", read_slowly)
     monkeypatch.setattr(asking, "WITHIN_S", 0.7)
 
@@ -68,11 +68,13 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
 ) -> None:
     """Not the copy's digest: the one that the signed record.json has of photo.jpg."""
     original = PICTURE[:2] + b"\xff\xfe\x00\x08 52.5N" + PICTURE[2:]
-    digest, van = hashlib.sha256(original).hexdigest(), live.town.van
-    at = live.town.office.orders.find(ALLOWED).stop_id
+    digest, van = hashlib.sha256(original).hexdigest(), live.demo_office.van
+    at = live.demo_office.office.orders.find(ALLOWED).stop_id
     said = {"simulated": False, "quality": {"verdict": "ok"}, "photo": {"sha256": digest}}
     bound, waiting = (
-        live.town.receive(van.make(RecordKind.PHOTO, {**said, "stop": {"id": at, **by}}, original))
+        live.demo_office.receive(
+            van.make(RecordKind.PHOTO, {**said, "stop": {"id": at, **by}}, original)
+        )
         for by in ({"bound_by": "place"}, {"bound_by": "ambiguous"})
     )
 
@@ -82,7 +84,7 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
     }
     pages[bound].append(verified(live).get(f"/service/{ALLOWED}").text)
 
-    assert live.town.office.store.record(bound)["photo"]["sha256"] == digest
+    assert live.demo_office.office.store.record(bound)["photo"]["sha256"] == digest
     for capture_id, texts in pages.items():
         for text in texts:
             assert f"<code>{capture_id}</code>" in text
@@ -95,10 +97,12 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     """Beside it the customer reads how the place is known, to ten metres."""
     exif = b"Exif\0\0MM\0*\0\0\0\x08 serial 1234, 52.5 N"
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    town = live.town
-    stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+    demo_office = live.demo_office
+    stop = {"id": demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
     record = {"stop": stop, "simulated": False, "position": {"accuracy_m": 9.5}}
-    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:]))
+    demo_office.receive(
+        demo_office.van.make(RecordKind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:])
+    )
     browser = live.browser(OWNER)
 
     page = browser.get("/orders").text
@@ -125,13 +129,15 @@ def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
 def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -> None:
     """It has its receipt: the device did its part, and another photo will not come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
-    town = live.town
-    stop_id = town.office.orders.find(ALLOWED).stop_id
+    demo_office = live.demo_office
+    stop_id = demo_office.office.orders.find(ALLOWED).stop_id
     stop = {"id": stop_id, "bound_by": "code", "ring": "inside"}
     for photo in (bomb, b"no picture"):
-        town.receive(town.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo))
+        demo_office.receive(
+            demo_office.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo)
+        )
     stray = {"stop": stop | {"bound_by": "unassigned"}, "simulated": False}
-    waiting = town.receive(town.van.make(RecordKind.PHOTO, stray, bomb))
+    waiting = demo_office.receive(demo_office.van.make(RecordKind.PHOTO, stray, bomb))
 
     pages = [
         live.browser(OWNER).get("/orders").text,
@@ -142,7 +148,7 @@ def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -
 
     assert [images(page) for page in pages] == [[]] * 4
     assert [page.count("This photo cannot be shown") for page in pages] == [2, 2, 2, 1]
-    assert town.is_done(ALLOWED)
+    assert demo_office.is_done(ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_an_order_without_a_photo_reads_the_same_whatever_the_reason(
 
 def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:
     """Also when a device sent a photo of it: nothing is left of it when it has arrived."""
-    live.town.receive(live.town.photo(CONFIDENTIAL, position={"accuracy_m": 9.5}))
+    live.demo_office.receive(live.demo_office.photo(CONFIDENTIAL, position={"accuracy_m": 9.5}))
     browser = live.browser(SECOND)
 
     pages = [
@@ -181,10 +187,10 @@ def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:
 
 
 def test_no_photo_for_an_order_changes_the_next_manifest_and_deletes_the_photo(live: Live) -> None:
-    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
+    capture_id = live.demo_office.receive(live.demo_office.photo(CHANGES_MIND))
     browser = live.browser(FOURTH)
     (image,) = images(browser.get(f"/orders/{CHANGES_MIND}").text)
-    assert live.town.rule(CHANGES_MIND) == "allowed"
+    assert live.demo_office.rule(CHANGES_MIND) == "allowed"
 
     answer = browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
 
@@ -192,19 +198,19 @@ def test_no_photo_for_an_order_changes_the_next_manifest_and_deletes_the_photo(l
         303,
         f"/pages/orders/{CHANGES_MIND}",
     )
-    assert live.town.rule(CHANGES_MIND) == "no_photo"
-    assert live.town.kept(capture_id) == (False, False)
+    assert live.demo_office.rule(CHANGES_MIND) == "no_photo"
+    assert live.demo_office.kept(capture_id) == (False, False)
     assert browser.get(image).status_code == 404
     assert "Off for this order" in browser.get(f"/orders/{CHANGES_MIND}").text
 
     browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="on")
-    assert live.town.rule(CHANGES_MIND) == "allowed"
+    assert live.demo_office.rule(CHANGES_MIND) == "allowed"
 
 
 def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
     """Wherever a page says "deleted at once", it also says what an open case changes."""
-    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
-    live.town.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
+    capture_id = live.demo_office.receive(live.demo_office.photo(CHANGES_MIND))
+    live.demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
     browser = live.browser(FOURTH)
     pages = [f"/orders/{CHANGES_MIND}", "/delivery-photos", "/what-is-kept"]
 
@@ -213,7 +219,7 @@ def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
         assert "open case" in promised, page
     browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
 
-    assert live.town.kept(capture_id) == (True, True)
+    assert live.demo_office.kept(capture_id) == (True, True)
     assert images(browser.get(f"/orders/{CHANGES_MIND}").text) == []
 
 
@@ -222,11 +228,11 @@ def test_no_photo_for_an_address_concerns_all_that_goes_there(live: Live) -> Non
 
     browser.send("/addresses/a-7/delivery-photos", photos="off")
 
-    assert live.town.rule(CHANGES_MIND) == live.town.rule(RIGHT_DOOR) == "no_photo"
-    assert live.town.rule(ALLOWED) == "allowed"
+    assert live.demo_office.rule(CHANGES_MIND) == live.demo_office.rule(RIGHT_DOOR) == "no_photo"
+    assert live.demo_office.rule(ALLOWED) == "allowed"
     assert "Off for all that goes to this address" in browser.get(f"/orders/{RIGHT_DOOR}").text
     browser.send("/addresses/a-7/delivery-photos", photos="on")
-    assert live.town.rule(RIGHT_DOOR) == "allowed"
+    assert live.demo_office.rule(RIGHT_DOOR) == "allowed"
 
 
 @pytest.mark.parametrize("photos", ["", "OFF", "yes"])
@@ -234,11 +240,11 @@ def test_a_choice_that_is_none_changes_nothing(unchanged: Live, photos: str) -> 
     answer = unchanged.browser(OWNER).send(f"/orders/{ALLOWED}/delivery-photos", photos=photos)
 
     assert answer.status_code == 400
-    assert unchanged.town.rule(ALLOWED) == "allowed"
+    assert unchanged.demo_office.rule(ALLOWED) == "allowed"
 
 
 def test_a_photos_address_opens_in_its_own_session_and_for_five_minutes(live: Live) -> None:
-    live.town.receive(live.town.photo(ALLOWED))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
     browser, second_phone = live.browser(OWNER), live.browser(OWNER)
     (image,) = images(browser.get("/orders").text)
     altered = [
@@ -260,7 +266,7 @@ def test_a_photos_address_opens_in_its_own_session_and_for_five_minutes(live: Li
 def test_customer_service_sees_a_photo_with_the_code_and_the_customer_reads_who_and_why(
     live: Live,
 ) -> None:
-    live.town.receive(live.town.photo(ALLOWED))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
     customer, agent = live.browser(OWNER), live.browser(AGENT)
     shown = re.search(r'class="code">(\d{3} \d{3})<', customer.send(f"/orders/{ALLOWED}/code").text)
     assert shown is not None
@@ -281,7 +287,7 @@ def test_customer_service_sees_a_photo_with_the_code_and_the_customer_reads_who_
 
 
 def test_every_look_is_written_down_also_the_customers_own(live: Live) -> None:
-    live.town.receive(live.town.photo(ALLOWED))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
     customer, agent = live.browser(OWNER), verified(live)
     (own,) = images(customer.get("/orders").text)
     (agents,) = images(agent.get(f"/service/{ALLOWED}").text)
@@ -290,7 +296,7 @@ def test_every_look_is_written_down_also_the_customers_own(live: Live) -> None:
         browser.get(image)
     live.browser(SECOND).get(own)
 
-    views = live.town.office.access.views_of(ALLOWED)
+    views = live.demo_office.office.access.views_of(ALLOWED)
     assert [view.viewer for view in views] == ["customer", "agent 17", "agent 17"]
 
 
@@ -306,7 +312,7 @@ def test_a_wrong_code_opens_nothing_and_does_not_tell_whether_there_is_such_an_o
 
 def test_a_reason_is_one_that_the_customer_can_read(live: Live) -> None:
     agent = live.browser(AGENT)
-    code = live.town.office.access.one_time_code(ALLOWED, NOON)
+    code = live.demo_office.office.access.one_time_code(ALLOWED, NOON)
 
     for why in ("", "curious", "<b>"):
         assert agent.send("/service", number=ALLOWED, code=code, why=why).status_code == 400
@@ -315,7 +321,7 @@ def test_a_reason_is_one_that_the_customer_can_read(live: Live) -> None:
 
 
 def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
-    stray = live.town.receive(live.town.stray())
+    stray = live.demo_office.receive(live.demo_office.stray())
     customer, dispatch = live.browser(THIRD), live.browser(Dispatch())
     assert images(customer.get(f"/orders/{LEFT_DOOR}").text) == []
     (image,) = images(dispatch.get(f"/dispatch/{stray}").text)
@@ -334,7 +340,7 @@ def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
 def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     live: Live, what: str
 ) -> None:
-    stray = live.town.receive(live.town.stray())
+    stray = live.demo_office.receive(live.demo_office.stray())
     first, second = live.browser(Dispatch()), live.browser(Dispatch())
     first.send(f"/dispatch/{stray}/bind", number=LEFT_DOOR)
 
@@ -342,40 +348,40 @@ def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
 
     assert answer.status_code == 409
     assert dispatch.NOT_WAITING in answer.text
-    assert live.town.shown(LEFT_DOOR) == [stray]
+    assert live.demo_office.shown(LEFT_DOOR) == [stray]
 
 
 @pytest.mark.parametrize("number", [CONFIDENTIAL, GIFT, OPTED_OUT, "2001", "9999", ""])
 def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
     live: Live, number: str
 ) -> None:
-    live.town.office.orders.add(Order("2001", "c-1", "a-1", "s-elsewhere", (), 52.5, 13.4))
-    stray = live.town.receive(live.town.stray())
+    live.demo_office.office.orders.add(Order("2001", "c-1", "a-1", "s-elsewhere", (), 52.5, 13.4))
+    stray = live.demo_office.receive(live.demo_office.stray())
     dispatch = live.browser(Dispatch())
 
     answer = dispatch.send(f"/dispatch/{stray}/bind", number=number)
 
     assert answer.status_code == 409
-    assert live.town.office.filing.of_order(number) == []
+    assert live.demo_office.office.filing.of_order(number) == []
     assert f'value="{number}"' not in dispatch.get(f"/dispatch/{stray}").text
 
 
 def test_dispatch_deletes_a_photo_that_is_of_no_order(live: Live) -> None:
-    stray = live.town.receive(live.town.stray("unassigned"))
+    stray = live.demo_office.receive(live.demo_office.stray("unassigned"))
     dispatch = live.browser(Dispatch())
 
     dispatch.send(f"/dispatch/{stray}/discard")
 
-    assert live.town.kept(stray) == (False, False)
+    assert live.demo_office.kept(stray) == (False, False)
     assert "No photo waits for an order." in dispatch.get("/dispatch").text
 
 
 def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictures(
     live: Live,
 ) -> None:
-    live.town.receive(live.town.photo(ALLOWED, quality={"verdict": "covered"}))
-    taken = live.town.receive(live.town.photo(RIGHT_DOOR))
-    live.town.receive(live.town.void(taken))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED, quality={"verdict": "covered"}))
+    taken = live.demo_office.receive(live.demo_office.photo(RIGHT_DOOR))
+    live.demo_office.receive(live.demo_office.void(taken))
 
     page = live.browser(Dispatch()).get("/dispatch").text
 
@@ -398,8 +404,8 @@ def test_what_is_kept_says_what_the_configuration_says(tmp_path: Path) -> None:
 
 
 def test_simulated_photos_are_seen_by_nobody_unless_the_backend_was_told_to(live: Live) -> None:
-    bound = live.town.receive(live.town.photo(ALLOWED, simulated=True))
-    stray = live.town.receive(live.town.stray(simulated=True))
+    bound = live.demo_office.receive(live.demo_office.photo(ALLOWED, simulated=True))
+    stray = live.demo_office.receive(live.demo_office.stray(simulated=True))
     seen: list[tuple[Viewer, str]] = [(OWNER, bound), (Dispatch(), stray)]
 
     for viewer, capture_id in seen:
@@ -413,8 +419,8 @@ def test_simulated_photos_are_seen_by_nobody_unless_the_backend_was_told_to(live
 
 def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> None:
     with live_pages(tmp_path, show_simulated=True) as live:
-        live.town.receive(live.town.photo(ALLOWED, simulated=True))
-        stray = live.town.receive(live.town.stray(simulated=True))
+        live.demo_office.receive(live.demo_office.photo(ALLOWED, simulated=True))
+        stray = live.demo_office.receive(live.demo_office.stray(simulated=True))
         pages = [
             (live.browser(), ["/sign-in", "/what-is-kept"]),
             (live.browser(OWNER), ["/orders", f"/orders/{ALLOWED}", "/delivery-photos", "/none"]),
@@ -436,13 +442,13 @@ def test_what_a_person_typed_is_shown_as_text(live: Live) -> None:
 
 
 def test_an_order_number_with_odd_characters_opens_like_any_other(live: Live) -> None:
-    live.town.office.orders.add(Order("1 ä?#&", "c-1", "a-1", "s-odd", (), 52.5, 13.4))
+    live.demo_office.office.orders.add(Order("1 ä?#&", "c-1", "a-1", "s-odd", (), 52.5, 13.4))
     browser = live.browser(OWNER)
     (path,) = set(re.findall(r'href="/pages(/orders/1%20[^"]*)"', browser.get("/orders").text))
 
     assert "Order 1 ä?#&amp;" in browser.get(path).text
     assert browser.send(f"{path}/delivery-photos", photos="off").status_code == 303
-    assert live.town.office.orders.find("1 ä?#&").opted_out
+    assert live.demo_office.office.orders.find("1 ä?#&").opted_out
 
 
 def test_the_demos_accounts_can_sign_in(live: Live) -> None:
@@ -461,19 +467,21 @@ def test_the_demos_accounts_can_sign_in(live: Live) -> None:
 def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """More than is listed of all that dispatch has; ids of what waits."""
     monkeypatch.setattr(showing, "LISTED", 2)
-    town, rescues = live.town, Rescues(live.town.office.store)
+    demo_office, rescues = live.demo_office, Rescues(live.demo_office.office.store)
     blurred = {"quality": {"verdict": "blurred"}}
     waiting: list[str] = [
-        town.receive(town.stray(), f"2026-12-01T11:0{n}:00.000Z") for n in range(3)
+        demo_office.receive(demo_office.stray(), f"2026-12-01T11:0{n}:00.000Z") for n in range(3)
     ]
     for _ in range(3):
-        town.receive(town.void(town.receive(town.photo(ALLOWED))))
-        town.receive(town.photo(LEFT_DOOR, **blurred))
+        demo_office.receive(demo_office.void(demo_office.receive(demo_office.photo(ALLOWED))))
+        demo_office.receive(demo_office.photo(LEFT_DOOR, **blurred))
     revoked = RecordMaker("van-0043")
     for _ in range(3):
         said = {"simulated": False, "quality": {"verdict": "ok"}}
-        town.receive(revoked.make(RecordKind.PHOTO, said, PICTURE))
-    town.office.revoked_keys.add(signing.thumbprint(revoked.key.public_key()), "van-0043", EVER)
+        demo_office.receive(revoked.make(RecordKind.PHOTO, said, PICTURE))
+    demo_office.office.revoked_keys.add(
+        signing.thumbprint(revoked.key.public_key()), "van-0043", EVER
+    )
     for capture_id, technician in zip(waiting, ("ada", "bob", "eve"), strict=True):
         rescues.mark(capture_id, technician)
     return waiting

@@ -108,14 +108,16 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with live_pages(tmp_path_factory.mktemp("town")) as live:
-        town = live.town
-        photo = town.receive(town.photo(ALLOWED))
-        strays = [town.receive(town.stray()) for _ in range(3)]
-        Register(town.folder).let_in(DEVICE)
-        Reports(town.folder).note(report())
-        town.office.store.pinned(town.van.device_id, thumbprint(town.van.key.public_key()))
-        code = town.office.access.one_time_code(ALLOWED, NOON)
-        assert town.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
+        demo_office = live.demo_office
+        photo = demo_office.receive(demo_office.photo(ALLOWED))
+        strays = [demo_office.receive(demo_office.stray()) for _ in range(3)]
+        Register(demo_office.folder).let_in(DEVICE)
+        Reports(demo_office.folder).note(report())
+        demo_office.office.store.pinned(
+            demo_office.van.device_id, thumbprint(demo_office.van.key.public_key())
+        )
+        code = demo_office.office.access.one_time_code(ALLOWED, NOON)
+        assert demo_office.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
         yield Scene(live, photo, *strays)
 
 
@@ -125,7 +127,11 @@ Filled = tuple[str, Mapping[str, str] | bytes | None, Mapping[str, str]]
 
 def fill(scene: Scene, route: str, browser: Browser) -> Filled:
     """Return what a role asks of a page; a form has the token of its session."""
-    town, now, sessions = scene.live.town, scene.live.clock.now, scene.live.site.sessions
+    demo_office, now, sessions = (
+        scene.live.demo_office,
+        scene.live.clock.now,
+        scene.live.site.sessions,
+    )
     method, path = route.split()
     places = {"number": ALLOWED, "address": "a-1", "device_id": DEVICE}
     form: dict[str, str] = {}
@@ -133,7 +139,7 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
         case "POST /pages/sign-in":
             form = {"who": "c-1", "password": "wrong"}
         case "POST /pages/service":  # another order than the one that `verified` has open
-            code = town.office.access.one_time_code(SIGNATURE, now)
+            code = demo_office.office.access.one_time_code(SIGNATURE, now)
             form = {"number": SIGNATURE, "code": code, "why": "where"}
         case "GET /pages/dispatch/{capture_id}":
             places["capture_id"] = scene.to_look_at
@@ -165,7 +171,7 @@ def fill_for_devices(scene: Scene, route: str, role: Role) -> Filled:
 
 def _sender(scene: Scene, role: Role) -> RecordMaker:
     """Return the device that asks; all others send in the van's name, with a key of their own."""
-    van = scene.live.town.van
+    van = scene.live.demo_office.van
     return van if role.device_id == van.device_id else RecordMaker(role.device_id or van.device_id)
 
 

@@ -55,11 +55,11 @@ def test_what_an_old_password_opened_ends_with_its_change_also_at_once(
 @pytest.mark.parametrize("password", ["another", None])
 def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str | None) -> None:
     """The next agent with this number sees nothing that the one before had opened."""
-    browser, access = live.browser(Agent("17")), live.town.office.access
+    browser, access = live.browser(Agent("17")), live.demo_office.office.access
     code = access.one_time_code(ALLOWED, NOON)
     assert browser.send("/service", number=ALLOWED, code=code, why="where").status_code == 303
     assert access.may_see_order(Agent("17"), ALLOWED, NOON)
-    accounts = Accounts(live.town.office.ledger, CHEAP)
+    accounts = Accounts(live.demo_office.office.ledger, CHEAP)
 
     if password is None:
         accounts.remove("17")
@@ -70,10 +70,10 @@ def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str |
 
 
 def test_a_code_ends_with_the_account_of_its_customer(live: Live) -> None:
-    access = live.town.office.access
+    access = live.demo_office.office.access
     code = access.one_time_code(ALLOWED, NOON)
 
-    Accounts(live.town.office.ledger, CHEAP).remove("c-1")
+    Accounts(live.demo_office.office.ledger, CHEAP).remove("c-1")
 
     assert not access.verify(Agent("17"), ALLOWED, code, "where", NOON)
 
@@ -81,25 +81,25 @@ def test_a_code_ends_with_the_account_of_its_customer(live: Live) -> None:
 def test_an_account_that_changes_while_its_agent_gives_a_code_may_see_nothing(
     live: Live, elsewhere: ThreadPoolExecutor
 ) -> None:
-    browser, town = live.browser(Agent("17")), live.town
-    code = town.office.access.one_time_code(ALLOWED, NOON)
+    browser, demo_office = live.browser(Agent("17")), live.demo_office
+    code = demo_office.office.access.one_time_code(ALLOWED, NOON)
 
     def give() -> tuple[int, str | None]:
         answer = browser.send("/service", number=ALLOWED, code=code, why="where")
         return answer.status_code, answer.headers.get("Location")
 
-    with town.office.ledger.apart():
-        Accounts(town.office.ledger, CHEAP).add(AGENT)
+    with demo_office.office.ledger.apart():
+        Accounts(demo_office.office.ledger, CHEAP).add(AGENT)
         given = waited(elsewhere, give)
 
     assert given.result() == (303, SIGN_IN)
-    assert not town.office.access.may_see_order(Agent("17"), ALLOWED, NOON)
+    assert not demo_office.office.access.may_see_order(Agent("17"), ALLOWED, NOON)
 
 
 def test_an_account_that_changes_while_its_customer_asks_for_a_code_is_given_none(
     live: Live, elsewhere: ThreadPoolExecutor
 ) -> None:
-    browser, ledger = live.browser(Customer("c-1")), live.town.office.ledger
+    browser, ledger = live.browser(Customer("c-1")), live.demo_office.office.ledger
 
     with ledger.apart():
         Accounts(ledger, CHEAP).add(CUSTOMER)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 def delivered(tmp_path: Path) -> Iterator[Live]:
     """Run a backend over a round that is done, with photos of a simulated camera."""
     with live_pages(tmp_path, show_simulated=True) as live:
-        orders = live.town.office.orders
+        orders = live.demo_office.office.orders
         at_place = {"id": orders.find(ALLOWED).stop_id, "bound_by": "place"}
         position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 6.0}
         _leave(live, ALLOWED, 3, stop=at_place, position=position)
@@ -37,12 +37,12 @@ def delivered(tmp_path: Path) -> Iterator[Live]:
         at_either = {"id": orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
         door = {"lat_deg": 52.5263, "lon_deg": 13.3777, "accuracy_m": 12.0}
         _leave(live, LEFT_DOOR, 8, stop=at_either, position=door)
-        live.town.receive(live.town.void(_leave(live, ALLOWED, 7)))
+        live.demo_office.receive(live.demo_office.void(_leave(live, ALLOWED, 7)))
         yield live
 
 
 def _leave(live: Live, number: str, seed: int, cover: float = 0.0, **said: object) -> CaptureId:
-    stop = {"id": live.town.office.orders.find(number).stop_id, "bound_by": "code"}
+    stop = {"id": live.demo_office.office.orders.find(number).stop_id, "bound_by": "code"}
     record = {
         "stop": {**stop, "ring": "inside"},
         "simulated": True,
@@ -51,7 +51,7 @@ def _leave(live: Live, number: str, seed: int, cover: float = 0.0, **said: objec
     }
     scene = Scene(seed=seed, width_px=1152, height_px=648, cover=cover)
     picture = jpeg.encode(render(scene), 85)
-    return live.town.receive(live.town.van.make(RecordKind.PHOTO, record, picture))
+    return live.demo_office.receive(live.demo_office.van.make(RecordKind.PHOTO, record, picture))
 
 
 @pytest.fixture
@@ -60,9 +60,9 @@ def walk(phone: Page, delivered: Live, screenshots: Path) -> Walk:
 
 
 def test_each_page_fits_a_phone(walk: Walk, delivered: Live) -> None:
-    town = delivered.town
-    (stray,) = town.office.filing.waiting()
-    town.office.access.log(Agent("17"), town.shown(ALLOWED)[0], "Where is it?", NOON)
+    demo_office = delivered.demo_office
+    (stray,) = demo_office.office.filing.waiting()
+    demo_office.office.access.log(Agent("17"), demo_office.shown(ALLOWED)[0], "Where is it?", NOON)
     walk.page.goto(f"{walk.url}/")
     walk.look("1-sign-in")
     for who, paths in {
@@ -93,7 +93,7 @@ def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: 
 
     walk.shows("Off for this order, as you asked.")
     walk.look("4-order-without-photos")
-    assert delivered.town.rule(CHANGES_MIND) == "no_photo"
+    assert delivered.demo_office.rule(CHANGES_MIND) == "no_photo"
     walk.tap("Sign out")
     walk.page.go_back()
     expect(walk.page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -34,17 +34,19 @@ OWNER = Customer("c-1")
 SERVICE = Agent("17")
 
 
-def leave(town: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
-    stop_id = town.office.orders.find(ALLOWED).stop_id
+def leave(demo_office: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
+    stop_id = demo_office.office.orders.find(ALLOWED).stop_id
     stop = {"id": stop_id, "bound_by": bound_by, "ring": "inside"}
-    return town.receive(town.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo))
+    return demo_office.receive(
+        demo_office.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo)
+    )
 
 
 def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:
     """What asks for the photo as this viewer; customer service was told the code."""
     if isinstance(viewer, Agent):
-        code = live.town.office.access.one_time_code(ALLOWED, NOON)
-        assert live.town.office.access.verify(viewer, ALLOWED, code, "a reason", NOON)
+        code = live.demo_office.office.access.one_time_code(ALLOWED, NOON)
+        assert live.demo_office.office.access.verify(viewer, ALLOWED, code, "a reason", NOON)
     browser = live.browser(viewer)
     address = live.site.sessions.photo_address(browser.cookie, capture_id, NOON)
     return lambda: browser.get(f"/photos/{address}")
@@ -74,7 +76,7 @@ def with_both() -> bytes:
 def test_nobody_sees_a_face_and_customer_service_reads_no_label(
     live: Live, with_both: bytes, viewer: Viewer, bound_by: str, reads: list[str]
 ) -> None:
-    capture_id = leave(live.town, with_both, bound_by)
+    capture_id = leave(live.demo_office, with_both, bound_by)
 
     copy = seen(live, viewer, capture_id).content
 
@@ -82,17 +84,17 @@ def test_nobody_sees_a_face_and_customer_service_reads_no_label(
     assert decoded is not None
     assert faces.FaceFinder().areas(np.asarray(decoded, np.uint8)) == []
     assert [one.text for one in zxingcpp.read_barcodes(decoded)] == reads
-    assert live.town.office.store.photo(capture_id) == with_both
+    assert live.demo_office.office.store.photo(capture_id) == with_both
 
 
 def test_a_photo_of_which_nobody_knows_whether_there_is_a_face_is_not_sent(live: Live) -> None:
-    capture_id = leave(live.town, UNDECODABLE)
+    capture_id = leave(live.demo_office, UNDECODABLE)
 
     answer = seen(live, OWNER, capture_id)
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, "image/svg+xml")
     assert words.NOT_BLURRED in answer.text
-    assert live.town.office.access.views_of(ALLOWED) == []
+    assert live.demo_office.office.access.views_of(ALLOWED) == []
 
 
 @pytest.mark.parametrize("viewer", [OWNER, SERVICE, Dispatch()], ids=["customer", "service", "d"])
@@ -103,7 +105,7 @@ def test_without_the_model_no_photo_is_shown_and_the_page_says_so(
     pages = {OWNER: f"/orders/{ALLOWED}", SERVICE: f"/service/{ALLOWED}"}
     with live_pages(tmp_path) as live:
         bound_by = "ambiguous" if viewer == Dispatch() else "code"
-        capture_id = leave(live.town, PICTURE, bound_by)
+        capture_id = leave(live.demo_office, PICTURE, bound_by)
 
         assert seen(live, viewer, capture_id).status_code == 503
         page = live.browser(viewer).get(pages.get(viewer, f"/dispatch/{capture_id}")).text
@@ -138,7 +140,7 @@ def test_a_backend_without_the_model_says_so_at_its_start_and_serves_devices(
 
 @pytest.mark.slow
 def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
-    capture_id = leave(live.town, jpeg.encode(door(1, (1200, 900)), 85))
+    capture_id = leave(live.demo_office, jpeg.encode(door(1, (1200, 900)), 85))
     asked, browser = look(live, OWNER, capture_id), live.browser()
     pages = 0
 
@@ -155,13 +157,13 @@ def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
 @pytest.mark.slow
 def test_whoever_may_not_look_any_more_when_the_copy_is_made_gets_none(live: Live) -> None:
     """The driver took it back while the first look at it was under way."""
-    capture_id = leave(live.town, jpeg.encode(door(1, (1200, 900)), 85))
+    capture_id = leave(live.demo_office, jpeg.encode(door(1, (1200, 900)), 85))
     asked = look(live, OWNER, capture_id)
 
     with ThreadPoolExecutor(1) as pool:
         photo = pool.submit(asked)
         time.sleep(0.3)
-        live.town.receive(live.town.void(CaptureId(capture_id)))
+        live.demo_office.receive(live.demo_office.void(CaptureId(capture_id)))
 
     assert photo.result().status_code == 404
-    assert live.town.office.access.views_of(ALLOWED) == []
+    assert live.demo_office.office.access.views_of(ALLOWED) == []

@@ -55,10 +55,10 @@ def test_a_wrong_password_and_a_name_that_nobody_has_are_answered_alike(live: Li
 
 def test_passwords_are_kept_as_argon2id_and_nowhere_else(tmp_path: Path) -> None:
     """With the parameters of RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes."""
-    town = DemoOffice(tmp_path)
-    Accounts(town.office.ledger).add(PERSON)
+    demo_office = DemoOffice(tmp_path)
+    Accounts(demo_office.office.ledger).add(PERSON)
 
-    kept = town.office.ledger.execute("SELECT hash FROM accounts").fetchone()[0]
+    kept = demo_office.office.ledger.execute("SELECT hash FROM accounts").fetchone()[0]
 
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert not HASHER.check_needs_rehash(kept)
@@ -148,7 +148,7 @@ def test_a_browser_that_was_here_is_known_for_its_account_only_and_guesses_no_mo
 
 @pytest.mark.parametrize("end", ["password", "removed", "90 days"])
 def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
-    accounts = Accounts(live.town.office.ledger, CHEAP)
+    accounts = Accounts(live.demo_office.office.ledger, CHEAP)
     signed_in = accounts.find(PERSON.who)
     assert signed_in is not None
     given = accounts.know(signed_in, NOON)
@@ -278,7 +278,7 @@ def test_who_reads_the_database_is_signed_in_as_nobody(live: Live) -> None:
     browser = live.browser(OWNER)
     assert is_signed_in(browser)
 
-    (row,) = live.town.office.ledger.execute("SELECT * FROM sessions").fetchall()
+    (row,) = live.demo_office.office.ledger.execute("SELECT * FROM sessions").fetchall()
 
     assert browser.cookie not in row
     assert not is_signed_in(Browser(live, row["cookie"]))
@@ -286,7 +286,7 @@ def test_who_reads_the_database_is_signed_in_as_nobody(live: Live) -> None:
 
 def test_another_instance_knows_a_session_its_forms_and_its_photos(live: Live) -> None:
     browser = live.browser(OWNER)
-    other = Sessions(open_ledger(live.town.folder))
+    other = Sessions(open_ledger(live.demo_office.folder))
     token = live.site.sessions.form_token(browser.cookie)
     address = live.site.sessions.photo_address(browser.cookie, "a-photo", NOON)
 
@@ -305,14 +305,14 @@ def test_sessions_that_are_over_are_gone_at_the_next_sign_in(live: Live) -> None
 
     live.browser(Agent("17"))
 
-    rows = live.town.office.ledger.execute("SELECT who FROM sessions").fetchall()
+    rows = live.demo_office.office.ledger.execute("SELECT who FROM sessions").fetchall()
     assert rows == [("17",)]
 
 
 def test_a_session_of_an_account_that_changed_while_its_password_was_checked_opens_nothing(
     live: Live,
 ) -> None:
-    accounts = Accounts(live.town.office.ledger, CHEAP)
+    accounts = Accounts(live.demo_office.office.ledger, CHEAP)
     accounts.add(PERSON)
     before = accounts.find(PERSON.who)
     assert before is not None
@@ -351,10 +351,10 @@ def test_a_session_ends_with_its_account_its_role_or_its_password(
     live: Live, change: Account | None
 ) -> None:
     """At the next request, and what this session was shown does not open any more."""
-    live.town.receive(live.town.photo(ALLOWED))
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
     browser = live.browser(OWNER)
     (image,) = images(browser.get("/orders").text)
-    accounts = Accounts(live.town.office.ledger, CHEAP)
+    accounts = Accounts(live.demo_office.office.ledger, CHEAP)
 
     if change is None:
         accounts.remove("c-1")
@@ -367,7 +367,7 @@ def test_a_session_ends_with_its_account_its_role_or_its_password(
 
 def test_no_form_works_without_its_sessions_token(live: Live) -> None:
     """Every form of the route table, for whoever may send it, changes nothing."""
-    stray = live.town.receive(live.town.stray())
+    stray = live.demo_office.receive(live.demo_office.stray())
     filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray}
     viewers: dict[str, Viewer] = {"orders": OWNER, "addresses": OWNER, "service": Agent("17")}
     forms = [one.split()[1] for one in routes(live.app.routes) if one.startswith("POST /pages/")]
@@ -395,7 +395,7 @@ def _all_of(live: Live) -> list[tuple[object, ...]]:
     return [
         tuple(row)
         for table in tables
-        for row in live.town.office.ledger.execute(f"SELECT * FROM {table}")
+        for row in live.demo_office.office.ledger.execute(f"SELECT * FROM {table}")
     ]
 
 
@@ -489,7 +489,7 @@ def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
 
 @pytest.mark.slow
 def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live: Live) -> None:
-    browser, ledger = live.browser(OWNER), live.town.office.ledger
+    browser, ledger = live.browser(OWNER), live.demo_office.office.ledger
     with ledger.together():
         ledger.execute("UPDATE orders SET done = done")
         away = browser.send(f"/orders/{ALLOWED}/delivery-photos", photos="off")

@@ -31,15 +31,15 @@ def live(tmp_path: Path) -> Iterator[Live]:
     """A backend in Zurich; one of c-1's addresses is in New York, and both got a photo."""
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
     with live_pages(tmp_path) as live:
-        orders, routes = live.town.office.orders, live.town.office.routes
+        orders, routes = live.demo_office.office.orders, live.demo_office.office.routes
         orders.add_address(
             Address("a-9", "c-1", "9 Far Street", zone=zones.named("America/New_York"))
         )
         orders.add(Order(FAR, "c-1", "a-9", "s-99aa", ("DSTEP1009",), 40.7, -74.0))
         routes.plan("route-9", [FAR], NOON, NOON.replace(hour=20))
-        routes.assign("route-9", live.town.van.device_id)
+        routes.assign("route-9", live.demo_office.van.device_id)
         for number in (ALLOWED, FAR):
-            live.town.receive(live.town.photo(number))
+            live.demo_office.receive(live.demo_office.photo(number))
         yield live
 
 
@@ -65,7 +65,7 @@ def test_the_order_its_looks_and_its_code_are_told_in_one_zone(live: Live) -> No
 
 
 def test_dispatch_reads_the_backends_own_zone(live: Live) -> None:
-    capture_id = live.town.receive(live.town.stray())
+    capture_id = live.demo_office.receive(live.demo_office.stray())
     browser = live.browser(Dispatch())
 
     assert times(browser.get("/dispatch").text) == [AT_HOME]
@@ -73,9 +73,11 @@ def test_dispatch_reads_the_backends_own_zone(live: Live) -> None:
 
 
 def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(live: Live) -> None:
-    stop = {"id": live.town.office.orders.find(FAR).stop_id, "bound_by": "place"}
+    stop = {"id": live.demo_office.office.orders.find(FAR).stop_id, "bound_by": "place"}
     record = {"stop": stop, "simulated": False}
-    live.town.receive(live.town.van.make(RecordKind.PHOTO, record, PICTURE, clock="unsynced"))
+    live.demo_office.receive(
+        live.demo_office.van.make(RecordKind.PHOTO, record, PICTURE, clock="unsynced")
+    )
 
     page = live.browser(OWNER).get(f"/orders/{FAR}").text
 

@@ -16,11 +16,11 @@ def test_a_backlog_is_counted_so_far_and_since_its_first_also_once_that_was_trie
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filing_backlog, "MOST_COUNTED", 2)
-    town = DemoOffice(tmp_path)
-    marks = town.office.store.filing_backlog
+    demo_office = DemoOffice(tmp_path)
+    marks = demo_office.office.store.filing_backlog
     assert marks.backlog() == BacklogSize(0, None)
     ids = [
-        town.keep(town.stray(), f"2026-12-01T{hour}:00:00.000Z").label.capture_id
+        demo_office.keep(demo_office.stray(), f"2026-12-01T{hour}:00:00.000Z").label.capture_id
         for hour in (12, 11, 13)
     ]
 

@@ -44,13 +44,13 @@ def test_the_intake_opens_no_body_when_nobody_vouches_for_its_key(tmp_path: Path
     """The same body by the device's own key is opened, and refused: it holds no files."""
     fleet = SealedFleet(tmp_path / "backend")
     own = fleet.take(fleet.sealed(packed=b"no files"))
-    fleet.town.van.key = signing.new_key()
+    fleet.demo_office.van.key = signing.new_key()
     strange = fleet.begin(fleet.sealed(packed=b"no files"))
 
     with pytest.raises(NotVouchedError, match="no evidence certificate"):
         fleet.intake.judge(strange)
 
-    verdict = fleet.town.office.store.verdict(own.label.capture_id)
+    verdict = fleet.demo_office.office.store.verdict(own.label.capture_id)
     assert verdict is not None
     assert verdict.reason == "damaged"
-    assert fleet.town.office.store.verdict(strange.capture_id) is None
+    assert fleet.demo_office.office.store.verdict(strange.capture_id) is None

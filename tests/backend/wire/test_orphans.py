@@ -21,28 +21,30 @@ def taking_in(fleet: SealedFleet) -> Iterator[str]:
     parser = argparse.ArgumentParser()
     orphans.add_to(parser.add_subparsers(dest="command"))
     words = ["objects", "stray", "--take-in"]
-    return orphans.run(parser.parse_args(words), fleet.town.office)
+    return orphans.run(parser.parse_args(words), fleet.demo_office.office)
 
 
 def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
     """Its rows as they were when it was begun, or with what they had then in its place."""
-    store = fleet.town.office.store
+    store = fleet.demo_office.office.store
     with store.db.together():
         upload = store.find(capture_id)
         assert upload is not None
         store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
         store.create(replace(upload, **before), "device van-7")
-    fleet.town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+    fleet.demo_office.office.ledger.execute(
+        "DELETE FROM captures WHERE capture_id = ?", (capture_id,)
+    )
 
 
 def accepted(fleet: SealedFleet, capture_id: str) -> bool:
-    verdict = fleet.town.office.store.verdict(capture_id)
+    verdict = fleet.demo_office.office.store.verdict(capture_id)
     return verdict is not None and verdict.accepted
 
 
 def refuse(fleet: SealedFleet, capture_id: str) -> None:
     """As it was until a repair."""
-    fleet.town.office.store.settle(
+    fleet.demo_office.office.store.settle(
         IntakeVerdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
     )
 
@@ -52,7 +54,7 @@ def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
     fleet: SealedFleet, was_refused: bool
 ) -> None:
     """Its device has deleted it: it was dropped after 7 days, or 30 where it was refused."""
-    made, office = fleet.take(fleet.sealed()), fleet.town.office
+    made, office = fleet.take(fleet.sealed()), fleet.demo_office.office
     one = made.label.capture_id
     set_back(fleet, one)
     if was_refused:
@@ -62,7 +64,7 @@ def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
 
     assert accepted(fleet, one)
     Worker(office).step()
-    assert fleet.town.shown(ALLOWED) == [one]
+    assert fleet.demo_office.shown(ALLOWED) == [one]
     office.erasure.expire(datetime.now(UTC) + timedelta(days=29))
     assert office.store.received(one) == made.content
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
@@ -77,7 +79,7 @@ def test_what_is_on_its_way_is_passed_over(fleet: SealedFleet) -> None:
 
 
 def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: SealedFleet) -> None:
-    made, store = fleet.take(fleet.sealed()), fleet.town.office.store
+    made, store = fleet.take(fleet.sealed()), fleet.demo_office.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     set_back(fleet, one, length=7)
 
@@ -98,7 +100,7 @@ def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
     fleet: SealedFleet, why: str, *, is_vouched: bool
 ) -> None:
     """A body that cannot be opened tells which came first; the object stays in both cases."""
-    made, store = fleet.sealed(packed=b"no files"), fleet.town.office.store
+    made, store = fleet.sealed(packed=b"no files"), fleet.demo_office.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     store.objects.put(one, sha256, made.content)
     if not is_vouched:
@@ -115,7 +117,7 @@ def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(
     fleet: SealedFleet,
 ) -> None:
     """The intake would drop it, since it is on the card: it is not any more."""
-    made, store = fleet.take(fleet.sealed()), fleet.town.office.store
+    made, store = fleet.take(fleet.sealed()), fleet.demo_office.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     set_back(fleet, one, device_id=None)
     store.db.execute("DELETE FROM certificates")
@@ -130,7 +132,7 @@ def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(
 
 def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
     """A live intake had just put its object."""
-    store = fleet.town.office.store
+    store = fleet.demo_office.office.store
     ids = [fleet.take(fleet.sealed()).label.capture_id for _ in range(2)]
     for one in ids:
         set_back(fleet, one)

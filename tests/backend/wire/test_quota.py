@@ -102,9 +102,9 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
     tmp_path: Path,
 ) -> None:
     """What has a receipt stays, whatever its age; what went can be sent again."""
-    town = DemoOffice(tmp_path)
-    store, expire = town.office.store, town.office.erasure.expire
-    delivered = town.receive(town.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
+    demo_office = DemoOffice(tmp_path)
+    store, expire = demo_office.office.store, demo_office.office.erasure.expire
+    delivered = demo_office.receive(demo_office.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
     old, fresh = begun(store), begun(store)
     for capture_id, age in ((old, 7 * DAY + DAY / 100), (fresh, 7 * DAY - DAY / 100)):
         upload = store.find(capture_id)
@@ -227,14 +227,14 @@ def test_a_device_with_too_many_is_told_when_to_come_back_and_may_finish_what_it
     assert wire.post(*pairs[0]).status_code == 409
     assert wire.patch(ids[0], 0, contents[0]).status_code == 204
     assert wire.post(ids[3], contents[3], contents[3]).status_code == 201
-    assert live.town.office.store.verdict(ids[3]) is not None
+    assert live.demo_office.office.store.verdict(ids[3]) is not None
 
 
 def test_empty_uploads_without_number_leave_a_few(live: Live, wire: Wire) -> None:
     statuses = {wire.post(new_id(), b"", b"x"[:0]).status_code for _ in range(20)}
 
     assert statuses == {422}
-    assert len(list(live.town.office.store.objects.ids())) == 3
+    assert len(list(live.demo_office.office.store.objects.ids())) == 3
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def erasing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
 
 
 def test_what_is_due_goes_while_the_backend_runs(erasing: Live) -> None:
-    store = erasing.town.office.store
+    store = erasing.demo_office.office.store
     old = refused(store, "2026-01-01T00:00:00.000Z")
 
     until(lambda: store.find(old) is None)
@@ -257,8 +257,8 @@ def test_what_is_due_goes_while_the_backend_runs(erasing: Live) -> None:
 def test_what_is_due_goes_also_after_the_database_was_away(
     erasing: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = erasing.town.office.store
-    with erasing.town.office.ledger.together():
+    store = erasing.demo_office.office.store
+    with erasing.demo_office.office.ledger.together():
         until(lambda: "event=away" in caplog.text)
     old = refused(store, "2026-01-01T00:00:00.000Z")
 

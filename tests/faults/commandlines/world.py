@@ -79,7 +79,13 @@ def _backend(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     Seals(folder).know(IDENTITY_FILE, NAMES)
     Backend(folder, switches=False, identity=True).start().stop()
-    town = DemoOffice(folder, show_simulated=True)
-    stop = {"id": town.office.orders.find(ORDER).stop_id, "bound_by": "code", "ring": "inside"}
+    demo_office = DemoOffice(folder, show_simulated=True)
+    stop = {
+        "id": demo_office.office.orders.find(ORDER).stop_id,
+        "bound_by": "code",
+        "ring": "inside",
+    }
     record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}}
-    town.receive(town.van.make(RecordKind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID))
+    demo_office.receive(
+        demo_office.van.make(RecordKind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID)
+    )

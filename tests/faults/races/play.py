@@ -59,9 +59,9 @@ def play(
     folder: Path, names: list[str], rounds: int, seed: int, *, locks: bool = True
 ) -> Iterator[Tally]:
     """Play each race so many times over a new backend in this folder."""
-    town = DemoOffice(folder)
+    demo_office = DemoOffice(folder)
     keys.certificates(folder / "ca")
-    site = Site(town, IdentityCommands.of(folder, town.office))
+    site = Site(demo_office, IdentityCommands.of(folder, demo_office.office))
     site.desk.documents.settle()
     with pair(folder, locks=locks) as both:
         for name in names:

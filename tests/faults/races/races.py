@@ -24,19 +24,19 @@ Round = tuple[tuple[Deed, Deed], Judge]
 class Site:
     """The backend that the processes share, as this process sees it."""
 
-    town: DemoOffice
+    demo_office: DemoOffice
     desk: IdentityCommands
     second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 
     def reset(self) -> None:
         """Reset the site: every customer accepts photos, and nothing is held."""
-        self.town.office.opt_out_address("a-6", False)
+        self.demo_office.office.opt_out_address("a-6", False)
         for number in (LEFT_DOOR, RIGHT_DOOR, CHANGES_MIND):
-            self.town.office.opt_out_order(number, False)
-        self.town.office.ledger.execute("DELETE FROM holds")
+            self.demo_office.office.opt_out_order(number, False)
+        self.demo_office.office.ledger.execute("DELETE FROM holds")
 
     def waits(self, photo: str) -> bool:
-        found = self.town.office.filing.photo(photo)
+        found = self.demo_office.office.filing.photo(photo)
         return found is not None and found.number is None
 
     def let_in(self, number: int, *kinds: str) -> list[str]:
@@ -49,16 +49,16 @@ class Site:
     def send_out(self, device_id: str, order: str) -> None:
         """Give the device a route of one order."""
         begins = datetime.now(UTC) - timedelta(hours=1)
-        self.town.office.routes.plan(
+        self.demo_office.office.routes.plan(
             f"r-{device_id}", [order], begins, begins + timedelta(hours=12)
         )
-        self.town.office.routes.assign(f"r-{device_id}", device_id)
+        self.demo_office.office.routes.assign(f"r-{device_id}", device_id)
 
     def carried(self, *devices: str) -> dict[str, set[str]]:
         """Return the orders on the current route of each of these devices."""
         query = """SELECT number FROM route_orders JOIN assignments USING (route)
             WHERE device_id = ?"""
-        ledger = self.town.office.ledger
+        ledger = self.demo_office.office.ledger
         return {one: {row[0] for row in ledger.execute(query, (one,))} for one in devices}
 
 
@@ -74,12 +74,12 @@ def bind_and_opt_out_address(site: Site, _: int) -> Round:
 
 def _against_choice(site: Site, choice: Deed) -> Round:
     site.reset()
-    photo = site.town.receive(site.town.stray())
+    photo = site.demo_office.receive(site.demo_office.stray())
 
     def judge(bound: Said, chosen: Said) -> str:
-        keeps = [one for one in site.town.office.filing.of_order(LEFT_DOOR) if one == photo]
+        keeps = [one for one in site.demo_office.office.filing.of_order(LEFT_DOOR) if one == photo]
         site.reset()
-        shown = photo in site.town.shown(LEFT_DOOR)
+        shown = photo in site.demo_office.shown(LEFT_DOOR)
         if not chosen.done:
             return f"the choice was refused: {chosen.why}"
         if keeps or shown:
@@ -92,12 +92,12 @@ def _against_choice(site: Site, choice: Deed) -> Round:
 def two_bind(site: Site, _: int) -> Round:
     """Let two dispatchers bind one photo, each to another order."""
     site.reset()
-    photo = site.town.receive(site.town.stray())
+    photo = site.demo_office.receive(site.demo_office.stray())
 
     def judge(left: Said, right: Said) -> str:
         if left.done == right.done:
             return "both read that it worked" if left.done else "none could bind it"
-        shown = {one: photo in site.town.shown(one) for one in (LEFT_DOOR, RIGHT_DOOR)}
+        shown = {one: photo in site.demo_office.shown(one) for one in (LEFT_DOOR, RIGHT_DOOR)}
         is_so = shown == {LEFT_DOOR: left.done, RIGHT_DOOR: right.done}
         return "" if is_so else f"it is shown on another order than was said: {shown}"
 
@@ -105,21 +105,26 @@ def two_bind(site: Site, _: int) -> Round:
 
 
 def _stray(site: Site, van: RecordMaker) -> Made:
-    stop = {"id": site.town.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
+    stop = {"id": site.demo_office.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
     return van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
 
 
 def two_correct(site: Site, _: int) -> Round:
     """Correct two photos, each on the other's order: neither may wait for the other for good."""
     site.reset()
-    photos = [site.town.receive(_stray(site, van)) for van in (site.town.van, site.second)]
+    photos = [
+        site.demo_office.receive(_stray(site, van)) for van in (site.demo_office.van, site.second)
+    ]
     for photo, number in zip(photos, (LEFT_DOOR, RIGHT_DOOR), strict=True):
-        site.town.office.filing.bind(photo, number)
+        site.demo_office.office.filing.bind(photo, number)
 
     def judge(*said: Said) -> str:
         if not all(one.done for one in said):
             return f"a correction was refused: {said[0].why or said[1].why}"
-        shown = [photos[0] in site.town.shown(RIGHT_DOOR), photos[1] in site.town.shown(LEFT_DOOR)]
+        shown = [
+            photos[0] in site.demo_office.shown(RIGHT_DOOR),
+            photos[1] in site.demo_office.shown(LEFT_DOOR),
+        ]
         return "" if all(shown) else "a correction is lost"
 
     deeds = (
@@ -132,12 +137,12 @@ def two_correct(site: Site, _: int) -> Round:
 def bind_and_discard(site: Site, _: int) -> Round:
     """Let one dispatcher bind a photo that another one deletes."""
     site.reset()
-    photo = site.town.receive(site.town.stray())
+    photo = site.demo_office.receive(site.demo_office.stray())
 
     def judge(bound: Said, discarded: Said) -> str:
         if bound.done == discarded.done:
             return "both read that it worked" if bound.done else "none could do it"
-        is_so = (photo in site.town.shown(LEFT_DOOR), all(site.town.kept(photo)))
+        is_so = (photo in site.demo_office.shown(LEFT_DOOR), all(site.demo_office.kept(photo)))
         return "" if is_so == (bound.done, bound.done) else "the photo is not as was said"
 
     return (Deed("bind", (photo, LEFT_DOOR)), Deed("discard", (photo,))), judge
@@ -200,7 +205,7 @@ def two_hold(site: Site, number: int) -> Round:
     def judge(*said: Said) -> str:
         if said[0].done == said[1].done:
             return "both read that it is held for their case" if said[0].done else "none holds it"
-        (held,) = site.town.office.erasure.holds()
+        (held,) = site.demo_office.office.erasure.holds()
         is_so = held.case_number == cases[said[1].done]
         return "" if is_so else "it is held for the case of whoever was refused"
 

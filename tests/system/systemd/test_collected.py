@@ -40,8 +40,8 @@ lon_deg = {AT_A_CONFIDENTIAL_DOOR[1]}
 
 TOWN: Final = f"""
 from pathlib import Path
-from tests.demo.story import town
-town(Path("{BACKEND}"), "van-0042")
+from tests.demo.story import demo_office
+demo_office(Path("{BACKEND}"), "van-0042")
 """
 
 
