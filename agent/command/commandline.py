@@ -161,11 +161,18 @@ def _add_retire(add: _Add) -> None:
     verb = add("retire", "revoke this device, and wipe its keys, records and settings", "van-0042")
     verb.add_argument("device_id", metavar="DEVICE_ID", help="id of this device, to be certain")
     verb.add_argument(
-        "--give-up",
+        "--discard",
         type=_between(0, LIMIT_MOST),
         default=0,
         metavar="N",
         help="exact number of unsent records that may be lost (default: 0)",
+    )
+    verb.add_argument(  # the spelling before 2026.12, which people's own instructions may use
+        "--give-up",
+        dest="discard",
+        type=_between(0, LIMIT_MOST),
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
     )
 
 

@@ -81,13 +81,13 @@ class Mark:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `doorstep retire DEVICE_ID [--give-up N]`."""
+    """Run `doorstep retire DEVICE_ID [--discard N]`."""
     path = path_of(arguments.config)
     mark = _read(path.with_name(MARK)) if is_missing(path) else None
     if mark is None:
         config = load(path)
         _check_named(config.device.id, arguments.device_id)
-        mark = _end(config, path, arguments.give_up)
+        mark = _end(config, path, arguments.discard)
     else:
         _check_named(mark.device_id, arguments.device_id)
     kept: list[str] = []

@@ -69,11 +69,11 @@ def why_not(unsent: Unsent, given_up: int) -> str | None:
     ]
     words = f"{unsent.total} not with the backend: {', '.join(told) or 'none'}; nothing was done"
     if given_up:
-        return f"{words}; --give-up says {given_up}, and the device {unsent.total}: look again"
+        return f"{words}; --discard says {given_up}, and the device {unsent.total}: look again"
     return (
         f"{words}; what cannot be sent from here is saved with the card in a computer, by "
         "`doorstep rescue CARD --to DIR` and `doorstep sync --from DIR`; when it was, or when the "
-        f"office says that it may be lost: --give-up {unsent.total}"
+        f"office says that it may be lost: --discard {unsent.total}"
     )
 
 

@@ -199,15 +199,15 @@ def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     harm(folder)
     was = contents(folder)
 
-    ended, wrong = retire(folder, name), retire(folder, name, "--give-up", "2")
+    ended, wrong = retire(folder, name), retire(folder, name, "--discard", "2")
 
     assert (ended.code, wrong.code) == (75, 75)
     assert words in ended.said
-    assert "--give-up 1" in ended.said
+    assert "--discard 1" in ended.said
     assert "`doorstep sync --from DIR`" in ended.said
-    assert "--give-up says 2, and the device 1" in wrong.said
+    assert "--discard says 2, and the device 1" in wrong.said
     assert unchanged(folder, was)
-    assert retire(folder, name, "--give-up", "1").code == 0
+    assert retire(folder, name, "--discard", "1").code == 0
     assert {Path(one).name for one in contents(folder)} - {"#12"} == LEFT
 
 

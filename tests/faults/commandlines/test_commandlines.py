@@ -17,7 +17,7 @@ def test_cases_cover_every_command_and_fault() -> None:
     words = {word.partition("=")[0] for one in cases for word in one.words}
 
     assert {*WRONG, *STREAMS} <= kinds.keys()
-    assert {"status", "retry", "--after", "enrol", "rescue", "--give-up"} <= words
+    assert {"status", "retry", "--after", "enrol", "rescue", "--discard"} <= words
     assert {"--port", "kept", "export-evidence", "rotate", "--every"} <= words
 
 

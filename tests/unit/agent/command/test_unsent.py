@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from agent.command import commandline
 from agent.command.unsent import Unsent, counted, why_not
 from agent.models import Item, RecordState
 from tests.support.factory import new_id
@@ -21,7 +22,7 @@ def test_each_kind_keeps_it_and_says_a_way_out(kind: str) -> None:
 
     assert words is not None
     assert f"3 {kind} (" in words
-    assert "--give-up 3" in words
+    assert "--discard 3" in words
     assert why_not(Unsent(**{kind: 3}), 3) is None
 
 
@@ -36,7 +37,7 @@ def test_giving_up_what_is_not_there_is_told() -> None:
     words = why_not(Unsent(), 2)
 
     assert words is not None
-    assert "--give-up says 2, and the device 0" in words
+    assert "--discard says 2, and the device 0" in words
 
 
 @pytest.mark.parametrize("state", [RecordState.DELIVERED, RecordState.PRUNED])
@@ -75,3 +76,18 @@ def _row(state: RecordState) -> Item:
         decision="x.y.z",
         decided_utc=None,
     )
+
+
+def test_retire_takes_the_earlier_spelling_of_discard(capsys: pytest.CaptureFixture[str]) -> None:
+    """Instructions that were written for 2026.11 say `--give-up`; the help names `--discard`."""
+    parser = commandline.parser()
+
+    old = parser.parse_args(["retire", "van-7", "--give-up", "3"])
+    neither = parser.parse_args(["retire", "van-7"])
+    with pytest.raises(SystemExit):
+        parser.parse_args(["retire", "--help"])
+
+    assert (old.discard, neither.discard) == (3, 0)
+    shown = capsys.readouterr().out
+    assert "--discard" in shown
+    assert "--give-up" not in shown
