@@ -249,12 +249,12 @@ def test_nothing_that_got_its_receipt_is_lost_by_going_back_to_a_minute(
     for _ in range(2):  # 4
         site.command("fleet", "publish")
     assert sorted(site.stray()[:-1]) == sorted([came[2], gone, *others])  # 5
-    assert site.stray("--take-in")[-1] == "taken in: 5; left as they are: 2"  # 6
+    assert site.stray("--adopt")[-1] == "taken in: 5; left as they are: 2"  # 6
     site.one.start()
     assert [site.told(one.identity.files) for one in (lost, renewed)] == [REVOKED, UNKNOWN]
     assert site.told((ada, ada)) == TECHNICIAN_REVOKED
     site.enrol_anew(renewed, new)
-    assert site.stray("--take-in")[-1] == "taken in: 1; left as they are: 1"
+    assert site.stray("--adopt")[-1] == "taken in: 1; left as they are: 1"
     site.instances[1].start()  # 7
 
     assert site.document(van) > document

@@ -79,7 +79,7 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
         "captures with objects and without an upload: 4;"
     )
 
-    told = dict(line.split(" ", 1) for line in terminal(demo_office, "stray", "--take-in"))
+    told = dict(line.split(" ", 1) for line in terminal(demo_office, "stray", "--adopt"))
 
     assert told[one] == "taken in"
     assert "no evidence certificate" in told[foreign.label.capture_id]
@@ -92,7 +92,7 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     assert store.objects.get(one, sha256) == made.content
     Worker(demo_office.office).step()
     assert demo_office.shown(demo.ALLOWED) == [one]
-    assert terminal(demo_office, "stray", "--take-in")[-1] == "taken in: 0; left as they are: 3"
+    assert terminal(demo_office, "stray", "--adopt")[-1] == "taken in: 0; left as they are: 3"
     assert store.find(garbage) is None
 
 
@@ -143,7 +143,7 @@ def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_onc
     store, (one, sha256, content) = fleet.demo_office.office.store, archived(fleet, tmp_path)
     if end is None:
         store.objects.put(one, sha256, content)
-        told = terminal(fleet.demo_office, "stray", "--take-in")
+        told = terminal(fleet.demo_office, "stray", "--adopt")
         assert told[0].startswith(f"{one} left as it is: it was erased and archived")
     else:
         opened.overwrite(one, sha256, content + end)

@@ -17,10 +17,10 @@ from tests.support.sealed_fleet import SealedFleet
 
 
 def taking_in(fleet: SealedFleet) -> Iterator[str]:
-    """What `objects stray --take-in` prints, as it goes on."""
+    """What `objects stray --adopt` prints, as it goes on."""
     parser = argparse.ArgumentParser()
     orphans.add_to(parser.add_subparsers(dest="command"))
-    words = ["objects", "stray", "--take-in"]
+    words = ["objects", "stray", "--adopt"]
     return orphans.run(parser.parse_args(words), fleet.demo_office.office)
 
 
@@ -146,3 +146,19 @@ def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
 
     assert list(goes_on)[-1] == "taken in: 1; left as they are: 0"
     assert store.verdict(second) == verdict
+
+
+def test_stray_takes_the_earlier_spelling_of_adopt(capsys: pytest.CaptureFixture[str]) -> None:
+    """Instructions that were written for 2026.11 say `--take-in`; the help names `--adopt`."""
+    parser = argparse.ArgumentParser()
+    orphans.add_to(parser.add_subparsers(dest="command"))
+
+    old = parser.parse_args(["objects", "stray", "--take-in"])
+    neither = parser.parse_args(["objects", "stray"])
+    with pytest.raises(SystemExit):
+        parser.parse_args(["objects", "stray", "--help"])
+
+    assert (old.adopt, neither.adopt) == (True, False)
+    shown = capsys.readouterr().out
+    assert "--adopt" in shown
+    assert "--take-in" not in shown

@@ -30,9 +30,12 @@ def add_to(commands: Any) -> None:
     stray = what.add_parser("stray", help="list objects without a known upload")
     how = stray.add_mutually_exclusive_group()
     how.add_argument(
-        "--take-in",
+        "--adopt",
         action="store_true",
         help="make the records' rows again, after a database was lost",
+    )
+    how.add_argument(  # the spelling before 2026.12, which people's own instructions may use
+        "--take-in", dest="adopt", action="store_true", help=argparse.SUPPRESS
     )
     how.add_argument(
         "--delete",
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
         back = (one for one in store.objects.bodies() if _was_erased(office, one))
         what, erase = "captures that were erased and are there again", partial(_erase, office)
         return _listed(back, what, erase if options.delete else None)
-    if options.take_in:
+    if options.adopt:
         return _adopt(office)
     what, lose = "captures with objects and without an upload", partial(_lose, store)
     return _listed(_orphans(store), what, lose if options.delete else None)

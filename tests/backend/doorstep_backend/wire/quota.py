@@ -2,7 +2,7 @@
 
 Nothing is lost with a dropped upload: a device keeps a record until it has a receipt, and sends it
 again when its upload is missing. After the database was restored that holds once
-`objects stray --take-in` is done (FLEET.md).
+`objects stray --adopt` is done (FLEET.md).
 """
 
 import logging
