@@ -63,7 +63,7 @@ class Stage(StrEnum):
     STOPPED = "stopped"
 
 
-class Ending:
+class ProcessEnding:
     """The stage of the process, and the exit code that it will have."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Duties:
         self._lived_ns = now_ns
         self._frames_come = ChangeDetector(last=True)
         self._pressed_ns = now_ns  # perhaps, just before this process began
-        self.ending = Ending()
+        self.ending = ProcessEnding()
         self.due_ns = 0
 
     def pressed(self, now_ns: int) -> None:

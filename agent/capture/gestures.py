@@ -18,7 +18,7 @@ _LONG_AGO_NS: Final = -(10**12)
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class PhotoPress:
     """A press of the photo button that counts."""
 
     edge_ns: int
@@ -52,7 +52,7 @@ class TakeBack:
     edge_ns: int
 
 
-Gesture = Photo | SamePress | NoPress | Scan | TakeBack
+Gesture = PhotoPress | SamePress | NoPress | Scan | TakeBack
 
 
 class Presses:
@@ -107,7 +107,7 @@ class Gestures:
         at_ns = event.edge_ns
         match event.button, event.change:
             case ButtonName.PHOTO, Change.PRESSED:
-                return Photo(at_ns) if self._presses.counts(at_ns) else SamePress(at_ns)
+                return PhotoPress(at_ns) if self._presses.counts(at_ns) else SamePress(at_ns)
             case ButtonName.PHOTO, Change.GLITCH:
                 return NoPress(at_ns)
             case ButtonName.SCAN, Change.PRESSED:

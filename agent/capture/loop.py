@@ -14,7 +14,7 @@ from agent.capture.gestures import (
     Gesture,
     Gestures,
     NoPress,
-    Photo,
+    PhotoPress,
     Presses,
     SamePress,
     Scan,
@@ -196,7 +196,7 @@ class CaptureLoop:
 
     def _follow(self, gesture: Gesture) -> None:
         match gesture:
-            case Photo(edge_ns):
+            case PhotoPress(edge_ns):
                 self._photo(edge_ns)
             case SamePress(edge_ns):
                 self._socket_presses.answer(edge_ns, SAME_PRESS)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from agent.config import Config, ContentCredentials, IdentityMode
 from agent.identity.evidence import Evidence
 from agent.record import credentials
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.credentials import NoLibrary, PhotoSigner, Source, Unsigned
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class PhotoCredentials:
     def __init__(self, config: Config, evidence: Evidence) -> None:
         self._off = why_off(config, memory_bytes())
         self._evidence = evidence
-        self._chain: Chain = ()
+        self._chain: CertificateChain = ()
         self._signer: PhotoSigner | str = NO_CERTIFICATE
         self.missing: str | None = None
         if self._off is None:

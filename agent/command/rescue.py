@@ -16,7 +16,7 @@ from agent.errors import ConfigError, ExitCode, NotGenuine, StorageFault, Storag
 from agent.queue import owned, superblock
 from agent.queue.paths import check_age
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.rescue import card_files, mounting, places, source, summary
 from agent.rescue.copying import copy, work_folder
 from agent.rescue.keeping import Keeper
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     raise StorageFault(f"{arguments.source}: {words}; {_DDRESCUE}")
 
 
-def _authorities(path: Path) -> Chain:
+def _authorities(path: Path) -> CertificateChain:
     try:
         return certificates.read_pem(path.read_bytes())
     except (OSError, NotGenuine) as error:
@@ -116,7 +116,7 @@ def _history(place: FileSystemPlace) -> str:
     return "; it was shut down in order"
 
 
-def _rescued(state: MountedState, ours: Chain, target: Path | None) -> int:
+def _rescued(state: MountedState, ours: CertificateChain, target: Path | None) -> int:
     whose = owner(state.folder, ours)
     is_foreign = whose.fleet is FleetMatch.ANOTHERS
     with nullcontext() if target is None or is_foreign else owned.opened(target) as folder:

@@ -10,7 +10,7 @@ from typing import Final
 from agent.errors import ConfigError, ExitCode, NotGenuine, not_read
 from agent.queue.disk import disk_errors
 from agent.record import certificates, sealing, signing, verify
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.sealing import AgeIdentity, NotIdentities
 from agent.record.verify import supporting_files
 from agent.record.verify.supporting_files import Listed, SupportingFiles
@@ -51,7 +51,10 @@ def _supporting_files(arguments: argparse.Namespace) -> SupportingFiles:
 
 
 def _compare(
-    folder: Path, authorities: Chain, fleet_key: signing.PublicKey | None, unusable: list[str]
+    folder: Path,
+    authorities: CertificateChain,
+    fleet_key: signing.PublicKey | None,
+    unusable: list[str],
 ) -> None:
     """Note supporting files of the folder that differ from the given ones; the given ones count."""
     if authorities and _differs(folder / "fleet-ca.pem", certificates.read_pem, authorities):
@@ -111,7 +114,7 @@ def _listed(
         return None
 
 
-def _authorities(path: Path) -> Chain:
+def _authorities(path: Path) -> CertificateChain:
     try:
         found = certificates.read_pem(_given(path).read_bytes())
     except (OSError, NotGenuine) as error:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow, not_read
 from agent.record import certificates
-from agent.record.certificates import Certificate, Chain, Expected, Request
+from agent.record.certificates import Certificate, CertificateChain, Expected, Request
 from agent.record.signing import PublicKey
 from agent.trust.keys import fleet_in_hand
 from agent.trust.store import TrustStore
@@ -23,24 +23,24 @@ def check_not_ended(certificate: Certificate) -> None:
         raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
 
 
-def kept_evidence(store: TrustStore) -> Chain:
+def kept_evidence(store: TrustStore) -> CertificateChain:
     """Return the evidence certificate that capture verified and kept; empty if it is missing."""
     return _kept(store.evidence())
 
 
-def kept_serve(store: TrustStore) -> Chain:
+def kept_serve(store: TrustStore) -> CertificateChain:
     """Return serve's certificate that capture verified and kept; empty if it is missing."""
     return _kept(store.serve())
 
 
-def _kept(text: bytes | None) -> Chain:
+def _kept(text: bytes | None) -> CertificateChain:
     try:
         return () if text is None else certificates.read_pem(text)
     except NotGenuine:
         return ()
 
 
-def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
+def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> CertificateChain:
     """Return the kept one if it is for this key and still leads to a trusted authority."""
     try:
         return certificates.issued(kept_evidence(store), key, known)
@@ -48,7 +48,7 @@ def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
         return ()
 
 
-def good_serve(store: TrustStore, asked: Request, known: Expected) -> Chain:
+def good_serve(store: TrustStore, asked: Request, known: Expected) -> CertificateChain:
     """Return serve's kept one if it is for the key and all names that are `asked` for."""
     try:
         chain = certificates.issued(kept_serve(store), asked.key, known)
@@ -67,7 +67,7 @@ def expected(config: Config) -> Expected:
     return Expected(config.device.id, (*given(config), *_next(config)))
 
 
-def given(config: Config) -> Chain:
+def given(config: Config) -> CertificateChain:
     """Return the certificates in `identity.ca`. Raises as `expected` does."""
     path = config.identity.ca
     if path is None:
@@ -79,7 +79,7 @@ def given(config: Config) -> Chain:
         raise type(found)(f"identity.ca: {found}") from error
 
 
-def _next(config: Config) -> Chain:
+def _next(config: Config) -> CertificateChain:
     """Return the certificates that the fleet names; nothing if it names none, or none readable."""
     try:
         named = fleet_in_hand(config).next_ca

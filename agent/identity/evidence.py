@@ -9,7 +9,7 @@ from agent.identity.offered import check_not_shorter, result
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.signing import PrivateKey
 from agent.trust.store import TrustStore
 
@@ -55,11 +55,11 @@ class Evidence:
         self._store.keep_evidence(certificates.pem(chain))
         self.chain = chain
 
-    def _kept(self) -> Chain:
+    def _kept(self) -> CertificateChain:
         kept = kept_evidence(self._store)
         return kept if kept and certificates.is_for(kept[0], self.key.public_key()) else ()
 
-    def _check_not_shorter(self, chain: Chain) -> None:
+    def _check_not_shorter(self, chain: CertificateChain) -> None:
         """Raise NotGenuine where the kept one counts, and for longer."""
         key, known = self.key.public_key(), expected(self._config)
         check_not_shorter(chain, good_evidence(self._store, key, known))

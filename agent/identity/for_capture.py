@@ -15,7 +15,7 @@ from agent.identity.renewal import due
 from agent.identity.sync_part import LIMITS, Say, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import NoAnswer
@@ -86,10 +86,10 @@ def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None
 def _issued(
     config: Config,
     label: str,
-    ask: Callable[[Est], Chain | Pending],
+    ask: Callable[[Est], CertificateChain | Pending],
     say: Say,
     *,
-    kept: Chain,
+    kept: CertificateChain,
     without: str,
 ) -> str | None:
     """Ask for the certificate, PEM; None without such a label, or if the kept one lasts longer."""

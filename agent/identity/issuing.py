@@ -7,7 +7,7 @@ from agent.identity.authorities import check_not_ended
 from agent.identity.est import Est, Operation, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates
-from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
+from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted, Request
 
 
 def tls_identity(
@@ -37,7 +37,7 @@ def tls_identity(
     return new
 
 
-def evidence(est: Est, request: Request, expected: Expected) -> Chain | Pending:
+def evidence(est: Est, request: Request, expected: Expected) -> CertificateChain | Pending:
     """Ask, as this device, for a certificate for the key that signs records.
 
     Raises:
@@ -49,7 +49,7 @@ def evidence(est: Est, request: Request, expected: Expected) -> Chain | Pending:
     return got
 
 
-def serve(est: Est, request: Request, expected: Expected) -> Chain | Pending:
+def serve(est: Est, request: Request, expected: Expected) -> CertificateChain | Pending:
     """Ask, as this device, for a certificate for serve's key.
 
     Raises:
@@ -67,7 +67,7 @@ def _chain(
     request: Request,
     expected: Expected,
     login: tuple[str, str] | None,
-) -> Chain | Pending:
+) -> CertificateChain | Pending:
     found = est.enrol(operation, request, login)
     if isinstance(found, Pending):
         return found
@@ -80,7 +80,9 @@ def _chain(
         ) from error
 
 
-def _checked(est: Est, found: Sequence[Certificate], request: Request, expected: Expected) -> Chain:
+def _checked(
+    est: Est, found: Sequence[Certificate], request: Request, expected: Expected
+) -> CertificateChain:
     try:
         chain = certificates.issued(found, request.key, expected)
     except NotTrusted:  # RFC 7030 section 4.2.3: what leads to the root may be in cacerts only

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from agent.errors import DoorstepError, NotGenuine
 from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 
 
 def result(take: Callable[[], None]) -> OfferResult:
@@ -19,7 +19,7 @@ def result(take: Callable[[], None]) -> OfferResult:
     return ACCEPTED
 
 
-def check_not_shorter(chain: Chain, kept: Chain) -> None:
+def check_not_shorter(chain: CertificateChain, kept: CertificateChain) -> None:
     """Raise NotGenuine where the `kept` one, which counts, ends later: old ones are replayed."""
     if kept and certificates.ends(chain[0]) < (ends := certificates.ends(kept[0])):
         words = f"the one that is kept counts until {ends:%Y-%m-%d}"

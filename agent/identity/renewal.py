@@ -20,7 +20,7 @@ from agent.process.offer_result import OfferResult
 from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.signing import PublicKey
 from agent.trust.store import TrustStore
 from hardware.change_detector import ChangeDetector
@@ -56,7 +56,7 @@ Asking = Callable[[control.Line], control.Line | None]
 """Asks the capture process; None when it does not run."""
 
 
-def due(chain: Chain, share: float = DUE_AT) -> datetime:
+def due(chain: CertificateChain, share: float = DUE_AT) -> datetime:
     """Return when to renew a certificate: when `share` of its life is over."""
     starts, ends = certificates.starts(chain[0]), certificates.ends(chain[0])
     return starts + (ends - starts) * share
@@ -203,7 +203,7 @@ class Renewal:
         return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
 
     def _renew_for_capture(
-        self, kind: str, kept: Chain, ask: Callable[[], Chain | Pending]
+        self, kind: str, kept: CertificateChain, ask: Callable[[], CertificateChain | Pending]
     ) -> float | Pending:
         if kept and now() < due(kept, DUE_AT + self._late):
             return LOOK_S
@@ -217,14 +217,14 @@ class Renewal:
         _log.info("event=renewed what=%s until=%s", kind, rfc3339(ends))
         return LOOK_S
 
-    def _offer(self, kind: str, chain: Chain) -> None:
+    def _offer(self, kind: str, chain: CertificateChain) -> None:
         text = certificates.pem(chain).decode()
         answer = self._capture({"offer": kind, "text": text})
         result = OfferResult("it has ended") if answer is None else OfferResult.read(answer)
         if result.error is not None:
             raise NotGenuine(f"{kind} certificate: capture did not take it: {result.error}")
 
-    def _kept(self, key: PublicKey) -> Chain:
+    def _kept(self, key: PublicKey) -> CertificateChain:
         """Return the chain in `trust/` if it is for this key; otherwise none."""
         found = kept_evidence(self._trust)
         return found if found and certificates.is_for(found[0], key) else ()

@@ -41,18 +41,18 @@ def retire(config: Config) -> dict[str, Any]:
     """
     device_id = config.device.id
     if config.identity.mode is IdentityMode.OFF:
-        return _told(Revoked("identity.mode is off: there is nothing to revoke", {}))
+        return _as_json(Revoked("identity.mode is off: there is nothing to revoke", {}))
     own = IdentityStore(Layout.of(config.state)).read(expected(config))
     if own is None:
         words = f"never enrolled: in the office, `devices gone {device_id}` ends its token"
-        return _told(Revoked(words, {}))
+        return _as_json(Revoked(words, {}))
     backend = Backend(config.backend, tls=tls.for_backend(config))
     with closing(backend), backend.attempt():
         answer = backend.retire(json.dumps({"device_id": device_id}).encode())
-    return _told(judged(answer, device_id), f"{own.chain[0].serial_number:x}")
+    return _as_json(judged(answer, device_id), f"{own.chain[0].serial_number:x}")
 
 
-def _told(revoked: Revoked, serial: str | None = None) -> dict[str, Any]:
+def _as_json(revoked: Revoked, serial: str | None = None) -> dict[str, Any]:
     return {"words": revoked.words, "received": revoked.received, "serial": serial}
 
 

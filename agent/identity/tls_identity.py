@@ -9,7 +9,7 @@ from agent.errors import ConfigError, NotGenuine
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
-from agent.record.certificates import Chain, Expected
+from agent.record.certificates import CertificateChain, Expected
 from agent.record.signing import PrivateKey
 from agent.wire.tls import IDENTITY_FILE
 
@@ -24,7 +24,7 @@ class TlsIdentity:
     """A key and the chain of its certificate."""
 
     key: PrivateKey
-    chain: Chain
+    chain: CertificateChain
 
     @property
     def starts(self) -> datetime:

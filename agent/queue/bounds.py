@@ -146,10 +146,10 @@ def limited() -> Iterator[None]:
 
 
 _NO_TEXT: Final = "it holds a text that is not UTF-8"
-_SAID_CHARS: Final = 200
+_MESSAGE_CHARS: Final = 200
 """Longest part of SQLite's error message that is kept: it may quote long names from the file."""
 
 
-def said(error: sqlite3.Error) -> str:
+def sqlite_message(error: sqlite3.Error) -> str:
     """Return the first characters of what SQLite says."""
-    return str(error)[:_SAID_CHARS]
+    return str(error)[:_MESSAGE_CHARS]

@@ -21,7 +21,7 @@ from agent.errors import (
     StorageFault,
     StorageFull,
 )
-from agent.queue.bounds import limit_schema, limit_time, limited, said
+from agent.queue.bounds import limit_schema, limit_time, limited, sqlite_message
 from agent.queue.content import check_schema
 from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, release_ballast, sync_folder
 from agent.queue.opening import BROKEN, HELD, open_database
@@ -167,11 +167,11 @@ class Database:
             return StateHeld(held(path, waited_s))
         if code in _NO_ROOM:
             release_ballast(self._layout.ballast)  # for the next step
-            return StorageFull(f"{path}: {said(error)}")
+            return StorageFull(f"{path}: {sqlite_message(error)}")
         self._close()  # one that was opened on a read-only card would stay read-only
         if kind in BROKEN or (kind in _CLOSED and os.access(path.parent, os.W_OK)):
-            return self._broken(said(error))
-        return StorageFault(f"{path}: {said(error)}")
+            return self._broken(sqlite_message(error))
+        return StorageFault(f"{path}: {sqlite_message(error)}")
 
     def _look_at_schema(self, connection: Connection) -> None:
         """Check the schema within the transaction, in which no other process can change it."""

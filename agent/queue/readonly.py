@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from agent.errors import NotNow, QueueBroken, StateHeld, StorageFault
-from agent.queue.bounds import limited, said
+from agent.queue.bounds import limited, sqlite_message
 from agent.queue.database import Connection
 from agent.queue.disk import held, lock
 from agent.queue.opening import BROKEN, HELD, open_to_look
@@ -60,7 +60,7 @@ class ReadOnlyDatabase:
         except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # bugs
             raise
         except sqlite3.Error as error:
-            raise self._told(error) from error
+            raise self._translated(error) from error
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -72,7 +72,7 @@ class ReadOnlyDatabase:
         finally:
             self._one.release()
 
-    def _told(self, error: sqlite3.Error) -> StorageFault | NotNow:
+    def _translated(self, error: sqlite3.Error) -> StorageFault | NotNow:
         """Translate an error of SQLite."""
         path, kind = self._layout.database, getattr(error, "sqlite_errorcode", 0) & 0xFF
         if kind in HELD:
@@ -80,5 +80,7 @@ class ReadOnlyDatabase:
         if kind in _NOT_OPEN and os.access(path, os.R_OK):
             return NotNow("nobody has the queue open; start `doorstep capture`")
         if kind in BROKEN:
-            return QueueBroken(f"{path}: {said(error)}; `doorstep capture` makes it again")
-        return StorageFault(f"{path}: {said(error)}")
+            return QueueBroken(
+                f"{path}: {sqlite_message(error)}; `doorstep capture` makes it again"
+            )
+        return StorageFault(f"{path}: {sqlite_message(error)}")

@@ -24,7 +24,7 @@ from agent.record.signing import PrivateKey, PublicKey
 
 Certificate = x509.Certificate
 
-Chain = tuple[Certificate, ...]
+CertificateChain = tuple[Certificate, ...]
 """A certificate, then each one's issuer; the authority that is trusted itself is not in it."""
 
 CERTIFICATES_LIMIT: Final = 16
@@ -48,7 +48,7 @@ class Expected:
     """The certificates that count: this device's, by a trusted authority."""
 
     device_id: str
-    trusted: Chain
+    trusted: CertificateChain
 
 
 class NotTrusted(NotGenuine):
@@ -113,7 +113,7 @@ def read_request(pem: str) -> Request:
         return Request(der, key, common_name(found), _names(found.extensions))
 
 
-def read_pem(pem: bytes) -> Chain:
+def read_pem(pem: bytes) -> CertificateChain:
     """Read the certificates in PEM, in their order.
 
     Raises:
@@ -133,7 +133,7 @@ def read_der(der: bytes) -> Certificate:
         return x509.load_der_x509_certificate(der)
 
 
-def read_answer(body: bytes) -> Chain:
+def read_answer(body: bytes) -> CertificateChain:
     """Read an EST answer: certs-only PKCS#7 in base64, in lines or not (RFC 8951).
 
     Raises:
@@ -149,7 +149,7 @@ def pem(chain: Sequence[Certificate]) -> bytes:
     return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
 
 
-def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> Chain:
+def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> CertificateChain:
     """Return the chain from the certificate for `key` among those `found` to a trusted authority.
 
     Raises:
@@ -164,7 +164,9 @@ def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> 
         return path(leaf, found, expected.trusted)
 
 
-def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]) -> Chain:
+def path(
+    leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]
+) -> CertificateChain:
     """Return the chain from `leaf` by issuers in `pool` to a trusted authority, whatever its dates.
 
     Raises:
@@ -305,7 +307,7 @@ def _is_p256(key: object) -> TypeGuard[PublicKey]:
     return isinstance(key, PublicKey) and isinstance(key.curve, ec.SECP256R1)
 
 
-def _few(found: Sequence[Certificate]) -> Chain:
+def _few(found: Sequence[Certificate]) -> CertificateChain:
     if not 1 <= len(found) <= CERTIFICATES_LIMIT:
         raise NotGenuine(f"{len(found)} certificates, where 1 to {CERTIFICATES_LIMIT} are right")
     return tuple(found)

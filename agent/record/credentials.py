@@ -19,7 +19,7 @@ from typing import Any, Final
 from agent import __version__
 from agent.errors import DoorstepError, NotGenuine
 from agent.record import certificates, jumbf, signing
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.signing import PrivateKey
 
 LABEL: Final = "doorstep.capture"
@@ -105,7 +105,7 @@ class Credentials:
 
     state: CredentialsState
     reasons: tuple[str, ...]
-    chain: Chain = ()
+    chain: CertificateChain = ()
     capture: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     agent: str = ""
@@ -122,7 +122,7 @@ class PhotoSigner:
         Unsigned: the library is missing, or it refuses them, or the certificate is for another key.
     """
 
-    def __init__(self, key: PrivateKey, chain: Chain) -> None:
+    def __init__(self, key: PrivateKey, chain: CertificateChain) -> None:
         if not certificates.is_for(chain[0], key.public_key()):
             raise Unsigned("failed: the evidence certificate is for another key")
         try:
@@ -223,7 +223,7 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     return _judged(chain, told)
 
 
-def _judged(chain: Chain, told: Mapping[str, Any]) -> Credentials:
+def _judged(chain: CertificateChain, told: Mapping[str, Any]) -> Credentials:
     results = told.get("validation_results", {}).get("activeManifest", {})
     failures = {one.get("code"): _reason(one) for one in results.get("failure", ())}
     said = told.get("manifests", {}).get(told.get("active_manifest"), {})

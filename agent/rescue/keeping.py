@@ -6,7 +6,7 @@ from typing import Final
 from agent.queue.disk import disk_errors
 from agent.queue.owned import OwnedFolder
 from agent.record import certificates
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.rescue.card_files import CardFile, Torn, Whole, name_of
 
 _MODE: Final = 0o644
@@ -52,7 +52,7 @@ class Keeper:
             with self._folder.below("torn") as torn:
                 self.torn += _put(torn, name_of(one), one.content) is not False
 
-    def keep_certificate(self, chain: Chain) -> None:
+    def keep_certificate(self, chain: CertificateChain) -> None:
         """Save the device's own certificate, for `doorstep verify`."""
         if chain:
             _put(self._folder, "evidence.pem", certificates.pem(chain))

@@ -8,7 +8,7 @@ from typing import Final
 from agent.errors import NotGenuine
 from agent.queue.disk import read_plain
 from agent.record import certificates
-from agent.record.certificates import Chain, NotTrusted
+from agent.record.certificates import CertificateChain, NotTrusted
 from agent.rescue.places import below
 
 _PEM_MOST_BYTES: Final = 65_536
@@ -37,10 +37,10 @@ class Owner:
     fleet: FleetMatch
     device_id: str | None = None
     issuer: str | None = None
-    chain: Chain = ()
+    chain: CertificateChain = ()
 
 
-def owner(state: Path, ours: Chain) -> Owner:
+def owner(state: Path, ours: CertificateChain) -> Owner:
     """Read the owner from the state; `ours` are the authorities that count, empty if not given."""
     folder = below(state, "trust")
     try:
@@ -53,7 +53,7 @@ def owner(state: Path, ours: Chain) -> Owner:
     return Owner(fleet, name, chain[0].issuer.rfc4514_string(), chain)
 
 
-def _fleet(chain: Chain, ours: Chain) -> FleetMatch:
+def _fleet(chain: CertificateChain, ours: CertificateChain) -> FleetMatch:
     try:
         certificates.path(chain[0], chain, ours)
     except NotTrusted:

@@ -8,7 +8,7 @@ JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An answer; if the request had another method, `allow` names the permitted ones."""
 
     status: int
@@ -17,11 +17,11 @@ class Answer:
     allow: str | None = None
 
 
-def told(document: dict[str, Any], status: int = 200) -> Answer:
+def json_answer(document: dict[str, Any], status: int = 200) -> HttpAnswer:
     """Return a JSON document, compact and in ASCII."""
-    return Answer(status, json.dumps(document, separators=(",", ":")).encode())
+    return HttpAnswer(status, json.dumps(document, separators=(",", ":")).encode())
 
 
-def refused(status: int, sentence: str) -> Answer:
+def refused(status: int, sentence: str) -> HttpAnswer:
     """Return an error for the client; every error has this form."""
-    return told({"error": sentence}, status)
+    return json_answer({"error": sentence}, status)

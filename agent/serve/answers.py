@@ -13,7 +13,7 @@ from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
 from agent.serve import captures
-from agent.serve.answer import Answer, refused
+from agent.serve.answer import HttpAnswer, refused
 from agent.status import kept
 from agent.status.document import document, queue_part
 from agent.status.values import QueueFailed, QueuePart, Status, compact
@@ -40,7 +40,7 @@ class Answers:
         self._layout = Layout.of(config.state)
         self._outbox = OutboxReader(ReadOnlyDatabase(self._layout))
 
-    def answer(self, target: str) -> Answer:
+    def answer(self, target: str) -> HttpAnswer:
         """Answer a GET of `target`, an address with its parameters."""
         try:
             address = _split(target)
@@ -52,7 +52,7 @@ class Answers:
         except ValueError as error:
             return refused(400, str(error))
         if address.path == "/v1/status":
-            return Answer(200, compact(self.status()).encode())
+            return HttpAnswer(200, compact(self.status()).encode())
         if address.path == "/metrics":
             return self._metrics()
         try:
@@ -72,13 +72,13 @@ class Answers:
                 return kept.read_queue(self._layout)
         return found
 
-    def _metrics(self) -> Answer:
+    def _metrics(self) -> HttpAnswer:
         from agent.status import metrics  # noqa: PLC0415 - 3 MB that only Prometheus needs
 
         found = self.status()
         samples = metrics.samples(found)
         text = metrics.exposition([(found.device, samples)], metrics.HELP)
-        return Answer(200, text, metrics.CONTENT_TYPE)
+        return HttpAnswer(200, text, metrics.CONTENT_TYPE)
 
 
 def _split(target: str) -> SplitResult:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agent.errors import UnknownItem
 from agent.models import CAPTURE_ID, CaptureId, RecordState, from_rfc3339, printable, to_the_hour
 from agent.queue.reader import NOT_DELIVERED, OutboxReader, Undelivered
-from agent.serve.answer import Answer, refused, told
+from agent.serve.answer import HttpAnswer, json_answer, refused
 from hardware.clock import ClockSource
 
 SUSPECT: Final = "SUSPECT"
@@ -54,7 +54,7 @@ def wanted(parameters: Mapping[str, str]) -> Page:
     return Page(state, None if after is None else CaptureId(after), int(limit))
 
 
-def page(outbox: OutboxReader, wanted: Page, now: datetime) -> Answer:
+def page(outbox: OutboxReader, wanted: Page, now: datetime) -> HttpAnswer:
     """Return the page, with the parameter for the next one; null after the last page.
 
     Raises:
@@ -71,7 +71,7 @@ def page(outbox: OutboxReader, wanted: Page, now: datetime) -> Answer:
         return refused(400, _NOT_AN_END)
     shown = found[: wanted.limit]
     after = shown[-1].capture_id if len(found) > len(shown) else None
-    return told({"captures": [_line(one, now) for one in shown], "next": after})
+    return json_answer({"captures": [_line(one, now) for one in shown], "next": after})
 
 
 def _line(one: Undelivered, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from io import BufferedIOBase
 from typing import Any, Final, cast
 
 from agent.serve.admission import Peer
-from agent.serve.answer import Answer, refused
+from agent.serve.answer import HttpAnswer, refused
 
 HEAD_LIMIT_BYTES: Final = 8_192
 """Longest request with its headers; curl sends 120 bytes, a browser 800."""
@@ -28,7 +28,7 @@ _SENTENCES: Final = {
 }
 _NO_REQUEST: Final = "not a request of HTTP/1.1"
 
-Answering = Callable[[Peer, str], Answer]
+Answering = Callable[[Peer, str], HttpAnswer]
 """Function from the client's certificate, a method and an address to the answer."""
 
 
@@ -96,7 +96,7 @@ class Connection(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0").strip()
         return length != "0" or "Transfer-Encoding" in self.headers
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: HttpAnswer) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agent.errors import ConfigError, NotNow
 from agent.serve.admission import Peer, refusal
-from agent.serve.answer import Answer, refused
+from agent.serve.answer import HttpAnswer, refused
 from agent.serve.connection import METHODS, Connection
 from agent.serve.connection_slots import MOST, ConnectionSlots
 from agent.serve.tls import ServerTls
@@ -62,7 +62,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         tls: ServerTls,
         clients: Collection[str],
         now: Callable[[], datetime],
-        answer: Callable[[str], Answer],
+        answer: Callable[[str], HttpAnswer],
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._tls, self._clients, self._now, self._answer = tls, clients, now, answer
@@ -124,7 +124,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         self._places.take(client, str(address[0]))
         return client, address
 
-    def answer(self, peer: Peer, method: str, target: str) -> Answer:
+    def answer(self, peer: Peer, method: str, target: str) -> HttpAnswer:
         """Answer a client; one that may not ask gets only the reason."""
         if found := refusal(peer, self._clients, self._now()):
             self.tell(found.kind, found.sentence)
@@ -132,7 +132,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         if method not in METHODS:
             allow = ", ".join(METHODS)
             sentence = f"nothing can be changed here; there are {allow}"
-            return Answer(405, refused(405, sentence).body, allow=allow)
+            return HttpAnswer(405, refused(405, sentence).body, allow=allow)
         return self._answer(target)
 
     def shutdown_request(self, request: Any) -> None:

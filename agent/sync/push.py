@@ -30,7 +30,7 @@ _FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
 """Errors of a document whose parts other processes wrote. Records must not wait for its repair."""
 
 
-def said(document: Status) -> tuple[object, ...]:
+def news_of(document: Status) -> tuple[object, ...]:
     """Return the part of a document that concerns a person: a change of it is sent.
 
     Counts and times are not part of it, nor the fact that a record is being sent: an upload shows
@@ -62,7 +62,7 @@ class Push:
         self._compose = compose
         self._carry = carry
         self._now_s = now_s
-        self._said: tuple[object, ...] | None = None
+        self._last_news: tuple[object, ...] | None = None
         self._next_look_s = float("-inf")
         self._settled_s = now_s() + STARTS_S
         self._failed = ChangeDetector[str | None](None)
@@ -70,11 +70,11 @@ class Push:
     def on_fetch(self, ask: Ask) -> Ask:
         """Wrap a request for a document so that it carries the status in any case."""
 
-        def telling(etag: str | None) -> Answer:
+        def ask_with_status(etag: str | None) -> Answer:
             self._put(only_news=False)
             return ask(etag)
 
-        return telling
+        return ask_with_status
 
     def on_upload(self) -> None:
         """Attach the status to the next request, if it differs from the last one sent."""
@@ -85,7 +85,7 @@ class Push:
         self._next_look_s = self._now_s() + LOOK_EVERY_S
         try:
             document = self._composed()
-            saying, text = said(document), header.encoded(document)
+            news, text = news_of(document), header.encoded(document)
         except _FOREIGN as error:
             self._without(f"{type(error).__name__}: {error}")
             return
@@ -93,8 +93,8 @@ class Push:
             self._without(f"{len(text)} characters, where {header.LIMIT_CHARS} are the most")
             return
         self._failed.last = None
-        if saying != self._said or not only_news:
-            self._said = saying
+        if news != self._last_news or not only_news:
+            self._last_news = news
             self._carry(text)
 
     def _composed(self) -> Status:

@@ -42,11 +42,11 @@ def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, cas
     with pytest.raises(OSError, match="Errno") as raised:
         fails(tmp_path)
 
-    told = unusable.told(raised.value)
+    told = unusable.os_error_text(raised.value)
     assert words in told
     assert told.startswith(str(tmp_path))
     assert "Errno" not in told
 
 
 def test_told_keeps_the_words_of_an_engine_that_is_away() -> None:
-    assert unusable.told(Unavailable("database is locked")) == "database is locked"
+    assert unusable.os_error_text(Unavailable("database is locked")) == "database is locked"

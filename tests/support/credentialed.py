@@ -11,7 +11,7 @@ from agent.capture.exif import stamp
 from agent.capture.jpeg import encode
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
 from agent.record import signing
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.credentials import PhotoSigner, Source
 from tests.support.authority import Authority, new_authority
 
@@ -60,7 +60,7 @@ class CertifiedDevice:
     device_id: str = "van-0042"
 
     @cached_property
-    def chain(self) -> Chain:
+    def chain(self) -> CertificateChain:
         leaf = self.authority.issue(self.key.public_key(), self.device_id, evidence=True)
         return (leaf, *self.authority.above)
 

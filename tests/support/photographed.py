@@ -17,7 +17,7 @@ from agent.capture.record_json import BUTTON, Provenance, StoredPhoto
 from agent.models import UNASSIGNED, QualityReport, QualityVerdict, RecordKind, RecordLabel
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.credentials import PhotoSigner, Source
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
@@ -107,7 +107,7 @@ class Camera:
     seals: bool = False
 
     @cached_property
-    def chain(self) -> Chain:
+    def chain(self) -> CertificateChain:
         key = self.maker.key.public_key()
         return (self.authority.issue(key, self.maker.device_id, evidence=True),)
 

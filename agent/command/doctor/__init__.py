@@ -16,7 +16,7 @@ from agent.command.doctor import (
     pins_check,
     serve_check,
 )
-from agent.command.doctor.clock_words import keepers, told
+from agent.command.doctor.clock_words import clock_result, keepers
 from agent.command.doctor.finding import Finding, Level
 from agent.command.doctor.network_check import NOT_ENROLLED, findings
 from agent.command.owners import run_as
@@ -250,7 +250,7 @@ def _clock(config: Config, running: CapturePart, *, runs: bool) -> Finding:
     by, receiver = keepers(), config.board.position.kind
     if source is ClockSource.GNSS and receiver == SIMULATED and by.chronyd is None:
         return Finding("clock", Level.OK, "by GNSS: what the simulated receiver says")
-    is_well, words = told(source, by)
+    is_well, words = clock_result(source, by)
     level = Level.NOTE if source is ClockSource.UNSYNCED else Level.OK
     return Finding("clock", level if is_well else Level.FAILED, words)
 

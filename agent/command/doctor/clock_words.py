@@ -41,7 +41,7 @@ def _timesyncd() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
-def told(source: ClockSource, by: Keepers) -> tuple[bool, str]:
+def clock_result(source: ClockSource, by: Keepers) -> tuple[bool, str]:
     """Return True if a clock from `source` is all right, and the message about it."""
     match source:
         case ClockSource.NTP:

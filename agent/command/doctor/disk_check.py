@@ -53,7 +53,7 @@ def findings(config: Config) -> Iterator[DiskResult]:
         )
         words += "bring it to a network: what was sent makes room; delete what is not Doorstep's"
         yield Level.FAILED, words
-    yield _told(folder, free_mb, flush_ms)
+    yield _result(folder, free_mb, flush_ms)
     yield from _of_its_own(folder)
 
 
@@ -94,7 +94,7 @@ def _is_ours(folder: Path) -> bool:
         return folder.stat().st_uid == os.geteuid() or os.geteuid() == 0
 
 
-def _told(folder: Path, free_mb: int, flush_ms: float | None) -> DiskResult:
+def _result(folder: Path, free_mb: int, flush_ms: float | None) -> DiskResult:
     if flush_ms is None:
         return Level.NOTE, f"{free_mb} MB free; how long it takes to write was not tried: {AS_WHOM}"
     slow = flush_ms > SLOW_FLUSH_MS

@@ -10,7 +10,7 @@ from agent.errors import RecordDamaged
 from agent.models import LARGEST_RECORD_BYTES, RecordLabel
 from agent.record import file as recordfile
 from agent.record import signing
-from agent.record.certificates import Chain
+from agent.record.certificates import CertificateChain
 from agent.record.sealing import AgeIdentity, Unopened
 from agent.record.verify import inside
 from hardware.clock import ClockSource
@@ -135,7 +135,7 @@ class UnreadFile:
 def read(
     path: Path,
     identities: Sequence[AgeIdentity],
-    authorities: Chain,
+    authorities: CertificateChain,
     is_believed: Callable[[Record], bool],
 ) -> Record | Stranger | UnreadFile:
     """Read and judge one file as far as it can be believed, and keep no content.
@@ -197,7 +197,7 @@ def _look_inside(
     line: bytes,
     body: bytes,
     identities: Sequence[AgeIdentity] | None,
-    authorities: Chain,
+    authorities: CertificateChain,
 ) -> None:
     """Compare the body with the label, and look into it; with None as identities only compare."""
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent.errors import NotGenuine
 from agent.models import RecordKind
 from agent.record import certificates, credentials, exif
-from agent.record.certificates import Certificate, Chain
+from agent.record.certificates import Certificate, CertificateChain
 from agent.record.credentials import Credentials, CredentialsState, NoLibrary, Source
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
@@ -29,7 +29,7 @@ class Seen:
     unchecked: list[str] = field(default_factory=list)
 
 
-def look(opened: RecordFile, authorities: Chain) -> Seen:
+def look(opened: RecordFile, authorities: CertificateChain) -> Seen:
     """Compare all that an opened record says of its photo; `authorities` are the fleet's."""
     seen = Seen()
     photo = opened.photo
@@ -75,7 +75,7 @@ def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any])
 
 
 def _credentials(
-    seen: Seen, photo: bytes, opened: RecordFile, photo_exif: Exif, authorities: Chain
+    seen: Seen, photo: bytes, opened: RecordFile, photo_exif: Exif, authorities: CertificateChain
 ) -> None:
     told = members(opened.record, "photo")
     if told.get("credentials") is not True and _BOX not in photo:
@@ -105,7 +105,7 @@ def _credentials(
     seen.problems.extend(wrong)
 
 
-def _is_by_fleet(found: Credentials, authorities: Chain) -> bool:
+def _is_by_fleet(found: Credentials, authorities: CertificateChain) -> bool:
     """Return True if the fleet issued the certificate: c2pa refuses one outside its dates."""
     if found.state is CredentialsState.TRUSTED:
         return True

@@ -11,7 +11,7 @@ from typing import Any, Final
 from agent.errors import ConfigError, NotGenuine, UnknownSigner
 from agent.models import from_rfc3339
 from agent.record import certificates, signing
-from agent.record.certificates import Certificate, Chain
+from agent.record.certificates import Certificate, CertificateChain
 from agent.record.file import UUID4
 from agent.record.receipt import Keys, Signer
 
@@ -62,7 +62,7 @@ class SupportingFiles:
         passed_over: names of other files in the folder, which were ignored.
     """
 
-    authorities: Chain = ()
+    authorities: CertificateChain = ()
     certificates: Sequence[Certificate] = ()
     receipts: Mapping[str, Sequence[str]] | None = None
     listed: Listed | None = None

@@ -39,10 +39,10 @@ def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
             yield f"{chain}  #{gap[0]}{upto}  MISSING: not in this folder{rest}"
         chain_before, seq_before = label.chain, label.seq
         facts = f"#{label.seq:<5} {label.kind:<11} {label.utc} {label.clock:<8}"
-        yield f"{chain}  {facts} {_said(each)}"
+        yield f"{chain}  {facts} {_findings(each)}"
 
 
-def _said(each: Record) -> str:
+def _findings(each: Record) -> str:
     others = [*each.remarks, *each.facts]
     if each.problems:
         return f"{'; '.join([*map(str, each.problems), *others])} ({each.name})"

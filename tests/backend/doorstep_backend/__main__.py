@@ -80,7 +80,7 @@ def main(wiring: Wiring | None = None) -> int:
     except SystemExit as ended:  # of argparse, which has said why
         code = int(ended.code or 0)
     except (*REFUSED, OSError) as error:
-        what = unusable.told(error) if isinstance(error, OSError) else str(error)
+        what = unusable.os_error_text(error) if isinstance(error, OSError) else str(error)
         print("\n".join(map(printable, what.splitlines())), file=sys.stderr)
         code = 1
     return code if streams.all_told(out, "doorstep-backend") else code or 1

@@ -23,7 +23,7 @@ REMEDIES: Final = {
 """By the number of the error; source of what each means: errno(3)."""
 
 
-def told(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """Return the sentence; that of the backend's own errors is their own."""
     if isinstance(error, Unavailable) or error.filename is None:
         return error.strerror or str(error)

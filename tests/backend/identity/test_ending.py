@@ -19,7 +19,7 @@ from doorstep_backend.identity.closings import (
     How,
     chain_ends,
     ends_told,
-    told,
+    summary,
 )
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.known import DeviceState
@@ -150,7 +150,7 @@ def test_what_a_rescue_brought_since_is_told() -> None:
 
     after = ends_told(closing, chain_ends([*records("a", 1, 2, 4, 5), *records("b", 1)]))
 
-    assert told(closing) == "gone since 2026-12-01 12:00 UTC, by the office"
+    assert summary(closing) == "gone since 2026-12-01 12:00 UTC, by the office"
     assert after == [
         "last record seen: chain a, seq 5; 1 missing below; closed at seq 4; 2 came since",
         "last record seen: chain b, seq 1; 0 missing below; not known when it closed; 1 came since",

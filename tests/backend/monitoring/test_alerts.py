@@ -11,7 +11,7 @@ from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.monitoring.alerts import FILE, OF_THE_FLEET, RULES, Rule, written
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.numbers import FLEET_HELP, exposition
-from doorstep_backend.reports.troubles import NEEDS, told
+from doorstep_backend.reports.troubles import NEEDS, trouble_text
 from doorstep_backend.wire.filing_backlog import BacklogSize
 from tests.backend.reports.samples import NOW, report, waits
 
@@ -41,8 +41,8 @@ def test_each_need_has_one_rule_and_its_words() -> None:
     assert len(set(names)) == len(names)
     for need in NEEDS:
         (rule,) = [one for one in RULES if f'need="{need}"' in one.expr]
-        assert rule.summary.endswith(told(need).what)
-        assert rule.description == f"{told(need).where}: {told(need).remedy}"
+        assert rule.summary.endswith(trouble_text(need).what)
+        assert rule.description == f"{trouble_text(need).where}: {trouble_text(need).remedy}"
 
 
 def test_the_readme_asks_for_what_there_is() -> None:

@@ -22,7 +22,7 @@ from doorstep_backend.pages import fleet_list
 from doorstep_backend.pages.fleet_words import sentence
 from doorstep_backend.reports.read import Report, read
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.reports.troubles import NEEDS, Noticed, told
+from doorstep_backend.reports.troubles import NEEDS, Noticed, trouble_text
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Upload
 from tests.backend.issuing import Issuer
@@ -175,7 +175,7 @@ def test_what_the_backend_knows_is_told_beside_what_the_device_says(live: Live) 
         ("unreadable", Noticed.UNREADABLE),
         ("Also:", Noticed.SILENT),
     ):
-        assert f"{device_id} {sentence(told(known).what)}" in page
+        assert f"{device_id} {sentence(trouble_text(known).what)}" in page
     assert "silent The card is full: presses are refused." in page
     assert "Why it cannot be read: It is not JSON; was it cut?" in unreadable
     assert "State gone for good" in gone
@@ -214,7 +214,7 @@ def test_a_need_without_words_here_is_told_as_itself(fleet: Live) -> None:
     assert "Needs gremlins" in own
     for page in (own, listed):
         assert "The backend has refused records, with its signature." in page
-        assert str(sentence(told(Noticed.NEWER).what)) in page
+        assert str(sentence(trouble_text(Noticed.NEWER).what)) in page
 
 
 def test_what_somebody_searches_for_is_text(fleet: Live) -> None:

@@ -12,7 +12,14 @@ from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.reports.fleet import Device, FleetReports, Registered, seen
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
+from doorstep_backend.reports.troubles import (
+    NEEDS,
+    NOTES,
+    NOTICED_TEXTS,
+    SILENT,
+    Noticed,
+    trouble_text,
+)
 from tests.backend.issuing import Issuer
 from tests.backend.reports.samples import DEVICE, NOW, report
 
@@ -31,13 +38,13 @@ def registered(**changes: Any) -> Registered:
 
 
 def test_every_need_has_words_and_none_stands_twice() -> None:
-    assert set(NOTICED_TOLD) == set(Noticed)
+    assert set(NOTICED_TEXTS) == set(Noticed)
     assert {str(one) for one in Noticed}.isdisjoint(str(one) for one in Trouble)
     assert set(NEEDS) == (set(Noticed) - NOTES) | (set(Trouble) - WAITS_BY_ITSELF)
     for need in NEEDS:
-        assert told(need).what
-        assert told(need).remedy
-        assert told(need).where
+        assert trouble_text(need).what
+        assert trouble_text(need).remedy
+        assert trouble_text(need).where
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from agent.config import load
 from agent.record import signing
-from agent.serve.answer import Answer
+from agent.serve.answer import HttpAnswer
 from agent.serve.answers import Answers
 from agent.serve.connection import METHODS
 from doorstep_backend import keys
@@ -65,7 +65,7 @@ def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: 
         assert allowed(read(SERVE), path) == set(METHODS)
 
 
-def told(answer: Answer, behind: str) -> set[str]:
+def told(answer: HttpAnswer, behind: str) -> set[str]:
     """The list at the end of a sentence."""
     sentence: str = json.loads(answer.body)["error"]
     return set(sentence.partition(behind)[2].split(", "))

@@ -54,7 +54,7 @@ class Folder:
     def check(self) -> None:
         """Write a byte to a file without a name."""
         folder = self._folder / "received"
-        with _told(folder / "any"), tempfile.TemporaryFile(dir=folder) as file:
+        with _translated(folder / "any"), tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
@@ -114,7 +114,7 @@ class Folder:
     @staticmethod
     def _write(path: Path, content: bytes, *, durable: bool) -> None:
         part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # another process may write it too
-        with _told(path):
+        with _translated(path):
             try:
                 part.write_bytes(content)
                 if durable:
@@ -128,7 +128,7 @@ class Folder:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

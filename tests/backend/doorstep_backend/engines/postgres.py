@@ -161,7 +161,7 @@ def _made(key: _Key) -> Pool:
         "autocommit": True,
         "prepare_threshold": None,  # a plan that is kept fails once a newer version adds a column
     }
-    with _told(), _Connection.connect(key.url, **wanted) as connection:
+    with _translated(), _Connection.connect(key.url, **wanted) as connection:
         _check(connection, key.schema)
     return Pool(
         key.url,
@@ -232,7 +232,7 @@ class Postgres(Database):
 
     def now(self) -> datetime:
         """Return the database's time, in UTC. Raise WrongClock if this machine's differs."""
-        with _told(), self._in_hand() as connection:
+        with _translated(), self._in_hand() as connection:
             began_s = time.monotonic()
             row = connection.execute(b"SELECT clock_timestamp()").fetchone()
             own, took_s = datetime.now(UTC), time.monotonic() - began_s
@@ -252,7 +252,7 @@ class Postgres(Database):
             yield
             return
         with (
-            _told(),
+            _translated(),
             self._taken() as taken,
             nullcontext() if hurried else _unhurried(taken),
             taken.transaction(),
@@ -269,7 +269,7 @@ class Postgres(Database):
                 self._here.connection = None
 
     def _ask(self, query: bytes, parameters: Parameters | None) -> Result:
-        with _told(), self._in_hand() as connection:
+        with _translated(), self._in_hand() as connection:
             return _result(connection.execute(query, parameters))
 
     @contextmanager
@@ -379,7 +379,7 @@ def _check(connection: _Connection, schema: str | None) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     """Translate errors to Conflict, Unavailable. A wrong statement stays PostgreSQL's: a bug."""
     try:
         yield

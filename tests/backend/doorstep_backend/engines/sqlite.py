@@ -66,7 +66,7 @@ class Sqlite(Database):
         super().__init__(file.stem)
         self._lock = RLock()
         self._patience_s = patience_s
-        with _told():
+        with _translated():
             self._db = sqlite3.connect(
                 file, timeout=patience_s, isolation_level=None, check_same_thread=False
             )
@@ -91,7 +91,7 @@ class Sqlite(Database):
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
         """Run a statement, when no other thread of this connection is within `together`."""
-        with self._alone(), _told():
+        with self._alone(), _translated():
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
             return Result(names, cursor.fetchall(), cursor.rowcount)
@@ -110,7 +110,7 @@ class Sqlite(Database):
 
     @contextmanager
     def _locked(self, lock: str | None, *, hurried: bool = True) -> Iterator[None]:  # noqa: ARG002 - the file has one
-        with self._alone(), _told():
+        with self._alone(), _translated():
             if self._db.in_transaction:
                 yield
                 return
@@ -143,7 +143,7 @@ class Sqlite(Database):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     """Translate errors to Conflict, Unavailable, UnfitError. SQLite's error for wrong SQL stays."""
     try:
         yield

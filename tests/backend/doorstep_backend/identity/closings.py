@@ -74,7 +74,7 @@ class Closing:
         return {"device_id": self.device_id, "retired_at": at, "chains": chains}
 
 
-def told(closing: Closing) -> str:
+def summary(closing: Closing) -> str:
     """Describe when it ended and by whom."""
     return f"{closing.how} since {closing.at:%Y-%m-%d %H:%M} UTC, by {closing.by}"
 

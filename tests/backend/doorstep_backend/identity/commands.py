@@ -15,7 +15,7 @@ from agent.record import certificates, signing
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.identity.clients import Client, ClientKind, NameTakenError
-from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, told
+from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, summary
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.est import Identity
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
@@ -278,7 +278,7 @@ class IdentityCommands:
             closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
         except LookupError as error:
             raise NotDone(str(error)) from error
-        lines = [f"{device_id}: {told(closing)}"]
+        lines = [f"{device_id}: {summary(closing)}"]
         if rfc3339(closing.at) != rfc3339(now):
             lines.append("that was so before; the first time counts")
         if to is not None:
@@ -299,16 +299,16 @@ class IdentityCommands:
             raise NotDone(
                 f"--after {after}: no device has more than {MOST_AFTER}; nothing was made"
             )
-        return self._told(self.documents.publish(after))
+        return self._summary(self.documents.publish(after))
 
     def rotate(self, given: argparse.Namespace) -> str:
         """Replace the identity, the fleet key or the receipt key; return what to print."""
         if given.identity:
-            return self._told(self.documents.rotate_identity())
+            return self._summary(self.documents.rotate_identity())
         if given.fleet_key:
-            told = self._told(self.documents.rotate_fleet_key())
+            told = self._summary(self.documents.rotate_fleet_key())
             return f"{told}\nfleet-key.pem changes with the next document"
-        return self._told(self.documents.rotate())
+        return self._summary(self.documents.rotate())
 
     def revoke_key(self, kid: str) -> str:
         """Revoke a key, and sign its receipts again: no device would believe them any more."""
@@ -318,7 +318,7 @@ class IdentityCommands:
             raise NotDone(str(error)) from error
         key = keys.KeyInUse(KeyFiles(self.folder).signs)
         anew = Intake(self.office.store, key).sign_again(kid)
-        return f"{self._told(version)}\nsigned anew: {anew} receipts and refusals"
+        return f"{self._summary(version)}\nsigned anew: {anew} receipts and refusals"
 
     def _shut_out(self, device_id: str, state: DeviceState) -> None:
         try:
@@ -330,7 +330,7 @@ class IdentityCommands:
         found = [one for one in self.register.devices() if one.device_id == device_id]
         return [each.kid for one in found for each in one.certificates if _is_evidence(each.label)]
 
-    def _told(self, version: int) -> str:
+    def _summary(self, version: int) -> str:
         self._write_revoked()
         lines = [f"{kid} {what}" for kid, what in self.documents.keys_told()]
         return "\n".join([f"fleet document {version}", *lines])
@@ -382,7 +382,7 @@ def _client_line(one: Client) -> str:
 
 
 def _line(device: Listed, closing: Closing | None) -> str:
-    words = [device.device_id, told(closing) if closing else device.state.value]
+    words = [device.device_id, summary(closing) if closing else device.state.value]
     if device.token_waits:
         words.append("token not used yet")
     for one in device.certificates:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.status.troubles import Trouble
-from doorstep_backend.reports.troubles import NEEDS, NOTICED_TOLD, Need, Noticed, told
+from doorstep_backend.reports.troubles import NEEDS, NOTICED_TEXTS, Need, Noticed, trouble_text
 
 FILE: Final = Path(__file__).with_name("alerts.yml")
 """File for Prometheus: `written(RULES)`."""
@@ -69,7 +69,7 @@ def _having(needs: str) -> str:
 
 
 def _of_a_need(need: Need) -> Rule:
-    words = told(need)
+    words = trouble_text(need)
     return Rule(
         "Doorstep" + "".join(one.capitalize() for one in need.split("_")),
         f'max by (device) (doorstep_needs{{need="{need}"}}) == 1',
@@ -80,7 +80,7 @@ def _of_a_need(need: Need) -> Rule:
     )
 
 
-_BENCH: Final = NOTICED_TOLD[Noticed.BENCH_MODE]
+_BENCH: Final = NOTICED_TEXTS[Noticed.BENCH_MODE]
 
 _REFUSED: Final = "sum(max by (device) (doorstep_refused_records{}))"
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.models import rfc3339
-from doorstep_backend.identity.closings import told
+from doorstep_backend.identity.closings import summary
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import evidence_files
 from doorstep_backend.office.access import Agent, Dispatch
@@ -114,7 +114,7 @@ def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
     here = [one for one in closing.chains if one.chain == chain] if closing else []
     return {
         "rescued_by": Rescues(office.store).by(found.label.capture_id),
-        "ended": told(closing) if closing else None,
+        "ended": summary(closing) if closing else None,
         "closed_at": f"number {here[0].last_seq}" if here else "no number: nothing had come of it",
     }
 

@@ -30,7 +30,7 @@ from doorstep_backend.pages.fleet_list import (
 from doorstep_backend.reports.asked import NotAskedRightError
 from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.reports.troubles import NEEDS, told
+from doorstep_backend.reports.troubles import NEEDS, trouble_text
 from doorstep_backend.wire.asking import asked_by_people
 from doorstep_backend.wire.rescued import Rescues
 
@@ -92,7 +92,7 @@ class FleetPages:
             summary=summary(briefs),
             all=ALL,
             groups=fleet_words.GROUPS,
-            needs={need: told(need) for need in NEEDS},
+            needs={need: trouble_text(need) for need in NEEDS},
             sorts=fleet_words.SORTS,
             longest_id=LONGEST_ID,
         )
@@ -116,8 +116,8 @@ class FleetPages:
             visit,
             "device.html",
             device=device,
-            needs=[told(need) for need in device.needs],
-            notes=[told(note) for note in device.notes],
+            needs=[trouble_text(need) for need in device.needs],
+            notes=[trouble_text(note) for note in device.notes],
             why=fleet_words.why_waits(device),
             facts=[
                 *fleet_words.facts(device, certificates, visit.now),

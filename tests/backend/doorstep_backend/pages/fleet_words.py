@@ -18,7 +18,7 @@ from doorstep_backend.pages.fleet_list import Group, Sort
 from doorstep_backend.pages.words import day, day_and_time
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.shape import status_of
-from doorstep_backend.reports.troubles import told
+from doorstep_backend.reports.troubles import trouble_text
 from doorstep_backend.wire.rescued import Rescue
 
 GROUPS: Final[Mapping[Group, str]] = {
@@ -105,9 +105,8 @@ def waits(device: Device) -> str:
     since = f" since {moment(oldest)}" if oldest else ", nobody knows since when"
     if why is None or device.state is not DeviceState.IN:
         return said + since
-    return (
-        f"{said}{since}{', because of this' if why in device.needs[:1] else f': {told(why).what}'}"
-    )
+    reason = ", because of this" if why in device.needs[:1] else f": {trouble_text(why).what}"
+    return f"{said}{since}{reason}"
 
 
 def why_waits(device: Device) -> TroubleText | None:
@@ -115,7 +114,7 @@ def why_waits(device: Device) -> TroubleText | None:
     why = _queue(device).get("why")
     if why is None or why in {Trouble.NEXT, *device.needs} or device.state is not DeviceState.IN:
         return None
-    return told(why)
+    return trouble_text(why)
 
 
 def _queue(device: Device) -> Mapping[str, Any]:
@@ -160,7 +159,7 @@ def ended(
 ) -> Iterator[tuple[str, str]]:
     """Return how it ended for good, where its chains stand, and who brought what of it."""
     if closing is not None:
-        yield "Ended", closings.told(closing)
+        yield "Ended", closings.summary(closing)
         for line in closings.ends_told(closing, ends):
             yield "Records", line
     for one in rescues:

@@ -95,7 +95,9 @@ class FleetReports:
         self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
     ) -> list[Device]:
         rows = self._db.execute(_DEVICES.format(which), (value, AT_ONCE))
-        return [seen(_registered(row), _said(row), unreadable.get(row["id"]), now) for row in rows]
+        return [
+            seen(_registered(row), _report_of(row), unreadable.get(row["id"]), now) for row in rows
+        ]
 
 
 def seen(
@@ -143,7 +145,7 @@ def _noticed(
         yield Noticed.BENCH_MODE
 
 
-def _said(row: Row) -> Report | None:
+def _report_of(row: Row) -> Report | None:
     return None if row["device_id"] is None else report(row)
 
 

@@ -19,7 +19,7 @@ from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.pull_one import WITHIN_S, ask, is_address
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.reports.troubles import told
+from doorstep_backend.reports.troubles import trouble_text
 
 AT_ONCE: Final = 64
 """Devices that are asked at a time: of 1,000, 300 that are switched off cost 50 s and no more."""
@@ -157,6 +157,6 @@ def _words(found: Report) -> str:
     if found.oldest_utc:
         waits += f" since {found.oldest_utc[:10]} {found.oldest_utc[11:13]}:00 UTC"
     if why := found.document["queue"].get("why"):
-        waits += f": {told(why).what}"
-    needs = [told(one).what for one in (*found.needs, *found.unknown_needs)]
+        waits += f": {trouble_text(why).what}"
+    needs = [trouble_text(one).what for one in (*found.needs, *found.unknown_needs)]
     return f"{found.device_id}  {'; '.join(needs) or 'all well'}  ({waits})"

@@ -40,7 +40,7 @@ def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Re
         within_s: the longest time in all.
     """
     try:
-        device_id, said = _said(address, context, time.monotonic() + within_s)
+        device_id, said = _answer_of(address, context, time.monotonic() + within_s)
     except ssl.SSLError as error:
         return f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or error}"
     except TimeoutError:
@@ -69,7 +69,7 @@ def _is_bare(text: str) -> bool:
     return text.rstrip("/") == f"https://{parts.netloc}"
 
 
-def _said(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, bytes]:
+def _answer_of(address: str, context: ssl.SSLContext, until_s: float) -> tuple[str, bytes]:
     """Return whose certificate was shown, and all that was said, up to a byte too many."""
     parts = urlsplit(address)
     request = f"GET /v1/status HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"

@@ -21,7 +21,7 @@ from doorstep_backend.reports import numbers
 from doorstep_backend.reports.asked import Asked, NotAskedRightError
 from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.reports.troubles import Need, told
+from doorstep_backend.reports.troubles import Need, trouble_text
 from doorstep_backend.wire.filing_backlog import BacklogSize, FilingBacklog
 from doorstep_backend.wire.outage import note_away
 
@@ -131,7 +131,7 @@ def _device(device: Device) -> dict[str, Any]:
 
 
 def _need(need: Need) -> dict[str, str]:
-    words = told(need)
+    words = trouble_text(need)
     return {"need": need, "what": words.what, "remedy": words.remedy, "where": words.where}
 
 

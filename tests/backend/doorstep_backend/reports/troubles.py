@@ -31,7 +31,7 @@ Need = Noticed | Trouble
 
 _DEVICE, _OFFICE = "on the device", "in the office"
 
-NOTICED_TOLD: Final[Mapping[Noticed, TroubleText]] = {
+NOTICED_TEXTS: Final[Mapping[Noticed, TroubleText]] = {
     Noticed.CLONE: TroubleText(
         "a certificate that a newer one replaced was used: its card was perhaps copied",
         "find the device and the copy; `devices revoke`, then let the right one in again",
@@ -88,10 +88,10 @@ NEEDS: Final[tuple[Need, ...]] = (
 """Needs of a person's action, worst first: photos are lost before a device is missed."""
 
 
-def told(name: str) -> TroubleText:
+def trouble_text(name: str) -> TroubleText:
     """Return the words; a name that only a newer device knows stands for itself."""
-    if name in NOTICED_TOLD:
-        return NOTICED_TOLD[Noticed(name)]
+    if name in NOTICED_TEXTS:
+        return NOTICED_TEXTS[Noticed(name)]
     if name in TROUBLE_TEXTS:
         return TROUBLE_TEXTS[Trouble(name)]
-    return TroubleText(name, NOTICED_TOLD[Noticed.NEWER].remedy, _OFFICE)
+    return TroubleText(name, NOTICED_TEXTS[Noticed.NEWER].remedy, _OFFICE)

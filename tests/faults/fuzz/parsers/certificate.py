@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
-from agent.record.certificates import Certificate, Chain, Expected
+from agent.record.certificates import Certificate, CertificateChain, Expected
 from doorstep_backend.identity import basic, request, shown
 from tests.faults.fuzz.parsers.asked import asked_with
 from tests.faults.fuzz.parsers.keys import AUTHORITY, DEVICE, PUBLIC
@@ -25,7 +25,7 @@ def _pem(content: bytes, kind: bytes) -> bytes:
     return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (kind, text, kind)
 
 
-def _looked_at(chain: Chain) -> object:
+def _looked_at(chain: CertificateChain) -> object:
     """Read everything that the product reads of a stranger's certificates."""
     looks: tuple[Callable[[Certificate], object], ...] = (
         certificates.is_authority,

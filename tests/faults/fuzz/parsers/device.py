@@ -22,7 +22,7 @@ from agent.process import control
 from agent.queue import bounds, labels, opening, superblock
 from agent.queue.paths import Layout
 from agent.serve import answers, captures
-from agent.serve.answer import Answer as Told
+from agent.serve.answer import HttpAnswer as Told
 from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
 from agent.status import kept
 from agent.status.reading import capture_report, sync_report

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.capture.gestures import Gesture, Gestures, NoPress, Photo, SamePress, Scan, TakeBack
+from agent.capture.gestures import Gesture, Gestures, NoPress, PhotoPress, SamePress, Scan, TakeBack
 from hardware.button import ButtonEvent, ButtonName, Change
 
 S = 1_000_000_000
@@ -18,14 +18,14 @@ def of(button: ButtonName, *changes: tuple[Change, float]) -> list[Gesture]:
 def test_a_glitch_is_no_press_and_hides_none() -> None:
     changes = (Change.GLITCH, 1.0), (Change.PRESSED, 1.3), (Change.RELEASED, 1.4)
 
-    assert of(ButtonName.PHOTO, *changes) == [NoPress(S), Photo(13 * S // 10)]
+    assert of(ButtonName.PHOTO, *changes) == [NoPress(S), PhotoPress(13 * S // 10)]
 
 
 def test_presses_that_are_told_in_another_order_count_once_too() -> None:
     """A command's edge may be told after a finger's that came a little later."""
     changes = (Change.PRESSED, 1.0), (Change.PRESSED, 0.9)
 
-    assert of(ButtonName.PHOTO, *changes) == [Photo(S), SamePress(9 * S // 10)]
+    assert of(ButtonName.PHOTO, *changes) == [PhotoPress(S), SamePress(9 * S // 10)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_taps_within_600_ms_of_one_that_counts_are_that_one(
     """However late they are told: a press may be served meanwhile."""
     meant = of(ButtonName.PHOTO, *((Change.PRESSED, at_s) for at_s in taps_s))
 
-    photos = [gesture.edge_ns for gesture in meant if isinstance(gesture, Photo)]
+    photos = [gesture.edge_ns for gesture in meant if isinstance(gesture, PhotoPress)]
     assert photos == [round(at_s * S) for at_s in counted_s]
     assert len(meant) == len(taps_s)
 

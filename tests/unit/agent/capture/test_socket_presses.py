@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from agent.capture.gestures import Gestures, NoPress, Photo, Presses, SamePress, Scan
+from agent.capture.gestures import Gestures, NoPress, PhotoPress, Presses, SamePress, Scan
 from agent.capture.socket_presses import BUTTON_IS_DOWN, SAME_PRESS, Reply, SocketPresses
 from agent.errors import ExitCode
 from hardware.button import ButtonEvent, ButtonName, Change
@@ -47,7 +47,7 @@ class Loop:
             self._touches.counts(event.edge_ns)
             return
         match self._gestures.take(event):
-            case Photo(edge_ns) | Scan(edge_ns) if self.answers:
+            case PhotoPress(edge_ns) | Scan(edge_ns) if self.answers:
                 self.presses.answer(edge_ns, SERVED)
             case SamePress(edge_ns) | NoPress(edge_ns):
                 self.presses.answer(edge_ns, SAME_PRESS)

@@ -63,7 +63,7 @@ class Bench:
         old = self.server.authority.issue(identity.key.public_key(), "van-7", starts=began)
         IdentityStore(self.device.layout).install(replace(identity, chain=(old,)))
 
-    def evidence(self) -> certificates.Chain:
+    def evidence(self) -> certificates.CertificateChain:
         text = TrustStore(self.device.layout).evidence()
         return () if text is None else certificates.read_pem(text)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.serve import connection_slots, server
-from agent.serve.answer import Answer
+from agent.serve.answer import HttpAnswer
 from agent.serve.server import StatusServer
 from agent.serve.tls import ServerTls
 from tests.support.served import CLIENT, ServingDevice, answered, prepared
@@ -36,7 +36,7 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServingDe
     layout = van.device.layout
     tls = ServerTls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
     made = StatusServer(
-        ("127.0.0.1", 0), tls, {CLIENT}, lambda: datetime.now(UTC), lambda _: Answer(200, b"{}")
+        ("127.0.0.1", 0), tls, {CLIENT}, lambda: datetime.now(UTC), lambda _: HttpAnswer(200, b"{}")
     )
     made.timeout = SHORT_S / 3
     van.port = made.server_address[1]

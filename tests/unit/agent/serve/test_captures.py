@@ -13,7 +13,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.reader import NOT_DELIVERED, OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
 from agent.serve import captures
-from agent.serve.answer import Answer
+from agent.serve.answer import HttpAnswer
 from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
 
 LATER = MOMENT + timedelta(hours=5, minutes=59)
@@ -106,7 +106,7 @@ def test_a_cursor_that_no_page_named_is_told(outbox: Outbox) -> None:
     answer = captures.page(outbox, wanted, LATER)
 
     said = b'{"error":"after: not what a page named as `next`; begin again without it"}'
-    assert answer == Answer(400, said)
+    assert answer == HttpAnswer(400, said)
 
 
 @pytest.mark.parametrize(

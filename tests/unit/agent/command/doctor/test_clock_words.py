@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.doctor.clock_words import Keepers, keepers, told
+from agent.command.doctor.clock_words import Keepers, clock_result, keepers
 from agent.command.doctor.finding import Level
 from hardware import chrony, clock_system
 from hardware.clock import ClockSource
@@ -31,7 +31,7 @@ SERVER = chrony.Reference("192.0.2.7", is_network=True)
     ],
 )
 def test_it_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: str) -> None:
-    is_well, said = told(source, by)
+    is_well, said = clock_result(source, by)
 
     assert is_well
     assert words in said
@@ -40,7 +40,7 @@ def test_it_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: st
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_time_server_on_this_machine_is_no_network(address: str) -> None:
     """Who sits there has the time from a receiver; timesyncd does not tell, so nobody can."""
-    is_well, said = told(ClockSource.NTP, Keepers(None, address))
+    is_well, said = clock_result(ClockSource.NTP, Keepers(None, address))
 
     assert not is_well
     assert "timesyncd.conf" in said
