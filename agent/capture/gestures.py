@@ -81,7 +81,7 @@ class Presses:
         self._before_ns, self._counted_ns = self._counted_ns, edge_ns
         return True
 
-    def was_none(self, edge_ns: int) -> None:
+    def undo(self, edge_ns: int) -> None:
         """Undo the press at `edge_ns`, a glitch: if it counted, the one before is last again."""
         if edge_ns == self._counted_ns:
             self._counted_ns = self._before_ns

@@ -116,7 +116,7 @@ class Housekeeping:
             if self._writer.tick() or not self._has_asked:  # first: it mends a broken queue
                 self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
-                disk.take_ballast(self._layout.ballast)
+                disk.reserve_ballast(self._layout.ballast)
             self._documents.tick()
             self._date_boot()
             self._timekeeping.keep()

@@ -92,7 +92,7 @@ class Light:
         self._touched_ns = edge_ns
         self._indicator.show(Signal.HOLD_STILL)
 
-    def give_back(self, edge_ns: int) -> None:
+    def restore(self, edge_ns: int) -> None:
         """Show the earlier light again if that touch was no press, unless it has changed since."""
         if edge_ns == self._touched_ns and self._shown is not None:
             self._indicator.show(self._shown)

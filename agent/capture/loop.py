@@ -134,7 +134,7 @@ class CaptureLoop:
                     self._light.touched(event.edge_ns)  # some 12 ms before it is a press
                 return
             case ButtonName.PHOTO, Change.GLITCH:
-                self._touches.was_none(event.edge_ns)
+                self._touches.undo(event.edge_ns)
         self._events.put(event)
 
     def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
@@ -201,7 +201,7 @@ class CaptureLoop:
             case SamePress(edge_ns):
                 self._socket_presses.answer(edge_ns, SAME_PRESS)
             case NoPress(edge_ns):
-                self._light.give_back(edge_ns)
+                self._light.restore(edge_ns)
             case Scan(edge_ns):
                 self._scan(edge_ns)
             case TakeBack(edge_ns):

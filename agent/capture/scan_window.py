@@ -47,7 +47,7 @@ class OpenWindow:
         """Return True if codes are read no more."""
         return now_ns - self.since_ns >= WINDOW_S * 1e9
 
-    def saw(self, codes: Iterable[str]) -> "OpenWindow":
+    def after_codes(self, codes: Iterable[str]) -> "OpenWindow":
         """Return the window after a picture with codes that the manifest does not have."""
         return replace(self, seen=next(iter(codes), self.seen))
 
@@ -112,7 +112,7 @@ class ScanWindow:
         codes = barcodes.read(luma)
         code = scanning.choose(manifest, codes)
         if code is None:
-            self.opened = opened.saw(scanning.unknown(manifest, codes))
+            self.opened = opened.after_codes(scanning.unknown(manifest, codes))
             if self._board.lamp is not None and barcodes.is_dark(luma):
                 self._board.lamp.on()
                 self._is_lit = True

@@ -97,13 +97,13 @@ def _tell_fault(
         return
     _log.error("event=capture_fault error=%r meaning=presses_are_not_served", str(error))
     indicator.show(Signal.FAULT)
-    if sd_notify.is_heard():
+    if sd_notify.is_started_by_systemd():
         _hold(FAULT_HELD_S)
 
 
 def _hold(seconds: float) -> None:
     """Wait, and tell systemd that this is meant; SIGTERM ends it."""
-    sd_notify.gets_on()  # which asks for longer than that
+    sd_notify.extend_start()  # which asks for longer than that
     ends_s = time.monotonic() + seconds
     with signals(lambda: None) as told:
         while not told and time.monotonic() < ends_s:

@@ -83,7 +83,7 @@ def run_as_process(arguments: Sequence[str]) -> int:
     except SystemExit as ended:  # of argparse, which has told why
         code = int(ended.code or 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop
-    return code if streams.all_told(out, "doorstep") else code or ExitCode.FAULT
+    return code if streams.is_all_written(out, "doorstep") else code or ExitCode.FAULT
 
 
 def _end_at_once(code: int) -> None:

@@ -7,7 +7,7 @@ from agent.errors import ConfigError, NotGenuine, NotNow, not_read
 from agent.record import certificates
 from agent.record.certificates import Certificate, CertificateChain, Expected, Request
 from agent.record.signing import PublicKey
-from agent.trust.keys import fleet_in_hand
+from agent.trust.keys import current_fleet_document
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 
@@ -82,7 +82,7 @@ def given(config: Config) -> CertificateChain:
 def _next(config: Config) -> CertificateChain:
     """Return the certificates that the fleet names; nothing if it names none, or none readable."""
     try:
-        named = fleet_in_hand(config).next_ca
+        named = current_fleet_document(config).next_ca
         return () if named is None else certificates.read_pem(named.encode())
     except (NotNow, NotGenuine):
         return ()

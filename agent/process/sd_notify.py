@@ -27,7 +27,7 @@ def alive() -> None:
         _send(b"WATCHDOG=1", socket.MSG_DONTWAIT)
 
 
-def gets_on() -> None:
+def extend_start() -> None:
     """Feed the watchdog in long work; in a start that lasts, ask for more time, too.
 
     systemd ends a start that takes longer than TimeoutStartSec= and says nothing.
@@ -37,7 +37,7 @@ def gets_on() -> None:
         _send(message.encode(), socket.MSG_DONTWAIT)
 
 
-def is_heard() -> bool:
+def is_started_by_systemd() -> bool:
     """Return True if systemd started this process, and so starts it again."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
 

@@ -39,7 +39,7 @@ def outlast() -> Outlasting:
     return out
 
 
-def all_told(out: Outlasting, program: str) -> bool:
+def is_all_written(out: Outlasting, program: str) -> bool:
     """Flush standard output; print an error and return False if the system did not take it all.
 
     A reader that went away wanted no more: that is no error.

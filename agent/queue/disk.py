@@ -186,7 +186,7 @@ def room_bytes(folder: Path, ballast: Path) -> int:
     return free_bytes(folder) - BALLAST_BYTES
 
 
-def take_ballast(ballast: Path) -> None:
+def reserve_ballast(ballast: Path) -> None:
     """Put BALLAST_BYTES aside, where they are not yet."""
     with disk_errors("cannot make the ballast"):
         descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)

@@ -25,7 +25,7 @@ def pinned(config: Config) -> PublicKey:
         raise type(error)(f"identity.fleet_key: {error}") from error
 
 
-def fleet_in_hand(config: Config) -> FleetDocument:
+def current_fleet_document(config: Config) -> FleetDocument:
     """Return the fleet document in `trust/`, verified.
 
     Raises:
@@ -57,22 +57,22 @@ def given_recipients(config: Config) -> Recipients | None:
         raise ConfigError(f"backend.recipients: {error}") from None
 
 
-def recipients_in_hand(config: Config) -> Recipients | None:
-    """Return the recipients to seal to now, if there are any. Raises as `fleet_in_hand` does."""
+def current_recipients(config: Config) -> Recipients | None:
+    """Return the recipients to seal to now, if any. Raises as `current_fleet_document` does."""
     if config.identity.mode is IdentityMode.OFF:
         return given_recipients(config)
-    return fleet_in_hand(config).recipients
+    return current_fleet_document(config).recipients
 
 
 def receipt_keys(config: Config) -> Keys:
-    """Return the keys that may sign receipts and refusals. Raises as `fleet_in_hand` does."""
+    """Return the keys that may sign receipts, refusals. Raises as `current_fleet_document` does."""
     if config.identity.mode is IdentityMode.OFF:
         return receipt.read_keys(config.backend.receipt_keys)
-    return fleet_in_hand(config).receipt_keys
+    return current_fleet_document(config).receipt_keys
 
 
 def manifest_keys(config: Config) -> Keys:
-    """Return the keys that may sign manifests. Raises as `fleet_in_hand` does."""
+    """Return the keys that may sign manifests. Raises as `current_fleet_document` does."""
     if config.identity.mode is IdentityMode.OFF:
         return receipt.read_keys(config.backend.receipt_keys)
-    return fleet_in_hand(config).manifest_keys
+    return current_fleet_document(config).manifest_keys

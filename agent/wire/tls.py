@@ -11,7 +11,7 @@ from agent.config import Config, IdentityMode
 from agent.errors import NotEnrolled, NotNow, unreadable
 from agent.queue.disk import Look, look
 from agent.queue.paths import Layout
-from agent.trust.keys import fleet_in_hand
+from agent.trust.keys import current_fleet_document
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def _own(config: Config) -> Path:
 
 def _next_ca(config: Config) -> str | None:
     try:
-        return fleet_in_hand(config).next_ca
+        return current_fleet_document(config).next_ca
     except NotNow:
         return None
 

@@ -14,7 +14,7 @@ from agent.errors import DoorstepError
 from agent.models import Reason, RecordState
 from agent.record import receipt
 from agent.rule import manifest
-from agent.trust.keys import fleet_in_hand
+from agent.trust.keys import current_fleet_document
 from agent.trust.store import TrustStore
 from doorstep_backend.office.orders import Order
 from hardware.indicator import Signal
@@ -100,7 +100,7 @@ class DemoDevice:
         """What lies on the device's card, verified as the device does."""
         token = TrustStore(self.processes.layout).manifest()
         assert token is not None
-        keys = fleet_in_hand(load(self.processes.config)).manifest_keys
+        keys = current_fleet_document(load(self.processes.config)).manifest_keys
         return manifest.read(token, receipt.public(keys), self.device_id)
 
     def pass_by(self, order: Order) -> bool:

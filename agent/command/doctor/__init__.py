@@ -36,7 +36,7 @@ from agent.status import kept, reading
 from agent.status.document import torn
 from agent.status.reading import CaptureReport
 from agent.status.values import CapturePart
-from agent.trust.keys import fleet_in_hand, recipients_in_hand
+from agent.trust.keys import current_fleet_document, current_recipients
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.driver import SIMULATED
@@ -114,7 +114,7 @@ def _fleet(config: Config, over_tls: Iterable[Finding], running: CapturePart) ->
     if config.identity.mode is IdentityMode.OFF:
         return
     try:
-        version = running.fleet or fleet_in_hand(config).version
+        version = running.fleet or current_fleet_document(config).version
     except NotNow:
         has_none = any(one.words.startswith(NOT_ENROLLED) for one in over_tls)
         command = "enrol" if has_none else "sync"
@@ -136,7 +136,7 @@ def _sealing(config: Config) -> Finding:
         words = "policy.seal is off: photos are readable on the card: not for the road"
         return Finding("sealing", Level.NOTE, words)
     try:
-        recipients = recipients_in_hand(config)
+        recipients = current_recipients(config)
     except (NotNow, ConfigError) as error:
         return Finding("sealing", Level.NOTE, f"nobody to seal to is known yet: {error}")
     if recipients is None:

@@ -64,13 +64,13 @@ def _of_its_own(folder: Path) -> Iterator[DiskResult]:
     except OSError:  # the card fails just now: the next doctor tells
         return
     reserve_bytes = root_reserve_bytes(found)
-    lost = "without a record" if swallows_ballast(reserve_bytes) else "without its photo"
+    lost = "without a record" if is_ballast_useless(reserve_bytes) else "without its photo"
     if not is_mounted:
         words = (
             f"{folder} is on no file system of its own: what else fills it leaves a press {lost}"
         )
         yield Level.NOTE, f"{words}; `scripts/provision` makes one"
-    elif swallows_ballast(reserve_bytes):
+    elif is_ballast_useless(reserve_bytes):
         words = (
             f"{reserve_bytes / 1e6:.0f} MB are root's alone: what root fills leaves a press {lost}"
         )
@@ -83,7 +83,7 @@ def root_reserve_bytes(found: os.statvfs_result) -> int:
     return max(found.f_bfree - found.f_bavail - pool, 0) * found.f_frsize
 
 
-def swallows_ballast(reserve_bytes: int) -> bool:
+def is_ballast_useless(reserve_bytes: int) -> bool:
     """Return True if root, and no press, would get the space of a ballast that is given up."""
     return disk.BALLAST_BYTES - reserve_bytes < disk.LEAST_BYTES
 

@@ -83,7 +83,7 @@ def main(wiring: Wiring | None = None) -> int:
         what = unusable.os_error_text(error) if isinstance(error, OSError) else str(error)
         print("\n".join(map(printable, what.splitlines())), file=sys.stderr)
         code = 1
-    return code if streams.all_told(out, "doorstep-backend") else code or 1
+    return code if streams.is_all_written(out, "doorstep-backend") else code or 1
 
 
 def _options() -> argparse.Namespace:

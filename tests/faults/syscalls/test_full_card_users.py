@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.command.doctor.disk_check import root_reserve_bytes, swallows_ballast
+from agent.command.doctor.disk_check import is_ballast_useless, root_reserve_bytes
 from agent.queue import disk
 from agent.queue.disk import BALLAST_BYTES
 from tests.faults.syscalls.scenarios import SETTINGS, command
@@ -92,7 +92,7 @@ def test_doctor_tells_of_a_reserve_before_it_costs_a_record(
         reserve_bytes = root_reserve_bytes(os.statvfs(device.layout.state))
 
         assert [one["level"] for one in found] == levels
-        assert swallows_ballast(reserve_bytes) == (reserve_pct > 0)
+        assert is_ballast_useless(reserve_bytes) == (reserve_pct > 0)
         assert abs(reserve_bytes / (CARD_MB * 1e6) - reserve_pct / 100) < 0.01
         if reserve_pct:
             assert "`tune2fs -m 0`" in found[-1]["words"]

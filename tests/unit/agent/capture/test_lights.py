@@ -100,9 +100,9 @@ def test_a_touch_that_was_none_leaves_the_white_of_the_touch_after_it() -> None:
     light.touched(1)
     light.touched(2)
 
-    light.give_back(1)
+    light.restore(1)
     after_the_first = indicator.shown[-1]
-    light.give_back(2)
+    light.restore(2)
 
     assert after_the_first is Signal.HOLD_STILL
     assert indicator.shown[-1] is Signal.READY

@@ -20,11 +20,17 @@ def test_a_window_is_open_for_ten_seconds() -> None:
 
 def test_of_the_codes_that_the_route_does_not_know_the_last_picture_s_first_counts() -> None:
     """So that the press is refused, and not decided by place as if nobody had scanned."""
-    seen = opened().saw(["FIRST"]).saw([]).saw(["SECOND", "THIRD"]).saw([])
+    seen = (
+        opened()
+        .after_codes(["FIRST"])
+        .after_codes([])
+        .after_codes(["SECOND", "THIRD"])
+        .after_codes([])
+    )
 
     assert opened().unknown is None
     assert seen.unknown == "SECOND"
 
 
 def test_what_lies_about_counts_only_where_the_driver_asked() -> None:
-    assert opened(asked=False).saw(["FIRST"]).unknown is None
+    assert opened(asked=False).after_codes(["FIRST"]).unknown is None

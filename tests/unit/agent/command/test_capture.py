@@ -264,7 +264,7 @@ def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(systemd: socket.sock
     """A press hangs otherwise, once systemd has not read ten messages."""
     for _ in range(100):
         sd_notify.alive()
-        sd_notify.gets_on()
+        sd_notify.extend_start()
 
     assert _is_told(systemd) == b"WATCHDOG=1"
 

@@ -8,7 +8,7 @@ from agent.config import Config, load
 from agent.errors import ConfigError, NotNow
 from agent.queue.paths import Layout
 from agent.record import signing
-from agent.trust.keys import fleet_in_hand, receipt_keys
+from agent.trust.keys import current_fleet_document, receipt_keys
 from agent.trust.store import TrustStore
 from tests.support.device import Device, empty_queue
 from tests.support.fleet_documents import FleetOffice, entry, identity, kid
@@ -42,7 +42,7 @@ def test_before_the_first_document_there_are_no_keys(config: Config) -> None:
 def test_the_keys_are_those_of_the_document_in_hand(config: Config, office: FleetOffice) -> None:
     keep(config, office.document(4, receipt_keys=[entry(KEY)]))
 
-    assert fleet_in_hand(config).version == 4
+    assert current_fleet_document(config).version == 4
     assert set(receipt_keys(config)) == {kid(KEY)}
 
 
@@ -73,4 +73,4 @@ def test_without_identity_the_files_count_and_no_document_does(tmp_path: Path) -
 
     assert set(receipt_keys(config)) == {signing.thumbprint(named)}
     with pytest.raises(NotNow, match="is off: there is no fleet document"):
-        fleet_in_hand(config)
+        current_fleet_document(config)
