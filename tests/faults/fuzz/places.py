@@ -138,7 +138,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "doorstep_backend/office/model.py:Office.open_anew": _NO_PARSER,
     "doorstep_backend/office/photos.py:_instant": _OWN,
     "doorstep_backend/office/picture.py:<module>": "reads a constant",
-    "doorstep_backend/reports/pull_one.py:_answer_of": "reads an address that is_address has checked",
+    "doorstep_backend/reports/pull_one.py:_answer_of": "reads an address that is_address checked",
     "doorstep_backend/reports/pull_one.py:_is_bare": _OPERATOR,
     "doorstep_backend/reports/store.py:report": _OWN,
     "doorstep_backend/settings.py:_proxies": _OPERATOR,
