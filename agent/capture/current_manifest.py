@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _InHand:
+class _VerifiedManifest:
     """A verified manifest, and the version of the fleet document whose keys verified it."""
 
     manifest: Manifest
@@ -45,7 +45,7 @@ class CurrentManifest:
         self._trust = trust
         self._clock = clock
         self._current_fleet = current_fleet
-        self._in_hand: _InHand | None = None
+        self._current: _VerifiedManifest | None = None
         self._newest: int | None = None
         self._is_read = False
         self._changing = threading.Lock()
@@ -59,10 +59,10 @@ class CurrentManifest:
         """Return the manifest that decides a press of this moment; from any thread."""
         if self._is_off:
             return Absent.OFF
-        in_hand = self._in_hand
-        if in_hand is None:
+        current = self._current
+        if current is None:
             return Absent.MISSING if self._newest is None else Absent.EXPIRED
-        return policy.effective_manifest(in_hand.manifest, moment, self._clock.floor)
+        return policy.effective_manifest(current.manifest, moment, self._clock.floor)
 
     @property
     def refused(self) -> str | None:
@@ -92,7 +92,7 @@ class CurrentManifest:
         try:
             self._read_once()
             self._judge_again()
-            if self._in_hand is not None and self._is_over(self._in_hand.manifest):
+            if self._current is not None and self._is_over(self._current.manifest):
                 self._wipe()
                 _log.info("event=manifest_ended")
         finally:
@@ -127,30 +127,30 @@ class CurrentManifest:
         self._newest = self._trust.manifest_version()
         token = self._trust.manifest()
         if token is not None:
-            self._put_in_hand(token)
-        self._is_read = token is None or self._in_hand is not None
+            self._load(token)
+        self._is_read = token is None or self._current is not None
 
     def _judge_again(self) -> None:
         """Verify the manifest again after a new fleet document, which may have revoked its key."""
-        in_hand = self._in_hand
-        if in_hand is not None and in_hand.by_fleet != self._current_fleet.version:
-            self._put_in_hand(in_hand.token)
+        current = self._current
+        if current is not None and current.by_fleet != self._current_fleet.version:
+            self._load(current.token)
 
-    def _put_in_hand(self, token: str) -> None:
+    def _load(self, token: str) -> None:
         """Load a manifest of any version that capture kept: no other process writes there."""
         try:
-            self._in_hand = self._verified(token)
+            self._current = self._verified(token)
         except (ConfigError, NotNow) as error:  # the keys may be readable the next time
             self._log_refused(str(error))
         except NotGenuine as error:  # of no more use, and it would never end
             self._wipe()
             self._log_refused(str(error))
         else:
-            self._newest = max(self._in_hand.manifest.version, self._newest or 0)
+            self._newest = max(self._current.manifest.version, self._newest or 0)
 
-    def _taken(self, offered: _InHand) -> OfferResult:
-        manifest, in_hand = offered.manifest, self._in_hand
-        is_same = in_hand is not None and offered.token == in_hand.token
+    def _taken(self, offered: _VerifiedManifest) -> OfferResult:
+        manifest, current = offered.manifest, self._current
+        is_same = current is not None and offered.token == current.token
         if not is_same and not self._is_newer(manifest):
             words = "is not newer than"
             return OfferResult(f"version {manifest.version} {words} {self._newest}, which was here")
@@ -159,7 +159,7 @@ class CurrentManifest:
         if not is_same:
             self._trust.keep_manifest(offered.token, manifest.version)
             _log.info("event=manifest_taken version=%d", manifest.version)
-        self._in_hand = offered
+        self._current = offered
         self._newest = manifest.version
         return ACCEPTED
 
@@ -168,21 +168,21 @@ class CurrentManifest:
 
         That one was wiped by a wrong clock, or a power cut kept its number alone.
         """
-        in_hand = self._in_hand
-        is_back = in_hand is None or in_hand.manifest.version < manifest.version
+        current = self._current
+        is_back = current is None or current.manifest.version < manifest.version
         return manifests.supersedes(manifest, self._newest) or (
             is_back and manifest.version == self._newest
         )
 
     def _wipe(self) -> None:
-        self._in_hand, self._is_read = None, False  # a card that fails just now is tried again
+        self._current, self._is_read = None, False  # a card that fails just now is tried again
         self._trust.wipe_manifest()
 
-    def _verified(self, token: str) -> _InHand:
+    def _verified(self, token: str) -> _VerifiedManifest:
         by_fleet, keys = self._current_fleet.version, self._current_fleet.manifest_keys()
         manifest = manifests.read(token, receipt.public(keys), self._device_id)
         receipt.check_date(manifest.begins, token, keys)
-        return _InHand(manifest, token, by_fleet)
+        return _VerifiedManifest(manifest, token, by_fleet)
 
     def _is_over(self, manifest: Manifest) -> bool:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)

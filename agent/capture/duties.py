@@ -172,7 +172,7 @@ class Duties:
         charge = self._battery.take(power)
         if self._light.is_seen(now_ns):
             self._light.idle(self._idle_signal(charge, external=bool(power.external)))
-        self._see_to_battery(charge, now_ns)
+        self._handle_battery(charge, now_ns)
         if self.ending.is_due(now_ns):
             self.ending.stop()
 
@@ -198,7 +198,7 @@ class Duties:
     def _is_ready(self) -> bool:
         return self._frames_come.last and self._housekeeping.is_ready()
 
-    def _see_to_battery(self, charge: Charge, now_ns: int) -> None:
+    def _handle_battery(self, charge: Charge, now_ns: int) -> None:
         """Power off if the battery is empty; if that is not permitted, ask again later."""
         if self._empty.changed(charge is Charge.EMPTY) and self._empty.last:
             _log.error("event=battery_empty")

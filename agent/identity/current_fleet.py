@@ -91,12 +91,12 @@ class CurrentFleet:
             NotNow: there is no document yet.
             ConfigError: identity is off, and a file cannot be read.
         """
-        found = self._in_hand()
+        found = self._current_document()
         return receipt.read_keys(self._key_files) if found is None else found.receipt_keys
 
     def manifest_keys(self) -> Keys:
         """Return the keys that may sign manifests; raises as `receipt_keys` does."""
-        found = self._in_hand()
+        found = self._current_document()
         return receipt.read_keys(self._key_files) if found is None else found.manifest_keys
 
     def tick(self) -> None:
@@ -129,7 +129,7 @@ class CurrentFleet:
             return "a_fleet"
         return None if self.is_enrolled else "a_fleet_that_names_recipients"
 
-    def _in_hand(self) -> FleetDocument | None:
+    def _current_document(self) -> FleetDocument | None:
         """Return the document; None if identity is off."""
         self.tick()  # sync may offer a manifest before this process has looked
         if self._fleet is None and not self._is_off:
