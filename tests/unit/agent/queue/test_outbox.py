@@ -218,7 +218,7 @@ def test_states_change_only_along_the_arrows(
     now = RecordState.PENDING
     for name in names:
         acts[name](outbox, item)
-        if now is RecordState.PRUNED and name == "forget":
+        if now is RecordState.PRUNED and name == "delete_row":
             assert outbox.states() == {}
             break
         now = arrows.get((now, name), now)
