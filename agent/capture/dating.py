@@ -11,7 +11,7 @@ from agent.queue.labels import LabelSummary
 from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN
 
-AT_ONCE: Final = 3
+TIMES_WITHOUT_WAIT: Final = 3
 """`time` records of a boot that may follow each other at once: one by the real-time clock, a wrong
 one by the receiver, and the one that contradicts it."""
 
@@ -78,7 +78,7 @@ class Dates:
         if not (self.is_disputed or said.contradicts(self.newest)):
             return False
         waited_s = (now.monotonic_ns - self.newest_time_ns) / 1e9
-        return self.times < AT_ONCE or waited_s >= AGAIN_AFTER_S
+        return self.times < TIMES_WITHOUT_WAIT or waited_s >= AGAIN_AFTER_S
 
     def _is_better_than(self, source: ClockSource) -> bool:
         return self.newest is not None and self.newest.source.beats(source)

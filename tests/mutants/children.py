@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
 
-AT_ONCE: Final = os.cpu_count() or 1
+CHILDREN_AT_ONCE: Final = os.cpu_count() or 1
 
 _MEMORY_BYTES: Final = 4 * 2**30
 """Address space of a child: a mutant that never stops to allocate ends before the machine does."""
@@ -69,7 +69,7 @@ def results(jobs: Iterable[Job[Result]]) -> Iterator[Result]:
     running: dict[Job[Result], _Child] = {}
     try:
         while True:
-            begun = [(job, None) for job in islice(waiting, AT_ONCE - len(running))]
+            begun = [(job, None) for job in islice(waiting, CHILDREN_AT_ONCE - len(running))]
             ended = [(job, end) for job, child in running.items() if (end := child.ended())]
             for job, end in (*begun, *ended):
                 try:

@@ -22,7 +22,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
 from tests.mutants import switch
-from tests.mutants.children import AT_ONCE, Job, Note, Work, results, taken_s
+from tests.mutants.children import CHILDREN_AT_ONCE, Job, Note, Work, results, taken_s
 from tests.mutants.sample import Outcome
 from tests.mutants.switch import function_of
 
@@ -119,7 +119,7 @@ class Trials:
 
     def _passed(self) -> list[Passed]:
         files = sorted({item.path for item in self._items})
-        shares = (set(files[share::AT_ONCE]) for share in range(AT_ONCE))
+        shares = (set(files[share::CHILDREN_AT_ONCE]) for share in range(CHILDREN_AT_ONCE))
         passed = [test for found in results(map(self._looked, shares)) for test in found]
         self._unfit = set(range(len(self._items))) - {test.place for test in passed}
         return passed

@@ -17,7 +17,7 @@ from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.routes import Issued
 from doorstep_backend.wire import manifest
 from doorstep_backend.wire.asking import PEOPLES_THREADS
-from doorstep_backend.wire.intake import AT_ONCE
+from doorstep_backend.wire.intake import MOST_JUDGED_AT_ONCE
 from doorstep_backend.wire.store import Store
 from tests.support.demo_office import KEY, KID, NOON, RECEIVED, DemoOffice
 from tests.support.factory import Made, RecordMaker, new_id
@@ -58,7 +58,10 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 @pytest.mark.usefixtures("on_postgresql")
 def test_whoever_holds_a_connection_is_given_another_one(demo_office: DemoOffice) -> None:
     """All that can, at once: none is told that all are taken, which takes 2 s."""
-    office, threads = demo_office.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
+    office, threads = (
+        demo_office.office,
+        MOST_JUDGED_AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry")),
+    )
     all_hold = Barrier(threads)
 
     def ask_inside() -> bool:

@@ -16,7 +16,7 @@ from doorstep_backend.office import expiry
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.wire import quota
 from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
-from doorstep_backend.wire.quota import Quota
+from doorstep_backend.wire.quota import UnfinishedUploadsQuota
 from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
@@ -67,20 +67,20 @@ def test_a_device_has_so_many_open_uploads_and_another_has_its_own(
 ) -> None:
     monkeypatch.setattr(quota, "MOST_OPEN", 2)
     begun(store)
-    assert Quota(store).admits("device van-7", 10)
+    assert UnfinishedUploadsQuota(store).admits("device van-7", 10)
     last = begun(store)
 
-    assert not Quota(store).admits("device van-7", 10)
-    assert Quota(store).admits("device van-8", 10)
+    assert not UnfinishedUploadsQuota(store).admits("device van-7", 10)
+    assert UnfinishedUploadsQuota(store).admits("device van-8", 10)
     store.settle(IntakeVerdict(last, "2026-12-01T09:00:00.000Z", None, "jws"))
-    assert Quota(store).admits("device van-7", 10)
+    assert UnfinishedUploadsQuota(store).admits("device van-7", 10)
 
 
 def test_a_device_has_so_many_open_bytes(store: Store) -> None:
     begun(store, length=quota.MOST_OPEN_BYTES - 100)
 
-    assert Quota(store).admits("device van-7", 100)
-    assert not Quota(store).admits("device van-7", 101)
+    assert UnfinishedUploadsQuota(store).admits("device van-7", 100)
+    assert not UnfinishedUploadsQuota(store).admits("device van-7", 101)
 
 
 def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
@@ -91,7 +91,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
     monkeypatch.setattr(quota, "MOST_REFUSED", 10)
     first, *others = (refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(10))
 
-    assert Quota(store).admits("device van-7", 10)
+    assert UnfinishedUploadsQuota(store).admits("device van-7", 10)
 
     assert store.find(first) is None
     assert not has(store.objects.get, first, REFUSED)
@@ -143,13 +143,13 @@ def test_however_many_refused_uploads_cannot_be_dropped_no_device_is_kept_out(
     ids = [refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(MOST_FAILURES + 3)]
     lie_lost(store, ids[:MOST_FAILURES], monkeypatch)
 
-    assert all(Quota(store).admits("device van-7", 10) for _ in range(100))
+    assert all(UnfinishedUploadsQuota(store).admits("device van-7", 10) for _ in range(100))
 
     assert list(store.begun.all()) == sorted([*ids[:MOST_FAILURES], ids[-1]])
 
 
 def expire(store: Store) -> int:
-    return sum(Quota(store).expire(NOW, 7, 30, FailureBudget(MOST_FAILURES)))
+    return sum(UnfinishedUploadsQuota(store).expire(NOW, 7, 30, FailureBudget(MOST_FAILURES)))
 
 
 OLD = "2026-01-01T09:00:00.000Z"
@@ -158,7 +158,7 @@ OLD = "2026-01-01T09:00:00.000Z"
 def test_what_cannot_be_dropped_keeps_no_other_and_is_due_again(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(quota, "AT_ONCE", 2)
+    monkeypatch.setattr(quota, "ROWS_AT_ONCE", 2)
     ids = sorted(refused(store, OLD) for _ in range(6))
     with monkeypatch.context() as away:
         lie_lost(store, ids[::2], away)
@@ -289,8 +289,8 @@ def test_an_upload_of_the_same_device_waits_for_one_that_is_begun_elsewhere(
 
     with ThreadPoolExecutor(1) as elsewhere:
         with store.db.apart():
-            assert Quota(store).begin(first, "device van-7")
-            begun = elsewhere.submit(Quota(other).begin, second, "device van-7")
+            assert UnfinishedUploadsQuota(store).begin(first, "device van-7")
+            begun = elsewhere.submit(UnfinishedUploadsQuota(other).begin, second, "device van-7")
             time.sleep(0.3)
         assert not begun.result()
 

@@ -16,13 +16,13 @@ from tests.support.wire import VERSION, announce, speaking_to
 LENGTH: Final = 32_000_000
 """Bytes that each upload announces: 33 such uploads fit into the quota."""
 
-AT_ONCE: Final = 48
+UPLOADS_AT_ONCE: Final = 48
 
 
 def quota_is_passed(pair: Pair, rng: random.Random) -> bool:
     """Return whether one device has begun more uploads than fit into its quota."""
     until(lambda: _is_empty(pair))  # what was too late for an answer may go on
-    ids = [new_id() for _ in range(AT_ONCE)]
+    ids = [new_id() for _ in range(UPLOADS_AT_ONCE)]
     rng.shuffle(ids)
     at = [at for at, _ in zip(cycle((pair.one, pair.two)), ids, strict=False)]
 
@@ -31,8 +31,8 @@ def quota_is_passed(pair: Pair, rng: random.Random) -> bool:
             said = VERSION | announce(ids[number], b"") | {"Upload-Length": str(LENGTH)}
             wire.session.post(f"{at[number].base_url}/files", headers=said, timeout=30)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(begin, range(AT_ONCE)))
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+        list(pool.map(begin, range(UPLOADS_AT_ONCE)))
     ((count,),) = pair.office.store.db.execute("SELECT count(*) FROM uploads")
     return int(count) * LENGTH > MOST_OPEN_BYTES
 

@@ -31,7 +31,7 @@ from doorstep_backend.wire.store import Store
 BATCH: Final = 500
 """Records of one device that are taken out at once."""
 
-AT_ONCE: Final = 8
+REQUESTS_AT_ONCE: Final = 8
 """Labels that are read or removed at once: each is a request to the bucket."""
 
 Seqs = dict[str, set[int]]
@@ -195,7 +195,7 @@ def _batches(
 def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -> int:
     """Move labels to the file; return the number of those that are only there now."""
     store, ledger = office.store, office.ledger
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         whole = [one for one in ids if store.find(one) is not None]
         found = [one for one in threads.map(partial(_labelled, store), whole) if one is not None]
         _add(office, file, found)

@@ -21,7 +21,7 @@ from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.settings import Retention
 from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
-from doorstep_backend.wire.quota import Quota
+from doorstep_backend.wire.quota import UnfinishedUploadsQuota
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
 
@@ -85,7 +85,7 @@ class Erasure:
         self._filing = filing
         self._retention = retention
         self._dues = Dues(ledger, retention)
-        self._uploads = Quota(store)
+        self._uploads = UnfinishedUploadsQuota(store)
         self._reports = Reports(store.folder)
         self._rescues = Rescues(store)
         self._register = Register(store.folder)

@@ -24,8 +24,8 @@ _DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
     FROM enrolled e LEFT JOIN reports r ON r.device_id = e.device_id
     WHERE {} ORDER BY e.device_id LIMIT ?"""
 
-AT_ONCE: Final = 500
-"""Devices of one question: who asks for fifty reads no ten thousand, and none holds up others."""
+DEVICES_PER_QUERY: Final = 500
+"""Devices of one query: who asks for fifty reads no ten thousand, and none holds up others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class FleetReports:
         while True:
             found = self._read("e.device_id > ?", after, now, unreadable)
             yield from found
-            if len(found) < AT_ONCE:
+            if len(found) < DEVICES_PER_QUERY:
                 return
             after = found[-1].device_id
 
@@ -94,7 +94,7 @@ class FleetReports:
     def _read(
         self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
     ) -> list[Device]:
-        rows = self._db.execute(_DEVICES.format(which), (value, AT_ONCE))
+        rows = self._db.execute(_DEVICES.format(which), (value, DEVICES_PER_QUERY))
         return [
             seen(_registered(row), _report_of(row), unreadable.get(row["id"]), now) for row in rows
         ]

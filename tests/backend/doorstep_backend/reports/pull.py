@@ -21,7 +21,7 @@ from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import trouble_text
 
-AT_ONCE: Final = 64
+MOST_PULLED_AT_ONCE: Final = 64
 """Devices that are asked at a time: of 1,000, 300 that are switched off cost 50 s and no more."""
 
 SHORTEST_S: Final = 1.0
@@ -110,7 +110,7 @@ def pulled(
 ) -> Iterator[tuple[str, Report | str]]:
     """Return what each of them answers, or why there is no report, in their order."""
     addresses = list(addresses)
-    with ThreadPoolExecutor(AT_ONCE) as asking:
+    with ThreadPoolExecutor(MOST_PULLED_AT_ONCE) as asking:
         answers = asking.map(lambda one: ask(one, context, within_s), addresses)
         yield from zip(addresses, answers, strict=True)
 

@@ -29,7 +29,7 @@ came. `owner`: whose quota it counts to; empty for nobody's.
 An earlier version kept the rows of what has its receipt, and made those of others a moment later.
 """
 
-AT_ONCE: Final = 1000
+ROWS_AT_ONCE: Final = 1000
 """Rows that are read at once."""
 
 
@@ -51,7 +51,7 @@ class Begun:
     def all(self) -> Iterator[str]:
         """Yield ids of all uploads without a receipt, also refused ones, read in batches."""
         query = f"""SELECT capture_id FROM begun WHERE capture_id > ?
-            ORDER BY capture_id LIMIT {AT_ONCE}"""
+            ORDER BY capture_id LIMIT {ROWS_AT_ONCE}"""
         after = ""
         while found := [row["capture_id"] for row in self._db.execute(query, (after,))]:
             yield from found

@@ -24,7 +24,7 @@ from doorstep_backend.wire.store import IntakeVerdict, Store, Upload, WrongOffse
 log = logging.getLogger(__name__)
 
 
-AT_ONCE: Final = 4
+MOST_JUDGED_AT_ONCE: Final = 4
 """Records that are taken in at once: each holds one connection, and asks on another one (HOLDERS in
 engines/opening.py).
 """
@@ -69,7 +69,7 @@ class Intake:
         self._key_in_use = key
         self._office = office
         self._register = register
-        self._slots = FairSemaphore(AT_ONCE)
+        self._slots = FairSemaphore(MOST_JUDGED_AT_ONCE)
 
     def judge(self, upload: Upload, unkept: bytes | None = None) -> IntakeVerdict:
         """Return the verdict on an upload whose bytes have all come.

@@ -47,7 +47,7 @@ _DUE: Final = """SELECT b.capture_id FROM begun b JOIN uploads u USING (capture_
 _LAST: Final = "~"
 """Behind every id."""
 
-AT_ONCE: Final = 500
+ROWS_AT_ONCE: Final = 500
 """Uploads that are looked at in one question: each that is due is tried before the next. However
 many are not due, no question takes long: of 1.5 million one did (2 s, 2026-11-27)."""
 
@@ -67,7 +67,7 @@ def owner_of(scope: Any) -> str:
     return f"address {client[0] if client else ''}"
 
 
-class Quota:
+class UnfinishedUploadsQuota:
     """The count of uploads without a receipt: no more of one owner begin than fit."""
 
     def __init__(self, store: Store) -> None:
@@ -142,7 +142,7 @@ class Quota:
 
     def _look_to(self, span: Mapping[str, str]) -> str | None:
         """Return the last id of the next query; None at the end."""
-        ((to,),) = self._store.db.execute(_NEXT, {**span, "most": AT_ONCE})
+        ((to,),) = self._store.db.execute(_NEXT, {**span, "most": ROWS_AT_ONCE})
         return None if to is None else str(to)
 
     def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:

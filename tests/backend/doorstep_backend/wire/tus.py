@@ -19,7 +19,7 @@ from doorstep_backend.wire import headers
 from doorstep_backend.wire.asking import asked
 from doorstep_backend.wire.body import TooLongError, pieces
 from doorstep_backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
-from doorstep_backend.wire.quota import RETRY_AFTER_S, TOO_MANY, Quota, owner_of
+from doorstep_backend.wire.quota import RETRY_AFTER_S, TOO_MANY, UnfinishedUploadsQuota, owner_of
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import (
     PIECE_BYTES,
@@ -54,7 +54,7 @@ class Tus:
     def __init__(self, store: Store, intake: Intake) -> None:
         self._store = store
         self._intake = intake
-        self._quota = Quota(store)
+        self._quota = UnfinishedUploadsQuota(store)
         self._rescues = Rescues(store)
 
     def routes(self) -> list[Route]:
