@@ -78,7 +78,7 @@ def shoot(
         if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
             burst = chain(iter([first]), frames)  # an iterator lets go of what it gave, a list not
             del first  # 9 MB, to be held only while it is the favourite
-            return _one_of(burst, blurred_below, on_exposed, lamp=False)
+            return _keep_sharpest(burst, blurred_below, on_exposed, lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
     sd_notify.alive()
     lamp.on()
@@ -91,12 +91,12 @@ def shoot(
         # From now, not from the first frame: that one may have come late.
         settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
         with closing(camera.take(settled_ns, BURST, deadline_s)) as frames:
-            return _one_of(frames, blurred_below, put_out, lamp=True)
+            return _keep_sharpest(frames, blurred_below, put_out, lamp=True)
     finally:
         lamp.off()
 
 
-def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
+def last_frame_replaces(last: float, favourite: float, blurred_below: float) -> bool:
     """Return True if a last frame this sharp is kept, although the favourite is encoded already.
 
     It must be sharper, and clearly sharper if the favourite would pass; with noise alone both may
@@ -106,7 +106,7 @@ def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
     return last > favourite and (is_clear or favourite < blurred_below)
 
 
-def _one_of(
+def _keep_sharpest(
     frames: Iterator[Frame], blurred_below: float, on_exposed: Callable[[], None], *, lamp: bool
 ) -> Shot:
     """Keep one frame; each is judged while the next is exposed.
@@ -123,7 +123,7 @@ def _one_of(
         return Shot(favourite, sharpness, image, lamp, fault)
     on_exposed()
     _, last_sharpness = _judged(last)
-    if takes_over(last_sharpness, sharpness, blurred_below):
+    if last_frame_replaces(last_sharpness, sharpness, blurred_below):
         return Shot(last, last_sharpness, _encoded(last), lamp)
     return Shot(favourite, sharpness, image, lamp)
 

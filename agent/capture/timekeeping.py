@@ -10,7 +10,7 @@ from agent.models import CaptureId
 from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
-from agent.record.receipt import read_receipt
+from agent.record.receipt import verified_receipt
 from agent.trust.certain import Agreement, agreed
 from agent.trust.keys import receipt_keys
 from agent.trust.store import KeptTime, TrustStore
@@ -98,7 +98,9 @@ class Timekeeping:
         """Return the date of the record's own receipt; None if it does not verify."""
         try:
             item = self._outbox.get(decided)
-            received = read_receipt(item.decision or "", item, receipt_keys(self._config)).received
+            received = verified_receipt(
+                item.decision or "", item, receipt_keys(self._config)
+            ).received
         except (UnknownItem, NotGenuine, ConfigError, NotNow) as error:
             if self._undated.changed(now=True):
                 line = "event=receipt_undated why=%r meaning=its_date_counts_nowhere"

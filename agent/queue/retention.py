@@ -14,7 +14,7 @@ from agent.queue import disk
 from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record.receipt import Keys, read_receipt
+from agent.record.receipt import Keys, verified_receipt
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
     Raises:
         NotGenuine: it does not verify, or is not for exactly this id, digest and size.
     """
-    return read_receipt(item.decision or "", item, keys).received <= until
+    return verified_receipt(item.decision or "", item, keys).received <= until
 
 
 def _may_forget(item: Item, keys: Keys, until: datetime) -> bool:

@@ -37,7 +37,7 @@ REASON_LIMIT: Final = 200
 _RECEIVED, _REFUSED, _REASON = "received_at", "refused_at", "reason"
 
 
-class About(Protocol):
+class RecordReference(Protocol):
     """The record that something should be about: an item of the queue, or a file at hand."""
 
     @property
@@ -65,8 +65,8 @@ class Refusal:
     reason: str
 
 
-def read_receipt(token: str, item: About, keys: Keys) -> Receipt:
-    """Verify a receipt: signed by one of `keys`, for exactly this id, digest and size.
+def verified_receipt(token: str, item: RecordReference, keys: Keys) -> Receipt:
+    """Return a receipt that one of `keys` signed, for exactly this id, digest and size.
 
     Its type may be left out, as in those of 2026.11.1, which rows still hold.
 
@@ -79,8 +79,8 @@ def read_receipt(token: str, item: About, keys: Keys) -> Receipt:
     return Receipt(token, _dated(payload, _RECEIVED, token, keys))
 
 
-def read_refusal(token: str, item: About, keys: Keys) -> Refusal:
-    """Verify a refusal, as `read_receipt` does.
+def verified_refusal(token: str, item: RecordReference, keys: Keys) -> Refusal:
+    """Return a refusal, verified as `verified_receipt` does.
 
     Raises:
         NotGenuine: anything else, a receipt included.
@@ -92,8 +92,8 @@ def read_refusal(token: str, item: About, keys: Keys) -> Refusal:
     return Refusal(token, _dated(payload, _REFUSED, token, keys), reason[:REASON_LIMIT])
 
 
-def read_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
-    """Verify a statement that a record's body was erased; when.
+def verified_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
+    """Return when a record's body was erased, by a verified statement.
 
     Raises:
         NotGenuine: anything else.
@@ -112,7 +112,7 @@ _CALLED: Final = {
 }
 
 
-def _verified(token: str, item: About, keys: Keys, own_type: str) -> dict[str, Any]:
+def _verified(token: str, item: RecordReference, keys: Keys, own_type: str) -> dict[str, Any]:
     payload = signing.verify(token, public(keys))
     if signing.has_type(token):
         signing.check_type(token, own_type)
@@ -151,9 +151,9 @@ def read_keys(paths: Iterable[Path]) -> Keys:
     Raises:
         ConfigError: one cannot be read.
     """
-    return in_use(*(signing.read_public_key(path) for path in paths))
+    return signers_without_end(*(signing.read_public_key(path) for path in paths))
 
 
-def in_use(*keys: signing.PublicKey) -> Keys:
+def signers_without_end(*keys: signing.PublicKey) -> Keys:
     """Return these keys as signers without an end."""
     return {signing.thumbprint(key): Signer(key) for key in keys}

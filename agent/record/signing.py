@@ -184,7 +184,7 @@ def other_spelling(token: str) -> str:
     return f"{signed}.{other}"
 
 
-def claimed(token: str, *, typ: str | None = None) -> dict[str, Any]:
+def unverified_payload(token: str, *, typ: str | None = None) -> dict[str, Any]:
     """Return the payload of a JWS of an unknown signer: nothing in it is to be believed.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from agent.errors import NotGenuine, UnknownSigner
 from agent.models import Item
-from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
+from agent.record.receipt import Keys, Receipt, Refusal, verified_receipt, verified_refusal
 from agent.status.troubles import Trouble
 from agent.sync import blocked_reason
 from agent.sync.outcome import (
@@ -255,7 +255,7 @@ class Attempt:
             return NoService(quoted("POST receipts", answer) + ", which is no list of receipts")
         match found.get(self._item.capture_id):
             case {"refusal": str(token)}:
-                return self._decided(token, read_refusal)
+                return self._decided(token, verified_refusal)
             case {"receipt": str(token)}:
                 return self._decided(token)
         return Deferred("complete, but the backend has no receipt for it yet")
@@ -281,7 +281,7 @@ class Attempt:
     def _decided(
         self,
         token: str,
-        read: Callable[[str, Item, Keys], Receipt | Refusal] = read_receipt,
+        read: Callable[[str, Item, Keys], Receipt | Refusal] = verified_receipt,
     ) -> Outcome:
         try:
             return read(token, self._item, self._keys)
@@ -294,7 +294,7 @@ class Attempt:
     def _refusal(self, answer: Answer) -> Refusal | None:
         """Read the signed refusal on an answer; one for another record counts as none."""
         try:
-            return read_refusal(answer.headers["Doorstep-Refusal"], self._item, self._keys)
+            return verified_refusal(answer.headers["Doorstep-Refusal"], self._item, self._keys)
         except UnknownSigner:
             self._on_unknown_signer()
         except (KeyError, NotGenuine):

@@ -71,25 +71,25 @@ class Backoff:
         cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
         return max(self._rng.uniform(0.0, cap_s), 0.001)
 
-    def wait_s(self, failures: int, asked_s: float | None) -> float:
+    def retry_wait_s(self, failures: int, asked_s: float | None) -> float:
         """Return the wait that a backend asked for, or the back-off if that is longer."""
         return max(self.back_off_s(failures), asked_s or 0.0)
 
-    def signed(self, utc: datetime, *, delivered: bool) -> None:
+    def note_decision(self, utc: datetime, *, delivered: bool) -> None:
         """Reset all waits: the backend has decided about a record."""
         self.contact, self.answer = utc, "delivered" if delivered else "refused"
         self._delivered += delivered
         self._reached()
         self.clear()
 
-    def deferred(self, now_s: float, answer: str) -> None:
+    def note_deferred(self, now_s: float, answer: str) -> None:
         """Note that the backend answered, but one record did not get through."""
         self.answer = answer
         self._reached()
         self._resume()
         self._rest(now_s, None)
 
-    def lost(
+    def note_lost(
         self, now_s: float, answer: str, retry_after_s: float | None, *, moved: bool = False
     ) -> None:
         """Note a lost connection or a broken backend; if the record `moved`, count it as the first.
@@ -106,7 +106,7 @@ class Backoff:
             log.warning("event=link_lost answer=%r", answer)
         self._rest(now_s, retry_after_s)
 
-    def paused(self, now_s: float, answer: str) -> float:
+    def note_not_let_in(self, now_s: float, answer: str) -> float:
         """Pause, because this device is not let in; return the end of the pause."""
         self.answer = answer
         self._reached()
@@ -117,7 +117,7 @@ class Backoff:
         self._rest(now_s, None)
         return self.rest_until_s
 
-    def suspected(self, now_s: float, answer: str, before: int) -> float:
+    def note_suspect(self, now_s: float, answer: str, before: int) -> float:
         """Note a bare 4xx for a record that had `before` of them; return how long it waits."""
         self.answer = answer
         self._suspects += 1
@@ -167,7 +167,7 @@ class Backoff:
 
     def _rest(self, now_s: float, asked_s: float | None) -> None:
         self._failures += 1
-        rest_s = self.wait_s(self._failures, asked_s)
+        rest_s = self.retry_wait_s(self._failures, asked_s)
         self.rest_until_s = now_s + min(rest_s, BACK_OFF_CAP_S)
 
 

@@ -9,7 +9,7 @@ from agent.errors import NotGenuine
 from agent.models import Item
 from agent.queue.disk import RECORD_MODE
 from agent.queue.owned import OwnedFolder
-from agent.record.receipt import Keys, Receipt, Refusal, read_receipt
+from agent.record.receipt import Keys, Receipt, Refusal, verified_receipt
 from agent.sync.delivery import Delivery
 from agent.sync.outcome import (
     Deferred,
@@ -150,7 +150,7 @@ class FolderDelivery:
     def _has_receipt(self, item: Item) -> bool:
         with suppress(OSError, NotGenuine, ValueError):
             content = self._receipts.read(f"{item.capture_id}.jws", RECEIPT_LIMIT_BYTES)
-            read_receipt((content or b"").decode("ascii").split()[0], item, self._keys)
+            verified_receipt((content or b"").decode("ascii").split()[0], item, self._keys)
             return True
         return False
 

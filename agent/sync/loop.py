@@ -117,7 +117,7 @@ class Sync:
         if round_ is not None:
             self._continue_round(round_, now_s)
             return 0.0
-        wait_s = self._wait_s(now_s)
+        wait_s = self._poll_wait_s(now_s)
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
             self._attempt(item)
         return max(wait_s, 0.0)
@@ -194,7 +194,7 @@ class Sync:
         self._waiting.last = False
         return wait_s
 
-    def _wait_s(self, now_s: float) -> float:
+    def _poll_wait_s(self, now_s: float) -> float:
         rest_s = self._backoff.rest_until_s - now_s
         if rest_s > 0:
             return min(rest_s, LOOK_S)

@@ -47,10 +47,10 @@ class OutcomeHandler:
         match outcome:
             case Receipt(token, received):
                 self._outbox.mark_delivered(item, token, received)
-                backoff.signed(received, delivered=True)
+                backoff.note_decision(received, delivered=True)
             case Refusal(token, refused, reason):
                 self._outbox.mark_refused(item, token, refused, reason)
-                backoff.signed(refused, delivered=False)
+                backoff.note_decision(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
             case Deferred(answer):
                 self._schedule(item, now_s, outcome)
@@ -60,11 +60,13 @@ class OutcomeHandler:
             case NoService(answer, retry_after_s, moved):
                 self._schedule(item, now_s, outcome, failures=1 if moved else None)
                 if not self.is_stopping:  # else it was this side that hung up
-                    backoff.lost(now_s, answer, retry_after_s, moved=moved)
+                    backoff.note_lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
-                self._schedule_shut_out(item, backoff.paused(now_s, answer) + 0.001, answer)
+                self._schedule_shut_out(
+                    item, backoff.note_not_let_in(now_s, answer) + 0.001, answer
+                )
             case UnsignedRejection(answer):
-                wait_s = backoff.suspected(now_s, answer, item.suspected)
+                wait_s = backoff.note_suspect(now_s, answer, item.suspected)
                 self._outbox.schedule_retry(item, now_s + wait_s, answer, suspected=True)
                 _log_suspect(item, answer, wait_s)
             case Damaged(what):
@@ -94,7 +96,7 @@ class OutcomeHandler:
     def _count_dead_end(self, item: Item, now_s: float, answer: str) -> None:
         times = _times(item) + 1
         is_alarm = times >= DEAD_ENDS and not item.suspected
-        wait_s = self._backoff.wait_s(item.attempts, None)
+        wait_s = self._backoff.retry_wait_s(item.attempts, None)
         words = f"dead end {times}: {answer}"
         self._outbox.schedule_retry(
             item, now_s + wait_s, words, suspected=is_alarm, dead_ends=times
@@ -104,7 +106,7 @@ class OutcomeHandler:
             _log_suspect(item, answer, wait_s)
 
     def _defer(self, item: Item, now_s: float, answer: str, *, is_new: bool) -> None:
-        self._backoff.deferred(now_s, answer)
+        self._backoff.note_deferred(now_s, answer)
         if is_new:
             log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
 
@@ -121,7 +123,7 @@ class OutcomeHandler:
         the whole record again, on a mobile line.
         """
         answer, times = outcome.answer, _times(item) + 1
-        wait_s = self._backoff.wait_s(failures or item.attempts, outcome.retry_after_s)
+        wait_s = self._backoff.retry_wait_s(failures or item.attempts, outcome.retry_after_s)
         if not outcome.sent_whole:
             self._schedule_uncounted(item, now_s + wait_s, answer)
         elif times < DEAD_ENDS:

@@ -130,7 +130,7 @@ def sender(
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
     with closing(Backend(settings, limits, tls=ClientTls(to.ca_file, own=own))) as backend:
-        keys = receipt.in_use(key)
+        keys = receipt.signers_without_end(key)
         keep_url = device.outbox.set_upload_url
         delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)
         clock, asked = SetClock(), Downloads(downloads, connectivity=connectivity)

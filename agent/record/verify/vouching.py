@@ -152,7 +152,7 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
     payload = signing.verify(token, receipt.public(keys))
     capture_id = record.label.capture_id
     if signing.has_type(token, receipt.ERASURE_TYPE):
-        record.erased = receipt.read_erasure(token, capture_id, keys)
+        record.erased = receipt.verified_erasure(token, capture_id, keys)
         if record.has_body:
             record.remarks.append(f"its body is here, and was erased on {record.erased:%Y-%m-%d}")
         return None
@@ -160,12 +160,12 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
     about = _File(capture_id, str(payload.get("sha256")), told if type(told) is int else 0)
     is_ours = about.bytes == record.file_bytes and record.is_file(about.sha256)
     if signing.has_type(token, receipt.REFUSAL_TYPE):
-        refused = receipt.read_refusal(token, about, keys)
+        refused = receipt.verified_refusal(token, about, keys)
         which = "it" if is_ours else "other bytes of this id"
         when = f"{refused.refused:%Y-%m-%d}"
         record.remarks.append(f"the backend refused {which} on {when}: {refused.reason}")
         return None
-    found = receipt.read_receipt(token, about, keys)
+    found = receipt.verified_receipt(token, about, keys)
     if not is_ours:
         record.fails(RecordVerdict.BROKEN, "the backend's receipt is for other bytes than these")
     return found.received if is_ours else None

@@ -111,7 +111,7 @@ def test_a_start_by_an_old_list_of_recipients_is_refused_until_it_is_published(
     maker.documents.publish()
 
     FleetDocuments(tmp_path).settle()
-    assert signing.claimed(maker.documents.served(None))["recipients"] == old.split()
+    assert signing.unverified_payload(maker.documents.served(None))["recipients"] == old.split()
 
 
 def test_a_start_by_an_own_list_of_recipients_names_it(maker: Maker, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_start_by_an_own_list_of_recipients_names_it(maker: Maker, tmp_path: P
 
     FleetDocuments(tmp_path).settle()
 
-    assert signing.claimed(maker.documents.served(None))["version"] == 2
+    assert signing.unverified_payload(maker.documents.served(None))["version"] == 2
 
 
 def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
@@ -134,7 +134,7 @@ def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
     maker.documents.publish()
 
     FleetDocuments(tmp_path).settle()
-    assert signing.claimed(maker.documents.served(None))["version"] == 2
+    assert signing.unverified_payload(maker.documents.served(None))["version"] == 2
 
 
 def test_a_compromised_key_that_was_retired_leaves_the_other_alone(maker: Maker) -> None:
@@ -215,7 +215,7 @@ def test_of_many_that_start_at_once_one_makes_the_document(tmp_path: Path) -> No
     with ThreadPoolExecutor(4) as at_once:
         list(at_once.map(FleetDocuments.settle, instances))
 
-    assert signing.claimed(instances[0].served(None))["version"] == 1
+    assert signing.unverified_payload(instances[0].served(None))["version"] == 1
 
 
 def test_of_many_that_publish_at_once_each_makes_one(maker: Maker, tmp_path: Path) -> None:

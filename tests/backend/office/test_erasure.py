@@ -280,7 +280,7 @@ def test_an_export_by_device_verifies_and_has_no_photos(
     assert set(archive.namelist()) == labels | {f"records/{kept}.json"}
     assert not any(PICTURE in archive.read(name) for name in archive.namelist())
     archive.extractall(tmp_path)
-    keys = receipt.in_use(make_key(files.signs, files.signs_public)().public_key())
+    keys = receipt.signers_without_end(make_key(files.signs, files.signs_public)().public_key())
     beside = supporting_files.SupportingFiles(
         receipts=supporting_files.read_receipts(list((tmp_path / "labels/receipts").iterdir()), []),
         listed=supporting_files.Listed({}, keys, is_pinned=True),

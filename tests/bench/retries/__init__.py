@@ -85,11 +85,11 @@ class Device:
         over_s = now_s + after_s
         if is_heard:
             self.heard_s.append(over_s)
-            self.backoff.signed(MOMENT, delivered=True)
+            self.backoff.note_decision(MOMENT, delivered=True)
             return over_s + SEND_S
-        due_s = over_s + self.backoff.wait_s(attempts + 1, None)
+        due_s = over_s + self.backoff.retry_wait_s(attempts + 1, None)
         heapq.heappush(self.waiting, (due_s, number, attempts + 1))
-        self.backoff.lost(over_s, "no service", None)
+        self.backoff.note_lost(over_s, "no service", None)
         return over_s
 
     def _press_until(self, now_s: float) -> None:

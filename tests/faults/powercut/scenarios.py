@@ -17,7 +17,7 @@ from agent.queue.database import Database
 from agent.queue.disk import sync_folder
 from agent.queue.outbox import Outbox
 from agent.queue.queue_repair import REPAIR_EVERY_S
-from agent.record.receipt import in_use
+from agent.record.receipt import signers_without_end
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, UnsignedRejection
@@ -49,7 +49,7 @@ from tests.faults.powercut.stage import RECEIPT_KEY, Stage, frames
 from tests.support.benchtop import Bench
 from tests.support.sending import SetClock
 
-_KEYS: Final = in_use(RECEIPT_KEY.public_key())
+_KEYS: Final = signers_without_end(RECEIPT_KEY.public_key())
 
 _SCARCE_BYTES: Final = 700_000
 """Below the reserve of 1 MB, and above what counts as a full card."""

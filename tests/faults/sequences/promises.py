@@ -186,7 +186,7 @@ class Promises:
     def _check_age(
         self, device: InProcessDevice, row: Item, now: datetime, least: timedelta
     ) -> None:
-        received = receipt.read_receipt(row.decision or "", row, _keys(device)).received
+        received = receipt.verified_receipt(row.decision or "", row, _keys(device)).received
         assert now - received >= least, f"deleted {now - received} after its receipt"
 
     def _check_queue(self, device: InProcessDevice, backend: Backend) -> None:
@@ -230,12 +230,12 @@ class Promises:
             assert (row.sha256, row.bytes) == (one.sha256, len(one.content)), "a row of other bytes"
         match row.state:
             case RecordState.DELIVERED | RecordState.PRUNED:
-                receipt.read_receipt(row.decision or "", row, _keys(device))
+                receipt.verified_receipt(row.decision or "", row, _keys(device))
                 if name not in self.forgotten:
                     path = backend.received_file(name)
                     assert path.exists(), f"delivered, but the backend has it not: {_of(one)}"
             case RecordState.REFUSED:
-                receipt.read_refusal(row.decision or "", row, _keys(device))
+                receipt.verified_refusal(row.decision or "", row, _keys(device))
                 assert row.answer, "refused without a reason"
             case RecordState.DAMAGED:
                 assert name in self.spoiled, f"called damaged: {_of(one)}: {row.answer}"

@@ -78,4 +78,4 @@ class Forger:
         if mode not in WRONG:
             return jws
         key = self._strange_key if mode is ReceiptMode.OTHER_KEY else self._key()
-        return signing.sign(signing.claimed(jws) | WRONG[mode], key, typ=typ)
+        return signing.sign(signing.unverified_payload(jws) | WRONG[mode], key, typ=typ)

@@ -15,7 +15,7 @@ PUBLIC: Final = KEY.public_key()
 
 KEYS: Final = {signing.thumbprint(PUBLIC): PUBLIC}
 
-SIGNERS: Final = receipt.in_use(PUBLIC)
+SIGNERS: Final = receipt.signers_without_end(PUBLIC)
 
 AUTHORITY_PEM: Final = (Path(__file__).parents[1] / "authority.pem").read_bytes()
 

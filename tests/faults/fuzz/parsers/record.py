@@ -119,9 +119,9 @@ class _Item:
 def _receipt(content: bytes) -> object:
     seen: list[Any] = []
     for typ, read in (
-        (receipt.RECEIPT_TYPE, lambda token: receipt.read_receipt(token, _Item(), SIGNERS)),
-        (receipt.REFUSAL_TYPE, lambda token: receipt.read_refusal(token, _Item(), SIGNERS)),
-        (receipt.ERASURE_TYPE, lambda token: receipt.read_erasure(token, CAPTURE_ID, SIGNERS)),
+        (receipt.RECEIPT_TYPE, lambda token: receipt.verified_receipt(token, _Item(), SIGNERS)),
+        (receipt.REFUSAL_TYPE, lambda token: receipt.verified_refusal(token, _Item(), SIGNERS)),
+        (receipt.ERASURE_TYPE, lambda token: receipt.verified_erasure(token, CAPTURE_ID, SIGNERS)),
     ):
         try:
             seen.append(read(signed(content, typ)))

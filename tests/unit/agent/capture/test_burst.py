@@ -110,7 +110,7 @@ def test_a_photo_that_passes_is_not_given_away_for_one_that_is_asked_for_again()
 def test_the_last_frame_is_kept_where_it_is_clearly_sharper_or_the_favourite_is_blurred(
     last: float, favourite: float, *, is_kept: bool
 ) -> None:
-    assert burst.takes_over(last, favourite, 95.0) is is_kept
+    assert burst.last_frame_replaces(last, favourite, 95.0) is is_kept
 
 
 def test_at_rest_the_jpeg_is_made_during_the_last_exposure(monkeypatch: pytest.MonkeyPatch) -> None:

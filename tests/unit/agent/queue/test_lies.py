@@ -330,7 +330,7 @@ def test_a_lock_through_a_link_is_none(card: Card) -> None:
 
 def pruned(card: Card, key: signing.PrivateKey) -> Pruned:
     """A year later."""
-    keys = receipts.in_use(key.public_key())
+    keys = receipts.signers_without_end(key.public_key())
     return prune(card.outbox, card.layout, RetentionSettings(), keys, MOMENT + timedelta(days=365))
 
 

@@ -34,7 +34,7 @@ class Shelf:
         self.device.outbox.mark_delivered(item, token, when)
 
     def prune(self, now: datetime) -> Pruned:
-        keys = receipts.in_use(self.key.public_key())
+        keys = receipts.signers_without_end(self.key.public_key())
         made = self.device
         return prune(made.outbox, made.layout, RetentionSettings(), keys, now)
 

@@ -15,15 +15,15 @@ from agent.trust import fleet
 from tests.support.factory import RecordMaker, add, queue, signed_by_hand
 
 KEY: Final = signing.new_key()
-KEYS: Final = receipt.in_use(KEY.public_key())
+KEYS: Final = receipt.signers_without_end(KEY.public_key())
 AT: Final = "2026-12-01T09:15:07.412Z"
 RECEIVED: Final = {"received_at": AT}
 REFUSED: Final = {"refused_at": AT, "reason": "damaged"}
 
 Read = Callable[[str, Item, receipt.Keys], receipt.Receipt | receipt.Refusal]
 READS: Final[list[tuple[Read, dict[str, str], str, str]]] = [
-    (receipt.read_receipt, RECEIVED, receipt.RECEIPT_TYPE, receipt.REFUSAL_TYPE),
-    (receipt.read_refusal, REFUSED, receipt.REFUSAL_TYPE, receipt.RECEIPT_TYPE),
+    (receipt.verified_receipt, RECEIVED, receipt.RECEIPT_TYPE, receipt.REFUSAL_TYPE),
+    (receipt.verified_refusal, REFUSED, receipt.REFUSAL_TYPE, receipt.RECEIPT_TYPE),
 ]
 """How each is read, what it says, its type and the other one's."""
 
@@ -62,4 +62,4 @@ def test_a_receipt_without_a_type_has_all_its_members(item: Item, missing: str) 
     said = RECEIVED | {missing: None}
 
     with pytest.raises(NotGenuine):
-        receipt.read_receipt(token_of(item, said, more={}), item, KEYS)
+        receipt.verified_receipt(token_of(item, said, more={}), item, KEYS)

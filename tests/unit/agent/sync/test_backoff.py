@@ -41,19 +41,19 @@ def test_jitter_is_full_but_never_nothing() -> None:
 
 
 def defer(backoff: Backoff) -> None:
-    backoff.deferred(0.0, "no receipt")
+    backoff.note_deferred(0.0, "no receipt")
 
 
 def lose(backoff: Backoff) -> None:
-    backoff.lost(0.0, "500", None)
+    backoff.note_lost(0.0, "500", None)
 
 
 def pause(backoff: Backoff) -> None:
-    backoff.paused(0.0, "403")
+    backoff.note_not_let_in(0.0, "403")
 
 
 def suspect(backoff: Backoff) -> None:
-    backoff.suspected(0.0, "413", 0)
+    backoff.note_suspect(0.0, "413", 0)
 
 
 @pytest.mark.parametrize("answer", [defer, lose, pause])
@@ -65,7 +65,7 @@ def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it(
     for wait_s in (1, 2, 4):
         answer(backoff)
         assert backoff.rest_until_s == wait_s
-    backoff.signed(NOON, delivered=True)
+    backoff.note_decision(NOON, delivered=True)
     assert (backoff.rest_until_s, backoff.silent) == (0, 0)
     answer(backoff)
     assert backoff.rest_until_s == 1
@@ -74,7 +74,7 @@ def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it(
 def test_what_the_backend_asks_for_counts_for_the_loop() -> None:
     backoff = Backoff(Highest())
 
-    backoff.lost(100.0, "busy", 200.0)
+    backoff.note_lost(100.0, "busy", 200.0)
 
     assert backoff.rest_until_s == 300
 
@@ -83,10 +83,10 @@ def test_loop_rests_300_s_at_most_whatever_it_is_asked_for() -> None:
     """Any proxy can say a day; the item alone waits so long."""
     backoff = Backoff(Highest())
 
-    backoff.lost(100.0, "busy", 86_400.0)
+    backoff.note_lost(100.0, "busy", 86_400.0)
 
     assert backoff.rest_until_s == 400
-    assert backoff.wait_s(1, 86_400.0) == 86_400
+    assert backoff.retry_wait_s(1, 86_400.0) == 86_400
 
 
 def test_nobody_can_ask_for_less_than_the_own_back_off() -> None:
@@ -94,9 +94,9 @@ def test_nobody_can_ask_for_less_than_the_own_back_off() -> None:
     backoff = Backoff(Highest())
 
     for wait_s in (1, 2, 4):
-        backoff.lost(100.0, "busy", 0.0)
+        backoff.note_lost(100.0, "busy", 0.0)
         assert backoff.rest_until_s == 100 + wait_s
-    assert backoff.wait_s(5, 0.0) == backoff.wait_s(5, None) == 16
+    assert backoff.retry_wait_s(5, 0.0) == backoff.retry_wait_s(5, None) == 16
 
 
 @pytest.mark.parametrize("answer", [defer, lose, suspect])
@@ -111,7 +111,7 @@ def test_any_other_answer_ends_a_pause(
     answer(backoff)
     assert backoff.pause is None
     answer(backoff)
-    backoff.signed(NOON, delivered=True)
+    backoff.note_decision(NOON, delivered=True)
 
     assert caplog.text.count("event=resumed") == 1
 
@@ -119,11 +119,11 @@ def test_any_other_answer_ends_a_pause(
 def test_link_news_shorten_the_wait_but_not_in_a_storm() -> None:
     """A flapping link must not turn back-off into a storm, nor must a cell full of devices."""
     backoff = Backoff(Highest())
-    backoff.lost(100.0, "silent", 50.0)
+    backoff.note_lost(100.0, "silent", 50.0)
 
     backoff.link_news(100.0)
     assert backoff.rest_until_s == 100.5
-    backoff.lost(101.0, "silent", 50.0)
+    backoff.note_lost(101.0, "silent", 50.0)
     backoff.link_news(102.0)
     assert backoff.rest_until_s == 151
     backoff.link_news(105.0)
@@ -137,7 +137,7 @@ def test_tries_are_spread_when_the_network_is_back_but_no_wait_becomes_longer(
     """The longer the network was away, the wider."""
     backoff = Backoff(Highest())
     for _ in range(20):
-        backoff.lost(1000.0, "silent", None)
+        backoff.note_lost(1000.0, "silent", None)
 
     backoff.link_news(news_s)
 
@@ -147,21 +147,21 @@ def test_tries_are_spread_when_the_network_is_back_but_no_wait_becomes_longer(
 def test_suspect_waits_five_minutes_doubling_to_a_day() -> None:
     backoff = Backoff(Highest())
 
-    waits = [backoff.suspected(0.0, "413", before) for before in range(11)]
+    waits = [backoff.note_suspect(0.0, "413", before) for before in range(11)]
 
     assert waits[:4] == [300, 600, 1200, 2400]
     assert waits[-1] == waits[-2] == 86_400
-    assert backoff.suspected(0.0, "413", 100_000) == 86_400
+    assert backoff.note_suspect(0.0, "413", 100_000) == 86_400
 
 
 def test_two_suspects_slow_nobody_three_in_a_row_do() -> None:
     """Then it is no record's fault, and each would cost a POST."""
     backoff = Backoff(Highest())
 
-    backoff.suspected(0.0, "404", 0)
-    backoff.suspected(0.0, "404", 0)
+    backoff.note_suspect(0.0, "404", 0)
+    backoff.note_suspect(0.0, "404", 0)
     assert backoff.rest_until_s == 0
-    backoff.suspected(0.0, "404", 0)
+    backoff.note_suspect(0.0, "404", 0)
     assert backoff.rest_until_s > 0
 
 
@@ -169,13 +169,13 @@ def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     backoff = Backoff(Highest())
 
-    backoff.signed(NOON, delivered=True)
-    backoff.signed(NOON, delivered=True)
+    backoff.note_decision(NOON, delivered=True)
+    backoff.note_decision(NOON, delivered=True)
     for _ in range(5):
-        backoff.lost(0.0, "silent", None)
-    backoff.paused(0.0, "401")
-    backoff.paused(0.0, "401")
-    backoff.signed(NOON, delivered=False)
+        backoff.note_lost(0.0, "silent", None)
+    backoff.note_not_let_in(0.0, "401")
+    backoff.note_not_let_in(0.0, "401")
+    backoff.note_decision(NOON, delivered=False)
     backoff.log_delivered()
 
     assert [record.getMessage().split()[0] for record in caplog.records] == [
@@ -190,9 +190,9 @@ def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_line_that_moves_records_between_its_cuts_is_not_waited_for_longer_and_longer() -> None:
     backoff = Backoff(Highest())
     for _ in range(9):
-        backoff.lost(0.0, "cut", None)
+        backoff.note_lost(0.0, "cut", None)
 
-    backoff.lost(0.0, "cut", None, moved=True)
+    backoff.note_lost(0.0, "cut", None, moved=True)
 
     assert backoff.rest_until_s == BACK_OFF_BASE_S
     assert backoff.silent == 1

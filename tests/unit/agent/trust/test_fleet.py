@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import NotGenuine
 from agent.record import signing
-from agent.record.receipt import read_receipt
+from agent.record.receipt import verified_receipt
 from agent.trust import LINKS_LIMIT, fleet
 from tests.support.factory import RecordMaker, add, queue, signed_by_hand
 from tests.support.fleet_documents import FleetOffice, entry, kid, signed_fleet
@@ -83,10 +83,10 @@ def test_a_retired_key_vouches_for_what_it_dated_before_its_end(
     token = receipt(NEXT, item.capture_id, made.content, received_at=at)
 
     if counts:
-        assert read_receipt(token, item, keys).token == token
+        assert verified_receipt(token, item, keys).token == token
     else:
         with pytest.raises(NotGenuine, match="retired on 2026-12-01, and dated later"):
-            read_receipt(token, item, keys)
+            verified_receipt(token, item, keys)
 
 
 # What is refused whole

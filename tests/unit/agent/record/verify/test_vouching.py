@@ -556,10 +556,10 @@ def test_a_public_key_among_the_certificates_is_no_trouble(evidence: Evidence) -
 
 def test_an_erasure_is_of_its_own_record_and_type() -> None:
     office, made, other = Office(), RecordMaker.begun().make(), RecordMaker.begun().make()
-    keys = receipt.in_use(office.receipt_key.public_key())
+    keys = receipt.signers_without_end(office.receipt_key.public_key())
 
-    assert receipt.read_erasure(office.erased(made), made.label.capture_id, keys) == RECEIVED
+    assert receipt.verified_erasure(office.erased(made), made.label.capture_id, keys) == RECEIVED
     with pytest.raises(NotGenuine, match="another record"):
-        receipt.read_erasure(office.erased(made), other.label.capture_id, keys)
+        receipt.verified_erasure(office.erased(made), other.label.capture_id, keys)
     with pytest.raises(NotGenuine, match="doorstep-erased"):
-        receipt.read_erasure(office.receipt(made), made.label.capture_id, keys)
+        receipt.verified_erasure(office.receipt(made), made.label.capture_id, keys)
