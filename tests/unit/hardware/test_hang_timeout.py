@@ -9,13 +9,13 @@ LIMIT_S = 0.05
 
 
 def test_patience_ends_at_its_limit_while_nothing_happens() -> None:
-    """A device that hangs uses no processor, and is noticed as soon as ever."""
-    timeout = HangTimeout(LIMIT_S)
+    """A device that hangs uses no processor, and is noticed as soon as ever.
 
-    while wait_s := timeout.wait_s():
-        time.sleep(wait_s)
+    The shortest of some waits counts: on a busy machine a wait may take its longest time.
+    """
+    waits_s = [_waited_s() for _ in range(5)]
 
-    assert LIMIT_S <= timeout.waited_s() < MOST * LIMIT_S
+    assert LIMIT_S <= min(waits_s) < MOST * LIMIT_S
 
 
 def test_patience_does_not_count_time_on_the_processor_or_its_queue() -> None:
@@ -35,3 +35,10 @@ def test_patience_ends_also_while_the_processor_is_used() -> None:
     work(MOST * LIMIT_S)
 
     assert timeout.wait_s() == 0
+
+
+def _waited_s() -> float:
+    timeout = HangTimeout(LIMIT_S)
+    while wait_s := timeout.wait_s():
+        time.sleep(wait_s)
+    return timeout.waited_s()
