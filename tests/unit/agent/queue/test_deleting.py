@@ -49,7 +49,7 @@ def test_nested_folders_are_deleted_however_deep(
     assert descriptors() == before
 
 
-@pytest.mark.parametrize("names", [5_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("names", [5_000, pytest.param(200_000, marks=pytest.mark.slow)])
 def test_many_names_are_deleted_in_flat_memory(tmp_path: Path, names: int) -> None:
     """A list of 5,000 would have 400 kB."""
     fill(tmp_path / "many", names)
