@@ -24,7 +24,7 @@ from tests.support.sealed import NAMES, unpack
 from tests.support.waiting import until
 
 REPOSITORY: Final = Path(__file__).parents[2]
-READY_WITHIN_S: Final = 30.0
+READY_WITHIN_S: Final = 60.0
 
 Tables = Mapping[str, Mapping[str, Any]]
 
