@@ -258,7 +258,7 @@ class Capture:
         context, provenance = press.context, self._provenance(press.context)
         record = record_json.no_photo_record(provenance, press.trigger, reason, context.power, stop)
         label = self._writer.append(RecordKind.NO_PHOTO, context.moment, record)
-        return PressResult(label, record, _light_of(reason), answer, ends)
+        return PressResult(label, record, _light_of(reason, answer), answer, ends)
 
     def _fall_back(
         self, press: Press, reason: Reason, *, ends: bool = False
@@ -278,11 +278,11 @@ class Capture:
         )
 
 
-def _light_of(reason: Reason) -> Signal:
+def _light_of(reason: Reason, answer: Refused | None) -> Signal:
     if reason in FAULTS:
         return Signal.FAULT
-    is_elsewhere = reason is Reason.CODE_ELSEWHERE
-    return Signal.CODE_ELSEWHERE if is_elsewhere else Signal.NO_PHOTO
+    asks = reason is Reason.CODE_ELSEWHERE and answer is not None and answer.code_settles
+    return Signal.CODE_ELSEWHERE if asks else Signal.NO_PHOTO
 
 
 def _failed(

@@ -1,6 +1,6 @@
 """May a photo be taken here? Pure: the same manifest, circle and code get the same answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -85,7 +85,11 @@ def decide(
     """
     if isinstance(manifest, Absent):
         return _without_manifest(manifest)
-    return _decide(manifest, circle, code, _near(manifest, circle))
+    near = _near(manifest, circle)
+    answer = _decide(manifest, circle, code, near)
+    if isinstance(answer, Refused) and _no_code_settles(near):
+        return replace(answer, code_settles=False)
+    return answer
 
 
 def may_stream(
@@ -149,6 +153,15 @@ def _is_elsewhere(by_code: Allowed | Refused, near: list[Near]) -> bool:
     in_reach = {at.stop.id for at in near}
     is_forbidden = any(at.stop.photo is PhotoRule.NO_PHOTO for at in near)
     return is_forbidden and by_code.stop.id is not None and by_code.stop.id not in in_reach
+
+
+def _no_code_settles(near: list[Near]) -> bool:
+    """Return True if a `no_photo` stop is in reach, and no stop that takes photos is.
+
+    A code of a stop out of reach is refused there, and every stop in reach refuses too.
+    """
+    rules = {at.stop.photo for at in near}
+    return PhotoRule.NO_PHOTO in rules and PhotoRule.ALLOWED not in rules
 
 
 def _by_code(manifest: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:

@@ -60,6 +60,23 @@ def test_a_code_settles_what_place_refuses(tmp_path: Path) -> None:
     )
 
 
+def test_where_no_stop_in_reach_takes_photos_no_label_is_asked_for(tmp_path: Path) -> None:
+    """Neither a press nor a label of another place makes the device read labels."""
+    order = stop_at(away((FORBIDDEN.lat_deg, FORBIDDEN.lon_deg), 45, 1_112), 9)
+    with round_of(tmp_path, FORBIDDEN, order) as device:
+        by_place = device.press()
+        device.tick(0.1)
+        after_press = device.parts.light.shown[-1]
+        frames = device.parts.camera.frames_exposed
+        scan(device, "C9")
+        by_label = device.press()
+        after_label = device.parts.light.shown[-1]
+
+    assert (reason(by_place), reason(by_label)) == ("no_photo_stop", "code_elsewhere")
+    assert (after_press, after_label) == (Signal.NO_PHOTO, Signal.NO_PHOTO)
+    assert frames == 0
+
+
 def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_its_light(tmp_path: Path) -> None:
     """Printed by somebody with an order on the route, 1,112 m away; the parcel's own label helps.
 

@@ -195,7 +195,27 @@ def test_the_label_of_a_stop_far_away_opens_no_forbidden_door() -> None:
     assert answer.reason is Reason.CODE_ELSEWHERE
     assert answer.stop == Stop("s-0006", BoundBy.CODE, answer.stop.distance_m, Ring.OUTSIDE)
     assert answer.stop.distance_m == pytest.approx(1_112, rel=SPHERE_ERROR)
-    assert answer.code_settles
+
+
+NO_PHOTO_HERE: Final = (FORBIDDEN, replace(NEXT_DOOR, done=True), SIGNED_FOR)
+"""No stop in reach takes photos; the label of one far away, of none and of two are refused too."""
+
+
+@pytest.mark.parametrize("code", [None, "C6", "C7", "C2", "C99", "TWICE"])
+@pytest.mark.parametrize("opens", [True, False])
+def test_no_label_settles_anything_where_no_stop_in_reach_takes_photos(
+    code: str | None, opens: bool
+) -> None:
+    stops, taking = (*NO_PHOTO_HERE, STICKER, *TWICE), replace(ALLOWED, done=True)
+
+    none, some = (
+        decide(manifest_of(*one), HERE, code, opens=opens) for one in (stops, (*stops, taking))
+    )
+
+    assert isinstance(none, Refused)
+    assert not none.code_settles
+    assert isinstance(some, Refused)
+    assert some.code_settles is (code not in {"C7", "C2"})
 
 
 def test_a_forbidden_door_beside_us_counts_as_one_that_we_stand_at() -> None:
