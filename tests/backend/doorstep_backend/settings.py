@@ -19,7 +19,7 @@ class WrongSettingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """`[retention]`, in days; tests/backend/docs/operate.md says what each is for.
+    """The settings `[retention]`, in days; agent/docs/privacy.md lists what is kept.
 
     Attributes:
         photo_days: a record's body, photo or not, after it was received.

@@ -1,4 +1,7 @@
-"""A request for a device's status over TLS, limited in time and size; no answer is trusted."""
+"""A request for a device's status over TLS, limited in time and size.
+
+No answer is trusted, and no redirect followed.
+"""
 
 import http.client
 import io
