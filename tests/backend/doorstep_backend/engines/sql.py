@@ -1,7 +1,11 @@
 """The interface to SQL: the operations of every engine, and its errors.
 
-Queries are written once, in the common part of SQLite and PostgreSQL, with `?` or `:name` for
-values. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION, BYTEA.
+Queries are written once, in the common part of SQLite and PostgreSQL: `?` or `:name` for values,
+`ON CONFLICT (key) DO ...`, `TRUE`, `IS NOT DISTINCT FROM`, and no alias in `WHERE`. `Only` is for a
+statement of one engine. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION, BYTEA.
+
+No query reads a table with a row for each record from end to end: each query has an index, and each
+step a batch.
 """
 
 from abc import ABC, abstractmethod
@@ -109,8 +113,10 @@ class Schema:
     """The tables of a part of the backend.
 
     Attributes:
-        migrations: forward only; one that was released is never changed. The first has IF NOT
-            EXISTS everywhere: folders of 2026.11.7 and before have its tables, and no numbers.
+        migrations: forward only; one that was released is never changed. A new one is added at the
+            end, and only adds a table, or a column with a default, because an older process may run
+            beside it. The first has IF NOT EXISTS everywhere: folders of 2026.11.7 and before have
+            its tables, and no numbers.
     """
 
     name: str
