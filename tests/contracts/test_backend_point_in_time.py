@@ -239,23 +239,23 @@ def test_nothing_that_got_its_receipt_is_lost_by_going_back_to_a_minute(
 
     for one in site.instances:  # 1
         one.stop()
-    server.stop()  # 2; killed, it would not archive the end of its log
-    server.restore(target)
+    server.stop()  # 3; killed, it would not archive the end of its log
+    server.restore(target)  # 4 to 10
     standby.stop()
-    standby.follow(server)
-    for words in SINCE:  # 3
+    standby.follow(server)  # 11
+    for words in SINCE:  # 12
         site.command(*words)
     site.office.opt_out_order(LEFT_DOOR, True)
-    for _ in range(2):  # 4
+    for _ in range(2):  # 13, 14
         site.command("fleet", "publish")
-    assert sorted(site.stray()[:-1]) == sorted([came[2], gone, *others])  # 5
-    assert site.stray("--adopt")[-1] == "taken in: 5; left as they are: 2"  # 6
-    site.one.start()
+    assert sorted(site.stray()[:-1]) == sorted([came[2], gone, *others])  # 15
+    assert site.stray("--adopt")[-1] == "taken in: 5; left as they are: 2"  # 16
+    site.one.start()  # 18, 19
     assert [site.told(one.identity.files) for one in (lost, renewed)] == [REVOKED, UNKNOWN]
     assert site.told((ada, ada)) == TECHNICIAN_REVOKED
     site.enrol_anew(renewed, new)
     assert site.stray("--adopt")[-1] == "taken in: 1; left as they are: 1"
-    site.instances[1].start()  # 7
+    site.instances[1].start()  # 20
 
     assert site.document(van) > document
     assert [site.stands(van, one) for one in (at_it, later)] == [HALF, None]
