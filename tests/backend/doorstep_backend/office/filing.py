@@ -181,7 +181,7 @@ class Filing(Showing):
         """Say which order a photo is of; the photo is shown from then on.
 
         Of two who bind one photo at once the second one changes nothing. The locks are taken in
-        the order that docs/internals.md says, and everything is read after them. An opt-out that
+        the order that ledger.py says, and everything is read after them. An opt-out that
         comes after it deletes the photo.
 
         Args:

@@ -1,4 +1,16 @@
-"""The office's own database: orders, routes, which record is whose, and who looked."""
+"""The office's own database: orders, routes, which record is whose, and who looked.
+
+All code takes locks in this order, so that two transactions never wait for each other for good:
+
+1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`;
+2. an upload's row, `store.held(capture_id)`: the intake; erasing; deleting and binding by dispatch;
+3. routes, `ledger.together()`, or a device's records, `ledger.together(device_id)`: planning and
+   handing on a route; filing, binding, manifests, revoked keys;
+4. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, binding;
+5. an order's address, `orders.lock_address_of(number)`: binding.
+
+Binding is one transaction under the locks 2 to 5.
+"""
 
 from pathlib import Path
 from typing import Final

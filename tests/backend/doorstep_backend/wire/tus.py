@@ -104,7 +104,11 @@ class Tus:
             raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
 
     async def head(self, request: Request) -> Response:
-        """Return how many bytes of an upload came. Raise HTTPException (400, 403, 404, 412)."""
+        """Return how many bytes of an upload came. Raise HTTPException (400, 403, 404, 412).
+
+        A request that is quicker than the end of a cut one may get fewer: the device sends those
+        bytes again, or is answered 409.
+        """
         upload, offset = await asked(self._asked_for, request)
         answer = {"Upload-Metadata": upload.metadata, "Cache-Control": "no-store"}
         return Response(headers=_progress(upload, offset) | answer)
