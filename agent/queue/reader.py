@@ -108,7 +108,8 @@ class OutboxReader:
 
         The newest are looked at first: they were probably not tried yet. A paused sync tries one
         record per pause, so 150 records all have such an answer after 5.9 h, and 30 after 0.9 h
-        (simulation, November 2026).
+        (simulation, November 2026). The answer follows from rows alone, so it needs no clock and
+        survives a restart.
         """
         waiting = "FROM captures INDEXED BY idx_captures_state WHERE state = 'PENDING'"
         other = f"AND (answer IS NULL OR NOT ({NOT_LET_IN})) ORDER BY number DESC LIMIT 1"
