@@ -1,7 +1,8 @@
 """`doorstep capture`: its first light, then the process behind it; or one press by command.
 
 This module loads little. OpenCV, keys and the database are most of the start, and a driver must
-not take a device that is starting, or that cannot start, for one that serves presses.
+not take a device that is starting, or that cannot start, for one that serves presses. No import
+waits until after the ready light, because the first press would pay for it.
 """
 
 # ruff: noqa: PLC0415 - what is loaded after the first light is most of the start
