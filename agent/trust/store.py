@@ -69,7 +69,11 @@ class TrustStore:
         self._troubles: dict[str, str] = {}
 
     def fleet(self) -> tuple[str, ...]:
-        """Return the fleet document and the links to its key (`agent.trust.fleet`), unverified."""
+        """Return the fleet document and the links to its key (`agent.trust.fleet`), unverified.
+
+        The document in force is the last line of `fleet.jws`; before it is one document for each
+        change of the fleet key.
+        """
         return tuple((self._text("fleet.jws") or "").split(maxsplit=LINKS_LIMIT))
 
     def keep_fleet(self, tokens: tuple[str, ...]) -> None:
@@ -77,7 +81,10 @@ class TrustStore:
         self._write("fleet.jws", "\n".join(tokens))
 
     def fleet_version(self, kid: str) -> int | None:
-        """Return the version of the newest document from this fleet key, even if it is corrupt."""
+        """Return the version of the newest document from this fleet key, even if it is corrupt.
+
+        `fleet.version` has it behind the thumbprint of `identity.fleet_key`.
+        """
         text = self._text("fleet.version", _SHORT_BYTES)
         try:
             if text is None:
