@@ -77,7 +77,7 @@ class Machine:
 
     A power cut is `cut_power` and `boot`. What the guest has flushed is in a file of this host's
     and stays; what was only in the guest's memory is gone. A disk that lies about its flushes is
-    not part of it: tests/faults/powercut is.
+    not part of it.
 
     Attributes:
         port: on 127.0.0.1, leads to the machine's SSH.
