@@ -15,7 +15,7 @@ from tests.system.qemu.furnish import NAME
 from tests.system.qemu.machine import Image, Machine, overlay
 from tests.system.qemu.report import Report
 from tests.system.qemu.rig import device
-from tests.system.qemu.stages import FLEET_STAGES, NAMES, PROVISION, STAGES
+from tests.system.qemu.stages import ABOUT, FLEET_STAGES, NAMES, PROVISION, STAGES
 
 NEEDS: Final = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "ssh", "exiftool")
 """Of all stages: none ends after an hour for want of a command."""
@@ -51,7 +51,7 @@ def _of_one(made: Image, report: Report, names: Sequence[str], options: argparse
     """What begins with the device of this state of the product; False where there is none."""
     kept = provision.kept(made)
     if kept is None or PROVISION in options.stages:
-        with report.stage(PROVISION, "a fresh machine, by the playbook over SSH"):
+        with report.stage(PROVISION, ABOUT[PROVISION]):
             provision.stage(made, report)
         kept = provision.kept(made)
     if kept is None:

@@ -1,6 +1,6 @@
 """Stages of `python -m tests.system.qemu`: functions that get a maker of booted copies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,14 +36,24 @@ class Stage:
 
 
 STAGES: Final[dict[str, Stage]] = {
-    "round": Stage("presses, photos, labels and receipts, as on a driver's round", round_stage.run),
-    "units": Stage("exposure, boot to ready, edge to green, memory", units_stage.run),
-    "suites": Stage("the contract suites on kernel GPIO, picamera2 and gpsd", suites.run),
-    "faults": Stage("camera, receiver and card: gone, full, and mended", faults_parts.run),
-    "kills": Stage("kill -9 of each process, in the middle", faults_process.run),
-    "storms": Stage("a device that cannot start says so, tries again, and recovers", storms.run),
-    "battery": Stage("an empty battery powers it off, whoever is logged in", battery_stage.run),
-    "clock": Stage("a clock at 1971 without network", clock_stage.run),
+    "round": Stage(
+        "presses on kernel GPIO, light and buzzer, photos at the backend, a bounce, a photo taken "
+        "back, a confidential door, a label",
+        round_stage.run,
+    ),
+    "units": Stage(
+        "exposure of each unit (`systemd-analyze security`), boot to ready, edge to green, memory",
+        units_stage.run,
+    ),
+    "suites": Stage(
+        "the contract suites with the marker `device`, on kernel GPIO, picamera2 and gpsd",
+        suites.run,
+    ),
+    "faults": Stage("camera, receiver and card: missing, full, repaired", faults_parts.run),
+    "kills": Stage("`kill -9` of each process", faults_process.run),
+    "storms": Stage("a device that cannot start, until it can", storms.run),
+    "battery": Stage("an empty battery, also with people logged in", battery_stage.run),
+    "clock": Stage("a clock at 1971 without a network", clock_stage.run),
     "cuts": Stage("twenty power cuts during presses", power_cuts.run),
 }
 """In the order in which they run."""
@@ -58,13 +68,29 @@ class FleetStage:
 
 
 FLEET_STAGES: Final[dict[str, FleetStage]] = {
-    "deploy": FleetStage("waves, a device that goes back, a cut at each step", deploy_stage.run),
-    "end": FleetStage("a rescue from a killed one's card, and one that retires", end_stage.run),
+    "deploy": FleetStage(
+        "a faulty release to three devices in waves, with power cuts at each step; then this "
+        "release to all",
+        deploy_stage.run,
+    ),
+    "end": FleetStage(
+        "after `deploy`: one device is killed and its card rescued, one retires and its card is "
+        "searched",
+        end_stage.run,
+    ),
 }
 """In the order in which they run, after the others."""
 
 PROVISION: Final = "provision"
 """The stage that makes the device the others begin with; it runs by itself if there is none."""
 
-NAMES: Final = (PROVISION, *STAGES, *FLEET_STAGES)
+ABOUT: Final[Mapping[str, str]] = {
+    PROVISION: "`scripts/provision` on a fresh machine, then again: the second run must change "
+    "nothing",
+    **{name: stage.about for name, stage in STAGES.items()},
+    **{name: stage.about for name, stage in FLEET_STAGES.items()},
+}
+"""What each stage tries."""
+
+NAMES: Final = tuple(ABOUT)
 """Every stage that the command line takes."""

@@ -23,6 +23,7 @@ from agent.config import Config
 from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
+from tests.system.qemu.stages import ABOUT
 from tests.unit.documents import lights as signals
 from tests.unit.documents.pages import REPOSITORY, pages
 
@@ -73,6 +74,12 @@ def troubles() -> str:
 def lights() -> str:
     """Return a row for each signal: its meaning, its light, its sound."""
     return _table(("what it means", "light", "tones, with vibration"), *signals.rows())
+
+
+def stages() -> str:
+    """Return a row for each stage of the virtual device."""
+    rows = ((f"`{name}`", about) for name, about in ABOUT.items())
+    return _table(("stage", "what it tries"), *rows)
 
 
 def settings() -> str:
@@ -134,7 +141,7 @@ def _table(*rows: tuple[str, ...]) -> str:
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
-    one.__name__: one for one in (commands, troubles, lights, settings)
+    one.__name__: one for one in (commands, troubles, lights, stages, settings)
 }
 
 
