@@ -1,0 +1,1 @@
+"""Figures of the product beside the machine's limits and the alternatives."""

@@ -1,0 +1,1 @@
+"""Each protocol, on simulated and on real parts; wire and EST also with programs of others."""

@@ -1,0 +1,1 @@
+"""A driver's round by two simulated devices and a real backend."""

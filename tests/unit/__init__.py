@@ -1,0 +1,1 @@
+"""The rules of each module, in folders that mirror the code."""

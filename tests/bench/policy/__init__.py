@@ -1,1 +1,1 @@
-"""Simulated rounds: what the rule refuses, and what it lets through, where position and map err."""
+"""Simulated rounds: how often the rule refuses and permits if position and map err."""

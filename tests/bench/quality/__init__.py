@@ -1,0 +1,1 @@
+"""Blur on real photographs."""

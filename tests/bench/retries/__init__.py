@@ -1,4 +1,4 @@
-"""Simulate a fleet that comes back in the same second, with the product's own back-off.
+"""A simulated fleet that comes back in the same second, with the product's own back-off.
 
 It proves that an outage, links that come up together or a common start cause no storm of requests.
 `python -m tests.bench.retries` prints the busiest seconds, next to a back-off without jitter.

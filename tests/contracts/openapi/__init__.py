@@ -1,1 +1,1 @@
-"""What both servers answer over HTTP, held against the documents that say so."""
+"""Both servers answer as their OpenAPI documents say, also by schemathesis."""

@@ -1,1 +1,1 @@
-"""A real peer: @tus/server from npm, alone and behind a default nginx."""
+"""The wire with @tus/server on Node.js, also behind nginx; it signs in ES256's second spelling."""

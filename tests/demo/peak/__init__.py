@@ -1,0 +1,1 @@
+"""Many devices that send at once to several instances of the backend."""

@@ -1,1 +1,1 @@
-"""Wrong command lines, made from the real parsers: none may end in a traceback."""
+"""No wrong command line ends in a traceback or an undocumented exit code."""

@@ -1,1 +1,1 @@
-"""Databases that another process made to stop the processes that open them."""
+"""A hostile database stops no process."""

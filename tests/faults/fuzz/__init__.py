@@ -1,1 +1,1 @@
-"""Mutated inputs for each parser of foreign bytes, with limits on time and memory."""
+"""Mutated inputs: hostile bytes stop no parser, within limits on time and memory."""

@@ -1,0 +1,1 @@
+"""No cut, silence, altered byte or wrong answer loses a record."""

@@ -1,1 +1,1 @@
-"""Two real instances over one PostgreSQL, which do things at the same moment, round by round."""
+"""Two instances of the backend over one PostgreSQL may act at the same moment."""

@@ -1,0 +1,1 @@
+"""No power cut loses a record."""

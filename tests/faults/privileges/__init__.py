@@ -1,0 +1,1 @@
+"""A process under an attacker's control cannot harm the others."""

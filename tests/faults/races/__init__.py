@@ -1,1 +1,1 @@
-"""Two processes of the backend do two things at the same moment, round after round."""
+"""Two processes of the backend may do two things at the same moment."""

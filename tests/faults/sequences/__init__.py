@@ -1,0 +1,1 @@
+"""No order of presses, cuts, clocks and faults loses a record."""

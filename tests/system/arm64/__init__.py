@@ -1,1 +1,1 @@
-"""What only an arm64 system can tell: whether each wheel for it does its work."""
+"""Each wheel with machine code does its work on arm64."""

@@ -1,0 +1,1 @@
+"""Machines in containers that are set up and updated over SSH."""

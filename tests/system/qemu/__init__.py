@@ -1,1 +1,1 @@
-"""A whole device in a virtual machine: `python -m tests.system.qemu`, from button to receipt."""
+"""A whole device in a virtual machine, from button to receipt."""

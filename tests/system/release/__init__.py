@@ -1,0 +1,1 @@
+"""`scripts/release`: its files, and its SBOM by CycloneDX's own schema."""

@@ -1,0 +1,1 @@
+"""The pages: their links, paths, sources of numbers, language and generated tables."""

@@ -76,6 +76,16 @@ def lights() -> str:
     return _table(("what it means", "light", "tones, with vibration"), *signals.rows())
 
 
+def folders() -> str:
+    """Return a row for each folder of tests that says what it is for."""
+    tests, rows = REPOSITORY / "tests", []
+    for package in sorted([*tests.glob("*/__init__.py"), *tests.glob("*/*/__init__.py")]):
+        if doc := ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))):
+            folder = package.parent.relative_to(REPOSITORY).as_posix()
+            rows.append((f"`{folder}/`", doc.splitlines()[0]))
+    return _table(("folder", "what it proves, or is for"), *rows)
+
+
 def stages() -> str:
     """Return a row for each stage of the virtual device."""
     rows = ((f"`{name}`", about) for name, about in ABOUT.items())
@@ -141,7 +151,7 @@ def _table(*rows: tuple[str, ...]) -> str:
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
-    one.__name__: one for one in (commands, troubles, lights, stages, settings)
+    one.__name__: one for one in (commands, troubles, lights, folders, stages, settings)
 }
 
 
