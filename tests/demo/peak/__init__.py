@@ -1,1 +1,1 @@
-"""Many devices that send at once to several instances of the backend."""
+"""A fleet's peak: many devices at several instances of the backend, on real engines."""
