@@ -21,6 +21,7 @@ PACKAGES: Final = ("rule", "trust", "queue", "wire", "identity", "sync", "record
 
 PURE: Final = (
     "camera",
+    "change_detector",
     "clock",
     "debounce",
     "firmware",
@@ -28,7 +29,6 @@ PURE: Final = (
     "patterns",
     "picamera2_frames",
     "settings_toml",
-    "told",
 )
 """The modules of `hardware/` that have functions and need no device, clock or network."""
 

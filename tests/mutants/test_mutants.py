@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from tests.mutants import sample
+from tests.mutants.__main__ import PURE
 from tests.mutants.naming import Edit, Mutant, named
 from tests.mutants.sample import Outcome
 
@@ -109,6 +110,13 @@ def test_sample_follows_a_function_that_moved(tmp_path: Path) -> None:
 
     assert sample.read(tmp_path) == now
     assert (tmp_path / sample.NAMES).read_text() == ""
+
+
+def test_pure_modules_are_named_as_their_files() -> None:
+    """A renamed one would end the rig before its first mutant."""
+    files = {path.stem for path in (REPOSITORY / "hardware").glob("*.py")}
+
+    assert set(PURE) <= files
 
 
 def test_sample_of_a_module_is_the_same_each_time() -> None:
