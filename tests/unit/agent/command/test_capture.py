@@ -14,9 +14,11 @@ import pytest
 from agent.capture.socket_presses import Reply
 from agent.command import capture, capture_process
 from agent.errors import StorageFault
+from agent.identity.device_key import device_key
 from agent.models import Reason
 from agent.process import control, sd_notify
 from agent.queue.disk import lock
+from agent.queue.paths import Layout
 from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.indicator import Signal
@@ -135,16 +137,14 @@ def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) 
 
 
 def test_a_key_that_is_no_key_is_told_and_not_replaced(tmp_path: Path) -> None:
-    """A new one would begin a new chain, and the old one may still be mended."""
-    with bench(tmp_path) as device:
-        path = device.layout.capture_keys / "device.pem"
+    """A new one would begin a new chain, and the old one may still be repaired."""
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+    path = layout.capture_keys / "device.pem"
     path.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
 
-    with (
-        pytest.raises(StorageFault, match=r"device\.pem: not a usable private key"),
-        bench(tmp_path),
-    ):
-        pass
+    with pytest.raises(StorageFault, match=r"device\.pem: not a usable private key.*; put it back"):
+        device_key(layout)
     assert path.read_bytes() == b"-----BEGIN PRIVATE KEY-----\n"
 
 

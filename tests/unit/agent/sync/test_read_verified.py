@@ -52,5 +52,6 @@ def test_what_is_no_plain_file_is_not_followed_and_not_sent(
     path = layout.record(item.capture_id)
     IN_ITS_PLACE[what](path, made)
 
-    assert isinstance(read_verified(path, item), Deferred)
+    expected = Deferred("its file cannot be read: a link or a folder is in its place")
+    assert read_verified(path, item) == expected
     database.close()

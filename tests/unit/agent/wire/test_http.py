@@ -146,6 +146,17 @@ def test_redirects_stay_where_they_are(server: RawServer, backend: Backend) -> N
     assert len(server.requests) == 1
 
 
+def test_question_by_head_keeps_the_connection(server: RawServer, backend: Backend) -> None:
+    """No body is expected: the Content-Length is a GET's. Source: RFC 9110 section 9.3.2."""
+    server.script = lambda _: [head(200, Content_Length=500)]
+    with backend.attempt():
+        asked = backend.offset(f"{backend.base}/files/x")
+
+    server.script = lambda _: whole(204)
+    assert (asked.status, post(backend).status) == (200, 204)
+    assert server.connections == 1
+
+
 def test_peer_learns_at_once_that_a_connection_is_over(server: RawServer, backend: Backend) -> None:
     """The stall limit's own handle on the socket does not keep it open."""
     server.script = lambda _: whole(200, Connection="close")
@@ -367,15 +378,15 @@ def test_unknown_name_is_told_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "blocked_reason"),
+    ("says", "words", "blocked_reason"),
     [
-        (b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n", Trouble.NO_ANSWER),
-        (bytes(50), Trouble.NO_ANSWER),
-        (b"", Trouble.NO_NETWORK),
+        (b"HTTP/1.1 302 Found\r\n\r\n", "the connection failed: ", Trouble.NO_ANSWER),
+        (bytes(50), "the connection failed: ", Trouble.NO_ANSWER),
+        (b"", "the connection was cut", Trouble.NO_NETWORK),
     ],
 )
 def test_what_speaks_no_tls_is_no_answer_and_a_cut_no_network(
-    says: bytes, blocked_reason: Trouble
+    says: bytes, words: str, blocked_reason: Trouble
 ) -> None:
     """A captive portal answers on the backend's port, but not as a TLS server does."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
@@ -383,7 +394,10 @@ def test_what_speaks_no_tls_is_no_answer_and_a_cut_no_network(
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
 
         with closing(Backend(BackendSettings(url, ()), QUICK)) as backend:
-            assert failure(backend).blocked_reason is blocked_reason
+            error = failure(backend)
+
+    assert str(error).startswith(words)
+    assert error.blocked_reason is blocked_reason
 
 
 def say_once(listener: socket.socket, says: bytes) -> None:

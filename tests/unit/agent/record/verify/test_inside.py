@@ -22,7 +22,7 @@ from agent.record.credentials import Source
 from agent.record.verify import Report, examine, inside
 from agent.record.verify.supporting_files import SupportingFiles
 from tests.support.authority import YEAR, Authority, new_authority
-from tests.support.factory import MOMENT, Made, RecordMaker
+from tests.support.factory import MOMENT, Made, RecordMaker, new_id
 from tests.support.photographed import Camera
 from tests.support.sealed import IDENTITIES
 from tests.support.waiting import until
@@ -62,6 +62,10 @@ CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "3 cm": (
         {"exif": {"position": GpsFacts(52.5200067, -13.4049543, 2)}},
         "its EXIF has another place than record.json",
+    ),
+    "another record's": (
+        {"exif": {"capture_id": new_id()}},
+        "its EXIF has the id of another record",
     ),
     "no device": ({"exif": {"device_id": ""}}, "its EXIF names another device: 'none'"),
     "a place in EXIF alone": (
@@ -272,12 +276,13 @@ def test_without_c2pa_all_else_is_checked_and_that_is_said(tmp_path: Path, camer
 
 def test_a_record_that_is_sealed_to_others_says_so(tmp_path: Path) -> None:
     camera = Camera(seals=True)
-    camera.make().into(tmp_path)
+    for _ in range(2):
+        camera.make().into(tmp_path)
     closed = examine(tmp_path.glob("*.rec"), None)
     others = examine(tmp_path.glob("*.rec"), None, IDENTITIES[:0])
     supporting = SupportingFiles(certificates.read_pem(camera.authority.pem), camera.chain)
     opened = examine(tmp_path.glob("*.rec"), None, IDENTITIES[1:], supporting)
 
     assert closed.verdict == others.verdict == "holds with remarks"
-    assert "what is in sealed bodies: no --identity (1 record)" in closed.document["not_checked"]
+    assert "what is in sealed bodies: no --identity (2 records)" in closed.document["not_checked"]
     assert opened.verdict == "holds"
