@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -249,6 +250,25 @@ def test_a_stall_at_the_last_frame_leaves_the_photo_and_the_process_ends_with_70
     assert caplog.text.count("event=camera_fault") == 1
 
 
+@pytest.mark.parametrize(
+    ("lost", "replace"),
+    [("records", Path.touch), ("state_lock", lambda path: path.symlink_to(path))],
+    ids=["file", "row"],
+)
+def test_a_camera_fault_ends_the_process_also_if_its_record_cannot_be_kept(
+    device: Bench, tmp_path: Path, lost: str, replace: Callable[[Path], None]
+) -> None:
+    path: Path = getattr(device.layout, lost)
+    path.rename(tmp_path / "away")
+    replace(path)
+    device.parts.camera.error = CameraStalled("no frame in time")
+    reply = device.press()
+    device.tick(3.1)
+
+    assert reply["exit"] == 70
+    assert device.run() == 70
+
+
 def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(device: Bench) -> None:
     device.parts.camera.error = CameraStalled("no frame in time")
     device.press()
@@ -323,6 +343,16 @@ def test_with_an_empty_battery_a_press_leaves_a_record_and_it_powers_off(device:
     assert device.parts.light.shown[-1] is Signal.FAULT
     assert device.parts.power.shut_downs == 1
     assert code == 0
+
+
+def test_an_empty_battery_is_red_while_another_light_would_still_be_seen(device: Bench) -> None:
+    device.parts.camera.pictures = [BLURRED]
+    device.press()
+    device.parts.power.reading = EMPTY
+    for _ in range(EMPTY_READINGS):
+        device.tick(1.0)
+
+    assert device.parts.light.shown[-2:] == [Signal.ONCE_MORE, Signal.FAULT]
 
 
 def test_a_device_that_may_not_power_off_asks_each_minute_and_stays_red(device: Bench) -> None:

@@ -1,6 +1,7 @@
-"""The scan window as a value: how long it is open, and what counts of what it saw."""
+"""The scan window: how long it is open, what counts of what it saw, and what it may look at."""
 
 from agent.capture.scan_window import WINDOW_S, OpenWindow
+from tests.support.benchtop import Bench
 
 
 def ns(seconds: float) -> int:
@@ -34,3 +35,12 @@ def test_of_the_codes_that_the_route_does_not_know_the_last_picture_s_first_coun
 
 def test_what_lies_about_counts_only_where_the_driver_asked() -> None:
     assert opened(asked=False).after_codes(["FIRST"]).unknown is None
+
+
+def test_no_picture_is_taken_in_a_window_whose_manifest_has_ended(device: Bench) -> None:
+    """The loop asked a moment before, when it was still in force."""
+    window = device.loop._window  # noqa: SLF001 - the loop looks only while there is a manifest
+    window.open(0, 0, asked=True)
+
+    assert window.look() is None
+    assert device.parts.camera.starts == 0

@@ -21,6 +21,8 @@ from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate, Expected
+from agent.status.troubles import Trouble
+from agent.sync.downloads import Downloads
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from tests.support.authority import YEAR, certs_only
@@ -122,19 +124,22 @@ def test_old_and_expired_certificates_are_renewed_with_a_new_key(
     assert van.server.asked[1].peer == after.chain[0]
 
 
-def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(
-    van: RenewingDevice,
-) -> None:
-    before = van.renewal.has_ended()
+def test_the_status_names_a_certificate_that_is_missing_or_has_ended(van: RenewingDevice) -> None:
+    downloads = Downloads(renewal=van.renewal)
+    missing = downloads.blocked_reason(Trouble.NO_NETWORK, None)
     van.install(364)
     van.server.script = lambda _: Answered(503)
     van.tick()
-    young = van.renewal.has_ended()
+    young = downloads.blocked_reason(Trouble.NO_NETWORK, None)
     van.install(366)
     van.tick(3_601)
-    old = van.renewal.has_ended()
+    old = downloads.blocked_reason(Trouble.NO_NETWORK, None)
 
-    assert (before, young, old) == (False, False, True)
+    assert (missing, young, old) == (
+        Trouble.NOT_ENROLLED,
+        Trouble.NO_NETWORK,
+        Trouble.CERTIFICATE,
+    )
 
 
 def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: RenewingDevice) -> None:

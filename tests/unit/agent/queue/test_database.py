@@ -72,11 +72,8 @@ def as_user(user: int, act: Callable[[], None]) -> None:
 
 
 def set_aside(layout: Layout) -> Path:
-    """What a rebuild does: rename the folder, under the exclusive lock."""
-    with lock(layout.state_lock, exclusive=True, wait=True):
-        layout.queue.rename(layout.aside(1))
-        layout.make()
-    return layout.aside(1) / layout.database.name
+    """Rebuild as another process does; return the path that the database has then."""
+    return Database(layout).set_aside() / layout.database.name
 
 
 def test_only_capture_makes_the_schema(database: Database, other: Database) -> None:
@@ -203,15 +200,15 @@ def test_a_look_sees_one_state_and_writes_nothing(database: Database, other: Dat
 
 def test_a_step_holds_off_a_rebuild_but_no_other_step(layout: Layout, database: Database) -> None:
     note(database, "made")
-    with database.look():
-        rebuild = lock(layout.state_lock, exclusive=True, wait=False)
-        with pytest.raises(NotNow), rebuild:
-            pass
+    with ThreadPoolExecutor(1) as elsewhere:
+        with database.look():
+            rebuild = elsewhere.submit(Database(layout).set_aside)
+            with pytest.raises(TimeoutError):
+                rebuild.result(0.2)
 
-        with lock(layout.state_lock, exclusive=False, wait=False):
-            pass
-    with lock(layout.state_lock, exclusive=True, wait=False):
-        pass
+            with lock(layout.state_lock, exclusive=False, wait=False):
+                pass
+        assert rebuild.result() == layout.aside(1)
 
 
 def test_nobody_goes_on_writing_into_a_database_that_was_set_aside(layout: Layout) -> None:
