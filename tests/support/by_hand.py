@@ -13,8 +13,11 @@ _BLOCK: Final = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 _PAGE: Final = (REPOSITORY / "agent/docs/verify.md").read_text().partition("## One photo")[2]
 
-TOOLS, *STEPS = (dedent(block) for block in _BLOCK.findall(_PAGE))
-"""Blocks of "One photo, without this program": its tools, and a block for each step."""
+TOOLS: Final = (REPOSITORY / "tests/backend/doorstep_backend/office/evidence_tools.txt").read_text()
+"""Shell functions that the steps use; the page has a link to them."""
+
+STEPS: Final = [dedent(block) for block in _BLOCK.findall(_PAGE)]
+"""Blocks of "One photo, without this program": one for each step."""
 
 
 def by_hand(folder: Path, *steps: str, tools: str = TOOLS, **environment: str) -> list[list[str]]:
