@@ -3,6 +3,18 @@
 The renaming of the configuration is the commit point. Before it, nothing was wiped and a run begins
 again. After it, each run continues the wiping that the mark beside the configuration describes, and
 a file that cannot be wiped does not end a run early.
+
+The order:
+
+1. stop the units, and check for unsent records again;
+2. refuse if the state has a file system of its own and anything else is on it;
+3. have the device revoked by `POST {base}/retire` with its own certificate; a device with identity
+   off, or one that never enrolled, has nothing to revoke;
+4. write the mark `retired.json` beside the configuration, then rename the configuration;
+5. disable the units, and overwrite and delete keys, `trust/`, queue, records, and the fleet's files
+   beside the configuration;
+6. if the state has a file system of its own, unmount it and overwrite it whole: an image file is
+   deleted, a partition stays empty.
 """
 
 import argparse
