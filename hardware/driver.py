@@ -72,8 +72,8 @@ class CameraDriver(Driver):
         model: the camera's name in EXIF. In a new driver whose source is not `digitalCapture`, its
             last word must be the source, because `verify` reads the source there.
         source: the origin in Content Credentials, a NewsCode of IPTC. `digitalCapture`: the
-            device's own sensor. `composite`: any video device, which may show anything.
-            `algorithmicMedia`: drawn by a program.
+            device's own sensor. `composite`: any video device, which may show anything; IPTC has no
+            word for that, and this one claims the least. `algorithmicMedia`: drawn by a program.
     """
 
     model: str
