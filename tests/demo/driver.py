@@ -119,7 +119,8 @@ class DemoDevice:
             self._read_label()
         read = self._labels_read()
         reply = self._ask({"press": "photo"})
-        self._window = read if reply["label"]["kind"] == "no_photo" else None
+        reads = reply["record"].get("reason") not in {None, Reason.NO_PHOTO_STOP}
+        self._window = read if reads else None
         return self._pressed(number, step, reply, shut)
 
     def take_back(self, number: int) -> Pressed:
