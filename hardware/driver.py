@@ -27,7 +27,7 @@ KINDS: Final = _kinds()
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class DeviceFiles:
     """Device files that a driver opens.
 
     Attributes:
@@ -54,7 +54,7 @@ class Driver:
     """
 
     open: Callable[[Any, Any], Any]
-    access: Callable[[Any], Access] | None
+    access: Callable[[Any], DeviceFiles] | None
     settings: type | None = None
 
     def own(self, settings: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Final
 
 from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO drivers
 
-from hardware.driver import Access
+from hardware.driver import DeviceFiles
 from hardware.errors import DeviceBusy, DeviceMissing
 
 WORK_FOLDER: Final = "LG_WD"
@@ -20,9 +20,9 @@ BUSY: Final = "GPIO busy"
 """Message of lgpio for LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
 
 
-def access(_settings: object) -> Access:
+def access(_settings: object) -> DeviceFiles:
     """Return what lgpio opens, for the drivers that use pins."""
-    return Access("the GPIO pins", "gpio", ("gpiochip*",))
+    return DeviceFiles("the GPIO pins", "gpio", ("gpiochip*",))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.camera import Frame, Luma
-from hardware.driver import Access, CameraDriver
+from hardware.driver import CameraDriver, DeviceFiles
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.hang_timeout import HangTimeout
 from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
@@ -326,7 +326,7 @@ def open_device(device: int) -> Opened:
 DRIVER: Final = CameraDriver(
     open=lambda settings, _world: PiCamera(settings),
     # Source: libcamera 0.4, dma_buf_allocator.cpp
-    access=lambda _: Access("the camera", "video", ("video*", "media*", "dma_heap/*")),
+    access=lambda _: DeviceFiles("the camera", "video", ("video*", "media*", "dma_heap/*")),
     model="Doorstep picamera2",
     source="digitalCapture",
 )

@@ -16,7 +16,7 @@ import cv2  # noqa: TID251 - V4L2 and its formats
 import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px
-from hardware.driver import Access, CameraDriver
+from hardware.driver import CameraDriver, DeviceFiles
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.hang_timeout import HangTimeout
 from hardware.settings import CameraSettings
@@ -213,7 +213,7 @@ class _Reader:
 
 DRIVER: Final = CameraDriver(
     open=lambda settings, _world: WebCamera(settings),
-    access=lambda settings: Access("the camera", "video", (f"video{settings.device}",)),
+    access=lambda settings: DeviceFiles("the camera", "video", (f"video{settings.device}",)),
     model="Doorstep v4l2",
     source="composite",
 )

@@ -107,7 +107,7 @@ def ask_fleet(at: Backend, van: Enrolled) -> str:
 def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
     access, ledger = pair.office.access, pair.office.ledger
     for _ in range(5):
-        code = access.one_time_code(ALLOWED, datetime.now(UTC))
+        code = access.make_one_time_code(ALLOWED, datetime.now(UTC))
         ledger.execute("DELETE FROM grants")
         with browser(pair.one) as session:
             sign_in(session, pair.one.base_url, pair.one.base_url, AGENT)

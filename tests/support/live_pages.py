@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Agent, Customer, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Viewer
 from doorstep_backend.office.demo import ACCOUNTS
 from doorstep_backend.office.model import open_office
 from doorstep_backend.pages import PREFIX
@@ -144,7 +144,7 @@ def _account(viewer: Viewer) -> Account:
     match viewer:
         case Customer(who):
             return Account("customer", who, "x")
-        case Agent(who):
+        case CustomerService(who):
             return Account("agent", who, "x")
         case _:
             return Account("dispatch", "dispatch", "x")

@@ -11,9 +11,9 @@ from typing import Final
 
 from agent.config import Config
 from agent.queue.paths import Layout
-from hardware.driver import KINDS, Access, load
+from hardware.driver import KINDS, DeviceFiles, load
 
-STATE: Final = Access("the state of Doorstep", "doorstep", ())
+STATE: Final = DeviceFiles("the state of Doorstep", "doorstep", ())
 """Source: systemd/doorstep.sysusers."""
 
 
@@ -31,7 +31,7 @@ class Who:
 class Need:
     """A place that is read and written; `group_name` is the number of a group without a name."""
 
-    access: Access
+    access: DeviceFiles
     place: Path
     owner: int
     group: int
@@ -106,7 +106,7 @@ def of_the_devices(config: Config, dev: Path = Path("/dev")) -> list[str]:
     return list(missing(this_user(), wanted))
 
 
-def _accesses(config: Config) -> Iterator[Access]:
+def _accesses(config: Config) -> Iterator[DeviceFiles]:
     for part in KINDS:
         settings = getattr(config, part)
         driver = load(part, settings.kind)
@@ -114,7 +114,7 @@ def _accesses(config: Config) -> Iterator[Access]:
             yield driver.access(driver.own(settings))
 
 
-def _needs(access: Access, places: Iterable[Path]) -> Iterator[Need]:
+def _needs(access: DeviceFiles, places: Iterable[Path]) -> Iterator[Need]:
     """Yield the existing places; one that cannot be read is reported for the place above it."""
     for place in places:
         try:

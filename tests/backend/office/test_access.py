@@ -8,8 +8,8 @@ from doorstep_backend.office.access import (
     AGENT_TRIES,
     CODE_TRIES,
     WRONG_CODE,
-    Agent,
     Customer,
+    CustomerService,
     Dispatch,
     Nobody,
     Viewer,
@@ -18,12 +18,12 @@ from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
 from tests.support.demo_office import NOON, DemoOffice
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
-AGENT, COLLEAGUE = Agent("17"), Agent("18")
+AGENT, COLLEAGUE = CustomerService("17"), CustomerService("18")
 MINUTE = timedelta(minutes=1)
 
 
 def verified(demo_office: DemoOffice, number: str = ALLOWED) -> bool:
-    code = demo_office.office.access.one_time_code(number, NOON)
+    code = demo_office.office.access.make_one_time_code(number, NOON)
     return demo_office.office.access.verify(AGENT, number, code, "asked where it is", NOON)
 
 
@@ -86,7 +86,7 @@ def test_nobody_sees_what_was_taken_back_or_opted_out(demo_office: DemoOffice) -
 
 def test_a_code_works_once_for_its_order_and_in_its_time(demo_office: DemoOffice) -> None:
     access = demo_office.office.access
-    code = access.one_time_code(ALLOWED, NOON)
+    code = access.make_one_time_code(ALLOWED, NOON)
 
     assert not access.verify(AGENT, SIGNATURE, code, "", NOON)
     assert not access.verify(AGENT, ALLOWED, code, "", NOON + 10 * MINUTE)
@@ -96,14 +96,14 @@ def test_a_code_works_once_for_its_order_and_in_its_time(demo_office: DemoOffice
 
 def test_a_code_cannot_be_guessed_by_trying(demo_office: DemoOffice) -> None:
     access = demo_office.office.access
-    code = access.one_time_code(ALLOWED, NOON)
+    code = access.make_one_time_code(ALLOWED, NOON)
     wrong = "000000" if code != "000000" else "000001"
 
     for guess in [wrong, "", "①" * 6, wrong, wrong][:CODE_TRIES]:
         assert not access.verify(AGENT, ALLOWED, guess, "", NOON)
 
     assert not access.verify(AGENT, ALLOWED, code, "", NOON)
-    assert access.verify(AGENT, ALLOWED, access.one_time_code(ALLOWED, NOON), "", NOON)
+    assert access.verify(AGENT, ALLOWED, access.make_one_time_code(ALLOWED, NOON), "", NOON)
 
 
 def test_a_wrong_code_is_written_down_for_the_customer(demo_office: DemoOffice) -> None:
@@ -130,11 +130,11 @@ def test_an_agent_who_guesses_waits_for_an_hour(
     """However many codes the customers ask for, and whichever orders it tries."""
     access = demo_office.office.access
     for n in range(AGENT_TRIES):
-        access.one_time_code(ALLOWED, NOON)
+        access.make_one_time_code(ALLOWED, NOON)
         assert access.may_try(AGENT, NOON)
         assert not access.verify(AGENT, numbers[n % len(numbers)], "wrong", "", NOON)
 
-    code = access.one_time_code(ALLOWED, NOON + 59 * MINUTE)
+    code = access.make_one_time_code(ALLOWED, NOON + 59 * MINUTE)
 
     assert not access.verify(AGENT, ALLOWED, code, "", NOON + 59 * MINUTE)
     assert access.may_try(COLLEAGUE, NOON)
@@ -142,10 +142,10 @@ def test_an_agent_who_guesses_waits_for_an_hour(
 
 
 def test_a_new_code_ends_the_one_before(demo_office: DemoOffice) -> None:
-    first = demo_office.office.access.one_time_code(ALLOWED, NOON)
+    first = demo_office.office.access.make_one_time_code(ALLOWED, NOON)
     codes = {first}
     while len(codes) == 1:
-        codes.add(demo_office.office.access.one_time_code(ALLOWED, NOON))
+        codes.add(demo_office.office.access.make_one_time_code(ALLOWED, NOON))
 
     assert not demo_office.office.access.verify(AGENT, ALLOWED, first, "", NOON)
 

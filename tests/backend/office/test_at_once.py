@@ -11,10 +11,10 @@ import pytest
 
 from agent.record import signing
 from doorstep_backend.office import claims
-from doorstep_backend.office.claims import Claims
+from doorstep_backend.office.claims import FilingEntry
+from doorstep_backend.office.delivery_routes import Issued
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
 from doorstep_backend.office.model import Office, open_office
-from doorstep_backend.office.routes import Issued
 from doorstep_backend.wire import manifest
 from doorstep_backend.wire.asking import PEOPLES_THREADS
 from doorstep_backend.wire.intake import MOST_JUDGED_AT_ONCE
@@ -24,7 +24,7 @@ from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.waiting import waited
 
 
-def said(demo_office: DemoOffice, made: Made) -> Claims:
+def said(demo_office: DemoOffice, made: Made) -> FilingEntry:
     return claims.read(demo_office.office.store.open(made.content))
 
 

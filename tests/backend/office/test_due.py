@@ -10,7 +10,7 @@ import pytest
 from agent.models import RecordKind, rfc3339
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import due, erasure, expiry
-from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.access import Customer, CustomerService
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.model import open_office
 from doorstep_backend.office.worker import Worker
@@ -300,10 +300,10 @@ def test_what_opens_nothing_any_more_goes_without_a_sign_in(demo_office: DemoOff
     for at in (NOON, later):
         sessions.open(by, at)
     limit.book(Try("c-1", "192.0.2.1", ""), NOON)
-    code = access.one_time_code(ALLOWED, NOON)
-    assert access.verify(Agent("17"), ALLOWED, code, "", NOON)
-    access.one_time_code(LEFT_DOOR, NOON)
-    access.one_time_code(RIGHT_DOOR, later)
+    code = access.make_one_time_code(ALLOWED, NOON)
+    assert access.verify(CustomerService("17"), ALLOWED, code, "", NOON)
+    access.make_one_time_code(LEFT_DOOR, NOON)
+    access.make_one_time_code(RIGHT_DOOR, later)
 
     demo_office.office.erasure.expire(NOON + timedelta(minutes=31))
 

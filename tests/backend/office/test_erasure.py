@@ -15,7 +15,7 @@ from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.keys import receipt_key as make_key
 from doorstep_backend.office import claims
-from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.access import Customer, CustomerService
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import export_device, export_order
@@ -179,7 +179,7 @@ def test_only_what_waits_is_discarded(demo_office: DemoOffice) -> None:
 
 def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
-    demo_office.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+    demo_office.office.access.log(CustomerService("17"), capture_id, "asked where it is", CAME)
 
     demo_office.office.erasure.expire(after(365))
     (view,) = demo_office.office.access.views_of(ALLOWED)
@@ -192,7 +192,7 @@ def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(demo_office: D
 def test_nobody_amends_or_shortens_the_view_log(demo_office: DemoOffice) -> None:
     """Not by SQL either; only what retention has given free can go."""
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
-    demo_office.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+    demo_office.office.access.log(CustomerService("17"), capture_id, "asked where it is", CAME)
     demo_office.office.erasure.expire(after(1))
 
     for change in ("UPDATE views SET viewer = 'nobody'", "DELETE FROM views"):
@@ -241,7 +241,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     )
     other = demo_office.receive(demo_office.photo(RIGHT_DOOR))
     demo_office.receive(demo_office.void(taken))
-    demo_office.office.access.log(Agent("17"), mine, "asked where it is", CAME)
+    demo_office.office.access.log(CustomerService("17"), mine, "asked where it is", CAME)
     demo_office.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
     into = tmp_path / "order.zip"
 

@@ -14,7 +14,7 @@ from agent.record.certificates import Expected
 from doorstep_backend.identity.closings import THE_OFFICE, How
 from doorstep_backend.identity.ending import Ending
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.access import Customer, CustomerService
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import Accounts
@@ -235,7 +235,7 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None
     accounts = Accounts(fleet.demo_office.office.ledger, CHEAP)
     accounts.add_all(ACCOUNTS)
     access.log(Customer("c-1"), own, "", NOON)
-    access.log(Agent("17"), own, "Where is the parcel?", NOON)
+    access.log(CustomerService("17"), own, "Where is the parcel?", NOON)
     fleet.demo_office.office.erasure.hold(ALLOWED, "CASE-7", NOON)
 
     fleet.export(own, "--by", "17")

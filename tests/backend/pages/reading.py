@@ -2,11 +2,11 @@
 
 import re
 
-from doorstep_backend.office.access import Agent
+from doorstep_backend.office.access import CustomerService
 from doorstep_backend.office.demo import ALLOWED
 from tests.support.live_pages import Browser, Live
 
-AGENT = Agent("17")
+AGENT = CustomerService("17")
 
 
 def images(text: str) -> list[str]:
@@ -17,6 +17,6 @@ def images(text: str) -> list[str]:
 def verified(live: Live, number: str = ALLOWED) -> Browser:
     """Return an agent's browser, after the customer told them the code."""
     browser = live.browser(AGENT)
-    code = live.demo_office.office.access.one_time_code(number, live.clock.now)
+    code = live.demo_office.office.access.make_one_time_code(number, live.clock.now)
     assert browser.send("/service", number=number, code=code, why="where").status_code == 303
     return browser

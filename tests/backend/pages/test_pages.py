@@ -312,7 +312,7 @@ def test_a_wrong_code_opens_nothing_and_does_not_tell_whether_there_is_such_an_o
 
 def test_a_reason_is_one_that_the_customer_can_read(live: Live) -> None:
     agent = live.browser(AGENT)
-    code = live.demo_office.office.access.one_time_code(ALLOWED, NOON)
+    code = live.demo_office.office.access.make_one_time_code(ALLOWED, NOON)
 
     for why in ("", "curious", "<b>"):
         assert agent.send("/service", number=ALLOWED, code=code, why=why).status_code == 400

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from agent.record.signing import thumbprint
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.office.demo import ALLOWED, SIGNATURE
 from doorstep_backend.reports.store import Reports
 from tests.backend.reports.samples import DEVICE, report
@@ -20,7 +20,7 @@ from tests.support.live_pages import Browser, Live, live_pages
 from tests.support.wire import BODY, VERSION, announce, named
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
-UNVERIFIED, VERIFIED = Agent("18"), Agent("17")
+UNVERIFIED, VERIFIED = CustomerService("18"), CustomerService("17")
 WHY = "Where is the parcel?"
 
 
@@ -116,7 +116,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         demo_office.office.store.pinned(
             demo_office.van.device_id, thumbprint(demo_office.van.key.public_key())
         )
-        code = demo_office.office.access.one_time_code(ALLOWED, NOON)
+        code = demo_office.office.access.make_one_time_code(ALLOWED, NOON)
         assert demo_office.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
         yield Scene(live, photo, *strays)
 
@@ -139,7 +139,7 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
         case "POST /pages/sign-in":
             form = {"who": "c-1", "password": "wrong"}
         case "POST /pages/service":  # another order than the one that `verified` has open
-            code = demo_office.office.access.one_time_code(SIGNATURE, now)
+            code = demo_office.office.access.make_one_time_code(SIGNATURE, now)
             form = {"number": SIGNATURE, "code": code, "why": "where"}
         case "GET /pages/dispatch/{capture_id}":
             places["capture_id"] = scene.to_look_at

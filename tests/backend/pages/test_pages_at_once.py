@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from doorstep_backend.office.access import Agent, Customer, Nobody
+from doorstep_backend.office.access import Customer, CustomerService, Nobody
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages.accounts import Account, Accounts
@@ -55,10 +55,10 @@ def test_what_an_old_password_opened_ends_with_its_change_also_at_once(
 @pytest.mark.parametrize("password", ["another", None])
 def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str | None) -> None:
     """The next agent with this number sees nothing that the one before had opened."""
-    browser, access = live.browser(Agent("17")), live.demo_office.office.access
-    code = access.one_time_code(ALLOWED, NOON)
+    browser, access = live.browser(CustomerService("17")), live.demo_office.office.access
+    code = access.make_one_time_code(ALLOWED, NOON)
     assert browser.send("/service", number=ALLOWED, code=code, why="where").status_code == 303
-    assert access.may_see_order(Agent("17"), ALLOWED, NOON)
+    assert access.may_see_order(CustomerService("17"), ALLOWED, NOON)
     accounts = Accounts(live.demo_office.office.ledger, CHEAP)
 
     if password is None:
@@ -66,23 +66,23 @@ def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str |
     else:
         accounts.add(Account("agent", "17", password))
 
-    assert not access.may_see_order(Agent("17"), ALLOWED, NOON)
+    assert not access.may_see_order(CustomerService("17"), ALLOWED, NOON)
 
 
 def test_a_code_ends_with_the_account_of_its_customer(live: Live) -> None:
     access = live.demo_office.office.access
-    code = access.one_time_code(ALLOWED, NOON)
+    code = access.make_one_time_code(ALLOWED, NOON)
 
     Accounts(live.demo_office.office.ledger, CHEAP).remove("c-1")
 
-    assert not access.verify(Agent("17"), ALLOWED, code, "where", NOON)
+    assert not access.verify(CustomerService("17"), ALLOWED, code, "where", NOON)
 
 
 def test_an_account_that_changes_while_its_agent_gives_a_code_may_see_nothing(
     live: Live, elsewhere: ThreadPoolExecutor
 ) -> None:
-    browser, demo_office = live.browser(Agent("17")), live.demo_office
-    code = demo_office.office.access.one_time_code(ALLOWED, NOON)
+    browser, demo_office = live.browser(CustomerService("17")), live.demo_office
+    code = demo_office.office.access.make_one_time_code(ALLOWED, NOON)
 
     def give() -> tuple[int, str | None]:
         answer = browser.send("/service", number=ALLOWED, code=code, why="where")
@@ -93,7 +93,7 @@ def test_an_account_that_changes_while_its_agent_gives_a_code_may_see_nothing(
         given = waited(elsewhere, give)
 
     assert given.result() == (303, SIGN_IN)
-    assert not demo_office.office.access.may_see_order(Agent("17"), ALLOWED, NOON)
+    assert not demo_office.office.access.may_see_order(CustomerService("17"), ALLOWED, NOON)
 
 
 def test_an_account_that_changes_while_its_customer_asks_for_a_code_is_given_none(

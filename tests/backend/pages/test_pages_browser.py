@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from agent.capture import jpeg
 from agent.models import CaptureId, RecordKind
-from doorstep_backend.office.access import Agent
+from doorstep_backend.office.access import CustomerService
 from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
@@ -62,7 +62,9 @@ def walk(phone: Page, delivered: Live, screenshots: Path) -> Walk:
 def test_each_page_fits_a_phone(walk: Walk, delivered: Live) -> None:
     demo_office = delivered.demo_office
     (stray,) = demo_office.office.filing.waiting()
-    demo_office.office.access.log(Agent("17"), demo_office.shown(ALLOWED)[0], "Where is it?", NOON)
+    demo_office.office.access.log(
+        CustomerService("17"), demo_office.shown(ALLOWED)[0], "Where is it?", NOON
+    )
     walk.page.goto(f"{walk.url}/")
     walk.look("1-sign-in")
     for who, paths in {

@@ -14,7 +14,7 @@ import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 from agent.capture import jpeg
 from agent.models import CaptureId, RecordKind
 from doorstep_backend.copies import faces
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.pages import words
 from tests.backend.copies.pasted import (
@@ -31,7 +31,7 @@ from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.live_pages import Live, live_pages
 
 OWNER = Customer("c-1")
-SERVICE = Agent("17")
+SERVICE = CustomerService("17")
 
 
 def leave(demo_office: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
@@ -44,8 +44,8 @@ def leave(demo_office: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
 
 def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:
     """What asks for the photo as this viewer; customer service was told the code."""
-    if isinstance(viewer, Agent):
-        code = live.demo_office.office.access.one_time_code(ALLOWED, NOON)
+    if isinstance(viewer, CustomerService):
+        code = live.demo_office.office.access.make_one_time_code(ALLOWED, NOON)
         assert live.demo_office.office.access.verify(viewer, ALLOWED, code, "a reason", NOON)
     browser = live.browser(viewer)
     address = live.site.sessions.photo_address(browser.cookie, capture_id, NOON)

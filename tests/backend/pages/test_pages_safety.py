@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody, Viewer
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages.accounts import HASHER, Account, Accounts
@@ -303,7 +303,7 @@ def test_sessions_that_are_over_are_gone_at_the_next_sign_in(live: Live) -> None
     live.browser(OWNER)
     live.clock.now = NOON + 31 * MINUTE
 
-    live.browser(Agent("17"))
+    live.browser(CustomerService("17"))
 
     rows = live.demo_office.office.ledger.execute("SELECT who FROM sessions").fetchall()
     assert rows == [("17",)]
@@ -369,7 +369,11 @@ def test_no_form_works_without_its_sessions_token(live: Live) -> None:
     """Every form of the route table, for whoever may send it, changes nothing."""
     stray = live.demo_office.receive(live.demo_office.stray())
     filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray}
-    viewers: dict[str, Viewer] = {"orders": OWNER, "addresses": OWNER, "service": Agent("17")}
+    viewers: dict[str, Viewer] = {
+        "orders": OWNER,
+        "addresses": OWNER,
+        "service": CustomerService("17"),
+    }
     forms = [one.split()[1] for one in routes(live.app.routes) if one.startswith("POST /pages/")]
     tokens = [
         "",
@@ -455,7 +459,7 @@ def test_a_form_of_another_shape_is_refused_in_words(
 
 @pytest.mark.parametrize("number", ["..%2f..%2fetc", "%00", "' OR 1=1 --", "a" * 5000, "\ud7ff"])
 def test_a_hostile_number_is_an_order_that_there_is_not(unchanged: Live, number: str) -> None:
-    for browser in (unchanged.browser(OWNER), unchanged.browser(Agent("17"))):
+    for browser in (unchanged.browser(OWNER), unchanged.browser(CustomerService("17"))):
         for path in ("orders", "service", "dispatch", "photos"):
             assert browser.get(f"/{path}/{number}").status_code in {403, 404}
 

@@ -72,7 +72,7 @@ def grant_outlives_its_account(pair: Pair, rng: random.Random) -> bool:
     accounts.add(AGENT)
     for table in ("sign_in_tries", "grants"):
         pair.office.ledger.execute(f"DELETE FROM {table}")
-    code = access.one_time_code(ALLOWED, datetime.now(UTC))
+    code = access.make_one_time_code(ALLOWED, datetime.now(UTC))
 
     with browser(pair.one, AGENT) as session:
         url = f"{pair.one.base_url}{PREFIX}/service"

@@ -11,7 +11,15 @@ from typing import Final, get_type_hints
 
 import pytest
 
-from hardware.driver import KINDS, SIMULATED, Access, CameraDriver, Driver, PositionDriver, load
+from hardware.driver import (
+    KINDS,
+    SIMULATED,
+    CameraDriver,
+    DeviceFiles,
+    Driver,
+    PositionDriver,
+    load,
+)
 from hardware.settings import BoardSettings
 from tests.unit.documents.pages import REPOSITORY
 
@@ -45,7 +53,7 @@ def test_a_driver_declares_what_others_ask_of_it(part: str, kind: str) -> None:
     wanted: type[Driver] = DECLARED.get(part, Driver)
     assert isinstance(driver, wanted), f"{where}: DRIVER must be a {wanted.__name__}"
     assert isinstance(own, settings), f"{where}: settings must extend {settings.__name__}"
-    assert driver.access is None or isinstance(driver.access(own), Access), f"{where}: access"
+    assert driver.access is None or isinstance(driver.access(own), DeviceFiles), f"{where}: access"
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FILES])

@@ -47,7 +47,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class CustomerService:
     """Customer service, by number; sees nothing until an account was verified."""
 
     number: str
@@ -58,7 +58,7 @@ class Dispatch:
     """A viewer of photos that wait to be bound, and of no other."""
 
 
-Viewer = Nobody | Customer | Agent | Dispatch
+Viewer = Nobody | Customer | CustomerService | Dispatch
 
 
 def may_read_label(viewer: Viewer) -> bool:
@@ -70,7 +70,7 @@ def may_read_label(viewer: Viewer) -> bool:
     match viewer:
         case Customer() | Dispatch():
             return True
-        case Agent() | Nobody():
+        case CustomerService() | Nobody():
             return False
         case other:
             assert_never(other)
@@ -90,7 +90,7 @@ class View:
     why: str
 
 
-class Access:
+class PhotoAccess:
     """The permissions to see photos, and the log of who saw them."""
 
     def __init__(self, ledger: Database, orders: Orders, filing: Filing) -> None:
@@ -112,7 +112,7 @@ class Access:
         match viewer:
             case Customer(customer):
                 return self._is_owner(customer, number)
-            case Agent(agent):
+            case CustomerService(agent):
                 query = "SELECT 1 FROM grants WHERE agent = ? AND number = ? AND ends > ?"
                 row = (agent, number, rfc3339(now))
                 return self._ledger.execute(query, row).fetchone() is not None
@@ -121,7 +121,7 @@ class Access:
             case other:
                 assert_never(other)
 
-    def one_time_code(self, number: str, now: datetime) -> str:
+    def make_one_time_code(self, number: str, now: datetime) -> str:
         """Make a new code of six digits for the customer, in place of an earlier one.
 
         It is stored as it is: a digest of six digits would hide nothing.
@@ -133,7 +133,9 @@ class Access:
         self._ledger.execute(upsert, row)
         return code
 
-    def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
+    def verify(
+        self, agent: CustomerService, number: str, code: str, why: str, now: datetime
+    ) -> bool:
         """Return whether the code is the customer's; if so the agent may look for GRANT.
 
         A code works once. Every try counts: after CODE_TRIES the code works no more, and after
@@ -158,13 +160,13 @@ class Access:
             self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
         return True
 
-    def may_try(self, agent: Agent, now: datetime) -> bool:
+    def may_try(self, agent: CustomerService, now: datetime) -> bool:
         """Return True if this agent may try a code; one for an unknown order counts too."""
         query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
         row = (_name(agent), rfc3339(now - AGENT_WINDOW))
         return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
 
-    def why(self, agent: Agent, number: str) -> str:
+    def why(self, agent: CustomerService, number: str) -> str:
         """Return this agent's reason when the account was last verified; empty if never."""
         query = "SELECT why FROM grants WHERE agent = ? AND number = ?"
         row = self._ledger.execute(query, (agent.number, number)).fetchone()
@@ -177,7 +179,7 @@ class Access:
 
     def log_export(
         self,
-        by: Agent | Dispatch | None,
+        by: CustomerService | Dispatch | None,
         capture_id: str,
         number: str | None,
         why: str,
@@ -226,7 +228,7 @@ def _name(viewer: Viewer) -> str:
     match viewer:
         case Customer():
             return "customer"
-        case Agent(number):
+        case CustomerService(number):
             return f"agent {number}"
         case Dispatch():
             return "dispatch"

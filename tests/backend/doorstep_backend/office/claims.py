@@ -37,7 +37,7 @@ class BootTime(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class FilingEntry:
     """All of a record that is filed; a few KB, however much a device put in it.
 
     Attributes:
@@ -51,10 +51,10 @@ class Claims:
     boot: BootTime | None
 
 
-def read(opened: RecordFile) -> Claims:
+def read(opened: RecordFile) -> FilingEntry:
     """Return what a record says, verified or not."""
     boot = _boot(opened) if opened.label.kind == RecordKind.TIME else None
-    return Claims(_columns(opened), stop_id(opened.record), boot)
+    return FilingEntry(_columns(opened), stop_id(opened.record), boot)
 
 
 def _columns(opened: RecordFile) -> dict[str, Any]:

@@ -42,7 +42,7 @@ Due = tuple[str, str]
 """A capture_id, and why."""
 
 
-class Dues:
+class DueErasures:
     """The due erasures by the ledger, each once: one that fails stops no other."""
 
     def __init__(self, ledger: Database, retention: Retention) -> None:

@@ -11,10 +11,10 @@ from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.due import Due, Dues
+from doorstep_backend.office.delivery_routes import DeliveryRoutes
+from doorstep_backend.office.due import Due, DueErasures
 from doorstep_backend.office.filing import Filing, NotWaitingError
 from doorstep_backend.office.orders import Orders
-from doorstep_backend.office.routes import Routes
 from doorstep_backend.pages.accounts import ACCOUNTS
 from doorstep_backend.pages.limits import SignInLimit
 from doorstep_backend.pages.sessions import Sessions
@@ -73,7 +73,7 @@ class Erasure:
         ledger: Database,
         store: Store,
         orders: Orders,
-        routes: Routes,
+        routes: DeliveryRoutes,
         filing: Filing,
         *,
         retention: Retention,
@@ -84,7 +84,7 @@ class Erasure:
         self._routes = routes
         self._filing = filing
         self._retention = retention
-        self._dues = Dues(ledger, retention)
+        self._dues = DueErasures(ledger, retention)
         self._uploads = UnfinishedUploadsQuota(store)
         self._reports = Reports(store.folder)
         self._rescues = Rescues(store)

@@ -14,7 +14,7 @@ from agent.models import rfc3339
 from doorstep_backend.identity.closings import summary
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import evidence_files
-from doorstep_backend.office.access import Agent, Dispatch
+from doorstep_backend.office.access import CustomerService, Dispatch
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import as_text, new_zip
 from doorstep_backend.office.model import Office
@@ -119,11 +119,11 @@ def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
     }
 
 
-def _account(office: Office, who: str | None) -> Agent | Dispatch | None:
+def _account(office: Office, who: str | None) -> CustomerService | Dispatch | None:
     if who is None:
         return None
     account = Accounts(office.ledger).find(who)
-    if account is None or not isinstance(account.viewer, Agent | Dispatch):
+    if account is None or not isinstance(account.viewer, CustomerService | Dispatch):
         raise NotDone(f"{who} is no account of customer service or dispatch: nothing was exported")
     return account.viewer
 

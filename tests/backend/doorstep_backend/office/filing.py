@@ -9,7 +9,7 @@ from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from doorstep_backend.engines.sql import Database, Result, Row
 from doorstep_backend.office import claims
-from doorstep_backend.office.claims import BootTime, Claims
+from doorstep_backend.office.claims import BootTime, FilingEntry
 from doorstep_backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
 from doorstep_backend.office.photos import Filed
 from doorstep_backend.office.showing import IS_REVOKED, REVOKED, Showing
@@ -50,7 +50,7 @@ class Filing(Showing):
         super().__init__(ledger, store, show_simulated=show_simulated)
         self._orders = orders
 
-    def accept(self, said: Claims, received_at: str) -> None:
+    def accept(self, said: FilingEntry, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
         row = said.columns | {"received_at": received_at}
         row["number"] = self._order_of(row, said.stop_id)
@@ -63,7 +63,7 @@ class Filing(Showing):
                 self._date(said.boot, received_at)
             self._reckon_done(self._settle(row["capture_id"]))
 
-    def refile(self, said: Claims, received_at: str) -> None:
+    def refile(self, said: FilingEntry, received_at: str) -> None:
         """File a record again that is filed without its body. Durable when it returns.
 
         Instances that start together are at the same ones: the second changes nothing.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from threading import Event, Lock
 from typing import Final
 
-from doorstep_backend.office.claims import Claims
+from doorstep_backend.office.claims import FilingEntry
 
 MOST_KEPT: Final = 5000
 """Records whose claims are kept, a few KB each; of more, the oldest are fetched when filed.
@@ -22,11 +22,11 @@ class Inbox:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._said: dict[str, Claims] = {}
+        self._said: dict[str, FilingEntry] = {}
         self._came: deque[str] = deque(maxlen=MOST_KEPT)
         self._woken = Event()
 
-    def put(self, said: Claims) -> None:
+    def put(self, said: FilingEntry) -> None:
         """Add a record, and wake the worker."""
         capture_id = said.columns["capture_id"]
         with self._lock:
@@ -36,7 +36,7 @@ class Inbox:
                 self._said.pop(next(iter(self._said)))
         self.wake()
 
-    def take(self, capture_id: str) -> Claims | None:
+    def take(self, capture_id: str) -> FilingEntry | None:
         """Remove a record and return its claims; None if they are gone, or never were here."""
         with self._lock:
             return self._said.pop(capture_id, None)

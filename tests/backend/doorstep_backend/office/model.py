@@ -11,14 +11,14 @@ from agent.record import file as recordfile
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import claims
-from doorstep_backend.office.access import Access
+from doorstep_backend.office.access import PhotoAccess
+from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.inbox import Inbox
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.office.revoked import RevokedKeys
-from doorstep_backend.office.routes import Routes
 from doorstep_backend.settings import Settings, read_settings
 from doorstep_backend.wire.records import UNOPENED
 from doorstep_backend.wire.store import Store
@@ -42,9 +42,9 @@ class Office:
     ledger: Database
     settings: Settings
     orders: Orders
-    routes: Routes
+    routes: DeliveryRoutes
     filing: Filing
-    access: Access
+    access: PhotoAccess
     erasure: Erasure
     revoked_keys: RevokedKeys
     inbox: Inbox = field(default_factory=Inbox)
@@ -158,9 +158,9 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     settings = read_settings(store.folder)
     ledger = open_ledger(store.folder)
     orders = Orders(ledger)
-    routes = Routes(ledger, orders, settings.practice_codes)
+    routes = DeliveryRoutes(ledger, orders, settings.practice_codes)
     filing = Filing(ledger, store, orders, show_simulated=show_simulated)
-    access = Access(ledger, orders, filing)
+    access = PhotoAccess(ledger, orders, filing)
     erasure = Erasure(ledger, store, orders, routes, filing, retention=settings.retention)
     revoked = RevokedKeys(ledger, filing)
     return Office(store, ledger, settings, orders, routes, filing, access, erasure, revoked)

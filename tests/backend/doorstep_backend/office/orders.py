@@ -5,10 +5,12 @@ The office's model in one look; every part works on one `Office` (office.py):
     office = open_office(Store(folder), show_simulated=False)
 
     office.orders    Orders    who ordered what to where; opt-outs; the rule per stop (this file)
-    office.routes    Routes    route -> device -> what its manifest says (routes.py)
+    office.routes    DeliveryRoutes  route -> device -> what its manifest says
+                               (delivery_routes.py)
     office.filing    Filing    records and the orders they belong to: photos to show, to bind,
                                voids, quality flags (filing.py, showing.py)
-    office.access    Access    who may see a photo, one-time codes, the view log (access.py)
+    office.access    PhotoAccess  who may see a photo, one-time codes, the view log
+                               (access.py)
     office.erasure   Erasure   retention, hold, erasing (erasure.py)
     office.settings  Settings  the retention table, practice codes (settings.py)
 
@@ -26,11 +28,13 @@ What a page asks:
     filing.waiting() / flagged() / voids()             for dispatch
     filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
     filing.bind("<capture_id>", "1001"), erasure.discard("<capture_id>", now)
-    access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer | Agent | Dispatch
-    access.one_time_code("1001", now), access.verify(Agent("17"), "1001", code, why, now) -> bool
+    access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer |
+                                                       CustomerService | Dispatch
+    access.make_one_time_code("1001", now) -> str
+    access.verify(CustomerService("17"), "1001", code, why, now) -> bool
     access.log(viewer, capture_id, why, now), access.views_of("1001") -> list[View]
     erasure.hold("1001", "CASE-7", now), erasure.release("1001", now), erasure.expire(now)
-    erasure.plain_language(settings.retention) -> list[Kept]   what, for whom, how long
+    erasure.plain_language(settings.retention) -> list[RetentionLine]   what, for whom, how long
 
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
 """

@@ -15,7 +15,7 @@ from argon2.exceptions import VerifyMismatchError
 
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database, Schema, statements
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.wire.asking import asked_by_people
 
 ROLES: Final = ("customer", "agent", "dispatch")
@@ -189,6 +189,6 @@ def viewer_of(role: str, who: str) -> Viewer:
         case "customer":
             return Customer(who)
         case "agent":
-            return Agent(who)
+            return CustomerService(who)
         case _:
             return Dispatch()

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from doorstep_backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody, Viewer
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import asked_by_people
@@ -117,7 +117,7 @@ class Auth:
 
     def signed_in(self, path: str, answer: Answer[Viewer]) -> Route:
         """Return a route for every role; the answer looks at who it is."""
-        return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
+        return self._route(path, "GET", (Customer, CustomerService, Dispatch), answer)
 
     def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
         """Return a route for a page, or a form, for everybody."""
@@ -164,7 +164,7 @@ def home(viewer: Viewer) -> str:
     match viewer:
         case Customer():
             return f"{PREFIX}/orders"
-        case Agent():
+        case CustomerService():
             return f"{PREFIX}/service"
         case Dispatch():
             return f"{PREFIX}/dispatch"

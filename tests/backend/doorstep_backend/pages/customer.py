@@ -65,7 +65,7 @@ class CustomerPages:
     def code(self, visit: Visit[Customer]) -> Response:
         """Make a new one-time code for this order; seen on this page and never again."""
         order = self._own_order(visit)
-        code = self._office.access.one_time_code(order.number, visit.now)
+        code = self._office.access.make_one_time_code(order.number, visit.now)
         until = visit.now + CODE_VALID
         zone = self._office.zone_of(order.number)
         return self._render(visit, "code.html", order=order, code=code, until=until, zone=zone)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from doorstep_backend.copies.kept import Copies
 from doorstep_backend.copies.making import NotMade
 from doorstep_backend.copies.shows import Shows
-from doorstep_backend.office.access import Agent, Dispatch, Viewer, may_read_label
+from doorstep_backend.office.access import CustomerService, Dispatch, Viewer, may_read_label
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.pages import PREFIX, words
@@ -109,6 +109,6 @@ class Pictures:
 
     def _why(self, viewer: Viewer, capture_id: str) -> str:
         photo = self._office.filing.photo(capture_id)
-        if isinstance(viewer, Agent) and photo is not None and photo.number is not None:
+        if isinstance(viewer, CustomerService) and photo is not None and photo.number is not None:
             return self._office.access.why(viewer, photo.number)
         return TO_BIND if isinstance(viewer, Dispatch) else ""

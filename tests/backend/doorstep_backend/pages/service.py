@@ -6,7 +6,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from doorstep_backend.office.access import AGENT_WINDOW, GRANT, Agent
+from doorstep_backend.office.access import AGENT_WINDOW, GRANT, CustomerService
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import Auth, Render, Visit
@@ -35,16 +35,16 @@ class ServicePages:
     def routes(self, auth: Auth) -> list[Route]:
         """Return the routes of these pages."""
         return [
-            auth.page("/service", Agent, self.ask),
-            auth.granting("/service", Agent, self.verify),
-            auth.page("/service/{number}", Agent, self.order),
+            auth.page("/service", CustomerService, self.ask),
+            auth.granting("/service", CustomerService, self.verify),
+            auth.page("/service/{number}", CustomerService, self.order),
         ]
 
-    def ask(self, visit: Visit[Agent]) -> Response:
+    def ask(self, visit: Visit[CustomerService]) -> Response:
         """Show the form for an order and its code."""
         return self._form(visit, 200, "")
 
-    def verify(self, visit: Visit[Agent]) -> Response:
+    def verify(self, visit: Visit[CustomerService]) -> Response:
         """Open an order for GRANT, or show the form: 400 no reason, 403 wrong, 429 too often."""
         number = visit.form.get("number", "").strip()
         code = "".join(visit.form.get("code", "").split())
@@ -59,7 +59,7 @@ class ServicePages:
             return self._form(visit, 403, WRONG, number)
         return RedirectResponse(f"{PREFIX}/service/{quote(number, safe='')}", 303)
 
-    def order(self, visit: Visit[Agent]) -> Response:
+    def order(self, visit: Visit[CustomerService]) -> Response:
         """Show the photos of an order, or the form with 403 if it is not open to this agent."""
         number = visit.path["number"]
         if not self._office.access.may_see_order(visit.viewer, number, visit.now):
@@ -74,7 +74,9 @@ class ServicePages:
             minutes=GRANT.seconds // 60,
         )
 
-    def _form(self, visit: Visit[Agent], status: int, wrong: str, number: str = "") -> Response:
+    def _form(
+        self, visit: Visit[CustomerService], status: int, wrong: str, number: str = ""
+    ) -> Response:
         return self._render(
             visit,
             "service.html",

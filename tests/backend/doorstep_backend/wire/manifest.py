@@ -15,7 +15,7 @@ from agent.record import signing
 from agent.rule.manifest import TYPE
 from doorstep_backend.identity.admission import device_of
 from doorstep_backend.identity.basic import basic
-from doorstep_backend.office.routes import Routes
+from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.wire.asking import asked
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class ManifestRoute:
 
     def __init__(
         self,
-        routes: Routes,
+        routes: DeliveryRoutes,
         key: Callable[[], signing.PrivateKey],
         now: Callable[[], datetime],
     ) -> None:

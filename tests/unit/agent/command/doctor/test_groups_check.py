@@ -14,15 +14,15 @@ import pytest
 from agent.command.doctor import groups_check
 from agent.command.doctor.groups_check import STATE, Need, Who, missing
 from agent.config import load
-from hardware.driver import Access
+from hardware.driver import DeviceFiles
 from tests.faults.syscalls.scenarios import command
 from tests.faults.syscalls.traced import Ended
 from tests.faults.syscalls.traced import run as in_a_child
 from tests.faults.syscalls.users import GROUP, as_debian_protects, as_user, tmpfiles
 from tests.support.device import Device
 
-PINS: Final = Access("the GPIO pins", "gpio", ("gpiochip*",))
-CAMERA: Final = Access("the camera", "video", ("video*",))
+PINS: Final = DeviceFiles("the GPIO pins", "gpio", ("gpiochip*",))
+CAMERA: Final = DeviceFiles("the camera", "video", ("video*",))
 ALICE: Final = Who("alice", 1000, {1000, 44}, {1000, 44, 997})
 CHIP: Final = Need(PINS, Path("/dev/gpiochip0"), 0, 986, "gpio", 0o660)
 VIDEO: Final = Need(CAMERA, Path("/dev/video0"), 0, 44, "video", 0o660)

@@ -32,7 +32,7 @@ class _Changed:
     last_version: int
 
 
-class Routes:
+class DeliveryRoutes:
     """Which device drives what today."""
 
     def __init__(self, ledger: Database, orders: Orders, practice_codes: Sequence[str]) -> None:
