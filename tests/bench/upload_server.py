@@ -23,7 +23,7 @@ from doorstep_backend import keys
 from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.identity.register import Register
 from doorstep_backend.wire import headers
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.intake import Intake
 from doorstep_backend.wire.store import IntakeVerdict, Store
 from tests.support.backend import Backend
@@ -102,7 +102,7 @@ class Put:
             content = await request.body()
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        verdict = await asked(self._intake.judge, upload, content)
+        verdict = await in_thread(self._intake.judge, upload, content)
         return Response(status_code=201, headers={"Doorstep-Receipt": verdict.jws})
 
 

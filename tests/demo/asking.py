@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agent.status import words
-from doorstep_backend.reports.shape import believed, status_of
+from doorstep_backend.reports.shape import known_members, status_of
 from tests.demo.driver import DemoDevice
 from tests.support.backend import Backend
 
@@ -45,7 +45,7 @@ class Asking:
         yield f"GET {address}"
         yield f"with {CLIENT}.pem, the certificate of dispatch: {len(text)} bytes of JSON."
         yield "In words they say:"
-        for line in words.lines(status_of(believed(json.loads(text)))):
+        for line in words.lines(status_of(known_members(json.loads(text)))):
             if line.startswith("sync "):
                 return
             yield from wrap(line, WIDTH, subsequent_indent=" " * 10)

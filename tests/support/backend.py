@@ -101,7 +101,7 @@ class Backend:
         command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._has_switches:  # it is a test's: its devices seal to identities of tests
-            Seals(self.data).know(IDENTITY_FILE, NAMES)
+            Seals(self.data).use_given_identities(IDENTITY_FILE, NAMES)
         with (self.data / "backend.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True

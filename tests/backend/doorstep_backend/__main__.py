@@ -25,7 +25,7 @@ from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.est import Identity
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
 from doorstep_backend.identity.register import Register
-from doorstep_backend.identity.shown import PassedOn, Shown, by_tls
+from doorstep_backend.identity.shown import ProxyCertificate, Shown, serial_by_tls
 from doorstep_backend.office import commands, demo
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import open_office
@@ -44,7 +44,7 @@ from doorstep_backend.serving import (
 )
 from doorstep_backend.settings import FILE, WrongSettingError, read_settings
 from doorstep_backend.wire import loglines, orphans, parts
-from doorstep_backend.wire.listener import Crowd
+from doorstep_backend.wire.listener import ConnectionLimits
 from doorstep_backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
         chosen.remember(data, options.objects, store.db, store.objects)
         documents = FleetDocuments(data)
         documents.settle()
-        parts.take_over(store)
+        parts.adopt_old_parts(store)
         office = open_office(store, show_simulated=options.show_simulated)
     office.store.filing_backlog.free()
     office.open_anew()
@@ -175,7 +175,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
         site=site,
         documents=documents,
         identity=identity,
-        shown=_shown(identity, proxies) if behind else by_tls,
+        shown=_shown(identity, proxies) if behind else serial_by_tls,
         reports=reports,
     )
 
@@ -191,7 +191,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
 
 def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
     try:
-        return listen(port, host, Crowd(proxies=proxies))
+        return listen(port, host, ConnectionLimits(proxies=proxies))
     except (socket.gaierror, UnicodeError) as error:
         raise WrongSettingError(NO_ADDRESS.format(host)) from error
     except OSError as error:
@@ -199,7 +199,11 @@ def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
 
 
 def _shown(identity: Identity | None, proxies: Collection[str]) -> Shown:
-    return by_tls if identity is None else PassedOn(identity.authority.certificate, proxies)
+    return (
+        serial_by_tls
+        if identity is None
+        else ProxyCertificate(identity.authority.certificate, proxies)
+    )
 
 
 def _announce(

@@ -22,7 +22,7 @@ from doorstep_backend.identity.est import Est, Identity
 from doorstep_backend.identity.fleet import FleetDocuments
 from doorstep_backend.identity.fleet_route import FleetRoute
 from doorstep_backend.identity.retire_route import RetireRoute
-from doorstep_backend.identity.shown import Shown, by_tls
+from doorstep_backend.identity.shown import Shown, serial_by_tls
 from doorstep_backend.office.expiry import Expiry
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.worker import Worker
@@ -33,11 +33,11 @@ from doorstep_backend.reports.intake import ReportIntake
 from doorstep_backend.reports.routes import FleetRoutes
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.wire import headers
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.connections import TimeoutProtocol, WholeBodies
 from doorstep_backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from doorstep_backend.wire.manifest import ManifestRoute
-from doorstep_backend.wire.outage import Outage
+from doorstep_backend.wire.outage import UnavailableTo503
 from doorstep_backend.wire.questions import asked_ids, json_object
 from doorstep_backend.wire.store import Store
 from doorstep_backend.wire.tus import Tus
@@ -60,7 +60,7 @@ class Receipts:
         """
         ids = asked_ids(await json_object(request))
         not_vouched: list[NotVouchedError] = []
-        told = {one: await asked(self._one, one, request.scope, not_vouched) for one in ids}
+        told = {one: await in_thread(self._one, one, request.scope, not_vouched) for one in ids}
         if not_vouched and not any(told.values()):
             raise HTTPException(403, str(not_vouched[0]))
         return JSONResponse(told)
@@ -115,7 +115,7 @@ def create_app(
     site: Site | None = None,
     documents: FleetDocuments | None = None,
     identity: Identity | None = None,
-    shown: Shown = by_tls,
+    shown: Shown = serial_by_tls,
     reports: Reports | None = None,
 ) -> Starlette:
     """Return the ASGI application; it runs on connections of a TimeoutProtocol only.
@@ -142,7 +142,7 @@ def create_app(
         Middleware(Health, readiness=_readiness(store, office, key), proxies=proxies),
         Middleware(WholeBodies),
         *around,
-        Middleware(Outage),
+        Middleware(UnavailableTo503),
     ]
     if identity is not None:
         routes += Est(identity).routes()

@@ -66,7 +66,7 @@ class Seals:
             names.remove(old)
         self._name(Recipients.of([made, *names]).names)
 
-    def know(self, identities: str, recipients: Sequence[str]) -> None:
+    def use_given_identities(self, identities: str, recipients: Sequence[str]) -> None:
         """Open by these too, an identity file's text; seal to those, unless it is settled."""
         for folder in (self._identities.parent, self._identities):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from doorstep_backend.wire.connections import TimeoutProtocol
-from doorstep_backend.wire.listener import Crowd, Listener, give_up_early
+from doorstep_backend.wire.listener import ConnectionLimits, Listener, give_up_early
 
 HOST: Final = "127.0.0.1"
 """Only behind a proxy it may be asked from elsewhere than this machine."""
@@ -92,15 +92,15 @@ def server_config(
     return config
 
 
-def listen(port: int, host: str = HOST, crowd: Crowd | None = None) -> socket.socket:
-    """Return a socket that listens on IPv4, limited as `crowd` says; port 0 takes a free port.
+def listen(port: int, host: str = HOST, limits: ConnectionLimits | None = None) -> socket.socket:
+    """Return a socket that listens on IPv4, limited as `limits` says; port 0 takes a free port.
 
     Raises:
         OSError: `host` is no address of this machine, or the port is taken.
     """
     # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
     listener = Listener(
-        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, crowd=crowd or Crowd()
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, limits=limits or ConnectionLimits()
     )
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))

@@ -196,7 +196,7 @@ def test_what_an_identity_that_came_later_opens_writes_nowhere_else(fleet: Seale
     plain[at + 148 : at + 156] = b" " * 8
     plain[at + 148 : at + 156] = b"%06o\0 " % sum(plain[at : at + 512])
     made = fleet.take(fleet.sealed(packed=bytes(plain)))
-    Seals(fleet.folder).know(IDENTITY_FILE, NAMES)
+    Seals(fleet.folder).use_given_identities(IDENTITY_FILE, NAMES)
 
     with pytest.raises(NotDone, match="its name is no plain one: export this record without"):
         fleet.export(made.label.capture_id, "--opened")

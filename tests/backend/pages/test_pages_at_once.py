@@ -43,13 +43,13 @@ def test_what_an_old_password_opened_ends_with_its_change_also_at_once(
     assert before is not None
     told(on_postgresql, PAUSE.format(table))
 
-    opens = sessions.open if table == "sessions" else accounts.know
+    opens = sessions.open if table == "sessions" else accounts.remember_browser
     begun = waited(elsewhere, opens, before, NOON)
     accounts.add(Account(CUSTOMER.role, CUSTOMER.who, "another"))
     given = begun.result()
 
     assert sessions.viewer(given, NOON) == Nobody()
-    assert not accounts.knows(CUSTOMER.who, given, NOON)
+    assert not accounts.is_known_browser(CUSTOMER.who, given, NOON)
 
 
 @pytest.mark.parametrize("password", ["another", None])

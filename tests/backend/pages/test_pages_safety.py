@@ -151,8 +151,8 @@ def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
     accounts = Accounts(live.demo_office.office.ledger, CHEAP)
     signed_in = accounts.find(PERSON.who)
     assert signed_in is not None
-    given = accounts.know(signed_in, NOON)
-    assert accounts.knows(PERSON.who, given, NOON)
+    given = accounts.remember_browser(signed_in, NOON)
+    assert accounts.is_known_browser(PERSON.who, given, NOON)
 
     match end:
         case "password":
@@ -161,7 +161,7 @@ def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
             accounts.remove(PERSON.who)
 
     later = NOON + timedelta(days=90 if end == "90 days" else 0)
-    assert not accounts.knows(PERSON.who, given, later)
+    assert not accounts.is_known_browser(PERSON.who, given, later)
 
 
 def test_when_too_many_passwords_wait_to_be_checked_the_next_is_told_to_come_back(

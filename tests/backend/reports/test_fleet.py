@@ -9,7 +9,7 @@ import pytest
 
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
 from doorstep_backend.identity.known import DeviceState
-from doorstep_backend.reports.fleet import Device, FleetReports, Registered, seen
+from doorstep_backend.reports.fleet import Device, FleetReports, Registered, device_with_troubles
 from doorstep_backend.reports.read import Report
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import (
@@ -75,11 +75,11 @@ def test_every_need_has_words_and_none_stands_twice() -> None:
 def test_what_a_person_must_do_something_about(
     known: Registered, said: Report | None, unreadable: str | None, needs: tuple[object, ...]
 ) -> None:
-    assert seen(known, said, unreadable, NOW).needs == needs
+    assert device_with_troubles(known, said, unreadable, NOW).needs == needs
 
 
 def test_bench_mode_is_a_note_and_no_need() -> None:
-    found = seen(registered(), report(bench_mode=True), None, NOW)
+    found = device_with_troubles(registered(), report(bench_mode=True), None, NOW)
 
     assert (found.needs, found.notes) == ((), (Noticed.BENCH_MODE,))
 

@@ -10,7 +10,7 @@ import pytest
 
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.wire import asking
-from doorstep_backend.wire.asking import asked, asked_by_people
+from doorstep_backend.wire.asking import in_page_thread, in_thread
 from doorstep_backend.wire.fair_semaphore import FairSemaphore
 from tests.support.waiting import until
 
@@ -31,9 +31,9 @@ def test_a_device_waits_for_no_page_however_many_wait(
     monkeypatch.setattr(asking, "WITHIN_S", 0.5)
 
     async def ask() -> list[object]:
-        pages = [asyncio.ensure_future(asked_by_people(store_goes_on.wait)) for _ in range(MANY)]
+        pages = [asyncio.ensure_future(in_page_thread(store_goes_on.wait)) for _ in range(MANY)]
         await asyncio.sleep(0)
-        device = await asked(lambda: "an answer")
+        device = await in_thread(lambda: "an answer")
         return [device, *await asyncio.gather(*pages, return_exceptions=True)]
 
     device, *pages = asyncio.run(ask())
@@ -54,12 +54,12 @@ def test_what_no_page_waits_for_any_more_still_has_its_place(
         store_goes_on.wait()
 
     async def ask() -> None:
-        pages = [asked_by_people(wait) for _ in range(MANY)]
+        pages = [in_page_thread(wait) for _ in range(MANY)]
         await asyncio.gather(*pages, return_exceptions=True)
-        await asyncio.gather(*[asked_by_people(wait)], return_exceptions=True)
+        await asyncio.gather(*[in_page_thread(wait)], return_exceptions=True)
         store_goes_on.set()
         monkeypatch.setattr(asking, "WITHIN_S", 5.0)
-        await asked_by_people(str)
+        await in_page_thread(str)
 
     asyncio.run(ask())
 

@@ -13,7 +13,7 @@ import pytest
 
 from doorstep_backend.wire import connection_timeouts, connections, loglines, loop
 from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
-from doorstep_backend.wire.listener import Crowd, Listener
+from doorstep_backend.wire.listener import ConnectionLimits, Listener
 from tests.support.live_pages import Live, live_pages
 
 FORM = b"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nwho="
@@ -145,8 +145,8 @@ def test_what_comes_after_an_answer_is_read_for_a_while_only() -> None:
     assert waits.is_over(0)
 
 
-def listening(crowd: Crowd) -> Listener:
-    listener = Listener(socket.AF_INET, socket.SOCK_STREAM, crowd=crowd)
+def listening(limits: ConnectionLimits) -> Listener:
+    listener = Listener(socket.AF_INET, socket.SOCK_STREAM, limits=limits)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     return listener
@@ -157,16 +157,18 @@ def caller(listener: Listener, address: str) -> socket.socket:
 
 
 @pytest.mark.parametrize(
-    ("crowd", "let_in"),
+    ("limits", "let_in"),
     [
-        (Crowd(4, 2), [True, True, False, True, True, False]),
-        (Crowd(4, 2, proxies=["127.0.0.2"]), [True, True, True, True, False, False]),
+        (ConnectionLimits(4, 2), [True, True, False, True, True, False]),
+        (ConnectionLimits(4, 2, proxies=["127.0.0.2"]), [True, True, True, True, False, False]),
     ],
 )
-def test_so_many_are_let_in_of_one_address_and_in_all(crowd: Crowd, let_in: list[bool]) -> None:
+def test_so_many_are_let_in_of_one_address_and_in_all(
+    limits: ConnectionLimits, let_in: list[bool]
+) -> None:
     """A proxy speaks for many: it counts towards all only."""
     inside = []
-    with listening(crowd) as listener:
+    with listening(limits) as listener:
         found = []
         for address in ("127.0.0.2",) * 3 + ("127.0.0.3",) * 2 + ("127.0.0.4",):
             inside.append(caller(listener, address))
@@ -182,7 +184,7 @@ def test_so_many_are_let_in_of_one_address_and_in_all(crowd: Crowd, let_in: list
 
 
 def test_who_leaves_makes_room() -> None:
-    with listening(Crowd(1, 1)) as listener:
+    with listening(ConnectionLimits(1, 1)) as listener:
         for _ in range(3):
             with caller(listener, "127.0.0.1"), listener.accept()[0]:
                 pass

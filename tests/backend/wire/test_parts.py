@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from doorstep_backend.wire.parts import take_over
+from doorstep_backend.wire.parts import adopt_old_parts
 from doorstep_backend.wire.store import PIECE_BYTES, IntakeVerdict, Store, Upload
 from tests.support.factory import new_id
 
@@ -21,8 +21,8 @@ def test_parts_become_pieces_as_old_as_they_are_and_the_folder_goes(tmp_path: Pa
     store.create(upload)
     os.utime(part_of(tmp_path, upload.capture_id, content), (1_700_000_000, 1_700_000_000))
 
-    take_over(store)
-    take_over(store)
+    adopt_old_parts(store)
+    adopt_old_parts(store)
 
     assert (store.offset(upload), store.to_judge(upload)) == (len(content), content)
     told = store.db.execute("SELECT last_byte_at FROM uploads").fetchone()[0]
@@ -37,7 +37,7 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     store.append(upload, 0, content[:PIECE_BYTES])  # and dies
     part_of(tmp_path, upload.capture_id, content)
 
-    take_over(store)
+    adopt_old_parts(store)
     store.append(upload, len(content), b"z")
 
     assert store.to_judge(upload) == content + b"z"
@@ -51,7 +51,7 @@ def test_what_has_its_verdict_or_no_row_is_let_go(tmp_path: Path) -> None:
     for capture_id in (upload.capture_id, new_id()):
         part_of(tmp_path, capture_id, b"half")
 
-    take_over(store)
+    adopt_old_parts(store)
 
     assert store.db.execute("SELECT * FROM pieces").fetchall() == []
     assert not (tmp_path / "uploads").exists()

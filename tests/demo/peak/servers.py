@@ -211,7 +211,7 @@ def _new(folder: Path) -> Path:
     """A backend's folder that opens what the devices here seal."""
     data = folder / "backend"
     data.mkdir(mode=0o700, parents=True)
-    Seals(data).know(IDENTITY_FILE, NAMES)
+    Seals(data).use_given_identities(IDENTITY_FILE, NAMES)
     return data
 
 

@@ -77,7 +77,7 @@ def _trust(folder: Path) -> None:
 def _backend(folder: Path) -> None:
     """A folder that the backend itself has made, with one record."""
     folder.mkdir(mode=0o700)
-    Seals(folder).know(IDENTITY_FILE, NAMES)
+    Seals(folder).use_given_identities(IDENTITY_FILE, NAMES)
     Backend(folder, switches=False, identity=True).start().stop()
     demo_office = DemoOffice(folder, show_simulated=True)
     stop = {

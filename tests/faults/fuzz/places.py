@@ -122,7 +122,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "doorstep_backend/identity/fleet.py:_kid": _OWN,
     "doorstep_backend/identity/known.py:Known.x509": _OWN,
     "doorstep_backend/identity/names.py:Names._own": _OPERATOR,
-    "doorstep_backend/identity/shown.py:by_tls": "reads this authority's certificate: TLS verified",
+    "doorstep_backend/identity/shown.py:serial_by_tls": "reads our certificate: TLS verified it",
     "doorstep_backend/office/access.py:PhotoAccess._views": _OWN,
     "doorstep_backend/office/archive.py:_File.label": _OWN,
     "doorstep_backend/office/archive.py:_bounds": _OPERATOR,

@@ -10,7 +10,7 @@ from doorstep_backend.copies.faces import FaceFinder, NoModel
 from doorstep_backend.copies.making import NotMade, made
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.engines.objects import Missing
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ class Copies:
             ValueError: it is no picture that can be shown.
             NotMade: the search for faces failed, or there is no model.
         """
-        sha256 = await asked_by_people(self._store.sha256_of, capture_id)
+        sha256 = await in_page_thread(self._store.sha256_of, capture_id)
         with suppress(Missing):
-            return await asked_by_people(self._store.copy, capture_id, shows)
+            return await in_page_thread(self._store.copy, capture_id, shows)
         return await anyio.to_thread.run_sync(
             self._kept_or_made, capture_id, sha256, shows, limiter=self._one_at_a_time
         )

@@ -14,9 +14,9 @@ from doorstep_backend.identity.clients import Client, ClientKind, Clients
 from doorstep_backend.identity.closings import How
 from doorstep_backend.identity.known import CertificateState, Known, Label
 from doorstep_backend.identity.register import Register
-from doorstep_backend.identity.shown import Shown, by_tls
+from doorstep_backend.identity.shown import Shown, serial_by_tls
 from doorstep_backend.pages import PREFIX, is_for_people
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Admission:
         app: ASGIApp,
         register: Register,
         clients: Clients,
-        shown: Shown = by_tls,
+        shown: Shown = serial_by_tls,
         now: Clock | None = None,
     ) -> None:
         self._app = app
@@ -127,7 +127,7 @@ class Admission:
             await self._app(scope, receive, send)
             return
         serial = self._shown(scope)  # once for each request: a certificate is read for it
-        refused = await asked(self._refused, scope, serial)
+        refused = await in_thread(self._refused, scope, serial)
         if refused is None and serial is not None:
             await self._app(scope, self._asked_again(serial, receive), send)
         else:
@@ -157,7 +157,7 @@ class Admission:
         async def received() -> Message:
             message = await receive()
             is_end = message["type"] == "http.request" and not message.get("more_body", False)
-            if is_end and (words := await asked(self._shut_out_since, serial)) is not None:
+            if is_end and (words := await in_thread(self._shut_out_since, serial)) is not None:
                 raise HTTPException(403, words)
             return message
 

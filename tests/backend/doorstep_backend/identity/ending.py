@@ -10,7 +10,7 @@ from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.archive import archived
 from doorstep_backend.office.model import Office
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Ending:
 
     async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
         """End a device as `now` does, while devices are served."""
-        await asked(self._check, device_id)
-        if (kept := await asked(self.register.closing, device_id)) is not None:
+        await in_thread(self._check, device_id)
+        if (kept := await in_thread(self.register.closing, device_id)) is not None:
             return kept
         ends = await self.chains_in_a_thread(device_id)
-        return await asked(self._close, Closing(device_id, at, how, by, ends))
+        return await in_thread(self._close, Closing(device_id, at, how, by, ends))
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
         """Return the records received by now, also those that a rescue brought since the end."""

@@ -31,7 +31,7 @@ from doorstep_backend.identity.register import (
     TooManyError,
 )
 from doorstep_backend.keys import Certificates
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 
 MAX_REQUEST_BYTES: Final = 16_384
 """Longest request for a certificate that is read; one for a P-256 key has some 500."""
@@ -104,12 +104,12 @@ class Est:
         """
         device_id, token = basic(request)
         body = await _body(request)  # first: the token may be another when that has come
-        if not await asked(self._register.is_token, device_id, token):
+        if not await in_thread(self._register.is_token, device_id, token):
             raise unauthorised(WRONG_TOKEN)
-        key, now = _key(body, device_id), await asked(self._register.now)
+        key, now = _key(body, device_id), await in_thread(self._register.now)
         issue = self._tls(device_id, key, now)
         try:
-            known = await asked(self._register.enrol, device_id, key, now, issue)
+            known = await in_thread(self._register.enrol, device_id, key, now, issue)
         except TokenUsedError as error:
             raise HTTPException(403, TOKEN_USED) from error
         return _certificates(known.x509)
@@ -122,10 +122,10 @@ class Est:
                 is wrong.
         """
         device_id = _certified(request)
-        key, now = _key(await _body(request), device_id), await asked(self._register.now)
+        key, now = _key(await _body(request), device_id), await in_thread(self._register.now)
         issue = self._tls(device_id, key, now)
         with _told_why_not():
-            known = await asked(self._register.renew, device_id, key, now, issue)
+            known = await in_thread(self._register.renew, device_id, key, now, issue)
         return _certificates(known.x509)
 
     async def vouch(self, request: Request) -> Response:
@@ -136,22 +136,22 @@ class Est:
                 wrong.
         """
         device_id = _certified(request)
-        key, now = _key(await _body(request), device_id), await asked(self._register.now)
+        key, now = _key(await _body(request), device_id), await in_thread(self._register.now)
         with _told_why_not():
             issue = partial(self._authority.evidence, device_id, key)
-            known = await asked(self._register.vouch, device_id, key, now, issue)
+            known = await in_thread(self._register.vouch, device_id, key, now, issue)
         return _certificates(known.x509)
 
     async def serve(self, request: Request) -> Response:
         """Return a certificate for a server of the device, under names that the office gave it."""
         device_id, body = _certified(request), await _body(request)
-        key, now = _key(body, device_id), await asked(self._register.now)
+        key, now = _key(body, device_id), await in_thread(self._register.now)
         wanted = _names(body)
-        if (words := await asked(self._names.objection, device_id, wanted)) is not None:
+        if (words := await in_thread(self._names.objection, device_id, wanted)) is not None:
             raise HTTPException(403, words)
         issue = partial(self._authority.serve, device_id, key, wanted, now)
         with _told_why_not():
-            known = await asked(self._register.serve, device_id, key, wanted, now, issue)
+            known = await in_thread(self._register.serve, device_id, key, wanted, now, issue)
         return _certificates(known.x509)
 
     def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from doorstep_backend.identity.fleet import FleetDocuments
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.manifest import signed_answer
 
 
@@ -22,4 +22,4 @@ class FleetRoute:
     async def answer(self, request: Request) -> Response:
         """Answer 200 with the JWS, or 304 when the device has it."""
         held = request.headers.get("If-None-Match", "").strip().removeprefix("W/")
-        return signed_answer(request, await asked(self._documents.served, held))
+        return signed_answer(request, await in_thread(self._documents.served, held))

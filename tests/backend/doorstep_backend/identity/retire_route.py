@@ -10,7 +10,7 @@ from starlette.routing import Route
 from doorstep_backend.identity.admission import device_of, technician_of
 from doorstep_backend.identity.closings import ITSELF, How
 from doorstep_backend.identity.ending import Ending
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.questions import json_object
 
 EXPECTED: Final = 'expected {"device_id": "..."}'
@@ -36,7 +36,7 @@ class RetireRoute:
         technician = technician_of(request.scope)
         if technician is None and device_id != device_of(request.scope):
             raise HTTPException(403, ITSELF_ONLY)
-        by, now = technician or ITSELF, await asked(self._ending.register.now)
+        by, now = technician or ITSELF, await in_thread(self._ending.register.now)
         try:
             closing = await self._ending.while_serving(device_id, How.RETIRED, by, now)
         except LookupError as error:

@@ -18,14 +18,14 @@ Shown = Callable[[Any], int | None]
 """From an ASGI scope to the serial of the certificate that is shown; None where none counts."""
 
 
-def by_tls(scope: Any) -> int | None:
+def serial_by_tls(scope: Any) -> int | None:
     """Return the serial of the certificate that TLS verified here, its dates apart."""
     der = connection_of(scope).client_certificate()
     return None if der is None else x509.load_der_x509_certificate(der).serial_number
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOn:
+class ProxyCertificate:
     """The certificate that a proxy passes on; its TLS has seen that the client holds the key.
 
     Who signed it is verified here: of several faults nginx tells the last one only, and a foreign

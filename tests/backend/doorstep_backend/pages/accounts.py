@@ -16,7 +16,7 @@ from argon2.exceptions import VerifyMismatchError
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database, Schema, statements
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """Roles of an account."""
@@ -115,7 +115,7 @@ class Accounts:
         return row and SignedIn(viewer_of(row["role"], who), who, (row["role"], row["hash"]))
 
     @contextmanager
-    def turn(self) -> Iterator[bool]:
+    def password_slot(self) -> Iterator[bool]:
         """Count a password that is to be checked; give False if too many wait for that already."""
         self._trying += 1
         try:
@@ -125,14 +125,14 @@ class Accounts:
 
     async def check(self, who: str, password: str) -> SignedIn | None:
         """Return whose name and password these are; an unknown name takes as long as any other."""
-        found = await asked_by_people(self.find, who)
+        found = await in_page_thread(self.find, who)
         known = found.standing[1] if found else self._nobodys
         fits = await anyio.to_thread.run_sync(
             self._fits, known, password, limiter=self._one_at_a_time
         )
-        return found if fits and await asked_by_people(self.find, who) == found else None
+        return found if fits and await in_page_thread(self.find, who) == found else None
 
-    def know(self, by: SignedIn, now: datetime) -> str:
+    def remember_browser(self, by: SignedIn, now: datetime) -> str:
         """Return what to give a browser in which this account has just been signed in.
 
         The browser stays unknown if the account has changed since its password was given.
@@ -145,7 +145,7 @@ class Accounts:
                 self._ledger.execute("INSERT INTO browsers VALUES (?, ?, ?)", row)
         return given
 
-    def knows(self, who: str, given: str, now: datetime) -> bool:
+    def is_known_browser(self, who: str, given: str, now: datetime) -> bool:
         """Return whether a browser that shows this was signed in to this account before."""
         query = "SELECT 1 FROM browsers WHERE browser = ? AND who = ? AND ends > ?"
         row = (digest(given), who, rfc3339(now))

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody, Viewer
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.sessions import Sessions
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 
 COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
@@ -74,7 +74,7 @@ class Visit(Generic[V_co]):
 
 
 Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
-"""The answer of a page. A plain function runs in a thread; a coroutine uses `asked_by_people`."""
+"""The answer of a page. A plain function runs in a thread; a coroutine uses `in_page_thread`."""
 
 
 class Render(Protocol):
@@ -144,7 +144,7 @@ class Auth:
 
         async def endpoint(request: Request) -> Response:
             form = await _form(request) if method == "POST" else {}
-            told = await asked_by_people(entered, request, form)
+            told = await in_page_thread(entered, request, form)
             response: Response = await answer(told) if isinstance(told, Visit) else told
             return response
 

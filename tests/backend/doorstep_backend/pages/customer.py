@@ -10,7 +10,7 @@ from doorstep_backend.office.orders import Address, NoSuchOrder, Order
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import CANNOT_READ, NOT_HERE, Auth, Render, Visit
 from doorstep_backend.pages.pictures import Pictures
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 
 
 class CustomerPages:
@@ -35,10 +35,10 @@ class CustomerPages:
     async def orders(self, visit: Visit[Customer]) -> Response:
         """Show the orders, read one by one: each reads its photos, and years have many."""
         who, orders = visit.viewer.customer, self._office.orders
-        name = await asked_by_people(orders.customer_name, who)
+        name = await in_page_thread(orders.customer_name, who)
         shown = [
-            (order, await asked_by_people(self._pictures.of_order, visit, order.number))
-            for order in await asked_by_people(orders.of_customer, who)
+            (order, await in_page_thread(self._pictures.of_order, visit, order.number))
+            for order in await in_page_thread(orders.of_customer, who)
         ]
         return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
 

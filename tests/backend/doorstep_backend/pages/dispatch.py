@@ -18,7 +18,7 @@ from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.fleet_list import Summary
 from doorstep_backend.pages.pictures import Pictures
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.rescued import Rescues
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
@@ -55,7 +55,7 @@ class DispatchPages:
     async def overview(self, visit: Visit[Dispatch]) -> Response:
         """Show the lists of photos and voids, and the fleet's summary with identity."""
         fleet = await self._fleet.summary(visit.now) if self._fleet else None
-        return await asked_by_people(self._overview, visit, fleet)
+        return await in_page_thread(self._overview, visit, fleet)
 
     def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
         filing, waits = self._office.filing, self._office.filing.waiting()

@@ -31,7 +31,7 @@ from doorstep_backend.reports.asked import NotAskedRightError
 from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, trouble_text
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.rescued import Rescues
 
 LOOKS: Final = 2
@@ -79,7 +79,7 @@ class FleetPages:
             wanted = Asked.read(fields(visit.query))
         except NotAskedRightError as error:
             raise HTTPException(400, str(error)) from error
-        return await asked_by_people(self._overview, visit, wanted, await self._briefs(visit.now))
+        return await in_page_thread(self._overview, visit, wanted, await self._briefs(visit.now))
 
     def _overview(self, visit: Visit[Dispatch], wanted: Asked, briefs: Sequence[Brief]) -> Response:
         found = page(briefs, wanted)
@@ -100,9 +100,9 @@ class FleetPages:
     async def device(self, visit: Visit[Dispatch]) -> Response:
         """Show one device. Raise 404 for one that was never let in."""
         device_id = visit.path["device_id"]
-        closing = await asked_by_people(self._ending.register.closing, device_id)
+        closing = await in_page_thread(self._ending.register.closing, device_id)
         ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
-        return await asked_by_people(self._device, visit, closing, ends)
+        return await in_page_thread(self._device, visit, closing, ends)
 
     def _device(
         self, visit: Visit[Dispatch], closing: Closing | None, ends: Sequence[ChainEnd]

@@ -14,7 +14,7 @@ from doorstep_backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
 from doorstep_backend.pages.auth import COOKIE, KNOWN_COOKIE, SIGN_IN, Auth, Render, Visit, home
 from doorstep_backend.pages.limits import WINDOW, SignInLimit, Try
 from doorstep_backend.pages.sessions import Sessions
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 
 FOLDER: Final = Path(__file__).parent
 """Where style.css and icon.svg lie."""
@@ -71,21 +71,21 @@ class FrontPages:
 
     async def sign_in(self, visit: Visit[Viewer]) -> Response:
         """Check a password in its turn, which nothing else waits for."""
-        with self._accounts.turn() as is_free:
+        with self._accounts.password_slot() as is_free:
             if not is_free:
                 return self._later(visit, 503, BUSY, BUSY_S)
-            made = await asked_by_people(self._booked, visit)
+            made = await in_page_thread(self._booked, visit)
             if made is None:
                 return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
             signed_in = await self._accounts.check(made.name, visit.form.get("password", ""))
         if signed_in is None:
             return self._render(visit, "sign_in.html", 403, wrong=WRONG)
-        return await asked_by_people(self._let_in, visit, made, signed_in)
+        return await in_page_thread(self._let_in, visit, made, signed_in)
 
     def _booked(self, visit: Visit[Viewer]) -> Try | None:
         """Book a try; None if there were too many."""
         who = visit.form.get("who", "")
-        is_known = self._accounts.knows(who, visit.known, visit.now)
+        is_known = self._accounts.is_known_browser(who, visit.known, visit.now)
         made = Try(who, visit.address, visit.known if is_known else "")
         return made if self._limit.book(made, visit.now) else None
 
@@ -95,7 +95,12 @@ class FrontPages:
         cookie = self._sessions.open(signed_in, visit.now)
         answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
         if not made.browser:
-            _set(answer, KNOWN_COOKIE, self._accounts.know(signed_in, visit.now), KNOWN_FOR)
+            _set(
+                answer,
+                KNOWN_COOKIE,
+                self._accounts.remember_browser(signed_in, visit.now),
+                KNOWN_FOR,
+            )
         return answer
 
     def _later(self, visit: Visit[Viewer], status: int, why: str, after_s: int) -> Response:

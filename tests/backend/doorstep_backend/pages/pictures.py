@@ -18,7 +18,7 @@ from doorstep_backend.office.photos import Photo
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import NOT_HERE, Auth, Visit
 from doorstep_backend.pages.sessions import Sessions
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 
 TO_BIND: Final = "to find the order it is of"
 """Why dispatch looks."""
@@ -84,7 +84,7 @@ class Pictures:
         The permission is checked again when the copy is made: that takes a while.
         """
         shows = Shows.LABEL if may_read_label(visit.viewer) else Shows.NO_LABEL
-        capture_id = await asked_by_people(self._asked_for, visit)
+        capture_id = await in_page_thread(self._asked_for, visit)
         try:
             copy = await self._copies.copy(capture_id, shows)
         except (LookupError, ValueError) as error:  # erased meanwhile, or no picture
@@ -92,7 +92,7 @@ class Pictures:
         except NotMade as error:
             log.error("photo=not_shown why=%s", error)  # noqa: TRY400 - its sentence says it all
             return Response(_SAID, 503, media_type="image/svg+xml")
-        await asked_by_people(self._log_look, visit)
+        await in_page_thread(self._log_look, visit)
         return Response(copy, media_type="image/jpeg")
 
     def _log_look(self, visit: Visit[Viewer]) -> None:

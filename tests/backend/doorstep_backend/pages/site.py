@@ -33,7 +33,7 @@ from doorstep_backend.pages.service import ServicePages
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.outage import RETRY, note_away
 
 FOLDER: Final = Path(__file__).parent
@@ -130,8 +130,8 @@ class Site:
         assert isinstance(error, HTTPException)
         cookie = request.cookies.get(COOKIE, "")
         try:
-            now = await asked_by_people(self._now)
-            viewer = await asked_by_people(self.sessions.viewer, cookie, now)
+            now = await in_page_thread(self._now)
+            viewer = await in_page_thread(self.sessions.viewer, cookie, now)
         except Unavailable as away:
             return await self._away(request, away)
         form = self.sessions.form_token(cookie)

@@ -96,11 +96,12 @@ class FleetReports:
     ) -> list[Device]:
         rows = self._db.execute(_DEVICES.format(which), (value, DEVICES_PER_QUERY))
         return [
-            seen(_registered(row), _report_of(row), unreadable.get(row["id"]), now) for row in rows
+            device_with_troubles(_registered(row), _report_of(row), unreadable.get(row["id"]), now)
+            for row in rows
         ]
 
 
-def seen(
+def device_with_troubles(
     registered: Registered, said: Report | None, unreadable: str | None, now: datetime
 ) -> Device:
     """Return what is wrong with one device. Pure.

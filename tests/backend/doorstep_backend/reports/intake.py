@@ -10,7 +10,7 @@ from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.admission import device_of
 from doorstep_backend.reports.read import Report, read
 from doorstep_backend.reports.store import Reports
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ class ReportIntake:
         if not said or device_id is None:
             return
         try:
-            now = await asked(self._reports.now)
+            now = await in_thread(self._reports.now)
             found = read(b",".join(said).decode("latin-1"), device_id, now)
             if isinstance(found, Report):
-                await asked(self._reports.note, found)
+                await in_thread(self._reports.note, found)
             else:
                 self._reports.note_unreadable(device_id, found)
         except Unavailable as error:

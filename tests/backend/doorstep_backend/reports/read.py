@@ -9,7 +9,7 @@ from agent.models import from_rfc3339, to_the_hour
 from agent.status import header
 from agent.status.document import VERSION
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
-from doorstep_backend.reports.shape import believed
+from doorstep_backend.reports.shape import known_members
 
 FUTURE: Final = timedelta(days=1)
 """A clock that is further ahead says nothing of when; one that is behind is a trouble it tells."""
@@ -101,7 +101,7 @@ def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Repo
     if found.get("v") != VERSION:
         return NEWER
     try:
-        document = believed(found)
+        document = known_members(found)
     except ValueError as error:
         return str(error)
     if from_rfc3339(document["utc"]) > now + FUTURE:

@@ -39,7 +39,7 @@ Member = Callable[[object, str], Any]
 Shape = Mapping[str, Member]
 
 
-def believed(found: object) -> dict[str, Any]:
+def known_members(found: object) -> dict[str, Any]:
     """Return the document, as far as it is known.
 
     Raises:
@@ -50,7 +50,7 @@ def believed(found: object) -> dict[str, Any]:
 
 
 def status_of(document: Mapping[str, Any]) -> Status:
-    """Return a document that was believed as the values that the agent has words for."""
+    """Return a document of known members as the values of the agent's own status."""
     queue, doctor = document["queue"], document["doctor"]
     alarms = tuple(Alarm(**one) for one in queue.get("alarms", ()))
     changes = {

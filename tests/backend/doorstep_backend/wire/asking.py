@@ -26,7 +26,7 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
-async def asked(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+async def in_thread(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Return or raise what `ask` does, from a thread: others are served meanwhile.
 
     Raises:
@@ -38,7 +38,7 @@ async def asked(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> 
     )
 
 
-async def asked_by_people(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+async def in_page_thread(ask: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Return or raise what `ask` does for a page; such questions wait for each other.
 
     A page is one question as a whole. Only what takes long by itself is asked in parts: a password,

@@ -33,7 +33,7 @@ ROWS_AT_ONCE: Final = 1000
 """Rows that are read at once."""
 
 
-class Begun:
+class UploadsWithoutReceipt:
     """The rows, each kept and lost in one step with what makes it so. Raises Unavailable."""
 
     def __init__(self, db: Database) -> None:

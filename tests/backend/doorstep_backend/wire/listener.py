@@ -25,7 +25,7 @@ MOST_EARLY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ConnectionLimits:
     """The limits of how many connections there may be.
 
     Attributes:
@@ -40,9 +40,9 @@ class Crowd:
 class Listener(socket.socket):
     """A listening socket; who comes when there are too many is hung up on at once."""
 
-    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: ConnectionLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._crowd = crowd
+        self._limits = limits
         self._inside: Counter[str] = Counter()
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -61,10 +61,10 @@ class Listener(socket.socket):
         return line, address
 
     def _is_full(self, address: str) -> bool:
-        if self._inside.total() >= self._crowd.most:
+        if self._inside.total() >= self._limits.most:
             return True
-        is_one = address not in self._crowd.proxies
-        return is_one and self._inside[address] >= self._crowd.most_per_address
+        is_one = address not in self._limits.proxies
+        return is_one and self._inside[address] >= self._limits.most_per_address
 
     def _leave(self, address: str) -> None:
         self._inside[address] -= 1

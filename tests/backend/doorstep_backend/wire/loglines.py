@@ -18,7 +18,7 @@ NOISY: Final = (
 """Loggers in which any client can cause a line; in asyncio's a traceback."""
 
 
-class Dated(logging.Formatter):
+class UtcFormatter(logging.Formatter):
     """A formatter that begins with the time in UTC, in ms, as RFC 3339; a traceback has it once."""
 
     converter = staticmethod(time.gmtime)
@@ -30,7 +30,7 @@ def begin() -> None:
     """Log to standard error from now on; journald has the time of each line itself."""
     dated = "" if _is_journald(os.fstat(2)) else "%(asctime)s "
     lines = logging.StreamHandler()
-    lines.setFormatter(Dated(f"{dated}%(levelname)s %(message)s"))
+    lines.setFormatter(UtcFormatter(f"{dated}%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[lines])
 
 

@@ -16,7 +16,7 @@ from agent.rule.manifest import TYPE
 from doorstep_backend.identity.admission import device_of
 from doorstep_backend.identity.basic import basic
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class ManifestRoute:
         path or query, which proxies log. That proves nothing: anybody who knows its id reads it.
         """
         device_id = device_of(request.scope) or basic(request)[0]
-        key = await asked(self._key)
+        key = await in_thread(self._key)
 
         def signed(payload: dict[str, Any]) -> str:
             stops = len(payload["stops"])
@@ -59,8 +59,8 @@ class ManifestRoute:
             return sign(payload, key)
 
         kid = signing.thumbprint(key.public_key())
-        now = await asked(self._now)
-        issued = await asked(self._routes.manifest, device_id, now, signed, kid)
+        now = await in_thread(self._now)
+        issued = await in_thread(self._routes.manifest, device_id, now, signed, kid)
         if issued is None:
             raise HTTPException(404, NO_ROUTE)
         return signed_answer(request, issued.token)

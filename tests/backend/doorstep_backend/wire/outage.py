@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 RETRY: Final = {"Retry-After": str(AWAY_S)}
 
 
-class Outage:
+class UnavailableTo503:
     """ASGI middleware outside all that asks an engine: 503, and the cause in the log.
 
     Nothing was acknowledged: what came stays, and what has no answer yet is sent again.

@@ -10,7 +10,7 @@ from pathlib import Path
 from doorstep_backend.wire.store import PIECE_BYTES, NoUploadError, Store, WrongOffsetError
 
 
-def take_over(store: Store) -> None:
+def adopt_old_parts(store: Store) -> None:
     """Turn parts into pieces of the same age; drop those of an upload that is no longer open.
 
     After an interruption it is done again. Raises Unavailable.
@@ -18,13 +18,13 @@ def take_over(store: Store) -> None:
     uploads = store.folder / "uploads"
     for part in sorted(uploads.glob("*.part")):
         with suppress(WrongOffsetError, NoUploadError):  # another process is at it too
-            _take_over(store, part)
+            _adopt(store, part)
         part.unlink(missing_ok=True)
     with suppress(OSError):  # it is not there, or has what is not ours
         uploads.rmdir()
 
 
-def _take_over(store: Store, part: Path) -> None:
+def _adopt(store: Store, part: Path) -> None:
     upload = store.find(part.stem)
     if upload is None or store.verdict(part.stem) is not None:
         return

@@ -14,7 +14,7 @@ from doorstep_backend.engines.opening import open_database
 from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Schema, statements
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
-from doorstep_backend.wire.begun import Begun
+from doorstep_backend.wire.begun import UploadsWithoutReceipt
 from doorstep_backend.wire.filing_backlog import FilingBacklog
 from doorstep_backend.wire.records import Records
 
@@ -133,7 +133,7 @@ class Store(Records):
         self._db.migrate(UPLOADS)
         chosen.check(self._db, self.objects)
         self.filing_backlog = FilingBacklog(self._db)
-        self.begun = Begun(self._db)
+        self.begun = UploadsWithoutReceipt(self._db)
 
     @property
     def db(self) -> Database:

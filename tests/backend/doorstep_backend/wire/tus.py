@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from doorstep_backend.identity.admission import device_of, technician_of
 from doorstep_backend.wire import headers
-from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.body import TooLongError, pieces
 from doorstep_backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from doorstep_backend.wire.quota import RETRY_AFTER_S, TOO_MANY, UnfinishedUploadsQuota, owner_of
@@ -89,11 +89,11 @@ class Tus:
         has_body = headers.body_length(request) != 0
         if has_body:
             headers.check_body(request, upload.length)
-        await asked(self._begin, owner_of(request.scope), upload)
+        await in_thread(self._begin, owner_of(request.scope), upload)
         location = str(request.base_url) + f"files/{upload.capture_id}"
         most = WHOLE_BYTES if upload.length <= WHOLE_BYTES else PIECE_BYTES
-        came = await self._append(request, upload, 0, most) if has_body else Came(0)
-        return await self._answer(upload, came, 201, {"Location": location})
+        progress = await self._append(request, upload, 0, most) if has_body else UploadProgress(0)
+        return await self._answer(upload, progress, 201, {"Location": location})
 
     def _begin(self, owner: str, upload: Upload) -> None:
         try:
@@ -109,7 +109,7 @@ class Tus:
         A request that is quicker than the end of a cut one may get fewer: the device sends those
         bytes again, or is answered 409.
         """
-        upload, offset = await asked(self._asked_for, request)
+        upload, offset = await in_thread(self._asked_for, request)
         answer = {"Upload-Metadata": upload.metadata, "Cache-Control": "no-store"}
         return Response(headers=_progress(upload, offset) | answer)
 
@@ -123,12 +123,12 @@ class Tus:
                 another's, or the signing key is not vouched for. 404: there is none. 409: it stands
                 at another offset. 460: the digest is another.
         """
-        upload, offset = await asked(self._asked_for, request)
+        upload, offset = await in_thread(self._asked_for, request)
         if headers.number(request, "Upload-Offset") != offset:
             raise _moved(upload, offset)
         headers.check_body(request, upload.length - offset)
-        came = await self._append(request, upload, offset, PIECE_BYTES)
-        return await self._answer(upload, came, 204, {})
+        progress = await self._append(request, upload, offset, PIECE_BYTES)
+        return await self._answer(upload, progress, 204, {})
 
     def _asked_for(self, request: Request) -> tuple[Upload, int]:
         """Return the upload in the path, and its offset."""
@@ -141,49 +141,53 @@ class Tus:
             raise HTTPException(403, ANOTHERS)
         return upload, self._store.offset(upload)
 
-    async def _append(self, request: Request, upload: Upload, start: int, most: int) -> "Came":
+    async def _append(
+        self, request: Request, upload: Upload, start: int, most: int
+    ) -> "UploadProgress":
         """Keep the body as it comes, but not one that is too long, nor a whole record at once."""
-        technician, came = technician_of(request.scope), Came(start)
+        technician, progress = technician_of(request.scope), UploadProgress(start)
         try:
             async with aclosing(pieces(request, upload.length - start, most)) as body:
                 async for piece in body:
-                    if technician is not None and came.offset == start:
+                    if technician is not None and progress.offset == start:
                         await self._mark(upload, technician)
                     is_whole = len(piece) == upload.length
                     if not is_whole:
-                        await self._keep(upload, came.offset, piece)
-                    came = Came(came.offset + len(piece), piece if is_whole else None)
+                        await self._keep(upload, progress.offset, piece)
+                    progress = UploadProgress(
+                        progress.offset + len(piece), piece if is_whole else None
+                    )
         except TooLongError as error:
-            await asked(self._store.cut_back, upload, came.offset, start)
+            await in_thread(self._store.cut_back, upload, progress.offset, start)
             raise HTTPException(413, headers.TOO_LONG) from error
         except ClientDisconnect:
-            if came.whole is not None:
-                await self._keep(upload, start, came.whole)
+            if progress.whole is not None:
+                await self._keep(upload, start, progress.whole)
             raise
-        return came
+        return progress
 
     async def _mark(self, upload: Upload, technician: str) -> None:
         try:
-            await asked(self._rescues.mark, upload.capture_id, technician)
+            await in_thread(self._rescues.mark, upload.capture_id, technician)
         except NoUploadError as error:
             raise HTTPException(404, NO_SUCH_UPLOAD) from error
 
     async def _keep(self, upload: Upload, at: int, piece: bytes) -> None:
         try:
-            await asked(self._store.append, upload, at, piece)
+            await in_thread(self._store.append, upload, at, piece)
         except WrongOffsetError as error:
             raise _moved(upload, error.offset) from error
         except NoUploadError as error:
             raise HTTPException(404, NO_SUCH_UPLOAD) from error
 
     async def _answer(
-        self, upload: Upload, came: "Came", status: int, more: dict[str, str]
+        self, upload: Upload, progress: "UploadProgress", status: int, more: dict[str, str]
     ) -> Response:
-        answer = _progress(upload, came.offset) | more
-        if came.offset < upload.length:
+        answer = _progress(upload, progress.offset) | more
+        if progress.offset < upload.length:
             return Response(status_code=status, headers=answer)
         try:
-            verdict = await asked(self._intake.judge, upload, came.whole)
+            verdict = await in_thread(self._intake.judge, upload, progress.whole)
         except DigestMismatchError as error:
             raise HTTPException(460, str(error)) from error
         except NotVouchedError as error:
@@ -194,7 +198,7 @@ class Tus:
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class UploadProgress:
     """The progress of an upload after a request.
 
     Attributes:
