@@ -17,7 +17,7 @@ from agent.record import signing
 from doorstep_backend import health
 from doorstep_backend.health import Health, Readiness
 from doorstep_backend.identity.admission import Admission
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.est import Est, Identity
 from doorstep_backend.identity.fleet import FleetDocuments
 from doorstep_backend.identity.fleet_route import FleetRoute
@@ -147,7 +147,7 @@ def create_app(
     if identity is not None:
         routes += Est(identity).routes()
         if office is not None:
-            routes += RetireRoute(Ending(identity.register, office)).routes()
+            routes += RetireRoute(DeviceEnding(identity.register, office)).routes()
         register, clients = identity.register, identity.clients
         middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
     if reports is not None and office is not None:

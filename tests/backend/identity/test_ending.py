@@ -15,13 +15,13 @@ from doorstep_backend.identity.closings import (
     MOST_GAPS,
     THE_OFFICE,
     ChainEnd,
-    Closing,
-    How,
+    DeviceEnd,
+    EndKind,
+    chain_end_lines,
     chain_ends,
-    ends_told,
     summary,
 )
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.demo import LEFT_DOOR, RIGHT_DOOR
@@ -51,15 +51,15 @@ class Desks:
 
     demo_office: DemoOffice
     pool: ThreadPoolExecutor
-    begun: list[Future[Closing]] = field(default_factory=list)
+    begun: list[Future[DeviceEnd]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         folder = self.demo_office.folder
         self.register = Interrupted(folder)
-        self.first = Ending(self.register, self.demo_office.office)
-        self.second = Ending(Register(folder), open_office(Store(folder)))
+        self.first = DeviceEnding(self.register, self.demo_office.office)
+        self.second = DeviceEnding(Register(folder), open_office(Store(folder)))
 
-    def meanwhile(self, do: Callable[..., Closing], *args: Any, **more: Any) -> None:
+    def meanwhile(self, do: Callable[..., DeviceEnd], *args: Any, **more: Any) -> None:
         """Begin this at the other desk in between, and go on once it is done or has to wait."""
         self.register.then.append(
             lambda: self.begun.append(waited(self.pool, do, *args, **more)),
@@ -89,9 +89,9 @@ def desks(tmp_path: Path) -> Iterator[Desks]:
 
 def test_a_route_is_not_lost_to_a_device_that_hands_on_its_own_meanwhile(desks: Desks) -> None:
     """The second one waits, and takes both routes along."""
-    desks.meanwhile(desks.second.now, "van-2", How.GONE, THE_OFFICE, NOON, to="van-3")
+    desks.meanwhile(desks.second.now, "van-2", EndKind.GONE, THE_OFFICE, NOON, to="van-3")
 
-    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+    desks.first.now("van-1", EndKind.GONE, THE_OFFICE, NOON, to="van-2")
 
     desks.begun[0].result()
     assert desks.carried() == {"van-3": [RIGHT_DOOR, LEFT_DOOR]}
@@ -100,9 +100,9 @@ def test_a_route_is_not_lost_to_a_device_that_hands_on_its_own_meanwhile(desks: 
 def test_a_route_is_on_no_device_that_ended_while_it_was_handed_there(desks: Desks) -> None:
     """As if one came after the other: it was handed on, and then went back."""
     retire = desks.second.while_serving
-    desks.meanwhile(lambda: asyncio.run(retire("van-2", How.RETIRED, ITSELF, NOON)))
+    desks.meanwhile(lambda: asyncio.run(retire("van-2", EndKind.RETIRED, ITSELF, NOON)))
 
-    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+    desks.first.now("van-1", EndKind.GONE, THE_OFFICE, NOON, to="van-2")
 
     desks.begun[0].result()
     assert desks.carried() == {}
@@ -110,13 +110,13 @@ def test_a_route_is_on_no_device_that_ended_while_it_was_handed_there(desks: Des
 
 def test_a_route_stays_where_it_is_if_its_heir_has_just_ended(desks: Desks) -> None:
     """The command can be repeated, with another heir."""
-    desks.second.now("van-2", How.GONE, THE_OFFICE, NOON, to="van-3")
+    desks.second.now("van-2", EndKind.GONE, THE_OFFICE, NOON, to="van-3")
 
     with pytest.raises(LookupError, match="van-2 is not let in: nothing was changed"):
-        desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+        desks.first.now("van-1", EndKind.GONE, THE_OFFICE, NOON, to="van-2")
     assert desks.register.state("van-1") is DeviceState.IN
 
-    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-3")
+    desks.first.now("van-1", EndKind.GONE, THE_OFFICE, NOON, to="van-3")
 
     assert desks.carried() == {"van-3": [RIGHT_DOOR, LEFT_DOOR]}
 
@@ -146,31 +146,33 @@ def test_a_chain_of_holes_names_a_hundred_and_counts_all() -> None:
 
 def test_what_a_rescue_brought_since_is_told() -> None:
     before = chain_ends(records("a", 1, 4))
-    closing = Closing("van-7", NOON, How.GONE, "the office", before)
+    closing = DeviceEnd("van-7", NOON, EndKind.GONE, "the office", before)
 
-    after = ends_told(closing, chain_ends([*records("a", 1, 2, 4, 5), *records("b", 1)]))
+    after = chain_end_lines(closing, chain_ends([*records("a", 1, 2, 4, 5), *records("b", 1)]))
 
     assert summary(closing) == "gone since 2026-12-01 12:00 UTC, by the office"
     assert after == [
         "last record seen: chain a, seq 5; 1 missing below; closed at seq 4; 2 came since",
         "last record seen: chain b, seq 1; 0 missing below; not known when it closed; 1 came since",
     ]
-    assert ends_told(closing, ()) == ["no record of it was seen"]
+    assert chain_end_lines(closing, ()) == ["no record of it was seen"]
 
 
 def test_the_first_end_counts_and_a_technicians_name_goes(tmp_path: Path) -> None:
     register = Register(tmp_path)
     for device_id in ("van-7", "van-8"):
         register.let_in(device_id)
-    first = Closing("van-7", NOON, How.RETIRED, "ada", chain_ends(records("a", 1, 3)))
+    first = DeviceEnd("van-7", NOON, EndKind.RETIRED, "ada", chain_ends(records("a", 1, 3)))
 
-    kept = register.close(first)
-    again = register.close(Closing("van-7", NOON + timedelta(1), How.GONE, "the office", ()))
-    register.close(Closing("van-8", NOON, How.RETIRED, "the device itself", ()))
+    kept = register.note_end(first)
+    again = register.note_end(
+        DeviceEnd("van-7", NOON + timedelta(1), EndKind.GONE, "the office", ())
+    )
+    register.note_end(DeviceEnd("van-8", NOON, EndKind.RETIRED, "the device itself", ()))
     register.forget_names(NOON - timedelta(seconds=1))
-    early = register.closing("van-7")
+    early = register.device_end("van-7")
     register.forget_names(NOON)
-    late, other = register.closing("van-7"), register.closing("van-8")
+    late, other = register.device_end("van-7"), register.device_end("van-8")
 
     assert kept == again == early == first
     assert late is not None

@@ -10,7 +10,7 @@ import pytest
 
 from agent.models import CaptureId
 from agent.record.verify import examine
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
 from doorstep_backend.keys import alone
 from doorstep_backend.office import archive as archiving
@@ -91,7 +91,7 @@ def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
     came(demo_office, MAY, MAY)
     demo_office.photo(ALLOWED)  # number 4 never comes, and number 1 did not
     came(demo_office, MAY, JUNE)
-    ending = Ending(Register(demo_office.folder), demo_office.office)
+    ending = DeviceEnding(Register(demo_office.folder), demo_office.office)
     before = ending.chains("van-7")
     demo_office.office.erasure.expire(LATER)
 
@@ -209,7 +209,7 @@ def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
     """PostgreSQL was set back to a time before the run, and the bucket was not."""
     came(demo_office, MAY, MAY, JUNE)
     demo_office.office.erasure.expire(LATER)
-    ending = Ending(Register(demo_office.folder), demo_office.office)
+    ending = DeviceEnding(Register(demo_office.folder), demo_office.office)
     ends = ending.chains("van-7")
     before = [
         (db, table, db.execute(f"SELECT * FROM {table}").fetchall())

@@ -11,8 +11,8 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
-from doorstep_backend.identity.closings import THE_OFFICE, How
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.closings import THE_OFFICE, EndKind
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Customer, CustomerService
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
@@ -301,8 +301,8 @@ def test_who_brought_it_and_how_its_device_ended_is_said(fleet: SealedFleet) -> 
     made = fleet.take(fleet.sealed())
     own, device_id = made.label.capture_id, made.label.device_id
     Rescues(fleet.demo_office.office.store).mark(own, "ada")
-    ending = Ending(Register(fleet.folder), fleet.demo_office.office)
-    ending.now(device_id, How.GONE, THE_OFFICE, NOON)
+    ending = DeviceEnding(Register(fleet.folder), fleet.demo_office.office)
+    ending.now(device_id, EndKind.GONE, THE_OFFICE, NOON)
 
     fleet.export(own)
 

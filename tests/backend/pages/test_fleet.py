@@ -12,8 +12,8 @@ from agent.record import signing
 from agent.status import header
 from agent.status.troubles import TROUBLE_TEXTS, Trouble
 from doorstep_backend import keys
-from doorstep_backend.identity.closings import How
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.closings import EndKind
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Dispatch
@@ -304,7 +304,7 @@ def test_how_a_device_ended_and_who_brought_what_of_it_is_told(live: Live) -> No
     live.demo_office.receive(live.demo_office.photo(ALLOWED))
     van.seq += 2
     live.demo_office.receive(live.demo_office.photo(LEFT_DOOR))
-    Ending(register, office).now(van.device_id, How.RETIRED, "ada", NOON)
+    DeviceEnding(register, office).now(van.device_id, EndKind.RETIRED, "ada", NOON)
     late = live.demo_office.receive(live.demo_office.stray())
     Rescues(office.store).mark(late, "<b>ada</b>")
     office.store.own(Upload(late, 0, "", ""), van.device_id)

@@ -16,7 +16,7 @@ from agent.identity.renewal import Renewal
 from agent.models import RecordState
 from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.wire import tls
-from doorstep_backend.identity.known import Label
+from doorstep_backend.identity.known import CertificateUse
 from doorstep_backend.identity.register import Register
 from tests.faults.network.box import Way
 from tests.faults.network.inner import misplaced
@@ -64,7 +64,7 @@ class Scene:
         (found,) = [
             one for one in Register(self.backend.data).devices() if one.device_id == device_id
         ]
-        tls_only = [one for one in found.certificates if one.label is Label.TLS]
+        tls_only = [one for one in found.certificates if one.use is CertificateUse.TLS]
         return [one.pem.encode() for one in tls_only]
 
     def mend(self) -> None:

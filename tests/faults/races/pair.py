@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from doorstep_backend.engines.sql import Conflict, Database
-from doorstep_backend.identity.closings import ITSELF, How
+from doorstep_backend.identity.closings import ITSELF, EndKind
 from doorstep_backend.identity.commands import IdentityCommands
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.filing import CannotBindError
 from doorstep_backend.office.model import open_office
@@ -47,8 +47,8 @@ class Said(NamedTuple):
 
 
 def _retire(desk: IdentityCommands, device_id: str) -> None:
-    ending = Ending(desk.register, desk.office)
-    asyncio.run(ending.while_serving(device_id, How.RETIRED, ITSELF, datetime.now(UTC)))
+    ending = DeviceEnding(desk.register, desk.office)
+    asyncio.run(ending.while_serving(device_id, EndKind.RETIRED, ITSELF, datetime.now(UTC)))
 
 
 VERBS: Final[dict[str, Callable[..., object]]] = {

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorstep_backend.identity.clients import Client, ClientKind, Clients
-from doorstep_backend.identity.closings import How
-from doorstep_backend.identity.known import CertificateState, Known, Label
+from doorstep_backend.identity.closings import EndKind
+from doorstep_backend.identity.known import CertificateState, CertificateUse, IssuedCertificate
 from doorstep_backend.identity.register import Register
 from doorstep_backend.identity.shown import Shown, serial_by_tls
 from doorstep_backend.pages import PREFIX, is_for_people
@@ -59,9 +59,9 @@ TECHNICIAN_EXPIRED: Final = (
 A_TECHNICIANS: Final = "a technician's certificate: it delivers records and retires devices only"
 
 
-def objection(known: Known | None, now: datetime, path: str) -> str | None:
+def objection(known: IssuedCertificate | None, now: datetime, path: str) -> str | None:
     """Return why a request with this certificate is refused; None if it is not. Pure."""
-    if known is None or known.label is not Label.TLS:
+    if known is None or known.use is not CertificateUse.TLS:
         return UNKNOWN
     if known.state is CertificateState.REVOKED:
         return REVOKED
@@ -173,13 +173,13 @@ class Admission:
 
     def _why_revoked(self, device_id: str) -> str:
         """Return the reason; a device that retired itself learns that it is done."""
-        closing = self._register.closing(device_id)
-        if closing is None:
+        ended = self._register.device_end(device_id)
+        if ended is None:
             return REVOKED
-        words = RETIRED if closing.how is How.RETIRED else GONE
-        return words.format(f"{closing.at:%Y-%m-%d}")
+        words = RETIRED if ended.how is EndKind.RETIRED else GONE
+        return words.format(f"{ended.at:%Y-%m-%d}")
 
-    def _note(self, known: Known, refused: str | None, now: datetime) -> None:
+    def _note(self, known: IssuedCertificate, refused: str | None, now: datetime) -> None:
         if refused is None and known.first_used_at is None:
             self._register.note_first_use(known, now)
         if refused is SUPERSEDED and known.cloned_at is None:

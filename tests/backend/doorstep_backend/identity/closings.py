@@ -21,7 +21,7 @@ A_TECHNICIAN: Final = "a technician"
 """Name in place of a technician's name that is no longer kept."""
 
 
-class How(StrEnum):
+class EndKind(StrEnum):
     """GONE: it will not come back. RETIRED: somebody had it in hand, and took it out of use."""
 
     GONE = "gone"
@@ -50,7 +50,7 @@ class ChainEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class DeviceEnd:
     """The end of a device, as it was written down.
 
     Attributes:
@@ -59,7 +59,7 @@ class Closing:
 
     device_id: str
     at: datetime
-    how: How
+    how: EndKind
     by: str
     chains: tuple[ChainEnd, ...]
 
@@ -74,14 +74,14 @@ class Closing:
         return {"device_id": self.device_id, "retired_at": at, "chains": chains}
 
 
-def summary(closing: Closing) -> str:
+def summary(ended: DeviceEnd) -> str:
     """Describe when it ended and by whom."""
-    return f"{closing.how} since {closing.at:%Y-%m-%d %H:%M} UTC, by {closing.by}"
+    return f"{ended.how} since {ended.at:%Y-%m-%d %H:%M} UTC, by {ended.by}"
 
 
-def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
+def chain_end_lines(ended: DeviceEnd, now: Iterable[ChainEnd]) -> list[str]:
     """Return a line for each chain: where it ended, and how many records came since."""
-    before = {one.chain: one for one in closing.chains}
+    before = {one.chain: one for one in ended.chains}
     lines = []
     for one in now:
         closed_at = before.get(one.chain)
@@ -93,13 +93,15 @@ def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
     return lines or ["no record of it was seen"]
 
 
-def closed(row: Row) -> Closing:
-    """Make a closing from a row of `closings`."""
+def device_end(row: Row) -> DeviceEnd:
+    """Make the end of a device from a row of `closings`."""
     chains = tuple(
         ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))
         for one in json.loads(row["chains"])
     )
-    return Closing(row["device_id"], from_rfc3339(row["at"]), How(row["how"]), row["by"], chains)
+    return DeviceEnd(
+        row["device_id"], from_rfc3339(row["at"]), EndKind(row["how"]), row["by"], chains
+    )
 
 
 def chain_ends(records: Iterable[tuple[str, int]]) -> tuple[ChainEnd, ...]:

@@ -15,11 +15,17 @@ from agent.record import certificates, signing
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
 from doorstep_backend.identity.clients import Client, ClientKind, NameTakenError
-from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, summary
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.closings import (
+    THE_OFFICE,
+    DeviceEnd,
+    EndKind,
+    chain_end_lines,
+    summary,
+)
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.est import Identity
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
-from doorstep_backend.identity.known import DeviceState, Label, Listed
+from doorstep_backend.identity.known import CertificateUse, DeviceState, ListedDevice
 from doorstep_backend.identity.names import NameRefusedError, canonical, names_in
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.erasure import NotDone
@@ -177,8 +183,8 @@ class IdentityCommands:
 
     def listed(self) -> str:
         """Return a line for each device that was ever let in."""
-        closing = self.register.closing
-        lines = [_line(one, closing(one.device_id)) for one in self.register.devices()]
+        end_of = self.register.device_end
+        lines = [_line(one, end_of(one.device_id)) for one in self.register.devices()]
         return "\n".join(lines) or "no device was let in yet: `devices add ID`"
 
     def revoke(self, device_id: str, since: datetime | None) -> str:
@@ -273,17 +279,17 @@ class IdentityCommands:
         Raises:
             NotDone: there is no such device, or `to` is not let in; nothing was changed.
         """
-        ending, now = Ending(self.register, self.office), self.office.ledger.now()
+        ending, now = DeviceEnding(self.register, self.office), self.office.ledger.now()
         try:
-            closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
+            ended = ending.now(device_id, EndKind.GONE, THE_OFFICE, now, to=to)
         except LookupError as error:
             raise NotDone(str(error)) from error
-        lines = [f"{device_id}: {summary(closing)}"]
-        if rfc3339(closing.at) != rfc3339(now):
+        lines = [f"{device_id}: {summary(ended)}"]
+        if rfc3339(ended.at) != rfc3339(now):
             lines.append("that was so before; the first time counts")
         if to is not None:
             lines.append(f"its route, where it had one: handed on to {to}")
-        lines += ends_told(closing, ending.chains(device_id))
+        lines += chain_end_lines(ended, ending.chains(device_id))
         return "\n".join(lines)
 
     def publish(self, after: int) -> str:
@@ -328,7 +334,7 @@ class IdentityCommands:
 
     def _signing_keys(self, device_id: str) -> list[str]:
         found = [one for one in self.register.devices() if one.device_id == device_id]
-        return [each.kid for one in found for each in one.certificates if _is_evidence(each.label)]
+        return [each.kid for one in found for each in one.certificates if _is_evidence(each.use)]
 
     def _summary(self, version: int) -> str:
         self._write_revoked()
@@ -372,8 +378,8 @@ def _new(file: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _is_evidence(label: Label) -> bool:
-    return label is Label.EVIDENCE
+def _is_evidence(use: CertificateUse) -> bool:
+    return use is CertificateUse.EVIDENCE
 
 
 def _client_line(one: Client) -> str:
@@ -381,14 +387,14 @@ def _client_line(one: Client) -> str:
     return f"{one.name}; serial {one.serial}; {end}"
 
 
-def _line(device: Listed, closing: Closing | None) -> str:
-    words = [device.device_id, summary(closing) if closing else device.state.value]
+def _line(device: ListedDevice, ended: DeviceEnd | None) -> str:
+    words = [device.device_id, summary(ended) if ended else device.state.value]
     if device.token_waits:
         words.append("token not used yet")
     for one in device.certificates:
-        if _is_evidence(one.label):
+        if _is_evidence(one.use):
             words.append(f"signs with {one.kid}")
-        elif one.label is Label.SERVE:
+        elif one.use is CertificateUse.SERVE:
             names = ", ".join(sorted(names_in(one.x509)))
             words.append(f"serves as {names} until {one.until:%Y-%m-%d}")
         elif one.cloned_at is not None:

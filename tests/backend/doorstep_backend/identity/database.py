@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS closings (
 then one each time that the office says so. Whoever holds its TLS key alone must not bring theirs.
 Certificates of clients are in a table of their own: nothing that looks for a device's finds them.
 Before 2026.12 there were no technicians, whose `kind` they are.
-`chains` is JSON, as in the answer to a retirement (closing.py).
+`chains` is JSON, as in the answer to a retirement (closings.py).
 """
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from doorstep_backend.identity.closings import ChainEnd, Closing, How, chain_ends
+from doorstep_backend.identity.closings import ChainEnd, DeviceEnd, EndKind, chain_ends
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.archive import archived
@@ -14,7 +14,7 @@ from doorstep_backend.wire.asking import in_thread
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeviceEnding:
     """The end of devices. Interrupted, it is done again: the register is the last to change.
 
     Of two ends at once the second one waits, and sees what the first one did: no route is handed on
@@ -25,8 +25,8 @@ class Ending:
     office: Office
 
     def now(
-        self, device_id: str, how: How, by: str, at: datetime, *, to: str | None = None
-    ) -> Closing:
+        self, device_id: str, how: EndKind, by: str, at: datetime, *, to: str | None = None
+    ) -> DeviceEnd:
         """End a device, and move its route to the device `to`; the first end counts.
 
         Raises:
@@ -41,15 +41,15 @@ class Ending:
                 raise LookupError(f"{to} is not let in: nothing was changed")
             if to is not None:
                 self.office.routes.hand_on(device_id, to, at)
-            return self._close(Closing(device_id, at, how, by, chains))
+            return self._close(DeviceEnd(device_id, at, how, by, chains))
 
-    async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
+    async def while_serving(self, device_id: str, how: EndKind, by: str, at: datetime) -> DeviceEnd:
         """End a device as `now` does, while devices are served."""
         await in_thread(self._check, device_id)
-        if (kept := await in_thread(self.register.closing, device_id)) is not None:
+        if (kept := await in_thread(self.register.device_end, device_id)) is not None:
             return kept
         ends = await self.chains_in_a_thread(device_id)
-        return await in_thread(self._close, Closing(device_id, at, how, by, ends))
+        return await in_thread(self._close, DeviceEnd(device_id, at, how, by, ends))
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
         """Return the records received by now, also those that a rescue brought since the end."""
@@ -65,7 +65,7 @@ class Ending:
         if self.register.state(device_id) is None:
             raise LookupError(f"no device {device_id}: `devices list` names all")
 
-    def _close(self, closing: Closing) -> Closing:
+    def _close(self, ended: DeviceEnd) -> DeviceEnd:
         with self.register.ending():
-            self.office.routes.unassign(closing.device_id)
-            return self.register.close(closing)
+            self.office.routes.unassign(ended.device_id)
+            return self.register.note_end(ended)

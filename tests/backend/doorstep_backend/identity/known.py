@@ -10,7 +10,7 @@ from agent.models import from_rfc3339
 from doorstep_backend.engines.sql import Row
 
 
-class Label(StrEnum):
+class CertificateUse(StrEnum):
     """The use of a certificate; all but the first are also labels in the EST path."""
 
     TLS = "tls"
@@ -35,7 +35,7 @@ class CertificateState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class IssuedCertificate:
     """A certificate that was issued here.
 
     Attributes:
@@ -47,7 +47,7 @@ class Known:
     number: int
     serial: str
     device_id: str
-    label: Label
+    use: CertificateUse
     kid: str
     until: datetime
     state: CertificateState
@@ -62,22 +62,22 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedDevice:
     """A device as the office lists it; `token_waits` is one that nobody has used."""
 
     device_id: str
     state: DeviceState
     token_waits: bool
-    certificates: tuple[Known, ...]
+    certificates: tuple[IssuedCertificate, ...]
 
 
-def known(row: Row) -> Known:
-    """Make a known certificate from a row of `certificates`."""
-    return Known(
+def issued_certificate(row: Row) -> IssuedCertificate:
+    """Make an issued certificate from a row of `certificates`."""
+    return IssuedCertificate(
         number=row["number"],
         serial=row["serial"],
         device_id=row["device_id"],
-        label=Label(row["label"]),
+        use=CertificateUse(row["label"]),
         kid=row["kid"],
         until=from_rfc3339(row["until"]),
         state=CertificateState(row["state"]),

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from agent.models import rfc3339
 from doorstep_backend.identity.database import opened
-from doorstep_backend.identity.known import Known, Label, known
+from doorstep_backend.identity.known import CertificateUse, IssuedCertificate, issued_certificate
 
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"(?=.{{1,253}}\Z)({_LABEL}\.)*(?!\d){_LABEL}\Z")
@@ -63,7 +63,7 @@ def is_among(name: str, own: Collection[str]) -> bool:
     return name in own or f"*.{name.partition('.')[2]}" in own
 
 
-def is_fresh(one: Known, names: Collection[str], now: datetime) -> bool:
+def is_fresh(one: IssuedCertificate, names: Collection[str], now: datetime) -> bool:
     """Return whether it is for exactly these names, and half its life is still to come; pure."""
     made = one.x509
     half = (made.not_valid_after_utc - made.not_valid_before_utc) / 2
@@ -124,11 +124,15 @@ class Names:
 
     def still_certified(
         self, device_id: str, names: Collection[str], now: datetime
-    ) -> list[tuple[str, Known]]:
+    ) -> list[tuple[str, IssuedCertificate]]:
         """Return those of the names, with each certificate of another device that has them."""
         query = "SELECT * FROM certificates WHERE label = ? AND device_id != ? AND until > ?"
-        rows = self._db.execute(query, (Label.SERVE, device_id, rfc3339(now)))
-        return [(name, one) for one in map(known, rows) for name in names_in(one.x509) & {*names}]
+        rows = self._db.execute(query, (CertificateUse.SERVE, device_id, rfc3339(now)))
+        return [
+            (name, one)
+            for one in map(issued_certificate, rows)
+            for name in names_in(one.x509) & {*names}
+        ]
 
     def _check(self, name: str, device_id: str) -> None:
         if is_among(name, self._own()):

@@ -16,15 +16,21 @@ from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
 from doorstep_backend.engines.sql import Row
 from doorstep_backend.identity.clients import NameTakenError
-from doorstep_backend.identity.closings import A_TECHNICIAN, ITSELF, THE_OFFICE, Closing, closed
+from doorstep_backend.identity.closings import (
+    A_TECHNICIAN,
+    ITSELF,
+    THE_OFFICE,
+    DeviceEnd,
+    device_end,
+)
 from doorstep_backend.identity.database import opened
 from doorstep_backend.identity.known import (
     CertificateState,
+    CertificateUse,
     DeviceState,
-    Known,
-    Label,
-    Listed,
-    known,
+    IssuedCertificate,
+    ListedDevice,
+    issued_certificate,
 )
 from doorstep_backend.identity.names import is_fresh
 
@@ -105,18 +111,18 @@ class Register:
         """Hold the lock for ending a device; routes change inside it. Raises Unavailable."""
         return self._db.together("ending")
 
-    def close(self, closing: Closing) -> Closing:
+    def note_end(self, ended: DeviceEnd) -> DeviceEnd:
         """End a device for good, and keep the ends of its chains; a second time changes nothing.
 
         Returns what is kept. Raises LookupError.
         """
-        device_id, gone = closing.device_id, DeviceState.GONE
-        row = (device_id, rfc3339(closing.at), closing.how, closing.by, closing.text())
+        device_id, gone = ended.device_id, DeviceState.GONE
+        row = (device_id, rfc3339(ended.at), ended.how, ended.by, ended.text())
         into = "INSERT INTO closings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.together():
             self._shut_out(device_id, gone)
             self._db.execute(into, row)
-        return self.closing(device_id) or closing
+        return self.device_end(device_id) or ended
 
     def _shut_out(self, device_id: str, state: DeviceState) -> None:
         change = """UPDATE enrolled SET state = CASE WHEN state = ? THEN state ELSE ? END
@@ -125,15 +131,15 @@ class Register:
             raise LookupError(f"no device {device_id}: `devices list` names all")
         self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
         end = "UPDATE certificates SET state = ? WHERE device_id = ? AND label = ?"
-        self._db.execute(end, (CertificateState.REVOKED, device_id, Label.TLS))
+        self._db.execute(end, (CertificateState.REVOKED, device_id, CertificateUse.TLS))
         if state is DeviceState.GONE:
             self._db.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
 
-    def closing(self, device_id: str) -> Closing | None:
+    def device_end(self, device_id: str) -> DeviceEnd | None:
         """Return how and when the device ended for good; None if it has not."""
         query = "SELECT * FROM closings WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
-        return None if row is None else closed(row)
+        return None if row is None else device_end(row)
 
     def forget_names(self, before: datetime) -> None:
         """Forget which technician ended a device before this."""
@@ -155,7 +161,7 @@ class Register:
 
     def enrol(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
-    ) -> Known:
+    ) -> IssuedCertificate:
         """Issue the TLS certificate for a token; the same again for the same key.
 
         Raises:
@@ -165,28 +171,28 @@ class Register:
         with self._db.together():
             claim = "UPDATE tokens SET kid = ? WHERE device_id = ? AND kid IS NULL"
             if self._db.execute(claim, (kid, device_id)).rowcount == 1:
-                return self._add(device_id, Label.TLS, kid, issue())
+                return self._add(device_id, CertificateUse.TLS, kid, issue())
             query = "SELECT kid FROM tokens WHERE device_id = ?"
             used_by = self._db.execute(query, (device_id,)).fetchone()
-            same = self._same(device_id, Label.TLS, kid, now)
+            same = self._same(device_id, CertificateUse.TLS, kid, now)
             if used_by is None or used_by["kid"] != kid or same is None:
                 raise TokenUsedError(f"the token of {device_id} was used")
             return same
 
     def renew(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
-    ) -> Known:
+    ) -> IssuedCertificate:
         """Issue the next TLS certificate; the one before it is valid until this one's first use.
 
         Raises TooManyError, ShutOutError.
         """
         with self._db.together():
             self._check_in(device_id)
-            return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
+            return self._same_or_new(device_id, CertificateUse.TLS, thumbprint(key), now, issue)
 
     def vouch(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
-    ) -> Known:
+    ) -> IssuedCertificate:
         """Issue the evidence certificate for a signing key; the same again for the same key.
 
         Raises:
@@ -202,7 +208,7 @@ class Register:
                 raise OtherKeyError(f"{device_id} has another signing key")
             change = "UPDATE enrolled SET takes_key = FALSE WHERE device_id = ?"
             self._db.execute(change, (device_id,))
-            return self._same_or_new(device_id, Label.EVIDENCE, kid, now, issue)
+            return self._same_or_new(device_id, CertificateUse.EVIDENCE, kid, now, issue)
 
     def serve(
         self,
@@ -211,7 +217,7 @@ class Register:
         names: Collection[str],
         now: datetime,
         issue: Callable[[], x509.Certificate],
-    ) -> Known:
+    ) -> IssuedCertificate:
         """Issue serve's certificate; the same for the same key and names for half its life.
 
         A lost answer costs nothing that way, and a renewal always gets a new one.
@@ -220,53 +226,53 @@ class Register:
         kid = thumbprint(key)
         with self._db.together():
             self._check_in(device_id)
-            same = self._same(device_id, Label.SERVE, kid, now)
+            same = self._same(device_id, CertificateUse.SERVE, kid, now)
             if same is not None and is_fresh(same, names, now):
                 return same
-            return self._add_one_more(device_id, Label.SERVE, kid, issue())
+            return self._add_one_more(device_id, CertificateUse.SERVE, kid, issue())
 
     def is_vouched(self, device_id: str, kid: str) -> bool:
         """Return whether this signing key has an evidence certificate for this device."""
         query = "SELECT 1 FROM certificates WHERE device_id = ? AND label = ? AND kid = ?"
-        row = self._db.execute(query, (device_id, Label.EVIDENCE, kid)).fetchone()
+        row = self._db.execute(query, (device_id, CertificateUse.EVIDENCE, kid)).fetchone()
         return row is not None
 
-    def find(self, serial: int) -> Known | None:
+    def find(self, serial: int) -> IssuedCertificate | None:
         """Return the certificate of this serial number, if it was issued here."""
         query = "SELECT * FROM certificates WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
-        return None if row is None else known(row)
+        return None if row is None else issued_certificate(row)
 
-    def note_first_use(self, used: Known, now: datetime) -> None:
+    def note_first_use(self, used: IssuedCertificate, now: datetime) -> None:
         """Note the first use of a TLS certificate: those issued before it end."""
         with self._db.together():
             first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
             self._db.execute(first, (rfc3339(now), used.number))
             end = """UPDATE certificates SET state = ?
                 WHERE device_id = ? AND label = ? AND state = ? AND number < ?"""
-            states = (CertificateState.SUPERSEDED, used.device_id, Label.TLS)
+            states = (CertificateState.SUPERSEDED, used.device_id, CertificateUse.TLS)
             self._db.execute(end, (*states, CertificateState.LIVE, used.number))
 
-    def note_clone(self, used: Known, now: datetime) -> None:
+    def note_clone(self, used: IssuedCertificate, now: datetime) -> None:
         """Note the use of a superseded certificate: two hold what one device should."""
         change = "UPDATE certificates SET cloned_at = ? WHERE number = ? AND cloned_at IS NULL"
         self._db.execute(change, (rfc3339(now), used.number))
 
-    def certificates(self, device_id: str) -> list[Known]:
+    def certificates(self, device_id: str) -> list[IssuedCertificate]:
         """Return all certificates of a device, the newest last."""
         query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
-        return [known(row) for row in self._db.execute(query, (device_id,))]
+        return [issued_certificate(row) for row in self._db.execute(query, (device_id,))]
 
-    def devices(self) -> list[Listed]:
+    def devices(self) -> list[ListedDevice]:
         """Return all devices that were ever let in, by name."""
         return [self._listed(row) for row in self._db.execute("SELECT * FROM enrolled ORDER BY 1")]
 
-    def _listed(self, row: Row) -> Listed:
+    def _listed(self, row: Row) -> ListedDevice:
         device_id = row["device_id"]
         unused = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
         waits = self._db.execute(unused, (device_id,)).fetchone() is not None
         state, found = DeviceState(row["state"]), tuple(self.certificates(device_id))
-        return Listed(device_id, state, waits, found)
+        return ListedDevice(device_id, state, waits, found)
 
     def _check_in(self, device_id: str) -> None:
         """Check within the transaction: the device may have been shut out meanwhile."""
@@ -276,43 +282,47 @@ class Register:
     def _same_or_new(
         self,
         device_id: str,
-        label: Label,
+        use: CertificateUse,
         kid: str,
         now: datetime,
         issue: Callable[[], x509.Certificate],
-    ) -> Known:
-        same = self._same(device_id, label, kid, now)
-        return self._add_one_more(device_id, label, kid, issue()) if same is None else same
+    ) -> IssuedCertificate:
+        same = self._same(device_id, use, kid, now)
+        return self._add_one_more(device_id, use, kid, issue()) if same is None else same
 
-    def _same(self, device_id: str, label: Label, kid: str, now: datetime) -> Known | None:
+    def _same(
+        self, device_id: str, use: CertificateUse, kid: str, now: datetime
+    ) -> IssuedCertificate | None:
         query = """SELECT * FROM certificates WHERE device_id = ? AND label = ? AND kid = ?
             AND state = ? AND until > ? ORDER BY number DESC LIMIT 1"""
-        row = (device_id, label, kid, CertificateState.LIVE, rfc3339(now))
+        row = (device_id, use, kid, CertificateState.LIVE, rfc3339(now))
         found = self._db.execute(query, row).fetchone()
-        return None if found is None else known(found)
+        return None if found is None else issued_certificate(found)
 
     def _add_one_more(
-        self, device_id: str, label: Label, kid: str, made: x509.Certificate
-    ) -> Known:
+        self, device_id: str, use: CertificateUse, kid: str, made: x509.Certificate
+    ) -> IssuedCertificate:
         """Add a certificate that the device asks for by itself; signing keys have no limit here.
 
         All for one use live for as long, so that their ends say when they were made.
         """
         query = "SELECT count(*) FROM certificates WHERE device_id = ? AND label = ? AND until > ?"
-        row = (device_id, label, rfc3339(made.not_valid_after_utc - timedelta(days=1)))
+        row = (device_id, use, rfc3339(made.not_valid_after_utc - timedelta(days=1)))
         (found,) = self._db.execute(query, row).fetchone()
-        if label is not Label.EVIDENCE and found >= MOST_IN_A_DAY:
+        if use is not CertificateUse.EVIDENCE and found >= MOST_IN_A_DAY:
             raise TooManyError(f"{device_id}: {MOST_IN_A_DAY} certificates in a day are the most")
-        return self._add(device_id, label, kid, made)
+        return self._add(device_id, use, kid, made)
 
-    def _add(self, device_id: str, label: Label, kid: str, made: x509.Certificate) -> Known:
+    def _add(
+        self, device_id: str, use: CertificateUse, kid: str, made: x509.Certificate
+    ) -> IssuedCertificate:
         pem = made.public_bytes(serialization.Encoding.PEM).decode()
         until = rfc3339(made.not_valid_after_utc)
         into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
             VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *"""
-        row = (f"{made.serial_number:x}", device_id, label, kid, until, CertificateState.LIVE, pem)
-        log.info("event=certificate device_id=%s label=%s serial=%s", device_id, label, row[0])
-        return known(self._db.execute(into, row).fetchone())
+        row = (f"{made.serial_number:x}", device_id, use, kid, until, CertificateState.LIVE, pem)
+        log.info("event=certificate device_id=%s label=%s serial=%s", device_id, use, row[0])
+        return issued_certificate(self._db.execute(into, row).fetchone())
 
 
 def _digest(token: str) -> str:

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from doorstep_backend.identity.admission import device_of, technician_of
-from doorstep_backend.identity.closings import ITSELF, How
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.closings import ITSELF, EndKind
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.wire.asking import in_thread
 from doorstep_backend.wire.questions import json_object
 
@@ -21,7 +21,7 @@ NO_DEVICE: Final = "the register has no such device"
 class RetireRoute:
     """The one route; again it answers the same."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: DeviceEnding) -> None:
         self._ending = ending
 
     def routes(self) -> list[Route]:
@@ -38,7 +38,7 @@ class RetireRoute:
             raise HTTPException(403, ITSELF_ONLY)
         by, now = technician or ITSELF, await in_thread(self._ending.register.now)
         try:
-            closing = await self._ending.while_serving(device_id, How.RETIRED, by, now)
+            ended = await self._ending.while_serving(device_id, EndKind.RETIRED, by, now)
         except LookupError as error:
             raise HTTPException(404, NO_DEVICE) from error
-        return JSONResponse(closing.answer())
+        return JSONResponse(ended.answer())

@@ -110,11 +110,11 @@ def _readme(
 def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
     """Return who brought the record, if not its device, and how the device ended, if it has."""
     device_id, chain = found.label.device_id, found.label.chain
-    closing = Register(office.store.folder).closing(device_id)
-    here = [one for one in closing.chains if one.chain == chain] if closing else []
+    ended = Register(office.store.folder).device_end(device_id)
+    here = [one for one in ended.chains if one.chain == chain] if ended else []
     return {
         "rescued_by": Rescues(office.store).by(found.label.capture_id),
-        "ended": summary(closing) if closing else None,
+        "ended": summary(ended) if ended else None,
         "closed_at": f"number {here[0].last_seq}" if here else "no number: nothing had come of it",
     }
 

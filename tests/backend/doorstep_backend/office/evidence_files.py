@@ -9,7 +9,7 @@ from agent.errors import RecordDamaged
 from agent.record import file as recordfile
 from agent.record import sealing
 from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
-from doorstep_backend.identity.known import Label
+from doorstep_backend.identity.known import CertificateUse
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import erased
 from doorstep_backend.office.erasure import NotDone
@@ -46,7 +46,7 @@ def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str
 def _certificate(folder: Path, found: Received) -> bytes:
     """Return the PEM of the key in the label; empty without identity. The root issues it."""
     issued = Register(folder).certificates(found.label.device_id)
-    ours = [one for one in issued if one.label is Label.EVIDENCE and one.kid == found.kid]
+    ours = [one for one in issued if one.use is CertificateUse.EVIDENCE and one.kid == found.kid]
     return "".join(one.pem for one in ours).encode()
 
 

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from doorstep_backend.identity.closings import ChainEnd, Closing
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.closings import ChainEnd, DeviceEnd
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.office.access import Dispatch
 from doorstep_backend.pages import fleet_words
 from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
@@ -53,7 +53,7 @@ class FleetPages:
     """The list and a page for each device."""
 
     def __init__(
-        self, fleet: FleetReports, reports: Reports, ending: Ending, render: Render
+        self, fleet: FleetReports, reports: Reports, ending: DeviceEnding, render: Render
     ) -> None:
         self._fleet = fleet
         self._reports = reports
@@ -100,12 +100,12 @@ class FleetPages:
     async def device(self, visit: Visit[Dispatch]) -> Response:
         """Show one device. Raise 404 for one that was never let in."""
         device_id = visit.path["device_id"]
-        closing = await in_page_thread(self._ending.register.closing, device_id)
-        ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
-        return await in_page_thread(self._device, visit, closing, ends)
+        ended = await in_page_thread(self._ending.register.device_end, device_id)
+        ends = await self._ending.chains_in_a_thread(device_id) if ended else ()
+        return await in_page_thread(self._device, visit, ended, ends)
 
     def _device(
-        self, visit: Visit[Dispatch], closing: Closing | None, ends: Sequence[ChainEnd]
+        self, visit: Visit[Dispatch], ended: DeviceEnd | None, ends: Sequence[ChainEnd]
     ) -> Response:
         device_id, unreadable = visit.path["device_id"], self._reports.unreadable()
         device = self._fleet.find(device_id, visit.now, unreadable)
@@ -121,7 +121,7 @@ class FleetPages:
             why=fleet_words.why_waits(device),
             facts=[
                 *fleet_words.facts(device, certificates, visit.now),
-                *fleet_words.ended(closing, ends, self._rescues.of_device(device_id)),
+                *fleet_words.ended(ended, ends, self._rescues.of_device(device_id)),
             ],
             said=[*fleet_words.said(device)],
         )

@@ -12,8 +12,13 @@ from agent.models import from_rfc3339, to_the_hour
 from agent.status import words as status_words
 from agent.status.troubles import Trouble, TroubleText
 from doorstep_backend.identity import closings
-from doorstep_backend.identity.closings import ChainEnd, Closing
-from doorstep_backend.identity.known import CertificateState, DeviceState, Known, Label
+from doorstep_backend.identity.closings import ChainEnd, DeviceEnd
+from doorstep_backend.identity.known import (
+    CertificateState,
+    CertificateUse,
+    DeviceState,
+    IssuedCertificate,
+)
 from doorstep_backend.pages.fleet_list import Group, Sort
 from doorstep_backend.pages.words import day, day_and_time
 from doorstep_backend.reports.fleet import Device
@@ -136,7 +141,7 @@ FILTERS: Final = {
 
 
 def facts(
-    device: Device, certificates: Sequence[Known], now: datetime
+    device: Device, certificates: Sequence[IssuedCertificate], now: datetime
 ) -> Iterator[tuple[str, str]]:
     """Return what is asked for first of one device, each with its name."""
     yield "State", STATES[device.state]
@@ -155,12 +160,12 @@ def facts(
 
 
 def ended(
-    closing: Closing | None, ends: Sequence[ChainEnd], rescues: Sequence[Rescue]
+    ended: DeviceEnd | None, ends: Sequence[ChainEnd], rescues: Sequence[Rescue]
 ) -> Iterator[tuple[str, str]]:
     """Return how it ended for good, where its chains stand, and who brought what of it."""
-    if closing is not None:
-        yield "Ended", closings.summary(closing)
-        for line in closings.ends_told(closing, ends):
+    if ended is not None:
+        yield "Ended", closings.summary(ended)
+        for line in closings.chain_end_lines(ended, ends):
             yield "Records", line
     for one in rescues:
         brought = "1 record" if one.records == 1 else f"{one.records:,} records"
@@ -185,13 +190,15 @@ _NAME_CHARS: Final = 10
 """Width of the name in a line of a status."""
 
 
-def _of_certificates(certificates: Sequence[Known], now: datetime) -> Iterator[tuple[str, str]]:
-    names = {Label.TLS: "TLS certificate", Label.EVIDENCE: "Evidence certificate"}
-    for label, name in names.items():
+def _of_certificates(
+    certificates: Sequence[IssuedCertificate], now: datetime
+) -> Iterator[tuple[str, str]]:
+    names = {CertificateUse.TLS: "TLS certificate", CertificateUse.EVIDENCE: "Evidence certificate"}
+    for use, name in names.items():
         live = [
             one.until
             for one in certificates
-            if one.label is label and one.state is CertificateState.LIVE and one.until > now
+            if one.use is use and one.state is CertificateState.LIVE and one.until > now
         ]
         yield name, _until(max(live)) if live else "none that is valid"
     for one in certificates:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.models import rfc3339
 from doorstep_backend.copies.kept import Copies
 from doorstep_backend.engines.unavailable import Unavailable
-from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Nobody, Viewer
 from doorstep_backend.office.erasure import days
@@ -117,7 +117,9 @@ class Site:
         if self._register is None or self._reports is None:
             return None
         fleet = FleetReports(self._office.store.folder)
-        return FleetPages(fleet, self._reports, Ending(self._register, self._office), self.page)
+        return FleetPages(
+            fleet, self._reports, DeviceEnding(self._register, self._office), self.page
+        )
 
     def page(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
