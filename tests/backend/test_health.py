@@ -72,7 +72,7 @@ def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
     check, began = health.database("backend", database), threading.Event()
 
     def take_in() -> None:
-        with intake.apart():
+        with intake.transaction():
             began.set()
             time.sleep(0.5)
 

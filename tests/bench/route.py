@@ -19,7 +19,7 @@ def send_out(office: Office, device_id: str) -> None:
     office.orders.add_customer("customer", "A customer")
     office.orders.add_address(Address("door", "customer", "1 Example Street"))
     stops = range(1, STOPS + 1)
-    with office.ledger.together():
+    with office.ledger.exclusive_transaction():
         for one in stops:
             order = Order(number(one), "customer", "door", f"stop-{one}", (f"D{one}",), 52.5, 13.4)
             office.orders.add(order)

@@ -202,7 +202,7 @@ def _let_in(data: Path, devices: int) -> None:
     now = datetime.now(UTC)
     names = [f"van-{number:05}" for number in range(devices)]
     until = rfc3339(now + timedelta(days=300))
-    with closing(open_register(data)) as register, register.together():
+    with closing(open_register(data)) as register, register.exclusive_transaction():
         let_in = [(name, "in", False) for name in names]
         register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", let_in)
         rows = [(name, name, "tls", "kid", until, "live", "pem") for name in names]

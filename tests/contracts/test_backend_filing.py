@@ -71,13 +71,13 @@ def test_who_dies_in_the_middle_of_filing_files_it_once(
     """The receipt is given although the office's rows cannot be written meanwhile."""
     db = open_database(alone.data, "backend")
     with ExitStack() as locked:
-        with office.ledger.together("van-7"):
+        with office.ledger.exclusive_transaction("van-7"):
             capture_id = send(alone, office, RecordMaker("van-7"))
             until(lambda: tries(db) == 1)
             if dies == "before it is filed":
                 alone.kill()
             else:
-                locked.enter_context(db.together())
+                locked.enter_context(db.exclusive_transaction())
         until(lambda: shown(office) == ([] if dies == "before it is filed" else [capture_id]))
         alone.kill()
     assert tries(db) == 1

@@ -137,7 +137,7 @@ def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair:
     tries = "SELECT tries FROM unfiled"
     os.kill(pair.two.pid, signal.SIGSTOP)
     try:
-        with pair.office.ledger.together("van-7"):
+        with pair.office.ledger.exclusive_transaction("van-7"):
             capture_id = received(pair, pair.one)
             until(lambda: pair.office.store.db.execute(tries).fetchall() == [(1,)])
             pair.one.kill()

@@ -158,7 +158,7 @@ def test_a_command_that_writes_for_long_holds_no_request_up(
     """The report is lost, and the next one comes."""
     van.get("/fleet", **said(van))
     db = open_database(van.backend.data, "backend")
-    with db.together():
+    with db.exclusive_transaction():
         db.execute("UPDATE reports SET worst = worst")
         began_s = time.monotonic()
         assert van.get("/fleet", **said(van, needs=["full"])).status_code == 200

@@ -60,7 +60,7 @@ def test_who_needs_no_store_is_answered_at_once_while_others_wait_for_it(
         closing(open_database(tmp_path, "backend")) as database,
         ThreadPoolExecutor(1) as elsewhere,
     ):
-        with database.together():
+        with database.exclusive_transaction():
             posted = elsewhere.submit(sent, backend, capture_id, content)
             waits_s = waits_of_alive(backend, posted)
         answer, took_s = posted.result()

@@ -93,7 +93,7 @@ def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(
     store = Store(van.backend.data)
 
     with ThreadPoolExecutor(1) as elsewhere:
-        with store.held(capture_id):
+        with store.upload_locked(capture_id):
             sent = elsewhere.submit(ada.patch, capture_id, 0, content)
             time.sleep(0.7)
             store.drop(capture_id)

@@ -16,7 +16,15 @@ from uuid import uuid4
 import pytest
 
 from doorstep_backend.engines.postgres import Postgres as OnPostgres
-from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Schema, Step, statements
+from doorstep_backend.engines.sql import (
+    Column,
+    Conflict,
+    Database,
+    EngineStep,
+    Schema,
+    Step,
+    statements,
+)
 from doorstep_backend.engines.sqlite import Sqlite
 from doorstep_backend.engines.unavailable import Unavailable
 from tests.support.postgres import Postgres, running_postgres
@@ -175,16 +183,16 @@ def test_a_key_that_is_taken_and_a_row_that_is_missing_are_conflicts(database: D
 
 
 def test_steps_happen_together_or_not_at_all_also_within_another(database: Database) -> None:
-    with database.together():
+    with database.exclusive_transaction():
         add(database, "kept")
-        with database.together():
+        with database.exclusive_transaction():
             add(database, "kept too")
-    with suppress(ZeroDivisionError), database.together():
-        with database.together():
+    with suppress(ZeroDivisionError), database.exclusive_transaction():
+        with database.exclusive_transaction():
             add(database, "inner")
         add(database, "outer")
         raise ZeroDivisionError
-    with suppress(Conflict), database.together():
+    with suppress(Conflict), database.exclusive_transaction():
         add(database, "before")
         add(database, "kept")
 
@@ -196,7 +204,7 @@ def test_what_is_not_together_for_good_is_seen_by_nobody_else(
     site: Site, database: Database
 ) -> None:
     other = site.open()
-    with database.together():
+    with database.exclusive_transaction():
         add(database, "green")
         assert doors(other) == []
         assert doors(database) == ["green"]
@@ -216,20 +224,20 @@ HELD: Final = "SELECT at_ns FROM doors WHERE door = ?"
 """A query for one row."""
 
 
-def count_together(database: Database) -> None:
-    with database.together():
+def count_exclusively(database: Database) -> None:
+    with database.exclusive_transaction():
         found = database.execute(HELD, ("green",)).fetchone()[0]
         database.execute("UPDATE doors SET at_ns = ? WHERE door = 'green'", (found + 1,))
 
 
-def count_holding(database: Database) -> None:
-    with database.holding(HELD, ("green",)) as row:
+def count_by_row(database: Database) -> None:
+    with database.row_locked(HELD, ("green",)) as row:
         change = "UPDATE doors SET at_ns = ? WHERE door = 'green'"
         database.execute(change, (row["at_ns"] + 1,))
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("count", [count_together, count_holding])
+@pytest.mark.parametrize("count", [count_exclusively, count_by_row])
 def test_who_reads_and_then_writes_at_once_loses_nothing(
     site: Site, database: Database, count: Callable[[Database], None], shared: bool
 ) -> None:
@@ -248,7 +256,7 @@ def test_who_reads_and_then_writes_at_once_loses_nothing(
 def test_what_another_thread_does_meanwhile_is_not_undone_with_it(database: Database) -> None:
     thread = threading.Thread(target=add, args=(database, "theirs"))
 
-    with suppress(ZeroDivisionError), database.together():
+    with suppress(ZeroDivisionError), database.exclusive_transaction():
         add(database, "mine")
         thread.start()
         thread.join(0.1)
@@ -260,10 +268,10 @@ def test_what_another_thread_does_meanwhile_is_not_undone_with_it(database: Data
 
 def test_who_waits_too_long_for_another_is_told_so(site: Site, database: Database) -> None:
     hasty = site.open(patience_s=0.1)
-    with database.together():
+    with database.exclusive_transaction():
         add(database, "green")
         began_s = time.monotonic()
-        with pytest.raises(Unavailable), hasty.together():
+        with pytest.raises(Unavailable), hasty.exclusive_transaction():
             pass
         with pytest.raises(Unavailable):
             add(hasty, "green")
@@ -284,14 +292,14 @@ def test_who_holds_a_row_is_waited_for_so_long_and_what_fails_inside_is_undone(
     site: Site, two_rows: Database
 ) -> None:
     hasty = site.open(patience_s=0.1)
-    with suppress(ZeroDivisionError), two_rows.holding(HELD, ("green",)):
+    with suppress(ZeroDivisionError), two_rows.row_locked(HELD, ("green",)):
         two_rows.execute("DELETE FROM doors")
-        with pytest.raises(Unavailable), hasty.holding(HELD, ("green",)):
+        with pytest.raises(Unavailable), hasty.row_locked(HELD, ("green",)):
             pass
         raise ZeroDivisionError
 
     assert doors(two_rows) == ["green", "red"]
-    with two_rows.holding(HELD, ("blue",)) as row:
+    with two_rows.row_locked(HELD, ("blue",)) as row:
         assert row is None
 
 
@@ -303,12 +311,12 @@ def test_on_postgresql_another_row_and_what_is_together_are_not_waited_for(
         pytest.skip("it has one lock for all")
     hasty = site.open(patience_s=0.1)
 
-    with two_rows.holding(HELD, ("green",)):
-        with hasty.together(), hasty.holding(HELD, ("red",)) as row:
+    with two_rows.row_locked(HELD, ("green",)):
+        with hasty.exclusive_transaction(), hasty.row_locked(HELD, ("red",)) as row:
             assert row is not None
-        with hasty.holding(HELD, ("green",), waits=False) as row:
+        with hasty.row_locked(HELD, ("green",), waits=False) as row:
             assert row is None
-    with hasty.holding(HELD, ("green",), waits=False) as row:
+    with hasty.row_locked(HELD, ("green",), waits=False) as row:
         assert row is not None
 
 
@@ -326,38 +334,50 @@ def test_another_thread_of_the_same_process_is_waited_for_so_long_too(site: Site
     shared.migrate(ROOM)
 
     def ask() -> None:
-        with shared.together():
+        with shared.exclusive_transaction():
             pass
 
-    with shared.together(), ThreadPoolExecutor(1) as elsewhere, pytest.raises(Unavailable):
+    with (
+        shared.exclusive_transaction(),
+        ThreadPoolExecutor(1) as elsewhere,
+        pytest.raises(Unavailable),
+    ):
         elsewhere.submit(ask).result(10)
 
 
 def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) -> None:
     other = site.open(name="orders", patience_s=0.1)
 
-    with database.together(), other.together():
+    with database.exclusive_transaction(), other.exclusive_transaction():
         pass
 
 
-def test_beside_a_name_nobody_is_together_under_it_and_others_are_beside_it_where_it_can(
+def test_shared_transaction_excludes_exclusive_ones_of_its_name(
     site: Site, database: Database
 ) -> None:
     other = site.open(patience_s=0.1)
 
-    with database.beside("keys"), pytest.raises(Unavailable), other.together("keys"):
+    with (
+        database.shared_transaction("keys"),
+        pytest.raises(Unavailable),
+        other.exclusive_transaction("keys"),
+    ):
         pass
-    with database.together("keys"), pytest.raises(Unavailable), other.beside("keys"):
+    with (
+        database.exclusive_transaction("keys"),
+        pytest.raises(Unavailable),
+        other.shared_transaction("keys"),
+    ):
         pass
     if database.engine == "postgresql":
-        with database.beside("keys"), other.beside("keys"):
+        with database.shared_transaction("keys"), other.shared_transaction("keys"):
             pass
 
 
 def test_the_time_is_now_and_has_passed_also_within_a_step(database: Database) -> None:
     before = datetime.now(UTC)
 
-    with database.together():
+    with database.exclusive_transaction():
         first = database.now()
         second = database.now()
 
@@ -371,24 +391,24 @@ def test_of_one_name_two_wait_for_each_other_and_of_two_none_where_it_can(
 ) -> None:
     other = site.open(patience_s=0.1)
 
-    with database.apart(), database.together("van-7"):
-        with pytest.raises(Unavailable), other.together("van-7"):
+    with database.transaction(), database.exclusive_transaction("van-7"):
+        with pytest.raises(Unavailable), other.exclusive_transaction("van-7"):
             pass
         if database.engine == "postgresql":
-            with other.together("van-8"):
+            with other.exclusive_transaction("van-8"):
                 pass
-            with other.together():
+            with other.exclusive_transaction():
                 pass
 
 
-def test_what_is_apart_is_all_or_nothing_and_waits_only_for_rows_where_it_can(
+def test_transaction_is_all_or_nothing_and_waits_only_for_rows(
     site: Site, database: Database
 ) -> None:
     other = site.open(patience_s=0.1)
-    with suppress(ZeroDivisionError), database.apart():
+    with suppress(ZeroDivisionError), database.transaction():
         add(database, "green")
         raise ZeroDivisionError
-    with database.together(), suppress(Unavailable), other.apart():
+    with database.exclusive_transaction(), suppress(Unavailable), other.transaction():
         add(other, "red")
 
     assert doors(database) == ([] if database.engine == "sqlite" else ["red"])
@@ -410,8 +430,8 @@ LATER: Final = Schema(
         *ROOM.migrations,
         [
             Column("doors", "colour TEXT NOT NULL DEFAULT 'green'"),
-            Only("sqlite", "CREATE INDEX doors_by_colour ON doors (colour)"),
-            Only("postgresql", "CREATE INDEX doors_by_colour ON doors (colour)"),
+            EngineStep("sqlite", "CREATE INDEX doors_by_colour ON doors (colour)"),
+            EngineStep("postgresql", "CREATE INDEX doors_by_colour ON doors (colour)"),
         ],
     ],
 )
@@ -463,7 +483,11 @@ def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) 
         hasty.migrate(lasting)
 
     assert hasty.execute("SELECT count(*) FROM migrations").fetchone()[0] == 1
-    with site.open().together(), pytest.raises(Unavailable), hasty.together():
+    with (
+        site.open().exclusive_transaction(),
+        pytest.raises(Unavailable),
+        hasty.exclusive_transaction(),
+    ):
         pass  # limits are as before
 
 
@@ -477,7 +501,7 @@ def test_who_reads_is_served_while_a_new_column_waits_for_a_long_dump(server: Po
     waits = """SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
         AND query LIKE 'ALTER TABLE doors ADD COLUMN colour%'"""
 
-    with dump.together():
+    with dump.exclusive_transaction():
         doors(dump)  # what it has read stays locked until its end, as of pg_dump's
         begun.start()
         for _ in range(2):

@@ -58,7 +58,7 @@ def add(database: Database, door: str) -> None:
 
 
 def half_done(database: Database, then: Callable[[], object]) -> None:
-    with database.together():
+    with database.exclusive_transaction():
         add(database, "half done")
         then()
         add(database, "the other half")
@@ -150,7 +150,7 @@ def test_who_stops_within_a_step_does_not_hold_up_others_for_ever(
 
 def _may_write(database: Database) -> bool:
     try:
-        with database.together():
+        with database.exclusive_transaction():
             return True
     except Unavailable:
         return False
@@ -193,7 +193,7 @@ def test_without_its_synchronous_standby_it_is_not_ready(server: Postgres, url: 
 def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url: str) -> None:
     databases = [opened(url) for _ in range(8)]
     checks = [health.database("backend", one) for one in databases]
-    with databases[0].apart():
+    with databases[0].transaction():
         checks[0].ask()  # and has not ended yet
         with ThreadPoolExecutor(8) as pool, soon():
             asked = [pool.submit(check.trouble) for check in checks[1:] * 20]

@@ -67,7 +67,7 @@ def test_what_is_not_there_is_missing(objects: Objects) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, times: int) -> None:
     one, names = new_id(), [RECORD, REFUSED, copy_name(Shows.LABEL), copy_name(Shows.NO_LABEL)]
-    names += [PHOTO] if objects.lays_open else []
+    names += [PHOTO] if objects.keeps_opened_copies else []
     for name in names:
         objects.put(one, name, CONTENT)
 
@@ -189,7 +189,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
         store.received(gone)
     with pytest.raises(Changed):
         store.received(changed)
-    if not opened.objects.lays_open:
+    if not opened.objects.keeps_opened_copies:
         assert not any(
             demo_office.office.filing.original(one).can_be_shown for one in (gone, changed)
         )

@@ -158,7 +158,7 @@ def test_a_label_that_was_put_outlives_a_body_that_came_back_with_another(
     demo_office: DemoOffice, opened: Opened
 ) -> None:
     one, store = demo_office.receive(demo_office.photo(demo.LEFT_DOOR)), demo_office.office.store
-    if opened.objects.lays_open:
+    if opened.objects.keeps_opened_copies:
         pytest.skip("label and body are one file")
     demo_office.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
     opened.overwrite(one, store.sha256_of(one), b"another\nthing")

@@ -73,7 +73,7 @@ def database(name: str, asked: Database) -> Check:
 
     def ask() -> None:
         row = (str(uuid4()),)
-        with asked.apart():
+        with asked.transaction():
             asked.execute("INSERT INTO probes VALUES (?)", row)
             asked.execute("DELETE FROM probes WHERE probe = ?", row)
             for one in NEEDS_ROOM[asked.engine]:

@@ -37,7 +37,7 @@ def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet
     said_of = said(demo_office, demo_office.photo(ALLOWED))
     other = open_office(Store(demo_office.folder))
 
-    with demo_office.office.ledger.together(whose):
+    with demo_office.office.ledger.exclusive_transaction(whose):
         elsewhere.submit(other.filing.accept, said_of, RECEIVED).result(1)
         assert demo_office.shown(ALLOWED) == [said_of.columns["capture_id"]]
 
@@ -50,7 +50,7 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 ) -> None:
     before = demo_office.manifest()
 
-    with demo_office.office.ledger.together(whose):
+    with demo_office.office.ledger.exclusive_transaction(whose):
         assert elsewhere.submit(demo_office.manifest).result(1) == before
 
 
@@ -65,7 +65,7 @@ def test_whoever_holds_a_connection_is_given_another_one(demo_office: DemoOffice
     all_hold = Barrier(threads)
 
     def ask_inside() -> bool:
-        with office.store.held(new_id()):
+        with office.store.upload_locked(new_id()):
             all_hold.wait(5)
             return office.filing.is_filed(new_id())
 
@@ -87,7 +87,7 @@ def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
     record = {"stop": {"id": stop, "bound_by": "place"}, "simulated": False}
     second = said(demo_office, RecordMaker("van-8").make(first.label.kind, record, b"a picture"))
 
-    with demo_office.office.ledger.together("van-8"):
+    with demo_office.office.ledger.exclusive_transaction("van-8"):
         demo_office.office.filing.accept(second, RECEIVED)
         took_back = waited(elsewhere, other.filing.accept, void, RECEIVED)
     took_back.result()
@@ -104,7 +104,7 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
     revoke = other.revoked_keys.add
     since = demo_office.manifest().begins
 
-    with demo_office.office.ledger.together(demo_office.van.device_id):
+    with demo_office.office.ledger.exclusive_transaction(demo_office.van.device_id):
         demo_office.office.filing.accept(photo, RECEIVED)
         revoked = waited(elsewhere, revoke, kid, demo_office.van.device_id, since)
     revoked.result()
@@ -119,7 +119,7 @@ def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_
     retake = demo_office.receive(demo_office.stray(retake_of=replaced.label.capture_id))
     late = said(demo_office, replaced)
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         demo_office.office.filing.bind(retake, LEFT_DOOR)
         filed = waited(elsewhere, other.filing.accept, late, RECEIVED)
     filed.result()
@@ -136,7 +136,7 @@ def issued(office: Office) -> Issued:
 def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         first = issued(demo_office.office)
         second = waited(elsewhere, issued, other)
 
@@ -152,7 +152,7 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
         other.orders.set_opted_out(ALLOWED, opted_out=True)
         return issued(other)
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         first = issued(demo_office.office)
         second = waited(elsewhere, changed)
 
@@ -168,7 +168,7 @@ def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
     ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(5)]
     other = open_office(Store(demo_office.folder))
 
-    with demo_office.office.store.held(ids[2]):
+    with demo_office.office.store.upload_locked(ids[2]):
         assert elsewhere.submit(other.erasure.expire, later).result(1) == 4
 
     assert other.erasure.expire(later) == 1

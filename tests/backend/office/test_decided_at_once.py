@@ -27,7 +27,7 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
     """The second one looks where the first one has put it, and reads that it waits no more."""
     stray = demo_office.receive(demo_office.stray())
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         demo_office.office.filing.bind(stray, LEFT_DOOR)
         bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
 
@@ -52,7 +52,7 @@ def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
         else:
             office.opt_out_address(office.orders.find(LEFT_DOOR).address, opted_out)
 
-    with office.ledger.together(demo_office.van.device_id):
+    with office.ledger.exclusive_transaction(demo_office.van.device_id):
         bound = waited(elsewhere, other.filing.bind, stray, LEFT_DOOR)
         opt_out(True)
 
@@ -73,7 +73,7 @@ def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
     opt_out = other.opt_out_order if of == "order" else other.opt_out_address
     whose = LEFT_DOOR if of == "order" else order.address
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         demo_office.office.filing.bind(stray, LEFT_DOOR)
         opted_out = waited(elsewhere, opt_out, whose, True)
     opted_out.result()
@@ -101,7 +101,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_held(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
-    with demo_office.office.ledger.together():
+    with demo_office.office.ledger.exclusive_transaction():
         demo_office.office.erasure.hold(ALLOWED, cases[0], NOON)
         held = waited(elsewhere, other.erasure.hold, ALLOWED, cases[1], NOON)
 
@@ -122,7 +122,7 @@ def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
         routes.plan(f"r-{van}", [number], begins, NOON + timedelta(hours=8))
         routes.assign(f"r-{van}", van)
 
-    with demo_office.office.ledger.together():
+    with demo_office.office.ledger.exclusive_transaction():
         handed_on = waited(elsewhere, other.routes.hand_on, "van-1", "van-9", NOON)
         routes.hand_on("van-2", "van-9", NOON)
     handed_on.result()
@@ -143,7 +143,7 @@ def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
     routes, find = demo_office.office.routes, "SELECT 1 FROM routes WHERE route = 'daily'"
     routes.plan("daily", [ALLOWED], long_ago, long_ago + timedelta(hours=8))
 
-    with demo_office.office.ledger.together():
+    with demo_office.office.ledger.exclusive_transaction():
         routes.plan("daily", [ALLOWED], NOON, NOON + timedelta(hours=8))
         forgot = waited(elsewhere, other.routes.forget, NOON - timedelta(days=30), 10)
 
@@ -157,7 +157,7 @@ def test_a_month_is_archived_into_one_of_two_folders_at_once(
     """Otherwise half of the month's labels would be in a file that no row names."""
     folder = tmp_path / "second"
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         archive(demo_office.office, "2026-05", tmp_path / "first", NOON)
         archived = waited(elsewhere, archive, other, "2026-05", folder, NOON)
 

@@ -90,13 +90,13 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     demo_office, first = on_interrupted, CAME + 40 * DAY
     one = demo_office.receive(demo_office.photo(ALLOWED))
     other = demo_office.receive(demo_office.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
-    hold, held = demo_office.office.store.held, []
+    hold, held = demo_office.office.store.upload_locked, []
 
     def noted(capture_id: str, *, waits: bool = True) -> AbstractContextManager[object]:
         held.append(capture_id)
         return hold(capture_id, waits=waits)
 
-    monkeypatch.setattr(demo_office.office.store, "held", noted)
+    monkeypatch.setattr(demo_office.office.store, "upload_locked", noted)
     interrupted.then = [lambda: demo_office.office.erasure.expire_one(other, first)]
 
     assert demo_office.office.erasure.expire(first + DAY) == 1

@@ -106,7 +106,7 @@ def test_what_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) 
     if other.db.engine == "sqlite":
         pytest.skip("it has one lock for all")
 
-    with other.held(busy):
+    with other.upload_locked(busy):
         assert demo_office.said("expire", now=after(31)).startswith("erased 1 records; more is due")
         with pytest.raises(Unavailable):
             demo_office.office.erasure.expire_one(busy, after(31))

@@ -79,13 +79,13 @@ def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
         demo_office.receive(demo_office.void(one, by), FROM_THEN)
     demo_office.van = van
     seen: list[list[str]] = []
-    together, ledger = demo_office.office.ledger.together, demo_office.office.ledger
+    locked, ledger = demo_office.office.ledger.exclusive_transaction, demo_office.office.ledger
 
     def steps(name: str | None = None) -> AbstractContextManager[None]:
         seen.append(demo_office.shown(RIGHT_DOOR))
-        return together(name)
+        return locked(name)
 
-    monkeypatch.setattr(ledger, "together", steps)
+    monkeypatch.setattr(ledger, "exclusive_transaction", steps)
     revoke(demo_office)
 
     assert [photos[1] in shown for shown in seen] == [False] * len(seen)

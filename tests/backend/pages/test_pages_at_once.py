@@ -88,7 +88,7 @@ def test_an_account_that_changes_while_its_agent_gives_a_code_may_see_nothing(
         answer = browser.send("/service", number=ALLOWED, code=code, why="where")
         return answer.status_code, answer.headers.get("Location")
 
-    with demo_office.office.ledger.apart():
+    with demo_office.office.ledger.transaction():
         Accounts(demo_office.office.ledger, CHEAP).add(AGENT)
         given = waited(elsewhere, give)
 
@@ -101,7 +101,7 @@ def test_an_account_that_changes_while_its_customer_asks_for_a_code_is_given_non
 ) -> None:
     browser, ledger = live.browser(Customer("c-1")), live.demo_office.office.ledger
 
-    with ledger.apart():
+    with ledger.transaction():
         Accounts(ledger, CHEAP).add(CUSTOMER)
         given = waited(elsewhere, browser.send, f"/orders/{ALLOWED}/code")
 

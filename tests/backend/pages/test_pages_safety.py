@@ -494,7 +494,7 @@ def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
 @pytest.mark.slow
 def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live: Live) -> None:
     browser, ledger = live.browser(OWNER), live.demo_office.office.ledger
-    with ledger.together():
+    with ledger.exclusive_transaction():
         ledger.execute("UPDATE orders SET done = done")
         away = browser.send(f"/orders/{ALLOWED}/delivery-photos", photos="off")
 

@@ -65,7 +65,7 @@ def test_what_cannot_be_asked_for_is_left_out(
         FleetReports(tmp_path), Reports(tmp_path), FilingBacklog(database), office.erasure
     )
 
-    with ThreadPoolExecutor(1) as another, database.together():
+    with ThreadPoolExecutor(1) as another, database.exclusive_transaction():
         backlog, overdue_s = another.submit(routes._of_no_device, NOW).result()  # noqa: SLF001 - /metrics asks it
 
     assert (backlog, overdue_s) == (None, 0.0)

@@ -27,7 +27,7 @@ def taking_in(fleet: SealedFleet) -> Iterator[str]:
 def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
     """Its rows as they were when it was begun, or with what they had then in its place."""
     store = fleet.demo_office.office.store
-    with store.db.together():
+    with store.db.exclusive_transaction():
         upload = store.find(capture_id)
         assert upload is not None
         store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))

@@ -205,7 +205,7 @@ def test_what_another_process_is_at_keeps_no_other(store: Store) -> None:
     if other.db.engine == "sqlite":
         pytest.skip("it has one lock for all")
 
-    with other.held(busy):
+    with other.upload_locked(busy):
         assert expire(store) == 1
 
     assert list(store.begun.all()) == [busy]
@@ -258,7 +258,7 @@ def test_what_is_due_goes_also_after_the_database_was_away(
     erasing: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = erasing.demo_office.office.store
-    with erasing.demo_office.office.ledger.together():
+    with erasing.demo_office.office.ledger.exclusive_transaction():
         until(lambda: "event=away" in caplog.text)
     old = refused(store, "2026-01-01T00:00:00.000Z")
 
@@ -288,7 +288,7 @@ def test_an_upload_of_the_same_device_waits_for_one_that_is_begun_elsewhere(
     other = Store(store.folder)
 
     with ThreadPoolExecutor(1) as elsewhere:
-        with store.db.apart():
+        with store.db.transaction():
             assert UnfinishedUploadsQuota(store).begin(first, "device van-7")
             begun = elsewhere.submit(UnfinishedUploadsQuota(other).begin, second, "device van-7")
             time.sleep(0.3)

@@ -116,7 +116,7 @@ def pair(folder: Path, *, locks: bool = True) -> Iterator[Pair]:
 
 def _run(folder: Path, end: "Connection[Any, Any]", barrier: Barrier, locks: bool) -> None:
     if not locks:
-        Database.together = lambda self, name=None: self.apart()  # type: ignore[method-assign] # noqa: ARG005
+        Database.exclusive_transaction = lambda self, name=None: self.transaction()  # type: ignore[method-assign] # noqa: ARG005
     desk = IdentityCommands.of(folder, open_office(Store(folder)))
     end.send("ready")
     while True:

@@ -32,10 +32,10 @@ class FaultyStore(Store):
         reach(Step.PIECES)
 
     @contextmanager
-    def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
+    def upload_locked(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
         """Hold an upload; the first hold that ends after `settle` is the intake's, and commits."""
         try:
-            with super().held(capture_id, waits=waits) as found:
+            with super().upload_locked(capture_id, waits=waits) as found:
                 yield found
             if getattr(self._thread, "has_settled", False):
                 reach(Step.COMMIT)

@@ -36,7 +36,7 @@ _FOLDERS: Final = ("received", "refused", "photos", "copies", "records")
 class Folder:
     """Files below one folder; an erased record's is its label line alone."""
 
-    lays_open: Final = True
+    keeps_opened_copies: Final = True
     bucket: Final = None
 
     def __init__(self, folder: Path) -> None:

@@ -10,10 +10,10 @@ REFUSED: Final = "refused"
 """The object of a record that was refused; of an accepted one it is called by its SHA-256, hex."""
 
 PHOTO: Final = "photo.jpg"
-"""Photo of a record, as the device made it, beside the record; only if `lays_open`."""
+"""Photo of a record, as the device made it, beside the record; only if `keeps_opened_copies`."""
 
 TEXT: Final = "record.json"
-"""Contents of label and record, beside the record; only if `lays_open`."""
+"""Contents of label and record, beside the record; only if `keeps_opened_copies`."""
 
 
 class Missing(LookupError):
@@ -30,13 +30,13 @@ class Objects(Protocol):
     Every operation raises Unavailable, which says what to do, and within 3 s.
 
     Attributes:
-        lays_open: whether PHOTO and TEXT of a record are kept beside it; else it is opened anew
-            for each question.
+        keeps_opened_copies: whether PHOTO and TEXT of a record are kept beside it; else it is
+            opened anew for each question.
         bucket: its name; None where objects are files.
     """
 
     @property
-    def lays_open(self) -> bool:
+    def keeps_opened_copies(self) -> bool:
         """True if PHOTO and TEXT of a record are kept beside it."""
 
     @property

@@ -45,7 +45,7 @@ LOCK_MS: Final = 1500
 """Longest wait for a lock, below STATEMENT_MS so that the error says that it was one."""
 
 IDLE_MS: Final = 10_000
-"""Longest pause within `together`: who is stopped there would hold up every other instance."""
+"""Longest pause within a transaction: a process that is stopped there holds up every other one."""
 
 ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
@@ -198,7 +198,7 @@ atexit.register(close_pools)
 class Postgres(Database):
     """All tables of a backend in one schema; `name` is that of the SQLite file beside which it is.
 
-    `together` of two databases wait for each other no more than two files do.
+    Transactions of two databases wait for each other no more than two files do.
     Text cannot hold a NUL here: U+FFFD stands for it. No device's text that is kept has one
     (labels are printable, ids have a pattern, JSON escapes it); a person's may.
 
@@ -217,16 +217,16 @@ class Postgres(Database):
     ) -> None:
         super().__init__(name)
         self._pool = _pool(_Key(url, schema, durable, patience_s))
-        self._here = local()  # the connection of this thread's `together`
+        self._here = local()  # the connection of this thread's transaction
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
-        """Run a statement: within the `together` of this thread, or else on any connection."""
+        """Run a statement: within the transaction of this thread, or else on any connection."""
         return self._ask(translated(sql), _without_nul(parameters))
 
     @contextmanager
-    def beside(self, name: str) -> Iterator[None]:
-        """Hold a lock that others `beside` share, until the end of the transaction."""
-        with self.apart():
+    def shared_transaction(self, name: str) -> Iterator[None]:
+        """Hold a lock that each `shared_transaction` shares, until the end of the transaction."""
+        with self.transaction():
             self._ask(_LOCK_BESIDE, (f"{self._name}.{name}",))
             yield
 
@@ -274,7 +274,7 @@ class Postgres(Database):
 
     @contextmanager
     def _in_hand(self) -> Iterator[_Connection]:
-        """Yield the connection of this thread's `together`; without one, any."""
+        """Yield the connection of this thread's transaction; without one, any."""
         if (bound := self._bound()) is not None:
             yield bound
             return

@@ -131,7 +131,7 @@ class _UnknownHere(Exception):
 class S3:
     """Objects in one bucket. boto3's client may be used by any thread."""
 
-    lays_open: Final = False
+    keeps_opened_copies: Final = False
 
     def __init__(self, address: Address) -> None:
         self._bucket = address.bucket

@@ -1,8 +1,9 @@
 """The interface to SQL: the operations of every engine, and its errors.
 
 Queries are written once, in the common part of SQLite and PostgreSQL: `?` or `:name` for values,
-`ON CONFLICT (key) DO ...`, `TRUE`, `IS NOT DISTINCT FROM`, and no alias in `WHERE`. `Only` is for a
-statement of one engine. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION, BYTEA.
+`ON CONFLICT (key) DO ...`, `TRUE`, `IS NOT DISTINCT FROM`, and no alias in `WHERE`. `EngineStep` is
+for a statement of one engine. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION,
+BYTEA.
 
 No query reads a table with a row for each record from end to end: each query has an index, and each
 step a batch.
@@ -92,14 +93,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class EngineStep:
     """A step of a migration for one engine, by its `engine`."""
 
     engine: str
     statement: str
 
 
-Step = str | Column | Only
+Step = str | Column | EngineStep
 """A str is one statement for all engines."""
 
 
@@ -124,7 +125,7 @@ class Schema:
 
 
 class Database(ABC):
-    """A database; any thread may use it. After an error within `together`, leave that.
+    """A database; any thread may use it. After an error within a transaction, leave that.
 
     Attributes:
         engine: `sqlite` or `postgresql`.
@@ -142,7 +143,7 @@ class Database(ABC):
 
     @abstractmethod
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
-        """Run a statement, durable when it returns unless it is within `together`.
+        """Run a statement, durable when it returns unless it is within a transaction.
 
         Raises:
             Conflict, Unavailable.
@@ -150,16 +151,16 @@ class Database(ABC):
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
         """Run the statement for each row: for all, or none. Raises Conflict, Unavailable."""
-        with self.apart():
+        with self.transaction():
             for row in rows:
                 self.execute(sql, row)
 
-    def together(self, name: str | None = None) -> AbstractContextManager[None]:
+    def exclusive_transaction(self, name: str | None = None) -> AbstractContextManager[None]:
         """Make all steps inside happen, durably, or none; inside another one it is part of that.
 
-        No other `together` of this database and name runs meanwhile, in any process: values that
-        were read inside stay true, as far as they are changed under this name alone. It waits for
-        the other one, but not for long. On SQLite no other one runs, of any name. Raises
+        No other `exclusive_transaction` of this database and name runs meanwhile, in any process:
+        values that were read inside stay true, as far as they are changed under this name alone. It
+        waits for the other one, but not for long. On SQLite no other one runs, of any name. Raises
         Unavailable.
 
         Args:
@@ -167,18 +168,18 @@ class Database(ABC):
         """
         return self._locked(self._name if name is None else f"{self._name}.{name}")
 
-    def apart(self) -> AbstractContextManager[None]:
-        """Begin a `together` beside which others run; lock the rows that must stay as read.
+    def transaction(self) -> AbstractContextManager[None]:
+        """Begin a transaction beside which others run; lock the rows that must stay as read.
 
         On SQLite no other one runs all the same.
         """
         return self._locked(None)
 
     @contextmanager
-    def holding(
+    def row_locked(
         self, query: str, parameters: Parameters = (), *, waits: bool = True
     ) -> Iterator[Any]:
-        """Run as `together`, but wait only for a holder of the same row; yield that row, or None.
+        """Begin a transaction that waits only for a holder of one row; yield that row, or None.
 
         On SQLite, which has one lock, every writer waits. Raises Unavailable.
 
@@ -191,8 +192,8 @@ class Database(ABC):
             yield self.execute(query + lock, parameters).fetchone()
 
     @abstractmethod
-    def beside(self, name: str) -> AbstractContextManager[None]:
-        """Run as `apart`, but beside no `together` of this name; others `beside` it may run.
+    def shared_transaction(self, name: str) -> AbstractContextManager[None]:
+        """Begin a transaction; no exclusive one of this name runs meanwhile, shared ones may.
 
         Inside another one its lock is kept until the end of that. Raises Unavailable.
         """
@@ -238,7 +239,7 @@ class Database(ABC):
 
     def _take(self, step: Step) -> None:
         match step:
-            case Only(engine, statement):
+            case EngineStep(engine, statement):
                 if engine == self.engine:
                     self._change(statement)
             case Column():
@@ -248,7 +249,7 @@ class Database(ABC):
 
     @abstractmethod
     def _locked(self, lock: str | None, *, hurried: bool = True) -> AbstractContextManager[None]:
-        """Run as `together`, beside those with another lock or with none, if the engine can.
+        """Begin a transaction beside those with another lock or none, if the engine can do so.
 
         Args:
             hurried: if False, the lock, a statement and the end may take any time, on engines that

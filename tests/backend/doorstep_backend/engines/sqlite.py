@@ -90,13 +90,13 @@ class Sqlite(Database):
                 return
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
-        """Run a statement, when no other thread of this connection is within `together`."""
+        """Run a statement, when no other thread of this connection is within a transaction."""
         with self._alone(), _translated():
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
             return Result(names, cursor.fetchall(), cursor.rowcount)
 
-    def beside(self, name: str) -> AbstractContextManager[None]:
+    def shared_transaction(self, name: str) -> AbstractContextManager[None]:
         """Hold the lock of the database: SQLite has one for all names."""
         return self._locked(name)
 

@@ -50,7 +50,7 @@ class Clients:
     def add(self, name: str, made: x509.Certificate, kind: ClientKind = ClientKind.CLIENT) -> None:
         """Let the holder of this certificate in. Raises NameTakenError."""
         row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc), kind)
-        with self._db.together():
+        with self._db.exclusive_transaction():
             if who := self._others(name, kind):
                 raise NameTakenError(f"{name}: {who} is called so; take another name")
             self._db.execute("INSERT INTO clients VALUES (?, ?, ?, FALSE, ?)", row)
@@ -78,7 +78,7 @@ class Clients:
     def revoke(self, name: str, kind: ClientKind = ClientKind.CLIENT) -> None:
         """End all its certificates at once. Raises LookupError."""
         change = "UPDATE clients SET revoked = TRUE WHERE name = ? AND kind = ?"
-        with self._db.together():
+        with self._db.exclusive_transaction():
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 

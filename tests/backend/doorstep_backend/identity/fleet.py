@@ -123,7 +123,7 @@ class FleetDocuments:
         Raises:
             WrongSettingError: the keys are a copy from before a command changed them, or no copy.
         """
-        with self._db.together():
+        with self._db.exclusive_transaction():
             said = self._newest()
             self._check_signer(said)
             is_so = said == _with_key(said, self._key().public_key(), self._now())
@@ -140,25 +140,25 @@ class FleetDocuments:
         Args:
             after: it is above this one too, which devices have and a restored database has not.
         """
-        with self._db.together():
+        with self._db.exclusive_transaction():
             said = self._newest()
             return self._publish({**said, "version": max(said["version"], after)})
 
     def rotate(self) -> int:
         """Replace the signing key; the one before stays valid for what is dated earlier."""
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._renew_key()
             return self._publish(self._newest())
 
     def rotate_identity(self) -> int:
         """Replace the office identity that devices seal to; what was sealed stays readable."""
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._seals.rotate()
             return self._publish(self._newest())
 
     def rotate_fleet_key(self) -> int:
         """Name the next fleet key in one document; it signs those that follow."""
-        with self._db.together():
+        with self._db.exclusive_transaction():
             said = self._newest()
             self._promote(said)
             following = signing.new_key()
@@ -173,7 +173,7 @@ class FleetDocuments:
         Raises:
             NoSuchKeyError: no document names it, or it is the fleet key.
         """
-        with self._db.together():
+        with self._db.exclusive_transaction():
             return self._revoke(kid)
 
     def _revoke(self, kid: str) -> int:
@@ -258,7 +258,7 @@ class FleetDocuments:
         if next_key is None:
             self._promote(said)
         named = None if next_key is None else signing.jwk(next_key)
-        with self._db.together(keys.CHANGE):
+        with self._db.exclusive_transaction(keys.CHANGE):
             payload = _with_key(said, self._key().public_key(), self._now())
         recipients = list(self._seals.recipients().names)
         payload |= {"version": said["version"] + 1, "next_fleet_key": named}

@@ -91,7 +91,7 @@ class Names:
             NameRefusedError: nothing was changed.
         """
         given = tuple(dict.fromkeys(canonical(name) for name in names))
-        with self._db.together():
+        with self._db.exclusive_transaction():
             query = "SELECT 1 FROM enrolled WHERE device_id = ?"
             if self._db.execute(query, (device_id,)).fetchone() is None:
                 raise LookupError(f"no device {device_id}: `devices list` names all")

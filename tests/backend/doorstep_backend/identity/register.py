@@ -91,7 +91,7 @@ class Register:
         fresh = """INSERT INTO tokens VALUES (?, ?, NULL) ON CONFLICT (device_id) DO UPDATE
             SET digest = excluded.digest, kid = NULL"""
         query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
-        with self._db.together():
+        with self._db.exclusive_transaction():
             if has := self._db.execute(query, (device_id,)).fetchone():
                 raise NameTakenError(f"{device_id}: a {has[0]} is called so; take another id")
             self._db.execute("DELETE FROM closings WHERE device_id = ?", (device_id,))
@@ -104,12 +104,12 @@ class Register:
 
         A device that is gone stays gone.
         """
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._shut_out(device_id, state)
 
     def ending(self) -> AbstractContextManager[None]:
         """Hold the lock for ending a device; routes change inside it. Raises Unavailable."""
-        return self._db.together("ending")
+        return self._db.exclusive_transaction("ending")
 
     def note_end(self, ended: DeviceEnd) -> DeviceEnd:
         """End a device for good, and keep the ends of its chains; a second time changes nothing.
@@ -119,7 +119,7 @@ class Register:
         device_id, gone = ended.device_id, DeviceState.GONE
         row = (device_id, rfc3339(ended.at), ended.how, ended.by, ended.text())
         into = "INSERT INTO closings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._shut_out(device_id, gone)
             self._db.execute(into, row)
         return self.device_end(device_id) or ended
@@ -168,7 +168,7 @@ class Register:
             TokenUsedError: it was used with another key, or its certificate has ended.
         """
         kid = thumbprint(key)
-        with self._db.together():
+        with self._db.exclusive_transaction():
             claim = "UPDATE tokens SET kid = ? WHERE device_id = ? AND kid IS NULL"
             if self._db.execute(claim, (kid, device_id)).rowcount == 1:
                 return self._add(device_id, CertificateUse.TLS, kid, issue())
@@ -186,7 +186,7 @@ class Register:
 
         Raises TooManyError, ShutOutError.
         """
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._check_in(device_id)
             return self._same_or_new(device_id, CertificateUse.TLS, thumbprint(key), now, issue)
 
@@ -200,7 +200,7 @@ class Register:
             ShutOutError: it is out.
         """
         kid = thumbprint(key)
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._check_in(device_id)
             query = "SELECT takes_key FROM enrolled WHERE device_id = ?"
             takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
@@ -224,7 +224,7 @@ class Register:
         Raises TooManyError, ShutOutError.
         """
         kid = thumbprint(key)
-        with self._db.together():
+        with self._db.exclusive_transaction():
             self._check_in(device_id)
             same = self._same(device_id, CertificateUse.SERVE, kid, now)
             if same is not None and is_fresh(same, names, now):
@@ -245,7 +245,7 @@ class Register:
 
     def note_first_use(self, used: IssuedCertificate, now: datetime) -> None:
         """Note the first use of a TLS certificate: those issued before it end."""
-        with self._db.together():
+        with self._db.exclusive_transaction():
             first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
             self._db.execute(first, (rfc3339(now), used.number))
             end = """UPDATE certificates SET state = ?

@@ -146,7 +146,7 @@ class PhotoAccess:
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
         grant = """INSERT INTO grants VALUES (?, ?, ?, ?) ON CONFLICT (agent, number) DO UPDATE
             SET why = excluded.why, ends = excluded.ends"""
-        with self._ledger.together(_name(agent)):
+        with self._ledger.exclusive_transaction(_name(agent)):
             if not self.may_try(agent, now):
                 return False
             row = (number, rfc3339(now), CODE_TRIES)

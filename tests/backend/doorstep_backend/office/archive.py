@@ -246,7 +246,7 @@ def _line(office: Office, label: RecordLabel, line: bytes) -> bytes:
 
 def _note(ledger: Database, device_id: str, labels: Sequence[RecordLabel]) -> None:
     """Note the numbers that are in files now; a second time changes nothing."""
-    with ledger.together():
+    with ledger.exclusive_transaction():
         seqs = _seqs(ledger, device_id)
         for label in labels:
             seqs.setdefault(label.chain, set()).add(label.seq)

@@ -52,7 +52,7 @@ class DeliveryRoutes:
         rows = [(route, number, place) for place, number in enumerate(numbers)]
         upsert = """INSERT INTO routes VALUES (?, ?, ?)
             ON CONFLICT (route) DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             self._ledger.execute(upsert, (route, *times))
             self._ledger.execute("DELETE FROM route_orders WHERE route = ?", (route,))
             self._ledger.executemany("INSERT INTO route_orders VALUES (?, ?, ?)", rows)
@@ -69,7 +69,7 @@ class DeliveryRoutes:
             ON CONFLICT (device_id) DO UPDATE SET
             route = excluded.route, begins = excluded.begins, ends = excluded.ends"""
         planned = "INSERT INTO route_devices VALUES (?, ?) ON CONFLICT DO NOTHING"
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             self._ledger.execute(take, (route, device_id))
             if self._ledger.execute(give, (device_id, route)).rowcount == 0:
                 raise LookupError("no such route: plan it first")
@@ -78,7 +78,7 @@ class DeliveryRoutes:
     def unassign(self, device_id: str) -> None:
         """Take its route from a device: it has an empty manifest from then on."""
         take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             self._ledger.execute(take, (device_id,))
 
     def hand_on(self, device_id: str, other: str, now: datetime) -> None:
@@ -90,7 +90,8 @@ class DeliveryRoutes:
                 (SELECT max(place) FROM route_orders WHERE route = :to), 0)
             FROM route_orders r JOIN orders o ON o.number = r.number
             WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
-        with self._ledger.together():  # of two who hand on to one device the second one appends
+        # Of two who hand on to one device, the second one appends.
+        with self._ledger.exclusive_transaction():
             given, own = self._route_of(device_id, now), self._route_of(other, now)
             if given is not None and own is None:
                 self.assign(given, other)
@@ -114,7 +115,7 @@ class DeliveryRoutes:
         found = self._found(device_id, now, kid)
         if not isinstance(found, _Changed):
             return found
-        with self._ledger.together(device_id):  # of two who ask at once, one issues it
+        with self._ledger.exclusive_transaction(device_id):  # of two who ask at once, one issues it
             found = self._found(device_id, now, kid)
             return self._issue(found, now, sign) if isinstance(found, _Changed) else found
 

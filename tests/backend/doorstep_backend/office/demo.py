@@ -66,7 +66,7 @@ ACCOUNTS: Final = (
 
 def settle(office: Office, places: Mapping[str, tuple[float, float]] = PLACES) -> None:
     """Add the demo's customers and orders; an order without a place in `places` is left out."""
-    with office.ledger.together():
+    with office.ledger.exclusive_transaction():
         for account in ACCOUNTS:
             if account.role == "customer":
                 number = account.who.removeprefix("c-")

@@ -212,7 +212,7 @@ class Erasure:
         """
         if self._filing.is_erased(capture_id):
             return False  # before its row is held: that is six questions
-        with self._store.held(capture_id, waits=waits) as upload:
+        with self._store.upload_locked(capture_id, waits=waits) as upload:
             if upload is None and self._store.find(capture_id) is not None:
                 return False
             due = self._dues.one(capture_id, now)
@@ -222,7 +222,7 @@ class Erasure:
 
     def _erase_unfiled(self, capture_id: str) -> bool:
         """Erase a record that is damaged or missing, with its mark: its order is not known."""
-        with self._store.held(capture_id):
+        with self._store.upload_locked(capture_id):
             if self._filing.is_filed(capture_id) or not self._store.filing_backlog.has(capture_id):
                 return False  # filed after all: it is due as any other, and may be held
             self._store.erase(capture_id)
@@ -239,8 +239,9 @@ class Erasure:
         query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
             AND number IS NULL AND erased_at IS NULL"""
         with (
-            self._store.held(capture_id),
-            self._ledger.holding(query, (capture_id,)) as found,  # who binds it comes after, or did
+            self._store.upload_locked(capture_id),
+            # A dispatcher who binds it comes after this, or has come before.
+            self._ledger.row_locked(query, (capture_id,)) as found,
         ):
             if found is None:
                 raise NotWaitingError("not waiting to be bound: nothing was erased")
@@ -276,7 +277,7 @@ class Erasure:
         """Wait until its erasing has ended, if that is under way: who erases holds its row."""
         for budget in range(ERASING_TRIES, 0, -1):
             try:
-                with self._store.held(capture_id):
+                with self._store.upload_locked(capture_id):
                     return
             except Unavailable:
                 if budget == 1:
@@ -313,7 +314,7 @@ class Erasure:
     def _forget_access(self, now: datetime) -> None:
         """Delete what opens nothing any more; note from when on no look is forgotten."""
         horizon = rfc3339(now - timedelta(days=self._retention.view_log_days))
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             self._ledger.execute("DELETE FROM view_horizon")
             self._ledger.execute("INSERT INTO view_horizon VALUES (?)", (horizon,))
         for table in ("grants", "one_time_codes"):

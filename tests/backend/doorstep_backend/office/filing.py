@@ -57,7 +57,7 @@ class Filing(Showing):
         names = ", ".join(f":{name}" for name in row)
         into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
             ON CONFLICT (capture_id) DO NOTHING"""
-        with self._ledger.together(row["device_id"]):
+        with self._ledger.exclusive_transaction(row["device_id"]):
             self._ledger.execute(into, row)
             if said.boot is not None:
                 self._date(said.boot, received_at)
@@ -70,7 +70,7 @@ class Filing(Showing):
         """
         gone = "DELETE FROM captures WHERE capture_id = ? AND bound_by = ? AND erased_at IS NULL"
         row = (said.columns["capture_id"], claims.UNOPENED_BODY)
-        with self._ledger.together(said.columns["device_id"]):
+        with self._ledger.exclusive_transaction(said.columns["device_id"]):
             if self._ledger.execute(gone, row).rowcount == 1:
                 self.accept(said, received_at)
 
@@ -151,7 +151,7 @@ class Filing(Showing):
         """
         undo = """UPDATE captures SET taken_back_at = NULL
             WHERE capture_id = ? AND taken_back_at >= ?"""
-        with self._ledger.together(device_id):
+        with self._ledger.exclusive_transaction(device_id):
             numbers = set[str]()
             for capture_id in capture_ids:
                 self._ledger.execute(undo, (capture_id, rfc3339(since)))
@@ -197,7 +197,10 @@ class Filing(Showing):
         if found is None:
             raise NotWaitingError("not waiting to be bound: it is not filed, or it is gone")
         numbers = {one for one in (number, before) if one is not None}
-        with self._store.held(capture_id), self._ledger.together(found["device_id"]):
+        with (
+            self._store.upload_locked(capture_id),
+            self._ledger.exclusive_transaction(found["device_id"]),
+        ):
             self._orders.lock(numbers)
             self._orders.lock_address_of(number)
             if self._orders.find(number).photo is PhotoRule.NO_PHOTO:

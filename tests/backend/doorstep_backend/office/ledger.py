@@ -3,9 +3,11 @@
 All code takes locks in this order, so that two transactions never wait for each other for good:
 
 1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`;
-2. an upload's row, `store.held(capture_id)`: the intake; erasing; deleting and binding by dispatch;
-3. routes, `ledger.together()`, or a device's records, `ledger.together(device_id)`: planning and
-   handing on a route; filing, binding, manifests, revoked keys;
+2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; deleting and binding by
+   dispatch;
+3. routes, `ledger.exclusive_transaction()`, or a device's records,
+   `ledger.exclusive_transaction(device_id)`: planning and handing on a route; filing, binding,
+   manifests, revoked keys;
 4. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, binding;
 5. an order's address, `orders.lock_address_of(number)`: binding.
 
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Database, Only, Schema, statements
+from doorstep_backend.engines.sql import Column, Database, EngineStep, Schema, statements
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS customers (customer TEXT PRIMARY KEY, name TEXT NOT NULL);
@@ -154,13 +156,13 @@ OFFICE: Final = Schema(
         [Column("captures", "kid TEXT")],
         [Column("addresses", "zone TEXT")],
         [
-            *(Only("sqlite", one) for one in _SQLITE_VIEWS),
-            *(Only("postgresql", one) for one in _POSTGRESQL_VIEWS),
+            *(EngineStep("sqlite", one) for one in _SQLITE_VIEWS),
+            *(EngineStep("postgresql", one) for one in _POSTGRESQL_VIEWS),
         ],
         statements(_INDEXES),
         statements(_ARCHIVES),
         [Column("captures", "chain TEXT"), Column("captures", "seq BIGINT")],
-        [Only("sqlite", one) for one in _SQLITE_INDEXES],
+        [EngineStep("sqlite", one) for one in _SQLITE_INDEXES],
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -151,7 +151,7 @@ class Orders:
         where = (order.lat_deg, order.lon_deg, order.radius_m)
         flags = (order.signature_required, order.confidential, order.gift, order.opted_out)
         into = f"INSERT INTO orders VALUES ({', '.join('?' * 12)})"
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             self._ledger.execute(into, (*who, *where, *flags, order.done))
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)

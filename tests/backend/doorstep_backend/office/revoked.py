@@ -32,9 +32,9 @@ class RevokedKeys:
             ON CONFLICT (kid, device_id) DO UPDATE
             SET since = excluded.since, version = excluded.version
             WHERE excluded.since < revoked_keys.since"""
-        with self.ledger.together():
+        with self.ledger.exclusive_transaction():
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
-        with self.ledger.together(device_id):
+        with self.ledger.exclusive_transaction(device_id):
             pass  # what is being filed by the list before is there then
         for capture_ids in self._batches(device_id):
             self.filing.conclude_anew(device_id, capture_ids, since)

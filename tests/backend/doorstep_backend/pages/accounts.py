@@ -82,7 +82,7 @@ class Accounts:
     def add(self, account: Account) -> None:
         """Add an account, or give one a new role and password; its sessions and browsers end."""
         row = (account.who, account.role, self._hasher.hash(account.password))
-        with self._ledger.together():  # what it had goes with the old row
+        with self._ledger.exclusive_transaction():  # what it had goes with the old row
             self.remove(account.who)
             self._ledger.execute("INSERT INTO accounts VALUES (?, ?, ?)", row)
 
@@ -103,7 +103,7 @@ class Accounts:
         """Remove an account and its sessions, with what they opened; False without one."""
         codes = """DELETE FROM one_time_codes
             WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
-        with self._ledger.together():
+        with self._ledger.exclusive_transaction():
             gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))
             self._ledger.execute("DELETE FROM grants WHERE agent = ?", (who,))
             self._ledger.execute(codes, (who,))
@@ -167,7 +167,7 @@ def unchanged(ledger: Database, by: SignedIn) -> Iterator[bool]:
     INSERT reads the old account, and its foreign key a moment later finds the new one of this name.
     """
     query = "SELECT role, hash FROM accounts WHERE who = ?"
-    with ledger.holding(query, (by.who,)) as found:
+    with ledger.row_locked(query, (by.who,)) as found:
         yield found == by.standing
 
 

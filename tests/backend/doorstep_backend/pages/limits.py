@@ -89,7 +89,7 @@ class SignInLimit:
         limits = made.limits()
         count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"
         into = "INSERT INTO sign_in_tries VALUES (?, ?, ?)"
-        with self._ledger.together("sign_in_tries"):
+        with self._ledger.exclusive_transaction("sign_in_tries"):
             self.forget_ended(now)
             for what, most in limits.items():
                 if self._ledger.execute(count, (_digest(what),)).fetchone()[0] >= most:

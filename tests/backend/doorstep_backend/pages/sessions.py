@@ -101,7 +101,7 @@ class Sessions:
         query = """SELECT role, who FROM accounts WHERE who = (SELECT who FROM sessions
             WHERE cookie = ? AND used >= ? AND began >= ?)"""
         row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
-        with self._ledger.holding(query, row) as found:
+        with self._ledger.row_locked(query, row) as found:
             yield Nobody() if found is None else viewer_of(*found)
 
     def close(self, cookie: str) -> None:

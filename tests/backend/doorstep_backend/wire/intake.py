@@ -100,7 +100,7 @@ class Intake:
         return verdict
 
     def _in_turn(self, upload: Upload, unkept: bytes | None) -> "Judged | Exception":
-        with self._slots.acquired(TURN_S), self._store.held(upload.capture_id) as found:
+        with self._slots.acquired(TURN_S), self._store.upload_locked(upload.capture_id) as found:
             return self._judge(found, unkept)
 
     def _judge(self, upload: Upload | None, unkept: bytes | None) -> "Judged | Exception":
@@ -219,7 +219,7 @@ class Intake:
 
     def _signs_again(self, verdict: IntakeVerdict) -> bool:
         """Sign a verdict again, unless there is another one meanwhile, or its upload is gone."""
-        with self._store.held(verdict.capture_id) as upload:
+        with self._store.upload_locked(verdict.capture_id) as upload:
             if upload is None or self._store.verdict(verdict.capture_id) != verdict:
                 return False
             jws = self._signed(upload, verdict.at, verdict.reason)
@@ -235,7 +235,7 @@ class Intake:
         Raises Unavailable.
         """
         reason = opened.reason if isinstance(opened, IntakeRefusal) else None
-        with self._store.db.beside(keys.CHANGE):
+        with self._store.db.shared_transaction(keys.CHANGE):
             at = rfc3339(self._store.db.now())
             return IntakeVerdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
 

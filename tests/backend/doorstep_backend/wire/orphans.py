@@ -113,7 +113,7 @@ def _erase(office: Office, capture_id: str) -> bool:
 def _lose(store: Store, capture_id: str) -> bool:
     """Delete objects under a row of their own: a device that sends it again waits, or has begun."""
     try:
-        with store.db.apart():
+        with store.db.transaction():
             store.create(Upload(capture_id, 0, "", ""))
             store.lose(capture_id)
     except UploadExistsError:
@@ -170,7 +170,7 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
     try:
         if intake.distrusts(upload, closed) is None:
             store.open_checked(closed)  # if damaged it would be refused, and its object dropped
-        with store.held(capture_id) as known:
+        with store.upload_locked(capture_id) as known:
             _begin(store, upload, known)
             intake.judge(upload, content)
     except (NotVouchedError, RecordDamaged, UploadExistsError) as error:

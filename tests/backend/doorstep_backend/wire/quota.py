@@ -87,7 +87,7 @@ class UnfinishedUploadsQuota:
         if self._store.find(upload.capture_id) is not None:
             raise UploadExistsError(f"{upload.capture_id} was begun before")
         self._make_room(owner)
-        with self._store.db.together(f"quota {owner}"):
+        with self._store.db.exclusive_transaction(f"quota {owner}"):
             if is_begun := self._fits(owner, upload.length):
                 self._store.create(upload, owner)
         return is_begun
@@ -151,7 +151,7 @@ class UnfinishedUploadsQuota:
         Its row is held, and goes last: an object may be there already, of a process that died
         before the verdict, and one that is put by who begins anew must stay.
         """
-        with self._store.held(capture_id):
+        with self._store.upload_locked(capture_id):
             still = f"{_DUE} AND b.capture_id = :id"
             found = self._store.db.execute(still, {**before, "id": capture_id}).fetchone()
             return found is not None and self._store.drop(capture_id)

@@ -44,8 +44,8 @@ class Records(ABC):
             return recordfile.RecordFile(found.label, found.label_sha256, found.key, UNOPENED, None)
 
     def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
-        """Keep the photo, and label and record as text, beside the record, if `lays_open`."""
-        if not self.objects.lays_open:
+        """Keep photo, label and record opened beside the record, if `keeps_opened_copies`."""
+        if not self.objects.keeps_opened_copies:
             return
         capture_id, label = opened.label.capture_id, _payload(content.partition(b"\n")[0])
         self.objects.put(capture_id, TEXT, _text({"label": label, "record": opened.record}))
@@ -73,7 +73,7 @@ class Records(ABC):
 
     def photo_of(self, capture_id: str, sha256: str) -> bytes:
         """Return the photo of the record of this digest, as `photo` does. Any thread may ask."""
-        if self.objects.lays_open:
+        if self.objects.keeps_opened_copies:
             return self.objects.get(capture_id, PHOTO)
         photo = self.open(self._received(capture_id, sha256)).photo
         if photo is None:
@@ -88,14 +88,14 @@ class Records(ABC):
         """Keep a copy; any thread may. Raises Missing, and keeps none, if the photo was erased."""
         self.objects.put(capture_id, copy_name(shows), content)
         try:
-            self.objects.get(capture_id, PHOTO if self.objects.lays_open else sha256)
+            self.objects.get(capture_id, PHOTO if self.objects.keeps_opened_copies else sha256)
         except Missing:
             self.objects.remove(capture_id, copy_name(shows))
             raise
 
     def label(self, capture_id: str) -> dict[str, Any]:
         """Return the label's payload; empty when the record never came. Any thread may ask."""
-        if self.objects.lays_open:
+        if self.objects.keeps_opened_copies:
             return self._unpacked(capture_id).get("label", {})
         try:
             return _payload(self.line(capture_id))
@@ -104,7 +104,7 @@ class Records(ABC):
 
     def record(self, capture_id: str) -> dict[str, Any]:
         """Return record.json; empty when its body was erased or never came."""
-        if self.objects.lays_open:
+        if self.objects.keeps_opened_copies:
             return self._unpacked(capture_id).get("record", {})
         try:
             return self.open(self.received(capture_id)).record
@@ -119,7 +119,7 @@ class Records(ABC):
         """
         line, label = self._kept_label(capture_id)
         self.objects.erase(capture_id, line)
-        if label and self.objects.lays_open:
+        if label and self.objects.keeps_opened_copies:
             self.objects.put(capture_id, TEXT, _text({"label": label}))
 
     def is_changed(self, capture_id: str, name: str, sha256: str) -> bool:

@@ -11,7 +11,7 @@ from agent.models import rfc3339
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import REFUSED, Missing, Objects
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Schema, statements
+from doorstep_backend.engines.sql import Column, Conflict, Database, EngineStep, Schema, statements
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.begun import UploadsWithoutReceipt
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS pieces (
     bytes BYTEA NOT NULL, PRIMARY KEY (capture_id, at));
 UPDATE uploads SET received = length WHERE capture_id IN (SELECT capture_id FROM verdicts);
 """),
-            Only("postgresql", "ALTER TABLE pieces ALTER COLUMN bytes SET STORAGE EXTERNAL"),
+            EngineStep("postgresql", "ALTER TABLE pieces ALTER COLUMN bytes SET STORAGE EXTERNAL"),
         ],
     ],
 )
@@ -151,7 +151,7 @@ class Store(Records):
             VALUES (?, ?, ?, ?, ?, ?)"""
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
-            with self._db.apart():
+            with self._db.transaction():
                 self._db.execute(into, (*row, rfc3339(self._db.now())))
                 self.begun.book(upload.capture_id, owner)
         except Conflict as error:
@@ -168,7 +168,7 @@ class Store(Records):
         return Upload(*row) if row else None
 
     @contextmanager
-    def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
+    def upload_locked(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
         """Give an upload as it stands, None without one; nobody else changes it meanwhile.
 
         What is done inside with this store happens together, or not at all.
@@ -176,7 +176,7 @@ class Store(Records):
         Args:
             waits: if False, one that another process holds counts as missing; not on SQLite.
         """
-        with self._db.holding(_FIND, (capture_id,), waits=waits) as row:
+        with self._db.row_locked(_FIND, (capture_id,), waits=waits) as row:
             yield Upload(*row) if row else None
 
     def offset(self, upload: Upload) -> int:
@@ -192,7 +192,7 @@ class Store(Records):
             WrongOffsetError: it ends elsewhere now; none of these were kept.
             NoUploadError.
         """
-        with self.held(upload.capture_id) as found:
+        with self.upload_locked(upload.capture_id) as found:
             if found is None:
                 raise NoUploadError(f"{upload.capture_id} was dropped meanwhile")
             if (offset := self.offset(upload)) != at:
@@ -207,7 +207,7 @@ class Store(Records):
 
     def cut_back(self, upload: Upload, at: int, to: int) -> None:
         """Delete the pieces from offset `to` up to `at`, if the upload still ends at `at`."""
-        with self.held(upload.capture_id):
+        with self.upload_locked(upload.capture_id):
             if self.offset(upload) == at and self.verdict(upload.capture_id) is None:
                 row = (upload.capture_id, to)
                 self._db.execute("DELETE FROM pieces WHERE capture_id = ? AND at >= ?", row)
@@ -260,7 +260,7 @@ class Store(Records):
             SET accepted = excluded.accepted, at = excluded.at, reason = excluded.reason,
             jws = excluded.jws"""
         whole = "UPDATE uploads SET received = length WHERE capture_id = ?"
-        with self.held(verdict.capture_id):
+        with self.upload_locked(verdict.capture_id):
             if verdict.accepted:
                 self.filing_backlog.mark(verdict.capture_id, verdict.at)
                 self.begun.end(verdict.capture_id)
@@ -291,7 +291,7 @@ class Store(Records):
 
     def drop(self, capture_id: str) -> bool:
         """Drop an upload and its refusal: the id can be created again. False with a receipt."""
-        with self.held(capture_id):
+        with self.upload_locked(capture_id):
             verdict = self.verdict(capture_id)
             if is_dropped := verdict is None or not verdict.accepted:
                 self.lose(capture_id)
@@ -299,7 +299,7 @@ class Store(Records):
 
     def lose(self, capture_id: str) -> None:
         """Delete an upload, whatever was signed about it: for a row without a record."""
-        with self.held(capture_id):
+        with self.upload_locked(capture_id):
             self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
             self.objects.erase(capture_id)  # after it: a row that is held no more is noticed there
 
