@@ -34,7 +34,7 @@ FRESH_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class GnssAllowance:
     """The limit for GNSS alone: GNSS_RAISES_BY above a floor that is a day old or older.
 
     Attributes:
@@ -62,7 +62,7 @@ class Floor:
     """The floor, and what GNSS may still do about it; None where it did nothing yet."""
 
     utc: datetime = BUILT
-    allowance: Allowance | None = None
+    allowance: GnssAllowance | None = None
 
     def firm(self, boot_id: str) -> datetime:
         """Return the floor that judges fixes: a forged fix may have raised `utc` past true ones."""
@@ -110,7 +110,7 @@ def _by_gnss(floor: Floor, told: datetime, boot_id: str, boottime_s: float) -> F
     is_next = allowance is not None and allowance.boot_id == boot_id
     base = allowance.reached if allowance and is_next else floor.utc
     utc = _raised(floor.utc, told, base)
-    return Floor(utc, Allowance(boot_id, boottime_s, base, utc, floor.firm(boot_id)))
+    return Floor(utc, GnssAllowance(boot_id, boottime_s, base, utc, floor.firm(boot_id)))
 
 
 def _raised(floor: datetime, told: datetime, base: datetime) -> datetime:

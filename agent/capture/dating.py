@@ -66,7 +66,7 @@ class Dates:
         said = Date(from_rfc3339(label.utc), label.monotonic_ns, ClockSource(label.clock))
         return self.after(said, is_time=label.kind == RecordKind.TIME)
 
-    def need_another(self, now: Moment) -> bool:
+    def is_time_record_due(self, now: Moment) -> bool:
         """Return whether a `time` record of `now` is due.
 
         It is due if `now` contradicts the newest date, or if the labels contradict each other and

@@ -74,7 +74,7 @@ class Presses:
         """Return True if a press at `edge_ns` would count as the one before."""
         return abs(edge_ns - self._counted_ns) < ONE_PRESS_S * 1e9
 
-    def counts(self, edge_ns: int) -> bool:
+    def take(self, edge_ns: int) -> bool:
         """Take a press at `edge_ns`; return True if it counts as a new one."""
         if self.is_same(edge_ns):
             return False
@@ -107,7 +107,7 @@ class Gestures:
         at_ns = event.edge_ns
         match event.button, event.change:
             case ButtonName.PHOTO, Change.PRESSED:
-                return PhotoPress(at_ns) if self._presses.counts(at_ns) else SamePress(at_ns)
+                return PhotoPress(at_ns) if self._presses.take(at_ns) else SamePress(at_ns)
             case ButtonName.PHOTO, Change.GLITCH:
                 return NoPress(at_ns)
             case ButtonName.SCAN, Change.PRESSED:

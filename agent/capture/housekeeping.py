@@ -214,7 +214,7 @@ class Housekeeping:
         it is read only when something may have changed.
         """
         moment = self._board.clock.now()
-        if self._dates.need_another(moment):
+        if self._dates.is_time_record_due(moment):
             self._keep_time(moment)
         elif moment.source.beats(self._dated_by):
             if moment.source.beats(self._outbox.dated_by()):

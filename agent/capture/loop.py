@@ -130,7 +130,7 @@ class CaptureLoop:
         """Take a button's change; everything that waits is done in the loop's turn."""
         match event.button, event.change:
             case ButtonName.PHOTO, Change.TOUCHED:
-                if self._touches.counts(event.edge_ns):
+                if self._touches.take(event.edge_ns):
                     self._light.touched(event.edge_ns)  # some 12 ms before it is a press
                 return
             case ButtonName.PHOTO, Change.GLITCH:

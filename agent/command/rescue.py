@@ -104,7 +104,7 @@ def _mounted(card: int, place: FileSystemPlace, mounts: ExitStack) -> tuple[Path
 def _image(root: Path, mounts: ExitStack) -> tuple[int, FileSystemPlace] | None:
     """Return the state's image file in a device's root; None if it is missing or was never used."""
     image = mounts.enter_context(places.image_below(root))
-    place = None if image is None else source.at(image, 0, "/" + "/".join(places.IMAGE))
+    place = None if image is None else source.file_system_at(image, 0, "/" + "/".join(places.IMAGE))
     if image is None or place is None or place.superblock.label == superblock.NOT_YET:
         return None
     return image, place

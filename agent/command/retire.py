@@ -270,7 +270,7 @@ def _wipe(mark: Mark, path: Path) -> list[str]:
         kept.append(str(error))
     layout = Layout(Path(mark.state), Path(mark.run))
     # a link is deleted, but not its target, which may be another program's
-    inside, count = _wiped(state_disk.doorsteps(layout.state))
+    inside, count = _wiped(state_disk.own_entries(layout.state))
     beside, files = _wiped([*map(Path, mark.files), *_in_run(layout)])
     said = f"configuration, keys, records, queue and what was trusted ({files + count} files)"
     say("wiped", f"{said}; but not {inside}" if inside.count else said)

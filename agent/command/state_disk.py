@@ -42,7 +42,7 @@ class StateDisk:
     uuid: str
 
 
-def doorsteps(state: Path) -> Iterator[Path]:
+def own_entries(state: Path) -> Iterator[Path]:
     """Yield what Doorstep made in the state folder, the keys first.
 
     Raises:
@@ -50,7 +50,7 @@ def doorsteps(state: Path) -> Iterator[Path]:
     """
     yield from (state / "keys", state / "trust")
     for name in _names(state):
-        if _is_doorsteps(name):
+        if _is_own(name):
             yield state / name
 
 
@@ -60,7 +60,7 @@ def check_alone(state: Path) -> None:
     Erasing the disk would erase that too.
     """
     with disk_errors(f"cannot look into {state}"):
-        others = (name for name in _names(state) if not _is_doorsteps(name) and name != SALVAGED)
+        others = (name for name in _names(state) if not _is_own(name) and name != SALVAGED)
         first = list(islice(others, 5))
     if first:
         words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and would be erased too"
@@ -73,7 +73,7 @@ def _names(state: Path) -> Iterator[str]:
         yield from (entry.name for entry in entries)
 
 
-def _is_doorsteps(name: str) -> bool:
+def _is_own(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in _OF_DOORSTEP)
 
 

@@ -149,4 +149,4 @@ def _documents(
 
 def _wanted(fetches: Fetches) -> Callable[[], None]:
     """Return a function that asks for the fleet document soon, if there is one."""
-    return fetches["fleet"].wanted if "fleet" in fetches else lambda: None
+    return fetches["fleet"].fetch_at_next_tick if "fleet" in fetches else lambda: None

@@ -95,7 +95,7 @@ def _objection(backend: ObservedBackend) -> Callable[[], str | None]:
 
 def _signers(answer: Answer, pinned: PublicKey) -> Keys:
     try:
-        return fleet.walk([answer.body.decode("ascii")], pinned).receipt_keys
+        return fleet.document_in_force([answer.body.decode("ascii")], pinned).receipt_keys
     except (NotGenuine, UnicodeDecodeError) as error:
         what = "it is not ASCII" if isinstance(error, UnicodeDecodeError) else error
         words = "is identity.fleet_key this fleet's, and the one of now? Nothing was sent"

@@ -141,7 +141,7 @@ class CurrentFleet:
         if not tokens:
             return
         try:
-            self._fleet = fleet.walk(tokens, self._pinned())
+            self._fleet = fleet.document_in_force(tokens, self._pinned())
         except (NotGenuine, ConfigError) as error:
             self._refuse(str(error))
         else:
@@ -149,8 +149,8 @@ class CurrentFleet:
 
     def _take(self, token: str) -> None:
         pinned, before = self._pinned(), self._trust.fleet()
-        tokens = fleet.extend(before, token, pinned)
-        found = fleet.walk(tokens, pinned)
+        tokens = fleet.extended_chain(before, token, pinned)
+        found = fleet.document_in_force(tokens, pinned)
         kid = signing.thumbprint(pinned)
         if found.version < (newest := self._trust.fleet_version(kid) or 0):
             raise NotGenuine(f"version {found.version} is older than {newest}, which was here")

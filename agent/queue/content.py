@@ -143,13 +143,13 @@ def check_cost(connection: sqlite3.Connection) -> None:
     """
     if _header(connection) != _made_header():
         raise corrupt("its pages or its texts are not in Doorstep's format")
-    for tree in trees(connection):
+    for tree in full_scan_sources(connection):
         count = f"SELECT count(*) FROM (SELECT 1 FROM {tree} LIMIT {MOST_ROWS + 1})"  # noqa: S608 - names of our schema
         if connection.execute(count).fetchone()[0] > MOST_ROWS:
             raise corrupt("it has more rows than a device makes")
 
 
-def trees(connection: sqlite3.Connection) -> list[str]:
+def full_scan_sources(connection: sqlite3.Connection) -> list[str]:
     """Return what to select from so that SQLite reads each table and each index by itself."""
     query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE rootpage > 0"
     found = []

@@ -23,7 +23,14 @@ from agent.errors import (
 )
 from agent.queue.bounds import limit_schema, limit_time, limited, sqlite_message
 from agent.queue.content import check_schema
-from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, release_ballast, sync_folder
+from agent.queue.disk import (
+    LOCK_PATIENCE_S,
+    disk_errors,
+    lock,
+    lock_timeout_text,
+    release_ballast,
+    sync_folder,
+)
 from agent.queue.opening import BROKEN, HELD, open_database
 from agent.queue.paths import PRIVATE_MODE, Layout, make_file
 
@@ -164,7 +171,7 @@ class Database:
         kind = code & 0xFF
         if kind in HELD:
             waited_s, self._patience_s = self._patience_s, _IMPATIENCE_S
-            return StateHeld(held(path, waited_s))
+            return StateHeld(lock_timeout_text(path, waited_s))
         if code in _NO_ROOM:
             release_ballast(self._layout.ballast)  # for the next step
             return StorageFull(f"{path}: {sqlite_message(error)}")

@@ -197,11 +197,11 @@ def reserve_ballast(ballast: Path) -> None:
             os.close(descriptor)
 
 
-Look = tuple[int, int, int]
+ChangeStamp = tuple[int, int, int]
 """Inode, time of change in ns and size of a file."""
 
 
-def look(path: Path) -> Look | None:
+def change_stamp(path: Path) -> ChangeStamp | None:
     """Return values that differ if the file has changed; None if they cannot be read."""
     try:
         found = path.stat()
@@ -278,7 +278,7 @@ def _flock(descriptor: int, kind: int, path: Path, patience_s: float | None) -> 
             if patience_s is None:
                 raise NotNow(f"{path}: held by another process; only one may run") from error
             if time.monotonic() >= until_s:
-                raise StateHeld(held(path, patience_s)) from error
+                raise StateHeld(lock_timeout_text(path, patience_s)) from error
         except OSError as error:
             raise StorageFault(f"{path}: cannot be locked: {error.strerror}") from error
         else:
@@ -286,7 +286,7 @@ def _flock(descriptor: int, kind: int, path: Path, patience_s: float | None) -> 
         time.sleep(_LOOK_EVERY_S)
 
 
-def held(path: Path, patience_s: float) -> str:
+def lock_timeout_text(path: Path, patience_s: float) -> str:
     """Return the error message about a process that holds a lock for too long."""
     return (
         f"{path}: held by another process for more than {patience_s:g} s: sync, prune, or a "

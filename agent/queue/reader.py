@@ -54,7 +54,7 @@ class Undelivered:
     answer: str | None
 
 
-class Looked(Protocol):
+class ReadableDatabase(Protocol):
     """A database that can be read: `Database`, or `ReadOnlyDatabase`."""
 
     def look(self) -> AbstractContextManager[Connection]:
@@ -67,7 +67,7 @@ class OutboxReader:
     All methods raise StorageFault, StorageFull or NotNow as `look` of its database does.
     """
 
-    def __init__(self, database: Looked, boot_id: str = "") -> None:
+    def __init__(self, database: ReadableDatabase, boot_id: str = "") -> None:
         self._database = database
         self._boot_id = boot_id
 

@@ -14,7 +14,7 @@ from typing import Final
 from agent.errors import NotNow, QueueBroken, StateHeld, StorageFault
 from agent.queue.bounds import limited, sqlite_message
 from agent.queue.database import Connection
-from agent.queue.disk import held, lock
+from agent.queue.disk import lock, lock_timeout_text
 from agent.queue.opening import BROKEN, HELD, open_to_look
 from agent.queue.paths import Layout
 
@@ -66,7 +66,7 @@ class ReadOnlyDatabase:
     def _turn(self) -> Iterator[None]:
         """Let one reader in at a time; raise StateHeld after a wait of _PATIENCE_S."""
         if not self._one.acquire(timeout=_PATIENCE_S):
-            raise StateHeld(held(self._layout.state_lock, _PATIENCE_S))
+            raise StateHeld(lock_timeout_text(self._layout.state_lock, _PATIENCE_S))
         try:
             yield
         finally:
@@ -76,7 +76,7 @@ class ReadOnlyDatabase:
         """Translate an error of SQLite."""
         path, kind = self._layout.database, getattr(error, "sqlite_errorcode", 0) & 0xFF
         if kind in HELD:
-            return StateHeld(held(path, _PATIENCE_S))
+            return StateHeld(lock_timeout_text(path, _PATIENCE_S))
         if kind in _NOT_OPEN and os.access(path, os.R_OK):
             return NotNow("nobody has the queue open; start `doorstep capture`")
         if kind in BROKEN:

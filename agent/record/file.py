@@ -46,7 +46,7 @@ UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class CheckedRecord:
     """A record file whose body has the digest in its label; the body was not opened.
 
     Attributes:
@@ -211,7 +211,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable()
 
 
-def check(content: bytes) -> Closed:
+def check(content: bytes) -> CheckedRecord:
     """Verify a record file's label, and its body against it: all that a device does with one.
 
     Raises:
@@ -221,13 +221,15 @@ def check(content: bytes) -> Closed:
     if not newline or len(line) > LABEL_LIMIT_BYTES:
         raise RecordDamaged("cut off: no label line at its start")
     label, key = open_label(line)
-    return closed(line, label, key, body)
+    return check_body(line, label, key, body)
 
 
-def closed(line: bytes, label: RecordLabel, key: signing.PublicKey, body: bytes) -> Closed:
+def check_body(
+    line: bytes, label: RecordLabel, key: signing.PublicKey, body: bytes
+) -> CheckedRecord:
     """Compare the body with its opened label; raises as `check` does."""
     _compare(body, label.body)
-    return Closed(label, hashlib.sha256(line).hexdigest(), key, body)
+    return CheckedRecord(label, hashlib.sha256(line).hexdigest(), key, body)
 
 
 def _compare(body: bytes, told: Body) -> None:
@@ -248,7 +250,7 @@ def unpack(content: bytes, identities: Sequence[AgeIdentity] = ()) -> RecordFile
     return open_checked(check(content), identities)
 
 
-def open_checked(found: Closed, identities: Sequence[AgeIdentity] = ()) -> RecordFile:
+def open_checked(found: CheckedRecord, identities: Sequence[AgeIdentity] = ()) -> RecordFile:
     """Open a record file that was checked; raises as `unpack` does."""
     body, media_type = found.body, found.label.body.type
     if media_type == SEALED_TYPE:

@@ -69,9 +69,9 @@ def file_systems(source: int, path: Path) -> list[FileSystemPlace]:
     Raises:
         StorageFault: not even its beginning can be read.
     """
-    if (whole := at(source, 0, "the whole of it")) is not None:
+    if (whole := file_system_at(source, 0, "the whole of it")) is not None:
         return [whole]
-    found = [at(source, offset, where) for offset, where in _partitions(path)]
+    found = [file_system_at(source, offset, where) for offset, where in _partitions(path)]
     return sorted((one for one in found if one is not None), key=_turn)
 
 
@@ -80,7 +80,7 @@ def _turn(place: FileSystemPlace) -> int:
     return {superblock.OF_THE_STATE: 0, superblock.NOT_YET: 2}.get(place.superblock.label, 1)
 
 
-def at(source: int, offset: int, where: str) -> FileSystemPlace | None:
+def file_system_at(source: int, offset: int, where: str) -> FileSystemPlace | None:
     """Return the file system that begins there; None without one of a possible size."""
     try:
         content = os.pread(source, superblock.LENGTH, offset + superblock.OFFSET)

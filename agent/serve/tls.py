@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import DoorstepError, NotNow, not_read, unreadable
-from agent.queue.disk import Look, look
+from agent.queue.disk import ChangeStamp, change_stamp
 from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class ServerTls:
 
     def __init__(self, chain: Path, key: Path, ca: Path) -> None:
         self._files = (chain, key, ca)
-        self._seen: list[Look | None] = []
+        self._seen: list[ChangeStamp | None] = []
         self._made: ssl.SSLContext | None = None
         self._told = ChangeDetector[str | None](None)
 
@@ -43,7 +43,7 @@ class ServerTls:
             NotNow: there has never been a usable one.
             ConfigError: the same, and `identity.ca` cannot be read.
         """
-        seen = [look(path) for path in self._files]
+        seen = [change_stamp(path) for path in self._files]
         if self._made is None or seen != self._seen:
             try:
                 self._made, self._seen = _context(*self._files), seen

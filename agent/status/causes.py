@@ -7,13 +7,13 @@ from typing import Final
 from agent.models import from_rfc3339
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
 from agent.status.values import (
-    UNSAID,
+    NOT_IN_DOCUMENT,
     CapturePart,
+    NotInDocument,
     PartFailed,
     QueueFailed,
     Status,
     SyncPart,
-    Unsaid,
 )
 
 LONG: Final = timedelta(hours=24)
@@ -73,7 +73,7 @@ def _of_the_processes(status: Status) -> Iterator[Trouble]:
     blocked_reason = _blocked_reason(status)
     if blocked_reason is not None and blocked_reason not in WAITS_BY_ITSELF:
         yield blocked_reason
-    if status.of_capture.position not in {"ok", UNSAID}:
+    if status.of_capture.position not in {"ok", NOT_IN_DOCUMENT}:
         yield Trouble.POSITION
 
 
@@ -142,6 +142,6 @@ def _blocked_reason(status: Status) -> Trouble | None:
     return Trouble(blocked_reason) if blocked_reason else None
 
 
-def _is_before(text: str | Unsaid | None, moment: datetime) -> bool:
+def _is_before(text: str | NotInDocument | None, moment: datetime) -> bool:
     """Return True if a time of the status is before `moment`; False if it is missing."""
     return bool(text) and from_rfc3339(text) < moment

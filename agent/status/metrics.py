@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - the only 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - the only importer
 
 from agent.models import from_rfc3339
-from agent.status.values import UNSAID, QueuePart, Status, Unsaid
+from agent.status.values import NOT_IN_DOCUMENT, NotInDocument, QueuePart, Status
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -92,7 +92,7 @@ def samples(status: Status) -> Iterator[Sample]:
         yield Sample("doorstep_waits_why", 1, {"why": queue.why})
     for need in status.needs:
         yield Sample("doorstep_needs", 1, {"need": need})
-    if ready is not UNSAID:
+    if ready is not NOT_IN_DOCUMENT:
         yield Sample("doorstep_ready", ready)
     yield Sample("doorstep_bench_mode", status.bench_mode)
     yield from _time("doorstep_tls_end_timestamp_seconds", status.identity.tls_until)
@@ -100,6 +100,6 @@ def samples(status: Status) -> Iterator[Sample]:
     yield Sample("doorstep_info", 1, {"agent": status.agent})
 
 
-def _time(name: str, utc: str | Unsaid | None) -> Iterator[Sample]:
+def _time(name: str, utc: str | NotInDocument | None) -> Iterator[Sample]:
     if utc:
         yield Sample(name, from_rfc3339(utc).timestamp())

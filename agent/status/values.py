@@ -9,16 +9,16 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 
-class Unsaid(Enum):
+class NotInDocument(Enum):
     """The mark of a member that the document does not have; None is null in the document."""
 
-    UNSAID = "unsaid"
+    NOT_IN_DOCUMENT = "not in the document"
 
     def __bool__(self) -> Literal[False]:
         return False
 
 
-UNSAID: Final = Unsaid.UNSAID
+NOT_IN_DOCUMENT: Final = NotInDocument.NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class IdentityPart:
     """The certificates: their ends, and what is wrong; if identity is off, only the mode."""
 
     mode: str
-    tls_until: str | Unsaid | None = UNSAID
-    evidence_until: str | Unsaid | None = UNSAID
-    serve_until: str | Unsaid | None = UNSAID
-    trouble: str | Unsaid | None = UNSAID
+    tls_until: str | NotInDocument | None = NOT_IN_DOCUMENT
+    evidence_until: str | NotInDocument | None = NOT_IN_DOCUMENT
+    serve_until: str | NotInDocument | None = NOT_IN_DOCUMENT
+    trouble: str | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class QueuePart:
         oldest_utc: since when the oldest record waits, to the hour; None if its clock knew no time.
         as_of: when capture kept these figures, to the hour; only if the queue could not be read.
         oldest_suspect: whether the backend answered the oldest record as if it were wrong.
-        why: why the oldest record waits, as a name of Trouble; unsaid until the whole status is
-            known.
+        why: why the oldest record waits, as a name of Trouble; not in the document until the
+            whole status is known.
     """
 
     waiting: int
@@ -65,10 +65,10 @@ class QueuePart:
     refused: int
     damaged: int
     oldest_utc: str | None = None
-    as_of: str | Unsaid | None = UNSAID
+    as_of: str | NotInDocument | None = NOT_IN_DOCUMENT
     oldest_suspect: bool = False
     alarms: tuple[Alarm, ...] = ()
-    why: str | Unsaid | None = UNSAID
+    why: str | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class QueueFailed:
     """A queue that cannot be read; `error` says why, and `why` is as in QueuePart."""
 
     error: str
-    why: str | Unsaid | None = UNSAID
+    why: str | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class DiskPart:
 
     free_mb: int | None
     reserve_mb: int
-    error: str | Unsaid = UNSAID
+    error: str | NotInDocument = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +95,31 @@ class CapturePart:
     It has 13 attributes because the document's contract has 13 members there.
     """
 
-    ready: bool | Unsaid = UNSAID
-    writable: bool | Unsaid = UNSAID
-    simulated: bool | Unsaid = UNSAID
-    quiet: bool | Unsaid = UNSAID
-    position: str | Unsaid = UNSAID
-    clock: str | Unsaid = UNSAID
-    fleet: int | Unsaid | None = UNSAID
-    fleet_refused: str | Unsaid | None = UNSAID
-    recipients: int | Unsaid | None = UNSAID
-    manifest: int | str | Unsaid = UNSAID
-    manifest_until: str | Unsaid | None = UNSAID
-    manifest_refused: str | Unsaid | None = UNSAID
-    no_credentials: str | Unsaid | None = UNSAID
+    ready: bool | NotInDocument = NOT_IN_DOCUMENT
+    writable: bool | NotInDocument = NOT_IN_DOCUMENT
+    simulated: bool | NotInDocument = NOT_IN_DOCUMENT
+    quiet: bool | NotInDocument = NOT_IN_DOCUMENT
+    position: str | NotInDocument = NOT_IN_DOCUMENT
+    clock: str | NotInDocument = NOT_IN_DOCUMENT
+    fleet: int | NotInDocument | None = NOT_IN_DOCUMENT
+    fleet_refused: str | NotInDocument | None = NOT_IN_DOCUMENT
+    recipients: int | NotInDocument | None = NOT_IN_DOCUMENT
+    manifest: int | str | NotInDocument = NOT_IN_DOCUMENT
+    manifest_until: str | NotInDocument | None = NOT_IN_DOCUMENT
+    manifest_refused: str | NotInDocument | None = NOT_IN_DOCUMENT
+    no_credentials: str | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPart:
     """The part that sync says of itself; `hindrance` is a name of Trouble."""
 
-    state: str | Unsaid = UNSAID
-    last_contact: str | Unsaid | None = UNSAID
-    last_answer: str | Unsaid | None = UNSAID
-    pause: str | Unsaid | None = UNSAID
-    waits_s: float | Unsaid = UNSAID
-    hindrance: str | Unsaid | None = UNSAID
+    state: str | NotInDocument = NOT_IN_DOCUMENT
+    last_contact: str | NotInDocument | None = NOT_IN_DOCUMENT
+    last_answer: str | NotInDocument | None = NOT_IN_DOCUMENT
+    pause: str | NotInDocument | None = NOT_IN_DOCUMENT
+    waits_s: float | NotInDocument = NOT_IN_DOCUMENT
+    hindrance: str | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +166,10 @@ class Status:
 
 
 def plain(part: object) -> Any:
-    """Return a value of this module as JSON types, without the members that are unsaid."""
+    """Return a value of this module as JSON types, without the members that it does not have."""
     if is_dataclass(part):
         found = ((one.name, getattr(part, one.name)) for one in fields(part))
-        return {name: plain(value) for name, value in found if value is not UNSAID}
+        return {name: plain(value) for name, value in found if value is not NOT_IN_DOCUMENT}
     return [plain(one) for one in part] if isinstance(part, tuple) else part
 
 

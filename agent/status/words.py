@@ -6,7 +6,7 @@ from typing import Final
 from agent.config import IdentityMode
 from agent.status.troubles import TROUBLE_TEXTS, Trouble
 from agent.status.values import (
-    UNSAID,
+    NOT_IN_DOCUMENT,
     CapturePart,
     DiskPart,
     DoctorPart,
@@ -126,8 +126,8 @@ def _capture_words(status: Status) -> str:
     text = [
         "ready" if capture.ready else _not_ready(status, capture),
         "simulated board" if capture.simulated else "",
-        f"clock {'unknown' if capture.clock is UNSAID else capture.clock}",
-        f"position {'unknown' if capture.position is UNSAID else capture.position}",
+        f"clock {'unknown' if capture.clock is NOT_IN_DOCUMENT else capture.clock}",
+        f"position {'unknown' if capture.position is NOT_IN_DOCUMENT else capture.position}",
         "no press for ten minutes" if capture.quiet else "",
     ]
     return ", ".join(filter(None, text))
@@ -148,7 +148,7 @@ def _not_ready(status: Status, capture: CapturePart) -> str:
 
 
 def _fleet_lines(capture: CapturePart) -> Iterator[str]:
-    if (version := capture.fleet) is not UNSAID:
+    if (version := capture.fleet) is not NOT_IN_DOCUMENT:
         known = "none yet: presses are refused until sync brings one"
         yield f"fleet     {known if version is None else f'version {version}'}"
     if refused := capture.fleet_refused:
@@ -157,13 +157,13 @@ def _fleet_lines(capture: CapturePart) -> Iterator[str]:
 
 def _manifest_lines(policy: str, capture: CapturePart) -> Iterator[str]:
     version, until = capture.manifest, capture.manifest_until
-    if version is UNSAID:
+    if version is NOT_IN_DOCUMENT:
         version = policy
     if version == "none":
         yield "manifest  none is valid now: presses are refused"
     elif version == "off":
         yield "manifest  off: no door is known where no photo may be taken"
-    elif capture.manifest is not UNSAID:
+    elif capture.manifest is not NOT_IN_DOCUMENT:
         yield f"manifest  version {version}{f', until {_hour(until)}' if until else ''}"
     if refused := capture.manifest_refused:
         yield f"manifest  one was refused: {refused}"
@@ -175,7 +175,7 @@ def _sync_words(sync: SyncPart | PartFailed | None) -> str:
     if isinstance(sync, PartFailed):
         return sync.error
     contact, answer, pause = sync.last_contact, sync.last_answer, sync.pause
-    state = "in an unknown state" if sync.state is UNSAID else sync.state
+    state = "in an unknown state" if sync.state is NOT_IN_DOCUMENT else sync.state
     text = [
         f"{state}: {pause}" if pause else state,
         f"last contact {_hour(contact)}" if contact else "no contact yet",

@@ -152,7 +152,7 @@ class DocumentFetch:
         """True if one came and waits for capture: a process that ends now forgets it."""
         return self._submission.waits
 
-    def wanted(self) -> None:
+    def fetch_at_next_tick(self) -> None:
         """Ask at the next tick: something was signed by a key that is not known yet."""
         self._is_wanted = True
         self._due_s = min(self._due_s, self._wanted_from_s)

@@ -48,12 +48,12 @@ class FleetKeys:
     def offer_update(self, token: str) -> None:
         """Use this document if it is genuine and newer."""
         before = self._tokens or self._trust.fleet()
-        self._adopt(lambda: fleet.extend(before, token, self._pinned))
+        self._adopt(lambda: fleet.extended_chain(before, token, self._pinned))
 
     def _adopt(self, find: Callable[[], tuple[str, ...]]) -> None:
         try:
             tokens = find()
-            found = fleet.walk(tokens, self._pinned)
+            found = fleet.document_in_force(tokens, self._pinned)
         except NotGenuine as error:
             if self._doubted.changed(str(error)):
                 _log.warning("event=fleet_doubted why=%r", str(error))

@@ -23,7 +23,7 @@ from agent.sync.link import LinkWatch, Waker
 from agent.sync.outcome import Damaged, Outcome
 from agent.sync.outcome_handler import OutcomeHandler
 from agent.sync.read_verified import read_verified
-from agent.sync.round import Progress, Round, Rounds, Sent, read
+from agent.sync.round import Progress, Round, RoundResult, Rounds, read
 from hardware.change_detector import ChangeDetector
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Sync:
         """Shorten the loop's wait after a change of the network."""
         self._backoff.link_news(self._clock.boottime_s())
 
-    def send_once(self, progress: Progress) -> Sent:
+    def send_once(self, progress: Progress) -> RoundResult:
         """Try once each due or backed-off record, except suspect ones; let a running daemon do it.
 
         Give up early if the backend refuses this device, does not answer, or asks for a long rest.

@@ -30,7 +30,7 @@ _FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
 """Errors of a document whose parts other processes wrote. Records must not wait for its repair."""
 
 
-def news_of(document: Status) -> tuple[object, ...]:
+def part_worth_sending(document: Status) -> tuple[object, ...]:
     """Return the part of a document that concerns a person: a change of it is sent.
 
     Counts and times are not part of it, nor the fact that a record is being sent: an upload shows
@@ -85,7 +85,7 @@ class Push:
         self._next_look_s = self._now_s() + LOOK_EVERY_S
         try:
             document = self._composed()
-            news, text = news_of(document), header.encoded(document)
+            news, text = part_worth_sending(document), header.encoded(document)
         except _FOREIGN as error:
             self._without(f"{type(error).__name__}: {error}")
             return

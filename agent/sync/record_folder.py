@@ -101,7 +101,7 @@ def _record(path: Path) -> FolderRecord | str:
     return FolderRecord(path, checked.label.device_id, signing.thumbprint(checked.key), item)
 
 
-def _item(checked: recordfile.Closed, size: int, sha256: str) -> Item:
+def _item(checked: recordfile.CheckedRecord, size: int, sha256: str) -> Item:
     label = checked.label
     return Item(
         number=label.seq,

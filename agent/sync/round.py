@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class RoundResult:
     """The result of a round.
 
     Attributes:
@@ -42,7 +42,7 @@ class Round:
     total: int = 0
     tried: int = 0
     delivered: int = 0
-    sent: Sent | None = None
+    sent: RoundResult | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
     def begin(self, now_s: float, total: int) -> None:
@@ -57,10 +57,10 @@ class Round:
 
     def end(self, waiting: int, paused: str | None, unkept: Sequence[str] = ()) -> None:
         """End the round, and wake the client that waits for it."""
-        self.sent = Sent(self.tried, self.delivered, waiting, paused, unkept)
+        self.sent = RoundResult(self.tried, self.delivered, waiting, paused, unkept)
         self.over.set()
 
-    def wait(self) -> Sent:
+    def wait(self) -> RoundResult:
         """Wait for the end of the round.
 
         Raises:
@@ -72,14 +72,14 @@ class Round:
         return self.sent
 
 
-def read(answer: dict[str, Any]) -> Sent:
+def read(answer: dict[str, Any]) -> RoundResult:
     """Read the answer of a running sync.
 
     Raises:
         NotNow: it is something else; another release may run.
     """
     try:
-        return Sent(**{**answer, "unkept": tuple(map(str, answer.get("unkept", ())))})
+        return RoundResult(**{**answer, "unkept": tuple(map(str, answer.get("unkept", ())))})
     except TypeError as error:
         raise NotNow(f"the running sync answered something else: {error}") from error
 

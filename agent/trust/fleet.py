@@ -75,7 +75,7 @@ def read(token: str, signers: Sequence[PublicKey]) -> FleetDocument:
     )
 
 
-def walk(tokens: Sequence[str], pinned: PublicKey) -> FleetDocument:
+def document_in_force(tokens: Sequence[str], pinned: PublicKey) -> FleetDocument:
     """Return the document in force, the last of `tokens`.
 
     The first is signed by the `pinned` key, each later one by that of the one before it or by the
@@ -87,7 +87,7 @@ def walk(tokens: Sequence[str], pinned: PublicKey) -> FleetDocument:
     return _steps(tokens, pinned)[-1][0]
 
 
-def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, ...]:
+def extended_chain(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, ...]:
     """Return the tokens to keep once `token` is in force too: the links to its key, and itself.
 
     The same document again changes nothing. Ignore the present tokens if they do not follow from
@@ -99,7 +99,7 @@ def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, .
     try:
         before, signer = _steps(tokens, pinned)[-1]
     except NotGenuine:
-        walk([token], pinned)
+        document_in_force([token], pinned)
         return (token,)
     if tokens[-1] == token:
         return tuple(tokens)
@@ -123,7 +123,7 @@ def tag(tokens: Sequence[str], pinned: PublicKey) -> str | None:
     the tokens do not lead from the `pinned` key: then only the newest document helps.
     """
     try:
-        walk(tokens, pinned)
+        document_in_force(tokens, pinned)
     except NotGenuine:
         return None
     return f'"{hashlib.sha256(tokens[-1].encode()).hexdigest()}"'

@@ -37,7 +37,7 @@ def current_fleet_document(config: Config) -> FleetDocument:
     key = pinned(config)
     tokens = TrustStore(Layout.of(config.state)).fleet()
     try:
-        return fleet.walk(tokens, key)
+        return fleet.document_in_force(tokens, key)
     except NotGenuine as error:
         words = "`doorstep sync` fetches it, `doorstep enrol` too"
         raise NotNow(f"not enrolled yet: {error}; {words}") from error

@@ -15,7 +15,7 @@ from agent.queue.paths import Layout
 from agent.queue.wiping import wipe_file
 from agent.trust import LINKS_LIMIT
 from agent.trust.certain import Agreement
-from hardware.floor import Allowance
+from hardware.floor import GnssAllowance
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class KeptTime:
 
     floor: datetime | None = None
     agreed: Agreement | None = None
-    allowance: Allowance | None = None
+    allowance: GnssAllowance | None = None
 
 
 class TrustStore:
@@ -237,10 +237,10 @@ def _in_boot(found: Any, utc: str, boottime: str) -> tuple[str, datetime, float]
     return str(found["boot_id"]), from_rfc3339(found[utc]), boottime_s
 
 
-def _allowance(found: Any) -> Allowance:
+def _allowance(found: Any) -> GnssAllowance:
     boot_id, base, begun_s = _in_boot(found, "base", "begun_s")
     reached, firm = from_rfc3339(found["reached"]), from_rfc3339(found["firm"])
-    return Allowance(boot_id, begun_s, base, reached, firm)
+    return GnssAllowance(boot_id, begun_s, base, reached, firm)
 
 
 def _is_same(one: Path, other: Path) -> bool:

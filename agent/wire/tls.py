@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import NotEnrolled, NotNow, unreadable
-from agent.queue.disk import Look, look
+from agent.queue.disk import ChangeStamp, change_stamp
 from agent.queue.paths import Layout
 from agent.trust.keys import current_fleet_document
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 IDENTITY_FILE: Final = "tls.pem"
 """In `keys/sync/`: the key and its certificate's chain in one, so that they never part."""
 
-Seen = tuple[Look | None, ...]
+Seen = tuple[ChangeStamp | None, ...]
 """The state of each file; None for a missing one."""
 
 
@@ -60,7 +60,7 @@ class ClientTls:
             ConfigError: the trusted certificates cannot be read; NotReadNow if that may pass.
             NotNow: there is no usable identity yet; the message says what to do.
         """
-        seen = tuple(map(look, self._watched))
+        seen = tuple(map(change_stamp, self._watched))
         if seen == self._seen:
             return None
         context = self._context()

@@ -16,7 +16,7 @@ from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
 from hardware.simulated.drawing import SHAKES_PX
 from hardware.simulated.film import Film
-from hardware.simulated.label import Paper, hold
+from hardware.simulated.label import Paper, draw_label
 from hardware.simulated.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
 from hardware.simulated.script import CameraFault, WorldState
 from hardware.simulated.world import World
@@ -146,7 +146,7 @@ class SimulatedCamera:
         picture = np.asarray(cv2.resize(luma, size_px, interpolation=cv2.INTER_AREA), np.uint8)
         state = self._world.state(end_ns)
         if state.label:
-            hold(Paper(state.label, state.label_kind, taken), picture, number)
+            draw_label(Paper(state.label, state.label_kind, taken), picture, number)
         return picture
 
     def _running(self) -> _Run:

@@ -49,7 +49,7 @@ class Paper:
     exposure: Exposure
 
 
-def hold(paper: Paper, picture: Luma, frame: int) -> None:
+def draw_label(paper: Paper, picture: Luma, frame: int) -> None:
     """Draw the paper into the middle of the picture; each frame shows it held a little differently.
 
     Drawing takes a while for the first frames of a paper only.
@@ -58,12 +58,12 @@ def hold(paper: Paper, picture: Luma, frame: int) -> None:
         CameraFailed: no code of this kind has this text.
     """
     height_px, width_px = picture.shape
-    drawn, mask = _held(paper, width_px, height_px, frame % len(HOLDS_DEG))
+    drawn, mask = _drawn_label(paper, width_px, height_px, frame % len(HOLDS_DEG))
     cv2.copyTo(drawn, mask, picture)
 
 
 @lru_cache(maxsize=2 * len(HOLDS_DEG))
-def _held(paper: Paper, width_px: int, height_px: int, turn: int) -> tuple[Luma, Luma]:
+def _drawn_label(paper: Paper, width_px: int, height_px: int, turn: int) -> tuple[Luma, Luma]:
     """Return the drawn paper and where in the picture it is; 1.8 MB at full size."""
     printed = _printed(paper, round(SHARE * width_px), round(SHARE * height_px))
     high, wide = printed.shape

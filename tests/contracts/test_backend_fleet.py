@@ -19,7 +19,7 @@ from tests.support.wire import named, proven, record
 def fleet_of(van: EnrolledDevice) -> FleetDocument:
     """The newest, as a device reads it that was given the fleet key just now."""
     pinned = signing.read_public_key(van.backend.fleet_key_file)
-    return fleet.walk([van.get().text], pinned)
+    return fleet.document_in_force([van.get().text], pinned)
 
 
 def test_a_device_reads_the_fleet_document_and_its_changes(van: EnrolledDevice) -> None:
@@ -32,8 +32,8 @@ def test_a_device_reads_the_fleet_document_and_its_changes(van: EnrolledDevice) 
     said = van.backend.command("fleet", "rotate")
 
     answer = van.get(**{"If-None-Match": tag})
-    tokens = fleet.extend(fleet.extend((), first.text, pinned), answer.text, pinned)
-    found = fleet.walk(tokens, pinned)
+    tokens = fleet.extended_chain(fleet.extended_chain((), first.text, pinned), answer.text, pinned)
+    found = fleet.document_in_force(tokens, pinned)
     assert first.headers["Content-Type"] == "application/jose"
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert said.startswith(f"fleet document {found.version}\n")
@@ -77,7 +77,7 @@ def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Enro
     after = wire.receipts(capture_id).json()[capture_id]["receipt"]
     pinned = signing.read_public_key(van.backend.fleet_key_file)
     assert proven(van.backend.receipt_key_file, after) == old
-    assert signing.key_id(before) in fleet.walk([van.get().text], pinned).revoked
+    assert signing.key_id(before) in fleet.document_in_force([van.get().text], pinned).revoked
 
 
 def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(

@@ -31,7 +31,7 @@ from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
 from hardware.settings import BoardSettings
-from hardware.simulated.label import Paper, hold
+from hardware.simulated.label import Paper, draw_label
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, exposure, render
 from hardware.simulated.script import LabelKind
@@ -125,7 +125,7 @@ class Pictures:
         taken = exposure(Scene(light=self.light, lamp=self._is_lit()))
         picture = np.full((720, 1280), 200 if taken.lux > 1 else 30, np.uint8)
         if self.label:
-            hold(Paper(self.label, LabelKind.QR, taken), picture, 0)
+            draw_label(Paper(self.label, LabelKind.QR, taken), picture, 0)
         return picture
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:

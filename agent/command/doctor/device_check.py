@@ -18,7 +18,7 @@ from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from agent.status.reading import CaptureReport
-from agent.status.values import UNSAID, PartFailed
+from agent.status.values import NOT_IN_DOCUMENT, PartFailed
 from hardware.board import Board, open_board
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock
@@ -76,7 +76,7 @@ def findings(
         ready = "is ready" if part.ready else "is not ready; see below"
         level = Level.OK if part.writable else Level.FAILED
         yield Finding("devices", level, f"capture runs and {ready}")
-        trouble = None if part.position in {"ok", UNSAID} else str(part.position)
+        trouble = None if part.position in {"ok", NOT_IN_DOCUMENT} else str(part.position)
         yield from _position(trouble, running.has_fix)
         if running.frames_come is False:
             yield Finding("camera", Level.FAILED, NO_FRAMES)

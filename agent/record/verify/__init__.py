@@ -120,7 +120,7 @@ def _look(
     found = [read(path, identities, supporting.authorities, is_believed) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, Record)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
-    certified = vouching.certified(records, supporting, is_pinned=pinned is not None)
+    certified = vouching.certified_keys(records, supporting, is_pinned=pinned is not None)
     keys = chain.check_keys(records, pinned, certified)
     vouching.check_receipts(records, supporting)
     return _Seen(

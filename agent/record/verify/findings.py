@@ -201,11 +201,11 @@ def _look_inside(
 ) -> None:
     """Compare the body with the label, and look into it; with None as identities only compare."""
     try:
-        closed = recordfile.closed(line, record.label, record.key, body)
+        checked = recordfile.check_body(line, record.label, record.key, body)
         if identities is None:
             record.unchecked.append("what is in bodies by keys that nobody vouches for")
             return
-        opened = recordfile.open_checked(closed, identities)
+        opened = recordfile.open_checked(checked, identities)
     except Unopened as error:
         record.remarks.append(str(error))
         why = "none of the identities opens them" if identities else "no --identity"

@@ -20,7 +20,7 @@ Owner = tuple[str, str]
 """A device's id and the thumbprint of a key."""
 
 
-def certified(
+def certified_keys(
     records: Iterable[Record], supporting: SupportingFiles, *, is_pinned: bool
 ) -> frozenset[Owner] | None:
     """Return the keys that the fleet's authority gave to these devices; note records of others.

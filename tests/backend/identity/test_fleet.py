@@ -33,8 +33,8 @@ class Maker:
         while True:
             token = self.documents.served(fleet.tag(self.kept, self.pinned))
             if self.kept and token == self.kept[-1]:
-                return fleet.walk(self.kept, self.pinned)
-            self.kept = fleet.extend(self.kept, token, self.pinned)
+                return fleet.document_in_force(self.kept, self.pinned)
+            self.kept = fleet.extended_chain(self.kept, token, self.pinned)
 
 
 @pytest.fixture

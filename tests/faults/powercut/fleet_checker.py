@@ -98,7 +98,7 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
             yield f"there is no {name} certificate that counts"
         elif certificates.ends(chain[0]) - datetime.now(UTC) < YOUNG:
             yield f"the {name} certificate is not a new one"
-    if fleet.walk(trust.fleet(), FLEET.key.public_key()).version < 1:
+    if fleet.document_in_force(trust.fleet(), FLEET.key.public_key()).version < 1:
         yield "there is no fleet document"
 
 
@@ -133,7 +133,7 @@ def _sends_all(bench: Bench, promises: PromiseLog, log_bytes: int) -> Iterator[s
 def _sealed_to_all(bench: Bench, newest: Item) -> Iterator[str]:
     """Check that the photo after the cut is sealed to the current fleet document's recipients."""
     content = bench.layout.record(newest.capture_id).read_bytes()
-    in_force = fleet.walk(TrustStore(bench.layout).fleet(), FLEET.key.public_key())
+    in_force = fleet.document_in_force(TrustStore(bench.layout).fleet(), FLEET.key.public_key())
     named = in_force.recipients.names if in_force.recipients else ()
     opens = {one.recipient for one in (*IDENTITIES, NEW_ESCROW) if _opens(content, one)}
     if opens != set(named):

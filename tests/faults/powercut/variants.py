@@ -176,10 +176,10 @@ def _mark_after_configuration() -> None:
 def _adopt_unverified() -> None:
     """Believe the label, and leave the body unread."""
 
-    def label_only(content: bytes) -> recordfile.Closed:
+    def label_only(content: bytes) -> recordfile.CheckedRecord:
         line, _, body = content.partition(b"\n")
         label, key = recordfile.open_label(line)
-        return recordfile.Closed(label, recordfile.label_digest(content), key, body)
+        return recordfile.CheckedRecord(label, recordfile.label_digest(content), key, body)
 
     _put(recordfile, "check", label_only)
 

@@ -235,7 +235,7 @@ class InProcessDevice:
         fetch = DocumentFetch(
             wanted, backend, socket, rng, Connectivity(), on_fetched=fleet.offer_update
         )
-        delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
+        delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.fetch_at_next_tick)
         asked = Downloads([fetch])
         self.sync = Sync(self.layout, outbox, delivery, self.clock, rng, downloads=asked)
 

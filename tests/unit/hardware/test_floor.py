@@ -14,8 +14,8 @@ from hardware.floor import (
     FRESH_S,
     GNSS_RAISES_BY,
     LATEST,
-    Allowance,
     Floor,
+    GnssAllowance,
     as_kept,
     by_clock,
     by_receipt,
@@ -131,7 +131,7 @@ def test_what_gnss_alone_raised_in_this_boot_is_not_firm() -> None:
 
 def test_an_allowance_of_a_clock_that_began_anew_does_not_count() -> None:
     """CLOCK_BOOTTIME never runs back within a boot."""
-    assert not Allowance(HERE, 100.0, NOW, NOW, NOW).holds(HERE, 99.0)
+    assert not GnssAllowance(HERE, 100.0, NOW, NOW, NOW).holds(HERE, 99.0)
 
 
 def test_an_earlier_gnss_time_lowers_nothing() -> None:

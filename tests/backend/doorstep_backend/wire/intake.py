@@ -163,20 +163,20 @@ class Intake:
     def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | IntakeRefusal:
         """Open a record whose key is vouched for: nobody parses a stranger's body."""
         try:
-            closed = recordfile.check(content)
-            if (refusal := self.distrusts(upload, closed)) is not None:
+            checked = recordfile.check(content)
+            if (refusal := self.distrusts(upload, checked)) is not None:
                 return refusal
-            return self._store.open_checked(closed)
+            return self._store.open_checked(checked)
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
             return IntakeRefusal("damaged")
 
-    def distrusts(self, upload: Upload, closed: recordfile.Closed) -> IntakeRefusal | None:
+    def distrusts(self, upload: Upload, checked: recordfile.CheckedRecord) -> IntakeRefusal | None:
         """Return why the label is refused; raise NotVouchedError if its key is not vouched for.
 
         Asked before a body is opened.
         """
-        label, kid = closed.label, signing.thumbprint(closed.key)
+        label, kid = checked.label, signing.thumbprint(checked.key)
         if self._register is not None:
             self._check_vouched(self._register, upload, label.device_id, kid)
         if label.capture_id != upload.capture_id:

@@ -36,7 +36,7 @@ class Records(ABC):
         """
         return self.open_checked(recordfile.check(content))
 
-    def open_checked(self, found: recordfile.Closed) -> recordfile.RecordFile:
+    def open_checked(self, found: recordfile.CheckedRecord) -> recordfile.RecordFile:
         """Open a record whose label and digest were checked; raises as `open` does."""
         try:
             return recordfile.open_checked(found, self._seals.identities())

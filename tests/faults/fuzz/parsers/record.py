@@ -57,7 +57,7 @@ def _photo_with_exif() -> bytes:
 def _tar(body: bytes) -> object:
     """Open a body without the cost of a mutated label: the label is signed around any body."""
     label = replace(_label(), body=recordfile.describe(b""))
-    return recordfile.open_checked(recordfile.Closed(label, "", KEY.public_key(), body))
+    return recordfile.open_checked(recordfile.CheckedRecord(label, "", KEY.public_key(), body))
 
 
 def _packed(text: bytes) -> bytes:
@@ -137,7 +137,7 @@ def _manifest(content: bytes) -> object:
 def _fleet(content: bytes) -> object:
     token = signed(content, fleet.TYPE)
     fleet.tag([token], KEY.public_key())
-    return fleet.walk([token], KEY.public_key())
+    return fleet.document_in_force([token], KEY.public_key())
 
 
 def _jwk(content: bytes) -> object:

@@ -9,7 +9,7 @@ import zxingcpp  # noqa: TID251 - writes the codes that are read
 
 from agent.capture import barcodes
 from hardware.camera import Luma
-from hardware.simulated.label import Paper, hold
+from hardware.simulated.label import Paper, draw_label
 from hardware.simulated.scenes import Scene, exposure, render
 from hardware.simulated.script import LabelKind
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(door: int, light: f
     street = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
     for kind in (LabelKind.CODE128, LabelKind.QR):
         picture = street.copy()
-        hold(Paper(TRACKING, kind, exposure(scene)), picture, 0)
+        draw_label(Paper(TRACKING, kind, exposure(scene)), picture, 0)
 
         assert barcodes.read(picture) or barcodes.is_dark(picture)
         assert not (barcodes.is_dark(picture) and light >= 0.15)

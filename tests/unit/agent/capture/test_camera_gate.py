@@ -19,7 +19,7 @@ from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
-from hardware.simulated.label import Paper, hold
+from hardware.simulated.label import Paper, draw_label
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Exposure
 from hardware.simulated.script import LabelKind
@@ -72,7 +72,7 @@ class PressedMeanwhile(Labels):
 
 def _held(text: str) -> Luma:
     picture = np.full((720, 640), 200, np.uint8)
-    hold(Paper(text, LabelKind.QR, DAYLIGHT), picture, 0)
+    draw_label(Paper(text, LabelKind.QR, DAYLIGHT), picture, 0)
     return picture
 
 

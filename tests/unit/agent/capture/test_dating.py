@@ -30,23 +30,23 @@ def now(
 def test_wrong_time_record_is_followed_by_one_that_contradicts_it() -> None:
     dates = Dates().after(said(1, ahead=TEN_YEARS), is_time=True)
 
-    assert not dates.need_another(now(2, ahead=TEN_YEARS))
-    assert dates.need_another(now(3))
-    assert not dates.after(said(3), is_time=True).need_another(now(4))
+    assert not dates.is_time_record_due(now(2, ahead=TEN_YEARS))
+    assert dates.is_time_record_due(now(3))
+    assert not dates.after(said(3), is_time=True).is_time_record_due(now(4))
 
 
 def test_label_of_the_right_time_does_not_hide_the_wrong_record() -> None:
     """A press may come before the loop's turn after the jump back."""
     dates = Dates().after(said(1, ahead=TEN_YEARS), is_time=True).after(said(2), is_time=False)
 
-    assert dates.need_another(now(3))
+    assert dates.is_time_record_due(now(3))
 
 
 def test_wrong_label_between_right_ones_needs_a_record() -> None:
     """Also if the clock was right again before the loop's turn."""
     dates = Dates().after(said(1), is_time=False).after(said(2, ahead=TEN_YEARS), is_time=False)
 
-    assert dates.need_another(now(3))
+    assert dates.is_time_record_due(now(3))
 
 
 @pytest.mark.parametrize(
@@ -61,22 +61,22 @@ def test_wrong_label_between_right_ones_needs_a_record() -> None:
 def test_worse_source_contradicts_nothing(source: ClockSource, *, is_due: bool) -> None:
     dates = Dates().after(said(1, ahead=TEN_YEARS), is_time=True)
 
-    assert dates.need_another(now(2, source)) == is_due
+    assert dates.is_time_record_due(now(2, source)) == is_due
 
 
 def test_worse_label_is_no_word_against_a_better_one() -> None:
     dates = Dates().after(said(1, ClockSource.NTP), is_time=False)
     dates = dates.after(said(2, ClockSource.GNSS, TEN_YEARS), is_time=False)
 
-    assert not dates.need_another(now(3, ClockSource.NTP))
+    assert not dates.is_time_record_due(now(3, ClockSource.NTP))
 
 
 def test_hours_of_difference_are_no_contradiction() -> None:
     """The monotonic clock may be 0.05 % wrong, and a card may be in use for a year."""
     dates = Dates().after(said(0), is_time=True)
 
-    assert not dates.need_another(now(3, ahead=timedelta(hours=20)))
-    assert not Dates().need_another(now(3))
+    assert not dates.is_time_record_due(now(3, ahead=timedelta(hours=20)))
+    assert not Dates().is_time_record_due(now(3))
 
 
 def test_receiver_that_changes_its_mind_gets_one_record_an_hour() -> None:
@@ -84,7 +84,7 @@ def test_receiver_that_changes_its_mind_gets_one_record_an_hour() -> None:
     while at_s < 6 * AGAIN_AFTER_S:
         ahead = TEN_YEARS - ahead
         at_s += 10
-        if dates.newest is None or dates.need_another(now(at_s, ahead=ahead)):
+        if dates.newest is None or dates.is_time_record_due(now(at_s, ahead=ahead)):
             dates = dates.after(said(at_s, ahead=ahead), is_time=True)
 
     assert TIMES_WITHOUT_WAIT + 4 <= dates.times <= TIMES_WITHOUT_WAIT + 6

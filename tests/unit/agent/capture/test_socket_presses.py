@@ -44,7 +44,7 @@ class Loop:
 
     def on_event(self, event: ButtonEvent) -> None:
         if (event.button, event.change) == (ButtonName.PHOTO, Change.TOUCHED):
-            self._touches.counts(event.edge_ns)
+            self._touches.take(event.edge_ns)
             return
         match self._gestures.take(event):
             case PhotoPress(edge_ns) | Scan(edge_ns) if self.answers:
@@ -88,7 +88,7 @@ def test_press_while_the_button_is_held_says_that_it_is_down(
     touches, now = Presses(), SetTime()
 
     def finger(_button: ButtonName, edge_ns: int, _held_s: float) -> None:
-        touches.counts(edge_ns)
+        touches.take(edge_ns)
         presses.answer(edge_ns, SERVED)
 
     def press(after_s: float) -> Reply:

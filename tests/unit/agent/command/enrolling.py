@@ -73,7 +73,7 @@ class Bench:
 
     def fleet_version(self) -> int:
         tokens = TrustStore(self.device.layout).fleet()
-        return fleet.walk(tokens, FLEET_KEY.public_key()).version
+        return fleet.document_in_force(tokens, FLEET_KEY.public_key()).version
 
     def kept(self) -> dict[str, bytes]:
         """Every file of the identity, and of what is believed."""

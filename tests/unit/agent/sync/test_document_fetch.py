@@ -233,7 +233,7 @@ def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig:
     rig.fetch.tick(now_s := rig.now_s + 2 * EVERY_S)
     asked = []
     for second in (1, 2, 30, 60, 61, 62):
-        rig.fetch.wanted()
+        rig.fetch.fetch_at_next_tick()
         before = len(rig.server.requests)
         rig.fetch.tick(now_s + second)
         asked.append(len(rig.server.requests) - before)

@@ -20,7 +20,7 @@ from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import CLAIM_S
 from agent.sync.link import LinkWatch
-from agent.sync.round import Round, Sent, read
+from agent.sync.round import Round, RoundResult, read
 from tests.support.factory import MOMENT, respelled_file
 from tests.support.rawserver import whole
 from tests.support.sending import Sender, device_queue, sender
@@ -394,7 +394,7 @@ def test_send_once_sends_what_is_backed_off_but_not_what_is_suspect(line: Line) 
 
     sent = line.sender.sync.send_once(lambda done, total: told.append((done, total)))
 
-    assert sent == Sent(tried=2, delivered=2, waiting=1, paused=None)
+    assert sent == RoundResult(tried=2, delivered=2, waiting=1, paused=None)
     assert told == [(1, 2), (2, 2)]
     assert line.device.state(suspect) == RecordState.PENDING
     assert line.device.state(fresh) == RecordState.DELIVERED
@@ -407,7 +407,7 @@ def test_send_once_tries_each_record_once(line: Line) -> None:
 
     sent = line.sender.sync.send_once(lambda _done, _total: None)
 
-    assert sent == Sent(tried=4, delivered=1, waiting=3, paused=None)
+    assert sent == RoundResult(tried=4, delivered=1, waiting=3, paused=None)
     assert len(line.server.requests) == 4
 
 
@@ -429,7 +429,7 @@ def test_send_once_gives_up_when_no_record_would_get_through(
 
     sent = line.sender.sync.send_once(lambda _done, _total: None)
 
-    assert sent == Sent(tried=tried, delivered=0, waiting=9, paused=paused)
+    assert sent == RoundResult(tried=tried, delivered=0, waiting=9, paused=paused)
 
 
 def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> None:
@@ -484,7 +484,7 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
         with running(line.sender):
             sent = command.sync.send_once(lambda _done, _total: None)
 
-        assert sent == Sent(tried=3, delivered=3, waiting=0, paused=None)
+        assert sent == RoundResult(tried=3, delivered=3, waiting=0, paused=None)
         assert {same.state(item) for item in items} == {RecordState.DELIVERED}
     assert line.server.connections == 1
 

@@ -25,7 +25,7 @@ from agent.status import header, values
 from agent.status.document import LIMIT_BYTES, document, queue_part
 from agent.status.values import DiskPart, QueuePart, Status
 from agent.sync.loop import Sync
-from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, news_of
+from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, part_worth_sending
 from tests.support.authority import YEAR
 from tests.support.device import Device, towards
 from tests.support.est import Answered, est_server, required
@@ -283,7 +283,7 @@ def test_what_counts_as_news(what: str) -> None:
     name, value, is_news = CHANGES[what]
     changes: dict[str, Any] = {name: value}
 
-    assert (news_of(replace(BEFORE, **changes)) != news_of(BEFORE)) is is_news
+    assert (part_worth_sending(replace(BEFORE, **changes)) != part_worth_sending(BEFORE)) is is_news
 
 
 def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
@@ -291,7 +291,7 @@ def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
         replace(BEFORE, queue=QueuePart(0, 0, 0, 0, why=why)) for why in ("next", None)
     )
 
-    assert news_of(first) == news_of(second)
+    assert part_worth_sending(first) == part_worth_sending(second)
 
 
 # Absent rather than late

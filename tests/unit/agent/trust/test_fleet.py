@@ -187,73 +187,78 @@ def test_garbage_another_type_and_another_signer_are_refused(token: str) -> None
 
 def versions(tokens: tuple[str, ...]) -> list[int]:
     """Of each document that is kept."""
-    return [fleet.walk(tokens[: number + 1], PINNED).version for number in range(len(tokens))]
+    return [
+        fleet.document_in_force(tokens[: number + 1], PINNED).version
+        for number in range(len(tokens))
+    ]
 
 
 def test_before_the_first_there_is_none() -> None:
     with pytest.raises(NotGenuine, match="no fleet document has come yet"):
-        fleet.walk((), PINNED)
+        fleet.document_in_force((), PINNED)
 
 
 def test_a_newer_one_takes_the_place_of_the_one_in_hand() -> None:
     kept: tuple[str, ...] = ()
     for version in (1, 2, 7):
-        kept = fleet.extend(kept, OFFICE.document(version), PINNED)
+        kept = fleet.extended_chain(kept, OFFICE.document(version), PINNED)
 
     assert versions(kept) == [7]
 
 
 def test_the_same_one_again_changes_nothing() -> None:
-    kept = fleet.extend((), OFFICE.document(3), PINNED)
+    kept = fleet.extended_chain((), OFFICE.document(3), PINNED)
 
-    assert fleet.extend(kept, kept[0], PINNED) == kept
+    assert fleet.extended_chain(kept, kept[0], PINNED) == kept
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_older_one_and_another_of_the_same_version_are_refused(version: int) -> None:
-    kept = fleet.extend((), OFFICE.document(3), PINNED)
+    kept = fleet.extended_chain((), OFFICE.document(3), PINNED)
 
     with pytest.raises(NotGenuine, match=f"version {version} is not newer than 3"):
-        fleet.extend(kept, OFFICE.document(version, recipients=NAMES[::-1]), PINNED)
+        fleet.extended_chain(kept, OFFICE.document(version, recipients=NAMES[::-1]), PINNED)
 
 
 @pytest.mark.parametrize("names", [[], None])
 def test_one_without_recipients_does_not_follow_one_that_has_them(names: list[str] | None) -> None:
     """Presses would leave nothing any more; the other way round sealing begins."""
-    kept = fleet.extend((), OFFICE.document(3), PINNED)
+    kept = fleet.extended_chain((), OFFICE.document(3), PINNED)
 
     with pytest.raises(NotGenuine, match="names no recipients"):
-        fleet.extend(kept, OFFICE.document(4, recipients=names), PINNED)
+        fleet.extended_chain(kept, OFFICE.document(4, recipients=names), PINNED)
 
-    before = fleet.extend((), OFFICE.document(3, recipients=names), PINNED)
-    assert versions(fleet.extend(before, OFFICE.document(4), PINNED)) == [4]
+    before = fleet.extended_chain((), OFFICE.document(3, recipients=names), PINNED)
+    assert versions(fleet.extended_chain(before, OFFICE.document(4), PINNED)) == [4]
 
 
 def test_the_next_key_that_a_document_names_signs_the_one_after_it() -> None:
     heir, named = heirs(1)
-    kept = fleet.extend(named, heir.document(2), PINNED)
+    kept = fleet.extended_chain(named, heir.document(2), PINNED)
 
     assert versions(kept) == [1, 2]
-    assert versions(fleet.extend(kept, heir.document(3), PINNED)) == [1, 3]
+    assert versions(fleet.extended_chain(kept, heir.document(3), PINNED)) == [1, 3]
     with pytest.raises(NotGenuine, match="not trusted here"):  # the old key's time is over
-        fleet.extend(kept, OFFICE.document(9), PINNED)
+        fleet.extended_chain(kept, OFFICE.document(9), PINNED)
 
 
 def test_the_old_key_may_still_sign_until_the_next_one_has() -> None:
     named = (OFFICE.document(1, next_fleet_key=entry(NEXT)["jwk"]),)
 
-    again = fleet.extend(named, OFFICE.document(2, next_fleet_key=entry(NEXT)["jwk"]), PINNED)
+    again = fleet.extended_chain(
+        named, OFFICE.document(2, next_fleet_key=entry(NEXT)["jwk"]), PINNED
+    )
 
     assert versions(again) == [2]
-    assert versions(fleet.extend(again, FleetOffice(NEXT).document(3), PINNED)) == [2, 3]
+    assert versions(fleet.extended_chain(again, FleetOffice(NEXT).document(3), PINNED)) == [2, 3]
 
 
 @pytest.mark.parametrize("signer", [OTHER, NEXT])
 def test_a_key_that_no_document_names_signs_nothing(signer: signing.PrivateKey) -> None:
-    kept = fleet.extend((), OFFICE.document(1), PINNED)
+    kept = fleet.extended_chain((), OFFICE.document(1), PINNED)
 
     with pytest.raises(NotGenuine, match="not trusted here"):
-        fleet.extend(kept, FleetOffice(signer).document(2), PINNED)
+        fleet.extended_chain(kept, FleetOffice(signer).document(2), PINNED)
 
 
 def heirs(count: int) -> tuple[FleetOffice, tuple[str, ...]]:
@@ -262,34 +267,34 @@ def heirs(count: int) -> tuple[FleetOffice, tuple[str, ...]]:
     kept: tuple[str, ...] = ()
     for number, (office, heir) in enumerate(itertools.pairwise(offices), start=1):
         document = office.document(number, next_fleet_key=entry(heir.key)["jwk"])
-        kept = fleet.extend(kept, document, PINNED)
+        kept = fleet.extended_chain(kept, document, PINNED)
     return offices[-1], kept
 
 
 def test_a_chain_of_keys_is_followed_link_by_link() -> None:
     last, kept = heirs(4)
-    kept = fleet.extend(kept, last.document(5), PINNED)
+    kept = fleet.extended_chain(kept, last.document(5), PINNED)
 
     assert versions(kept) == [1, 2, 3, 4, 5]
     for other in (kept[1:], (kept[0], *kept[2:]), (*kept, OFFICE.document(9))):
         with pytest.raises(NotGenuine):
-            fleet.walk(other, PINNED)
+            fleet.document_in_force(other, PINNED)
 
 
 def test_a_fleet_key_that_changes_without_end_is_not_followed() -> None:
     last, kept = heirs(LINKS_LIMIT)
 
     with pytest.raises(NotGenuine, match="enrol again"):
-        fleet.extend(kept, last.document(99), PINNED)
+        fleet.extended_chain(kept, last.document(99), PINNED)
 
 
 def test_another_fleet_key_that_the_device_was_given_begins_anew() -> None:
     """A device that moved to another fleet; its old documents must not shut the new ones out."""
-    kept = fleet.extend((), OFFICE.document(9), PINNED)
+    kept = fleet.extended_chain((), OFFICE.document(9), PINNED)
     moved = FleetOffice(OTHER)
 
     document = moved.document(1)
 
-    assert fleet.extend(kept, document, OTHER.public_key()) == (document,)
+    assert fleet.extended_chain(kept, document, OTHER.public_key()) == (document,)
     with pytest.raises(NotGenuine):
-        fleet.extend(kept, OFFICE.document(10), OTHER.public_key())
+        fleet.extended_chain(kept, OFFICE.document(10), OTHER.public_key())

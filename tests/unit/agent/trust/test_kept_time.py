@@ -9,13 +9,13 @@ from agent.queue.paths import Layout
 from agent.trust.certain import Agreement
 from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
-from hardware.floor import Allowance
+from hardware.floor import GnssAllowance
 from tests.support.peak import peak_mb
 
 KNOWN = KeptTime(
     BUILT + timedelta(days=3),
     Agreement("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
-    Allowance("a boot", 12.5, BUILT, BUILT + timedelta(days=2), BUILT + timedelta(days=1)),
+    GnssAllowance("a boot", 12.5, BUILT, BUILT + timedelta(days=2), BUILT + timedelta(days=1)),
 )
 
 

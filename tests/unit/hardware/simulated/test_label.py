@@ -7,7 +7,7 @@ import pytest
 import zxingcpp  # noqa: TID251 - reads what was drawn
 
 from hardware.camera import Luma
-from hardware.simulated.label import HOLDS_DEG, Paper, hold
+from hardware.simulated.label import HOLDS_DEG, Paper, draw_label
 from hardware.simulated.scenes import Scene, exposure
 from hardware.simulated.script import LabelKind
 
@@ -31,7 +31,7 @@ def test_a_label_is_read_as_the_code_it_is(kind: LabelKind, size_px: tuple[int, 
 
     for frame in range(len(HOLDS_DEG)):
         picture = wall(*size_px)
-        hold(paper, picture, frame)
+        draw_label(paper, picture, frame)
 
         (code,) = zxingcpp.read_barcodes(picture)
         assert (code.text, code.format.symbology) == (paper.text, FORMATS[kind])
@@ -41,7 +41,7 @@ def test_each_frame_shows_it_held_differently_and_the_scene_around_it() -> None:
     pictures = []
     for frame in range(len(HOLDS_DEG)):
         picture = wall(640, 360)
-        hold(Paper("JD0146", LabelKind.QR, DAY), picture, frame)
+        draw_label(Paper("JD0146", LabelKind.QR, DAY), picture, frame)
         pictures.append(picture)
 
     for one, other in pairwise(pictures):
@@ -57,7 +57,7 @@ def test_a_night_without_the_lamp_hides_the_code() -> None:
     codes = []
     for scene in scenes:
         picture = wall(1280, 720)
-        hold(Paper("JD0146", LabelKind.QR, exposure(scene)), picture, 1)
+        draw_label(Paper("JD0146", LabelKind.QR, exposure(scene)), picture, 1)
         codes.append([code.text for code in zxingcpp.read_barcodes(picture)])
 
     assert codes == [[], ["JD0146"]]
