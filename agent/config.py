@@ -109,7 +109,7 @@ class PolicySettings:
     """Factor from the receiver's error estimate to a 95 % one; 2.45 if it means one sigma."""
 
 
-Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
+HttpsAddress = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
 
 
 class IdentityMode(StrEnum):
@@ -131,7 +131,7 @@ class IdentitySettings:
     """The fleet's certificate authority, PEM; put there by root, or by `doorstep enrol`."""
     fleet_key: Path | None = None
     """The public key that signs the fleet document, PEM; root puts it there."""
-    est: Address | None = None
+    est: HttpsAddress | None = None
     """Address of the EST server; by default the origin of `backend.url`."""
 
 
@@ -139,7 +139,7 @@ class IdentitySettings:
 class BackendSettings:
     """`[backend]`."""
 
-    url: Address
+    url: HttpsAddress
     """Address of the backend; the requests of the wire are below it."""
     receipt_keys: tuple[Path, ...] = ()
     """Public keys that sign receipts; with `identity.mode = "off"` only."""

@@ -13,7 +13,7 @@ class ButtonName(StrEnum):
     SCAN = "scan"
 
 
-class Change(StrEnum):
+class ButtonChange(StrEnum):
     """The change of a button, as debounced.
 
     TOUCHED comes at the first kernel edge, not yet known to be a press: it may only light a lamp.
@@ -35,7 +35,7 @@ class ButtonEvent:
     """
 
     button: ButtonName
-    change: Change
+    change: ButtonChange
     edge_ns: int
 
 

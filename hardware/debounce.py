@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 
 STABLE_NS: Final = 12_000_000
 """Time for which a level must be stable to count.
@@ -53,7 +53,7 @@ class Debounce:
         if pressed and not self._touched and not self._held:
             self._touched = True
             self._press_ns = time_ns
-            events.append(self._event(Change.TOUCHED, time_ns))
+            events.append(self._event(ButtonChange.TOUCHED, time_ns))
         elif self._held and not pressed and time_ns - self._last_edge_ns >= STABLE_NS:
             self._release_ns = time_ns
         self._level = pressed
@@ -68,9 +68,13 @@ class Debounce:
         if self._touched:
             self._touched = False
             self._held = self._level
-            return [self._event(Change.PRESSED if self._held else Change.GLITCH, self._press_ns)]
+            return [
+                self._event(
+                    ButtonChange.PRESSED if self._held else ButtonChange.GLITCH, self._press_ns
+                )
+            ]
         self._held = False
-        return [self._event(Change.RELEASED, self._release_ns)]
+        return [self._event(ButtonChange.RELEASED, self._release_ns)]
 
-    def _event(self, change: Change, edge_ns: int) -> ButtonEvent:
+    def _event(self, change: ButtonChange, edge_ns: int) -> ButtonEvent:
         return ButtonEvent(self._button, change, edge_ns)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 
 ONE_PRESS_S: Final = 0.6
 """Presses of the photo button within this count once: a finger slips, or taps twice to be sure.
@@ -106,13 +106,13 @@ class Gestures:
         """Return the gesture that an event completes; None without one, or without one yet."""
         at_ns = event.edge_ns
         match event.button, event.change:
-            case ButtonName.PHOTO, Change.PRESSED:
+            case ButtonName.PHOTO, ButtonChange.PRESSED:
                 return PhotoPress(at_ns) if self._presses.take(at_ns) else SamePress(at_ns)
-            case ButtonName.PHOTO, Change.GLITCH:
+            case ButtonName.PHOTO, ButtonChange.GLITCH:
                 return NoPress(at_ns)
-            case ButtonName.SCAN, Change.PRESSED:
+            case ButtonName.SCAN, ButtonChange.PRESSED:
                 self._scan_ns = at_ns
-            case ButtonName.SCAN, Change.RELEASED if self._scan_ns is not None:
+            case ButtonName.SCAN, ButtonChange.RELEASED if self._scan_ns is not None:
                 edge_ns, is_short = self._scan_ns, self.held(at_ns) is None
                 self._scan_ns = None
                 return Scan(edge_ns) if is_short else TakeBack(edge_ns)

@@ -34,7 +34,7 @@ from agent.process import sd_notify
 from agent.queue.outbox import Outbox
 from agent.rule.policy import Refused
 from hardware.board import Board
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
 
@@ -129,11 +129,11 @@ class CaptureLoop:
     def on_event(self, event: ButtonEvent) -> None:
         """Take a button's change; everything that waits is done in the loop's turn."""
         match event.button, event.change:
-            case ButtonName.PHOTO, Change.TOUCHED:
+            case ButtonName.PHOTO, ButtonChange.TOUCHED:
                 if self._touches.take(event.edge_ns):
                     self._light.touched(event.edge_ns)  # some 12 ms before it is a press
                 return
-            case ButtonName.PHOTO, Change.GLITCH:
+            case ButtonName.PHOTO, ButtonChange.GLITCH:
                 self._touches.undo(event.edge_ns)
         self._events.put(event)
 
@@ -173,7 +173,7 @@ class CaptureLoop:
         if isinstance(event, DiagnosticRequest):
             self.technician.serve(event)
             event = None
-        elif event is not None and event.change is Change.PRESSED:
+        elif event is not None and event.change is ButtonChange.PRESSED:
             self.technician.pressed()
         gesture = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
         if gesture is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agent.capture.record_json import BUTTON, Trigger
 from agent.errors import ExitCode
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 
 Reply = dict[str, Any]
 
@@ -81,7 +81,7 @@ class SocketPresses:
             if self._finger is None:
                 time.sleep(held_s)  # in the socket's thread
                 left_s -= held_s
-                self._on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
+                self._on_event(ButtonEvent(button, ButtonChange.RELEASED, self._now_ns()))
             return waiting.reply.get(timeout=left_s)
         except queue.Empty:
             words = f"capture is busy: no answer in {waits_s:.1f} s; this press may still count"
@@ -117,6 +117,6 @@ class SocketPresses:
             if self._finger is not None:
                 self._finger(button, edge_ns, held_s)
             else:
-                for change in (Change.TOUCHED, Change.PRESSED):
+                for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED):
                     self._on_event(ButtonEvent(button, change, edge_ns))
             return edge_ns

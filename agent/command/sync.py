@@ -13,7 +13,7 @@ from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
 from agent.errors import ConfigError, ExitCode
 from agent.identity import sync_part
-from agent.identity.est import Est
+from agent.identity.est import EstClient
 from agent.identity.renewal import Renewal
 from agent.models import printable
 from agent.process import sd_notify
@@ -103,7 +103,7 @@ def sync_loop(config: Config) -> Iterator[Sync]:
 def _renewal(config: Config, rng: random.Random, opened: ExitStack) -> Renewal | None:
     if config.identity.mode is not IdentityMode.REQUIRED:
         return None
-    est = Est(config.est, tls.for_est(config), sync_part.LIMITS, alive=sd_notify.alive)
+    est = EstClient(config.est, tls.for_est(config), sync_part.LIMITS, alive=sd_notify.alive)
     opened.callback(est.close)
     return Renewal(config, est, rng)
 

@@ -13,7 +13,7 @@ from agent.record import certificates, sealing, signing, verify
 from agent.record.certificates import CertificateChain
 from agent.record.sealing import AgeIdentity, NotIdentities
 from agent.record.verify import supporting_files
-from agent.record.verify.supporting_files import Listed, SupportingFiles
+from agent.record.verify.supporting_files import FleetList, SupportingFiles
 
 _KNOWN: Final = {"README.txt", "receipts", "revoked.jws"}
 """Read here, or by people: nothing to tell of."""
@@ -102,7 +102,7 @@ def _receipts(
 
 def _listed(
     given: Path | None, there: Path, fleet_key: signing.PublicKey | None, unusable: list[str]
-) -> Listed | None:
+) -> FleetList | None:
     if given is not None:
         return supporting_files.read_listed(_given(given), fleet_key)
     if not os.path.lexists(there):

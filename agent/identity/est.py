@@ -13,7 +13,7 @@ from typing import Final
 from agent.errors import DoorstepError, ExitCode, NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Request
-from agent.wire.http import Client, Limits, NoAnswer, basic
+from agent.wire.http import HttpClient, Limits, NoAnswer, basic
 from agent.wire.tls import ClientTls
 from agent.wire.tus import Answer, quoted, retry_after_s
 
@@ -59,12 +59,12 @@ class Pending:
     after_s: float
 
 
-class Est(Client):
+class EstClient(HttpClient):
     """A client of an EST server.
 
     Args:
         origin: its address; `/.well-known/est/` comes behind it.
-        tls, limits, alive: as of Client.
+        tls, limits, alive: as of HttpClient.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import expected, good_evidence, good_serve, now
-from agent.identity.est import Est, NotIssued, Pending
+from agent.identity.est import EstClient, NotIssued, Pending
 from agent.identity.renewal import due
 from agent.identity.sync_part import LIMITS, Say, asked_for_fleet, decided
 from agent.queue.paths import Layout
@@ -86,14 +86,14 @@ def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None
 def _issued(
     config: Config,
     label: str,
-    ask: Callable[[Est], CertificateChain | Pending],
+    ask: Callable[[EstClient], CertificateChain | Pending],
     say: Say,
     *,
     kept: CertificateChain,
     without: str,
 ) -> str | None:
     """Ask for the certificate, PEM; None without such a label, or if the kept one lasts longer."""
-    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
+    with closing(EstClient(config.est, tls.for_est(config), LIMITS)) as est:
         try:
             chain = decided(lambda: ask(est), say)
         except NotIssued as error:

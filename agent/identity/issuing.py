@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_not_ended
-from agent.identity.est import Est, Operation, Pending
+from agent.identity.est import EstClient, Operation, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates
 from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted, Request
@@ -12,7 +12,7 @@ from agent.record.certificates import Certificate, CertificateChain, Expected, N
 
 def tls_identity(
     store: IdentityStore,
-    est: Est,
+    est: EstClient,
     expected: Expected,
     *,
     current: TlsIdentity | None,
@@ -23,7 +23,7 @@ def tls_identity(
     The key is durable before it is asked for, and used once its certificate is durable too.
 
     Raises:
-        NoAnswer, NotIssued, NotGenuine: as Est.enrol; or the certificate is not what was asked for.
+        NoAnswer, NotIssued, NotGenuine: as EstClient.enrol; or it is not what was asked for.
         StorageFault: the disk failed; what was in use is whole.
     """
     key = store.next_key(current)
@@ -37,7 +37,7 @@ def tls_identity(
     return new
 
 
-def evidence(est: Est, request: Request, expected: Expected) -> CertificateChain | Pending:
+def evidence(est: EstClient, request: Request, expected: Expected) -> CertificateChain | Pending:
     """Ask, as this device, for a certificate for the key that signs records.
 
     Raises:
@@ -49,7 +49,7 @@ def evidence(est: Est, request: Request, expected: Expected) -> CertificateChain
     return got
 
 
-def serve(est: Est, request: Request, expected: Expected) -> CertificateChain | Pending:
+def serve(est: EstClient, request: Request, expected: Expected) -> CertificateChain | Pending:
     """Ask, as this device, for a certificate for serve's key.
 
     Raises:
@@ -62,7 +62,7 @@ def serve(est: Est, request: Request, expected: Expected) -> CertificateChain | 
 
 
 def _chain(
-    est: Est,
+    est: EstClient,
     operation: Operation,
     request: Request,
     expected: Expected,
@@ -81,7 +81,7 @@ def _chain(
 
 
 def _checked(
-    est: Est, found: Sequence[Certificate], request: Request, expected: Expected
+    est: EstClient, found: Sequence[Certificate], request: Request, expected: Expected
 ) -> CertificateChain:
     try:
         chain = certificates.issued(found, request.key, expected)

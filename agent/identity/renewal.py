@@ -12,7 +12,7 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import expected, good_serve, kept_evidence, now
-from agent.identity.est import Est, Pending
+from agent.identity.est import EstClient, Pending
 from agent.identity.tls_identity import IdentityStore
 from agent.models import rfc3339
 from agent.process import control
@@ -96,7 +96,7 @@ class Renewal:
     """
 
     def __init__(
-        self, config: Config, est: Est, rng: random.Random, capture: Asking | None = None
+        self, config: Config, est: EstClient, rng: random.Random, capture: Asking | None = None
     ) -> None:
         layout = Layout.of(config.state)
         self._config = config

@@ -12,7 +12,7 @@ from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import check_not_ended, expected, now
-from agent.identity.est import Est, NotIssued, Pending
+from agent.identity.est import EstClient, NotIssued, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
 from agent.queue.paths import Layout
@@ -43,7 +43,7 @@ def authority(config: Config, pin: str) -> str:
         NoAnswer: no answer came, or none of an EST server.
         NotGenuine: the server names no genuine one, or its own certificate is not by it.
     """
-    with closing(Est(config.est, tls.ClientTls(None, verifies=False), LIMITS)) as est:
+    with closing(EstClient(config.est, tls.ClientTls(None, verifies=False), LIMITS)) as est:
         text = certificates.pem([genuine(est.authorities(), pin)])
     _try(config, text)
     return text.decode()
@@ -55,7 +55,7 @@ def _try(config: Config, text: bytes) -> None:
         file.write(text)
         file.flush()
         tried = replace(config, identity=replace(config.identity, ca=Path(file.name)))
-        with closing(Est(config.est, tls.for_est(tried, as_device=False), LIMITS)) as est:
+        with closing(EstClient(config.est, tls.for_est(tried, as_device=False), LIMITS)) as est:
             try:
                 est.authorities()
             except NotVerified as error:
@@ -138,7 +138,7 @@ def _again(
 
     An authority that verifies certificates in TLS does not answer if it refuses one.
     """
-    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
+    with closing(EstClient(config.est, tls.for_est(config), LIMITS)) as est:
         try:
             return decided(lambda: _ask(config, est, current, None), say), None
         except NotVerified:
@@ -161,7 +161,7 @@ def _first(
     if secret is None:
         raise _no_token(why)
     login = config.device.id, secret
-    with closing(Est(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
+    with closing(EstClient(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
         try:
             return decided(lambda: _ask(config, est, current, login), say)
         except NotVerified:
@@ -181,7 +181,7 @@ def _no_token(why: DoorstepError | None) -> DoorstepError:
 
 
 def _ask(
-    config: Config, est: Est, current: TlsIdentity | None, login: tuple[str, str] | None
+    config: Config, est: EstClient, current: TlsIdentity | None, login: tuple[str, str] | None
 ) -> TlsIdentity | Pending:
     store = IdentityStore(Layout.of(config.state))
     return issuing.tls_identity(store, est, expected(config), current=current, login=login)

@@ -22,7 +22,7 @@ _LARGEST_BYTES: Final = 268_435_456
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QueueRow:
     """A row's contents; nothing confirms them."""
 
     capture_id: CaptureId
@@ -31,7 +31,7 @@ class Row:
     is_delivered: bool
 
 
-def rows(state: Path) -> list[Row] | None:
+def rows(state: Path) -> list[QueueRow] | None:
     """Return all rows; None if they say nothing: gone, broken, or of a release that is too old.
 
     The copy of a queue of 2026.11.7 is migrated.
@@ -51,9 +51,9 @@ def rows(state: Path) -> list[Row] | None:
             return None
 
 
-def _row(item: Item) -> Row:
+def _row(item: Item) -> QueueRow:
     is_delivered = item.state in {RecordState.DELIVERED, RecordState.PRUNED}
-    return Row(item.capture_id, item.chain, item.seq, is_delivered)
+    return QueueRow(item.capture_id, item.chain, item.seq, is_delivered)
 
 
 def _take(folder: Path, layout: Layout) -> None:

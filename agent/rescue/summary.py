@@ -9,7 +9,7 @@ from agent.models import RecordKind, RecordLabel, printable
 from agent.record.file import BODY_TYPE
 from agent.rescue.card_files import CardFile, Torn, Unfinished, Unread, Whole
 from agent.rescue.owner import FleetMatch, Owner
-from agent.rescue.rows import Row
+from agent.rescue.rows import QueueRow
 
 SHOWN_MOST: Final = 20
 """Lines of one kind: a card may hold a great many."""
@@ -59,11 +59,11 @@ class ChainFound:
     missing: list[range]
 
 
-def chains(tally: Tally, rows: Sequence[Row]) -> list[ChainFound]:
+def chains(tally: Tally, rows: Sequence[QueueRow]) -> list[ChainFound]:
     """Return each chain that a label names, the longest first."""
     labels: dict[tuple[str, str], list[RecordLabel]] = defaultdict(list)
     torn: dict[tuple[str, str], list[int]] = defaultdict(list)
-    told: dict[str, list[Row]] = defaultdict(list)
+    told: dict[str, list[QueueRow]] = defaultdict(list)
     for label in tally.whole:
         labels[label.device_id, label.chain].append(label)
     for label in (one.label for one in tally.torn if one.label is not None):
@@ -76,7 +76,7 @@ def chains(tally: Tally, rows: Sequence[Row]) -> list[ChainFound]:
 
 
 def _chain(
-    key: tuple[str, str], labels: list[RecordLabel], torn: list[int], rows: list[Row]
+    key: tuple[str, str], labels: list[RecordLabel], torn: list[int], rows: list[QueueRow]
 ) -> ChainFound:
     here = {one.seq for one in labels} | set(torn)
     known = here | {one.seq for one in rows}
@@ -101,7 +101,7 @@ def is_all_whole(tally: Tally, found: Sequence[ChainFound]) -> bool:
 
 
 def lines(
-    where: str, owner: Owner, tally: Tally, rows: Sequence[Row] | None, also: Sequence[str]
+    where: str, owner: Owner, tally: Tally, rows: Sequence[QueueRow] | None, also: Sequence[str]
 ) -> Iterator[str]:
     """Yield the report for a person; printable, whatever the card holds."""
     told = [("card", where), *_whose(owner, tally), *_chains(tally, rows), *_bodies(tally)]
@@ -142,7 +142,7 @@ def _whose(owner: Owner, tally: Tally) -> Iterator[tuple[str, str]]:
             yield "fleet", "nothing says which: no evidence certificate that can be read"
 
 
-def _chains(tally: Tally, rows: Sequence[Row] | None) -> Iterator[tuple[str, str]]:
+def _chains(tally: Tally, rows: Sequence[QueueRow] | None) -> Iterator[tuple[str, str]]:
     if rows is None:
         yield "queue", "gone, broken or of another release: nothing says what was delivered"
     found = chains(tally, rows or ())

@@ -48,7 +48,7 @@ class Answers:
             if allowed is None:
                 return refused(404, f"nothing is here; there are {', '.join(_ROUTES)}")
             parameters = _parameters(address.query, allowed)
-            wanted = captures.wanted(parameters)
+            wanted = captures.page_request(parameters)
         except ValueError as error:
             return refused(400, str(error))
         if address.path == "/v1/status":

@@ -29,7 +29,7 @@ _NOT_AN_END: Final = "after: not what a page named as `next`; begin again withou
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageRequest:
     """The requested page: of one state or all, behind one item or from the first."""
 
     state: str | None = None
@@ -37,7 +37,7 @@ class Page:
     limit: int = LIMIT
 
 
-def wanted(parameters: Mapping[str, str]) -> Page:
+def page_request(parameters: Mapping[str, str]) -> PageRequest:
     """Return the page that an address asks for; `parameters` has no others than a page has.
 
     Raises:
@@ -51,25 +51,25 @@ def wanted(parameters: Mapping[str, str]) -> Page:
     limit = parameters.get("limit", str(LIMIT))
     if not _LIMIT.fullmatch(limit) or not 1 <= int(limit) <= LIMIT_MOST:
         raise ValueError(f"limit: not a number from 1 to {LIMIT_MOST}")
-    return Page(state, None if after is None else CaptureId(after), int(limit))
+    return PageRequest(state, None if after is None else CaptureId(after), int(limit))
 
 
-def page(outbox: OutboxReader, wanted: Page, now: datetime) -> HttpAnswer:
+def page(outbox: OutboxReader, asked: PageRequest, now: datetime) -> HttpAnswer:
     """Return the page, with the parameter for the next one; null after the last page.
 
     Raises:
         DoorstepError: the queue is unavailable now.
     """
-    one_more = wanted.limit + 1
+    one_more = asked.limit + 1
     try:
-        if wanted.state == SUSPECT:
-            found = outbox.suspects(wanted.after, one_more)
+        if asked.state == SUSPECT:
+            found = outbox.suspects(asked.after, one_more)
         else:
-            states = NOT_DELIVERED if wanted.state is None else [RecordState(wanted.state)]
-            found = outbox.undelivered(states, wanted.after, one_more)
+            states = NOT_DELIVERED if asked.state is None else [RecordState(asked.state)]
+            found = outbox.undelivered(states, asked.after, one_more)
     except UnknownItem:
         return refused(400, _NOT_AN_END)
-    shown = found[: wanted.limit]
+    shown = found[: asked.limit]
     after = shown[-1].capture_id if len(found) > len(shown) else None
     return json_answer({"captures": [_line(one, now) for one in shown], "next": after})
 

@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.config import Address, read_toml, wrong_address
+from agent.config import HttpsAddress, read_toml, wrong_address
 from agent.errors import ConfigError
 from agent.record import signing
 from agent.record.signing import PublicKey
@@ -16,7 +16,7 @@ from hardware.settings_toml import TableReader
 class TechnicianBackend:
     """`[backend]` of a technician."""
 
-    url: Address
+    url: HttpsAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class TurnedAway(NoAnswer):
     """A server that hung up, or refuses this device's certificate in TLS."""
 
 
-class Client:
+class HttpClient:
     """Requests to one server over one kept connection, for one thread.
 
     Args:
@@ -203,12 +203,12 @@ class Client:
             self._stall.release_if_closed()
 
 
-class Backend(Client):
+class Backend(HttpClient):
     """The backend's own requests.
 
     Args:
         settings: its address and, without `tls`, its trusted certificates.
-        limits, alive, tls: as of Client.
+        limits, alive, tls: as of HttpClient.
     """
 
     def __init__(

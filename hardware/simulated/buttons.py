@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.debounce import Debounce
 from hardware.driver import Driver
 from hardware.simulated.world import World
@@ -87,7 +87,7 @@ class SimulatedButtons:
 
     def _hand_on(self, events: list[ButtonEvent]) -> None:
         for event in events:
-            if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
+            if event.button is ButtonName.PHOTO and event.change is ButtonChange.TOUCHED:
                 self._world.press(event.edge_ns)
             self._on_event(event)
 

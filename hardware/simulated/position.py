@@ -7,7 +7,7 @@ from typing import Final
 from hardware.driver import PositionDriver
 from hardware.position import Fix
 from hardware.simulated.script import Reception
-from hardware.simulated.world import Change, World, speed_mps, state_at
+from hardware.simulated.world import ScriptedChange, World, speed_mps, state_at
 
 EPOCH_NS: Final = 1_000_000_000
 """Time between two fixes: receivers tell one a second unless set otherwise."""
@@ -49,7 +49,7 @@ class SimulatedPosition:
     def _epoch_ns(self, at_ns: int) -> int:
         return at_ns - (at_ns - self._world.began_ns) % EPOCH_NS
 
-    def _fix(self, changes: list[Change], epoch_ns: int, pressed_ns: int | None) -> Fix:
+    def _fix(self, changes: list[ScriptedChange], epoch_ns: int, pressed_ns: int | None) -> Fix:
         at_ns = max(epoch_ns, pressed_ns or epoch_ns)
         state = state_at(changes, at_ns)
         age = timedelta(microseconds=(time.monotonic_ns() - epoch_ns) / 1000)
@@ -68,7 +68,7 @@ class SimulatedPosition:
         )
 
 
-def _lost(changes: list[Change], now_ns: int) -> Change | None:
+def _lost(changes: list[ScriptedChange], now_ns: int) -> ScriptedChange | None:
     """Return the change that took the fix away."""
     lost = None
     for change in changes:

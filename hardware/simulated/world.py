@@ -25,7 +25,7 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ScriptedChange:
     """An entry and the CLOCK_MONOTONIC moment from which it holds."""
 
     at_ns: int
@@ -76,15 +76,15 @@ class World:
         """Return the state that the next press would bring if it came at a moment."""
         return state_at(self.changes([*self._presses_ns, at_ns]), at_ns)
 
-    def changes(self, presses_ns: Sequence[int] | None = None) -> list[Change]:
+    def changes(self, presses_ns: Sequence[int] | None = None) -> list[ScriptedChange]:
         """Return the script's entries whose moment is known, the earliest first."""
         known = self._presses_ns if presses_ns is None else presses_ns
         found = []
         for entry in self._script.entries() if self._script else ():
             if entry.second is not None:
-                found.append(Change(self.began_ns + round(entry.second * 1e9), entry))
+                found.append(ScriptedChange(self.began_ns + round(entry.second * 1e9), entry))
             elif entry.press is not None and entry.press <= len(known):
-                found.append(Change(known[entry.press - 1], entry))
+                found.append(ScriptedChange(known[entry.press - 1], entry))
         return sorted(found, key=lambda change: change.at_ns)
 
     def first_fault(self, from_ns: int, until_ns: int) -> tuple[int, CameraFault] | None:
@@ -133,7 +133,7 @@ class World:
         part.replace(self._file)
 
 
-def state_at(changes: Sequence[Change], at_ns: int) -> WorldState:
+def state_at(changes: Sequence[ScriptedChange], at_ns: int) -> WorldState:
     """Return what the changes, the earliest first, have made of the plain world at a moment.
 
     Between two places set by seconds the position is on the straight line between them, in
@@ -149,7 +149,7 @@ def state_at(changes: Sequence[Change], at_ns: int) -> WorldState:
     return replace(WorldState(), **values)
 
 
-def speed_mps(changes: Sequence[Change], at_ns: int) -> float:
+def speed_mps(changes: Sequence[ScriptedChange], at_ns: int) -> float:
     """Return the speed over ground: that of the leg between two seconds, else 0."""
     leg = _leg(changes, at_ns)
     if leg is None:
@@ -160,7 +160,9 @@ def speed_mps(changes: Sequence[Change], at_ns: int) -> float:
     return math.hypot(north_deg, east_deg) * M_PER_DEG / ((there.at_ns - here.at_ns) / 1e9)
 
 
-def _leg(changes: Sequence[Change], at_ns: int) -> tuple[Change, Change] | None:
+def _leg(
+    changes: Sequence[ScriptedChange], at_ns: int
+) -> tuple[ScriptedChange, ScriptedChange] | None:
     """Return the two places, both set by second, between which a moment lies."""
     places = [change for change in changes if change.entry.moves]
     for here, there in itertools.pairwise(places):
@@ -170,7 +172,7 @@ def _leg(changes: Sequence[Change], at_ns: int) -> tuple[Change, Change] | None:
     return None
 
 
-def _between(here: Change, there: Change, at_ns: int) -> dict[str, float]:
+def _between(here: ScriptedChange, there: ScriptedChange, at_ns: int) -> dict[str, float]:
     share = (at_ns - here.at_ns) / (there.at_ns - here.at_ns)
     start, end = here.entry.values, there.entry.values
     lon_deg = start["lon_deg"] + share * _short_way(here, there)
@@ -183,6 +185,6 @@ def _between(here: Change, there: Change, at_ns: int) -> dict[str, float]:
     return place
 
 
-def _short_way(here: Change, there: Change) -> float:
+def _short_way(here: ScriptedChange, there: ScriptedChange) -> float:
     east_deg: float = there.entry.values["lon_deg"] - here.entry.values["lon_deg"]
     return (east_deg + 180) % 360 - 180

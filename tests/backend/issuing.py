@@ -8,7 +8,7 @@ from agent.record import signing
 from doorstep_backend import keys
 from doorstep_backend.identity.admission import objection
 from doorstep_backend.identity.authority import Authority
-from doorstep_backend.identity.clients import Client, ClientKind, Clients
+from doorstep_backend.identity.clients import ClientCertificate, ClientKind, Clients
 from doorstep_backend.identity.known import IssuedCertificate
 from doorstep_backend.identity.names import Names
 from doorstep_backend.identity.register import Register
@@ -56,7 +56,7 @@ class Issuer:
         issue = self.authority.serve
         return self.register.serve(VAN, public, names, now, lambda: issue(VAN, public, names, now))
 
-    def client(self, name: str, kind: ClientKind = ClientKind.CLIENT) -> Client:
+    def client(self, name: str, kind: ClientKind = ClientKind.CLIENT) -> ClientCertificate:
         made = self.authority.client(name, _public(None), NOON)
         self.clients.add(name, made, kind)
         found = self.clients.find(made.serial_number)

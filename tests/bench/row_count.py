@@ -26,7 +26,7 @@ from doorstep_backend.engines.postgres import STATEMENT_MS, close_pools
 from doorstep_backend.identity.database import opened as open_register
 from doorstep_backend.office.model import open_office
 from doorstep_backend.pages.accounts import Account, Accounts
-from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.read import StatusReport
 from doorstep_backend.reports.routes import KEPT_S
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.wire.store import Store
@@ -217,7 +217,7 @@ def _let_in(data: Path, devices: int) -> None:
             reports.note(made)
 
 
-def _report(kind: int, name: str, now: datetime) -> Report | None:
+def _report(kind: int, name: str, now: datetime) -> StatusReport | None:
     if kind == 0:
         return None
     if kind == 3:

@@ -8,7 +8,7 @@ from queue import Queue
 
 import pytest
 
-from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName, Buttons
 from hardware.drivers.buttons_gpio import GpioButtons
 from hardware.settings import ButtonSettings
 from hardware.simulated.buttons import SimulatedButtons
@@ -38,7 +38,7 @@ class Bench:
     def next(self) -> tuple[ButtonEvent, int]:
         return self.heard.get(timeout=HEARD_S)
 
-    def changes(self, count: int) -> list[Change]:
+    def changes(self, count: int) -> list[ButtonChange]:
         return [self.next()[0].change for _ in range(count)]
 
 
@@ -111,7 +111,11 @@ def test_a_press_is_touched_pressed_and_released_once(bench: Bench, button: Butt
 
     events = [bench.next()[0] for _ in range(3)]
 
-    assert [event.change for event in events] == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    assert [event.change for event in events] == [
+        ButtonChange.TOUCHED,
+        ButtonChange.PRESSED,
+        ButtonChange.RELEASED,
+    ]
     assert {event.button for event in events} == {button}
     time.sleep(0.05)
     assert bench.heard.empty()
@@ -137,7 +141,7 @@ def test_a_held_button_is_released_when_it_is_let_go(bench: Bench) -> None:
 
     touched, _, (released, released_ns) = (bench.next() for _ in range(3))
 
-    assert released.change is Change.RELEASED
+    assert released.change is ButtonChange.RELEASED
     assert released.edge_ns - touched[0].edge_ns >= 0.99e9
     assert released_ns >= released.edge_ns
 
@@ -147,7 +151,7 @@ def test_presses_come_in_their_order(bench: Bench) -> None:
         bench.press(ButtonName.PHOTO, HELD_S)
         time.sleep(0.05)  # off it for longer than contacts bounce
 
-    one = [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    one = [ButtonChange.TOUCHED, ButtonChange.PRESSED, ButtonChange.RELEASED]
     assert bench.changes(6) == one * 2
 
 

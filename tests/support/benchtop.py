@@ -22,7 +22,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from hardware.board import Board
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Frame, Luma
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
@@ -236,9 +236,9 @@ class StillButtons:
     def press(self, button: ButtonName, edge_ns: int, held_s: float) -> None:
         released_ns = edge_ns + round(held_s * 1e9)
         for change, at_ns in (
-            (Change.TOUCHED, edge_ns),
-            (Change.PRESSED, edge_ns),
-            (Change.RELEASED, released_ns),
+            (ButtonChange.TOUCHED, edge_ns),
+            (ButtonChange.PRESSED, edge_ns),
+            (ButtonChange.RELEASED, released_ns),
         ):
             self.on_event(ButtonEvent(button, change, at_ns))
 
@@ -321,7 +321,7 @@ class Bench:
         """Send the first edge of a press, a second after the event before; return its time."""
         self.parts.now.pass_s(1.0)
         edge_ns = self.parts.now()
-        self.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
+        self.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.TOUCHED, edge_ns))
         return edge_ns
 
     def press(self, after_s: float = 0.0) -> Reply:
@@ -331,18 +331,18 @@ class Bench:
         return self.replies[-1]
 
     def pressed(self, edge_ns: int) -> None:
-        self.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+        self.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
         self.step()
 
     def hold_scan(self, after_s: float = 0.0, held_s: float = 2.0) -> None:
         """Press the scan button `after_s` later, hold it, and let go."""
         self.parts.now.pass_s(after_s)
-        for change in (Change.TOUCHED, Change.PRESSED):
+        for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED):
             self.loop.on_event(ButtonEvent(ButtonName.SCAN, change, self.parts.now()))
             self.step()
         self.parts.now.pass_s(held_s)
         self.step()
-        self.loop.on_event(ButtonEvent(ButtonName.SCAN, Change.RELEASED, self.parts.now()))
+        self.loop.on_event(ButtonEvent(ButtonName.SCAN, ButtonChange.RELEASED, self.parts.now()))
         self.step()
 
     def hear_time(self, utc: datetime) -> None:

@@ -12,7 +12,7 @@ from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import PhotoRule, RouteStop
 from agent.trust.store import TrustStore
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock import ClockSource
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.roads import KEY, away, payload_of, signed, stop_at
@@ -85,8 +85,8 @@ def tap_scan(device: Bench) -> None:
     """Press the scan button and let go."""
     pressed_ns = device.parts.now()
     device.parts.now.pass_s(0.1)
-    for change in (Change.TOUCHED, Change.PRESSED, Change.RELEASED):
-        at_ns = device.parts.now() if change is Change.RELEASED else pressed_ns
+    for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED, ButtonChange.RELEASED):
+        at_ns = device.parts.now() if change is ButtonChange.RELEASED else pressed_ns
         device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, at_ns))
         device.step()
 

@@ -23,7 +23,7 @@ _END: Final = "whether records are missing at the end of a chain: no folder can 
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class VerifyReport:
     """The findings, for people and programs.
 
     Attributes:
@@ -56,7 +56,7 @@ def examine(
     pinned: signing.PublicKey | None,
     identities: Sequence[AgeIdentity] = (),
     supporting: SupportingFiles = _NO_SUPPORTING_FILES,
-) -> Report:
+) -> VerifyReport:
     """Check the files at `paths`, one at a time, by themselves, each other, and the `supporting`.
 
     `identities` open sealed bodies. A body that they do not open gets a remark, and its label is
@@ -77,7 +77,7 @@ def examine(
     return _report(seen, verdict, not_checked)
 
 
-def _report(seen: _Seen, verdict: RecordVerdict, not_checked: list[str]) -> Report:
+def _report(seen: _Seen, verdict: RecordVerdict, not_checked: list[str]) -> VerifyReport:
     problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
     if not seen.records:
         problems = max(problems, 1)
@@ -100,7 +100,7 @@ def _report(seen: _Seen, verdict: RecordVerdict, not_checked: list[str]) -> Repo
         "files": words.file_documents(seen.strangers),
         "not_checked": [words.printable_line(each) for each in not_checked],
     }
-    return Report([words.printable_line(line) for line in lines], problems, verdict, document)
+    return VerifyReport([words.printable_line(line) for line in lines], problems, verdict, document)
 
 
 def _look(

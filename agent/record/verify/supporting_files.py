@@ -35,7 +35,7 @@ _TOKEN_LIMIT_CHARS: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FleetList:
     """The fleet's list for those who check its records.
 
     Attributes:
@@ -65,7 +65,7 @@ class SupportingFiles:
     authorities: CertificateChain = ()
     certificates: Sequence[Certificate] = ()
     receipts: Mapping[str, Sequence[str]] | None = None
-    listed: Listed | None = None
+    listed: FleetList | None = None
     unusable: Sequence[str] = ()
     passed_over: Sequence[str] = ()
 
@@ -123,7 +123,7 @@ def _about(token: str) -> str:
     return capture_id
 
 
-def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
+def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> FleetList:
     """Read the list; without `fleet_key` it is taken at its word.
 
     Raises:
@@ -149,7 +149,7 @@ def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
         raise NotGenuine(f"{path}: {error}") from error
 
 
-def _listed(payload: Mapping[str, Any], *, is_pinned: bool) -> Listed:
+def _listed(payload: Mapping[str, Any], *, is_pinned: bool) -> FleetList:
     if type(payload.get("v")) is not int or payload["v"] != 1:
         raise ValueError("a list of another format than this program reads")
     revoked: dict[str, datetime] = {}
@@ -162,7 +162,7 @@ def _listed(payload: Mapping[str, Any], *, is_pinned: bool) -> Listed:
         key, until = signing.from_jwk(entry.get("jwk")), entry.get("until")
         ends = None if until is None else from_rfc3339(until)
         keys[signing.thumbprint(key)] = Signer(key, ends)
-    return Listed(revoked, keys, is_pinned)
+    return FleetList(revoked, keys, is_pinned)
 
 
 def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from agent.record import certificates, receipt, signing
 from agent.record.certificates import Certificate, NotTrusted
 from agent.record.receipt import Keys
 from agent.record.verify.findings import Problem, Record, RecordVerdict
-from agent.record.verify.supporting_files import Listed, SupportingFiles
+from agent.record.verify.supporting_files import FleetList, SupportingFiles
 
 _CLOCKS_APART: Final = timedelta(minutes=5)
 """Greatest difference of two clocks that are both right, with room to spare."""
@@ -124,7 +124,7 @@ def check_receipts(records: Iterable[Record], supporting: SupportingFiles) -> No
         _check_revoked(each, received, listed)
 
 
-def _received(record: Record, tokens: Iterable[str], listed: Listed) -> datetime | None:
+def _received(record: Record, tokens: Iterable[str], listed: FleetList) -> datetime | None:
     """Return when the backend received it, by its earliest receipt; note its other signatures."""
     dates = []
     for token in tokens:
@@ -171,7 +171,7 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
     return found.received if is_ours else None
 
 
-def _check_revoked(record: Record, received: datetime | None, listed: Listed) -> None:
+def _check_revoked(record: Record, received: datetime | None, listed: FleetList) -> None:
     since = listed.revoked.get(record.kid)
     if since is None:
         return

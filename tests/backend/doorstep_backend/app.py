@@ -18,7 +18,7 @@ from doorstep_backend import health
 from doorstep_backend.health import Health, Readiness
 from doorstep_backend.identity.admission import Admission
 from doorstep_backend.identity.ending import DeviceEnding
-from doorstep_backend.identity.est import Est, Identity
+from doorstep_backend.identity.est import EstRoutes, Identity
 from doorstep_backend.identity.fleet import FleetDocuments
 from doorstep_backend.identity.fleet_route import FleetRoute
 from doorstep_backend.identity.retire_route import RetireRoute
@@ -145,7 +145,7 @@ def create_app(
         Middleware(UnavailableTo503),
     ]
     if identity is not None:
-        routes += Est(identity).routes()
+        routes += EstRoutes(identity).routes()
         if office is not None:
             routes += RetireRoute(DeviceEnding(identity.register, office)).routes()
         register, clients = identity.register, identity.clients

@@ -283,7 +283,7 @@ def test_an_export_by_device_verifies_and_has_no_photos(
     keys = receipt.signers_without_end(make_key(files.signs, files.signs_public)().public_key())
     beside = supporting_files.SupportingFiles(
         receipts=supporting_files.read_receipts(list((tmp_path / "labels/receipts").iterdir()), []),
-        listed=supporting_files.Listed({}, keys, is_pinned=True),
+        listed=supporting_files.FleetList({}, keys, is_pinned=True),
     )
     report = examine((tmp_path / "labels").glob("*.rec"), None, supporting=beside)
     verdicts = {each["capture_id"]: each["verdict"] for each in report.document["records"]}

@@ -20,7 +20,7 @@ from doorstep_backend.office.access import Dispatch
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
 from doorstep_backend.pages import fleet_list
 from doorstep_backend.pages.fleet_words import sentence
-from doorstep_backend.reports.read import Report, read
+from doorstep_backend.reports.read import StatusReport, read
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import NEEDS, Noticed, trouble_text
 from doorstep_backend.wire.rescued import Rescues
@@ -86,7 +86,7 @@ def say(live: Live, device_id: str, **said: Any) -> str:
     """Let one more device in that says so; returns what its own page says."""
     Register(live.demo_office.folder).let_in(device_id)
     found = read(header.encoded(document(NOON, device_id, **said)), device_id, NOON)
-    assert isinstance(found, Report), found
+    assert isinstance(found, StatusReport), found
     Reports(live.demo_office.folder).note(found)
     return seen(live, f"/{device_id}")
 
@@ -277,7 +277,7 @@ def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
     told["capture"]["code"] = "DSTEP1001"
     said = read(header.encoded(told), "van-late", NOON.replace(minute=41))
     Register(fleet.demo_office.folder).let_in("van-late")
-    assert isinstance(said, Report)
+    assert isinstance(said, StatusReport)
     Reports(fleet.demo_office.folder).note(said)
 
     for path in ("?text=van-late", "/van-late"):

@@ -9,8 +9,8 @@ from agent.status.troubles import Trouble
 from doorstep_backend.pages.auth import fields
 from doorstep_backend.pages.fleet_list import (
     PAGE_LENGTH,
-    Asked,
     Brief,
+    FleetListQuery,
     Group,
     Sort,
     page,
@@ -46,7 +46,7 @@ FLEET = [
 
 def names(**asked: str) -> str:
     """The first letters of what is shown."""
-    return "".join(one.device_id[0] for one in page(FLEET, Asked.read(asked)).devices)
+    return "".join(one.device_id[0] for one in page(FLEET, FleetListQuery.read(asked)).devices)
 
 
 def test_who_needs_a_person_comes_first_the_worst_before_then_what_waits_longest() -> None:
@@ -93,13 +93,13 @@ def test_filters_and_sorting(asked: dict[str, str], shown: str) -> None:
 )
 def test_what_there_is_not_is_said_in_a_sentence(asked: dict[str, str]) -> None:
     with pytest.raises(NotAskedRightError, match=r"^[A-Z][a-z ]+( 1 on)?\.$"):
-        Asked.read(asked)
+        FleetListQuery.read(asked)
 
 
 def test_a_list_has_pages_and_one_beyond_the_last_is_the_last() -> None:
     fleet = [device(f"van-{one:03}") for one in range(2 * PAGE_LENGTH + 1)]
 
-    pages = [page(fleet, Asked(page=number)) for number in (1, 2, 3, 999_999)]
+    pages = [page(fleet, FleetListQuery(page=number)) for number in (1, 2, 3, 999_999)]
 
     assert [(one.number, one.of, one.found, len(one.devices)) for one in pages] == [
         (1, 3, 101, 50),
@@ -108,16 +108,16 @@ def test_a_list_has_pages_and_one_beyond_the_last_is_the_last() -> None:
         (3, 3, 101, 1),
     ]
     assert [*pages[0].devices, *pages[1].devices, *pages[2].devices] == fleet
-    empty = page([], Asked(page=7))
+    empty = page([], FleetListQuery(page=7))
     assert (empty.number, empty.of, empty.found) == (1, 1, 0)
 
 
 def test_a_link_asks_for_what_it_says() -> None:
-    asked = Asked("refused", Sort.NAME, 'ä&"=', 3)
+    asked = FleetListQuery("refused", Sort.NAME, 'ä&"=', 3)
 
-    assert Asked.read(fields(asked.query())) == asked
+    assert FleetListQuery.read(fields(asked.query())) == asked
     assert parse_qs(asked.query(page=1)).keys() == {"show", "sort", "text"}
-    assert Asked().query() == ""
+    assert FleetListQuery().query() == ""
 
 
 def test_the_fleet_in_numbers_leaves_out_what_is_gone() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from agent.models import rfc3339, to_the_hour
 from agent.status import header
 from agent.status.troubles import Trouble
-from doorstep_backend.reports.read import Report, read
+from doorstep_backend.reports.read import StatusReport, read
 
 DEVICE: Final = "van-0042"
 
@@ -78,8 +78,8 @@ def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[s
     }
 
 
-def report(device: str = DEVICE, at: datetime = NOW, **changes: Any) -> Report:
+def report(device: str = DEVICE, at: datetime = NOW, **changes: Any) -> StatusReport:
     """Make the report of a device at a time."""
     found = read(header.encoded(document(at, device, **changes)), device, at)
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     return found

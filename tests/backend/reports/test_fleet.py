@@ -10,7 +10,7 @@ import pytest
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.reports.fleet import Device, FleetReports, Registered, device_with_troubles
-from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.read import StatusReport
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import (
     NEEDS,
@@ -73,7 +73,7 @@ def test_every_need_has_words_and_none_stands_twice() -> None:
     ],
 )
 def test_what_a_person_must_do_something_about(
-    known: Registered, said: Report | None, unreadable: str | None, needs: tuple[object, ...]
+    known: Registered, said: StatusReport | None, unreadable: str | None, needs: tuple[object, ...]
 ) -> None:
     assert device_with_troubles(known, said, unreadable, NOW).needs == needs
 

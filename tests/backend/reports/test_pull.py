@@ -18,7 +18,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.reports.pull import pulled, run
 from doorstep_backend.reports.pull_one import common_name, is_address
-from doorstep_backend.reports.read import OF_ANOTHER, Report
+from doorstep_backend.reports.read import OF_ANOTHER, StatusReport
 from doorstep_backend.reports.store import Reports
 from tests.support.authority import new_authority
 from tests.support.backend import REPOSITORY
@@ -52,7 +52,7 @@ def data(device: ServingDevice, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(device: ServingDevice, address: str, client: str = "dispatch") -> Report | str:
+def asked(device: ServingDevice, address: str, client: str = "dispatch") -> StatusReport | str:
     context = device.context(device.client(client))
     ((_, found),) = pulled([address], context)
     return found
@@ -66,7 +66,7 @@ def said(data: Path, device: ServingDevice, *, cert: Path | None = None) -> list
 def test_the_status_comes_with_what_is_wrong(device: ServingDevice) -> None:
     found = asked(device, device.url)
 
-    assert isinstance(found, Report), found
+    assert isinstance(found, StatusReport), found
     assert (found.device_id, found.needs[0]) == ("van-7", "capture_stopped")
 
 

@@ -17,7 +17,14 @@ from agent.status import header
 from agent.status.metrics import samples
 from agent.status.troubles import Trouble
 from agent.status.values import plain
-from doorstep_backend.reports.read import FROM_THE_FUTURE, NEWER, NO_NEED, OF_ANOTHER, Report, read
+from doorstep_backend.reports.read import (
+    FROM_THE_FUTURE,
+    NEWER,
+    NO_NEED,
+    OF_ANOTHER,
+    StatusReport,
+    read,
+)
 from doorstep_backend.reports.shape import status_of
 from tests.backend.reports.samples import DEVICE, document, waits
 from tests.support.device import Device
@@ -25,7 +32,7 @@ from tests.support.device import Device
 NOW = datetime(2026, 12, 1, 11, 42, 7, tzinfo=UTC)
 
 
-def said(**changes: Any) -> Report | str:
+def said(**changes: Any) -> StatusReport | str:
     return read(header.encoded(document(NOW, **changes)), DEVICE, NOW)
 
 
@@ -39,7 +46,7 @@ def test_times_are_kept_to_the_hour() -> None:
     """The device says its own to the minute: when exactly is a record of somebody's pace."""
     found = said(needs=["refused", "damaged"], queue=waits(3, NOW), bench_mode=True)
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.received_at == datetime(2026, 12, 1, 11, tzinfo=UTC)
     assert ":42" not in json.dumps(found.document)
     assert found.needs == (Trouble.DAMAGED, Trouble.REFUSED)
@@ -51,7 +58,7 @@ def test_times_are_kept_to_the_hour() -> None:
 def test_who_needs_nobody_comes_after_every_trouble() -> None:
     found = said()
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.worst == NO_NEED > len(Trouble)
 
 
@@ -63,7 +70,7 @@ def test_all_that_the_agent_says_is_known_here(tmp_path: Path) -> None:
 
     found = read(header.encoded(made), DEVICE, NOW)
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.document == {**plain(made), "utc": "2026-12-01T11:00:00.000Z"}
     assert not Layout.of(config.state).capture_socket.exists()
 
@@ -72,7 +79,7 @@ def test_a_device_with_everything_is_known_whole() -> None:
     made = document(NOW, needs=[Trouble.FULL])
     found = said(needs=[Trouble.FULL])
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.document == {**made, "utc": "2026-12-01T11:00:00.000Z"}
     assert list(samples(status_of(found.document)))
 
@@ -81,7 +88,7 @@ def test_what_is_not_in_the_document_is_not_kept() -> None:
     """A place that somebody adds is not the backend's to have."""
     found = said(lat_deg=52.1, capture={"ready": True, "stop": "s-17"})
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert "lat_deg" not in found.document
     assert found.document["capture"] == {"ready": True}
 
@@ -89,13 +96,13 @@ def test_what_is_not_in_the_document_is_not_kept() -> None:
 @pytest.mark.parametrize("part", ["capture", "sync"])
 @pytest.mark.parametrize("what", [None, {"error": "busy"}])
 def test_a_part_that_does_not_answer_is_known(part: str, what: object) -> None:
-    assert isinstance(said(**{part: what}), Report)
+    assert isinstance(said(**{part: what}), StatusReport)
 
 
 def test_a_queue_that_cannot_be_read_says_why_and_counts_none() -> None:
     found = said(queue={"error": "locked", "why": None}, disk={"free_mb": None, "reserve_mb": 5})
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.waiting == 0
     assert list(samples(status_of(found.document)))
 
@@ -144,7 +151,7 @@ def test_of_a_newer_device_all_that_is_known_is_read() -> None:
     newer = waits(3, NOW, why="gremlins")
     found = said(needs=["gremlins", "refused", "next"], queue=newer, sync={"hindrance": "gremlins"})
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert (found.needs, found.unknown_needs) == ((Trouble.REFUSED,), ("gremlins", "next"))
     assert (found.waiting, found.document["queue"]["why"]) == (3, "gremlins")
     assert list(samples(status_of(found.document)))
@@ -170,9 +177,9 @@ def test_a_clock_may_be_a_day_ahead_and_any_time_behind() -> None:
     further = document(NOW + timedelta(days=1, hours=1))
     behind = document(datetime(1970, 1, 1, tzinfo=UTC))
 
-    assert isinstance(read(header.encoded(ahead), DEVICE, NOW), Report)
+    assert isinstance(read(header.encoded(ahead), DEVICE, NOW), StatusReport)
     assert read(header.encoded(further), DEVICE, NOW) == FROM_THE_FUTURE
-    assert isinstance(read(header.encoded(behind), DEVICE, NOW), Report)
+    assert isinstance(read(header.encoded(behind), DEVICE, NOW), StatusReport)
 
 
 def of_bytes(text: bytes) -> str:
@@ -217,6 +224,6 @@ def test_text_that_no_database_takes_is_made_printable() -> None:
     """Half of a surrogate pair, which JSON can say and UTF-8 cannot."""
     found = said(agent="1\ud800\x1b[2J\n2")
 
-    assert isinstance(found, Report)
+    assert isinstance(found, StatusReport)
     assert found.agent == "1  [2J 2"
     assert rfc3339(found.received_at).encode()

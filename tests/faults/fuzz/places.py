@@ -108,7 +108,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/serve/connection.py:<module>": "imports the class whose method is fuzzed (http)",
     "agent/wire/connection.py:_Connection.__init__": _NAMES_TYPE,
     "agent/wire/connection.py:_Connection.getresponse": _NAMES_TYPE,
-    "agent/wire/http.py:Client._pieces": _NAMES_TYPE,
+    "agent/wire/http.py:HttpClient._pieces": _NAMES_TYPE,
     "agent/wire/tus.py:import email.utils": "is for _date, which is fuzzed (tus-answer)",
     "hardware/settings_toml.py:read_document": _OPERATOR,
     "hardware/simulated/drawing.py:main": "reads what the test that started it wrote",

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from agent.config import Config, load
-from agent.identity.est import Est
+from agent.identity.est import EstClient
 from agent.identity.renewal import Renewal
 from agent.models import RecordState
 from agent.sync.backoff import BACK_OFF_CAP_S
@@ -92,7 +92,7 @@ def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
     """One case: a renewal that is cut, and the next look; returns what went wrong."""
     van, config = scene.due()
     before, wrong = shown(van), []
-    with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
+    with closing(EstClient(config.est, tls.for_est(config), QUICK)) as est:
         renewal = Renewal(config, est, random.Random(1), lambda _: None)
         setattr(scene.line, way, Line(cut_after_bytes=at))
         renewal.tick(1000.0)

@@ -15,7 +15,7 @@ from agent.command.capture_process import answer
 from agent.config import Config, load
 from agent.identity import serve_part
 from agent.identity.device_key import device_key
-from agent.identity.est import Est
+from agent.identity.est import EstClient
 from agent.identity.renewal import Renewal
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
@@ -148,7 +148,7 @@ def said(*words: str, config: Path, is_real: bool = False) -> tuple[int, str]:
 def renew(device: Bench) -> str | None:
     """Run sync's renewal once while capture works; return what is wrong with the certificates."""
     config = device.config
-    with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
+    with closing(EstClient(config.est, tls.for_est(config), QUICK)) as est:
         made = Renewal(config, est, random.Random(1), partial(_ask, device))
         made.tick(1000.0)
         trouble = made.status()["identity_trouble"]

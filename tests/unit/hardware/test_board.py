@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from hardware.board import open_board
-from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName, Buttons
 from hardware.driver import Driver
 from hardware.drivers.position_fixed import FixedPosition
 from hardware.errors import DeviceMissing, ScriptError
@@ -73,7 +73,7 @@ def test_a_simulated_board_shares_one_world(tmp_path: Path) -> None:
 
     (frame,) = board.camera.take(edge_ns, 1, 2)
     fix = board.position.last_fix()
-    assert heard[0] == ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns)
+    assert heard[0] == ButtonEvent(ButtonName.PHOTO, ButtonChange.TOUCHED, edge_ns)
     assert (frame.gain > 1, board.power.read().battery_pct) == (True, 3)
     assert board.clock.now().source == "unsynced"
     assert fix is not None

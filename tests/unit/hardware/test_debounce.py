@@ -5,7 +5,7 @@ from itertools import pairwise, zip_longest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.debounce import LOCK_OUT_NS, STABLE_NS, Debounce
 
 MS = 1_000_000
@@ -24,7 +24,7 @@ def play(edges: list[Edge], until_ns: int | None = None) -> list[ButtonEvent]:
     return events
 
 
-def changes(events: list[ButtonEvent]) -> list[Change]:
+def changes(events: list[ButtonEvent]) -> list[ButtonChange]:
     return [event.change for event in events]
 
 
@@ -64,11 +64,13 @@ def test_each_push_is_one_press_with_its_first_edge_and_one_release(
 
     events = play(edges)
 
-    told = [Change.TOUCHED, Change.PRESSED, Change.RELEASED] * len(presses_ns)
+    told = [ButtonChange.TOUCHED, ButtonChange.PRESSED, ButtonChange.RELEASED] * len(presses_ns)
     assert changes(events) == told
-    assert [event.edge_ns for event in events if event.change is Change.TOUCHED] == presses_ns
-    assert [event.edge_ns for event in events if event.change is Change.PRESSED] == presses_ns
-    assert [event.edge_ns for event in events if event.change is Change.RELEASED] == releases_ns
+    assert [event.edge_ns for event in events if event.change is ButtonChange.TOUCHED] == presses_ns
+    assert [event.edge_ns for event in events if event.change is ButtonChange.PRESSED] == presses_ns
+    assert [
+        event.edge_ns for event in events if event.change is ButtonChange.RELEASED
+    ] == releases_ns
 
 
 @given(st.lists(st.tuples(st.integers(0, 400 * MS), st.booleans()), max_size=60))
@@ -79,18 +81,18 @@ def test_events_keep_their_order_whatever_the_line_does(steps: list[tuple[int, b
         time_ns += step_ns
         edges.append((time_ns, level))
     allowed = {
-        (Change.TOUCHED, Change.PRESSED),
-        (Change.TOUCHED, Change.GLITCH),
-        (Change.PRESSED, Change.RELEASED),
-        (Change.GLITCH, Change.TOUCHED),
-        (Change.RELEASED, Change.TOUCHED),
+        (ButtonChange.TOUCHED, ButtonChange.PRESSED),
+        (ButtonChange.TOUCHED, ButtonChange.GLITCH),
+        (ButtonChange.PRESSED, ButtonChange.RELEASED),
+        (ButtonChange.GLITCH, ButtonChange.TOUCHED),
+        (ButtonChange.RELEASED, ButtonChange.TOUCHED),
     }
 
     events = play(edges)
 
-    assert changes(events)[:1] in ([], [Change.TOUCHED])
+    assert changes(events)[:1] in ([], [ButtonChange.TOUCHED])
     assert set(pairwise(changes(events))) <= allowed
-    presses_ns = [event.edge_ns for event in events if event.change is Change.PRESSED]
+    presses_ns = [event.edge_ns for event in events if event.change is ButtonChange.PRESSED]
     assert all(later - earlier >= LOCK_OUT_NS for earlier, later in pairwise(presses_ns))
 
 
@@ -116,7 +118,7 @@ def test_a_spike_is_a_glitch_dated_by_its_edge() -> None:
     """A level that did not stand is no press, and says so, so that the light goes out."""
     events = play([(100 * MS, True), (102 * MS, False)])
 
-    assert changes(events) == [Change.TOUCHED, Change.GLITCH]
+    assert changes(events) == [ButtonChange.TOUCHED, ButtonChange.GLITCH]
     assert {event.edge_ns for event in events} == {100 * MS}
 
 
@@ -129,14 +131,14 @@ def test_a_press_counts_when_it_was_stable_and_not_before() -> None:
 
     assert debounce.due_ns == 4 * MS + STABLE_NS
     assert debounce.settle(4 * MS + STABLE_NS - 1) == []
-    assert changes(debounce.settle(4 * MS + STABLE_NS)) == [Change.PRESSED]
+    assert changes(debounce.settle(4 * MS + STABLE_NS)) == [ButtonChange.PRESSED]
 
 
 def test_a_finger_that_slips_within_the_lock_out_is_still_the_same_press() -> None:
     """Off and on again within 300 ms: one press, held until it is let go for good."""
     events = play([(0, True), (80 * MS, False), (150 * MS, True), (2_500 * MS, False)])
 
-    assert changes(events) == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    assert changes(events) == [ButtonChange.TOUCHED, ButtonChange.PRESSED, ButtonChange.RELEASED]
     assert events[-1].edge_ns == 2_500 * MS
 
 
@@ -144,7 +146,7 @@ def test_a_held_button_is_not_released() -> None:
     """Nothing is due while it is down, even if the contact flutters."""
     edges = [(0, True), (1_000 * MS, False), (1_001 * MS, True)]
 
-    assert changes(play(edges)) == [Change.TOUCHED, Change.PRESSED]
+    assert changes(play(edges)) == [ButtonChange.TOUCHED, ButtonChange.PRESSED]
 
 
 def test_a_button_down_at_the_start_is_no_press() -> None:
@@ -156,4 +158,4 @@ def test_alternating_noise_without_a_stable_level_is_one_glitch() -> None:
     """A buzzing line lights the lamp once, not once per edge."""
     events = play(alternating(list(range(0, 40 * MS, 2 * MS))))
 
-    assert changes(events) == [Change.TOUCHED, Change.GLITCH]
+    assert changes(events) == [ButtonChange.TOUCHED, ButtonChange.GLITCH]

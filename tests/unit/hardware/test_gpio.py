@@ -14,7 +14,7 @@ import pytest
 from gpiozero import GPIOZeroError  # noqa: TID251 - as the GPIO drivers raise it
 from gpiozero.pins.mock import MockFactory  # noqa: TID251 - the type of what tests hand around
 
-from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName, Buttons
 from hardware.drivers.buttons_gpio import GpioButtons, kernel_ns
 from hardware.drivers.indicator_gpio import GpioIndicator, duty
 from hardware.drivers.lamp_gpio import GpioLamp
@@ -69,7 +69,7 @@ def test_a_spike_is_a_glitch(pins: MockFactory, events: "Queue[ButtonEvent]") ->
 
     told = [events.get(timeout=WAIT_S).change for _ in range(2)]
 
-    assert told == [Change.TOUCHED, Change.GLITCH]
+    assert told == [ButtonChange.TOUCHED, ButtonChange.GLITCH]
 
 
 def test_a_button_that_is_held_at_the_start_is_no_press(pins: MockFactory) -> None:
@@ -92,8 +92,8 @@ def test_a_button_that_is_held_at_the_start_is_no_press(pins: MockFactory) -> No
         again = [told.get(timeout=WAIT_S) for _ in range(2)]
 
     assert while_held == 0
-    assert let_go == [Change.TOUCHED, Change.GLITCH]
-    assert [event.change for event in again] == [Change.TOUCHED, Change.PRESSED]
+    assert let_go == [ButtonChange.TOUCHED, ButtonChange.GLITCH]
+    assert [event.change for event in again] == [ButtonChange.TOUCHED, ButtonChange.PRESSED]
     assert again[0].edge_ns > before_ns - 1000
 
 
@@ -105,7 +105,9 @@ def test_both_buttons_work_at_once(pins: MockFactory, events: "Queue[ButtonEvent
     told = [events.get(timeout=WAIT_S) for _ in range(4)]
 
     assert {(event.button, event.change) for event in told} == {
-        (name, change) for name in ButtonName for change in (Change.TOUCHED, Change.PRESSED)
+        (name, change)
+        for name in ButtonName
+        for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED)
     }
 
 

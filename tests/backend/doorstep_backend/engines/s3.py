@@ -74,7 +74,7 @@ _ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class BucketAddress:
     """The place of a bucket; the keys are in the environment, as AWS_ACCESS_KEY_ID and so on.
 
     Attributes:
@@ -86,7 +86,7 @@ class Address:
     region: str
 
 
-def read_address(text: str) -> Address:
+def read_address(text: str) -> BucketAddress:
     """Read `s3://BUCKET?endpoint=URL&region=NAME`. Raises WrongSettingError."""
     try:
         parts = urlsplit(text)
@@ -99,10 +99,12 @@ def read_address(text: str) -> Address:
     if "@" in parts.netloc:
         raise WrongSettingError("--objects: keys are read from the environment only")
     endpoint, region = given.get("endpoint", [None])[0], given.get("region", ["us-east-1"])[0]
-    return Address(parts.netloc, endpoint, region or "us-east-1")
+    return BucketAddress(parts.netloc, endpoint, region or "us-east-1")
 
 
-def connect(address: Address, key_id: str | None = None, secret: str | None = None) -> "S3Client":
+def connect(
+    address: BucketAddress, key_id: str | None = None, secret: str | None = None
+) -> "S3Client":
     """Make a client whose requests end within 3 s; without keys, with those of the environment.
 
     Raises:
@@ -133,7 +135,7 @@ class S3:
 
     keeps_opened_copies: Final = False
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: BucketAddress) -> None:
         self._bucket = address.bucket
         self._client = connect(address)
 

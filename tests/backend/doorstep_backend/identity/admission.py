@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from doorstep_backend.identity.clients import Client, ClientKind, Clients
+from doorstep_backend.identity.clients import ClientCertificate, ClientKind, Clients
 from doorstep_backend.identity.closings import EndKind
 from doorstep_backend.identity.known import CertificateState, CertificateUse, IssuedCertificate
 from doorstep_backend.identity.register import Register
@@ -72,7 +72,7 @@ def objection(known: IssuedCertificate | None, now: datetime, path: str) -> str 
     return None
 
 
-def client_objection(client: Client | None, now: datetime) -> str | None:
+def client_objection(client: ClientCertificate | None, now: datetime) -> str | None:
     """Return why this certificate does not let a client in; None if it does. Pure."""
     if client is None or client.kind is not ClientKind.CLIENT:
         return FOR_CLIENTS_ONLY
@@ -81,7 +81,7 @@ def client_objection(client: Client | None, now: datetime) -> str | None:
     return CLIENT_EXPIRED.format(f"{client.until:%Y-%m-%d}") if now > client.until else None
 
 
-def other_objection(other: Client, now: datetime, path: str) -> str | None:
+def other_objection(other: ClientCertificate, now: datetime, path: str) -> str | None:
     """Return why a client that is no device is refused; None for a technician. Pure."""
     if other.kind is not ClientKind.TECHNICIAN:
         return A_CLIENTS

@@ -24,7 +24,7 @@ class ClientKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientCertificate:
     """A certificate of a client or a technician.
 
     Attributes:
@@ -63,7 +63,7 @@ class Clients:
         found = self._db.execute(query, (name, kind)).fetchone()
         return f"a {found[0]}" if found else None
 
-    def find(self, serial: int) -> Client | None:
+    def find(self, serial: int) -> ClientCertificate | None:
         """Return the client or technician of this certificate; None if it is a device's."""
         query = "SELECT * FROM clients WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
@@ -82,12 +82,12 @@ class Clients:
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 
-    def listed(self, kind: ClientKind = ClientKind.CLIENT) -> list[Client]:
+    def listed(self, kind: ClientKind = ClientKind.CLIENT) -> list[ClientCertificate]:
         """Return every certificate of this kind, by name and end."""
         query = "SELECT * FROM clients WHERE kind = ? ORDER BY name, until"
         return [_client(row) for row in self._db.execute(query, (kind,))]
 
 
-def _client(row: Row) -> Client:
+def _client(row: Row) -> ClientCertificate:
     until, kind = from_rfc3339(row["until"]), ClientKind(row["kind"])
-    return Client(row["serial"], row["name"], until, bool(row["revoked"]), kind)
+    return ClientCertificate(row["serial"], row["name"], until, bool(row["revoked"]), kind)

@@ -14,7 +14,7 @@ from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
-from doorstep_backend.identity.clients import Client, ClientKind, NameTakenError
+from doorstep_backend.identity.clients import ClientCertificate, ClientKind, NameTakenError
 from doorstep_backend.identity.closings import (
     THE_OFFICE,
     DeviceEnd,
@@ -382,7 +382,7 @@ def _is_evidence(use: CertificateUse) -> bool:
     return use is CertificateUse.EVIDENCE
 
 
-def _client_line(one: Client) -> str:
+def _client_line(one: ClientCertificate) -> str:
     end = "revoked" if one.revoked else f"until {one.until:%Y-%m-%d}"
     return f"{one.name}; serial {one.serial}; {end}"
 

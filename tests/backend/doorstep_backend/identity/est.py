@@ -67,7 +67,7 @@ class Identity:
         return cls(Register(folder), authority, names, Clients(folder))
 
 
-class Est:
+class EstRoutes:
     """The routes below /.well-known/est; admission.py has looked at certificates before them.
 
     Over mutual TLS some clients know re-enrolment only, as strongSwan's `pki`: for a signing key

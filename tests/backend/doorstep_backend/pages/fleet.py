@@ -20,8 +20,8 @@ from doorstep_backend.pages import fleet_words
 from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
 from doorstep_backend.pages.fleet_list import (
     ALL,
-    Asked,
     Brief,
+    FleetListQuery,
     Summary,
     brief,
     page,
@@ -42,7 +42,7 @@ LONGEST_ID: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DeviceRow:
     """A device in the list; `heading` is of the group that begins with it, else empty."""
 
     device: Device
@@ -76,12 +76,14 @@ class FleetPages:
     async def overview(self, visit: Visit[Dispatch]) -> Response:
         """Show the list of devices. Raise 400 for parameters that are wrong."""
         try:
-            wanted = Asked.read(fields(visit.query))
+            wanted = FleetListQuery.read(fields(visit.query))
         except NotAskedRightError as error:
             raise HTTPException(400, str(error)) from error
         return await in_page_thread(self._overview, visit, wanted, await self._briefs(visit.now))
 
-    def _overview(self, visit: Visit[Dispatch], wanted: Asked, briefs: Sequence[Brief]) -> Response:
+    def _overview(
+        self, visit: Visit[Dispatch], wanted: FleetListQuery, briefs: Sequence[Brief]
+    ) -> Response:
         found = page(briefs, wanted)
         return self._render(
             visit,
@@ -134,7 +136,9 @@ class FleetPages:
             limiter=self._looks,
         )
 
-    def _rows(self, briefs: Sequence[Brief], asked: Asked, now: datetime) -> list[Row]:
+    def _rows(
+        self, briefs: Sequence[Brief], asked: FleetListQuery, now: datetime
+    ) -> list[DeviceRow]:
         """Return rows under the headings of their groups, if the list is in their order."""
         unreadable, rows, group = self._reports.unreadable(), [], None
         for one in briefs:
@@ -142,5 +146,5 @@ class FleetPages:
             begins = asked.is_in_groups and one.group is not group
             group = one.group
             if device is not None:
-                rows.append(Row(device, fleet_words.GROUPS[group] if begins else ""))
+                rows.append(DeviceRow(device, fleet_words.GROUPS[group] if begins else ""))
         return rows

@@ -84,7 +84,7 @@ def group(device: Device) -> Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FleetListQuery:
     """The parameters of the page.
 
     Attributes:
@@ -99,7 +99,7 @@ class Asked:
     page: int = 1
 
     @classmethod
-    def read(cls, fields: Mapping[str, str]) -> "Asked":
+    def read(cls, fields: Mapping[str, str]) -> "FleetListQuery":
         """Read a query's fields, ignoring others. Raises NotAskedRightError."""
         show, sort = fields.get("show", ALL), fields.get("sort", Sort.WORST)
         page = fields.get("page", "1")
@@ -119,17 +119,17 @@ class Asked:
     @property
     def is_narrowed(self) -> bool:
         """True if it asks for anything but all devices in their first order."""
-        return replace(self, page=1) != Asked()
+        return replace(self, page=1) != FleetListQuery()
 
     def query(self, **changes: Any) -> str:
         """Return the query for a link, with changes; defaults are left out."""
-        asked, plain = replace(self, **changes), Asked()
+        asked, plain = replace(self, **changes), FleetListQuery()
         told = {name: getattr(asked, name) for name in ("show", "sort", "text", "page")}
         return urlencode({one: what for one, what in told.items() if what != getattr(plain, one)})
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DevicePage:
     """A page of the devices that were asked for.
 
     Attributes:
@@ -144,13 +144,13 @@ class Page:
     found: int
 
 
-def page(devices: Sequence[Brief], asked: Asked) -> Page:
+def page(devices: Sequence[Brief], asked: FleetListQuery) -> DevicePage:
     """Return the page of devices that was asked for."""
     found = sorted(filter(_is_asked_for(asked), devices), key=_KEYS[asked.sort])
     of = max(1, -(-len(found) // PAGE_LENGTH))
     number = min(asked.page, of)
     first = (number - 1) * PAGE_LENGTH
-    return Page(found[first : first + PAGE_LENGTH], number, of, len(found))
+    return DevicePage(found[first : first + PAGE_LENGTH], number, of, len(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ _KEYS: Final[Mapping[Sort, Callable[[Brief], Any]]] = {
 }
 
 
-def _is_asked_for(asked: Asked) -> Callable[[Brief], bool]:
+def _is_asked_for(asked: FleetListQuery) -> Callable[[Brief], bool]:
     text = asked.text.casefold()
 
     def is_asked_for(device: Brief) -> bool:

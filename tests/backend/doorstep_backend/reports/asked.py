@@ -24,7 +24,7 @@ class NotAskedRightError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StatusQuery:
     """A page of the fleet.
 
     Attributes:

@@ -10,7 +10,7 @@ from agent.models import from_rfc3339
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.engines.sql import Row
 from doorstep_backend.identity.known import DeviceState
-from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.read import StatusReport
 from doorstep_backend.reports.store import report
 from doorstep_backend.reports.troubles import NEEDS, NOTES, SILENT, Need, Noticed
 
@@ -57,7 +57,7 @@ class Device:
 
     device_id: str
     state: DeviceState
-    report: Report | None
+    report: StatusReport | None
     unreadable: str | None
     needs: tuple[Need, ...]
     notes: tuple[Noticed, ...]
@@ -102,7 +102,7 @@ class FleetReports:
 
 
 def device_with_troubles(
-    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+    registered: Registered, said: StatusReport | None, unreadable: str | None, now: datetime
 ) -> Device:
     """Return what is wrong with one device. Pure.
 
@@ -126,7 +126,7 @@ def device_with_troubles(
 
 
 def _noticed(
-    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+    registered: Registered, said: StatusReport | None, unreadable: str | None, now: datetime
 ) -> Iterator[Noticed]:
     if registered.cloned:
         yield Noticed.CLONE
@@ -146,7 +146,7 @@ def _noticed(
         yield Noticed.BENCH_MODE
 
 
-def _report_of(row: Row) -> Report | None:
+def _report_of(row: Row) -> StatusReport | None:
     return None if row["device_id"] is None else report(row)
 
 

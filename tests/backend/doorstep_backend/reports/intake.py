@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agent.status import header
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.admission import device_of
-from doorstep_backend.reports.read import Report, read
+from doorstep_backend.reports.read import StatusReport, read
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.wire.asking import in_thread
 
@@ -38,7 +38,7 @@ class ReportIntake:
         try:
             now = await in_thread(self._reports.now)
             found = read(b",".join(said).decode("latin-1"), device_id, now)
-            if isinstance(found, Report):
+            if isinstance(found, StatusReport):
                 await in_thread(self._reports.note, found)
             else:
                 self._reports.note_unreadable(device_id, found)

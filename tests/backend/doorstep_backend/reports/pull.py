@@ -17,7 +17,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.reports.fleet import FleetReports
 from doorstep_backend.reports.pull_one import WITHIN_S, ask, is_address
-from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.read import StatusReport
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import trouble_text
 
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace, data: Path) -> Iterator[str]:
         began_s, missing = time.monotonic(), 0
         context = _context(data / "ca" / "ca.pem", options.cert)  # it may have been renewed
         for address, found in pulled(options.devices, context):
-            kept = keeping.keep(found) if isinstance(found, Report) else found
+            kept = keeping.keep(found) if isinstance(found, StatusReport) else found
             missing += isinstance(kept, str)
             words = kept if isinstance(kept, str) else _words(kept)
             if last.get(address) != words:
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace, data: Path) -> Iterator[str]:
 
 def pulled(
     addresses: Iterable[str], context: ssl.SSLContext, within_s: float = WITHIN_S
-) -> Iterator[tuple[str, Report | str]]:
+) -> Iterator[tuple[str, StatusReport | str]]:
     """Return what each of them answers, or why there is no report, in their order."""
     addresses = list(addresses)
     with ThreadPoolExecutor(MOST_PULLED_AT_ONCE) as asking:
@@ -122,7 +122,7 @@ class _Keeping:
         Register(data)  # makes its tables where this backend has none yet
         self._reports, self._fleet = Reports(data), FleetReports(data)
 
-    def keep(self, found: Report) -> Report | str:
+    def keep(self, found: StatusReport) -> StatusReport | str:
         """Keep and return the report; return why not if the device is shut out or was never let in.
 
         A certificate that was issued once is as good for TLS as ever.
@@ -152,7 +152,7 @@ def _context(ca_file: Path, client: Path) -> ssl.SSLContext:
     return context
 
 
-def _words(found: Report) -> str:
+def _words(found: StatusReport) -> str:
     waits = f"{found.waiting:,} waiting"
     if found.oldest_utc:
         waits += f" since {found.oldest_utc[:10]} {found.oldest_utc[11:13]}:00 UTC"

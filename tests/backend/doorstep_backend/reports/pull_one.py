@@ -15,7 +15,7 @@ from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 from agent.models import has_host, printable
-from doorstep_backend.reports.read import Report, of_document
+from doorstep_backend.reports.read import StatusReport, of_document
 
 WITHIN_S: Final = 10.0
 """From the first packet to the last byte of the answer. Source: Prometheus gives a device as long
@@ -34,7 +34,7 @@ SENTENCE_CHARS: Final = 200
 """Length of a device's reason for not answering: its longest sentence has 130 characters."""
 
 
-def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> Report | str:
+def ask(address: str, context: ssl.SSLContext, within_s: float = WITHIN_S) -> StatusReport | str:
     """Return what the device at https://NAME:PORT answers, or a sentence why there is no report.
 
     Args:
@@ -106,7 +106,7 @@ class _Heard(io.BytesIO):
         return self
 
 
-def _read(said: bytes, device_id: str) -> Report | str:
+def _read(said: bytes, device_id: str) -> StatusReport | str:
     status = "something"
     try:
         answer = http.client.HTTPResponse(cast(Any, _Heard(said)), method="GET")

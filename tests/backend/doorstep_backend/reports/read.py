@@ -27,7 +27,7 @@ _NEEDS: Final = tuple(one for one in Trouble if one not in WAITS_BY_ITSELF)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StatusReport:
     """The last status document of a device.
 
     Attributes:
@@ -80,7 +80,7 @@ class Report:
         return bool(self.document["bench_mode"])
 
 
-def read(text: str, device_id: str, now: datetime) -> Report | str:
+def read(text: str, device_id: str, now: datetime) -> StatusReport | str:
     """Read a report; return an error as a sentence that quotes nothing of it.
 
     Args:
@@ -94,7 +94,7 @@ def read(text: str, device_id: str, now: datetime) -> Report | str:
         return str(error)
 
 
-def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Report | str:
+def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> StatusReport | str:
     """Return the report of a document, whichever way it came, or a sentence as `read` does."""
     if found.get("device") != device_id:
         return OF_ANOTHER
@@ -106,4 +106,4 @@ def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Repo
         return str(error)
     if from_rfc3339(document["utc"]) > now + FUTURE:
         return FROM_THE_FUTURE
-    return Report(device_id, to_the_hour(now), document)
+    return StatusReport(device_id, to_the_hour(now), document)

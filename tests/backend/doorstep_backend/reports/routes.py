@@ -18,7 +18,7 @@ from agent.status.metrics import CONTENT_TYPE
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.reports import numbers
-from doorstep_backend.reports.asked import Asked, NotAskedRightError
+from doorstep_backend.reports.asked import NotAskedRightError, StatusQuery
 from doorstep_backend.reports.fleet import Device, FleetReports
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import Need, trouble_text
@@ -62,7 +62,7 @@ class FleetRoutes:
     async def status(self, request: Request) -> Response:
         """Answer with a page of devices by id; 400 for parameters that are wrong."""
         try:
-            asked = Asked.read(request.query_params.multi_items())
+            asked = StatusQuery.read(request.query_params.multi_items())
         except NotAskedRightError as error:
             return _json({"error": str(error)}, 400)
         devices = self._devices(await self._now(), asked.after)
@@ -105,7 +105,7 @@ def _known(ask: Callable[[], T]) -> T | None:
         return None
 
 
-def page(devices: Iterator[Device], asked: Asked) -> dict[str, Any]:
+def page(devices: Iterator[Device], asked: StatusQuery) -> dict[str, Any]:
     """Return the answer: devices from the cursor on, and the next cursor."""
     fitting = (one for one in devices if asked.fits(one))
     shown = list(islice(fitting, asked.limit + 1))

@@ -12,7 +12,7 @@ from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.engines.sql import Row, Schema, statements
 from doorstep_backend.identity.database import opened
-from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.read import StatusReport
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Reports:
         """Return the time that dates its rows (`Database.now`)."""
         return self._db.now()
 
-    def note(self, report: Report) -> None:
+    def note(self, report: StatusReport) -> None:
         """Keep it in place of the one before. A power cut may take the last of them.
 
         Raises:
@@ -88,13 +88,13 @@ class Reports:
         """Return why the last header of a device could not be read, by device."""
         return dict(self._unreadable)
 
-    def find(self, device_id: str) -> Report | None:
+    def find(self, device_id: str) -> StatusReport | None:
         """Return the last report of a device; None without one."""
         query = "SELECT * FROM reports WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
         return None if row is None else report(row)
 
-    def all(self) -> Iterator[Report]:
+    def all(self) -> Iterator[StatusReport]:
         """Yield the reports by device."""
         return map(report, self._db.execute("SELECT * FROM reports ORDER BY device_id"))
 
@@ -106,7 +106,7 @@ class Reports:
             return register.execute(query, (rfc3339(before),)).rowcount
 
 
-def report(row: Row) -> Report:
+def report(row: Row) -> StatusReport:
     """Make a report from a row of `reports`."""
     at = from_rfc3339(row["received_at"])
-    return Report(row["device_id"], at, json.loads(row["document"]))
+    return StatusReport(row["device_id"], at, json.loads(row["document"]))

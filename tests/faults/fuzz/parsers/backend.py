@@ -63,7 +63,7 @@ def _report(content: bytes) -> object:
     return _told(read.read(text, DEVICE, NOW))
 
 
-def _told(found: read.Report | str) -> object:
+def _told(found: read.StatusReport | str) -> object:
     """Read everything that the fleet's pages and numbers use of a report."""
     if isinstance(found, str):
         return found
@@ -86,8 +86,10 @@ def _query(content: bytes) -> object:
     content = bytes(one for one in content if 0x20 < one < 0x7F)
     request = asked_with({}, query=content)
     with suppress(asked.NotAskedRightError):
-        asked.Asked.read(request.query_params.multi_items())
-    return asked.Asked.read(parse_qsl(content.decode("latin-1"))), auth.fields(request.url.query)
+        asked.StatusQuery.read(request.query_params.multi_items())
+    return asked.StatusQuery.read(parse_qsl(content.decode("latin-1"))), auth.fields(
+        request.url.query
+    )
 
 
 def _form(content: bytes) -> object:

@@ -30,7 +30,7 @@ from agent.status.values import compact
 from agent.sync.attempt import Attempt
 from agent.trust.store import TrustStore
 from agent.wire import connection, tus
-from agent.wire.http import ANSWER_LIMIT_BYTES, Client
+from agent.wire.http import ANSWER_LIMIT_BYTES, HttpClient
 from agent.wire.stall import StallLimit
 from agent.wire.tls import ClientTls
 from hardware import chrony
@@ -165,15 +165,15 @@ def _stall() -> StallLimit:
 
 
 @cache
-def _client() -> Client:
-    return Client(ClientTls(None))
+def _client() -> HttpClient:
+    return HttpClient(ClientTls(None))
 
 
 class _Server:
     def answer(self, peer: object, method: str, target: str) -> Told:
         del peer, method
         with suppress(ValueError):
-            captures.wanted(answers._parameters(answers._split(target).query, frozenset()))  # noqa: SLF001
+            captures.page_request(answers._parameters(answers._split(target).query, frozenset()))  # noqa: SLF001
         return Told(200, b"{}")
 
 
@@ -192,7 +192,7 @@ def _http(content: bytes) -> object:
 def _address(content: bytes) -> object:
     address = answers._split(content.decode("latin-1"))  # noqa: SLF001 - the whole needs a queue
     allowed = frozenset({"state", "after", "limit"})
-    return captures.wanted(answers._parameters(address.query, allowed))  # noqa: SLF001
+    return captures.page_request(answers._parameters(address.query, allowed))  # noqa: SLF001
 
 
 def _barcodes(content: bytes) -> object:

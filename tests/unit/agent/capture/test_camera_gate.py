@@ -15,7 +15,7 @@ from agent.rule.manifest import PhotoRule, RouteStop
 from agent.status import metrics
 from agent.status.document import document, queue_part
 from agent.status.values import DiskPart
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
@@ -104,7 +104,7 @@ def test_label_speaks_for_no_press_once_one_came_while_it_was_read(tmp_path: Pat
     with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
 
         def press(edge_ns: int) -> None:
-            device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+            device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
 
         camera.press = press
         scan(device, "")

@@ -12,7 +12,7 @@ import pytest
 from agent.process.offer_result import ACCEPTED, OfferResult
 from agent.record import signing
 from agent.rule.manifest import TYPE
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock import ClockSource
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.factory import encoded, signed_by_hand
@@ -164,7 +164,7 @@ def test_a_press_that_comes_while_the_process_starts_has_the_route_in_hand(tmp_p
     with restarted(tmp_path) as device:
         device.parts.fix(utc=None)
         edge_ns = device.touch()
-        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
         device.loop.stop()
         device.run()
 

@@ -3,12 +3,12 @@
 import pytest
 
 from agent.capture.gestures import Gesture, Gestures, NoPress, PhotoPress, SamePress, Scan, TakeBack
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 
 S = 1_000_000_000
 
 
-def of(button: ButtonName, *changes: tuple[Change, float]) -> list[Gesture]:
+def of(button: ButtonName, *changes: tuple[ButtonChange, float]) -> list[Gesture]:
     """What the driver means by these changes of a button, at these seconds."""
     gestures = Gestures()
     taken = [gestures.take(ButtonEvent(button, change, round(at * S))) for change, at in changes]
@@ -16,14 +16,14 @@ def of(button: ButtonName, *changes: tuple[Change, float]) -> list[Gesture]:
 
 
 def test_a_glitch_is_no_press_and_hides_none() -> None:
-    changes = (Change.GLITCH, 1.0), (Change.PRESSED, 1.3), (Change.RELEASED, 1.4)
+    changes = (ButtonChange.GLITCH, 1.0), (ButtonChange.PRESSED, 1.3), (ButtonChange.RELEASED, 1.4)
 
     assert of(ButtonName.PHOTO, *changes) == [NoPress(S), PhotoPress(13 * S // 10)]
 
 
 def test_presses_that_are_told_in_another_order_count_once_too() -> None:
     """A command's edge may be told after a finger's that came a little later."""
-    changes = (Change.PRESSED, 1.0), (Change.PRESSED, 0.9)
+    changes = (ButtonChange.PRESSED, 1.0), (ButtonChange.PRESSED, 0.9)
 
     assert of(ButtonName.PHOTO, *changes) == [PhotoPress(S), SamePress(9 * S // 10)]
 
@@ -42,7 +42,7 @@ def test_taps_within_600_ms_of_one_that_counts_are_that_one(
     taps_s: list[float], counted_s: list[float]
 ) -> None:
     """However late they are told: a press may be served meanwhile."""
-    meant = of(ButtonName.PHOTO, *((Change.PRESSED, at_s) for at_s in taps_s))
+    meant = of(ButtonName.PHOTO, *((ButtonChange.PRESSED, at_s) for at_s in taps_s))
 
     photos = [gesture.edge_ns for gesture in meant if isinstance(gesture, PhotoPress)]
     assert photos == [round(at_s * S) for at_s in counted_s]
@@ -51,18 +51,22 @@ def test_taps_within_600_ms_of_one_that_counts_are_that_one(
 
 @pytest.mark.parametrize(("held_s", "meant"), [(0.1, Scan), (1.99, Scan), (2.0, TakeBack)])
 def test_how_long_scan_was_held_is_told_by_its_edges(held_s: float, meant: type[Gesture]) -> None:
-    changes = (Change.TOUCHED, 1.0), (Change.PRESSED, 1.0), (Change.RELEASED, 1.0 + held_s)
+    changes = (
+        (ButtonChange.TOUCHED, 1.0),
+        (ButtonChange.PRESSED, 1.0),
+        (ButtonChange.RELEASED, 1.0 + held_s),
+    )
 
     assert of(ButtonName.SCAN, *changes) == [meant(S)]
 
 
 def test_a_hold_is_one_before_it_is_let_go_and_no_second_one_then() -> None:
     gestures = Gestures()
-    gestures.take(ButtonEvent(ButtonName.SCAN, Change.PRESSED, S))
+    gestures.take(ButtonEvent(ButtonName.SCAN, ButtonChange.PRESSED, S))
     due_ns = gestures.due_ns
 
     assert due_ns == 3 * S
     assert gestures.held(due_ns - 1) is None
     assert gestures.held(due_ns) == TakeBack(S)
     assert gestures.due_ns is None
-    assert gestures.take(ButtonEvent(ButtonName.SCAN, Change.RELEASED, 4 * S)) is None
+    assert gestures.take(ButtonEvent(ButtonName.SCAN, ButtonChange.RELEASED, 4 * S)) is None

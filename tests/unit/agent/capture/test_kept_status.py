@@ -16,7 +16,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.status import kept
 from agent.status.values import QueuePart
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock_system import SystemClock
 from tests.support.benchtop import Bench, SetTime
 from tests.support.factory import MOMENT
@@ -122,7 +122,7 @@ def test_quiet_is_ten_minutes_without_a_press_since_it_runs(tmp_path: Path, act:
                 tap_scan(device)
             case "glitch":
                 edge_ns = device.touch()
-                device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+                device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.GLITCH, edge_ns))
                 device.step()
         was_pressed_ns = device.parts.now() if act in {"press", "scan"} else start_ns
         left_s = QUIET_AFTER_S - (device.parts.now() - was_pressed_ns) / 1e9

@@ -19,7 +19,7 @@ from agent.errors import DoorstepError, ExitCode
 from agent.models import RecordKind
 from agent.process import control
 from hardware import clock_system
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock import ClockSource
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
@@ -38,7 +38,7 @@ T = TypeVar("T")
 def glitch(device: Bench) -> None:
     """Touch the photo button for so short a time that it is no press."""
     edge_ns = device.touch()
-    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.GLITCH, edge_ns))
     device.step()
 
 
@@ -46,7 +46,7 @@ def test_a_press_that_does_not_count_changes_no_light(device: Bench) -> None:
     device.press()
     shown = list(device.parts.light.shown)
     edge_ns = device.parts.now() + 300_000_000
-    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.TOUCHED, edge_ns))
     device.pressed(edge_ns)
 
     assert len(device.rows("photo")) == 1
@@ -68,7 +68,7 @@ def test_a_touch_that_was_no_press_takes_no_light_from_a_press_before_it(device:
         if signal is Signal.EXPOSED:
             device.parts.light.on_show = lambda _signal: None
             edge_ns = device.parts.now() + 1_000_000_000
-            for change in (Change.TOUCHED, Change.GLITCH):
+            for change in (ButtonChange.TOUCHED, ButtonChange.GLITCH):
                 device.loop.on_event(ButtonEvent(ButtonName.PHOTO, change, edge_ns))
 
     device.parts.light.on_show = touch
@@ -93,7 +93,7 @@ def test_a_press_soon_after_a_touch_that_was_none_is_white_and_counts(device: Be
 def test_what_was_pressed_before_the_process_is_stopped_is_served(device: Bench) -> None:
     edge_ns = device.touch()
     device.loop.stop()
-    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
     code = device.run()
 
     assert len(device.rows("photo")) == 1
@@ -133,7 +133,7 @@ def test_a_hold_that_waited_behind_a_slow_photo_is_as_long_as_its_edges_say(
 ) -> None:
     device.press()
     pressed_ns = device.parts.now()
-    for change, after_s in ((Change.PRESSED, 0.0), (Change.RELEASED, held_s)):
+    for change, after_s in ((ButtonChange.PRESSED, 0.0), (ButtonChange.RELEASED, held_s)):
         edge_ns = pressed_ns + round(after_s * 1e9)
         device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
     device.parts.now.pass_s(5.0)

@@ -11,7 +11,7 @@ import pytest
 from agent.capture.gestures import Gestures, NoPress, PhotoPress, Presses, SamePress, Scan
 from agent.capture.socket_presses import BUTTON_IS_DOWN, SAME_PRESS, Reply, SocketPresses
 from agent.errors import ExitCode
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
 from tests.support.benchtop import SetTime
@@ -43,7 +43,7 @@ class Loop:
         return is_same
 
     def on_event(self, event: ButtonEvent) -> None:
-        if (event.button, event.change) == (ButtonName.PHOTO, Change.TOUCHED):
+        if (event.button, event.change) == (ButtonName.PHOTO, ButtonChange.TOUCHED):
             self._touches.take(event.edge_ns)
             return
         match self._gestures.take(event):

@@ -12,7 +12,7 @@ from agent.capture.technician import ROUTE_IN_HAND, kept_route, why_not_call, wh
 from agent.process import control
 from agent.rule.manifest import Manifest
 from agent.rule.policy import Absent
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.errors import CameraStalled
 from hardware.indicator import Signal
 from hardware.patterns import LOCATE_S
@@ -153,7 +153,7 @@ def test_asked_again_it_calls_from_anew(device: Bench) -> None:
 
 def test_the_scan_button_ends_it_at_once_and_leaves_no_record(device: Bench) -> None:
     ask(device, LOCATE)
-    for change in (Change.TOUCHED, Change.PRESSED):
+    for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED):
         device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, device.parts.now()))
         device.step()
 

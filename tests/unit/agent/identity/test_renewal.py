@@ -12,7 +12,7 @@ import pytest
 
 from agent.config import Config, ServeSettings, load
 from agent.identity.device_key import device_key
-from agent.identity.est import Est
+from agent.identity.est import EstClient
 from agent.identity.evidence import Evidence
 from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SOON_S, SPREAD, Renewal
 from agent.identity.serve_certificate import ServeCertificate
@@ -102,7 +102,7 @@ def van(tmp_path: Path) -> Iterator[RenewingDevice]:
         evidence = Evidence(config, device_key(device.layout)[0])
         capture = Capture(evidence, ServeCertificate(config))
         server.given = {NAME}
-        with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
+        with closing(EstClient(config.est, tls.for_est(config), QUICK)) as est:
             renewal = Renewal(config, est, random.Random(1), capture)
             yield RenewingDevice(server, config, device, renewal, capture)
 
@@ -147,7 +147,7 @@ def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: RenewingDevic
     renewed = 0
     for seed in range(20):
         before = van.install(365 * (DUE_AT + SPREAD / 2))
-        with closing(Est(van.config.est, tls.for_est(van.config), QUICK)) as est:
+        with closing(EstClient(van.config.est, tls.for_est(van.config), QUICK)) as est:
             Renewal(van.config, est, random.Random(seed), lambda _: None).tick(0.0)
         renewed += van.identity().chain != before.chain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.rescue.rows import Row, rows
+from agent.rescue.rows import QueueRow, rows
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 from tests.unit.agent.queue import queues
 
@@ -27,8 +27,8 @@ def test_rows_are_read_from_database_and_log(tmp_path: Path) -> None:
     found = rows(layout.state)
 
     assert found == [
-        Row(first.label.capture_id, maker.chain, 1, is_delivered=True),
-        Row(second.label.capture_id, maker.chain, 2, is_delivered=False),
+        QueueRow(first.label.capture_id, maker.chain, 1, is_delivered=True),
+        QueueRow(second.label.capture_id, maker.chain, 2, is_delivered=False),
     ]
     assert sorted(path.name for path in layout.queue.iterdir()) == before
     database.close()

@@ -7,7 +7,7 @@ import pytest
 from agent.models import CaptureId
 from agent.rescue.card_files import Torn, Unread, Whole, judged, name_of
 from agent.rescue.owner import FleetMatch, Owner
-from agent.rescue.rows import Row
+from agent.rescue.rows import QueueRow
 from agent.rescue.summary import Tally, chains, is_all_whole, lines
 from tests.support.factory import Made, RecordMaker, new_id
 
@@ -19,8 +19,8 @@ def tally(*records: Made) -> Tally:
     return found
 
 
-def row(one: Made, *, is_delivered: bool) -> Row:
-    return Row(one.label.capture_id, one.label.chain, one.label.seq, is_delivered)
+def row(one: Made, *, is_delivered: bool) -> QueueRow:
+    return QueueRow(one.label.capture_id, one.label.chain, one.label.seq, is_delivered)
 
 
 def test_what_a_receipt_covers_and_what_was_pruned_is_not_missing() -> None:

@@ -27,7 +27,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def page(outbox: OutboxReader, **parameters: str) -> dict[str, Any]:
-    answer = captures.page(outbox, captures.wanted(parameters), LATER)
+    answer = captures.page(outbox, captures.page_request(parameters), LATER)
     assert answer.status == 200
     found: dict[str, Any] = json.loads(answer.body)
     return found
@@ -101,7 +101,7 @@ def test_a_cursor_outlasts_the_delivery_of_its_item(outbox: Outbox) -> None:
 
 
 def test_a_cursor_that_no_page_named_is_told(outbox: Outbox) -> None:
-    wanted = captures.wanted({"after": new_id()})
+    wanted = captures.page_request({"after": new_id()})
 
     answer = captures.page(outbox, wanted, LATER)
 
@@ -154,7 +154,7 @@ def test_a_long_answer_is_cut_and_does_not_command_a_terminal(outbox: Outbox) ->
 )
 def test_a_wrong_parameter_is_told_and_not_quoted(parameter: str, value: str) -> None:
     with pytest.raises(ValueError) as told:
-        captures.wanted({parameter: value})
+        captures.page_request({parameter: value})
 
     assert (
         str(told.value)

@@ -9,12 +9,12 @@ from threading import Thread
 
 import pytest
 
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
 
 MS = 1_000_000
-PUSHED = [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+PUSHED = [ButtonChange.TOUCHED, ButtonChange.PRESSED, ButtonChange.RELEASED]
 
 Heard = queue.Queue[tuple[ButtonEvent, int]]
 
@@ -38,7 +38,7 @@ def heard(world: World, buttons: SimulatedButtons) -> Heard:
     return told
 
 
-def changes(heard: Heard, count: int = 3) -> list[Change]:
+def changes(heard: Heard, count: int = 3) -> list[ButtonChange]:
     return [heard.get(timeout=3)[0].change for _ in range(count)]
 
 
@@ -49,7 +49,7 @@ def test_a_touch_is_told_before_press_returns_and_the_world_has_counted_it(
 
     buttons.press(ButtonName.PHOTO, edge_ns)
 
-    touched = ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns)
+    touched = ButtonEvent(ButtonName.PHOTO, ButtonChange.TOUCHED, edge_ns)
     assert heard.get_nowait() == (touched, 1)
 
 

@@ -19,7 +19,7 @@ from agent.capture.photo_facts import GpsFacts
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.credentials import Source
-from agent.record.verify import Report, examine, inside
+from agent.record.verify import VerifyReport, examine, inside
 from agent.record.verify.supporting_files import SupportingFiles
 from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker, new_id
@@ -33,7 +33,7 @@ def camera() -> Camera:
     return Camera()
 
 
-def look(folder: Path, made: Made, camera: Camera | None = None) -> Report:
+def look(folder: Path, made: Made, camera: Camera | None = None) -> VerifyReport:
     """Verify one record, with the camera's authority if one is given."""
     made.into(folder)
     supporting = SupportingFiles()
@@ -42,7 +42,7 @@ def look(folder: Path, made: Made, camera: Camera | None = None) -> Report:
     return examine(folder.glob("*.rec"), None, IDENTITIES, supporting)
 
 
-def words(report: Report) -> list[str]:
+def words(report: VerifyReport) -> list[str]:
     (record,) = report.document["records"]
     return list(record["words"])
 

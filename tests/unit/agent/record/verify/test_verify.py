@@ -15,7 +15,7 @@ from agent.models import RecordKind
 from agent.queue import recovery
 from agent.queue.recovery import Cursor, sweep
 from agent.record import signing
-from agent.record.verify import Report, examine, findings
+from agent.record.verify import VerifyReport, examine, findings
 from tests.support.factory import (
     Made,
     RecordMaker,
@@ -44,7 +44,7 @@ class Folder:
         prev = "0" * 64 if pruned else None
         return Folder(self.path, replace(self.device, chain=name, seq=pruned, prev=prev))
 
-    def look(self, pinned: signing.PublicKey | None = None) -> Report:
+    def look(self, pinned: signing.PublicKey | None = None) -> VerifyReport:
         return examine(self.path.glob("*.rec"), pinned)
 
 
@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path, RecordMaker.begun(chain="3f2a9c51-chain"))
 
 
-def line_of(report: Report, words: str) -> str:
+def line_of(report: VerifyReport, words: str) -> str:
     """Return the only line that these words match, as a regular expression."""
     findings = [line for line in report.lines if re.search(words, line)]
     assert len(findings) == 1, report.lines
@@ -142,7 +142,7 @@ def test_a_chain_may_begin_later(folder: Folder) -> None:
     assert line_of(report, "begins").endswith("begins at #41 (earlier ones are not in this folder)")
 
 
-def forks(report: Report, words: str) -> int:
+def forks(report: VerifyReport, words: str) -> int:
     return sum(f"FORKED: 2 records {words}" in line for line in report.lines)
 
 
@@ -318,7 +318,7 @@ UNDATED: Final[dict[str, Any]] = {"utc": "1971-01-01T00:00:00.000Z", "clock": "u
 NAMES_OF_CHAINS: Final = ["0 sorts before", "z sorts behind"]
 
 
-def lacks_start(report: Report, made: Made, which: str) -> bool:
+def lacks_start(report: VerifyReport, made: Made, which: str) -> bool:
     """Return whether the only problem is that this record's chain has no `chain_start`."""
     line = line_of(report, made.label.capture_id)
     said = f"MISSING: the chain_start of this {which} chain of van-7" in line

@@ -15,7 +15,7 @@ from agent.record import certificates, receipt, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Certificate
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
-from agent.record.verify import Report, examine, supporting_files
+from agent.record.verify import VerifyReport, examine, supporting_files
 from agent.record.verify.supporting_files import REVOKED_TYPE, SupportingFiles
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker, encoded, with_other_spelling
@@ -61,7 +61,9 @@ class Evidence:
     def revoke(self, maker: RecordMaker, since: datetime) -> None:
         self.list.write_text(self.office.listed((maker, since)))
 
-    def look(self, *authorities: Authority, fleet_key: signing.PublicKey | None = None) -> Report:
+    def look(
+        self, *authorities: Authority, fleet_key: signing.PublicKey | None = None
+    ) -> VerifyReport:
         return examine(
             self.records.glob("*.rec"),
             None,
@@ -80,12 +82,12 @@ def evidence(tmp_path: Path) -> Evidence:
     return Evidence(tmp_path)
 
 
-def verdict(report: Report) -> str:
+def verdict(report: VerifyReport) -> str:
     """Of the first record: the whole has a remark where nobody says whose the keys are."""
     return str(report.document["records"][0]["verdict"])
 
 
-def words(report: Report) -> str:
+def words(report: VerifyReport) -> str:
     return "; ".join(report.document["records"][0]["words"])
 
 
@@ -132,7 +134,7 @@ def test_a_body_by_an_unknown_key_stays_closed(evidence: Evidence, is_given: boo
     key, camera = signing.new_key(), evidence.camera
     path.write_bytes(recordfile.sign(label, body, key))
 
-    def look() -> Report:
+    def look() -> VerifyReport:
         beside = SupportingFiles(() if is_given else (camera.authority.certificate,))
         return examine(
             [path], camera.maker.key.public_key() if is_given else None, supporting=beside
