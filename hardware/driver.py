@@ -47,14 +47,14 @@ class Driver:
 
     Attributes:
         open: opens the part; takes its settings, and a function that returns the simulated world.
-        access: takes the settings, and returns the device files that the driver opens, so that
+        device_files: takes the settings, and returns those that the driver opens, so that
             `doctor` can name a missing group; None if the driver opens none.
         settings: a subclass of the part's settings, with the settings of this driver alone, which
             have defaults. Their table is named after the driver: `[camera.v4l2]`.
     """
 
     open: Callable[[Any, Any], Any]
-    access: Callable[[Any], DeviceFiles] | None
+    device_files: Callable[[Any], DeviceFiles] | None
     settings: type | None = None
 
     def own(self, settings: Any) -> Any:

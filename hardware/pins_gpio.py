@@ -20,7 +20,7 @@ BUSY: Final = "GPIO busy"
 """Message of lgpio for LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
 
 
-def access(_settings: object) -> DeviceFiles:
+def device_files(_settings: object) -> DeviceFiles:
     """Return what lgpio opens, for the drivers that use pins."""
     return DeviceFiles("the GPIO pins", "gpio", ("gpiochip*",))
 

@@ -144,9 +144,9 @@ class Sync:
             return read(answer)
         with disk.lock(self._layout.sync_lock, exclusive=True, wait=False):
             round_ = self._rounds.ask(Round(progress))
-            while round_.sent is None:
+            while round_.result is None:
                 self.step()
-            return round_.sent
+            return round_.result
 
     def _sendable(self) -> int:
         counts = self._outbox.counts()

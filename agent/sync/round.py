@@ -42,7 +42,7 @@ class Round:
     total: int = 0
     tried: int = 0
     delivered: int = 0
-    sent: RoundResult | None = None
+    result: RoundResult | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
     def begin(self, now_s: float, total: int) -> None:
@@ -57,7 +57,7 @@ class Round:
 
     def end(self, waiting: int, paused: str | None, unkept: Sequence[str] = ()) -> None:
         """End the round, and wake the client that waits for it."""
-        self.sent = RoundResult(self.tried, self.delivered, waiting, paused, unkept)
+        self.result = RoundResult(self.tried, self.delivered, waiting, paused, unkept)
         self.over.set()
 
     def wait(self) -> RoundResult:
@@ -67,9 +67,9 @@ class Round:
             NotNow: the loop was stopped before.
         """
         self.over.wait()
-        if self.sent is None:
+        if self.result is None:
             raise NotNow("sync was stopped meanwhile; ask again")
-        return self.sent
+        return self.result
 
 
 def read(answer: dict[str, Any]) -> RoundResult:

@@ -18,7 +18,7 @@ from gpiozero import Factory, InputDevice  # noqa: TID251 - the driver of the bu
 from hardware.button import ButtonEvent, ButtonName
 from hardware.debounce import Debounce
 from hardware.driver import Driver
-from hardware.pins_gpio import access, claiming, open_pins
+from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import ButtonSettings
 
 log = logging.getLogger(__name__)
@@ -136,4 +136,6 @@ def _settled_ns() -> int:
     return time.monotonic_ns() - round(DELIVERY_S * 1e9)
 
 
-DRIVER: Final = Driver(open=lambda settings, _world: GpioButtons(settings), access=access)
+DRIVER: Final = Driver(
+    open=lambda settings, _world: GpioButtons(settings), device_files=device_files
+)

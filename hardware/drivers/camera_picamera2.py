@@ -326,7 +326,7 @@ def open_device(device: int) -> Opened:
 DRIVER: Final = CameraDriver(
     open=lambda settings, _world: PiCamera(settings),
     # Source: libcamera 0.4, dma_buf_allocator.cpp
-    access=lambda _: DeviceFiles("the camera", "video", ("video*", "media*", "dma_heap/*")),
+    device_files=lambda _: DeviceFiles("the camera", "video", ("video*", "media*", "dma_heap/*")),
     model="Doorstep picamera2",
     source="digitalCapture",
 )

@@ -213,7 +213,7 @@ class _Reader:
 
 DRIVER: Final = CameraDriver(
     open=lambda settings, _world: WebCamera(settings),
-    access=lambda settings: DeviceFiles("the camera", "video", (f"video{settings.device}",)),
+    device_files=lambda settings: DeviceFiles("the camera", "video", (f"video{settings.device}",)),
     model="Doorstep v4l2",
     source="composite",
 )

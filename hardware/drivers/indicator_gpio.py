@@ -19,7 +19,7 @@ from gpiozero import (  # noqa: TID251 - the driver of the indicator
 from hardware.driver import Driver
 from hardware.indicator import Signal
 from hardware.patterns import DARK, PATTERNS, Step, step_at
-from hardware.pins_gpio import access, claiming, open_pins
+from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import IndicatorSettings
 
 CLOSE_S: Final = 1.0
@@ -113,4 +113,6 @@ def duty(volume_pct: int) -> float:
     return asin(volume_pct / 100) / pi
 
 
-DRIVER: Final = Driver(open=lambda settings, _world: GpioIndicator(settings), access=access)
+DRIVER: Final = Driver(
+    open=lambda settings, _world: GpioIndicator(settings), device_files=device_files
+)

@@ -8,7 +8,7 @@ from typing import Final
 from gpiozero import DigitalOutputDevice, Factory  # noqa: TID251 - the driver of the lamp
 
 from hardware.driver import Driver
-from hardware.pins_gpio import access, claiming, open_pins
+from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import LampSettings
 
 
@@ -36,4 +36,4 @@ class GpioLamp:
         self._device.close()
 
 
-DRIVER: Final = Driver(open=lambda settings, _world: GpioLamp(settings), access=access)
+DRIVER: Final = Driver(open=lambda settings, _world: GpioLamp(settings), device_files=device_files)

@@ -48,5 +48,5 @@ class FixedPosition:
 
 
 DRIVER: Final = PositionDriver(
-    open=lambda settings, _world: FixedPosition(settings), access=None, method="MANUAL"
+    open=lambda settings, _world: FixedPosition(settings), device_files=None, method="MANUAL"
 )

@@ -267,5 +267,5 @@ def _address(where: str) -> str | tuple[str, int]:
 
 
 DRIVER: Final = PositionDriver(
-    open=lambda settings, _world: GpsdPosition(settings), access=None, method="GPS"
+    open=lambda settings, _world: GpsdPosition(settings), device_files=None, method="GPS"
 )

@@ -87,4 +87,4 @@ def _number(path: Path) -> int | None:
         return None
 
 
-DRIVER: Final = Driver(open=lambda settings, _world: SysfsPower(settings), access=None)
+DRIVER: Final = Driver(open=lambda settings, _world: SysfsPower(settings), device_files=None)

@@ -92,4 +92,4 @@ class SimulatedButtons:
             self._on_event(event)
 
 
-DRIVER: Final = Driver(open=lambda _settings, world: SimulatedButtons(world()), access=None)
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedButtons(world()), device_files=None)

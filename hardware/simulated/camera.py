@@ -243,7 +243,7 @@ def _lamp_shows(state: WorldState) -> bool:
 
 DRIVER: Final = CameraDriver(
     open=lambda settings, world: SimulatedCamera(settings, world()),
-    access=None,
+    device_files=None,
     model="Doorstep simulated",
     source="algorithmicMedia",
 )

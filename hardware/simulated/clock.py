@@ -15,5 +15,5 @@ def simulated_witness(world: World) -> ClockSource:
 
 
 DRIVER: Final = Driver(
-    open=lambda _settings, world: partial(simulated_witness, world()), access=None
+    open=lambda _settings, world: partial(simulated_witness, world()), device_files=None
 )

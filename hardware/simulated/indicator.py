@@ -43,4 +43,4 @@ class SimulatedIndicator:
         self._closed = True
 
 
-DRIVER: Final = Driver(open=lambda _settings, _world: SimulatedIndicator(), access=None)
+DRIVER: Final = Driver(open=lambda _settings, _world: SimulatedIndicator(), device_files=None)

@@ -36,4 +36,4 @@ class SimulatedLamp:
             _log.info("event=lamp lit=%s", str(lit).lower())
 
 
-DRIVER: Final = Driver(open=lambda _settings, world: SimulatedLamp(world()), access=None)
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedLamp(world()), device_files=None)

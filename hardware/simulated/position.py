@@ -79,5 +79,5 @@ def _lost(changes: list[ScriptedChange], now_ns: int) -> ScriptedChange | None:
 
 
 DRIVER: Final = PositionDriver(
-    open=lambda _settings, world: SimulatedPosition(world()), access=None, method="GPS"
+    open=lambda _settings, world: SimulatedPosition(world()), device_files=None, method="GPS"
 )

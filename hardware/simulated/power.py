@@ -29,4 +29,4 @@ class SimulatedPower:
         _log.info("event=simulated_power_off")
 
 
-DRIVER: Final = Driver(open=lambda _settings, world: SimulatedPower(world()), access=None)
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedPower(world()), device_files=None)

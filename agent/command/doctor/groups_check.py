@@ -31,7 +31,7 @@ class Who:
 class Need:
     """A place that is read and written; `group_name` is the number of a group without a name."""
 
-    access: DeviceFiles
+    device_files: DeviceFiles
     place: Path
     owner: int
     group: int
@@ -43,7 +43,7 @@ def missing(who: Who, needs: Iterable[Need]) -> Iterator[str]:
     """Yield a line for each thing that `who` may not use, with its remedy."""
     told: set[str] = set()
     for need in needs:
-        what = need.access.what
+        what = need.device_files.what
         if what not in told and not _may_use(who, need):
             told.add(what)
             yield f"{who.name} may not use {what} ({need.place}): {_remedy(who, need)}"
@@ -59,17 +59,17 @@ def _may_use(who: Who, need: Need) -> bool:
         bits = need.mode >> 3
     else:
         bits = need.mode
-    wanted = stat.S_IROTH | (stat.S_IXOTH if need.access == STATE else stat.S_IWOTH)
+    wanted = stat.S_IROTH | (stat.S_IXOTH if need.device_files == STATE else stat.S_IWOTH)
     return bits & wanted == wanted
 
 
 def _remedy(who: Who, need: Need) -> str:
     if need.group == 0 or need.group in who.groups:
-        if need.access == STATE:
+        if need.device_files == STATE:
             return "`systemd-tmpfiles --create` gives it the owners and modes that it should have"
         return (
-            f"no rule of udev gives it to the group {need.access.group}; `scripts/provision` puts "
-            "one there, or run this as root"
+            f"no rule of udev gives it to the group {need.device_files.group}; "
+            "`scripts/provision` puts one there, or run this as root"
         )
     if need.group in who.members:
         return f"is of the group {need.group_name} only since the last login: log in again"
@@ -99,22 +99,22 @@ def of_the_devices(config: Config, dev: Path = Path("/dev")) -> list[str]:
     """Return why this user cannot use the configured devices."""
     wanted = [
         need
-        for access in _accesses(config)
-        for pattern in access.patterns
-        for need in _needs(access, sorted(dev.glob(pattern)))
+        for device_files in _device_files(config)
+        for pattern in device_files.patterns
+        for need in _needs(device_files, sorted(dev.glob(pattern)))
     ]
     return list(missing(this_user(), wanted))
 
 
-def _accesses(config: Config) -> Iterator[DeviceFiles]:
+def _device_files(config: Config) -> Iterator[DeviceFiles]:
     for part in KINDS:
         settings = getattr(config, part)
         driver = load(part, settings.kind)
-        if driver.access is not None:
-            yield driver.access(driver.own(settings))
+        if driver.device_files is not None:
+            yield driver.device_files(driver.own(settings))
 
 
-def _needs(access: DeviceFiles, places: Iterable[Path]) -> Iterator[Need]:
+def _needs(device_files: DeviceFiles, places: Iterable[Path]) -> Iterator[Need]:
     """Yield the existing places; one that cannot be read is reported for the place above it."""
     for place in places:
         try:
@@ -122,7 +122,9 @@ def _needs(access: DeviceFiles, places: Iterable[Path]) -> Iterator[Need]:
         except OSError:
             continue
         name = _group_name(found.st_gid)
-        yield Need(access, place, found.st_uid, found.st_gid, name, stat.S_IMODE(found.st_mode))
+        yield Need(
+            device_files, place, found.st_uid, found.st_gid, name, stat.S_IMODE(found.st_mode)
+        )
 
 
 def _group_name(number: int) -> str:

@@ -27,7 +27,7 @@ class Trial(CameraSettings):
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch) -> Driver:
     """A driver in the place of v4l2 that has settings of its own."""
-    driver = Driver(open=lambda _settings, _world: None, access=None, settings=Trial)
+    driver = Driver(open=lambda _settings, _world: None, device_files=None, settings=Trial)
     module = ModuleType("hardware.drivers.camera_v4l2")
     vars(module)["DRIVER"] = driver
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -121,7 +121,7 @@ def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place
         raise DeviceMissing(f"buttons.photo_pin = {settings.photo_pin}: no GPIO here")
 
     driver = ModuleType("hardware.drivers.buttons_gpio")
-    vars(driver)["DRIVER"] = Driver(open=no_buttons, access=None)
+    vars(driver)["DRIVER"] = Driver(open=no_buttons, device_files=None)
     monkeypatch.setitem(sys.modules, "hardware.drivers.buttons_gpio", driver)
 
     with pytest.raises(DeviceMissing, match="photo_pin = 17"):

@@ -53,7 +53,9 @@ def test_a_driver_declares_what_others_ask_of_it(part: str, kind: str) -> None:
     wanted: type[Driver] = DECLARED.get(part, Driver)
     assert isinstance(driver, wanted), f"{where}: DRIVER must be a {wanted.__name__}"
     assert isinstance(own, settings), f"{where}: settings must extend {settings.__name__}"
-    assert driver.access is None or isinstance(driver.access(own), DeviceFiles), f"{where}: access"
+    assert driver.device_files is None or isinstance(driver.device_files(own), DeviceFiles), (
+        f"{where}: device_files"
+    )
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FILES])
