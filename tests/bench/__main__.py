@@ -3,7 +3,6 @@
 Each section is a function that returns rows; the frame repeats, prints, writes and draws them.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -18,14 +17,14 @@ from tests.bench import (
     depth,
     drain,
     enqueue,
-    evidence,
     frame,
     machine,
+    memory,
     peak,
     press,
-    processes,
     row_count,
     upload,
+    verify,
 )
 from tests.bench.frame import Figure, Rig
 from tests.bench.options import SECTIONS, read_options
@@ -34,12 +33,9 @@ from tests.support.backend import REPOSITORY, running_backend
 
 MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "machine": machine.measure,
-    "start": processes.start,
     "press": press.measure,
-    "evidence": evidence.measure,
     "drain": drain.measure,
-    "memory": processes.memory,
-    "status": processes.status,
+    "memory": memory.measure,
     "enqueue": enqueue.measure,
     "upload": upload.measure,
     "depth": depth.measure,
@@ -47,7 +43,7 @@ MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "rows-sqlite": row_count.measure_sqlite,
     "peak": peak.measure,
     "kills": peak.kills,
-    "verify": processes.verify,
+    "verify": verify.measure,
 }
 """By the names of options.SECTIONS."""
 
@@ -78,18 +74,13 @@ def main() -> int:
         facts = machine.facts(folder)
         for name, text in facts.items():
             print(f"{name:<9} {text}")
-        rig = Rig(folder, backend, options.quick, options.full)
-        found = {name: _measured(name, rig) for name in wanted}
-    rows = [row for section in found.values() for row in section]
+        rig = Rig(folder, backend, options.quick)
+        rows = [row for name in wanted for row in _measured(name, rig)]
     missed = [row.name for row in rows if row.is_missed]
     aimed, seconds = sum(row.at_most is not None for row in rows), time.monotonic() - began_s
     print(f"\n{aimed} figures with a target; {seconds:.0f} s; load at the end {machine.load()}")
     for name in missed:
         print(f"MISSED: {name}")
-    if options.json:
-        figures = {name: [one.to_json() for one in rows] for name, rows in found.items()}
-        report = facts | {"quick": options.quick, "full": options.full, "figures": figures}
-        options.json.write_text(json.dumps(report, indent=1))
     if options.chart:
         chart.draw(rows, machine.origin(facts, is_quick=options.quick), options.chart)
     return 1 if missed else 0

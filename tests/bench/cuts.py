@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from agent.queue import disk as product
 from agent.queue.paths import Layout
 from tests.bench.bare import PHOTO_BYTES, RawDisk
 from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, in_folder, new_photo
@@ -117,16 +116,7 @@ def _busy(folder: Path) -> Queue:
     return BusyQueue(Layout(folder / "state", folder / "run"))
 
 
-def _portable(folder: Path) -> Queue:
-    """Make ours believe for the rest of this process that the disk is not an ext4."""
-    name = "flushes_names"
-    assert hasattr(product, name), "the product asks in another way which disk it has"
-    setattr(product, name, lambda _: False)
-    return _busy(folder)
-
-
 OURS: Final = Contender("doorstep", _busy)
-OFF_EXT4: Final = Contender("doorstep, off ext4", _portable)
 RAW: Final = "bare loop"
 
 
@@ -135,7 +125,7 @@ def contenders(folder: Path) -> list[Contender]:
     ours = in_folder(folder)
     bare = partial(RawDisk, sizes=ours.sizes())
     ours.close()
-    return [OURS, Contender(RAW, bare), *OTHERS, OFF_EXT4]
+    return [OURS, Contender(RAW, bare), *OTHERS]
 
 
 def survey(folder: Path, contender: Contender, photos: int, states: int) -> Survey:
@@ -145,8 +135,6 @@ def survey(folder: Path, contender: Contender, photos: int, states: int) -> Surv
     entries, puts = recording.entries, recording.puts
     _check_reading(folder, contender, recording)
     written = sum(len(entry.content) for entry in entries[reached(entries, puts[0].begun) :])
-    if contender is OFF_EXT4:  # `scripts/test --powercut` cuts this one
-        states = 0
     cuts = plan(entries, reached(entries, puts[0].kept) + 1, states, SEED)
     return Survey(
         contender.name,
@@ -159,10 +147,7 @@ def survey(folder: Path, contender: Contender, photos: int, states: int) -> Surv
 def _record(folder: Path, contender: Contender, photos: int) -> Recording:
     """Let a queue that was in use, in a process that died, continue in one that dies too."""
     image, log, at = (folder / name for name in ("disk.img", "disk.log", "disk"))
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
-    subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
+    disk.make(image, DISK_BYTES)
     with disk.mounted(image, at):
         in_child(lambda: _left_open(contender, at).grow())
     base = image.read_bytes()

@@ -58,35 +58,31 @@ def measure(rig: Rig) -> Iterator[Figure]:
     """Ask short and long queues by turns, so that a slow moment of the disk meets them all."""
     rounds = rig.times(60, 10)
     with ExitStack() as opened:
-        ours = {
-            depth: opened.enter_context(
-                closing(LongQueue(Device(rig.folder / f"depth-{depth}").layout, depth))
-            )
-            for depth in DEPTHS
-        }
-        picks = {n: partial(run_ms, queue.pick) for n, queue in ours.items()}
-        asked = {n: partial(run_ms, queue.status) for n, queue in ours.items()}
+
+        def queue(depth: int) -> LongQueue:
+            layout = Device(rig.folder / f"depth-{depth}").layout
+            return opened.enter_context(closing(LongQueue(layout, depth)))
+
+        ours = {depth: queue(depth) for depth in DEPTHS}
+        picks: dict[int, Pick] = {depth: one.pick for depth, one in ours.items()}
         note = (
             "Outbox.claim with its flush, by turns; each queue has a fifth backed off, 2 % "
             "suspect, and a tenth as many rows delivered before"
         )
-        yield from _compared("", by_turns(PICKS, picks, WARM_UP), TIMES_SHORT, note)
-        statuses = by_turns(rounds, asked, WARM_UP)
+        yield from _compared("", picks, PICKS, TIMES_SHORT, note)
+        statuses = [run_ms(ours[LONG].status) for _ in range(WARM_UP + rounds)][WARM_UP:]
         sqlite_memory.lift_limit()  # it is for our queues alone
         for name, (fill, note) in OTHERS.items():
-            others = {
-                n: partial(run_ms, opened.enter_context(fill(rig.folder / f"{name}-{n}", n)))
-                for n in DEPTHS
-            }
-            yield from _compared(f"{name}: ", by_turns(rounds, others, WARM_UP), None, note)
-    for depth, at_most in ((SHORT, None), (LONG, STATUS_MS)):
-        name = f"status: its queries, {depth:,} rows"
-        yield Figure(name, "ms", statuses[depth], at_most, digits=3)
+            picks = {n: opened.enter_context(fill(rig.folder / f"{name}-{n}", n)) for n in DEPTHS}
+            yield from _compared(f"{name}: ", picks, rounds, None, note)
+    yield Figure(f"status: its queries, {LONG:,} rows", "ms", statuses, STATUS_MS, digits=3)
 
 
 def _compared(
-    who: str, taken: Mapping[int, list[float]], at_most: float | None, note: str
+    who: str, picks: Mapping[int, Pick], rounds: int, at_most: float | None, note: str
 ) -> Iterator[Figure]:
+    jobs = {depth: partial(run_ms, pick) for depth, pick in picks.items()}
+    taken = by_turns(rounds, jobs, WARM_UP)
     name = f"{who}pick the next, {LONG:,} rows by {SHORT:,}"
     yield Figure(name, "x", ratios(taken[LONG], taken[SHORT]), at_most, digits=2, note=note)
     for depth in DEPTHS:

@@ -37,26 +37,15 @@ def memory_of(pid: int) -> Memory:
     return Memory(resident * 1024 / 1e6, peak * 1024 / 1e6)
 
 
-def cpu_ms(pid: int) -> float:
-    """Return the processor time of all threads of a process.
-
-    Source: Linux's Documentation/scheduler/sched-stats.rst, schedstat.
-    """
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(one.read_text().split()[0]) for one in tasks) / 1e6
-
-
-def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
-    """Return an enrolled device in the new folder; each press up to `doors` is at another door.
+def new_device(folder: Path, backend: Backend) -> Device:
+    """Return an enrolled device in the new folder.
 
     Raises:
         RuntimeError: it did not enrol.
     """
-    doors_at = (f"[[at]]\npress = {n}\ndoor = {n}\n" for n in range(1, doors + 1))
     device_id = f"bench-{folder.name}"
     device = Device(
         folder,
-        "\n".join(doors_at),
         device={"id": device_id},
         camera={"width_px": 2304, "height_px": 1296},
         **required(backend),
@@ -69,11 +58,10 @@ def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
 
 
 @contextmanager
-def running(device: Device, *names: str) -> Iterator[None]:
-    """Run `doorstep capture`, `doorstep sync` or both until the block ends."""
+def running(device: Device, name: str) -> Iterator[None]:
+    """Run `doorstep capture` or `doorstep sync` until the block ends."""
     try:
-        for name in names:
-            device.start(name)
+        device.start(name)
         yield
     finally:
         device.stop_all()

@@ -4,9 +4,9 @@ import statistics
 import textwrap
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from tests.support.backend import Backend
 
@@ -27,7 +27,6 @@ class Figure:
         unit: behind the numbers: "ms", "x", "MB", or nothing.
         samples: every repetition, in order; the median counts.
         at_most: the target; None if there is none.
-        exactly: whether less than `at_most` is wrong, too.
         digits: behind the point.
         note: how it was measured, if the name cannot say it.
         panel: title of the chart's panel that shows it; the product's row is the first one there.
@@ -38,7 +37,6 @@ class Figure:
     unit: str
     samples: Sequence[float]
     at_most: float | None = None
-    exactly: bool = False
     digits: int = 1
     note: str = ""
     panel: str = ""
@@ -58,10 +56,8 @@ class Figure:
 
     @property
     def is_missed(self) -> bool:
-        """Whether the median, unrounded, is not what the target says."""
-        if self.at_most is None:
-            return False
-        return self.median > self.at_most or (self.exactly and self.median < self.at_most)
+        """Whether the median, unrounded, is above the target."""
+        return self.at_most is not None and self.median > self.at_most
 
     @property
     def verdict(self) -> str:
@@ -70,11 +66,6 @@ class Figure:
     def number(self, value: float) -> str:
         """Return a value with the digits and the unit of this figure."""
         return f"{value:,.{self.digits}f} {self.unit}".rstrip()
-
-    def to_json(self) -> dict[str, Any]:
-        low, high = self.spread
-        found = {"median": self.median, "p10": low, "p90": high, "verdict": self.verdict}
-        return asdict(self) | found
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +76,11 @@ class Rig:
         folder: on the disk that the repository is on; it is deleted when the run ends.
         backend: the reference backend, a process of its own; it asks for certificates.
         is_quick: fewer repetitions, for a look.
-        is_full: 1,000 records in each upload, however long they take.
     """
 
     folder: Path
     backend: Backend
     is_quick: bool
-    is_full: bool = False
 
     def times(self, usual: int, quick: int) -> int:
         """Return how often to repeat."""
@@ -131,11 +120,10 @@ def lines(section: str, figures: Sequence[Figure]) -> Iterator[str]:
     """Yield the section's rows, each followed by its note."""
     yield _row(section, "target", "measured", "p10 to p90", "n", "")
     for one in figures:
-        sign = "=" if one.exactly else "≤"
         low, high = one.spread
         yield _row(
             f"  {one.name}",
-            "-" if one.at_most is None else f"{sign} {one.at_most:g} {one.unit}".rstrip(),
+            "-" if one.at_most is None else f"≤ {one.at_most:g} {one.unit}".rstrip(),
             one.number(one.median),
             f"{low:,.{one.digits}f} to {high:,.{one.digits}f}" if one.samples[1:] else "-",
             str(len(one.samples)),

@@ -5,26 +5,20 @@ import platform
 import sqlite3  # noqa: TID251 - its version only
 import ssl
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 from typing import Final
 
 import cv2  # noqa: TID251 - its version only
 
 from agent import __version__
-from tests.bench.frame import Figure, Rig, by_turns, run_ms
+from tests.bench.frame import Figure, Rig, run_ms
 from tests.support.backend import REPOSITORY
 
 OTHERS: Final = ("persist-queue", "litequeue", "tuspy")
 """Packages that are measured beside the product; curl and tus-js-client come with no metadata."""
-
-FILE_BYTES: Final = 430_000
-"""A record of a simulated door at 2304x1296."""
 
 
 def facts(folder: Path) -> dict[str, str]:
@@ -59,40 +53,16 @@ def origin(told: Mapping[str, str], *, is_quick: bool) -> str:
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """Time flushes and the start of Python."""
+    """Time flushes of the disk."""
     log = os.open(rig.folder / "flush", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    content, numbers = os.urandom(FILE_BYTES), count()
 
     def append() -> None:
         os.write(log, bytes(4096))
         os.fdatasync(log)
 
-    jobs = {
-        "append 4 KB and fdatasync": append,
-        "write 430 KB, fsync, rename, fsync folder": lambda: _write(
-            rig.folder / f"file-{next(numbers)}", content
-        ),
-        "python3 -c pass": bare_python,
-    }
-    taken = by_turns(rig.times(30, 10), {name: partial(run_ms, job) for name, job in jobs.items()})
+    taken_ms = [run_ms(append) for _ in range(rig.times(30, 10))]
     os.close(log)
-    return [Figure(name, "ms", samples, digits=2) for name, samples in taken.items()]
-
-
-def bare_python() -> None:
-    """Run a Python that does nothing, from start to end."""
-    subprocess.run([sys.executable, "-c", "pass"], check=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        os.fsync(file.fileno())
-    part.rename(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    return [Figure("append 4 KB and fdatasync", "ms", taken_ms, digits=2)]
 
 
 def _said(*words: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 ABOUT: Final = "Measures what the product does, beside what this machine can do."
 
 SECTIONS: Final = (
-    *("machine", "start", "press", "evidence", "drain", "memory", "status", "enqueue", "upload"),
+    *("machine", "press", "drain", "memory", "enqueue", "upload"),
     *("depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
 """What can be measured; the machine's own limits always are, first."""
@@ -24,8 +24,6 @@ def read_options(arguments: Sequence[str] | None = None) -> Any:
         help=f"which: {', '.join(SECTIONS)}; all when none is named",
     )
     parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
-    parser.add_argument("--full", action="store_true", help="1,000 uploads per line; an hour")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
     parser.add_argument("--chart", type=Path, metavar="DIR", help="draw bench.png in DIR")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="keep the state here, not on this disk"

@@ -4,23 +4,17 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.bench import cuts
-from tests.bench.bare import RawDisk, Sizes
 from tests.bench.cuts import Survey
 from tests.bench.enqueue import survey_figures
-from tests.bench.queues import OTHERS, OURS, Contender, new_photo
+from tests.bench.queues import OURS
 from tests.support.backend import REPOSITORY
 
-BARE = Contender(cuts.RAW, lambda folder: RawDisk(folder, Sizes(3_000, 6)))
-ALL = (OURS, BARE, *OTHERS)
-
-CALLS = "rename,write,writev,pwrite64,fsync,fdatasync,flock,fcntl,fchmod,unlink,statfs"
+CALLS = "rename,write,writev,pwrite64,fsync,fdatasync"
 
 ONE_PUT = """
 import os, sys
@@ -50,21 +44,6 @@ with closing(in_folder(folder / "ours")) as ours:
 """Between two markers ours keeps a photo, between the next two the bare loop does."""
 
 
-@pytest.mark.parametrize("contender", ALL, ids=[one.name for one in ALL])
-def test_a_queue_gives_back_what_it_kept_when_it_is_opened_again(
-    contender: Contender, tmp_path: Path
-) -> None:
-    """Otherwise a photo that is not found after a power cut would say nothing."""
-    photos = [new_photo() for _ in range(3)]
-    with closing(contender.open(tmp_path / "queue")) as queue:
-        queue.grow()
-        for photo in photos:
-            queue.put(photo)
-
-    with closing(contender.open(tmp_path / "queue")) as queue:
-        assert Counter(queue.photos()) == Counter(photos)
-
-
 @pytest.mark.parametrize(
     ("survey", "missed"),
     [
@@ -84,7 +63,7 @@ def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_the_bare_loop_makes_the_products_system_calls(tmp_path: Path) -> None:
+def test_the_bare_loop_writes_and_flushes_as_the_product_does(tmp_path: Path) -> None:
     """The limit that ours is measured by does all that ours does to the disk, and no more."""
     log = tmp_path / "calls"
     python = [sys.executable, "-c", ONE_PUT, str(tmp_path)]

@@ -17,11 +17,6 @@ def test_the_median_meets_a_target_or_misses_it_unrounded(
     assert Figure("press", "x", samples, at_most=1.3, digits=1).verdict == verdict
 
 
-def test_fewer_than_exactly_one_is_missed_too() -> None:
-    """Less than one request per record would mean that some were not sent."""
-    assert Figure("requests", "", [0.9], at_most=1.0, exactly=True).is_missed
-
-
 def test_a_missed_figure_is_told_with_target_measured_and_spread() -> None:
     """A row can be read without the code."""
     figure = Figure("peak", "MB", [190.0, 200.0, 210.0], at_most=180.0, note="less " * 40)

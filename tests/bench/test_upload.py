@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 RECORDS = 2
 WITHIN_S = 60.0
 
-WHOLE = Cutting(4e6, (60.0, 60.0))
-EARLY = Cutting(1e6, (0.45, 0.45))
-LATER = Cutting(400_000, (0.6, 0.6))
+WHOLE = Cutting(4e6, 60.0)
+EARLY = Cutting(1e6, 0.45)
+LATER = Cutting(400_000, 0.6)
 
 
 @pytest.mark.parametrize(

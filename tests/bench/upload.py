@@ -7,9 +7,8 @@ its own: a row, a file, flushed, read back and checked, and a signed receipt for
 import logging
 import statistics
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +32,8 @@ WARM_RECORDS: Final = 5
 WITHIN_S: Final = 300.0
 """Longest run over a line without cuts."""
 
-FAST: Final = Cutting(1e6, (0.5, 2.5))
-SLOW: Final = Cutting(62_500, (10.0, 10.0))
-SLOW_NAME: Final = "0.5 Mbit/s"
-"""8 Mbit/s with cuts at random, as indoors; 0.5 Mbit/s with one every 10 s, as far from a mast."""
+SLOW: Final = Cutting(62_500, 10.0)
+"""0.5 Mbit/s with a cut every 10 s, as far from a mast."""
 
 READY_WITHIN_S: Final = 120.0
 """Longest start of all servers that is waited for. Source: 10 s on 2 cores, with room for load."""
@@ -56,52 +53,28 @@ SERVED: Final = (
 )
 
 CUTS: Final = (
-    "cut at random after 0.5 to 2.5 s at 8 Mbit/s, every 10 s at 0.5 Mbit/s, all contenders at "
-    "once, each on a line of its own; after a cut ours continues as always, tuspy with "
-    "retries=100, retry_delay=1 (its own: 0 and 30), tus-js-client with its defaults, curl "
-    "--retry 1000 --retry-delay 1 and raw socket after 1 s, both from the start"
+    "cut every 10 s, all contenders at once, each on a line of its own; after a cut ours continues "
+    "as always, tuspy with retries=100, retry_delay=1 (its own: 0 and 30), tus-js-client with its "
+    "defaults, curl --retry 1000 --retry-delay 1 and raw socket after 1 s, both from the start"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Numbers of records that each contender sends.
-
-    Attributes:
-        rounds, round_records: at 100 ms, of ours, raw socket and curl in turn.
-        tus_records: at 100 ms, of each tus client.
-        large: records of 1.6 MB at 0.5 Mbit/s.
-        window_s: how long a contender may try on a line with cuts.
-    """
-
-    rounds: int
-    round_records: int
-    tus_records: int
-    fast: int
-    slow: int
-    large: int
-    window_s: float
-
-
-USUAL: Final = Sizes(4, 35, 25, 40, 10, 1, 75.0)
-QUICK: Final = Sizes(1, 12, 3, 8, 1, 0, 20.0)
-FULL: Final = Sizes(10, 105, 100, 200, 20, 4, 240.0)
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
     """Measure the lines; the one with 100 ms only if a TUN device can be made."""
-    sizes = QUICK if rig.is_quick else FULL if rig.is_full else USUAL
     if lacking := longline.missing():
         log.warning("event=left_out what=upload_at_100_ms reason=%r", lacking)
     else:
-        yield from _long(rig.folder / "upload-long", sizes)
-    yield from _cutting(rig.folder / "upload-cut", sizes)
+        turns = [(rig.times(35, 12), BARE)] * rig.times(4, 1) + [(rig.times(25, 3), TUS)]
+        yield from _long(rig.folder / "upload-long", turns)
+    loads = [loaded(rig.folder / "slow", rig.times(10, 1))]
+    if not rig.is_quick:
+        loads.append(loaded(rig.folder / "large", 1, LARGE_PCT))
+    yield from _cutting(loads, window_s=rig.times(75, 20))
 
 
-def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
+def _long(folder: Path, turns: Sequence[tuple[int, Sequence[str]]]) -> Iterator[Figure]:
     """Yield times and ratios; they take turns, so that a busy minute hits all of them."""
     runs: dict[str, list[Run]] = {name: [] for name in CONTENDERS}
-    turns = [(sizes.round_records, BARE)] * sizes.rounds + [(sizes.tus_records, TUS)]
     with undisturbed() as priority:
         for turn, (records, names) in enumerate(turns):
             above = folder / f"turn-{turn}"
@@ -113,7 +86,7 @@ def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
     times = {name: [ms for one in some for ms in _warm(one)] for name, some in runs.items()}
     more = f"; {priority}; {SERVED}"
     for name, some in runs.items():
-        head, note = f"100 ms: {name}, receipt to receipt", f"{_told(some)}{more}"
+        head, note = f"100 ms: {name}, receipt to receipt", f"{_told(some[-1])}{more}"
         yield Figure(head, "ms", times[name], note=note, panel=AT_100_MS, bar=name)
         more = ""
     for name in (*BARE[1:], *TUS):
@@ -128,32 +101,21 @@ def _warm(one: Run) -> list[float]:
     return one.each_ms[first:]
 
 
-def _cutting(folder: Path, sizes: Sizes) -> Iterator[Figure]:
+def _cutting(loads: Sequence[Load], window_s: float) -> Iterator[Figure]:
     """Let all contenders send all kinds of records at once, each over a line of its own."""
-    loads = [
-        ("8 Mbit/s", FAST, loaded(folder / "fast", sizes.fast)),
-        (SLOW_NAME, SLOW, loaded(folder / "slow", sizes.slow)),
-    ]
-    if sizes.large:
-        loads.append((SLOW_NAME, SLOW, loaded(folder / "large", sizes.large, LARGE_PCT)))
-    jobs = [(label, line, load, name) for label, line, load in loads for name in CONTENDERS]
+    jobs = [(name, load) for load in loads for name in CONTENDERS]
     ready = threading.Barrier(len(jobs))
     with ThreadPoolExecutor(len(jobs)) as pool:
-        runs = [
-            (label, pool.submit(_over_cuts, name, line, load, ready, sizes.window_s))
-            for label, line, load, name in jobs
-        ]
-        for label, one in runs:
-            yield from _cut_figures(label, one.result())
+        runs = [pool.submit(_over_cuts, *job, ready, window_s) for job in jobs]
+        for one in runs:
+            yield _in_vain(one.result())
 
 
-def _over_cuts(
-    name: str, line: Cutting, load: Load, ready: threading.Barrier, window_s: float
-) -> Run:
-    """Begin when the servers of all have started: 15 of them keep a small machine busy."""
+def _over_cuts(name: str, load: Load, ready: threading.Barrier, window_s: float) -> Run:
+    """Begin when the servers of all have started: 10 of them keep a small machine busy."""
     place = load.device.folder / name
     try:
-        with line.open(place / "server") as opened:
+        with SLOW.open(place / "server") as opened:
             ready.wait(READY_WITHIN_S)
             return run(name, opened, load, place / "job", window_s)
     except BaseException:
@@ -161,30 +123,23 @@ def _over_cuts(
         raise
 
 
-def _cut_figures(label: str, one: Run) -> Iterator[Figure]:
-    """Yield what was sent in vain, and the time."""
-    line = f"{label}, {one.load.record_bytes / 1e6:.1f} MB"
-    note, at_most = _told([one]), None
+def _in_vain(one: Run) -> Figure:
+    """Return the share of the bytes that were sent in vain."""
+    line, at_most = f"0.5 Mbit/s, {one.load.record_bytes / 1e6:.1f} MB", None
+    note = _told(one)
+    if missing := len(one.load.records) - one.delivered:
+        note = f"{note}; {missing} did not arrive in {one.seconds:.0f} s"
     if one.name == "ours":
         note, at_most = f"{note}; {CUTS}", IN_VAIN_PCT
-    name, in_vain = f"{line}: {one.name}, in vain", 100 - 100 * one.useful_bytes / one.sent_bytes
-    panel = f"Uploading with cuts, {line}: bytes sent in vain" if label == SLOW_NAME else ""
-    yield Figure(name, "%", [in_vain], at_most, note=note, panel=panel, bar=one.name)
-    each_s = [one.seconds / max(one.delivered, 1)]
-    missing = len(one.load.records) - one.delivered
-    late = f"{missing} did not arrive in {one.seconds:.0f} s" if missing else ""
-    yield Figure(f"{line}: {one.name}, each", "s", each_s, digits=2, note=late)
+    in_vain = 100 - 100 * one.useful_bytes / one.sent_bytes
+    name, panel = f"{line}: {one.name}, in vain", f"Uploading with cuts, {line}: bytes sent in vain"
+    return Figure(name, "%", [in_vain], at_most, note=note, panel=panel, bar=one.name)
 
 
-def _told(runs: list[Run]) -> str:
-    """Return requests and handshakes of all runs together, in words."""
-    records = sum(one.delivered for one in runs)
-    requests, handshakes = (
-        sum(some) / max(records, 1)
-        for some in ((one.requests for one in runs), (one.handshakes for one in runs))
-    )
-    size_kb = runs[0].load.record_bytes / 1e3
+def _told(one: Run) -> str:
+    """Return the requests and handshakes of a run, in words."""
+    requests, handshakes = (n / max(one.delivered, 1) for n in (one.requests, one.handshakes))
     return (
-        f"{records} records of {size_kb:,.0f} KB; each {requests:.2f} requests and "
-        f"{handshakes:.2f} TLS handshakes"
+        f"{one.delivered} records of {one.load.record_bytes / 1e3:,.0f} KB; "
+        f"each {requests:.2f} requests and {handshakes:.2f} TLS handshakes"
     )

@@ -1,10 +1,9 @@
 """The lines that records are uploaded over: 100 ms long, or a bottleneck with cuts."""
 
 import os
-import random
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,29 +57,19 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """A slow line that is cut again and again.
-
-    Attributes:
-        cut_s: seconds between two cuts, at least and at most; drawn evenly.
-    """
+    """A slow line that is cut again and again, from its first connection on."""
 
     bytes_per_s: float
-    cut_s: tuple[float, float]
+    every_s: float
 
     @contextmanager
     def open(self, data: Path) -> Iterator[Open]:
-        """Open a line; all of one kind are cut at the same moments after their first connection."""
         with (
             running_server(data) as server,
             Bottleneck(server, self.bytes_per_s) as relay,
-            _cut(relay, self._gaps_s()),
+            _cut(relay, self.every_s),
         ):
             yield Open(server, relay.port, relay)
-
-    def _gaps_s(self) -> Iterator[float]:
-        rng = random.Random(1)
-        while True:
-            yield rng.uniform(*self.cut_s)
 
 
 @contextmanager
@@ -109,16 +98,14 @@ def undisturbed() -> Iterator[str]:
 
 
 @contextmanager
-def _cut(relay: FaultProxy, gaps_s: Iterable[float]) -> Iterator[None]:
+def _cut(relay: FaultProxy, every_s: float) -> Iterator[None]:
     ended = threading.Event()
 
     def cut() -> None:
         while not relay.connections:
             if ended.wait(LOOK_S):
                 return
-        for gap_s in gaps_s:
-            if ended.wait(gap_s):
-                return
+        while not ended.wait(every_s):
             relay.cut()
 
     cutting = threading.Thread(target=cut)

@@ -20,10 +20,10 @@ NEEDS: Final = ("qemu-storage-daemon", "mkfs.ext4", "fusermount3")
 """Commands, by the names of tests/support/needs.py."""
 
 
-def make(image: Path) -> None:
+def make(image: Path, size_bytes: int = DISK_BYTES) -> None:
     """An empty ext4 file system in blocks of 4 KB, as on a card; no thread of its own writes."""
     with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
+        file.truncate(size_bytes)
     options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
     subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
 
