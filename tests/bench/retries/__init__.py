@@ -1,6 +1,6 @@
 """A simulated fleet that comes back in the same second, with the product's own back-off.
 
-It proves that an outage, links that come up together or a common start cause no storm of requests.
+It proves that neither an outage nor links that come up together cause a storm of requests.
 `python -m tests.bench.retries` prints the busiest seconds, next to a back-off without jitter.
 """
 
@@ -14,15 +14,12 @@ from itertools import chain, count
 from typing import Final
 
 from agent.sync.backoff import BACK_OFF_CAP_S, Backoff, log
-from agent.sync.loop import LOOK_S, START_JITTER_S
+from agent.sync.loop import LOOK_S
 
 DEVICES: Final = 5_000
 
 PRESS_EVERY_S: Final = 192.0
 """150 presses in eight hours, a full suburban round."""
-
-RECORDS: Final = 19
-"""An hour's presses of one device."""
 
 SEND_S: Final = 0.5
 """One record of 300 KB over a mobile network of 8 Mbit/s: 0.3 s, and round trips."""
@@ -32,19 +29,10 @@ BACK_S: Final = AWAY_S + 3600.0
 WATCHED_S: Final = 900.0
 """Length of the simulation after the network is back: the longest back-off three times."""
 
-CONNECT_S: Final = 15.0
-"""Source: agent.wire.http.Limits.connect_s."""
-
-SYNS_S: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 11.0)
-"""When Linux repeats an unanswered SYN. Source: ip-sysctl, tcp_syn_linear_timeouts is 4."""
-
 MOMENT: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
-Answer = tuple[bool, float]
-"""Whether the backend hears of an attempt, and the time until then or until the device gives up."""
-
-Network = Callable[[float], Answer]
-"""Gives the answer to an attempt at an instant."""
+Network = Callable[[float], bool]
+"""Says whether the backend hears of an attempt at an instant; else the attempt fails at once."""
 
 Event = tuple[float, int, bool]
 """When a device has a turn, its place in the fleet, and whether its link changes then."""
@@ -80,17 +68,16 @@ class Device:
         return max(self.backoff.rest_until_s, min(due_s, look_s), now_s)
 
     def _attempt(self, now_s: float, network: Network) -> float:
+        """Try the next record; return when that has ended."""
         _, number, attempts = heapq.heappop(self.waiting)
-        is_heard, after_s = network(now_s)
-        over_s = now_s + after_s
-        if is_heard:
-            self.heard_s.append(over_s)
+        if network(now_s):
+            self.heard_s.append(now_s)
             self.backoff.note_decision(MOMENT, delivered=True)
-            return over_s + SEND_S
-        due_s = over_s + self.backoff.retry_wait_s(attempts + 1, None)
+            return now_s + SEND_S
+        due_s = now_s + self.backoff.retry_wait_s(attempts + 1, None)
         heapq.heappush(self.waiting, (due_s, number, attempts + 1))
-        self.backoff.note_lost(over_s, "no service", None)
-        return over_s
+        self.backoff.note_lost(now_s, "no service", None)
+        return now_s
 
     def _press_until(self, now_s: float) -> None:
         while self.press_s <= now_s:
@@ -108,33 +95,29 @@ class UnjitteredBackoff(Backoff):
 BACKOFFS: Final = {"doorstep": Backoff, "no jitter": UnjitteredBackoff}
 
 
-def refused(now_s: float) -> Answer:
-    """Fail at once during the outage: there is no route."""
-    return not AWAY_S <= now_s < BACK_S, 0.0
-
-
-def vanishing(now_s: float) -> Answer:
-    """Lose all packets during the outage; a connection in progress succeeds at its next SYN."""
-    if not AWAY_S <= now_s < BACK_S:
-        return True, 0.0
-    heard = ((True, after_s) for after_s in SYNS_S if now_s + after_s >= BACK_S)
-    return next(heard, (False, CONNECT_S))
+def is_there(now_s: float) -> bool:
+    """Return whether there is a network."""
+    return not AWAY_S <= now_s < BACK_S
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How the devices come to retry together.
+    """How the devices come to retry together, while the network is away for an hour.
 
     Attributes:
         links: within how many seconds all links go down, and come up; None if they stay.
-        starts: gives the due times of the records that a device has at 0 s.
-        back_s: when the network is back.
+        due_within_s: each device has a record that is due so soon after the network is away, at
+            most; None if only presses make records.
     """
 
-    network: Network = refused
     links: tuple[float, float] | None = None
-    starts: Callable[[random.Random], list[float]] = lambda _rng: []
-    back_s: float = BACK_S
+    due_within_s: float | None = None
+
+    def device(self, backoff: type[Backoff], rng: random.Random) -> Device:
+        device = Device(backoff(rng), rng, rng.expovariate(1 / PRESS_EVERY_S))
+        if self.due_within_s is not None:
+            device.queue(AWAY_S + rng.uniform(0.0, self.due_within_s))
+        return device
 
     def news(self, rng: random.Random) -> list[Event]:
         """Return when the link of which device changes."""
@@ -148,51 +131,38 @@ class Scenario:
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "away for an hour": Scenario(),
-    "away, lost within 5 s": Scenario(starts=lambda rng: [AWAY_S + rng.uniform(0.0, 5.0)]),
-    "away, packets vanish": Scenario(vanishing),
+    "away, lost within 5 s": Scenario(due_within_s=5.0),
     "links up within a second": Scenario(links=(1, 1)),
     "links up within a minute": Scenario(links=(1, 60)),
-    "switched on together": Scenario(
-        lambda _now_s: (True, 0.0),
-        starts=lambda rng: [rng.uniform(0.0, START_JITTER_S)] * RECORDS,
-        back_s=0.0,
-    ),
 }
 
 
 def peaks(name: str, backoff: type[Backoff] = Backoff, seed: int = 1) -> tuple[int, int]:
     """Return the most first tries, and requests, in a second since the network is back."""
     scenario, rng = SCENARIOS[name], random.Random(seed)
-    devices = [_device(backoff, random.Random(rng.random()), scenario) for _ in range(DEVICES)]
+    devices = [scenario.device(backoff, random.Random(rng.random())) for _ in range(DEVICES)]
     log.disabled = True  # each device would log that its link is lost
     try:
-        _run(devices, scenario.network, scenario.news(rng), scenario.back_s + WATCHED_S)
+        _run(devices, scenario.news(rng))
     finally:
         log.disabled = False
-    heard = [[at_s for at_s in one.heard_s if at_s >= scenario.back_s] for one in devices]
+    heard = [[at_s for at_s in one.heard_s if at_s >= BACK_S] for one in devices]
     return _busiest(one[0] for one in heard if one), _busiest(chain.from_iterable(heard))
 
 
-def _device(backoff: type[Backoff], rng: random.Random, scenario: Scenario) -> Device:
-    device = Device(backoff(rng), rng, rng.expovariate(1 / PRESS_EVERY_S))
-    for due_s in scenario.starts(rng):
-        device.queue(due_s)
-    return device
-
-
-def _run(devices: list[Device], network: Network, news: list[Event], until_s: float) -> None:
-    """Run all devices until then; news of a link replaces the device's planned turn."""
-    planned = [device.step(0.0, network) for device in devices]
+def _run(devices: list[Device], news: list[Event]) -> None:
+    """Run all devices to the end; news of a link replaces the device's planned turn."""
+    planned = [device.step(0.0, is_there) for device in devices]
     events = [*news, *((at_s, place, False) for place, at_s in enumerate(planned))]
     heapq.heapify(events)
-    while events and events[0][0] <= until_s:
+    while events and events[0][0] <= BACK_S + WATCHED_S:
         now_s, place, is_news = heapq.heappop(events)
         device = devices[place]
         if is_news:
             device.backoff.link_news(now_s)
         elif planned[place] != now_s:
             continue
-        planned[place] = device.step(now_s, network)
+        planned[place] = device.step(now_s, is_there)
         heapq.heappush(events, (planned[place], place, False))
 
 

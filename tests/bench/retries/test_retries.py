@@ -11,7 +11,7 @@ from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import NoService
-from tests.bench.retries import Answer, Device, UnjitteredBackoff, peaks
+from tests.bench.retries import Device, UnjitteredBackoff, peaks
 from tests.support.sending import SetClock, device_queue
 
 AT_MOST = 50
@@ -61,9 +61,9 @@ def test_simulated_device_is_the_products_loop(tmp_path: Path) -> None:
     simulated = Device(Backoff(random.Random(3)), random.Random(4), float("inf"))
     tried_s: list[float] = []
 
-    def away(now_s: float) -> Answer:
+    def away(now_s: float) -> bool:
         tried_s.append(now_s)
-        return False, 0.0
+        return False
 
     for _ in range(5):
         simulated.queue(0.0)
