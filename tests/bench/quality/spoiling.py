@@ -41,11 +41,11 @@ def softened(pixels: Pixels, sigma_px: float) -> Pixels:
     return _seen(np.asarray(cv2.GaussianBlur(_LINEAR[pixels], (0, 0), sigma_px), np.float32))
 
 
-def grained(pixels: Pixels, deviation: float, seed: int = 1) -> Pixels:
+def grained(pixels: Pixels, deviation: float) -> Pixels:
     """Add grey noise with this standard deviation, in grey levels of 255."""
     if deviation == 0:
         return pixels
-    grain = np.random.default_rng(seed).normal(0, deviation, (*pixels.shape[:2], 1))
+    grain = np.random.default_rng(1).normal(0, deviation, (*pixels.shape[:2], 1))
     return np.clip(np.rint(pixels + grain), 0, 255).astype(np.uint8)
 
 

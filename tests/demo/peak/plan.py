@@ -16,9 +16,9 @@ class Press:
     device: int
 
 
-def morning(devices: int, records: int, lasts_s: float, seed: int = 1) -> list[Press]:
+def morning(devices: int, records: int, lasts_s: float) -> list[Press]:
     """Rises to its middle and falls again: there twice as many come as on average."""
-    rng = random.Random(seed)
+    rng = random.Random(1)
     moments = [
         Press(rng.triangular(0.0, lasts_s), device)
         for device in range(devices)

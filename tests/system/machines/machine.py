@@ -42,15 +42,9 @@ class Machine(Container):
         """Returns a file of the machine that runs, as this host finds it."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
-    def ssh(self, *words: str, user: str = TECHNICIAN) -> subprocess.CompletedProcess[str]:
-        command = [
-            "ssh",
-            "-i",
-            str(technicians_key()),
-            *SSH_OPTIONS,
-            f"{user}@{self.address}",
-            *words,
-        ]
+    def ssh(self, *words: str) -> subprocess.CompletedProcess[str]:
+        login = f"{TECHNICIAN}@{self.address}"
+        command = ["ssh", "-i", str(technicians_key()), *SSH_OPTIONS, login, *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def files(self) -> dict[str, int]:

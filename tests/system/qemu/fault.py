@@ -111,7 +111,7 @@ def events(machine: Machine, since: str) -> list[str]:
     return list(dict.fromkeys(word.removeprefix("event=") for word in words))
 
 
-def seen_of(pressed: dict[str, Any], most: int = 14) -> str:
+def seen_of(pressed: dict[str, Any]) -> str:
     """The first lights and sounds after a press, for whoever looks for a fault."""
-    changes = " ".join(f"{at_ms}:{seen}" for at_ms, seen in pressed["changes"][:most])
+    changes = " ".join(f"{at_ms}:{seen}" for at_ms, seen in pressed["changes"][:14])
     return f"seen, ms after the edge: {changes}"

@@ -52,9 +52,9 @@ def _killed(found: Device, name: str, report: Report) -> None:
     report.text("log: " + " ".join(events(machine, since)))
 
 
-def _again(found: Device, unit: str, before: int, within_s: float = 300.0) -> int:
+def _again(found: Device, unit: str, before: int) -> int:
     """The process that is there in place of `before`; 0 where none came."""
-    end_s = time.monotonic() + within_s
+    end_s = time.monotonic() + 300.0
     while time.monotonic() < end_s:
         state, pid = _property(found, unit, "ActiveState"), int(_property(found, unit, "MainPID"))
         if state == "active" and pid not in {0, before}:

@@ -148,7 +148,7 @@ class Machine:
         self.await_ssh(within_s)
         return time.monotonic() - began_s
 
-    def await_ssh(self, within_s: float = BOOT_WITHIN_S) -> None:
+    def await_ssh(self, within_s: float) -> None:
         """Wait until a command can be run, as after a reboot. Raises NotUp."""
         end_s = time.monotonic() + within_s
         self._hang_up()
@@ -167,16 +167,16 @@ class Machine:
             self._process.wait()
         self._hang_up()
 
-    def shut_down(self, within_s: float = SHUT_DOWN_WITHIN_S) -> None:
+    def shut_down(self) -> None:
         """Have it power itself off, and wait for it.
 
         Raises:
             subprocess.TimeoutExpired: it did not.
         """
         self.ask("systemctl poweroff --no-block")
-        self.await_off(within_s)
+        self.await_off(SHUT_DOWN_WITHIN_S)
 
-    def await_off(self, within_s: float = SHUT_DOWN_WITHIN_S) -> None:
+    def await_off(self, within_s: float) -> None:
         """Wait until it switched itself off. Raises subprocess.TimeoutExpired."""
         assert self._process is not None
         self._process.wait(within_s)
@@ -224,25 +224,18 @@ class Machine:
 
     def copy_in(self, here: Path, there: str) -> None:
         """Copy a file or a folder into it, as root."""
-        self._copy(str(here), f"root@127.0.0.1:{there}")
-
-    def copy_out(self, there: str, here: Path) -> None:
-        """Copy a file or a folder out of it."""
-        self._copy(f"root@127.0.0.1:{there}", str(here))
+        options = self._options("root")
+        options[options.index("-p")] = "-P"
+        words = ["scp", "-q", "-r", *options, str(here), f"root@127.0.0.1:{there}"]
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
+        if ran.returncode != 0:
+            raise CommandFailed(" ".join(words[-2:]), ran.returncode, ran.stderr)
 
     def console(self, lines: int = 30) -> str:
         """The last lines of its serial console, and what QEMU itself said."""
         said = [self.serial, self.serial.with_suffix(".qemu")]
         texts = [one.read_text(errors="replace") for one in said if one.exists()]
         return "\n".join("\n".join(text.splitlines()[-lines:]) for text in texts)
-
-    def _copy(self, source: str, target: str) -> None:
-        options = self._options("root")
-        options[options.index("-p")] = "-P"
-        words = ["scp", "-q", "-r", *options, source, target]
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
-        if ran.returncode != 0:
-            raise CommandFailed(" ".join(words[-2:]), ran.returncode, ran.stderr)
 
     def _command(self) -> Sequence[str]:
         told = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off quiet"
