@@ -2,12 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tests.bench.policy import labels, stickers, streaming, tally
+from tests.bench.policy import labels, streaming, tally
 from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
-from tests.bench.policy.tally import Column, Rows
+from tests.bench.policy.rules import RULES, STRANGERS
+from tests.bench.policy.tally import Column, Row
 
 STREAMING_ROUNDS: Final = 10
 """Each takes a second or more, since the rule is asked all the way; 24 gave the same hours."""
@@ -16,18 +17,17 @@ RULES_TOLD: Final = f"""\
 {NO_PHOTO_SHARE:.0%} take no photo, {SIGNATURE_SHARE:.0%} a signature.
 refused: at doors that allow photos, per route; elsewhere: of those, code_elsewhere
 forbidden: photos per 100 presses at doors that take none
-scans, one, ambiguous, unassigned: per route; wrong: of those, bound to another stop
-by label: per route, not confirmed by a position; for dispatch, as the two before
+by label: per route, not confirmed by a position; for dispatch
 """
 
-STICKERS_TOLD: Final = """
+STRANGERS_TOLD: Final = """
 a stranger's label at each door that takes no photo; per 100 presses there:
 """
 
 LABELS_TOLD: Final = """
 how long a label speaks; photos by a label of another parcel, per 1,000 presses:
 shown: its customer sees them; used: of these, it had bound its own parcel's photo;
-of before: shown, by the rule until 2026.11.7; waiting: for dispatch, not shown
+waiting: for dispatch, not shown
 refused, waits, second, late: % of presses, of photos, of second parcels' photos whose
 label was not read again, and of labels that were read; forbidden: as above
 """
@@ -46,33 +46,31 @@ def main() -> None:
     walked, began_s = (AREAS, options.rounds, options.seed), time.monotonic()
     print(f"{options.rounds} rounds of {STOPS} stops in each area, seed {options.seed};")
     print(RULES_TOLD)
-    by_rule = tally.rows(*walked)
-    _print(("area", "rule"), tally.COLUMNS, by_rule)
-    print(STICKERS_TOLD)
-    _print(("area", "whose"), stickers.COLUMNS, stickers.rows(*walked))
+    by_rule = tally.rows(*walked).values()
+    _print("rule", tally.COLUMNS, (row for row in by_rule if row.name in RULES))
+    print(STRANGERS_TOLD)
+    _print("whose", tally.STRANGERS_COLUMNS, (row for row in by_rule if row.name in STRANGERS))
     print(LABELS_TOLD)
-    by_label = labels.rows(*walked)
-    _print(("area", "a label"), labels.COLUMNS, by_label)
-    least = min(row.counts["presses"] for row in by_label.values())
-    print(f"\n{least:,} presses or more for each line")
+    by_label = labels.rows(*walked).values()
+    _print("a label", labels.COLUMNS, by_label)
+    print(f"\n{min(row.counts['presses'] for row in by_label):,} presses or more for each line")
     print(STREAMING_TOLD)
-    print(_line(("area", "waits", "round", "streams", "lingering")))
+    print(_line("area", "waits", "round", "streams", "lingering"))
     for one in streaming.rows(AREAS, min(options.rounds, STREAMING_ROUNDS), options.seed):
         hours = (f"{one.round_h:.2f}", f"{one.all_h:.2f}", f"{one.lingering_h:.2f}")
-        print(_line((one.area, one.waits, *hours)))
-    least = min(row.counts["forbidden"] for row in by_rule.values())
+        print(_line(one.area, one.waits, *hours))
+    least = min(row.counts["forbidden"] for row in by_rule)
     print(f"\n{least:,} forbidden presses or more in each area, {time.monotonic() - began_s:.1f} s")
 
 
-def _print(heads: tuple[str, str], columns: Sequence[Column], rows: Rows) -> None:
-    print(_line((*heads, *(head for head, _ in columns))))
-    for row in rows.values():
-        print(_line((row.area, row.name, *(text(row) for _, text in columns))))
+def _print(kind: str, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    print(_line("area", kind, *(head for head, _ in columns)))
+    for row in rows:
+        print(_line(row.area, row.name, *(text(row) for _, text in columns)))
 
 
-def _line(cells: Sequence[str]) -> str:
-    area, rule, *figures = cells
-    return f"{area:<9} {rule:<27}" + "".join(f"{figure:>11}" for figure in figures)
+def _line(area: str, name: str, *figures: str) -> str:
+    return f"{area:<9} {name:<27}" + "".join(f"{figure:>11}" for figure in figures)
 
 
 if __name__ == "__main__":

@@ -66,10 +66,8 @@ MEMORIES: Final[Mapping[str, Callable[[], Memory]]] = {
     OURS: Once,
     "ours, waits 1 minute": lambda: Once(60.0),
     "ours, waits 2 minutes": lambda: Once(120.0),
-    "ours, waits 3 minutes": lambda: Once(180.0),
     "ours, waits 15 minutes": lambda: Once(900.0),
     "ours, within 25 m": lambda: Once(within_m=25.0),
-    "ours, within 50 m": lambda: Once(within_m=50.0),
     "ours, anywhere": lambda: Once(within_m=ANYWHERE_M),
 }
 """How long a label speaks; `ours` is as the product has it, the others differ in one thing."""
@@ -77,7 +75,6 @@ MEMORIES: Final[Mapping[str, Callable[[], Memory]]] = {
 COLUMNS: Final[tuple[Column, ...]] = (
     ("shown", lambda row: f"{row.per_1000('shown'):.1f}"),
     ("used", lambda row: f"{row.per_1000('used'):.1f}"),
-    ("of before", lambda row: f"{row.pct('shown', 'shown before'):.1f} %"),
     ("waiting", lambda row: f"{row.per_1000('waiting'):.1f}"),
     ("refused", lambda row: f"{row.pct('refused', 'first'):.1f} %"),
     ("waits", lambda row: f"{row.pct('waits', 'photos'):.1f} %"),
@@ -97,8 +94,6 @@ def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
             device = _Device(walk.manifest(one.doors), memory(), counts)
             for parcel in day:
                 device.deliver(parcel)
-    for row in found.values():
-        row.counts["shown before"] = found[row.area, BEFORE].counts["shown"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""How long a label spoke until version 2026.11.7: an alternative to `agent.rule.scanning.Scan`."""
+"""How long a label spoke until 2026.11.7: an alternative to `agent.rule.scanning.LastCode`."""
 
 from dataclasses import dataclass, replace
 from typing import Final

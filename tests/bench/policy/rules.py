@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.capture.record_json import FRESH_S
 from agent.models import BoundBy, Reason, Stop
 from agent.rule import reach
 from agent.rule.manifest import Manifest, PhotoRule, RouteStop
-from agent.rule.policy import Allowed, decide
+from agent.rule.policy import Allowed, Refused, decide
 from agent.rule.reach import Circle, Ring
 from agent.rule.scanning import Code
 from tests.bench.policy.lasting import Lasting
@@ -24,19 +23,12 @@ READABLE: Final = 0.97
 CODE_LASTS_S: Final = 900.0
 """How long after its photo, and how long for forbidden doors, "if codes lasted": 15 minutes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a press; `stop` is None where no photo was taken, `reason` says why."""
-
-    stop: Stop | None
-    scans: int = 0
-    reason: Reason | None = None
+Answer = Allowed | Refused
 
 
 @dataclass(slots=True)
 class Driver:
-    """Who presses on one round, and what a device remembers if codes last."""
+    """A driver on one round, and what a device remembers if codes last."""
 
     manifest: Manifest
     rng: random.Random
@@ -45,70 +37,90 @@ class Driver:
     def reads(self) -> bool:
         return self.rng.random() < READABLE
 
+    def decide(self, press: Press, code: str | None = None) -> Answer:
+        """Ask the product; the code was read just now."""
+        read = Code(code, opens=True) if code else None
+        return decide(self.manifest, circle_of(press), read)
+
 
 Rule = Callable[[Driver, Press], Answer]
 
 
-def by_place(driver: Driver, press: Press) -> Answer:
-    """Ours, without a scanner."""
-    return _answer(driver, press, None)
-
-
 def with_labels(driver: Driver, press: Press) -> Answer:
     """Ours: a refusal asks for the parcel's label; a code is good for its own press only."""
-    answer = _answer(driver, press, None)
-    return answer if answer.stop else _label(driver, press)
+    answer = driver.decide(press)
+    return answer if isinstance(answer, Allowed) else _label(driver, press, answer)
 
 
 def with_lasting_codes(driver: Driver, press: Press) -> Answer:
     """Like `with_labels`, but a code stays bound for 15 minutes, within 100 m of its photo."""
-    circle, own = circle_of(press), press.door.stop.codes[0]
+    circle = circle_of(press)
     code = driver.lasting.code(press.now_ns, circle)
-    answer = _answer(driver, press, code.text if code else None)
-    if not answer.stop:
-        driver.lasting.bind(own, press.now_ns, circle)
-        answer = _label(driver, press)
-    driver.lasting.served(press.now_ns, circle, answer.stop)
+    answer = driver.decide(press, code.text if code else None)
+    if isinstance(answer, Refused):
+        driver.lasting.bind(press.door.stop.codes[0], press.now_ns, circle)
+        answer = _label(driver, press, answer)
+    stop = answer.stop if isinstance(answer, Allowed) else None
+    driver.lasting.served(press.now_ns, circle, stop)
     return answer
 
 
 def every_label(driver: Driver, press: Press) -> Answer:
     """Ours: each parcel's label is scanned before its press; place decides where none is read."""
-    read = driver.reads()
-    return _answer(driver, press, press.door.stop.codes[0] if read else None, scans=1)
+    return driver.decide(press, press.door.stop.codes[0] if driver.reads() else None)
 
 
 def nearest_only(driver: Driver, press: Press) -> Answer:
     """The nearest stop decides, however far; without a fix in 180 s a photo is taken."""
     circle = circle_of(press)
     if circle is None:
-        return Answer(Stop(None, BoundBy.UNASSIGNED, None, None))
+        return Allowed(Stop(None, BoundBy.UNASSIGNED, None, None))
     nearest = min(driver.manifest.stops, key=lambda stop: _flat_m(stop, circle))
     if nearest.photo is not PhotoRule.ALLOWED:
-        return Answer(None)
-    return Answer(Stop(nearest.id, BoundBy.PLACE, None, None))
-
-
-def only_fresh(driver: Driver, press: Press) -> Answer:
-    """No fix means refuse: ours, where the fix is at most 5 s old."""
-    if press.now_ns - press.fix.received_ns > FRESH_S * 1e9:
-        return Answer(None)
-    return _answer(driver, press, None)
+        return Refused(Reason.NO_PHOTO_STOP)
+    return Allowed(Stop(nearest.id, BoundBy.PLACE, None, None))
 
 
 RULES: Final[dict[str, Rule]] = {
-    "ours, by place": by_place,
+    "ours, by place": Driver.decide,
     "ours, label at a refusal": with_labels,
     "ours, if codes lasted": with_lasting_codes,
     "ours, every label": every_label,
     "nearest stop only": nearest_only,
-    "no fix means refuse": only_fresh,
 }
 
 
+def any_label(driver: Driver, press: Press) -> Answer:
+    """Ours: a stranger put the label of any order on the route up at each forbidden door."""
+    return driver.decide(press, driver.rng.choice(_open_to(driver)).codes[0])
+
+
+def neighbours_label(driver: Driver, press: Press) -> Answer:
+    """Ours: there is the label of the nearest order on the route."""
+    door = press.door.stop
+    nearest = min(_open_to(driver), key=lambda stop: reach.distance_m(stop, door))
+    return driver.decide(press, nearest.codes[0])
+
+
+STRANGERS: Final[dict[str, Rule]] = {
+    "anybody on the route": any_label,
+    "the nearest on the route": neighbours_label,
+}
+"""By the owner of the label; only for presses at forbidden doors."""
+
+
 def is_confirmed(stop: Stop) -> bool:
-    """Whether a label's stop was in reach: else its photo is shown to nobody but dispatch."""
+    """Return whether a label's stop was in reach: else its photo is shown to dispatch alone."""
     return stop.ring in {Ring.INSIDE, Ring.NEAR}
+
+
+def circle_of(press: Press) -> Circle | None:
+    """Return where we could be at that press."""
+    return reach.where(press.fix, press.now_ns, EPH_FACTOR)
+
+
+def _open_to(driver: Driver) -> list[RouteStop]:
+    return [stop for stop in driver.manifest.stops if stop.photo is PhotoRule.ALLOWED]
 
 
 def _flat_m(stop: RouteStop, circle: Circle) -> float:
@@ -116,20 +128,6 @@ def _flat_m(stop: RouteStop, circle: Circle) -> float:
     return math.hypot(north_m, (stop.lon_deg - circle.lon_deg) * M_PER_DEG[1])
 
 
-def circle_of(press: Press) -> Circle | None:
-    """Where we could be at that press."""
-    return reach.where(press.fix, press.now_ns, EPH_FACTOR)
-
-
-def _answer(driver: Driver, press: Press, code: str | None, scans: int = 0) -> Answer:
-    read = Code(code, opens=True) if code else None
-    decided = decide(driver.manifest, circle_of(press), read)
-    if isinstance(decided, Allowed):
-        return Answer(decided.stop, scans)
-    return Answer(None, scans, decided.reason)
-
-
-def _label(driver: Driver, press: Press) -> Answer:
-    if not driver.reads():
-        return Answer(None, scans=1)
-    return _answer(driver, press, press.door.stop.codes[0], scans=1)
+def _label(driver: Driver, press: Press, refused: Refused) -> Answer:
+    """Hold the parcel's label up; if it is not read, the refusal stays."""
+    return driver.decide(press, press.door.stop.codes[0]) if driver.reads() else refused

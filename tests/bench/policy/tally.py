@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
 
-from agent.models import BoundBy, Reason, Stop
+from agent.models import BoundBy, Reason
 from agent.rule.manifest import PhotoRule
+from agent.rule.policy import Allowed, Refused
 from tests.bench.policy import walk
 from tests.bench.policy.area import Area
-from tests.bench.policy.rules import RULES, Answer, Driver, is_confirmed
+from tests.bench.policy.rules import RULES, STRANGERS, Answer, Driver, is_confirmed
 from tests.bench.policy.walk import Press
 
 VISITS: Final = 10
@@ -43,6 +44,11 @@ class Row:
         """Photos per 100 presses at doors that take none."""
         return self.pct("forbidden photos", "forbidden")
 
+    @property
+    def confirmed_pct(self) -> float:
+        """Of these presses, those whose photo the owner of the label sees before dispatch."""
+        return self.pct("forbidden confirmed", "forbidden")
+
 
 Column = tuple[str, Callable[[Row], str]]
 """A head, and what stands below it."""
@@ -51,15 +57,13 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ("refused", lambda row: f"{row.a_round('refusals'):.1f}"),
     ("elsewhere", lambda row: f"{row.a_round('elsewhere'):.2f}"),
     ("forbidden", lambda row: f"{row.forbidden_pct:.1f}"),
-    ("scans", lambda row: f"{row.a_round('scans'):.1f}"),
-    ("one", lambda row: f"{row.a_round('one'):.1f}"),
-    ("wrong", lambda row: f"{row.pct('wrong one', 'one'):.0f} %"),
-    ("ambiguous", lambda row: f"{row.a_round('ambiguous'):.1f}"),
-    ("wrong", lambda row: f"{row.pct('wrong ambiguous', 'ambiguous'):.0f} %"),
-    ("unassigned", lambda row: f"{row.a_round('unassigned'):.1f}"),
     ("by label", lambda row: f"{row.a_round('unconfirmed'):.1f}"),
 )
 
+STRANGERS_COLUMNS: Final[tuple[Column, ...]] = (
+    ("photos", lambda row: f"{row.forbidden_pct:.1f}"),
+    ("shown", lambda row: f"{row.confirmed_pct:.1f}"),
+)
 
 Rows = dict[tuple[str, str], Row]
 """By area and name."""
@@ -73,34 +77,34 @@ def empty_rows(areas: Iterable[Area], names: Iterable[str], rounds: int) -> Rows
 
 def rows(areas: Sequence[Area], rounds: int, seed: int) -> Rows:
     """Walk `rounds` rounds in each area; every rule sees the same presses."""
-    found = empty_rows(areas, RULES, rounds)
+    found = empty_rows(areas, [*RULES, *STRANGERS], rounds)
     for one in walk.rounds(areas, rounds, seed):
         area, manifest = one.area, walk.manifest(one.doors)
         presses = list(walk.presses(area, one.doors, one.rng, VISITS))
-        for name, rule in RULES.items():
+        at_forbidden = [press for press in presses if _is_forbidden(press)]
+        tried = [(name, rule, presses) for name, rule in RULES.items()]
+        tried += [(name, rule, at_forbidden) for name, rule in STRANGERS.items()]
+        for name, rule, pressed in tried:
             driver = Driver(manifest, random.Random(f"{seed}/{area.name}/{one.number}/labels"))
-            for press in presses:
+            for press in pressed:
                 _count(found[area.name, name].counts, press, rule(driver, press))
     return found
 
 
 def _count(counts: Counter[str], press: Press, answer: Answer) -> None:
-    if press.door.stop.photo is PhotoRule.NO_PHOTO:
+    """Count a press; a label whose stop is not in reach is for dispatch, as the backend has it."""
+    stop = answer.stop if isinstance(answer, Allowed) else None
+    if _is_forbidden(press):
         counts["forbidden"] += 1
-        counts["forbidden photos"] += answer.stop is not None
-        return
-    counts["scans"] += answer.scans
-    if answer.stop is None:
+        counts["forbidden photos"] += stop is not None
+        counts["forbidden confirmed"] += stop is not None and is_confirmed(stop)
+    elif isinstance(answer, Refused):
         counts["refusals"] += 1
         counts["elsewhere"] += answer.reason is Reason.CODE_ELSEWHERE
-        return
-    how = _how(answer.stop)
-    counts[how] += 1
-    counts[f"wrong {how}"] += answer.stop.id != press.door.stop.id
+    else:
+        is_label = answer.stop.bound_by is BoundBy.CODE
+        counts["unconfirmed"] += is_label and not is_confirmed(answer.stop)
 
 
-def _how(stop: Stop) -> str:
-    """As the reference backend has it: what is not `one` is shown to nobody but dispatch."""
-    if stop.bound_by is BoundBy.CODE:
-        return "one" if is_confirmed(stop) else "unconfirmed"
-    return "one" if stop.bound_by is BoundBy.PLACE else str(stop.bound_by)
+def _is_forbidden(press: Press) -> bool:
+    return press.door.stop.photo is PhotoRule.NO_PHOTO

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.bench.policy import labels, stickers, tally
+from tests.bench.policy import labels, tally
 from tests.bench.policy.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, TERRACES, WALL, Area, Spread
 from tests.bench.policy.tally import Rows
 
@@ -35,32 +35,20 @@ def test_the_same_seed_prints_the_same_figures() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)
 def test_our_rule_beside_its_alternatives(area: Area, rows: Rows) -> None:
-    """Fewer forbidden photos than the nearest stop, fewer refusals than without old fixes."""
+    """Fewer forbidden photos than the nearest stop, next to none with every label scanned."""
     ours, asked = rows[area.name, "ours, by place"], rows[area.name, "ours, label at a refusal"]
-    nearest, fresh = rows[area.name, "nearest stop only"], rows[area.name, "no fix means refuse"]
+    nearest, scanned = rows[area.name, "nearest stop only"], rows[area.name, "ours, every label"]
 
     assert ours.forbidden_pct < (10 if area is TERRACES else 8)
     assert area is SUBURB or ours.forbidden_pct < nearest.forbidden_pct / 2
-    assert ours.counts["refusals"] < fresh.counts["refusals"]
     assert asked.a_round("refusals") < 0.1 * ours.a_round("refusals") + 0.5
     assert asked.forbidden_pct <= ours.forbidden_pct + 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)
-def test_scanning_every_label_leaves_next_to_nothing_wrong(area: Area, rows: Rows) -> None:
-    """Labels that nobody could read remain, and less than one refusal a day of a right label."""
-    scanned = rows[area.name, "ours, every label"]
-
     assert scanned.forbidden_pct < 1
-    assert scanned.pct("wrong one", "one") < 1
     assert scanned.a_round("elsewhere") < 1
 
 
 @pytest.mark.slow
-def test_a_label_that_no_position_confirms_is_for_dispatch(
-    rows: Rows,
-) -> None:
+def test_a_label_that_no_position_confirms_is_for_dispatch(rows: Rows) -> None:
     """What it costs there: little under the open sky, a third of the labels between towers."""
     a_day = {
         area.name: rows[area.name, "ours, every label"].a_round("unconfirmed") for area in AREAS
@@ -71,11 +59,21 @@ def test_a_label_that_no_position_confirms_is_for_dispatch(
 
 
 @pytest.mark.slow
-def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(
-    rows: Rows,
-) -> None:
+def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(rows: Rows) -> None:
     """Why a bound code has to end early: the figure is here so that nobody forgets it."""
     assert rows[CITY.name, "ours, if codes lasted"].forbidden_pct > 10
+
+
+@pytest.mark.slow
+def test_a_strangers_label_seldom_opens_a_forbidden_door_unless_it_is_a_neighbours(
+    rows: Rows,
+) -> None:
+    """Each of them did before; the neighbour's figure is here so that nobody forgets it."""
+    for area in AREAS:
+        anybody = rows[area.name, "anybody on the route"]
+        assert anybody.forbidden_pct < 60
+        assert anybody.confirmed_pct < 15
+    assert rows[CITY.name, "the nearest on the route"].confirmed_pct > 50
 
 
 @pytest.mark.slow
@@ -86,21 +84,9 @@ def test_label_that_speaks_once_shows_a_tenth_of_the_wrong_photos() -> None:
     for area in AREAS:
         before, ours = found[area.name, labels.BEFORE], found[area.name, labels.OURS]
         assert before.per_1000("used") > 10 * max(1.0, ours.per_1000("used"))
-        assert ours.pct("shown", "shown before") < 12
+        assert ours.per_1000("shown") < 0.12 * before.per_1000("shown")
         assert ours.pct("late", "read") < 1
         assert ours.forbidden_pct < before.forbidden_pct
-
-
-@pytest.mark.slow
-def test_a_strangers_label_seldom_opens_a_forbidden_door_unless_it_is_a_neighbours() -> None:
-    """Each of them did before; the neighbour's figure is here so that nobody forgets it."""
-    found = stickers.rows(AREAS, rounds=6, seed=4)
-
-    for area in AREAS:
-        anybody = found[area.name, "anybody on the route"]
-        assert anybody.pct("shown", "presses") <= anybody.pct("photos", "presses") < 60
-        assert anybody.pct("shown", "presses") < 15
-    assert found[CITY.name, "the nearest on the route"].pct("shown", "presses") > 50
 
 
 @pytest.mark.slow
@@ -109,4 +95,4 @@ def test_the_table_is_printed() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert done.stdout.count("ours, by place") == len(AREAS)
-    assert done.stdout.count(labels.BEFORE) == 1 + len(AREAS)
+    assert done.stdout.count(labels.BEFORE) == len(AREAS)
