@@ -1,17 +1,16 @@
 """`scripts/provision` and `scripts/deploy` before they reach a device: told in a sentence."""
 
-import hashlib
 import os
 import re
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.support.backend import REPOSITORY
+from tests.system.machines.playbooks import make_release
 
 INVENTORY = """
 all:
@@ -158,15 +157,8 @@ def test_a_retry_needs_a_run_before(tmp_path: Path) -> None:
 
 def _release(folder: Path) -> Path:
     """The folder of a release that is fit, with nothing in its files."""
-    place = folder / "2026.12.0"
-    place.mkdir()
     names = ("doorstep-2026.12.0-py3-none-any.whl", "units/doorstep-capture.service", "SHA256SUMS")
-    with tarfile.open(place / "amd64.tar", "w") as tar:
-        for name in names:
-            tar.addfile(tarfile.TarInfo(f"./{name}"))
-    digest = hashlib.sha256((place / "amd64.tar").read_bytes()).hexdigest()
-    (place / "SHA256SUMS").write_text(f"{digest}  amd64.tar\n")
-    return place
+    return make_release(folder, dict.fromkeys(names, ""))
 
 
 @pytest.mark.parametrize(

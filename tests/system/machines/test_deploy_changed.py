@@ -1,47 +1,30 @@
 """A roll-out whose release changes in its folder between two waves: it ends there."""
 
-import hashlib
-import io
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
-from tests.support.device import REPOSITORY
+from tests.system.machines.playbooks import PROVISIONING, VERSION, make_release, played
 
 pytestmark = pytest.mark.slow
-
-PLAYBOOK: Final = Path(sys.executable).with_name("ansible-playbook")
-PROVISIONING: Final = REPOSITORY / "scripts" / "provisioning"
-VERSION: Final = "2026.12.0"
 
 DEVICES: Final = ("van-1", "van-2", "van-3")
 
 
 def _release(folder: Path, build: str) -> Path:
     """A release that is whole, of one architecture; another build of the same version differs."""
-    place = folder / VERSION
-    place.mkdir(exist_ok=True)
     files = {
-        f"./doorstep-{VERSION}-py3-none-any.whl": build,
-        "./units/doorstep-capture.service": "",
-        "./SHA256SUMS": build,
+        f"doorstep-{VERSION}-py3-none-any.whl": build,
+        "units/doorstep-capture.service": "",
+        "SHA256SUMS": build,
     }
-    with tarfile.open(place / "amd64.tar", "w") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    digest = hashlib.sha256((place / "amd64.tar").read_bytes()).hexdigest()
-    (place / "SHA256SUMS").write_text(f"{digest}  amd64.tar\n")
-    return place
+    return make_release(folder, files)
 
 
 def _read(release: Path) -> dict[str, Any]:
@@ -103,28 +86,19 @@ def test_a_release_that_changes_between_two_waves_ends_the_rollout(
     (tmp_path / "play.yml").write_text(yaml.safe_dump(_waves(release, other)))
     hosts = {name: {"ansible_connection": "local"} for name in DEVICES}
     (tmp_path / "fleet.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
-    own = {"ANSIBLE_CONFIG": str(PROVISIONING / "ansible.cfg")}
-    own |= {"ANSIBLE_ROLES_PATH": str(_roles(tmp_path / "roles"))}
-    own |= {"ANSIBLE_FILTER_PLUGINS": str(PROVISIONING / "filter_plugins")}
-    own |= {"DOORSTEP_PROVISION_DIR": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "temp")}
     given = {"deploy_waves": [1], "deploy_max_failures": failures, "deploy_read": _read(release)}
+    roles = str(_roles(tmp_path / "roles"))
 
-    ran = subprocess.run(
-        [PLAYBOOK, "-i", tmp_path / "fleet.yml", "-e", json.dumps(given), tmp_path / "play.yml"],
-        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"} | own,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+    said = played(
+        tmp_path, tmp_path / "play.yml", "-e", json.dumps(given), ANSIBLE_ROLES_PATH=roles
     )
 
-    lines = (ran.stdout + ran.stderr).splitlines()
     told = dict(
         line.partition("TOLD ")[2].split(": ", 1)
-        for line in lines
+        for line in said.splitlines()
         if line.startswith("fatal: ") and "TOLD " in line
     )
-    assert set(told) == set(DEVICES), ran.stdout + ran.stderr
+    assert set(told) == set(DEVICES), said
     assert told["van-1"] == "it was brought"
     assert "amd64.tar is not what it was when the roll-out began" in told["van-2"]
     assert told["van-3"] == "not tried"

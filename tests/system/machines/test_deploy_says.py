@@ -1,19 +1,15 @@
 """What a deploy says on its way: a trial takes minutes, and who watches it must see that."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 import yaml
 
-from tests.support.device import REPOSITORY
+from tests.system.machines.playbooks import played
 
 pytestmark = pytest.mark.slow
-
-PLAYBOOK: Final = Path(sys.executable).with_name("ansible-playbook")
 
 PROGRAM: Final = """
 import sys
@@ -54,29 +50,9 @@ def _tried(folder: Path, in_vain: int) -> list[str]:
     program.write_text(PROGRAM.format(asked=folder / "asked", in_vain=in_vain))
     (folder / "fleet.yml").write_text(INVENTORY)
     (folder / "play.yml").write_text(yaml.safe_dump(PLAY))
-    scripts = REPOSITORY / "scripts" / "provisioning"
-    own = {"ANSIBLE_CONFIG": str(scripts / "ansible.cfg")}
-    own |= {"ANSIBLE_FILTER_PLUGINS": str(scripts / "filter_plugins")}
-    own |= {"DOORSTEP_PROVISION_DIR": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
-    command: list[str | Path] = [PLAYBOOK, "--inventory", folder / "fleet.yml", folder / "play.yml"]
-    ran = subprocess.run(
-        [
-            "unshare",
-            "-m",
-            "sh",
-            "-ec",
-            f'{OVER_IT}; shift; exec "$@"',
-            "-",
-            folder / "lib",
-            *command,
-        ],
-        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"} | own,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return (ran.stdout + ran.stderr).splitlines()
+    script, library = f'{OVER_IT}; shift; exec "$@"', str(folder / "lib")
+    mounted = ["unshare", "-m", "sh", "-ec", script, "-", library]
+    return played(folder, folder / "play.yml", below=mounted).splitlines()
 
 
 def test_how_long_a_trial_takes_is_said_before_and_that_it_goes_on(tmp_path: Path) -> None:

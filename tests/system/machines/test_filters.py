@@ -1,11 +1,9 @@
 """The playbook's decisions: a configuration that the agent reads, and who must not be touched."""
 
-import importlib.util
 import json
 import os
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jinja2
@@ -14,23 +12,12 @@ import yaml
 
 from agent.config import IdentityMode, load
 from tests.system.machines.answers import BAD, SHALLOW, nested
+from tests.system.machines.playbooks import PROVISIONING, plugin
 
-PROVISIONING = Path(__file__).parents[3] / "scripts" / "provisioning"
 TEMPLATE = PROVISIONING / "roles" / "doorstep_agent" / "templates" / "config.toml.j2"
 
 
-def _filters() -> ModuleType:
-    """Ansible finds it by its place; so do we."""
-    place = PROVISIONING / "filter_plugins" / "doorstep.py"
-    spec = importlib.util.spec_from_file_location("doorstep_filters", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-filters = _filters()
+filters = plugin("filter_plugins/doorstep")
 
 SIMULATED = {
     name: {"kind": "simulated"} for name in ("camera", "buttons", "indicator", "lamp", "position")

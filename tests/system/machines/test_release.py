@@ -1,51 +1,22 @@
 """What a deploy decides: whether a release is fit, and what came of it on a device."""
 
-import hashlib
-import importlib.util
-import io
 import json
-import tarfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.system.machines.answers import BAD, SHALLOW, nested
+from tests.system.machines.playbooks import make_release, plugin
 
-PLUGINS = Path(__file__).parents[3] / "scripts" / "provisioning" / "filter_plugins"
-
-
-def _plugin() -> ModuleType:
-    """Ansible finds it by its place; so do we."""
-    spec = importlib.util.spec_from_file_location(
-        "doorstep_release", PLUGINS / "doorstep_release.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-deploy = _plugin()
+deploy = plugin("filter_plugins/doorstep_release")
 
 WHEELS = ("doorstep-2026.12.0-py3-none-any.whl", "cv2-5-cp37-abi3-manylinux2014_x86_64.whl")
 UNIT = "units/doorstep-capture.service"
 
 
 def _release(folder: Path, *names: str, name: str = "amd64.tar") -> Path:
-    """The folder of a release whose tar has files of these names."""
-    place = folder / "2026.12.0"
-    place.mkdir(exist_ok=True)
-    with tarfile.open(place / name, "w") as tar:
-        for one in names:
-            member = tarfile.TarInfo(f"./{one}")
-            tar.addfile(member, io.BytesIO())
-    digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
-    with (place / "SHA256SUMS").open("a") as sums:
-        sums.write(f"{digest}  {name}\n")
-    return place
+    return make_release(folder, dict.fromkeys(names, ""), name)
 
 
 def test_a_release_that_is_whole_is_fit(tmp_path: Path) -> None:

@@ -1,26 +1,12 @@
 """The table says what to do."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-PROVISIONING = Path(__file__).parents[3] / "scripts" / "provisioning"
+from tests.system.machines.playbooks import plugin
 
-
-def _table() -> ModuleType:
-    """Ansible finds it by its place; so do we."""
-    place = PROVISIONING / "callback_plugins" / "doorstep_table.py"
-    spec = importlib.util.spec_from_file_location("doorstep_table", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-table = _table()
+table = plugin("callback_plugins/doorstep_table")
 
 DENIED = "tech@192.0.2.1: Permission denied (publickey)."
 
