@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support.backend import REPOSITORY
 from tests.system.container import Container
 
@@ -52,6 +54,8 @@ def running() -> Iterator[Running]:
     Raises:
         AssertionError: it did not start; with what it said.
     """
+    if os.geteuid() != 0:
+        pytest.fail("this starts a systemd: run it as root")
     layer = Path(f"/dev/shm/doorstep-units-{os.getpid()}")
     container = Container(Path("/"), layer, Path(__file__).with_name("prepare.sh"))
     folders = {
