@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +40,8 @@ MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "enqueue": enqueue.measure,
     "upload": upload.measure,
     "depth": depth.measure,
-    "rows": row_count.measure,
-    "rows-sqlite": row_count.measure_sqlite,
+    "rows": partial(row_count.measure, engine="postgresql"),
+    "rows-sqlite": partial(row_count.measure, engine="sqlite"),
     "peak": peak.measure,
     "kills": peak.kills,
     "verify": verify.measure,

@@ -23,7 +23,7 @@ from agent.queue.paths import Layout
 from agent.status import document
 from tests.bench.frame import Figure, Rig, by_turns, ratios, run_ms
 from tests.bench.queues import OurQueue
-from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
+from tests.bench.rows import insert, waiting_rows
 from tests.support import sqlite_memory
 from tests.support.device import Device
 
@@ -49,6 +49,9 @@ PACE_S: Final = 2 * CLAIM_S
 BACKED_OFF_S: Final = (NOW_S + 1.0, NOW_S + 300.0)
 SUSPECT_S: Final = (NOW_S + 300.0, NOW_S + 86_400.0)
 """A failed record waits 300 s at most, a suspect one 5 minutes to a day: agent/sync/backoff.py."""
+
+LONG_ANSWER: Final = "not what was agreed on; " * 10
+"""What a backend said, longer than the status shows."""
 
 Pick = Callable[[], object]
 """Takes the next item, so that no other process gets it."""

@@ -2,23 +2,14 @@
 
 import os
 import platform
-import sqlite3  # noqa: TID251 - its version only
-import ssl
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Final
-
-import cv2  # noqa: TID251 - its version only
 
 from agent import __version__
 from tests.bench.frame import Figure, Rig, run_ms
 from tests.support.backend import REPOSITORY
-
-OTHERS: Final = ("persist-queue", "litequeue", "tuspy")
-"""Packages that are measured beside the product; curl and tus-js-client come with no metadata."""
 
 
 def facts(folder: Path) -> dict[str, str]:
@@ -31,11 +22,8 @@ def facts(folder: Path) -> dict[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": __version__,
         "commit": commit or "unknown",
-        "others": ", ".join(f"{name} {version(name)}" for name in OTHERS),
         "machine": f"{_model()}, {os.cpu_count()} cores, {memory_mb:,} MB",
-        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": f"{platform.python_version()}, OpenCV {cv2.__version__}, "
-        f"SQLite {sqlite3.sqlite_version}, {ssl.OPENSSL_VERSION}",
+        "system": f"{platform.platform()}, Python {platform.python_version()}",
         "disk": f"{kind} on {source} ({options}), where the state folder is",
         "load": f"{load()} at the start; medians count, other work widens the spread",
     }

@@ -114,17 +114,8 @@ QUESTIONS: Final[Mapping[str, Callable[[Site], None]]] = {
 }
 
 
-def measure(rig: Rig) -> list[Figure]:
-    """Ask PostgreSQL, which flushes nothing: a disk's own noise would hide what grows."""
-    return _measured(rig, "postgresql")
-
-
-def measure_sqlite(rig: Rig) -> list[Figure]:
-    """Ask SQLite the same."""
-    return _measured(rig, "sqlite")
-
-
-def _measured(rig: Rig, engine: str) -> list[Figure]:
+def measure(rig: Rig, engine: str) -> list[Figure]:
+    """Ask an engine over few and over many records."""
     found: list[Figure] = []
     with ExitStack() as opened:
         sites = {}

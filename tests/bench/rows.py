@@ -8,12 +8,9 @@ from agent.models import RecordState
 from agent.queue.database import Database
 from hardware.clock_system import boot_id
 
-LONG_ANSWER = "not what was agreed on; " * 10
-"""What a backend said, longer than the status shows."""
-
 
 def waiting_rows(due_s: float = 0.0) -> Iterator[dict[str, Any]]:
-    """Yields rows of one chain without end, each a photo that waits and is due at `due_s`."""
+    """Yield rows of one chain without end, each a photo that waits and is due at `due_s`."""
     boot, chain, seq = boot_id(), str(uuid.uuid4()), 0
     while True:
         seq += 1
@@ -42,7 +39,7 @@ def waiting_rows(due_s: float = 0.0) -> Iterator[dict[str, Any]]:
 
 
 def insert(database: Database, found: Iterable[dict[str, Any]]) -> None:
-    """Adds rows to the queue in one transaction."""
+    """Add rows to the queue in one transaction."""
     listed = list(found)
     columns, marks = ", ".join(listed[0]), ", ".join(f":{name}" for name in listed[0])
     with database.step() as sql:

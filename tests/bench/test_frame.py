@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from tests.bench.__main__ import MEASURES
-from tests.bench.frame import WIDTH, Figure, by_turns, lines
+from tests.bench.frame import Figure, by_turns
 from tests.bench.options import SECTIONS
 
 
@@ -15,17 +15,6 @@ def test_the_median_meets_a_target_or_misses_it_unrounded(
 ) -> None:
     """No target moves by a digit, and one slow repetition does not miss it."""
     assert Figure("press", "x", samples, at_most=1.3, digits=1).verdict == verdict
-
-
-def test_a_missed_figure_is_told_with_target_measured_and_spread() -> None:
-    """A row can be read without the code."""
-    figure = Figure("peak", "MB", [190.0, 200.0, 210.0], at_most=180.0, note="less " * 40)
-
-    rows = list(lines("memory", [figure]))
-
-    assert " ".join(rows[1].split()) == "peak ≤ 180 MB 200.0 MB 192.0 to 208.0 3 MISSED"
-    assert rows[2].strip().startswith("less")
-    assert max(map(len, rows)) <= WIDTH
 
 
 def test_jobs_take_turns_and_the_warm_up_does_not_count() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.upload_lines import Cutting
+from tests.bench.upload_lines import cut_line
 from tests.bench.upload_runs import loaded, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -12,9 +12,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 RECORDS = 2
 WITHIN_S = 60.0
 
-WHOLE = Cutting(4e6, 60.0)
-EARLY = Cutting(1e6, 0.45)
-LATER = Cutting(400_000, 0.6)
+WHOLE = (4e6, 60.0)
+EARLY = (1e6, 0.45)
+LATER = (400_000.0, 0.6)
+"""Bytes a second, and seconds from cut to cut."""
 
 
 @pytest.mark.parametrize(
@@ -28,12 +29,12 @@ LATER = Cutting(400_000, 0.6)
     ],
 )
 def test_a_contender_delivers_all_over_a_whole_line_and_over_one_that_is_cut(
-    name: str, requests: int, handshakes: int, cutting: Cutting, tmp_path: Path
+    name: str, requests: int, handshakes: int, cutting: tuple[float, float], tmp_path: Path
 ) -> None:
     """Requests and connections are what the client is known for; cut, it continues in its way."""
     for kind, line in (("whole", WHOLE), ("cut", cutting)):
         load = loaded(tmp_path / kind, RECORDS)
-        with line.open(tmp_path / f"{kind} server") as opened:
+        with cut_line(tmp_path / f"{kind} server", *line) as opened:
             one = run(name, opened, load, tmp_path / f"{kind} job", WITHIN_S)
 
         assert one.delivered == RECORDS

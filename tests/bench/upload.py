@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.bench import longline
 from tests.bench.frame import Figure, Rig
-from tests.bench.upload_lines import Cutting, over, undisturbed
+from tests.bench.upload_lines import cut_line, over, undisturbed
 from tests.bench.upload_runs import CONTENDERS, Load, Run, loaded, run
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,9 @@ WARM_RECORDS: Final = 5
 WITHIN_S: Final = 300.0
 """Longest run over a line without cuts."""
 
-SLOW: Final = Cutting(62_500, 10.0)
-"""0.5 Mbit/s with a cut every 10 s, as far from a mast."""
+SLOW_BYTES_PER_S: Final = 62_500.0
+CUT_EVERY_S: Final = 10.0
+"""0.5 Mbit/s with cuts, as far from a mast."""
 
 READY_WITHIN_S: Final = 120.0
 """Longest start of all servers that is waited for. Source: 10 s on 2 cores, with room for load."""
@@ -115,7 +116,7 @@ def _over_cuts(name: str, load: Load, ready: threading.Barrier, window_s: float)
     """Begin when the servers of all have started: 10 of them keep a small machine busy."""
     place = load.device.folder / name
     try:
-        with SLOW.open(place / "server") as opened:
+        with cut_line(place / "server", SLOW_BYTES_PER_S, CUT_EVERY_S) as opened:
             ready.wait(READY_WITHIN_S)
             return run(name, opened, load, place / "job", window_s)
     except BaseException:

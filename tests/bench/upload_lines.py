@@ -55,21 +55,15 @@ class Open:
         return f"https://{self.server.name}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cutting:
-    """A slow line that is cut again and again, from its first connection on."""
-
-    bytes_per_s: float
-    every_s: float
-
-    @contextmanager
-    def open(self, data: Path) -> Iterator[Open]:
-        with (
-            running_server(data) as server,
-            Bottleneck(server, self.bytes_per_s) as relay,
-            _cut(relay, self.every_s),
-        ):
-            yield Open(server, relay.port, relay)
+@contextmanager
+def cut_line(data: Path, bytes_per_s: float, every_s: float) -> Iterator[Open]:
+    """Open a slow line that is cut again and again, from its first connection on."""
+    with (
+        running_server(data) as server,
+        Bottleneck(server, bytes_per_s) as relay,
+        _cut(relay, every_s),
+    ):
+        yield Open(server, relay.port, relay)
 
 
 @contextmanager
