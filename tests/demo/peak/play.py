@@ -56,7 +56,6 @@ class Outcome:
 
     Attributes:
         records: how many were made.
-        record_bytes: the mean of them, as sent.
         received: each receipt, as it came to a device.
         failed: attempts that came to nothing, by what was answered.
         seconds: from the begin to the last receipt.

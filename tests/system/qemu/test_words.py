@@ -1,17 +1,7 @@
 """What the stages read out of other programs' words."""
 
 from tests.system.qemu.storms import shares, steady
-from tests.system.qemu.suites import failures, passes
-from tests.system.qemu.units_stage import exposure
-
-TOLD = "  RootDirectory=/RootImage=   Service runs within the host's root directory  0.1\n\n"
-
-
-def test_the_score_of_a_unit_is_read() -> None:
-    told = TOLD + "→ Overall exposure level for doorstep-sync.service: 1.1 OK 🙂\n"
-
-    assert exposure(told) == 1.1
-    assert exposure("Unit doorstep-sync.service not found.") is None
+from tests.system.qemu.suites import passes
 
 
 def test_a_suite_that_tried_nothing_did_not_pass() -> None:
@@ -33,9 +23,3 @@ def test_a_light_that_only_flickers_is_not_steady() -> None:
     assert steady(lights, "red", 0.0, now_s=20.5) is None
     assert steady(lights, "red", 0.0, now_s=22.0) == 20.0
     assert steady(lights, "red", 21.0, now_s=22.0) is None
-
-
-def test_what_failed_is_tried_again_by_its_name() -> None:
-    lines = ["E   assert False", "FAILED tests/a.py::test_b[kernel] - assert 1 == 2", "1 failed"]
-
-    assert failures(lines) == ["tests/a.py::test_b[kernel]"]

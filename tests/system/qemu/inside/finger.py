@@ -3,7 +3,6 @@
 
     finger press PIN [HELD_S]           one press
     finger bounce PIN [HELD_S]          one whose contacts bounce for 4 ms at both edges
-    finger many PIN N EVERY_S           N presses, EVERY_S from edge to edge
     finger shot PIN [HELD_S [WAIT_S]]   presses, and tells what was seen and heard, as JSON
     finger rounds PIN N [EVERY_S]       N presses, each told as JSON once its answer was seen
     finger greens PIN EVERY_S           presses for ever; PRESS, then its answer
@@ -336,17 +335,9 @@ def battery(pct: str, *external: str) -> None:
     (SUPPLY / "ac_online").write_text("on" if external else "off")
 
 
-def many(pin: int, count: int, every_s: float) -> None:
-    began_s = time.monotonic()
-    for at in range(count):
-        time.sleep(max(0.0, began_s + at * every_s - time.monotonic()))
-        press(pin, 0.08)
-
-
 VERBS: dict[str, Callable[..., object]] = {
     "press": lambda pin, held_s="0.12": press(int(pin), float(held_s)),
     "bounce": lambda pin, held_s="0.12": press(int(pin), float(held_s), bounces=True),
-    "many": lambda pin, count, every_s: many(int(pin), int(count), float(every_s)),
     "shot": lambda pin, held_s="0.12", wait_s="3": shot(int(pin), float(held_s), float(wait_s)),
     "rounds": lambda pin, count, every_s="3": rounds(int(pin), int(count), float(every_s)),
     "greens": lambda pin, every_s: greens(int(pin), float(every_s)),
