@@ -16,7 +16,6 @@ from typing import Final
 from tests.bench import (
     chart,
     depth,
-    drain,
     enqueue,
     frame,
     machine,
@@ -35,7 +34,6 @@ from tests.support.backend import REPOSITORY, running_backend
 MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "machine": machine.measure,
     "press": press.measure,
-    "drain": drain.measure,
     "memory": memory.measure,
     "enqueue": enqueue.measure,
     "upload": upload.measure,

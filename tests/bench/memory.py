@@ -1,4 +1,4 @@
-"""The memory of `capture` and `serve`; that of `sync` is in the section `drain`."""
+"""The memory of `capture`, `sync` and `serve`, in MB of 1,000,000 bytes."""
 
 import time
 from collections.abc import Iterator
@@ -6,15 +6,21 @@ from contextlib import closing
 from itertools import cycle, islice
 from typing import Final
 
+from agent.models import RecordState
 from agent.queue.database import Database
-from tests.bench.device import memory_of, new_device, running
+from tests.bench.device import door_jpeg, memory_of, new_device, running
 from tests.bench.frame import Figure, Rig
+from tests.bench.queues import OurQueue
 from tests.bench.rows import insert, waiting_rows
 from tests.support.served import served
+from tests.support.waiting import until
 
 CAPTURE_MB: Final = 180.0
+SYNC_MB: Final = 60.0
 SERVE_MB: Final = 35.0
-"""Leave a Zero 2 W's 512 MB room for the system, the camera and `sync`; MB of 1,000,000 bytes."""
+"""Leave a Zero 2 W's 512 MB room for the system and the camera."""
+
+SENT_WITHIN_S: Final = 600.0
 
 DOOR_S: Final = 4.5
 """From door to door: the simulated camera draws the next scene in 2.5 s, a second after a press."""
@@ -24,7 +30,13 @@ ROWS: Final = 100_000
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
-    """Press at several doors, and ask `serve`."""
+    """Press at several doors, send a full queue, and ask `serve`."""
+    yield from _capture_memory(rig)
+    yield _sync_memory(rig)
+    yield _serve_memory(rig)
+
+
+def _capture_memory(rig: Rig) -> Iterator[Figure]:
     doors = rig.times(6, 2)
     device = new_device(rig.folder / "memory-capture", rig.backend)
     device.set_world("".join(f"[[at]]\npress = {n}\ndoor = {n}\n" for n in range(1, doors + 1)))
@@ -39,7 +51,22 @@ def measure(rig: Rig) -> Iterator[Figure]:
     yield Figure("capture: peak (VmHWM)", "MB", [peak_mb], CAPTURE_MB, note=note)
     resident_mb = [one.resident_mb for one in found]
     yield Figure("capture: resident (VmRSS)", "MB", resident_mb, CAPTURE_MB)
-    yield _serve_memory(rig)
+
+
+def _sync_memory(rig: Rig) -> Figure:
+    device, records = new_device(rig.folder / "memory-sync", rig.backend), rig.times(1_000, 100)
+    image = door_jpeg()
+    with closing(OurQueue(device.layout, "bench-memory-sync")) as queue:
+        for _ in range(records):
+            queue.add(image)
+        with running(device, "sync"):
+            until(lambda: queue.outbox.counts().waiting == 0, SENT_WITHIN_S, every_s=0.1)
+            peak_mb = memory_of(device.pid("sync")).peak_mb
+        delivered = len(queue.outbox.items(RecordState.DELIVERED, 0, records))
+    if delivered != records:
+        raise RuntimeError(f"of {records} records {delivered} were delivered")
+    note = f"after {records:,} records of 300 KB"
+    return Figure("sync: peak (VmHWM)", "MB", [peak_mb], SYNC_MB, note=note)
 
 
 def _serve_memory(rig: Rig) -> Figure:

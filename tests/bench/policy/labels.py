@@ -64,9 +64,7 @@ ANYWHERE_M: Final = 1e9
 MEMORIES: Final[Mapping[str, Callable[[], Memory]]] = {
     BEFORE: Lasting,
     OURS: Once,
-    "ours, waits 1 minute": lambda: Once(60.0),
     "ours, waits 2 minutes": lambda: Once(120.0),
-    "ours, waits 15 minutes": lambda: Once(900.0),
     "ours, within 25 m": lambda: Once(within_m=25.0),
     "ours, anywhere": lambda: Once(within_m=ANYWHERE_M),
 }
