@@ -4,44 +4,41 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.bench import cuts
+from tests.bench.bare import RawDisk
 from tests.bench.cuts import Survey
 from tests.bench.enqueue import survey_figures
-from tests.bench.queues import OURS
+from tests.bench.queues import OURS, Queue, in_folder, new_photo
 from tests.support.backend import REPOSITORY
 
 CALLS = "rename,write,writev,pwrite64,fsync,fdatasync"
 
-ONE_PUT = """
-import os, sys
-from contextlib import closing, suppress
-from pathlib import Path
-from tests.bench.queues import in_folder, new_photo
-from tests.bench.bare import RawDisk
 
-def mark():
+def keep_one_each(folder: Path) -> None:
+    """Keep a photo between two marks by ours, and between the next two by the bare loop."""
+
+    def traced(queue: Queue) -> None:
+        photo = new_photo()
+        _mark()
+        queue.put(photo)
+        _mark()
+
+    with closing(in_folder(folder / "ours")) as ours:
+        ours.grow()
+        with closing(RawDisk(folder / "raw", ours.sizes())) as raw:
+            raw.grow()
+            traced(ours)
+            traced(raw)
+
+
+def _mark() -> None:
     with suppress(FileNotFoundError):
-        os.rename("marker", "marker")
-
-def traced(queue):
-    photo = new_photo()
-    mark()
-    queue.put(photo)
-    mark()
-
-folder = Path(sys.argv[1])
-with closing(in_folder(folder / "ours")) as ours:
-    ours.grow()
-    with closing(RawDisk(folder / "raw", ours.sizes())) as raw:
-        raw.grow()
-        traced(ours)
-        traced(raw)
-"""
-"""Between two markers ours keeps a photo, between the next two the bare loop does."""
+        Path("marker").rename("marker")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +63,7 @@ def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
 def test_the_bare_loop_writes_and_flushes_as_the_product_does(tmp_path: Path) -> None:
     """The limit that ours is measured by does all that ours does to the disk, and no more."""
     log = tmp_path / "calls"
-    python = [sys.executable, "-c", ONE_PUT, str(tmp_path)]
+    python = [sys.executable, "-m", "tests.bench.test_enqueue", str(tmp_path)]
 
     subprocess.run(
         ["strace", "-qq", "-o", str(log), "-e", f"trace={CALLS}", *python],
@@ -97,3 +94,7 @@ def _calls(lines: str) -> list[str]:
     """The calls in their order; one that writes two pieces at once counts as one write."""
     found = re.findall(r"^(\w+)\(", lines, re.MULTILINE)
     return [name.replace("writev", "write") for name in found]
+
+
+if __name__ == "__main__":
+    keep_one_each(Path(sys.argv[1]))
