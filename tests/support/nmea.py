@@ -28,20 +28,17 @@ def angle(deg: float, width: int, signs: str) -> str:
     return f"{whole:0{width}d}{minutes:09.6f},{signs[deg < 0]}"
 
 
-def epoch(utc: datetime, lat_deg: float = LAT_DEG, lon_deg: float = LON_DEG, mode: int = 3) -> str:
-    """Make an epoch of a receiver with eight satellites in a 3D fix, or none."""
+def epoch(utc: datetime) -> str:
+    """Make an epoch of a receiver with eight satellites in a 3D fix."""
     clock, day = utc.strftime("%H%M%S.%f")[:9], utc.strftime("%d%m%y")
-    place = f"{angle(lat_deg, 2, 'NS')},{angle(lon_deg, 3, 'EW')}"
-    if mode < 2:
-        bodies = [f"GPRMC,{clock},V,,,,,,,{day},,,N", f"GPGGA,{clock},,,,,0,00,99.99,,,,,,"]
-    else:
-        bodies = [
-            f"GPRMC,{clock},A,{place},0.5,0.0,{day},,,A",
-            f"GPGGA,{clock},{place},1,08,1.1,{ALT_M},M,44.5,M,,",
-            "GPGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.9,1.1,1.5",
-            "GPGSV,2,1,08,01,60,045,45,02,50,135,45,03,40,225,45,04,30,315,45",
-            "GPGSV,2,2,08,05,20,000,45,06,70,090,45,07,35,180,45,08,55,270,45",
-        ]
+    place = f"{angle(LAT_DEG, 2, 'NS')},{angle(LON_DEG, 3, 'EW')}"
+    bodies = [
+        f"GPRMC,{clock},A,{place},0.5,0.0,{day},,,A",
+        f"GPGGA,{clock},{place},1,08,1.1,{ALT_M},M,44.5,M,,",
+        "GPGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.9,1.1,1.5",
+        "GPGSV,2,1,08,01,60,045,45,02,50,135,45,03,40,225,45,04,30,315,45",
+        "GPGSV,2,2,08,05,20,000,45,06,70,090,45,07,35,180,45,08,55,270,45",
+    ]
     return "".join(map(sentence, bodies))
 
 

@@ -1,6 +1,5 @@
 """Common parts of tests of sending: a device with records in its queue, and a clock that is set."""
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,7 +13,6 @@ from agent.models import Item
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record import file as recordfile
 from agent.record import receipt, signing
 from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
@@ -64,16 +62,6 @@ class DeviceQueue:
         made.into(self.layout.records)
         add(self.outbox, made, adopted=adopted)
         return self.outbox.get(made.label.capture_id)
-
-    def requeue(self, item: Item, content: bytes, *, adopted: bool = False) -> Item:
-        """Queue other bytes under the item's id, as if they had been written so."""
-        label, _ = recordfile.open_label(self.content(item).partition(b"\n")[0])
-        with self.database.step() as sql:
-            sql.execute("DELETE FROM captures WHERE capture_id = ?", (item.capture_id,))
-        self.layout.record(item.capture_id).write_bytes(content)
-        file = len(content), hashlib.sha256(content).hexdigest()
-        self.outbox.add(label, item.label_sha256, file, adopted=adopted)
-        return self.outbox.get(item.capture_id)
 
     def content(self, item: Item) -> bytes:
         return self.layout.record(item.capture_id).read_bytes()
