@@ -261,7 +261,11 @@ def parser() -> argparse.ArgumentParser:
         "else than loopback; counts at the first start; may be repeated",
     )
     whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
-    whole.add_argument("--demo-accounts", action="store_true", help="let the demo's people sign in")
+    whole.add_argument(
+        "--demo-accounts",
+        action="store_true",
+        help="let the demo's people sign in; print their passwords",
+    )
     whole.add_argument(
         "--without-identity", action="store_true", help="ask no device for a certificate"
     )
