@@ -27,7 +27,7 @@ from tests.support.enrolment import (
 )
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
-from tests.support.wire import announce, begun_post, proven, record, speaking_to
+from tests.support.wire import announce, begun_post, record, speaking_to
 
 # --- revocation
 
@@ -48,21 +48,6 @@ def test_a_revoked_device_is_out_on_an_open_connection(van: EnrolledDevice) -> N
         cert=van.identity.files,
     )
     assert renewal.status_code == 403
-
-
-def test_who_is_let_in_again_goes_on_where_it_was(van: EnrolledDevice) -> None:
-    """With the signing key that it has, and half an upload."""
-    capture_id = new_id()
-    content = record(van.maker, capture_id)
-    van.wire().post(capture_id, content)
-    van.backend.command("devices", "revoke", van.device_id)
-
-    van.identity = enrolled(van.backend, van.folder, van.device_id, van.maker.key)
-
-    answer = van.wire().patch(capture_id, 0, content)
-    assert answer.status_code == 204
-    receipt = proven(van.backend.receipt_key_file, answer.headers["Doorstep-Receipt"])
-    assert receipt["capture_id"] == capture_id
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from doorstep_backend.pages.accounts import Account
 from tests.support.backend import Backend, run_to_end, running_backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.people import browser, sign_in
-from tests.support.waiting import until
 from tests.support.wire import Wire, record, speaking_to
 from tests.support.wire import tls_line as connected_by_tls
 
@@ -256,42 +254,6 @@ def test_four_addresses_that_take_all_connections_shut_no_device_out(
             content = record(maker, capture_id := new_id())
 
             assert wire.post(capture_id, content, content).status_code == 201
-
-
-@pytest.mark.slow
-def test_a_hundred_slow_connections_are_ended_while_a_device_delivers(
-    alone: Backend, maker: RecordMaker
-) -> None:
-    """Each sends a byte of a head now and then; the time for a head is 15 s.
-
-    The device has a thread of its own: OpenSSL keeps errors for each thread, and Python 3.13 took
-    the reset of a slow line for one of the device's.
-    """
-    with (
-        ExitStack() as stack,
-        speaking_to(alone.base_url, alone.ca_file) as wire,
-        ThreadPoolExecutor(1) as device,
-    ):
-        slow = [stack.enter_context(tls_line(alone, "127.0.0.2")) for _ in range(100)]
-        for line in slow:
-            line.sendall(b"GET /files HTTP/1.1\r\nX: ")
-
-        def are_ended() -> bool:
-            content = record(maker, capture_id := new_id())
-            posted = device.submit(wire.post, capture_id, content, content)
-            assert posted.result().status_code == 201
-            slow[:] = [line for line in slow if goes_on(line)]
-            return not slow
-
-        until(are_ended, 25, every_s=0.5)
-
-
-def goes_on(line: socket.socket) -> bool:
-    try:
-        line.sendall(b"a")
-    except OSError:
-        return False
-    return True
 
 
 def test_strangers_do_not_make_the_log_grow(alone: Backend) -> None:

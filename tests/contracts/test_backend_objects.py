@@ -110,27 +110,6 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
     not_started(scene.backend.data, elsewhere, f"the records are in s3://{scene.bucket}")
 
 
-def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_so(
-    scene: Scene, session: requests.Session
-) -> None:
-    item = scene.photo(demo.ALLOWED)
-    scene.sending.sync.step()
-    url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
-    key, admin = f"{item.capture_id}/{item.sha256}", scene.engine.admin
-    await_filed(scene.backend.data)
-    assert "/photos/" in session.get(url, timeout=30).text
-
-    admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")
-    changed = session.get(url, timeout=30).text
-    admin.delete_object(Bucket=scene.bucket, Key=key)
-    gone = session.get(url, timeout=30).text
-
-    for page in (changed, gone):
-        assert "not there any more" in page
-        assert "/photos/" not in page
-    assert "not what was put there" in scene.backend.log()
-
-
 def test_folders_over_one_database_have_one_bucket(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,34 +58,6 @@ def test_it_has_the_names_that_were_given_and_asked_for(van: EnrolledDevice) -> 
     assert f"serves as {', '.join(sorted(names))} until " in van.backend.command("devices", "list")
 
 
-def test_what_it_was_not_given_is_403_and_names_it(van: EnrolledDevice) -> None:
-    named(van)
-
-    answer = serve(van, signing.new_key(), ["van-0.vans.example"])
-
-    assert answer.status_code == 403
-    assert answer.text == "van-0.vans.example: this device was not given that name\n"
-
-
-@pytest.mark.parametrize("names", [[], ["*.vans.example"], ["a b"]])
-def test_a_request_without_a_right_name_is_refused_with_words(
-    van: EnrolledDevice, names: list[str]
-) -> None:
-    answer = serve(van, signing.new_key(), names)
-
-    assert answer.status_code in {400, 403}
-    assert answer.text.strip()
-
-
-def test_a_device_that_asks_on_and_on_is_told_to_wait(van: EnrolledDevice) -> None:
-    names = named(van)
-
-    answers = [serve(van, signing.new_key(), names) for _ in range(21)]
-
-    assert [one.status_code for one in answers] == [200] * 20 + [429]
-    assert "20 certificates in a day" in answers[-1].text
-
-
 def test_a_serve_certificate_opens_nothing(van: EnrolledDevice) -> None:
     """TLS itself refuses it: it is for servers."""
     names, key = named(van), signing.new_key()

@@ -17,7 +17,6 @@ from tests.support.backend import Backend
 from tests.support.engines import has
 from tests.support.factory import RecordMaker, decoded, is_high, new_id, respelled_file
 from tests.support.wire import (
-    BODY,
     PHOTO,
     VERSION,
     Wire,
@@ -51,18 +50,6 @@ def test_post_with_body_is_stored_unpacked_and_receipted(
 
 def type_of(token: str) -> str:
     return str(json.loads(decoded(token.partition(".")[0]))["typ"])
-
-
-def test_record_without_photo_is_received(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = maker.make(RecordKind.NO_PHOTO, capture_id=capture_id).content
-
-    answer = wire.post(capture_id, content, content)
-
-    assert answer.status_code == 201
-    kept = Store(backend.data)
-    assert kept.record(capture_id)
-    assert not has(kept.photo, capture_id)
 
 
 def test_chunked_bodies_are_appended_too(wire: Wire, maker: RecordMaker) -> None:
@@ -122,14 +109,6 @@ def test_an_offset_is_right_or_409_and_a_finished_upload_has_none(
     assert "Doorstep-Receipt" not in head.headers
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PATCH"])
-def test_unknown_upload_is_404(wire: Wire, method: str) -> None:
-    headers = VERSION | BODY | {"Upload-Offset": "0"}
-
-    url = f"{wire.base_url}/files/{new_id()}"
-    assert wire.session.request(method, url, headers=headers, timeout=10).status_code == 404
-
-
 # --- refusals
 
 
@@ -179,19 +158,6 @@ def test_ids_that_are_no_uuids_are_400(wire: Wire, capture_id: str) -> None:
 
     slash_is_no_route = 404 if "%2F" in capture_id else 400
     assert statuses == [400, slash_is_no_route, slash_is_no_route, 400]
-
-
-def test_wrong_content_type_is_415(wire: Wire, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
-    wrong = {"Content-Type": "application/octet-stream"}
-
-    posted = wire.post(capture_id, content, content, **wrong)
-    wire.post(capture_id, content)
-    patched = wire.patch(capture_id, 0, content, **wrong)
-
-    assert (posted.status_code, patched.status_code) == (415, 415)
-    assert wire.head(capture_id).headers["Upload-Offset"] == "0"
 
 
 @pytest.mark.parametrize("version", ["0.2.2", "2.0.0", ""])
@@ -362,10 +328,3 @@ def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, maker: Re
 
 
 # --- receipts on request
-
-
-def test_receipts_takes_100_ids_and_not_101(wire: Wire) -> None:
-    ids = [new_id() for _ in range(101)]
-
-    assert wire.receipts(*ids[:100]).json() == dict.fromkeys(ids[:100])
-    assert wire.receipts(*ids).status_code == 400

@@ -1,11 +1,9 @@
 """A copy is made once, and goes with its photo."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from doorstep_backend.copies import making
 from doorstep_backend.copies.kept import Copies
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.engines.objects import copy_name
@@ -45,23 +43,6 @@ def test_copies_go_with_the_photo(demo_office: DemoOffice, how: str) -> None:
     assert kept(demo_office, capture_id) == []
     with pytest.raises(LookupError):
         asyncio.run(copies.copy(capture_id, Shows.LABEL))
-
-
-def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(
-    demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
-
-    def erased_meanwhile(*about: Any) -> bytes:
-        copy = making.made(*about)
-        demo_office.office.store.erase(capture_id)
-        return copy
-
-    monkeypatch.setattr("doorstep_backend.copies.kept.made", erased_meanwhile)
-    with pytest.raises(LookupError):
-        asyncio.run(Copies(demo_office.office.store).copy(capture_id, Shows.LABEL))
-
-    assert kept(demo_office, capture_id) == []
 
 
 @only_folder

@@ -160,6 +160,18 @@ def test_a_certificate_that_another_still_has_for_the_name_is_told(issuer: Issue
 # --- what is asked for
 
 
+def test_a_device_is_certified_for_names_that_it_was_given_and_for_no_others(
+    issuer: Issuer,
+) -> None:
+    issuer.names.give(VAN, [NAME])
+
+    assert issuer.names.objection(VAN, {NAME}) is None
+    assert "no name in the request" in str(issuer.names.objection(VAN, ()))
+    assert "x.example: this device was not given that name" in str(
+        issuer.names.objection(VAN, {NAME, "x.example"})
+    )
+
+
 def test_a_name_that_became_the_backends_is_certified_no_more(
     tmp_path: Path, ca: keys.Certificates
 ) -> None:
