@@ -15,12 +15,12 @@ from tests.support.buckets import Engine
 from tests.support.ceph import ceph_engine
 from tests.support.demo_office import DemoOffice
 from tests.support.enrolment import EnrolledDevice, enrolled, technician
-from tests.support.factory import RecordMaker
+from tests.support.factory import RecordMaker, new_id
 from tests.support.instances import address, instance
 from tests.support.opened import Opened, bucket, folder
 from tests.support.s3 import s3_engine
 from tests.support.sealed_fleet import SealedFleet
-from tests.support.wire import Wire, speaking_to, stranger
+from tests.support.wire import Wire, record, speaking_to, stranger
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,17 @@ def alone(tmp_path: Path) -> Iterator[Backend]:
 @pytest.fixture
 def maker() -> RecordMaker:
     return stranger()
+
+
+@pytest.fixture
+def capture_id() -> str:
+    return new_id()
+
+
+@pytest.fixture
+def content(maker: RecordMaker, capture_id: str) -> bytes:
+    """A record of the maker, with a photo and that id."""
+    return record(maker, capture_id)
 
 
 ENGINES: Final = {"seaweedfs": s3_engine, "ceph": ceph_engine}

@@ -34,11 +34,9 @@ def begun(backend: Backend, capture_id: str, content: bytes, sent_bytes: int) ->
 
 @pytest.mark.parametrize("sent_bytes", [0, 1, 65_537, 200_000])
 def test_cut_post_keeps_what_arrived(
-    wire: Wire, backend: Backend, maker: RecordMaker, sent_bytes: int
+    wire: Wire, backend: Backend, capture_id: str, content: bytes, sent_bytes: int
 ) -> None:
     """HEAD tells the exact offset, and a PATCH from there completes the upload."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     with begun(backend, capture_id, content, sent_bytes) as line:
         line.shutdown(socket.SHUT_WR)
         read_to_the_end(line)
@@ -101,11 +99,9 @@ def stands(wire: Wire, capture_id: str, offset: int) -> None:
 
 
 def test_all_bytes_but_no_answer_is_completed_on_request(
-    wire: Wire, backend: Backend, maker: RecordMaker
+    wire: Wire, backend: Backend, capture_id: str, content: bytes
 ) -> None:
     """Cut after the last byte: HEAD says complete, /receipts takes the record in."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     backend.set_switches(cut_after_bytes=len(content), times=1)
     with pytest.raises(requests.ConnectionError):
         wire.post(capture_id, content, content)
@@ -144,11 +140,9 @@ def test_everything_survives_kill_9(tmp_path: Path, maker: RecordMaker) -> None:
 
 @pytest.mark.parametrize("status", [101, 199, 200, 304, 401, 503, 599])
 def test_any_status_can_be_forced(
-    wire: Wire, backend: Backend, maker: RecordMaker, status: int
+    wire: Wire, backend: Backend, capture_id: str, content: bytes, status: int
 ) -> None:
     """The answer comes after the body was read, so that the device sees it; nothing is stored."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     backend.set_switches(status=status, headers={"Retry-After": "7"}, times=1)
 
     answer = wire.post(capture_id, content, content)
@@ -173,10 +167,8 @@ def test_answer_can_end_too_early_or_never(wire: Wire, backend: Backend) -> None
 
 
 def test_switch_concerns_chosen_methods_for_a_number_of_requests(
-    wire: Wire, backend: Backend, maker: RecordMaker
+    wire: Wire, backend: Backend, capture_id: str, content: bytes
 ) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
     backend.set_switches(status=503, times=2, methods=["HEAD"])
 
     statuses = [wire.post(capture_id, content).status_code]
@@ -214,10 +206,8 @@ def test_switch_that_does_not_exist_is_an_error(backend: Backend, switches: dict
 # --- counts
 
 
-def test_counts_are_the_devices_alone(tmp_path: Path, maker: RecordMaker) -> None:
+def test_counts_are_the_devices_alone(tmp_path: Path, capture_id: str, content: bytes) -> None:
     """One session is one handshake, whatever the test itself asks on its own connections."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     with (
         running_backend(tmp_path) as backend,
         speaking_to(backend.base_url, backend.ca_file) as wire,

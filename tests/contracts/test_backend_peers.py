@@ -60,10 +60,9 @@ def received(server: Server, capture_id: str) -> bytes:
 # --- what every server keeps
 
 
-def test_post_with_body_gets_a_receipt(wire: Wire, server: Server, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
-
+def test_post_with_body_gets_a_receipt(
+    wire: Wire, server: Server, capture_id: str, content: bytes
+) -> None:
     answer = wire.post(capture_id, content, content)
 
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, str(len(content)))
@@ -79,11 +78,10 @@ def test_post_with_body_gets_a_receipt(wire: Wire, server: Server, maker: Record
     assert received(server, capture_id) == content
 
 
-def test_patches_end_in_a_receipt(wire: Wire, server: Server, maker: RecordMaker) -> None:
+def test_patches_end_in_a_receipt(
+    wire: Wire, server: Server, capture_id: str, content: bytes
+) -> None:
     """201 is final only when Upload-Offset equals Upload-Length; the last PATCH is final."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
-
     created = wire.post(capture_id, content)
     first = wire.patch(capture_id, 0, content[:99])
     last = wire.patch(capture_id, 99, content[99:])
@@ -96,11 +94,9 @@ def test_patches_end_in_a_receipt(wire: Wire, server: Server, maker: RecordMaker
 
 
 def test_finished_upload_is_neither_overwritten_read_nor_deleted(
-    wire: Wire, server: Server, maker: RecordMaker
+    wire: Wire, server: Server, capture_id: str, content: bytes
 ) -> None:
     """Left to itself the peer truncates it, shows it to all and deletes it."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
     url = f"{server.base_url}/files/{capture_id}"
 
@@ -124,10 +120,9 @@ def test_refusal_is_signed(wire: Wire, server: Server) -> None:
     assert (refusal["capture_id"], refusal["reason"]) == (capture_id, "damaged")
 
 
-def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
-
+def test_digest_mismatch_is_460_and_can_be_created_again(
+    wire: Wire, capture_id: str, content: bytes
+) -> None:
     assert wire.post(capture_id, content, content[:-1] + b"\x01").status_code == 460
     assert wire.head(capture_id).status_code == 404
     assert wire.post(capture_id, content, content).status_code == 201
@@ -196,11 +191,9 @@ def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
 
 @pytest.mark.slow
 def test_tus_server_tells_the_exact_offset_after_a_silent_line(
-    tmp_path: Path, maker: RecordMaker
+    tmp_path: Path, capture_id: str, content: bytes
 ) -> None:
     """HEAD takes some 3 s there: it waits for the writer before it cuts it off."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         announced = announce(capture_id, content)
         with begun_post(peer.port, peer.ca_file, announced, content[:1000]):

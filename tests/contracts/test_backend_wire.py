@@ -29,12 +29,9 @@ from tests.support.wire import (
 
 
 def test_post_with_body_is_stored_unpacked_and_receipted(
-    wire: Wire, backend: Backend, maker: RecordMaker
+    wire: Wire, backend: Backend, capture_id: str, content: bytes
 ) -> None:
     """One request is enough, and leaves the bytes, the photo and the record in the open."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
-
     answer = wire.post(capture_id, content, content)
 
     assert answer.status_code == 201
@@ -52,10 +49,7 @@ def type_of(token: str) -> str:
     return str(json.loads(decoded(token.partition(".")[0]))["typ"])
 
 
-def test_chunked_bodies_are_appended_too(wire: Wire, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
-
+def test_chunked_bodies_are_appended_too(wire: Wire, capture_id: str, content: bytes) -> None:
     answer = wire.post(capture_id, content, iter([content[:10], content[10:]]))
 
     assert answer.status_code == 201
@@ -74,9 +68,7 @@ def test_options_names_version_and_extensions(wire: Wire) -> None:
 # --- HEAD
 
 
-def test_head_tells_offset_length_and_metadata(wire: Wire, maker: RecordMaker) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
+def test_head_tells_offset_length_and_metadata(wire: Wire, capture_id: str, content: bytes) -> None:
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:7])
 
@@ -91,11 +83,9 @@ def test_head_tells_offset_length_and_metadata(wire: Wire, maker: RecordMaker) -
 
 
 def test_an_offset_is_right_or_409_and_a_finished_upload_has_none(
-    wire: Wire, maker: RecordMaker
+    wire: Wire, capture_id: str, content: bytes
 ) -> None:
     """409 tells the right one; HEAD never carries a receipt, which is asked for at /receipts."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:50])
 
@@ -114,11 +104,9 @@ def test_an_offset_is_right_or_409_and_a_finished_upload_has_none(
 
 @pytest.mark.parametrize("kept_bytes", [0, 1000, None])
 def test_post_of_an_existing_id_is_409_and_changes_nothing(
-    wire: Wire, backend: Backend, maker: RecordMaker, kept_bytes: int | None
+    wire: Wire, backend: Backend, capture_id: str, content: bytes, kept_bytes: int | None
 ) -> None:
     """Whether the upload is empty, partial or complete: it is never overwritten."""
-    capture_id = new_id()
-    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:kept_bytes])
     before = wire.head(capture_id).headers["Upload-Offset"]
@@ -162,10 +150,8 @@ def test_ids_that_are_no_uuids_are_400(wire: Wire, capture_id: str) -> None:
 
 @pytest.mark.parametrize("version", ["0.2.2", "2.0.0", ""])
 def test_wrong_version_is_412_and_tells_the_right_one(
-    wire: Wire, maker: RecordMaker, version: str
+    wire: Wire, capture_id: str, content: bytes, version: str
 ) -> None:
-    capture_id = new_id()
-    content = record(maker, capture_id)
     wrong = {"Tus-Resumable": version}
 
     answers = [
