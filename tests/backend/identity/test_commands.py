@@ -148,8 +148,9 @@ def test_fleet_commands_say_which_keys_there_are(terminal: Terminal) -> None:
     assert rotated[1].endswith(" in use")
     assert rotated[2].startswith(f"{kid} retired on {datetime.now(UTC):%Y-}")
     assert f"{kid} revoked on " in terminal.type("fleet", "revoke", kid)
-    with pytest.raises(NotDone, match="no key nothing"):
-        terminal.type("fleet", "revoke", "nothing")
+    unknown = "-" + 42 * "x"  # the id of a key may begin with a dash
+    with pytest.raises(NotDone, match=f"no key {unknown}"):
+        terminal.type("fleet", "revoke", unknown)
 
 
 def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_again(
@@ -238,38 +239,24 @@ def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> 
     assert clients.kind_of("Board") is ClientKind.CLIENT
 
 
-def test_the_id_of_a_key_may_begin_with_a_dash(terminal: Terminal) -> None:
-    kid = "-" + 42 * "x"
-
-    with pytest.raises(NotDone, match=kid):
-        terminal.type("fleet", "revoke", kid)
-
-
 def test_the_servers_next_certificate_is_for_a_year_and_its_key_for_its_owner_alone(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     before = (tmp_path / "ca" / "server-key.pem").read_bytes()
+    too_long_for_a_common_name = f"{'a' * 40}.{'b' * 40}.example"
 
-    said = terminal.type("certificate", "Fleet.example", "10.8.0.1")
+    said = terminal.type("certificate", too_long_for_a_common_name, "Fleet.example", "10.8.0.1")
 
     key = tmp_path / "ca" / "server-key.pem"
     made = certificates.read_pem((tmp_path / "ca" / "server.pem").read_bytes())[0]
     made.verify_directly_issued_by(terminal.issuer.authority.certificate)
-    assert names_in(made) == {"fleet.example", "10.8.0.1", *keys.HOSTS}
+    names = {too_long_for_a_common_name, "fleet.example", "10.8.0.1"}
+    assert names_in(made) == {*names, *keys.HOSTS}
     assert timedelta(0) <= NEXT_YEAR - (made.not_valid_after_utc - datetime.now(UTC)) < MINUTE
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.read_bytes() != before
     assert made.public_key() == signing.read_private_key(key).public_key()
     assert f"until {made.not_valid_after_utc:%Y-%m-%d}" in said
-
-
-def test_a_name_too_long_for_a_common_name_is_certified(terminal: Terminal, tmp_path: Path) -> None:
-    name = f"{'a' * 40}.{'b' * 40}.example"
-
-    terminal.type("certificate", name)
-
-    made = certificates.read_pem((tmp_path / "ca" / "server.pem").read_bytes())[0]
-    assert names_in(made) == {name, *keys.HOSTS}
 
 
 def test_no_device_gets_a_name_of_the_servers_next_certificate(terminal: Terminal) -> None:
