@@ -180,7 +180,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
     demo_office: DemoOffice, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = demo_office.office.store
-    gone, changed = (demo_office.receive(demo_office.photo(demo.ALLOWED)) for _ in range(2))
+    gone, changed = demo_office.deliver(*[demo.ALLOWED] * 2)
     opened.delete(gone, store.sha256_of(gone))
     other = demo_office.photo(demo.ALLOWED).content
     opened.overwrite(changed, store.sha256_of(changed), other)
@@ -202,7 +202,7 @@ def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
 ) -> None:
     """Of an object of no bytes S3 has no range at all."""
     store = demo_office.office.store
-    changed, other = (demo_office.receive(demo_office.photo(demo.ALLOWED)) for _ in range(2))
+    changed, other = demo_office.deliver(*[demo.ALLOWED] * 2)
     opened.overwrite(changed, store.sha256_of(changed), left)
 
     assert demo_office.office.erasure.expire(NOON.replace(year=NOON.year + 1)) == 2

@@ -105,9 +105,7 @@ def lose_rows(demo_office: DemoOffice, capture_id: str) -> None:
 def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
     demo_office: DemoOffice,
 ) -> None:
-    kept, erased = (
-        demo_office.receive(demo_office.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR)
-    )
+    kept, erased = demo_office.deliver(demo.ALLOWED, demo.LEFT_DOOR)
     store = demo_office.office.store
     sha256, content = store.sha256_of(erased), store.received(erased)
     demo_office.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)

@@ -71,10 +71,7 @@ def test_a_verified_agent_sees_that_order_for_15_minutes(demo_office: DemoOffice
 
 
 def test_nobody_sees_what_was_taken_back_or_opted_out(demo_office: DemoOffice) -> None:
-    taken, opted = (
-        demo_office.receive(demo_office.photo(ALLOWED)),
-        demo_office.receive(demo_office.photo(CHANGES_MIND)),
-    )
+    taken, opted = demo_office.deliver(ALLOWED, CHANGES_MIND)
     demo_office.receive(demo_office.void(taken))
     demo_office.office.opt_out_order(CHANGES_MIND, True)
     verified(demo_office)

@@ -165,7 +165,7 @@ def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
     later = NOON + timedelta(days=40)
-    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(5)]
+    ids = demo_office.deliver(*[ALLOWED] * 5)
     other = open_office(Store(demo_office.folder))
 
     with demo_office.office.store.upload_locked(ids[2]):

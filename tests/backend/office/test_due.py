@@ -36,7 +36,7 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
-    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(5)]
+    ids = demo_office.deliver(*[ALLOWED] * 5)
 
     steps = demo_office.office.erasure.steps(CAME + 30 * DAY)
     assert next(one for one in steps if one) == 2
@@ -165,10 +165,8 @@ def test_what_a_process_left_that_died_after_an_opt_out_is_found(
 ) -> None:
     """By the order's own rule, and by its address's; of what is held nothing goes."""
     monkeypatch.setattr(due, "KEYS", 1)
-    by_order, by_address, held, stays = (
-        demo_office.receive(demo_office.photo(number))
-        for number in (ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
-    )
+    ids = demo_office.deliver(ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
+    by_order, by_address, held, stays = ids
     orders = demo_office.office.orders
     demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
     demo_office.office.ledger.execute(
@@ -189,9 +187,7 @@ def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
 ) -> None:
     """There are more of them each day, and mostly nothing of them is left."""
     demo_office = on_interrupted
-    left, failed = (
-        demo_office.receive(demo_office.photo(number)) for number in (ALLOWED, RIGHT_DOOR)
-    )
+    left, failed = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     office, hour = demo_office.office, timedelta(hours=1)
     assert office.erasure.expire(NOON) == 0
 
@@ -212,7 +208,7 @@ def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(
 ) -> None:
     """A customer waits for the page, and not for what is due of all others."""
     old = demo_office.receive(demo_office.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
-    mine = [demo_office.receive(demo_office.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
+    mine = demo_office.deliver(RIGHT_DOOR, CHANGES_MIND)
 
     demo_office.office.opt_out_order(RIGHT_DOOR, True)
     assert [demo_office.kept(one)[0] for one in mine] == [False, True]

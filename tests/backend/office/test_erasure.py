@@ -60,10 +60,7 @@ def test_a_photo_is_kept_for_30_days_and_its_label_longer(demo_office: DemoOffic
 def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(
     demo_office: DemoOffice,
 ) -> None:
-    taken, replaced = (
-        demo_office.receive(demo_office.photo(ALLOWED)),
-        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
-    )
+    taken, replaced = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     demo_office.receive(demo_office.void(taken), "2026-12-03T11:00:00.000Z")
     demo_office.receive(
         demo_office.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z"
@@ -79,10 +76,7 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
     demo_office: DemoOffice,
 ) -> None:
     """As where the two files of SQLite were copied at different moments."""
-    held, gone = (
-        demo_office.receive(demo_office.photo(ALLOWED)),
-        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
-    )
+    held, gone = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     store, line = demo_office.office.store, demo_office.office.store.line(gone)
     demo_office.office.erasure.expire_one(held, after(30))
     label = store.label(held)
@@ -98,10 +92,7 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
 
 def test_what_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) -> None:
     """Not what is to go at once: that waits for it, and is told when it takes too long."""
-    busy, free = (
-        demo_office.receive(demo_office.photo(ALLOWED)),
-        demo_office.receive(demo_office.photo(RIGHT_DOOR)),
-    )
+    busy, free = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     other = Store(demo_office.folder)
     if other.db.engine == "sqlite":
         pytest.skip("it has one lock for all")
@@ -126,10 +117,7 @@ def test_practice_is_kept_for_a_day(demo_office: DemoOffice) -> None:
 
 
 def test_nothing_of_a_held_order_is_erased_until_it_is_released(demo_office: DemoOffice) -> None:
-    held, free = (
-        demo_office.receive(demo_office.photo(CHANGES_MIND)),
-        demo_office.receive(demo_office.photo(ALLOWED)),
-    )
+    held, free = demo_office.deliver(CHANGES_MIND, ALLOWED)
     demo_office.office.access.log(Customer("c-4"), held, "", CAME)
     demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", CAME)
     demo_office.office.opt_out_order(CHANGES_MIND, True)
@@ -235,10 +223,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> No
 def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     demo_office: DemoOffice, tmp_path: Path
 ) -> None:
-    mine, taken = (
-        demo_office.receive(demo_office.photo(LEFT_DOOR)),
-        demo_office.receive(demo_office.photo(LEFT_DOOR)),
-    )
+    mine, taken = demo_office.deliver(LEFT_DOOR, LEFT_DOOR)
     other = demo_office.receive(demo_office.photo(RIGHT_DOOR))
     demo_office.receive(demo_office.void(taken))
     demo_office.office.access.log(CustomerService("17"), mine, "asked where it is", CAME)
@@ -293,7 +278,7 @@ def test_an_export_by_device_verifies_and_has_no_photos(
 def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
     demo_office: DemoOffice, tmp_path: Path
 ) -> None:
-    ids = [demo_office.receive(demo_office.photo(ALLOWED)) for _ in range(3)]
+    ids = demo_office.deliver(*[ALLOWED] * 3)
     demo_office.office.store.objects.erase(ids[1])
     into = tmp_path / "device.zip"
 
