@@ -51,7 +51,7 @@ def test_an_expired_certificate_renews_itself_and_does_nothing_else(
     slept = expired(behind, tmp_path)
 
     with speaking_to(behind.base_url, behind.ca_file, slept.files) as wire:
-        refused = wire.session.get(f"{behind.base_url}/fleet", timeout=10)
+        refused = wire.get("/fleet")
     body = asked(slept.device_id, signing.new_key())
     renewed = ask(behind, "simplereenroll", body, cert=slept.files)
 
@@ -145,7 +145,7 @@ def test_it_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> N
         identity = enrolled(backend, tmp_path, "van-7")
         with speaking_to(backend.base_url, backend.ca_file) as wire:
             said = {"Ssl-Client-Cert": escaped(identity)}
-            answer = wire.session.get(f"{backend.base_url}/fleet", headers=said, timeout=10)
+            answer = wire.get("/fleet", **said)
 
     assert answer.status_code == 403
 

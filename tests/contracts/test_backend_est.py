@@ -111,13 +111,13 @@ def test_nobody_asks_in_anothers_name(guarded: Backend, van: EnrolledDevice) -> 
 
 def test_the_old_certificate_ends_with_the_first_use_of_the_new_one(van: EnrolledDevice) -> None:
     open_wire = van.wire()
-    assert open_wire.session.get(f"{van.backend.base_url}/fleet", timeout=10).ok
+    assert open_wire.get("/fleet").ok
 
     new = van.renewed()
     assert van.get().ok
     assert van.get(identity=new).ok
 
-    old = open_wire.session.get(f"{van.backend.base_url}/fleet", timeout=10)
+    old = open_wire.get("/fleet")
     assert old.status_code == 403
     assert old.text.startswith("certificate superseded: ")
     assert f"{van.device_id}; in; CLONE ALARM" in van.backend.command("devices", "list")
@@ -128,7 +128,7 @@ def test_an_expired_certificate_is_said_so_and_renews(guarded: Backend, tmp_path
     key = signing.new_key()
 
     with speaking_to(guarded.base_url, guarded.ca_file, old.files) as wire:
-        refused = wire.session.get(f"{guarded.base_url}/fleet", timeout=10)
+        refused = wire.get("/fleet")
         told = wire.head(str(uuid4()))
     answer = ask(guarded, "simplereenroll", asked(old.device_id, key), cert=old.files)
     new = kept(tmp_path, old.device_id, certificate_in(answer), key)
@@ -137,7 +137,7 @@ def test_an_expired_certificate_is_said_so_and_renews(guarded: Backend, tmp_path
     assert refused.status_code == told.status_code == 403
     assert refused.text.startswith(f"certificate expired on {ended:%Y-%m-%d}: ")
     with speaking_to(guarded.base_url, guarded.ca_file, new.files) as wire:
-        assert wire.session.get(f"{guarded.base_url}/fleet", timeout=10).ok
+        assert wire.get("/fleet").ok
     again = ask(guarded, "simplereenroll", asked(old.device_id, key), cert=old.files)
     assert again.status_code == 403
     assert again.text.startswith("certificate superseded: ")

@@ -63,11 +63,11 @@ def test_a_revoked_person_or_system_is_out_on_an_open_connection(
     name = f"{kind}-{uuid4()}"
     own = technician(guarded, tmp_path, name, kind)
     with speaking_to(guarded.base_url, guarded.ca_file, (own, own)) as wire:
-        assert wire.session.get(wire.base_url + path, timeout=10).status_code == 200
+        assert wire.get(path).status_code == 200
 
         guarded.command(f"{kind}s", "revoke", name)
 
-        answer = wire.session.get(wire.base_url + path, timeout=10)
+        answer = wire.get(path)
     assert (answer.status_code, answer.text.strip()) == (403, words)
 
 
@@ -257,7 +257,7 @@ def test_a_second_signing_key_is_refused_until_the_office_says_that_there_is_one
 def test_without_identity_nobody_is_asked(tmp_path: Path) -> None:
     with running_backend(tmp_path) as backend:
         with speaking_to(backend.base_url, backend.ca_file) as wire:
-            answer = wire.session.get(f"{backend.base_url}/fleet", timeout=10)
+            answer = wire.get("/fleet")
         words = f"openssl s_client -connect 127.0.0.1:{backend.port}".split()
         shown = subprocess.run(words, input="", capture_output=True, text=True, check=False)
 

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from doorstep_backend.pages.auth import COOKIE
 from tests.conftest import drop_schemas
 from tests.contracts.pair import Pair, running_pair
 from tests.support.backend import Backend
-from tests.support.enrolment import Enrolled, enrolled
+from tests.support.enrolment import enrolled
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of, sign_in
 from tests.support.waiting import until
@@ -88,8 +89,11 @@ def test_some_that_start_at_once_over_a_new_folder_are_one_backend(
     try:
         with ThreadPoolExecutor(3) as at_once:
             list(at_once.map(Backend.start, instances))
-        told = [enrolled(one, tmp_path, f"van-{number}") for number, one in enumerate(instances)]
-        documents = {ask_fleet(one, van) for one in instances for van in told}
+        vans = [enrolled(one, tmp_path, f"van-{number}") for number, one in enumerate(instances)]
+        documents = set[str]()
+        for one, van in product(instances, vans):
+            with speaking_to(one.base_url, one.ca_file, van.files) as wire:
+                documents.add(wire.get("/fleet").text)
     finally:
         for one in instances:
             one.kill()
@@ -97,11 +101,6 @@ def test_some_that_start_at_once_over_a_new_folder_are_one_backend(
 
     assert len(documents) == 1
     assert signing.unverified_payload(documents.pop())["version"] == 1
-
-
-def ask_fleet(at: Backend, van: Enrolled) -> str:
-    with speaking_to(at.base_url, at.ca_file, van.files) as wire:
-        return str(wire.session.get(f"{at.base_url}/fleet", timeout=30).text)
 
 
 def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:

@@ -131,7 +131,7 @@ class Site:
     def told(self, identity: tuple[Path, Path]) -> str:
         """What who shows this certificate reads."""
         with speaking_to(self.one.base_url, self.one.ca_file, identity) as wire:
-            return str(wire.session.get(f"{wire.base_url}/fleet", timeout=10).text).strip()
+            return str(wire.get("/fleet").text).strip()
 
     def document(self, van: EnrolledDevice) -> int:
         """The version of the fleet document that a device is given."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from http.client import HTTPSConnection
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +14,10 @@ import pytest
 from agent.status import header
 from agent.status.metrics import CONTENT_TYPE
 from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.clients import ClientKind
 from tests.backend.reports.samples import document, waits
 from tests.support.backend import Backend
-from tests.support.enrolment import EnrolledDevice
+from tests.support.enrolment import EnrolledDevice, technician
 from tests.support.factory import new_id
 from tests.support.wire import Wire, record, speaking_to
 
@@ -25,23 +25,15 @@ from tests.support.wire import Wire, record, speaking_to
 @pytest.fixture(scope="module")
 def puller(guarded: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """Another system, with a client's certificate."""
-    with pulling(guarded, tmp_path_factory.mktemp("puller")) as wire:
+    folder, name = tmp_path_factory.mktemp("puller"), f"puller-{uuid4()}"
+    file = technician(guarded, folder, name, ClientKind.CLIENT)
+    with speaking_to(guarded.base_url, guarded.ca_file, (file, file)) as wire:
         yield wire
-
-
-def pulling(backend: Backend, folder: Path) -> Any:
-    file = folder / "puller.pem"
-    backend.command("clients", "add", f"puller-{uuid4()}", "--out", str(file))
-    return speaking_to(backend.base_url, backend.ca_file, (file, file))
-
-
-def asked(wire: Wire, path: str) -> Any:
-    return wire.session.get(wire.base_url + path, timeout=10)
 
 
 def told(wire: Wire, van: EnrolledDevice) -> dict[str, Any]:
     """What other systems read of this device."""
-    answer = asked(wire, "/fleet/status?limit=1000")
+    answer = wire.get("/fleet/status?limit=1000")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     found: list[dict[str, Any]] = answer.json()["devices"]
     return next(one for one in found if one["id"] == van.device_id)
@@ -173,10 +165,10 @@ def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: 
     """Anybody could say that they are a device."""
     given = {header.NAME: header.encoded(document(datetime.now(UTC), "van-1"))}
 
-    wire.session.get(f"{wire.base_url}/fleet", headers=given, timeout=10)
+    wire.get("/fleet", **given)
 
-    assert asked(wire, "/fleet/status").status_code == 404
-    assert asked(wire, "/metrics").status_code == 404
+    assert wire.get("/fleet/status").status_code == 404
+    assert wire.get("/metrics").status_code == 404
     db = open_database(backend.data, "backend")
     assert db.execute("SELECT count(*) FROM reports").fetchone() == (0,)
 
@@ -193,7 +185,7 @@ def test_the_fleet_is_read_page_by_page_and_each_device_once(
     pages = 0
     while after is not None:
         query = "limit=2" + (f"&after={after}" if after else "")
-        page = asked(puller, f"/fleet/status?{query}").json()
+        page = puller.get(f"/fleet/status?{query}").json()
         assert 1 <= len(page["devices"]) <= 2
         seen += [one["id"] for one in page["devices"]]
         after, pages = page["next"], pages + 1
@@ -207,13 +199,13 @@ def test_the_fleet_is_read_page_by_page_and_each_device_once(
 def test_only_who_has_a_need_is_asked_for(van: EnrolledDevice, puller: Wire) -> None:
     van.get("/fleet", **said(van, needs=["torn"], bench_mode=True))
 
-    found = asked(puller, "/fleet/status?need=torn").json()
+    found = puller.get("/fleet/status?need=torn").json()
     assert [one["id"] for one in found["devices"]] == [van.device_id]
     assert found["next"] is None
-    noted = asked(puller, "/fleet/status?need=bench_mode&limit=1000").json()["devices"]
+    noted = puller.get("/fleet/status?need=bench_mode&limit=1000").json()["devices"]
     assert van.device_id in [one["id"] for one in noted]
     van.get("/fleet", **said(van))
-    assert asked(puller, "/fleet/status?need=torn").json() == {"devices": [], "next": None}
+    assert puller.get("/fleet/status?need=torn").json() == {"devices": [], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -238,7 +230,7 @@ def test_only_who_has_a_need_is_asked_for(van: EnrolledDevice, puller: Wire) -> 
     ],
 )
 def test_what_is_not_asked_right_is_400_with_a_sentence(puller: Wire, query: str, why: str) -> None:
-    answer = asked(puller, f"/fleet/status?{query}")
+    answer = puller.get(f"/fleet/status?{query}")
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(why)
@@ -249,7 +241,7 @@ def test_the_fleet_is_numbers_for_prometheus(van: EnrolledDevice, puller: Wire) 
     van.get("/fleet", **said(van, needs=["full"], queue=waits(3, datetime.now(UTC))))
     wanted = f'doorstep_needs{{device="{van.device_id}",need="full"}} 1.0'
     for _ in range(30):
-        answer = asked(puller, "/metrics")
+        answer = puller.get("/metrics")
         if wanted in answer.text:
             break
         time.sleep(0.5)

@@ -11,9 +11,18 @@ import pytest
 
 from agent.record import signing
 from doorstep_backend.identity.admission import A_CLIENTS, FOR_CLIENTS_ONLY
+from doorstep_backend.identity.clients import ClientKind
 from doorstep_backend.identity.names import names_in
 from tests.support.backend import Backend
-from tests.support.enrolment import EST, EnrolledDevice, ask, asked, certificate_in, kept
+from tests.support.enrolment import (
+    EST,
+    EnrolledDevice,
+    ask,
+    asked,
+    certificate_in,
+    kept,
+    technician,
+)
 from tests.support.wire import speaking_to
 
 LABEL = "serve/simpleenroll"
@@ -33,17 +42,6 @@ def serve(
     return ask(van.backend, label, body, cert=van.identity.files)
 
 
-def client(backend: Backend, folder: Path) -> Path:
-    file = folder / "puller.pem"
-    backend.command("clients", "add", f"puller-{uuid4()}", "--out", str(file))
-    return file
-
-
-def get(backend: Backend, path: str, files: tuple[Path, Path] | None) -> Any:
-    with speaking_to(backend.base_url, backend.ca_file, files) as wire:
-        return wire.session.get(backend.base_url + path, timeout=10)
-
-
 # --- the label
 
 
@@ -56,16 +54,6 @@ def test_it_has_the_names_that_were_given_and_asked_for(van: EnrolledDevice) -> 
     assert names_in(made[0]) == set(names)
     assert made[0] == made[1] == again
     assert f"serves as {', '.join(sorted(names))} until " in van.backend.command("devices", "list")
-
-
-def test_a_serve_certificate_opens_nothing(van: EnrolledDevice) -> None:
-    """TLS itself refuses it: it is for servers."""
-    names, key = named(van), signing.new_key()
-    made = kept(van.folder, van.device_id, certificate_in(serve(van, key, names)), key)
-
-    for path in ("/fleet", "/metrics", "/.well-known/est/simplereenroll"):
-        with pytest.raises(OSError, match="ertificate"):
-            van.get(path, identity=made)
 
 
 def test_openssl_takes_it_for_a_server_under_its_names_and_for_no_client(
@@ -94,26 +82,20 @@ def test_openssl_takes_it_for_a_server_under_its_names_and_for_no_client(
 def test_a_client_is_let_in_where_clients_ask_and_nowhere_else(
     guarded: Backend, tmp_path: Path
 ) -> None:
-    file = client(guarded, tmp_path)
+    file = technician(guarded, tmp_path, f"puller-{uuid4()}", ClientKind.CLIENT)
+    others = ("/fleet", "/manifest", f"/files/{uuid4()}", "/receipts", "/nothing", f"{EST}/{LABEL}")
 
-    assert file.stat().st_mode & 0o777 == 0o600
-    for path in ("/fleet/status", "/metrics"):
-        assert get(guarded, path, (file, file)).status_code != 403
-    for path in (
-        "/fleet",
-        "/manifest",
-        f"/files/{uuid4()}",
-        "/receipts",
-        "/nothing",
-        f"{EST}/{LABEL}",
-    ):
-        answer = get(guarded, path, (file, file))
-        assert (answer.status_code, answer.text.strip()) == (403, A_CLIENTS)
+    with speaking_to(guarded.base_url, guarded.ca_file, (file, file)) as wire:
+        assert [wire.get(path).status_code for path in ("/fleet/status", "/metrics")] == [200, 200]
+        answers = [wire.get(path) for path in others]
+
+    assert {(answer.status_code, answer.text.strip()) for answer in answers} == {(403, A_CLIENTS)}
 
 
 @pytest.mark.parametrize("path", ["/fleet/status", "/metrics", "/metrics%0A", "/metrics/"])
 def test_a_device_or_nobody_is_not_let_in_there(van: EnrolledDevice, path: str) -> None:
-    for shown in (van.identity.files, None):
-        answer = get(van.backend, path, shown)
+    with speaking_to(van.backend.base_url, van.backend.ca_file) as nobody:
+        answers = [van.get(path), nobody.get(path)]
 
+    for answer in answers:
         assert (answer.status_code, answer.text.strip()) == (403, FOR_CLIENTS_ONLY)

@@ -68,17 +68,22 @@ def test_a_mark_is_for_bytes_that_she_brought(van: EnrolledDevice, ada: Wire) ->
     assert marks(van.backend).by(capture_id) is None
 
 
-def test_she_finishes_what_the_device_began(van: EnrolledDevice, ada: Wire) -> None:
+@pytest.mark.parametrize("she_begins", [False, True])
+def test_one_of_both_finishes_what_the_other_began(
+    van: EnrolledDevice, ada: Wire, *, she_begins: bool
+) -> None:
+    """A device that comes back would pause for good if it were answered 403."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
-    van.wire().post(capture_id, content)
-    van.wire().patch(capture_id, 0, content[:1000])
+    first, second = (ada, van.wire()) if she_begins else (van.wire(), ada)
+    first.post(capture_id, content)
+    first.patch(capture_id, 0, content[:1000])
 
-    offset = ada.head(capture_id).headers["Upload-Offset"]
-    answer = ada.patch(capture_id, 1000, content[1000:])
+    assert second.head(capture_id).headers["Upload-Offset"] == "1000"
+    answer = second.patch(capture_id, 1000, content[1000:])
 
-    assert offset == "1000"
     assert answer.status_code == 204
+    assert "Doorstep-Receipt" in answer.headers
     assert marks(van.backend).by(capture_id) == name_of(ada)
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
 
@@ -100,21 +105,6 @@ def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(
         answer = sent.result()
 
     assert (answer.status_code, answer.text) == (404, f"{NO_SUCH_UPLOAD}\n")
-
-
-def test_a_device_that_comes_back_finishes_what_she_began(van: EnrolledDevice, ada: Wire) -> None:
-    """403 would let it pause for good."""
-    capture_id = new_id()
-    content = record(van.maker, capture_id)
-    ada.post(capture_id, content)
-    ada.patch(capture_id, 0, content[:1000])
-
-    wire = van.wire()
-    assert wire.head(capture_id).headers["Upload-Offset"] == "1000"
-    answer = wire.patch(capture_id, 1000, content[1000:])
-
-    assert answer.status_code == 204
-    assert "Doorstep-Receipt" in answer.headers
 
 
 def test_what_she_delivered_is_its_devices_and_no_others(

@@ -121,7 +121,7 @@ def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_p
     own = asleep.into(van.layout.sync_keys)
     other = enrolled(guarded, tmp_path, f"van-{uuid4()}")
     with speaking_to(guarded.base_url, guarded.ca_file, other.files) as wire:
-        document = wire.session.get(f"{guarded.base_url}/fleet", timeout=10).text
+        document = wire.get("/fleet").text
     trust = TrustStore(van.layout)
     trust.keep_fleet((document,))
     before = own.read_bytes()

@@ -168,7 +168,7 @@ class EnrolledDevice:
     def get(self, path: str = "/fleet", identity: Enrolled | None = None, **headers: str) -> Any:
         files = (identity or self.identity).files
         with speaking_to(self.backend.base_url, self.backend.ca_file, files) as wire:
-            return wire.session.get(wire.base_url + path, headers=headers, timeout=10)
+            return wire.get(path, **headers)
 
     def renewed(self) -> Enrolled:
         key = signing.new_key()

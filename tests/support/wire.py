@@ -29,6 +29,9 @@ class Wire:
     session: requests.Session
     base_url: str
 
+    def get(self, path: str, **headers: str) -> Any:
+        return self.session.get(self.base_url + path, headers=headers, timeout=10)
+
     def post(self, capture_id: str, content: bytes, sent: Any = None, **more: str) -> Any:
         headers = VERSION | announce(capture_id, content) | (BODY if sent is not None else {})
         url = f"{self.base_url}/files"
