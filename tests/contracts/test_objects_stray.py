@@ -1,6 +1,5 @@
 """Objects that have no rows, and those that were erased and are there again, on every engine."""
 
-import argparse
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.office import demo
 from doorstep_backend.office.archive import archive
 from doorstep_backend.office.worker import Worker
-from doorstep_backend.wire import orphans
 from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import RecordMaker, new_id
 from tests.support.opened import Opened
@@ -23,10 +21,7 @@ RECORD = hashlib.sha256(CONTENT).hexdigest()
 
 
 def terminal(demo_office: DemoOffice, *words: str) -> list[str]:
-    """What `objects ...` prints."""
-    parser = argparse.ArgumentParser()
-    orphans.add_to(parser.add_subparsers(dest="command"))
-    return list(orphans.run(parser.parse_args(["objects", *words]), demo_office.office))
+    return list(demo_office.objects_said(*words))
 
 
 def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from doorstep_backend.engines.objects import Objects
 from doorstep_backend.office import commands, demo
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.worker import Worker
-from doorstep_backend.wire import manifest
+from doorstep_backend.wire import manifest, orphans
 from doorstep_backend.wire.store import IntakeVerdict, Store, Upload
 from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
@@ -31,11 +32,13 @@ KEY: Final = signing.new_key()
 KID: Final = signing.thumbprint(KEY.public_key())
 
 
-def photo_of(office: Office, device: RecordMaker, number: str, **changes: Any) -> Made:
+def photo_of(
+    office: Office, device: RecordMaker, number: str, picture: bytes = PICTURE, **changes: Any
+) -> Made:
     """Return a photo that a device bound to an order; `changes` go into record.json."""
     stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
-    return device.make(RecordKind.PHOTO, record, PICTURE)
+    return device.make(RecordKind.PHOTO, record, picture)
 
 
 @dataclass
@@ -84,7 +87,7 @@ class DemoOffice:
     def photo(self, number: str, **changes: Any) -> Made:
         """Make a photo that the device bound to an order by its label.
 
-        `changes` go into record.json.
+        A `picture` takes the place of PICTURE, and other `changes` go into record.json.
         """
         return photo_of(self.office, self.van, number, **changes)
 
@@ -131,6 +134,12 @@ class DemoOffice:
         parser = argparse.ArgumentParser()
         commands.add_to(parser)
         return commands.run(parser.parse_args(words), self.office, now)
+
+    def objects_said(self, *words: str) -> Iterator[str]:
+        """Run the command `objects`; yield its lines as it goes on."""
+        parser = argparse.ArgumentParser()
+        orphans.add_to(parser.add_subparsers(dest="command"))
+        return orphans.run(parser.parse_args(["objects", *words]), self.office)
 
     def file(self, name: str) -> Path:
         """Return the path of a file in the backend's folder."""

@@ -239,46 +239,37 @@ def test_another_device_takes_nothing_back_and_replaces_nothing(demo_office: Dem
     assert demo_office.shown(ALLOWED) == [capture_id]
 
 
-@pytest.mark.parametrize("bound_by", ["ambiguous", "unassigned", "by guess", None, 7])
+NOT_IN_REACH: list[Any] = ["outside", None, "around", ["inside"], 0]
+
+
+@pytest.mark.parametrize(
+    ("bound_by", "ring"),
+    [
+        *((one, None) for one in ("ambiguous", "unassigned", "by guess", None, 7)),
+        *(("code", one) for one in NOT_IN_REACH),
+    ],
+)
 def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
-    demo_office: DemoOffice, bound_by: Any
+    demo_office: DemoOffice, bound_by: Any, ring: Any
 ) -> None:
-    capture_id = demo_office.receive(demo_office.stray(bound_by))
-
-    assert [demo_office.shown(number) for number in (LEFT_DOOR, RIGHT_DOOR)] == [[], []]
-    assert [photo.capture_id for photo in demo_office.office.filing.waiting()] == [capture_id]
-    assert not demo_office.is_done(LEFT_DOOR)
-
-    demo_office.office.filing.bind(capture_id, RIGHT_DOOR)
-
-    assert demo_office.office.filing.waiting() == []
-    assert demo_office.shown(RIGHT_DOOR) == [capture_id]
-    assert demo_office.is_done(RIGHT_DOOR)
-    (photo,) = demo_office.office.filing.photos_of(RIGHT_DOOR)
-    assert photo.how_placed() == "Our dispatch assigned this photo to your order."
-
-
-@pytest.mark.parametrize("ring", ["outside", None, "around", ["inside"], 0])
-def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_binds_it(
-    demo_office: DemoOffice, ring: object
-) -> None:
-    """It is believed, and offered to dispatch first, however near other orders are."""
-    stop = stop_of(demo_office, LEFT_DOOR, "code", ring)
+    """A label is believed, and offered to dispatch first, however near other orders are."""
+    stop = stop_of(demo_office, LEFT_DOOR, bound_by, ring)
     at = demo_office.office.orders.find(ALLOWED)
     position = {"lat_deg": at.lat_deg, "lon_deg": at.lon_deg, "accuracy_m": 9.5}
     capture_id = demo_office.receive(demo_office.photo(LEFT_DOOR, stop=stop, position=position))
     filing = demo_office.office.filing
 
-    assert demo_office.shown(LEFT_DOOR) == []
+    assert [demo_office.shown(number) for number in (LEFT_DOOR, RIGHT_DOOR)] == [[], []]
     assert [photo.capture_id for photo in filing.waiting()] == [capture_id]
     assert not demo_office.is_done(LEFT_DOOR)
-    assert [order.number for order in filing.candidates(capture_id)][:2] == [LEFT_DOOR, ALLOWED]
+    assert (filing.candidates(capture_id)[0].number == LEFT_DOOR) is (bound_by == "code")
 
-    filing.bind(capture_id, LEFT_DOOR)
+    filing.bind(capture_id, RIGHT_DOOR)
 
-    assert demo_office.shown(LEFT_DOOR) == [capture_id]
     assert filing.waiting() == []
-    (photo,) = filing.photos_of(LEFT_DOOR)
+    assert demo_office.shown(RIGHT_DOOR) == [capture_id]
+    assert demo_office.is_done(RIGHT_DOOR)
+    (photo,) = filing.photos_of(RIGHT_DOOR)
     assert photo.how_placed() == "Our dispatch assigned this photo to your order."
 
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,15 +69,10 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
 ) -> None:
     """Not the copy's digest: the one that the signed record.json has of photo.jpg."""
     original = PICTURE[:2] + b"\xff\xfe\x00\x08 52.5N" + PICTURE[2:]
-    digest, van = hashlib.sha256(original).hexdigest(), live.demo_office.van
-    at = live.demo_office.office.orders.find(ALLOWED).stop_id
-    said = {"simulated": False, "quality": {"verdict": "ok"}, "photo": {"sha256": digest}}
-    bound, waiting = (
-        live.demo_office.receive(
-            van.make(RecordKind.PHOTO, {**said, "stop": {"id": at, **by}}, original)
-        )
-        for by in ({"bound_by": "place"}, {"bound_by": "ambiguous"})
-    )
+    digest = hashlib.sha256(original).hexdigest()
+    said: dict[str, Any] = {"picture": original, "photo": {"sha256": digest}}
+    bound = live.demo_office.receive(live.demo_office.photo(ALLOWED, **said))
+    waiting = live.demo_office.receive(live.demo_office.stray(**said))
 
     pages = {
         bound: [live.browser(OWNER).get(f"/orders/{ALLOWED}").text],
@@ -98,11 +94,12 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08 serial 1234, 52.5 N"
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     demo_office = live.demo_office
-    stop = {"id": demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
-    record = {"stop": stop, "simulated": False, "position": {"accuracy_m": 9.5}}
-    demo_office.receive(
-        demo_office.van.make(RecordKind.PHOTO, record, PICTURE[:2] + segment + PICTURE[2:])
-    )
+    said = {
+        "stop": {"id": demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "place"},
+        "position": {"accuracy_m": 9.5},
+        "picture": PICTURE[:2] + segment + PICTURE[2:],
+    }
+    demo_office.receive(demo_office.photo(ALLOWED, **said))
     browser = live.browser(OWNER)
 
     page = browser.get("/orders").text
@@ -130,14 +127,9 @@ def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -
     """It has its receipt: the device did its part, and another photo will not come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
     demo_office = live.demo_office
-    stop_id = demo_office.office.orders.find(ALLOWED).stop_id
-    stop = {"id": stop_id, "bound_by": "code", "ring": "inside"}
-    for photo in (bomb, b"no picture"):
-        demo_office.receive(
-            demo_office.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo)
-        )
-    stray = {"stop": stop | {"bound_by": "unassigned"}, "simulated": False}
-    waiting = demo_office.receive(demo_office.van.make(RecordKind.PHOTO, stray, bomb))
+    for picture in (bomb, b"no picture"):
+        demo_office.receive(demo_office.photo(ALLOWED, picture=picture))
+    waiting = demo_office.receive(demo_office.stray("unassigned", picture=bomb))
 
     pages = [
         live.browser(OWNER).get("/orders").text,

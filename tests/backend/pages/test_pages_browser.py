@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agent.capture import jpeg
-from agent.models import CaptureId, RecordKind
+from agent.models import CaptureId
 from doorstep_backend.office.access import CustomerService
 from doorstep_backend.office.demo import (
     ALLOWED,
@@ -42,16 +42,10 @@ def delivered(tmp_path: Path) -> Iterator[Live]:
 
 
 def _leave(live: Live, number: str, seed: int, cover: float = 0.0, **said: object) -> CaptureId:
-    stop = {"id": live.demo_office.office.orders.find(number).stop_id, "bound_by": "code"}
-    record = {
-        "stop": {**stop, "ring": "inside"},
-        "simulated": True,
-        "quality": {"verdict": "ok"},
-        **said,
-    }
     scene = Scene(seed=seed, width_px=1152, height_px=648, cover=cover)
     picture = jpeg.encode(render(scene), 85)
-    return live.demo_office.receive(live.demo_office.van.make(RecordKind.PHOTO, record, picture))
+    made = live.demo_office.photo(number, picture=picture, simulated=True, **said)
+    return live.demo_office.receive(made)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
 from agent.capture import jpeg
-from agent.models import CaptureId, RecordKind
+from agent.models import CaptureId
 from doorstep_backend.copies import faces
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.office.demo import ALLOWED
@@ -35,11 +35,9 @@ SERVICE = CustomerService("17")
 
 
 def leave(demo_office: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
-    stop_id = demo_office.office.orders.find(ALLOWED).stop_id
-    stop = {"id": stop_id, "bound_by": bound_by, "ring": "inside"}
-    return demo_office.receive(
-        demo_office.van.make(RecordKind.PHOTO, {"stop": stop, "simulated": False}, photo)
-    )
+    if bound_by == "code":
+        return demo_office.receive(demo_office.photo(ALLOWED, picture=photo))
+    return demo_office.receive(demo_office.stray(bound_by, picture=photo))
 
 
 def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:

@@ -17,11 +17,7 @@ from tests.support.sealed_fleet import SealedFleet
 
 
 def taking_in(fleet: SealedFleet) -> Iterator[str]:
-    """What `objects stray --adopt` prints, as it goes on."""
-    parser = argparse.ArgumentParser()
-    orphans.add_to(parser.add_subparsers(dest="command"))
-    words = ["objects", "stray", "--adopt"]
-    return orphans.run(parser.parse_args(words), fleet.demo_office.office)
+    return fleet.demo_office.objects_said("stray", "--adopt")
 
 
 def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
