@@ -132,7 +132,8 @@ def test_everything_survives_kill_9(tmp_path: Path, maker: RecordMaker) -> None:
             assert wire.receipts(done).json()[done] == {"receipt": receipt}
             assert wire.head(partial).headers["Upload-Offset"] == "1234"
             assert wire.patch(partial, 1234, unfinished[1234:]).status_code == 204
-            assert wire.post(forged, forgery, forgery).status_code == 422
+            refused = wire.post(forged, forgery, forgery).headers["Doorstep-Refusal"]
+            assert proven(backend.receipt_key_file, refused)["reason"] == "unknown_key"
 
 
 # --- switches

@@ -293,24 +293,3 @@ def test_the_other_spelling_of_a_record_is_neither_another_record_nor_in_its_pla
     assert Store(backend.data).received(capture_id) == content
     assert refusal_of(backend, elsewhere)["reason"] == "wrong_id"
     assert not has(objects_of(backend.data).found, other_id)
-
-
-def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
-    """Another key under the same device_id is refused; the first one still serves."""
-    forger = RecordMaker(device_id=maker.device_id)
-    first, forged, later = new_id(), new_id(), new_id()
-
-    answers = [
-        wire.post(capture_id, content, content)
-        for capture_id, content in (
-            (first, record(maker, first)),
-            (forged, record(forger, forged)),
-            (later, record(maker, later)),
-        )
-    ]
-
-    assert answers[0].status_code == answers[2].status_code == 201
-    assert refusal_of(backend, answers[1])["reason"] == "unknown_key"
-
-
-# --- receipts on request
