@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -217,9 +218,7 @@ def test_a_body_with_two_lengths_ends_its_connection(backend: Backend) -> None:
     smuggled = head("POST /receipts", Content_Length="2") + b"{}"
     with tls_line(backend) as line:
         line.sendall(head("POST /receipts", **both) + b"0\r\n\r\n" + smuggled)
-        answers = bytearray()
-        while chunk := line.recv(4096):
-            answers += chunk
+        answers = b"".join(iter(partial(line.recv, 4096), b""))
 
     assert answers.count(b"HTTP/1.1 ") == 1
 
@@ -231,9 +230,7 @@ def test_each_request_has_its_own_limits_also_when_it_comes_with_the_end_of_the_
     one = head("POST /nowhere", Content_Length="5000000") + bytes(5_000_000)
     with tls_line(backend) as line:
         line.sendall(one * 3 + head("GET /nowhere", Connection="close"))
-        answers = bytearray()
-        while chunk := line.recv(4096):
-            answers += chunk
+        answers = b"".join(iter(partial(line.recv, 4096), b""))
 
     assert answers.count(b"HTTP/1.1 404") == 4
 
