@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from cryptography import x509
 
 from agent.record import signing
 from tests.support.backend import Backend
@@ -42,14 +41,6 @@ def test_without_a_certificate_a_device_can_only_enrol(guarded: Backend) -> None
             answer = wire.session.request(method, guarded.base_url + path, timeout=10)
         assert answer.status_code == 403, path
         assert method == "HEAD" or answer.text.startswith("no certificate: "), path
-
-
-def test_cacerts_are_what_the_fleet_trusts(guarded: Backend) -> None:
-    answer = ask(guarded, "cacerts")
-
-    assert answer.headers["Content-Type"] == "application/pkcs7-mime"
-    found = certificate_in(answer)
-    assert found == x509.load_pem_x509_certificate(guarded.ca_file.read_bytes())
 
 
 # --- enrolment by token

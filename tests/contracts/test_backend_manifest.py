@@ -88,32 +88,6 @@ def test_what_the_device_has_is_not_sent_again(site: Site) -> None:
         assert site.ask("van-7", **{"If-None-Match": given}).status_code == 200
 
 
-def test_a_change_makes_another_manifest(site: Site) -> None:
-    before, tag = site.manifest("van-7"), site.ask("van-7").headers["ETag"]
-    site.office.opt_out_order(demo.CHANGES_MIND, True)
-
-    answer = site.ask("van-7", **{"If-None-Match": tag})
-    site.office.opt_out_order(demo.CHANGES_MIND, False)
-
-    assert answer.status_code == 200
-    assert answer.headers["ETag"] != tag
-    assert site.manifest("van-7").version > before.version
-
-
-def test_a_swapped_device_gets_the_route_with_what_is_done(site: Site) -> None:
-    """And the old one an empty manifest, so that its stops are wiped there."""
-    site.send(photo_of(site.office, site.device, demo.ALLOWED, simulated=True))
-    before = site.manifest("van-7")
-
-    site.office.routes.assign(demo.ROUTE, "van-8")
-
-    after = site.manifest("van-8")
-    assert after.stops == before.stops
-    assert after.stops[0].done
-    assert site.manifest("van-7").stops == ()
-    assert site.manifest("van-7").version > before.version
-
-
 @pytest.mark.parametrize("device_id", ["van-99", "../van-7", "van-7 OR 1=1", "x" * 4000])
 def test_a_device_without_a_route_is_told_so(site: Site, device_id: str) -> None:
     answer = site.ask(device_id)
