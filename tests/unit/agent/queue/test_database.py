@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import sqlite3  # noqa: TID251 - a second reader that shares no code with the product
-import stat
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,8 @@ from agent.errors import NotNow, QueueBroken, StorageFault, StorageFull
 from agent.queue.database import Database
 from agent.queue.disk import lock
 from agent.queue.opening import migrate
-from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.support.factory import RecordMaker, add, fill, queue, remount, small_disk
+from tests.support.factory import fill, queue, remount, small_disk
 
 NOBODY, DAEMON, GROUP = 65_534, 1, 60
 """Two users of every Debian system, and a group that both are put into (games)."""
@@ -390,67 +388,3 @@ def note_refused(database: Database) -> None:
     assert notes(database) == ["before"]
     with pytest.raises(StorageFault, match="readonly"):
         note(database, "during")
-
-
-@pytest.mark.slow
-def test_two_users_share_what_tmpfiles_made() -> None:
-    """Capture and sync are two users in one group, with any umask."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        layout = Layout(folder / "state", folder / "run")
-        layout.make()
-        for path in (layout.state, *layout.state.rglob("*"), layout.run):
-            mode = stat.S_IMODE(path.stat().st_mode)
-            os.chown(path, NOBODY, GROUP)
-            path.chmod(mode)
-
-        _share(layout)
-
-
-@pytest.mark.slow
-def test_two_users_share_what_the_first_one_made_under_a_strict_umask() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.chown(folder, NOBODY, GROUP)
-        folder.chmod(0o2775)
-        layout = Layout(folder / "state", folder / "run")
-        as_user(NOBODY, layout.make)
-
-        _share(layout)
-
-
-def _share(layout: Layout) -> None:
-    device = RecordMaker()
-
-    def capture() -> None:
-        database = Database(layout, migrates=True)
-        add(Outbox(database, "boot-1"), device.make())
-        # a crash: the log and its index stay for the next user
-
-    def sync() -> None:
-        database = Database(layout)
-        outbox = Outbox(database, "boot-1")
-        assert outbox.claim(0.0, due_s=0.0)
-        with lock(layout.sync_lock, exclusive=True, wait=False):
-            outbox.reset_schedule(1.0)
-        database.close()
-
-    def sync_nothing() -> None:
-        assert Outbox(Database(layout), "boot-1").claim(0.0, due_s=0.0) is None
-
-    def capture_again() -> None:
-        outbox = Outbox(Database(layout, migrates=True), "boot-1")
-        add(outbox, RecordMaker().make())
-        assert len(outbox.states()) == 2
-
-    for user, act in (
-        (NOBODY, capture),
-        (DAEMON, sync),
-        (DAEMON, sync_nothing),
-        (NOBODY, capture_again),
-    ):
-        as_user(user, act)
-    for path in (layout.database, *layout.queue.glob("doorstep.db-*")):
-        assert path.stat().st_gid == GROUP
-        assert stat.S_IMODE(path.stat().st_mode) == 0o660

@@ -1,8 +1,6 @@
 """The queue: nothing is lost, nothing is sent twice at once, nothing blocks the rest."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, RecordKind, RecordState
 from agent.queue.database import Database
 from agent.queue.outbox import CLAIM_S, Outbox
-from agent.queue.paths import Layout
 from hardware.clock import ClockSource
 from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
 
@@ -362,44 +359,6 @@ def test_a_boot_is_dated_by_its_best_time_record_or_its_worst_label(
 
     assert outbox.dated_by() == dated_by
     assert Outbox(database, "another boot").dated_by() is ClockSource.NTP
-
-
-def test_the_queue_survives_its_process(tmp_path: Path, device: RecordMaker) -> None:
-    layout, database, outbox = queue(tmp_path)
-    made = add(outbox, device.make())
-    outbox.set_upload_url(claimed(outbox), "https://backend/files/x")
-    database.close()
-
-    with closing(Database(layout)) as again:
-        item = Outbox(again, "boot-1").get(made.label.capture_id)
-        assert item.upload_url == "https://backend/files/x"
-
-
-def _claim_all(state: Path, got: "multiprocessing.SimpleQueue[list[CaptureId]]") -> None:
-    database = Database(Layout(state, state))
-    outbox, mine = Outbox(database, "boot-1"), []
-    while item := outbox.claim(0.0, due_s=0.0):
-        mine.append(item.capture_id)
-    got.put(mine)
-    database.close()
-
-
-@pytest.mark.slow
-def test_two_senders_never_get_the_same_item(tmp_path: Path, device: RecordMaker) -> None:
-    layout, database, outbox = queue(tmp_path)
-    ids = {add(outbox, device.make()).label.capture_id for _ in range(80)}
-    database.close()
-    context = multiprocessing.get_context("spawn")
-    got: multiprocessing.SimpleQueue[list[CaptureId]] = context.SimpleQueue()
-    senders = [context.Process(target=_claim_all, args=(layout.state, got)) for _ in range(3)]
-    for sender in senders:
-        sender.start()
-    claims = [capture_id for _ in senders for capture_id in got.get()]
-    for sender in senders:
-        sender.join()
-
-    assert len(claims) == len(set(claims)) == 80
-    assert set(claims) == ids
 
 
 def _fill(database: Database, rows: int, state: str) -> None:
