@@ -13,7 +13,6 @@ pytestmark = pytest.mark.slow
 
 NO_REQUEST = "not a request of HTTP/1.1"
 TOO_LONG = "the whole request may have 8192 bytes"
-NO_METHOD = "nothing can be changed here; there are GET, HEAD"
 HOST = b"Host: van\r\n"
 
 
@@ -106,16 +105,6 @@ def test_a_wrong_address_is_told_in_words(
 def test_an_address_may_name_the_host_too(van: ServingDevice) -> None:
     """Source: RFC 9112 section 3.2.2, which has every server accept it."""
     assert van.ask("https://van-7.example/v1/status").status == 200
-
-
-@pytest.mark.parametrize(
-    "method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO", "get"]
-)
-def test_another_method_is_405_and_says_which_there_are(van: ServingDevice, method: str) -> None:
-    answer = van.ask("/v1/status", method=method)
-
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
-    assert answer.json == {"error": NO_METHOD}
 
 
 @pytest.mark.parametrize("route", ["/v1/status", "/v1/captures", "/metrics", "/nowhere"])

@@ -165,15 +165,6 @@ def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(
     assert listed.json == {"error": "nobody has the queue open; start `doorstep capture`"}
 
 
-def test_a_client_that_may_ask_is_served_by_curl(van: ServingDevice) -> None:
-    """As the page on the wire has it."""
-    command = ["curl", "-sS", "--cacert", str(van.ca_file), "--cert", str(van.client_file)]
-
-    told = subprocess.run([*command, f"{van.url}/v1/status"], capture_output=True, check=True)
-
-    assert json.loads(told.stdout)["device"] == "van-7"
-
-
 def test_the_ten_lines_of_the_wire_ask_a_device(van: ServingDevice) -> None:
     text = (REPOSITORY / "agent/docs/wire.md").read_text()
     lines = text.split("```python\n")[1].split("```")[0]
