@@ -11,8 +11,6 @@ from agent import __version__
 from agent.__main__ import main
 from tests.support.device import REPOSITORY, Device, empty_queue
 
-VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "verify"]
-
 
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
@@ -84,17 +82,6 @@ def test_wrong_words_end_with_2_and_the_usage(
 
     assert ended.value.code == 2
     assert "usage: doorstep" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_command_has_help_that_names_the_configuration(
-    capsys: pytest.CaptureFixture[str], verb: str
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([verb, "--help"])
-
-    assert ended.value.code == 0
-    assert "--config PATH" in capsys.readouterr().out
 
 
 def test_the_version_is_that_of_the_records(capsys: pytest.CaptureFixture[str]) -> None:
