@@ -22,7 +22,7 @@ from tests.support.device import Device, empty_queue, towards
 from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
 from tests.support.fleet_documents import FleetOffice, identity
 from tests.support.rawserver import raw_server
-from tests.unit.agent.command.inprocess import capture_says, found
+from tests.unit.agent.command.inprocess import capture_says, found, printed, run
 
 
 def words(device: Device, check: str) -> str:
@@ -351,8 +351,11 @@ def test_pins_that_are_taken_are_captures_where_it_cannot_start(
     assert said.startswith("indicator: another process has its pin; capture is that where it is")
 
 
-def test_a_receiver_without_a_fix_is_told_and_is_no_failure(device: Device) -> None:
+def test_a_receiver_without_a_fix_is_told_and_is_no_failure(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Indoors that is so: whoever provisions a device there reads a note."""
+    monkeypatch.setattr(device_check, "POSITION_WAIT_S", 0.2)
     device.set_world('[[at]]\nsecond = 0\nfix = "none"\n')
 
     ((level, said),) = found(device, "position")
@@ -412,34 +415,40 @@ def test_with_capture_stopped_doctor_itself_looks_and_leaves_nothing(device: Dev
 # What is kept of it for the status
 
 
-def test_what_failed_is_kept_for_the_status(device: Device) -> None:
+def test_what_failed_is_kept_for_the_status(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A status ends with 0, also of an alarm."""
     _, database, outbox = queue(device.folder)
     outbox.mark_damaged(outbox.get(add(outbox, RecordMaker().make()).label.capture_id), "gone")
     database.close()
 
-    ended = device.run("doctor")
-    looked = device.run("status", "--json")
+    ended = run(device, "doctor")
+    capsys.readouterr()
+    looked = run(device, "status", "--json")
 
-    told, kept = json.loads(looked.stdout), device.layout.doctor_file
-    assert (ended.returncode, looked.returncode) == (70, 0), (
-        "a status ends with 0, also of an alarm"
-    )
+    told, kept = json.loads(printed(capsys)), device.layout.doctor_file
+    assert (ended, looked) == (70, 0)
     assert told["doctor"] == {"utc": told["utc"][:14] + "00:00.000Z", "failed": ["queue"]}
     assert "doctor" in told["needs"]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o640
     assert not kept.with_suffix(".part").exists()
 
 
-def test_that_it_cannot_be_kept_changes_no_finding_and_no_exit_code(device: Device) -> None:
+def test_that_it_cannot_be_kept_changes_no_finding_and_no_exit_code(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
     empty_queue(device.folder)
-    before = device.run("doctor")
+
+    def examined() -> tuple[int, list[str], str]:
+        code, told = run(device, "doctor"), capsys.readouterr()
+        return code, [line[:21] for line in told.out.splitlines()], told.err
+
+    before = examined()
     device.layout.doctor_file.unlink()
     (device.layout.doctor_file / "in the way").mkdir(parents=True)
 
-    after = device.run("doctor")
-
-    assert (after.returncode, after.stderr) == (before.returncode, "")
-    assert [line[:21] for line in after.stdout.splitlines()] == [
-        line[:21] for line in before.stdout.splitlines()
-    ]
-    assert json.loads(device.run("status", "--json").stdout)["doctor"] is None
+    assert before[2] == ""
+    assert examined() == before
+    assert run(device, "status", "--json") == 0
+    assert json.loads(printed(capsys))["doctor"] is None
