@@ -10,11 +10,17 @@ from tests.support.device import Device
 from tests.support.est import est_server, required
 from tests.support.fleet_documents import fleet_document
 from tests.unit.agent.command.enrolling import FLEET_KEY, Bench
+from tests.unit.agent.command.inprocess import Terminal
 
 
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
     return Device(tmp_path)
+
+
+@pytest.fixture
+def terminal(device: Device, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(device, capsys)
 
 
 @pytest.fixture

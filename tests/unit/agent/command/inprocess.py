@@ -1,7 +1,8 @@
-"""Runs a command in this process, and reads what doctor finds."""
+"""Runs a command in this process, and reads what it prints and what doctor finds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,6 +12,26 @@ from agent.command.doctor.finding import Level
 from agent.process import control
 from tests.support.device import Device
 from tests.support.factory import MOMENT, RecordMaker, add, queue
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command came to."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+
+
+@dataclass
+class Terminal:
+    """A device whose commands run in this process, and what they print."""
+
+    device: Device
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, *words: str) -> Ended:
+        return Ended(run(self.device, *words), *self.capsys.readouterr())
 
 
 def run(device: Device, *words: str) -> int:

@@ -10,38 +10,38 @@ from agent.errors import ConfigError
 from hardware.errors import ScriptError
 from tests.support.device import Device
 from tests.support.fleet_documents import FleetOffice, identity
-from tests.unit.agent.command.inprocess import printed, run
+from tests.unit.agent.command.inprocess import Ended, Terminal
 
 
-def test_config_prints_every_setting_that_holds(
-    device: Device, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(device, "config") == 0
-    told = printed(capsys)
-    assert 'device.id = "van-7"\n' in told
-    assert "camera.width_px = 640\n" in told
-    assert f'backend.receipt_keys = ["{device.folder}/receipt-key.pem"]\n' in told
-    assert "simulated.world = " in told
-    assert told.endswith("the configuration is valid\n")
+def test_config_prints_every_setting_that_holds(terminal: Terminal) -> None:
+    ended = terminal.run("config")
+
+    assert ended.code == 0
+    assert 'device.id = "van-7"\n' in ended.out
+    assert "camera.width_px = 640\n" in ended.out
+    receipt_keys = f'["{terminal.device.folder}/receipt-key.pem"]'
+    assert f"backend.receipt_keys = {receipt_keys}\n" in ended.out
+    assert "simulated.world = " in ended.out
+    assert ended.out.endswith("the configuration is valid\n")
 
 
 @pytest.mark.usefixtures("trial")
-def test_config_prints_a_drivers_own_settings_as_the_file_has_them(
-    device: Device, capsys: pytest.CaptureFixture[str]
-) -> None:
-    device.configure(camera={"kind": "v4l2"})
-    with device.config.open("a") as file:
+def test_config_prints_a_drivers_own_settings_as_the_file_has_them(terminal: Terminal) -> None:
+    terminal.device.configure(camera={"kind": "v4l2"})
+    with terminal.device.config.open("a") as file:
         file.write('[camera.v4l2]\nport = "usb:1"\n')
 
-    assert run(device, "config") == 0
-    told = printed(capsys)
-    assert 'camera.v4l2.port = "usb:1"\n' in told
-    assert "camera.device = 0\n" in told
+    ended = terminal.run("config")
+
+    assert ended.code == 0
+    assert 'camera.v4l2.port = "usb:1"\n' in ended.out
+    assert "camera.device = 0\n" in ended.out
 
 
-def test_config_check_prints_no_setting(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(device, "config", "--check") == 0
-    assert printed(capsys) == f"{device.config}: the configuration is valid\n"
+def test_config_check_prints_no_setting(terminal: Terminal) -> None:
+    words = f"{terminal.device.config}: the configuration is valid\n"
+
+    assert terminal.run("config", "--check") == Ended(0, words)
 
 
 def test_config_check_refuses_each_pin_of_the_recommended_build(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from agent.record import signing
 from tests.support.authority import new_authority
 from tests.support.device import Device
 from tests.support.factory import RecordMaker
-from tests.unit.agent.command.inprocess import run
+from tests.unit.agent.command.inprocess import Terminal
 
 URL = "https://127.0.0.1:9"
 
@@ -68,19 +68,17 @@ def seen(folder: Path) -> Seen:
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_command_refuses_the_state_of_an_older_release(
-    device: Device,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    words: str,
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     """It ends with 70 and says what to do, and not one byte of the device changes."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    device = terminal.device
     before = seen(device.folder)
 
-    ended = run(device, *words.split())
+    ended = terminal.run(*words.split())
 
-    told = "".join(capsys.readouterr())
-    assert ended == 70, told
+    told = ended.out + ended.err
+    assert ended.code == 70, told
     assert f"{device.layout.state}: a release before 2026.11.7 left doorstep.db there" in told
     assert "Install 2026.11.7, let it start" in told
     assert seen(device.folder) == before

@@ -9,20 +9,21 @@ import pytest
 
 from agent.command.shared import owner_of
 from agent.errors import StorageFault
-from tests.support.device import REPOSITORY, Device
+from tests.support.device import REPOSITORY
 from tests.support.factory import queue
-from tests.unit.agent.command.inprocess import run
+from tests.unit.agent.command.inprocess import Terminal
 
 
 @pytest.mark.parametrize(("words", "code"), [(["status"], 0), (["queue"], 75), (["prune"], 75)])
 def test_before_capture_ever_ran_a_command_says_to_start_it(
-    device: Device, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+    terminal: Terminal, words: list[str], code: int
 ) -> None:
     """A status is an answer in any case; a list that does not exist yet is none."""
-    assert run(device, *words) == code
-    told = capsys.readouterr()
-    assert "`doorstep capture` first" in told.out + told.err  # a long path shortens the rest
-    assert not device.layout.state.exists()
+    ended = terminal.run(*words)
+
+    assert ended.code == code
+    assert "`doorstep capture` first" in ended.out + ended.err  # a long path shortens the rest
+    assert not terminal.device.layout.state.exists()
 
 
 BECOME_OWNER = """

@@ -15,28 +15,24 @@ from agent.wire.http import Limits
 from tests.support.device import Device, empty_queue
 from tests.support.est import PREFIX, Answered, est_server, required
 from tests.support.factory import RecordMaker, add, queue
-from tests.unit.agent.command.inprocess import printed, run
+from tests.unit.agent.command.inprocess import Ended, Terminal
 
 
-def test_sync_once_with_nothing_to_send_ends_with_0(
-    device: Device, capsys: pytest.CaptureFixture[str]
-) -> None:
-    empty_queue(device.folder)
+def test_sync_once_with_nothing_to_send_ends_with_0(terminal: Terminal) -> None:
+    empty_queue(terminal.device.folder)
 
-    assert run(device, "sync", "--once") == 0
-    assert printed(capsys) == "0 delivered, 0 waiting\n"
+    assert terminal.run("sync", "--once") == Ended(0, "0 delivered, 0 waiting\n")
 
 
-def test_sync_once_ends_with_75_while_items_remain(
-    device: Device, capsys: pytest.CaptureFixture[str]
-) -> None:
-    layout, database, outbox = queue(device.folder)
+def test_sync_once_ends_with_75_while_items_remain(terminal: Terminal) -> None:
+    layout, database, outbox = queue(terminal.device.folder)
     made = add(outbox, RecordMaker().make())
     made.into(layout.records)
     database.close()
 
-    assert run(device, "sync", "--once") == 75
-    assert "0 delivered, 1 waiting" in printed(capsys)
+    ended = terminal.run("sync", "--once")
+    assert ended.code == 75
+    assert "0 delivered, 1 waiting" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -44,15 +40,16 @@ def test_sync_once_ends_with_75_while_items_remain(
     [("paused", "0 delivered, 0 waiting; paused: x [2J\n"), ("error", "x [2J\n")],
 )
 def test_what_a_running_sync_says_is_told_and_does_not_command_the_terminal(
-    device: Device, capsys: pytest.CaptureFixture[str], member: str, expected: str
+    terminal: Terminal, member: str, expected: str
 ) -> None:
-    empty_queue(device.folder)
+    empty_queue(terminal.device.folder)
     said = {"tried": 0, "delivered": 0, "waiting": 0, "paused": None} | {member: "x\x1b[2J"}
 
-    with control.serve(device.layout.sync_socket, lambda *_: dict(said)):
-        assert run(device, "sync", "--once") != 0
+    with control.serve(terminal.device.layout.sync_socket, lambda *_: dict(said)):
+        ended = terminal.run("sync", "--once")
 
-    told = "".join(capsys.readouterr())
+    told = ended.out + ended.err
+    assert ended.code != 0
     assert expected in told
     assert "\x1b" not in told
 
