@@ -26,7 +26,7 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import environment
-from tests.support.factory import RecordMaker, add, queue
+from tests.support.factory import queue
 from tests.support.fleet import ALLOWED, round_of
 
 T = TypeVar("T")
@@ -606,16 +606,6 @@ def test_a_slow_writer_makes_a_press_wait_and_lose_nothing(device: Bench, tmp_pa
 
     assert len(device.rows("photo")) == 1
     assert time.monotonic() - began_s >= 0.1
-
-
-def test_rows_of_another_program_do_not_disturb_the_chain(device: Bench, tmp_path: Path) -> None:
-    """What a restored backup brought in has a chain of its own."""
-    first = device.press()["label"]
-    _, database, outbox = queue(tmp_path)
-    add(outbox, RecordMaker().make())
-    database.close()
-
-    assert device.press()["label"]["seq"] == first["seq"] + 1
 
 
 def test_a_hold_after_a_press_without_photo_takes_no_earlier_photo_back(device: Bench) -> None:

@@ -82,24 +82,6 @@ def test_what_was_packed_is_unpacked(record: dict[str, Any], photo: bytes | None
     assert signing.thumbprint(opened.key) == signing.thumbprint(DEVICE.key.public_key())
 
 
-def test_tail_and_tar_open_a_record(tmp_path: Path) -> None:
-    """No program of ours is needed to see the evidence."""
-    MADE.into(tmp_path)
-
-    subprocess.run(
-        ["bash", "-c", "set -o pipefail; tail -n +2 -- *.rec | tar xv"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
-    assert json.loads((tmp_path / "record.json").read_text()) == {"stop": {"id": "s-0042"}}
-    assert (tmp_path / "photo.jpg").read_bytes() == recordfile.unpack(MADE.content).photo
-    assert {path.name for path in tmp_path.iterdir()} - {f"{MADE.label.capture_id}.rec"} == {
-        "record.json",
-        "photo.jpg",
-    }
-
-
 def test_prev_is_the_digest_of_the_label_without_its_newline(tmp_path: Path) -> None:
     path = MADE.into(tmp_path)
     digest = subprocess.run(
