@@ -1,14 +1,36 @@
 """What all tests of the agent share."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
 import pytest
 
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from hardware.driver import Driver
 from hardware.settings import CameraSettings, Match
+from tests.support.factory import queue
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A state folder without a schema."""
+    made = Layout(tmp_path / "state", tmp_path / "run")
+    made.make()
+    return made
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    """An empty queue."""
+    _, database, made = queue(tmp_path)
+    with closing(database):
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -81,9 +81,7 @@ def before_the_press(device: Bench) -> int:
     return len([row for row in device.rows() if row.kind != "photo"])
 
 
-def test_a_queue_that_cannot_be_read_is_kept_as_that(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
+def test_a_queue_that_cannot_be_read_is_kept_as_that(layout: Layout) -> None:
     with closing(Database(layout)) as database:
         clock, now = SystemClock(MOMENT), SetTime()
         KeptStatus(layout, Outbox(database, "boot-1"), clock, now).tick()

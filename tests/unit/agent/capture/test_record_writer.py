@@ -1,8 +1,6 @@
 """The chain: numbers without gaps, links, and a file before its row."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 from hardware.clock import ClockSource, Moment
 from tests.support.benchtop import bench
-from tests.support.factory import MOMENT, queue
+from tests.support.factory import MOMENT
 from tests.support.sealed import left_plain
 
 AT = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
@@ -26,13 +24,6 @@ TEXT = {"manifest": "off"}
 @pytest.fixture
 def key() -> signing.PrivateKey:
     return signing.new_key()
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    _, database, opened = queue(tmp_path)
-    with closing(database):
-        yield opened
 
 
 @pytest.fixture

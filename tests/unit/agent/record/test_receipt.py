@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from agent.errors import NotGenuine
 from agent.models import Item
+from agent.queue.outbox import Outbox
 from agent.record import receipt, signing
 from agent.rule import manifest
 from agent.trust import fleet
-from tests.support.factory import RecordMaker, add, queue, signed_by_hand
+from tests.support.factory import RecordMaker, add, signed_by_hand
 
 KEY: Final = signing.new_key()
 KEYS: Final = receipt.signers_without_end(KEY.public_key())
@@ -29,8 +29,7 @@ READS: Final[list[tuple[Read, dict[str, str], str, str]]] = [
 
 
 @pytest.fixture
-def item(tmp_path: Path) -> Item:
-    _, _, outbox = queue(tmp_path)
+def item(outbox: Outbox) -> Item:
     return outbox.get(add(outbox, RecordMaker().make()).label.capture_id)
 
 

@@ -1,7 +1,6 @@
 """The list of what is not delivered: pages, no numbers, hours, and as quick at its end."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,6 @@ from agent.serve.answer import HttpAnswer
 from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
 
 LATER = MOMENT + timedelta(hours=5, minutes=59)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    _, database, made = queue(tmp_path)
-    yield made
-    database.close()
 
 
 def page(outbox: OutboxReader, **parameters: str) -> dict[str, Any]:

@@ -29,13 +29,6 @@ UNREADABLE = [
 ]
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "state", tmp_path / "run")
-    made.make()
-    return made
-
-
 @pytest.fixture(params=[0o022, 0o077])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     before = os.umask(request.param)

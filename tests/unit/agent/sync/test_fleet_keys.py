@@ -1,7 +1,6 @@
 """Sync's own copy of the fleet document: who may sign receipts, also while capture is down."""
 
 import hashlib
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,7 @@ def office() -> FleetOffice:
 
 
 @pytest.fixture
-def trust(tmp_path: Path) -> TrustStore:
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
+def trust(layout: Layout) -> TrustStore:
     return TrustStore(layout)
 
 

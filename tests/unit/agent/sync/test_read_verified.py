@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.sync.outcome import Deferred
 from agent.sync.read_verified import read_verified
-from tests.support.factory import Made, RecordMaker, add, queue
+from tests.support.factory import Made, RecordMaker, add
 
 
 @pytest.fixture
@@ -30,23 +31,19 @@ IN_ITS_PLACE: dict[str, Callable[[Path, Made], None]] = {
 }
 
 
-def test_the_bytes_that_were_queued_are_sent(tmp_path: Path, made: Made) -> None:
-    layout, database, outbox = queue(tmp_path)
+def test_the_bytes_that_were_queued_are_sent(layout: Layout, outbox: Outbox, made: Made) -> None:
     made.into(layout.records)
     add(outbox, made)
 
     item = outbox.get(made.label.capture_id)
     assert read_verified(layout.record(item.capture_id), item) == made.content
-    database.close()
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
 def test_what_is_no_plain_file_is_not_followed_and_not_sent(
-    tmp_path: Path, made: Made, what: str
+    layout: Layout, outbox: Outbox, made: Made, what: str
 ) -> None:
     """Also where it leads to the very bytes: who put it there decides what they are next."""
-    layout: Layout
-    layout, database, outbox = queue(tmp_path)
     add(outbox, made)
     item = outbox.get(made.label.capture_id)
     path = layout.record(item.capture_id)
@@ -54,4 +51,3 @@ def test_what_is_no_plain_file_is_not_followed_and_not_sent(
 
     expected = Deferred("its file cannot be read: a link or a folder is in its place")
     assert read_verified(path, item) == expected
-    database.close()

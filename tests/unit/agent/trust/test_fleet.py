@@ -8,10 +8,11 @@ from typing import Any, Final
 import pytest
 
 from agent.errors import NotGenuine
+from agent.queue.outbox import Outbox
 from agent.record import signing
 from agent.record.receipt import verified_receipt
 from agent.trust import LINKS_LIMIT, fleet
-from tests.support.factory import RecordMaker, add, queue, signed_by_hand
+from tests.support.factory import RecordMaker, add, signed_by_hand
 from tests.support.fleet_documents import FleetOffice, entry, kid, signed_fleet
 from tests.support.sealed import NAMES, RECIPIENTS
 from tests.support.tusscript import receipt
@@ -71,14 +72,12 @@ def test_a_revoked_key_counts_for_nothing_whatever_it_dates() -> None:
 
 @pytest.mark.parametrize(("second", "counts"), [(6, True), (7, False), (8, False)])
 def test_a_retired_key_vouches_for_what_it_dated_before_its_end(
-    tmp_path: Any, second: int, *, counts: bool
+    outbox: Outbox, second: int, *, counts: bool
 ) -> None:
     """So a device that slept for months can still prune."""
     keys = read(receipt_keys=[entry(OTHER), entry(NEXT, UNTIL)]).receipt_keys
-    _, database, outbox = queue(tmp_path)
     made = add(outbox, RecordMaker().make())
     item = outbox.get(made.label.capture_id)
-    database.close()
     at = f"2026-12-01T09:15:0{second}Z"
     token = receipt(NEXT, item.capture_id, made.content, received_at=at)
 

@@ -1,7 +1,6 @@
 """What is known of time is kept whole, or counts as not there."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,6 @@ KNOWN = KeptTime(
     Agreement("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
     GnssAllowance("a boot", 12.5, BUILT, BUILT + timedelta(days=2), BUILT + timedelta(days=1)),
 )
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    made = Layout(tmp_path / "state", tmp_path / "run")
-    made.make()
-    return made
 
 
 @pytest.mark.parametrize(

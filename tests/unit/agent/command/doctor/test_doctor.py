@@ -263,9 +263,9 @@ def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) ->
 
 
 @pytest.mark.slow
-def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
+def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(
+    layout: Layout, tmp_path: Path
+) -> None:
     os.chown(layout.records, 54_321, -1)
     layout.torn.rmdir()
     layout.torn.symlink_to(tmp_path)
