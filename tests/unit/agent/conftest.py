@@ -1,8 +1,9 @@
 """What all tests of the agent share."""
 
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,10 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from hardware.driver import Driver
 from hardware.settings import CameraSettings, Match
+from tests.support.device import environment
 from tests.support.factory import queue
+
+Messages = Callable[[], list[bytes]]
 
 
 @pytest.fixture
@@ -31,6 +35,25 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     _, database, made = queue(tmp_path)
     with closing(database):
         yield made
+
+
+@pytest.fixture
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
+    """What came through systemd's NOTIFY_SOCKET since the last call."""
+    path = tmp_path_factory.mktemp("s") / "notify"  # less than 108 bytes. Source: unix(7)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(path))
+        line.setblocking(False)
+
+        def received() -> list[bytes]:
+            found = []
+            with suppress(BlockingIOError):
+                while True:
+                    found.append(line.recv(100))
+            return found
+
+        with environment(NOTIFY_SOCKET=str(path)):
+            yield received
 
 
 @pytest.fixture(autouse=True)

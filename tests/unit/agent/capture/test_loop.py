@@ -1,12 +1,10 @@
 """The capture process between presses: buttons, time, camera, socket, watchdog."""
 
 import math
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,9 +23,9 @@ from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 from tests.support.benchtop import Bench, Parts, bench
-from tests.support.device import environment
 from tests.support.factory import queue
 from tests.support.fleet import ALLOWED, round_of
+from tests.unit.agent.conftest import Messages
 
 T = TypeVar("T")
 
@@ -472,28 +470,6 @@ def test_what_is_no_request_presses_nothing(tmp_path: Path, request_: dict[str, 
 
 
 # systemd's watchdog
-
-
-Messages = Callable[[], list[bytes]]
-
-
-@pytest.fixture
-def messages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
-    """What came through systemd's NOTIFY_SOCKET since the last call."""
-    path = tmp_path_factory.mktemp("s") / "notify"  # less than 108 bytes. Source: unix(7)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.bind(str(path))
-        line.setblocking(False)
-
-        def received() -> list[bytes]:
-            found = []
-            with suppress(BlockingIOError):
-                while True:
-                    found.append(line.recv(100))
-            return found
-
-        with environment(NOTIFY_SOCKET=str(path)):
-            yield received
 
 
 def test_systemd_is_told_once_that_the_process_is_ready(device: Bench, messages: Messages) -> None:

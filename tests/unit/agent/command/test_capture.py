@@ -2,11 +2,9 @@
 
 import json
 import signal
-import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +21,10 @@ from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.indicator import Signal
 from tests.support.benchtop import Parts, SetLight, bench
-from tests.support.device import Device, device, environment
+from tests.support.device import Device, device
 from tests.support.factory import owned_by_a_user, queue
 from tests.unit.agent.command.inprocess import run
+from tests.unit.agent.conftest import Messages
 
 
 @pytest.mark.parametrize(
@@ -249,31 +248,20 @@ def test_a_second_process_tells_that_one_runs_and_not_that_its_pins_are_missing(
     assert "only one may run" in told[1]
 
 
-@pytest.fixture
-def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
-    """Hears what the processes tell systemd."""
-    path = tmp_path_factory.mktemp("s") / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.bind(str(path))
-        line.setblocking(False)
-        with environment(NOTIFY_SOCKET=str(path)):
-            yield line
-
-
-def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(systemd: socket.socket) -> None:
+def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(messages: Messages) -> None:
     """A press hangs otherwise, once systemd has not read ten messages."""
     for _ in range(100):
         sd_notify.alive()
         sd_notify.extend_start()
 
-    assert _is_told(systemd) == b"WATCHDOG=1"
+    assert messages()[0] == b"WATCHDOG=1"
 
 
 def test_under_systemd_red_is_held_before_the_process_ends(
     tmp_path: Path,
     light: WatchedLight,
     monkeypatch: pytest.MonkeyPatch,
-    systemd: socket.socket,
+    messages: Messages,
 ) -> None:
     monkeypatch.setattr(capture, "FAULT_HELD_S", 0.5)
     van = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
@@ -284,11 +272,11 @@ def test_under_systemd_red_is_held_before_the_process_ends(
     assert code == 70
     assert time.monotonic() - began_s > 0.5
     assert light.shown == [Signal.NOT_READY, Signal.FAULT]
-    assert systemd.recv(100) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
+    assert messages()[0] == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("systemd")
+@pytest.mark.usefixtures("messages")
 @pytest.mark.parametrize("broken", ["camera", "key", "state"])
 def test_what_is_held_red_serves_no_press_and_ends_at_once_when_stopped(
     tmp_path: Path, broken: str
@@ -319,21 +307,13 @@ def test_what_is_held_red_serves_no_press_and_ends_at_once_when_stopped(
 
 
 def test_a_start_that_reads_many_records_asks_systemd_for_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, systemd: socket.socket
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     """A start may last as long as it gets on."""
     monkeypatch.setattr("agent.queue.labels.ALIVE_EVERY", 2)
     with bench(tmp_path) as one:
         one.press()
         one.press()
-    while _is_told(systemd):
-        pass
+    messages()
     with bench(tmp_path):
-        assert _is_told(systemd) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
-
-
-def _is_told(line: socket.socket) -> bytes:
-    try:
-        return line.recv(100)
-    except BlockingIOError:
-        return b""
+        assert messages()[0] == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
