@@ -1,7 +1,6 @@
 """The fleet document from the backend to a delivered record."""
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.gestures import ONE_PRESS_S
 from agent.command.sync import sync_loop
 from agent.config import load
 from agent.models import RecordState
@@ -77,32 +75,6 @@ def keeping(device: Device) -> Iterator[None]:
 
     with control.serve(device.layout.capture_socket, answer):
         yield
-
-
-@pytest.mark.slow
-def test_from_not_enrolled_to_delivered(fleet: FleetRig) -> None:
-    """Press, refusal, fetch, delivery: nothing is lost, and nothing is needed but the document."""
-    van = fleet.device
-    van.start("capture")
-    before = van.press()["record"]["reason"]
-    once, words = van.run("sync", "--once"), van.run("status").stdout
-    not_yet = {row["state"] for row in van.queue()}
-    fleet.publish(fleet.office.document(3))
-    later = van.run("sync", "--once")
-    time.sleep(ONE_PRESS_S)  # both runs of sync may be over before a press is one of its own
-    photo = van.press()
-    told = van.ask("capture", {"status": True}) or {}
-
-    assert before == "not_enrolled"
-    assert once.returncode == 75
-    assert "paused: not enrolled: no fleet document yet" in once.stdout
-    assert "fleet     none yet: presses are refused" in words
-    assert not_yet == {RecordState.PENDING}
-    assert later.returncode == 0, later.stdout + later.stderr
-    assert told["fleet"] == 3
-    assert "photo" in photo["record"]
-    assert {row["state"] for row in van.queue()[:-1]} == {RecordState.DELIVERED}
-    assert all("authorization" not in one.headers for one in fleet.asked())
 
 
 def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(

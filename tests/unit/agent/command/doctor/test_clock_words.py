@@ -6,11 +6,9 @@ import pytest
 
 from agent.command.doctor.clock_words import Keepers, clock_result, keepers
 from agent.command.doctor.finding import Level
-from hardware import chrony, clock_system
+from hardware import chrony
 from hardware.clock import ClockSource
-from tests.support.chrony import chronyd, receiver
 from tests.support.device import Device, environment
-from tests.support.waiting import until
 from tests.unit.agent.command.inprocess import capture_says, found
 
 RECEIVER = chrony.Reference("GPS", is_network=False)
@@ -79,17 +77,14 @@ def test_a_simulated_clock_and_receiver_are_told_as_such(device: Device) -> None
         assert found(device, "clock") == [(Level.OK, words)]
 
 
-@pytest.mark.slow
-def test_the_doctor_says_that_a_real_chronyd_follows_its_receiver(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_doctor_asks_chrony_whom_it_follows(
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Capture and the doctor ask the same question, and get the same answer."""
-    monkeypatch.setattr(clock_system, "_kernel_is_synchronised", lambda: True)
-    device = Device(tmp_path / "van", clock={"kind": "system"})
-    with receiver(tmp_path) as line, chronyd(tmp_path, line) as port:
-        until(lambda: chrony.reference(port) is not None, 30.0)
-        ask = chrony.reference
-        monkeypatch.setattr(chrony, "reference", lambda _port=0: ask(port))
+    """Capture asks the same question; tests/unit/hardware/test_chrony.py asks a real chronyd."""
+    monkeypatch.setattr(chrony, "reference", lambda: RECEIVER)
+    device.configure(clock={"kind": "system"})
+
+    with capture_says(device, clock="gnss"):
         ((level, words),) = found(device, "clock")
 
     assert level is Level.OK
