@@ -341,6 +341,7 @@ def test_a_queue_that_is_held_stops_no_start_and_no_press(
     """Red, and a line in the log; what was pressed meanwhile is queued when it lets go."""
     layout = pressed(tmp_path)
     monkeypatch.setattr(database, "LOCK_PATIENCE_S", 0.1)
+    monkeypatch.setattr(database, "_IMPATIENCE_S", 0.1)
     holding = sqlite3.connect(layout.database, isolation_level=None)
     holding.execute("BEGIN IMMEDIATE")
     with closing(holding), bench(tmp_path) as device:

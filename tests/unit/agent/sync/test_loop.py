@@ -19,6 +19,7 @@ from agent.models import RecordState
 from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import CLAIM_S
+from agent.sync import loop
 from agent.sync.link import LinkWatch
 from agent.sync.round import Round, RoundResult, read
 from tests.support.factory import MOMENT, respelled_file
@@ -547,7 +548,10 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
 # --- run
 
 
-def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
+def test_new_record_is_noticed_by_the_running_loop(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOOK_S", 0.1)
     with device_queue(line.device.folder) as same, running(line.sender):
         item = same.press()
         assert until(lambda: same.state(item) == RecordState.DELIVERED)
