@@ -54,7 +54,8 @@ class Office:
         return signing.sign(said | changes, self.fleet_key, typ=REVOKED_TYPE)
 
 
-def _sparse(path: Path) -> None:
+def sparse(path: Path) -> None:
+    """Make a file of a terabyte, all of it a hole."""
     path.touch()
     os.truncate(path, 2**40)
 
@@ -68,6 +69,6 @@ GARBAGE: Final[list[Callable[[Path], object]]] = [
     os.mkfifo,
     lambda path: path.symlink_to("nowhere"),
     lambda path: path.symlink_to("/dev/zero"),
-    _sparse,
+    sparse,
 ]
 NAMES: Final = ["noise", "dots", "long", "pem", "folder", "fifo", "dangling", "endless", "huge"]

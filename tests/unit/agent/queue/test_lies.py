@@ -23,6 +23,7 @@ from agent.record import receipt as receipts
 from agent.record import signing
 from tests.support.benchtop import bench
 from tests.support.factory import MOMENT
+from tests.support.outsider import sparse
 from tests.support.tusscript import receipt
 from tests.unit.agent.queue.card import Card, pressed
 
@@ -155,11 +156,6 @@ def replace_by(make: Callable[[Path], object]) -> Callable[[Path], None]:
         make(database)
 
     return spoil
-
-
-def sparse(path: Path) -> None:
-    path.touch()
-    os.truncate(path, 2**40)
 
 
 FILES: dict[str, Callable[[Path], object]] = {

@@ -1,17 +1,13 @@
 """The status document in a header: what was sent comes out, and what is none says why."""
 
-import base64
 import json
 
 import pytest
 
 from agent.status import header
+from tests.support.factory import encoded
 
 DOCUMENT = {"v": 1, "device": "gerät", "needs": ["full"], "queue": {"waiting": 3, "why": None}}
-
-
-def encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def test_what_was_put_in_comes_out_and_takes_no_character_that_a_header_may_not_have() -> None:
