@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +9,6 @@ from tests.support.device import REPOSITORY
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 LOGGERS = {"_log", "log"}
-
-MODULES = sorted(
-    path for room in ("agent", "hardware") for path in (REPOSITORY / room).rglob("*.py")
-)
 
 
 def strays(tree: ast.AST) -> Iterator[str]:
@@ -36,9 +31,12 @@ def strays(tree: ast.AST) -> Iterator[str]:
                     yield ast.unparse(call)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_line_of_ours_begins_with_its_event(path: Path) -> None:
-    assert list(strays(ast.parse(path.read_text()))) == []
+def test_every_line_of_ours_begins_with_its_event() -> None:
+    modules = (path for room in ("agent", "hardware") for path in (REPOSITORY / room).rglob("*.py"))
+    found = {path: list(strays(ast.parse(path.read_text()))) for path in modules}
+
+    assert len(found) > 100
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize(
