@@ -1,8 +1,8 @@
 """`doorstep capture`: its first light, then the process behind it; or one press by command.
 
-This module loads little. OpenCV, keys and the database are most of the start, and a driver must
-not take a device that is starting, or that cannot start, for one that serves presses. No import
-waits until after the ready light, because the first press would pay for it.
+This module loads little, because OpenCV, keys and the database take most of the start. A driver
+must not believe that a device serves presses while it is starting, or if it cannot start. No import
+waits until after the ready light, because it would delay the first press.
 """
 
 # ruff: noqa: PLC0415 - what is loaded after the first light is most of the start

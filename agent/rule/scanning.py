@@ -24,14 +24,14 @@ press. With 2 minutes it would bind 1.9 to 9.3 wrong photos in 1,000 presses ins
 but 15 of 100 labels would be read too early for their own press. With 1 minute it would bind 1.6 to
 8.2, but 20 of 100 labels would be read too early, and 23 to 57 of 100 photos would wait for
 dispatch; with 15 minutes it would bind 2.3 to 11.4. The simulation reads labels up to 5 minutes
-before their press: that limit is made up, so 5 minutes is its own figure, not a finding.
+before their press. This is an assumption, so the 5 minutes repeat it and are no finding.
 Source: `python -m tests.bench.policy`, "how long a label speaks" (2026-11-29).
 """
 
 WITHIN_M: Final = 100.0
 """Distance from the place of reading within which a code counts: the van may be so far away.
 
-Errors of both positions are in favour of the code. With 25 m, 1.3 to 6.0 of 100 labels would no
+Errors of both positions count in favour of the code. With 25 m, 1.3 to 6.0 of 100 labels would no
 longer count for their own press. Without a limit, in the suburb 13.6 photos in 1,000 presses would
 wait for dispatch under a wrong order instead of 6.9; customers would see no more wrong ones,
 because a photo is shown only near its stop. Source: as for `WAITS_S`.

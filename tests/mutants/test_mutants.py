@@ -113,7 +113,7 @@ def test_sample_follows_a_function_that_moved(tmp_path: Path) -> None:
 
 
 def test_pure_modules_are_named_as_their_files() -> None:
-    """A renamed one would end the rig before its first mutant."""
+    """A renamed module would end the rig before its first mutant."""
     files = {path.stem for path in (REPOSITORY / "hardware").glob("*.py")}
 
     assert set(PURE) <= files

@@ -165,7 +165,7 @@ def test_a_label_of_another_place_opens_no_confidential_door(demo: Round) -> Non
 
 
 def test_at_a_door_without_photos_the_sensor_is_off_before_the_press(demo: Round) -> None:
-    """By the simulated camera's own word; the scan button turns it on for labels alone."""
+    """The simulated camera reports it; only the scan button turns the sensor on, for labels."""
     refused = [
         one["label"]["capture_id"]
         for one in demo.of_kind("no_photo")

@@ -123,8 +123,8 @@ class StreamingPicamera:
 
 
 FIRST_FRAME_S: Final = 3.0
-"""Until the first frame where the processor has other work. Source: 2.3 and 2.6 s were measured in
-two of four starts of the virtual device's virtual camera, beside six busy loops, on 2026-11-29."""
+"""Time until the first frame while the processor has other work. Source: 2.3 and 2.6 s in two of
+four starts of the virtual device's virtual camera, beside six busy loops, on 2026-11-29."""
 
 
 def work(seconds: float) -> None:

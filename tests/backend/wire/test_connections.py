@@ -163,10 +163,10 @@ def caller(listener: Listener, address: str) -> socket.socket:
         (ConnectionLimits(4, 2, proxies=["127.0.0.2"]), [True, True, True, True, False, False]),
     ],
 )
-def test_so_many_are_let_in_of_one_address_and_in_all(
+def test_connections_are_limited_for_each_address_and_in_all(
     limits: ConnectionLimits, let_in: list[bool]
 ) -> None:
-    """A proxy speaks for many: it counts towards all only."""
+    """A proxy connects for many clients, so it has only the limit of all connections."""
     inside = []
     with listening(limits) as listener:
         found = []

@@ -1,1 +1,1 @@
-"""Blur on real photographs."""
+"""Scores of blur on real photographs."""

@@ -1,1 +1,1 @@
-"""Two instances of the backend over one PostgreSQL may act at the same moment."""
+"""Two instances of the backend over one PostgreSQL act at once without a wrong result."""

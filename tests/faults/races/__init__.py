@@ -1,1 +1,1 @@
-"""Two processes of the backend may do two things at the same moment."""
+"""Two processes of the backend act at once without a wrong result."""

@@ -1,1 +1,1 @@
-"""Each unit: what it may do, its system calls, its work under a real systemd, its Python."""
+"""Each unit: its permissions, its system calls, its work under a real systemd, its Python."""

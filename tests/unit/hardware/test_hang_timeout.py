@@ -11,10 +11,10 @@ LIMIT_S = 0.05
 
 
 def test_patience_ends_at_its_limit_while_nothing_happens() -> None:
-    """A device that hangs uses no processor, and is noticed as soon as ever.
+    """A device that hangs uses no processor, so the wait for it ends at the normal limit.
 
-    It waits in a process of its own, because threads that other tests left may be busy. The
-    shortest of some waits counts: on a busy machine a wait may take its longest time.
+    The test waits in a process of its own, because threads of other tests may be busy. The shortest
+    of some waits counts: on a busy machine a wait may take its longest time.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as own:
         waits_s = [own.submit(_waited_s).result() for _ in range(5)]

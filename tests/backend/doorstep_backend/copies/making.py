@@ -16,10 +16,10 @@ QUALITY_PCT: Final = 90
 """Quality of a picture that is drawn again: no worse than a device's own, by default 85."""
 
 OF_A_FACE: Final = 3
-"""Colours across what was a face: nine can be anybody's, and nothing brings the others back."""
+"""Colours across a face, and as many down: nine fit any person, and the rest cannot be restored."""
 
 OF_A_LABEL: Final = 8
-"""Across a label and what is around it: a parcel is still seen, and each covers lines of print."""
+"""Colours across a parcel label and its surroundings: the parcel stays visible, its print not."""
 
 
 class NotMade(RuntimeError):

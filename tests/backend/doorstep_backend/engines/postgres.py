@@ -48,7 +48,7 @@ IDLE_MS: Final = 10_000
 """Longest pause within a transaction: a process that is stopped there holds up every other one."""
 
 ANSWER_S: Final = 2.5
-"""Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
+"""Longest wait for any answer: a server whose process is stopped does not keep its own limits."""
 
 MIGRATION_S: Final = 3600.0
 """Longest statement while tables are changed: an index of a fleet's year takes minutes."""

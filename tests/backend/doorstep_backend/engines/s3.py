@@ -1,7 +1,7 @@
 """Objects in a bucket of S3; the only module that loads boto3.
 
-A record is `<capture_id>/<sha256>`, a refused one `<capture_id>/refused`, a copy that people are
-shown `<capture_id>/<shows>.jpg`. Of an erased record `<capture_id>/label` is left: its label line.
+A record is `<capture_id>/<sha256>`, a refused record `<capture_id>/refused`, and a copy for people
+`<capture_id>/<shows>.jpg`. `<capture_id>/label` is the record label of an erased record.
 """
 
 import base64

@@ -114,10 +114,10 @@ class Schema:
     """The tables of a part of the backend.
 
     Attributes:
-        migrations: forward only; one that was released is never changed. A new one is added at the
-            end, and only adds a table, or a column with a default, because an older process may run
-            beside it. The first has IF NOT EXISTS everywhere: folders of 2026.11.7 and before have
-            its tables, and no numbers.
+        migrations: forward only; a released migration is never changed. A new migration is added at
+            the end, and only adds a table, or a column with a default, because an older process may
+            run beside it. The first migration has IF NOT EXISTS everywhere, because folders of
+            2026.11.7 and before have its tables, and no numbers.
     """
 
     name: str
@@ -125,12 +125,12 @@ class Schema:
 
 
 class Database(ABC):
-    """A database; any thread may use it. After an error within a transaction, leave that.
+    """A database that any thread may use; after an error, leave the transaction.
 
     Attributes:
         engine: `sqlite` or `postgresql`.
-        free_row_lock: what ends a query that locks the rows that it finds, of those that nobody
-            else has locked; nothing on SQLite, which has one lock for all.
+        free_row_lock: the end of a query that finds and locks only rows that no other transaction
+            has locked; empty on SQLite, which has one lock for all.
     """
 
     engine: str
@@ -156,12 +156,12 @@ class Database(ABC):
                 self.execute(sql, row)
 
     def exclusive_transaction(self, name: str | None = None) -> AbstractContextManager[None]:
-        """Make all steps inside happen, durably, or none; inside another one it is part of that.
+        """Make all steps inside happen, durably, or none; inside a transaction it joins that one.
 
-        No other `exclusive_transaction` of this database and name runs meanwhile, in any process:
-        values that were read inside stay true, as far as they are changed under this name alone. It
-        waits for the other one, but not for long. On SQLite no other one runs, of any name. Raises
-        Unavailable.
+        No other `exclusive_transaction` of this database and name runs meanwhile, in any process.
+        So values that were read inside stay true, if they are changed under this name alone. It
+        waits for the other transaction, but not for long. On SQLite no other transaction of any
+        name runs. Raises Unavailable.
 
         Args:
             name: the subject, such as a device: transactions about others need not wait.
@@ -169,9 +169,9 @@ class Database(ABC):
         return self._locked(self._name if name is None else f"{self._name}.{name}")
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Begin a transaction beside which others run; lock the rows that must stay as read.
+        """Begin a transaction that excludes no other; the caller locks the rows that it relies on.
 
-        On SQLite no other one runs all the same.
+        On SQLite no other transaction runs meanwhile.
         """
         return self._locked(None)
 
@@ -193,30 +193,30 @@ class Database(ABC):
 
     @abstractmethod
     def shared_transaction(self, name: str) -> AbstractContextManager[None]:
-        """Begin a transaction; no exclusive one of this name runs meanwhile, shared ones may.
+        """Begin a transaction that excludes exclusive ones of this name, and no shared one.
 
-        Inside another one its lock is kept until the end of that. Raises Unavailable.
+        Inside another transaction, the lock is kept until that one ends. Raises Unavailable.
         """
 
     @abstractmethod
     def now(self) -> datetime:
         """Return the time that dates rows, in UTC: one clock for all processes of a backend.
 
-        It is the database's; on SQLite this machine's, where all of them are. The time that is
-        returned has passed already, also by the clock that told it.
+        The clock is the database's; on SQLite it is that of this machine, where all processes are.
+        The returned time is past already, also by that clock.
 
         Raises:
             Unavailable: the database cannot be asked.
-            WrongClock: this machine's clock is not the database's. Whoever asks for the time so
-                neither serves nor erases until both agree again.
+            WrongClock: this machine's clock differs from the database's. The caller then neither
+                serves nor erases until both agree again.
         """
 
     def migrate(self, schema: Schema) -> None:
-        """Bring a schema's tables to this version; several may be at it. Raises Unavailable.
+        """Bring a schema's tables to this version; several processes may try. Raises Unavailable.
 
-        Each number is a step of its own, so that no table stays locked with what comes after. An
-        index of millions of rows takes its time; a write there meanwhile fails with Unavailable. A
-        column waits until nobody uses its table, and lets others read there meanwhile.
+        Each number is a transaction of its own, so that no table stays locked during later steps.
+        An index of millions of rows takes long; a write to that table meanwhile fails with
+        Unavailable. A new column waits until no process uses its table, which others may read.
         """
         while self._migrated(schema) < len(schema.migrations):
             with self._locked("migrations", hurried=False):

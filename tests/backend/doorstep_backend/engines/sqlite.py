@@ -90,7 +90,7 @@ class Sqlite(Database):
                 return
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
-        """Run a statement, when no other thread of this connection is within a transaction."""
+        """Run a statement once no other thread of this connection is within a transaction."""
         with self._alone(), _translated():
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]

@@ -90,7 +90,7 @@ class DeliveryRoutes:
                 (SELECT max(place) FROM route_orders WHERE route = :to), 0)
             FROM route_orders r JOIN orders o ON o.number = r.number
             WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
-        # Of two who hand on to one device, the second one appends.
+        # If two dispatchers hand a route to one device at once, the second hand-over appends.
         with self._ledger.exclusive_transaction():
             given, own = self._route_of(device_id, now), self._route_of(other, now)
             if given is not None and own is None:
@@ -115,7 +115,7 @@ class DeliveryRoutes:
         found = self._found(device_id, now, kid)
         if not isinstance(found, _Changed):
             return found
-        with self._ledger.exclusive_transaction(device_id):  # of two who ask at once, one issues it
+        with self._ledger.exclusive_transaction(device_id):  # two requests at once issue one
             found = self._found(device_id, now, kid)
             return self._issue(found, now, sign) if isinstance(found, _Changed) else found
 

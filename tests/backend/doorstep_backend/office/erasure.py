@@ -240,7 +240,7 @@ class Erasure:
             AND number IS NULL AND erased_at IS NULL"""
         with (
             self._store.upload_locked(capture_id),
-            # A dispatcher who binds it comes after this, or has come before.
+            # A dispatcher binds the photo before this transaction, or waits until after it.
             self._ledger.row_locked(query, (capture_id,)) as found,
         ):
             if found is None:

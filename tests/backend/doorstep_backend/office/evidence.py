@@ -30,7 +30,7 @@ README: Final = "evidence.txt"
 """Source of the folder's README.txt, next to this module."""
 
 TOOLS: Final = "evidence_tools.txt"
-"""Shell functions in it, to which "One photo, without this program" in verify.md has a link."""
+"""Shell functions of the README; "One photo, without this program" in verify.md links to them."""
 
 WHY: Final = "Exported as evidence about the delivery."
 """The customer's entry for an export; while a case is open, its number is added."""

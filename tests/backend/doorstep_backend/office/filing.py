@@ -180,9 +180,9 @@ class Filing(Showing):
     def bind(self, capture_id: str, number: str, *, before: str | None = None) -> None:
         """Say which order a photo is of; the photo is shown from then on.
 
-        Of two who bind one photo at once the second one changes nothing. The locks are taken in
-        the order that ledger.py says, and everything is read after them. An opt-out that
-        comes after it deletes the photo.
+        If two dispatchers bind one photo at once, the second one changes nothing. The locks are
+        taken in the order of ledger.py, and everything is read after them. A later opt-out deletes
+        the photo.
 
         Args:
             before: the order that the photo has, for a correction; None if the photo waits.

@@ -82,7 +82,7 @@ class Accounts:
     def add(self, account: Account) -> None:
         """Add an account, or give one a new role and password; its sessions and browsers end."""
         row = (account.who, account.role, self._hasher.hash(account.password))
-        with self._ledger.exclusive_transaction():  # what it had goes with the old row
+        with self._ledger.exclusive_transaction():  # sessions, grants and codes end too
             self.remove(account.who)
             self._ledger.execute("INSERT INTO accounts VALUES (?, ?, ?)", row)
 

@@ -25,7 +25,7 @@ _DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
     WHERE {} ORDER BY e.device_id LIMIT ?"""
 
 DEVICES_PER_QUERY: Final = 500
-"""Devices of one query: who asks for fifty reads no ten thousand, and none holds up others."""
+"""Devices of one query: a page of fifty reads no ten thousand, and no query delays the others."""
 
 
 @dataclass(frozen=True, slots=True)

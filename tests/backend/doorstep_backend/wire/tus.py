@@ -104,7 +104,7 @@ class Tus:
             raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
 
     async def head(self, request: Request) -> Response:
-        """Return how many bytes of an upload came. Raise HTTPException (400, 403, 404, 412).
+        """Return how many bytes of an upload arrived. Raise HTTPException (400, 403, 404, 412).
 
         A request that is quicker than the end of a cut one may get fewer: the device sends those
         bytes again, or is answered 409.

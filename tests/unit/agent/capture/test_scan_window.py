@@ -1,4 +1,4 @@
-"""The scan window: how long it is open, what counts of what it saw, and what it may look at."""
+"""The scan window: how long it is open, which codes count, and at which pictures it may look."""
 
 from agent.capture.scan_window import WINDOW_S, OpenWindow
 from tests.support.benchtop import Bench
@@ -38,7 +38,7 @@ def test_what_lies_about_counts_only_where_the_driver_asked() -> None:
 
 
 def test_no_picture_is_taken_in_a_window_whose_manifest_has_ended(device: Bench) -> None:
-    """The loop asked a moment before, when it was still in force."""
+    """The loop asked a moment before, when the manifest was still in force."""
     window = device.loop._window  # noqa: SLF001 - the loop looks only while there is a manifest
     window.open(0, 0, asked=True)
 

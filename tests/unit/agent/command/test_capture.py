@@ -132,8 +132,8 @@ def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) 
     assert opened.key == signing.read_private_key(path).public_key()
 
 
-def test_a_key_that_is_no_key_is_told_and_not_replaced(tmp_path: Path) -> None:
-    """A new one would begin a new chain, and the old one may still be repaired."""
+def test_an_unusable_key_is_reported_and_not_replaced(tmp_path: Path) -> None:
+    """A new key would begin a new chain, and the old key may still be repaired."""
     layout = Layout(tmp_path / "state", tmp_path / "run")
     layout.make()
     path = layout.capture_keys / "device.pem"

@@ -46,7 +46,7 @@ def test_nested_folders_are_deleted_however_deep(
     assert not deleter.left.count, str(deleter.left)
     assert list(tmp_path.iterdir()) == []
     assert most - before <= 2
-    assert descriptors() <= before  # fewer, if what an earlier test left was closed meanwhile
+    assert descriptors() <= before  # fewer if an earlier test's file was closed
 
 
 @pytest.mark.parametrize("names", [5_000, pytest.param(200_000, marks=pytest.mark.slow)])

@@ -198,12 +198,12 @@ def test_the_label_of_a_stop_far_away_opens_no_forbidden_door() -> None:
 
 
 NO_PHOTO_HERE: Final = (FORBIDDEN, replace(NEXT_DOOR, done=True), SIGNED_FOR)
-"""No stop in reach takes photos; the label of one far away, of none and of two are refused too."""
+"""Stops in reach that take no photos; a label of a far stop, of no stop or of two is refused."""
 
 
 @pytest.mark.parametrize("code", [None, "C6", "C7", "C2", "C99", "TWICE"])
 @pytest.mark.parametrize("opens", [True, False])
-def test_no_label_settles_anything_where_no_stop_in_reach_takes_photos(
+def test_no_label_permits_a_photo_if_no_stop_in_reach_takes_photos(
     code: str | None, opens: bool
 ) -> None:
     stops, taking = (*NO_PHOTO_HERE, STICKER, *TWICE), replace(ALLOWED, done=True)
