@@ -97,7 +97,7 @@ class DemoDevice:
         return version if isinstance(version, int) else None
 
     def route(self) -> manifest.Manifest:
-        """What lies on the device's card, verified as the device does."""
+        """Return the route on the device's card, verified as the device does."""
         token = TrustStore(self.processes.layout).manifest()
         assert token is not None
         keys = current_fleet_document(load(self.processes.config)).manifest_keys

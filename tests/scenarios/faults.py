@@ -169,6 +169,6 @@ def check_delivered(device: Device, backend: Backend) -> None:
 
 
 def check_chain(device: Device) -> None:
-    """What lies on the card verifies as a whole."""
+    """Check that all records on the card verify together."""
     verified = device.run("verify", str(device.layout.records))
     assert verified.returncode == 0, verified.stdout

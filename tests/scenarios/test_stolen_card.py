@@ -1,4 +1,4 @@
-"""What lies on a device's card after a round: file by file, and block by block."""
+"""The contents of a device's card after a round: file by file, and block by block."""
 
 import json
 import os
@@ -179,9 +179,9 @@ def test_the_marks_are_found_where_nothing_is_sealed(tmp_path: Path) -> None:
 
 
 def table() -> list[str]:
-    """The paths in "What lies on a stolen card" of the page for who carries a device."""
+    """The paths in "What is on a stolen card" of the privacy page."""
     text = (REPOSITORY / "agent" / "docs" / "privacy.md").read_text()
-    section = text.partition("## What lies on a stolen card\n")[2].partition("\n## ")[0]
+    section = text.partition("## What is on a stolen card\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
 

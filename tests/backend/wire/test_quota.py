@@ -1,4 +1,4 @@
-"""What lies at the backend without a receipt: so much of one device, and so long."""
+"""Uploads without a receipt at the backend: how many of one device, and for how long."""
 
 import time
 from collections.abc import Collection, Iterator

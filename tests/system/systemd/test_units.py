@@ -103,7 +103,7 @@ def test_folders_have_the_owners_and_modes_that_keep_the_processes_apart(tmp_pat
 
 
 def test_no_user_has_a_home(tmp_path: Path) -> None:
-    """What lies in a home, the programs of its user load."""
+    """A program loads files from the home of its user, so no user has one."""
     _made(tmp_path)
 
     users = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]

@@ -66,7 +66,7 @@ class RenewingDevice:
         return self.renewal.status()["identity_trouble"] or ""
 
     def kept(self, kind: str) -> list[Certificate]:
-        """What lies in `trust/`: of `evidence` or of `serve`."""
+        """Return the certificates in `trust/` for `evidence` or for `serve`."""
         trust = TrustStore(self.device.layout)
         chain = {"evidence": trust.evidence, "serve": trust.serve}[kind]()
         return [] if chain is None else list(certificates.read_pem(chain))

@@ -79,7 +79,7 @@ def some(count: int, photo: bytes = b"\xff\xd8 no real picture \xff\xd9") -> lis
 
 
 def saved(folder: Path) -> Mapping[str, bytes]:
-    """What lies there, by name."""
+    """Return the contents of the files there, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
