@@ -230,7 +230,7 @@ class Config:
 
     @property
     def est(self) -> str:
-        """Where the EST server is: `identity.est`, or the origin of `backend.url`."""
+        """Address of the EST server: `identity.est`, or the origin of `backend.url`."""
         if self.identity.est is not None:
             return self.identity.est.rstrip("/")
         parts = urlsplit(self.backend.url)

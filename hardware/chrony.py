@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 PORT: Final = 323
-"""Where chronyd answers monitoring commands from this machine. Source: chrony.conf(5), cmdport."""
+"""Port on which chronyd answers commands of this machine. Source: chrony.conf(5), cmdport."""
 
 WAIT_S: Final = 0.1
 """Longest wait for an answer: from a daemon on this machine it takes 0.1 ms."""

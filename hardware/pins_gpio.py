@@ -14,7 +14,7 @@ from hardware.driver import DeviceFiles
 from hardware.errors import DeviceBusy, DeviceMissing
 
 WORK_FOLDER: Final = "LG_WD"
-"""Where lgpio makes its FIFO, and goes to. Source: lg 0.2.2, lguGetWorkDir in lgUtil.c."""
+"""Variable with lgpio's folder for its FIFO. Source: lg 0.2.2, lguGetWorkDir in lgUtil.c."""
 
 BUSY: Final = "GPIO busy"
 """Message of lgpio for LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""

@@ -1,4 +1,4 @@
-"""Where the device is: fixes with their accuracy, or none."""
+"""The position of the device: fixes with their accuracy, or none."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -155,12 +155,12 @@ class Layout:
 
     @property
     def capture_socket(self) -> Path:
-        """Where `doorstep capture` listens."""
+        """Socket on which `doorstep capture` listens."""
         return self.run / "capture.sock"
 
     @property
     def sync_socket(self) -> Path:
-        """Where `doorstep sync` listens."""
+        """Socket on which `doorstep sync` listens."""
         return self.run / "sync" / "sync.sock"
 
     @property

@@ -49,7 +49,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
 
 
 class Source(StrEnum):
-    """Where a picture comes from, as IPTC's NewsCodes name it.
+    """The source of a picture, as IPTC's NewsCodes name it.
 
     CAPTURE: the device's own sensor.
     COMPOSITE: any video device: what it shows may be made of anything, and no name says that.

@@ -25,10 +25,10 @@ WIDTH = 100
 """Columns of the table where the terminal does not say."""
 
 LISTS = {"deploy": "retry-deploy.txt", "collect-logs": "not-collected.txt"}
-"""Where those stand who are to be tried again, by playbook; of others, retry.txt."""
+"""Files that list the devices to try again, by playbook; of other playbooks, retry.txt."""
 
 NOT_THROUGH = ("FAILED", "rolled back", "not reached", "not done", "not tried")
-"""Verdicts that a playbook gives itself to those who are to be tried again."""
+"""Verdicts that a playbook itself gives to devices that are to be tried again."""
 
 UNREACHED = (
     (

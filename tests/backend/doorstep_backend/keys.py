@@ -19,8 +19,10 @@ HOSTS: Final = ("127.0.0.1", "localhost")
 """Names in the server's certificate, always: the backend listens on loopback and nowhere else."""
 
 CHANGE: Final = "keys"
-"""Under this name the end of a signing key is set (`Database.exclusive_transaction`), and a receipt
-is dated and signed (`Database.shared_transaction`): no receipt is dated after the end of its key.
+"""Name of two transactions, so that no receipt is dated after the end of its key.
+
+An `exclusive_transaction` sets the end of a signing key; a `shared_transaction` dates and signs a
+receipt.
 """
 
 NOT_ONE: Final = "{} is not the certificate of {}: was a command cut short in between, or a copy? \

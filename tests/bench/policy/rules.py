@@ -38,7 +38,7 @@ class Driver:
         return self.rng.random() < READABLE
 
     def decide(self, press: Press, code: str | None = None) -> Answer:
-        """Ask the product; the code was read just now."""
+        """Ask the product's rule, with a code that was read just now."""
         read = Code(code, opens=True) if code else None
         return decide(self.manifest, circle_of(press), read)
 
@@ -47,7 +47,7 @@ Rule = Callable[[Driver, Press], Answer]
 
 
 def with_labels(driver: Driver, press: Press) -> Answer:
-    """Ours: a refusal asks for the parcel's label; a code is good for its own press only."""
+    """Ours: a refusal asks for the parcel label; a code counts for its own press only."""
     answer = driver.decide(press)
     return answer if isinstance(answer, Allowed) else _label(driver, press, answer)
 
@@ -66,7 +66,7 @@ def with_lasting_codes(driver: Driver, press: Press) -> Answer:
 
 
 def every_label(driver: Driver, press: Press) -> Answer:
-    """Ours: each parcel's label is scanned before its press; place decides where none is read."""
+    """Ours: each parcel label is scanned before its press; if none is read, the place decides."""
     return driver.decide(press, press.door.stop.codes[0] if driver.reads() else None)
 
 

@@ -49,7 +49,7 @@ def test_our_rule_beside_its_alternatives(area: Area, rows: Rows) -> None:
 
 @pytest.mark.slow
 def test_a_label_that_no_position_confirms_is_for_dispatch(rows: Rows) -> None:
-    """What it costs there: little under the open sky, a third of the labels between towers."""
+    """Few labels wait for dispatch under the open sky, and a third between towers."""
     a_day = {
         area.name: rows[area.name, "ours, every label"].a_round("unconfirmed") for area in AREAS
     }
@@ -59,16 +59,14 @@ def test_a_label_that_no_position_confirms_is_for_dispatch(rows: Rows) -> None:
 
 
 @pytest.mark.slow
-def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(rows: Rows) -> None:
-    """Why a bound code has to end early: the figure is here so that nobody forgets it."""
+def test_a_code_that_lasts_permits_photos_at_the_next_forbidden_door(rows: Rows) -> None:
+    """A bound code must end early; the figure is here so that nobody forgets it."""
     assert rows[CITY.name, "ours, if codes lasted"].forbidden_pct > 10
 
 
 @pytest.mark.slow
-def test_a_strangers_label_seldom_opens_a_forbidden_door_unless_it_is_a_neighbours(
-    rows: Rows,
-) -> None:
-    """Each of them did before; the neighbour's figure is here so that nobody forgets it."""
+def test_a_strangers_label_seldom_permits_a_photo_except_a_neighbours(rows: Rows) -> None:
+    """Once each label permitted it; the neighbour's figure is here so that nobody forgets it."""
     for area in AREAS:
         anybody = rows[area.name, "anybody on the route"]
         assert anybody.forbidden_pct < 60
@@ -78,7 +76,7 @@ def test_a_strangers_label_seldom_opens_a_forbidden_door_unless_it_is_a_neighbou
 
 @pytest.mark.slow
 def test_label_that_speaks_once_shows_a_tenth_of_the_wrong_photos() -> None:
-    """Of the rule before; and one label in a hundred of those that were read is late for it."""
+    """The rule before showed ten times as many; one read label in a hundred is late for ours."""
     found = labels.rows(AREAS, rounds=10, seed=4)
 
     for area in AREAS:

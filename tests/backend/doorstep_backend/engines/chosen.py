@@ -1,4 +1,4 @@
-"""Where a backend's objects are: said once, and remembered, since two places would be none."""
+"""The choice of a backend's objects, folder or bucket: made once, and stored in the folder."""
 
 import os
 from pathlib import Path

@@ -28,7 +28,7 @@ _PLACES: Final = {
     TEXT: "records/{}.json",
     REFUSED: "refused/{}.rec",
 }
-"""Where what is no record lies; in the order in which it is erased."""
+"""Files beside the records, in the order in which they are erased."""
 
 _FOLDERS: Final = ("received", "refused", "photos", "copies", "records")
 

@@ -1,4 +1,4 @@
-"""Where a device's chains ended when it went for good: what a retirement is answered with. Pure."""
+"""The last record of each chain of a device that ended, and the answer to a retirement. Pure."""
 
 import json
 from collections import defaultdict

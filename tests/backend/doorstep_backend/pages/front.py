@@ -17,7 +17,7 @@ from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import in_page_thread
 
 FOLDER: Final = Path(__file__).parent
-"""Where style.css and icon.svg lie."""
+"""Folder of style.css and icon.svg."""
 
 WRONG: Final = "Account or password is wrong. Please try again."
 """Message for a wrong password, and for a name that nobody has."""

@@ -37,7 +37,7 @@ from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.outage import RETRY, note_away
 
 FOLDER: Final = Path(__file__).parent
-"""Where templates and style.css lie."""
+"""Folder of templates and style.css."""
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; "

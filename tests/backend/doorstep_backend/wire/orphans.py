@@ -1,4 +1,4 @@
-"""Where rows and objects tell different things: after a crash, or once one of them was restored."""
+"""Contradictions of rows and objects: after a crash, or once one of the two was restored."""
 
 import argparse
 import hashlib

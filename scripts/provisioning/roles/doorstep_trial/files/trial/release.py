@@ -22,7 +22,7 @@ UNDER_WAY, DONE, BACK = "under way", "done", "rolled back"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where everything is; all of it is root's, and no other may write there."""
+    """The files and folders of a trial; all are root's, and no other user may write there."""
 
     opt: Path = Path("/opt/doorstep")
     units: Path = Path("/etc/systemd/system")
