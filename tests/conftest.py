@@ -79,7 +79,7 @@ def pytest_sessionfinish() -> None:
 
 
 def _is_controller(session: pytest.Session) -> bool:
-    """Of pytest-xdist: it runs no test itself."""
+    """Return True in the controller of pytest-xdist, which runs no test itself."""
     return bool(session.config.getoption("numprocesses", None)) and not hasattr(
         session.config, "workerinput"
     )
@@ -100,7 +100,7 @@ def _kept_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def drop_schemas(folder: Path) -> None:
-    """Of a folder, and of all below it."""
+    """Drop the schemas of a folder and of all folders below it."""
     from doorstep_backend.engines.postgres import close_pools  # noqa: PLC0415 - as above
     from tests.support.postgres import drop_those_of  # noqa: PLC0415 - as above
 

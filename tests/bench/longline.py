@@ -31,8 +31,8 @@ QUEUE_PACKETS: Final = 5_000
 """Packets that the device holds for the relay: none is dropped, whatever the window."""
 
 CONGESTION_CONTROL: Final = "cubic"
-"""Of connections over the line, whatever this machine prefers. Source: what Linux is built with
-unless told otherwise, so on Debian and Raspberry Pi OS, too (net/ipv4/Kconfig, DEFAULT_TCP_CONG).
+"""Algorithm of connections over the line, whatever this machine prefers. Source: Linux's default
+(net/ipv4/Kconfig, DEFAULT_TCP_CONG), which Debian and Raspberry Pi OS keep.
 """
 
 _TUNSETIFF: Final = 0x4004_54CA

@@ -18,7 +18,7 @@ DEVICES: Final = 1_000
 """As many beside few records as beside many: what grows is what each has sent."""
 
 AGE: Final = timedelta(days=29)
-"""Of the oldest record: nothing is due yet."""
+"""Age of the oldest record: nothing is due yet."""
 
 Row = tuple[Any, ...]
 Put = Callable[[str, Iterable[Row]], None]
@@ -44,7 +44,7 @@ def tables(records: int, now: datetime) -> Mapping[str, Iterator[Row]]:
         return rfc3339(now - AGE * ((records - one) / records))
 
     def is_void(one: int) -> bool:
-        """Of the one that the same device made before; what is older than this is erased by now."""
+        """Return True if it takes back the record before it; older voids are erased by now."""
         is_young = records * 4 // 5 <= one < records and one >= DEVICES
         return is_young and (one // DEVICES + one) % 50 == 0
 

@@ -10,7 +10,7 @@ STOPS: Final = 150
 
 
 def number(stop: int) -> str:
-    """Of the order at a stop, from 1 on."""
+    """Return the number of the order at a stop, from 1 on."""
     return f"o-{stop}"
 
 

@@ -31,7 +31,7 @@ class Instances:
         self.others = [one.start() for one in backends]
 
     def next(self) -> Backend:
-        """Who is asked after a death: another one, or the same once it was started again."""
+        """Return the backend to ask after a kill: another instance, or this one, started again."""
         if self.others:
             return self.others[0]
         self.first.stop()

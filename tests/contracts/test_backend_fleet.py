@@ -46,7 +46,7 @@ def test_a_device_reads_the_fleet_document_and_its_changes(van: EnrolledDevice) 
 def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothing(
     van: EnrolledDevice,
 ) -> None:
-    """Of another machine: its receipt would be dated after the key's end, and would stay so."""
+    """A second machine may have the copy: its receipts would be dated after the key's end."""
     key = van.backend.data / "keys" / "receipt.pem"
     old = key.read_bytes()
     van.backend.command("fleet", "rotate")

@@ -125,7 +125,7 @@ def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: EnrolledDevice
 def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(
     van: EnrolledDevice, tmp_path: Path
 ) -> None:
-    """Of another database, or of before this one was put back from a copy."""
+    """It may be of another database, or older than a restore of this one."""
     key, authority = signing.new_key(), Authority.of(van.backend.data / "ca")
     made = authority.tls(van.device_id, key.public_key(), datetime.now(UTC))
 
@@ -239,7 +239,7 @@ def test_a_record_of_another_device_is_not_taken_in(van: EnrolledDevice) -> None
 def test_a_second_signing_key_is_refused_until_the_office_says_that_there_is_one(
     van: EnrolledDevice,
 ) -> None:
-    """Who has taken sync over has the TLS key: it must not be enough to sign as the device."""
+    """An attacker who controls sync has the TLS key: it must not suffice to sign as the device."""
     body = asked(van.device_id, signing.new_key())
     refused = []
 

@@ -34,7 +34,7 @@ def head(request_line: str, **headers: str) -> bytes:
 
 
 def status(line: socket.socket) -> int:
-    """Of the answer that comes on this line."""
+    """Return the status of the answer on this connection."""
     answer = bytearray()
     while b"\r\n" not in answer:
         chunk = line.recv(4096)

@@ -228,7 +228,7 @@ def test_both_of_two_instances_are_asked_and_one_that_ends_is_not_missed(
 
 
 def requests_of(backend: Backend) -> int:
-    """Of devices, as the instance itself counted them."""
+    """Return the number of devices' requests, as the instance counted them."""
     found = requests.get(f"http://{address(backend)}/counts", timeout=10).json()["requests"]
     assert isinstance(found, int)
     return found

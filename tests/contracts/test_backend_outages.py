@@ -119,7 +119,7 @@ def locked(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def full(scene: Scene) -> Iterator[None]:
-    """Of the disk on which pieces are; nothing of a record that comes in pieces is kept."""
+    """Fill the disk of the pieces; no part of a record in pieces is kept."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk that is small enough to fill")
     with scene.server.small_disk("1m") as place:
@@ -137,7 +137,7 @@ def full(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def read_only(scene: Scene) -> Iterator[None]:
-    """Who connects from now on may write nothing; everybody has to connect anew.
+    """Make new connections read-only, and end all old ones.
 
     The person's session was used long ago, which the next page notes.
     """

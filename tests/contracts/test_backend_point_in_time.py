@@ -79,7 +79,7 @@ class Site:
         return photo_of(self.office, van.maker, number)
 
     def begun(self, van: EnrolledDevice) -> Made:
-        """Of which a part has come."""
+        """Return a record of which a part has arrived."""
         made = self.photo(van)
         one = made.label.capture_id
         assert self.asked(van, lambda to: to.post(one, made.content)).status_code == 201

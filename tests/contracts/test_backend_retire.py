@@ -96,7 +96,7 @@ def test_a_technician_retires_any_device_and_is_answered_the_same_twice(
 def test_a_request_that_was_let_in_before_gets_no_certificate_after(
     van: EnrolledDevice, what: str
 ) -> None:
-    """Who has the card keeps one open, and is let in with what it brings."""
+    """A thief of the card begins a request before the revocation, and ends it later."""
     key = van.maker.key if what.startswith("evidence") else signing.new_key()
     body = asked(van.device_id, key)
 

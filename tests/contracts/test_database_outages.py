@@ -37,7 +37,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def url(server: Postgres) -> str:
-    """Of a database of the test's own."""
+    """Return the URL of a database for this test alone."""
     return server.new_database()
 
 

@@ -200,7 +200,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
 def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
     demo_office: DemoOffice, opened: Opened, left: bytes
 ) -> None:
-    """Of an object of no bytes S3 has no range at all."""
+    """S3 has no range of an empty object."""
     store = demo_office.office.store
     changed, other = demo_office.deliver(*[demo.ALLOWED] * 2)
     opened.overwrite(changed, store.sha256_of(changed), left)

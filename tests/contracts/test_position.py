@@ -40,7 +40,7 @@ def gpsd(_: Path) -> Iterator[Position]:
 
 @contextmanager
 def own(_: Path) -> Iterator[Position]:
-    """Of the gpsd that a device runs, at the place where its receiver stands."""
+    """Yield the position from the gpsd of this device, at the place of its receiver."""
     yield GpsdPosition(PositionSettings("gpsd"))
 
 

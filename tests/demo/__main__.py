@@ -21,7 +21,7 @@ from tests.demo.round import play_round
 from tests.support.backend import Backend, running_backend
 
 SETTINGS: Final = 'zone = "Europe/Berlin"\n'
-"""Of the backend: the round's doors are there."""
+"""Settings of the backend: the round's doors are in this zone."""
 
 
 def main() -> int:

@@ -92,7 +92,7 @@ class DemoDevice:
         self._wait("a new route", lambda: self.version() not in {None, before})
 
     def version(self) -> int | None:
-        """Of the manifest in hand; None without one."""
+        """Return the version of the present manifest; None without one."""
         version = self._status()["manifest"]
         return version if isinstance(version, int) else None
 

@@ -28,7 +28,7 @@ PHONE_PX: Final = (390, 844)
 """The page's, in CSS pixels: a common phone of 2020 to 2025."""
 
 COLOURS: Final = 256
-"""Of the page's picture: a photo in it would make it several times as large."""
+"""Colours of the page's picture; all colours of its photo would make the file much larger."""
 
 
 def main(kept: Path, folder: Path = FOLDER) -> None:

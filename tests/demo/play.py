@@ -24,7 +24,7 @@ from tests.support.network import FaultProxy
 Reply = Mapping[str, Any]
 
 WIDTH_PX: Final = 1152
-"""Of the photos: a scene of this size is drawn in 0.8 s (x86-64, 2 cores, 2026-11)."""
+"""Width of the photos: a scene of this size is drawn in 0.8 s (x86-64, 2 cores, 2026-11)."""
 
 TICK_S: Final = 0.04
 """How often the light is drawn: three times in the shortest step of a rhythm, 0.12 s."""

@@ -23,7 +23,7 @@ from tests.support.filed import await_filed
 from tests.support.network import FaultProxy
 
 WIDTH_PX: Final = 2304
-"""Of the photos. Source: the Camera Module 3's half-size mode, the product's default."""
+"""Width of the photos. Source: the Camera Module 3's half-size mode, the product's default."""
 
 
 def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:

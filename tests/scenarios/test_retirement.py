@@ -32,7 +32,7 @@ from tests.support.filled import fill, nest
 pytestmark = pytest.mark.slow
 
 LEFT: Final = {"retired.json", "world.toml", "receipt-key.pem"}
-"""Of a device: what says which it was, and what is the test's own."""
+"""Files that a retired device keeps: its mark, and those of the test."""
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ AFTER_THE_SHIFT: Final = "+13h"
 """The demo's route is valid for twelve hours."""
 
 SLICE_BYTES: Final = 24
-"""Of a photo or a document: long enough to be nobody else's."""
+"""Length of a searched piece of a photo or document: long enough to be unique."""
 
 IMAGE_MARKERS: Final = (b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1", b"JFIF\0", b"Exif\0\0")
 

@@ -51,7 +51,7 @@ def test_a_new_token_ends_the_one_before(issuer: Issuer) -> None:
 
 
 def test_a_used_token_brings_no_superseded_key_back(issuer: Issuer) -> None:
-    """Who has copied the card and the token of long ago gets no certificate for them."""
+    """A thief with an old copy of the card and its token gets no certificate for them."""
     key = signing.new_key()
     issuer.enrol(key)
     issuer.register.note_first_use(issuer.renew(), NOON)
@@ -103,7 +103,7 @@ def test_who_is_let_in_again_keeps_its_signing_key(issuer: Issuer) -> None:
 
 
 def test_a_second_signing_key_needs_the_office(issuer: Issuer) -> None:
-    """Whoever has taken over the process with the TLS key must not sign as the device.
+    """An attacker who controls the process with the TLS key must not sign as the device.
 
     Also not once the office lets the device in again, for a new TLS certificate.
     """

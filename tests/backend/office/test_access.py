@@ -1,4 +1,4 @@
-"""Who may see a photo: the customer, and customer service for 15 minutes after a code."""
+"""The right to see a photo: the customer's, and customer service's for 15 minutes after a code."""
 
 from datetime import timedelta
 

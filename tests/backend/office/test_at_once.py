@@ -1,4 +1,4 @@
-"""Who files, binds, revokes, erases and asks for a route at once: what waits for what.
+"""Filing, binding, revoking, erasing and requests for a route at once: which one waits.
 
 With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
 """
@@ -78,7 +78,7 @@ def test_whoever_holds_a_connection_is_given_another_one(demo_office: DemoOffice
 def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Who takes back reckons after the other one has delivered, and not by what it saw before."""
+    """A void is filed by the rows after the other delivery, not by those that it saw before."""
     first = demo_office.photo(ALLOWED)
     demo_office.receive(first)
     void = said(demo_office, demo_office.void(first.label.capture_id))

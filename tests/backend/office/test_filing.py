@@ -479,7 +479,7 @@ def test_where_a_record_stands_is_known_without_its_label(demo_office: DemoOffic
 def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(
     demo_office: DemoOffice,
 ) -> None:
-    """Of what is not filed yet, and of what was filed by a version that did not keep it."""
+    """This holds for an unfiled record, and for a record that an older version filed."""
     old, new = demo_office.receive(demo_office.photo(ALLOWED)), demo_office.photo(RIGHT_DOOR)
     demo_office.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
     demo_office.keep(new)

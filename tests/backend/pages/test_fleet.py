@@ -323,7 +323,7 @@ def test_how_a_device_ended_and_who_brought_what_of_it_is_told(live: Live) -> No
 def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
     live: Live,
 ) -> None:
-    """Of a photo by such a key it reads that it came, and sees nothing."""
+    """Dispatch reads that a photo by such a key came, and does not see it."""
     issuer = Issuer(live.demo_office.folder, keys.certificates(live.demo_office.folder / "ca"))
     issuer.register.let_in("van-7")
     first, second = issuer.renew(), issuer.renew()

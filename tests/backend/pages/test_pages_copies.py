@@ -1,4 +1,4 @@
-"""Whose face and whose label is in a photo, for whom; and what is said when there is none."""
+"""Faces and parcel labels that each viewer sees in a photo, and the message if none is shown."""
 
 import time
 from collections.abc import Callable

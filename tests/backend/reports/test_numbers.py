@@ -58,7 +58,7 @@ def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
 def test_what_cannot_be_asked_for_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of a table that grows just when something is wrong; the devices are told all the same."""
+    """A locked table loses only its own figure; the devices' figures are still there."""
     office = open_office(Store(tmp_path))
     database = open_database(tmp_path, "backend", patience_s=0.1)
     routes = FleetRoutes(

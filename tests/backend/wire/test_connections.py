@@ -84,7 +84,7 @@ def test_connections_that_browsers_keep_shut_out_no_other(unchanged: Live) -> No
 def test_of_those_who_wait_the_longest_waiting_make_room(
     hasty: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever keeps connections open shuts out nobody who asks."""
+    """A client that keeps connections open does not keep other clients out."""
     monkeypatch.setattr(connection_timeouts, "HEAD_S", 60)
     monkeypatch.setattr(connections, "MOST_WAITING", 2)
     with tls_line(hasty) as first, tls_line(hasty) as second, tls_line(hasty) as third:

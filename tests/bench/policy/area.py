@@ -53,7 +53,7 @@ INTERPOLATED: Final = Spread(31.0, 64.5)
 SIGNATURE_SHARE: Final = 0.10
 NO_PHOTO_SHARE: Final = 0.03
 STOPS: Final = 150
-"""Of one route; the shares are made up."""
+"""Stops of one route; the shares are made up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ DOOR_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """Of one area, the mean of its rounds; hours.
+    """Hours of one area, the mean of its rounds.
 
     Attributes:
         waits: where the time between two doors is spent: "at the last door" or "at the next".

@@ -46,7 +46,7 @@ class Row:
 
     @property
     def confirmed_pct(self) -> float:
-        """Of these presses, those whose photo the owner of the label sees before dispatch."""
+        """Share of these presses whose photo the owner of the label sees before dispatch."""
         return self.pct("forbidden confirmed", "forbidden")
 
 

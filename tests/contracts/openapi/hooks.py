@@ -16,10 +16,10 @@ from tests.support.enrolment import asked
 from tests.support.wire import announce
 
 RECEIVED: Final = "71c344a4-afa0-4039-9d15-c737886a3e43"
-"""Of a record that the backend has taken in, or that the device's queue has."""
+"""Id of a record that the backend has, or that is in the device's queue."""
 
 BEGUN: Final = "0c7a5a0e-7f0f-4d27-8d8c-3f2f6b0f6a11"
-"""Of an upload that was begun, of CONTENT, without a byte; or of the queue's second record."""
+"""Id of an upload of CONTENT that has no byte yet, or of the queue's second record."""
 
 CONTENT: Final = b"no record"
 

@@ -184,7 +184,7 @@ def retirement(wire: Wire, technician: Wire, device_id: str) -> None:
 
 
 def the_last_one_is_too_much(wire: Wire) -> None:
-    """Of uploads that are not whole."""
+    """Begin incomplete uploads until one is above the quota."""
     told = announce(new_id(), DAMAGED) | {"Upload-Length": str(MAX_UPLOAD_BYTES)}
     for _ in range(MOST_OPEN_BYTES // MAX_UPLOAD_BYTES + 1):
         told["Upload-Metadata"] = announce(str(uuid4()), DAMAGED)["Upload-Metadata"]

@@ -17,7 +17,7 @@ RECEIPTS: Final = """SELECT v.capture_id, u.sha256 FROM verdicts v JOIN uploads 
 FILED: Final = "SELECT capture_id, '' FROM captures"
 
 Row = tuple[str, str]
-"""Whose it is, and a digest in hex."""
+"""A record's id, and a digest in hex."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 BEFORE_S: Final = -1.0
-"""Of records that wait when the devices come into the network."""
+"""Time of records that wait when the devices get a network."""
 
 
 @dataclass(frozen=True, slots=True)

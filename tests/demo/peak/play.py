@@ -28,7 +28,7 @@ from tests.demo.peak.servers import Servers, tree_s
 from tests.support.filed import await_filed
 
 PROCESSES: Final = 4
-"""Of devices: one alone would be held up by its own threads before the servers are."""
+"""Processes of devices: one alone would be slower than the servers, by its own threads."""
 
 MEMORY: Final = Path("/dev/shm")
 

@@ -14,7 +14,7 @@ NAMES: Final = {
     "office": "office, its pages among it",
     "devices": "devices (the load itself)",
 }
-"""Of what is not named by itself."""
+"""Texts for roles whose name does not explain them."""
 
 
 def lines(outcome: Outcome, looks: Looks) -> Iterator[str]:

@@ -128,7 +128,7 @@ class Servers:
         return self.intakes[0].backend.fleet_key_file
 
     def used_s(self) -> dict[str, float]:
-        """Of a processor, by whom."""
+        """Return the processor time that each role used."""
         used = {"backend": sum(one.used_s for one in self.intakes)}
         if self.offices:
             used["office"] = sum(one.used_s for one in self.offices)

@@ -32,7 +32,7 @@ TRACEBACK: Final = "Traceback (most recent call last)"
 
 SHOWN_LINES: Final = 6
 SHOWN_CHARS: Final = 200
-"""Of what a command line printed that ended wrong: where it happened, and the error."""
+"""Most of a wrong command line's output that is shown: the place and the error."""
 
 EXIT_CODES: Final[Mapping[str, frozenset[int]]] = {
     "doorstep": frozenset(map(int, ExitCode)),

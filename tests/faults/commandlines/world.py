@@ -18,7 +18,7 @@ from tests.support.sealed import IDENTITY_FILE, NAMES
 DEVICE_ID: Final = "van-7"
 
 CAPTURE_ID: Final = CaptureId("2b1d4f0a-9c3e-4e57-8a51-6f0e2d7c9b84")
-"""Of the one record that the backend has."""
+"""Id of the one record that the backend has."""
 
 ORDER: Final = demo.ALLOWED
 """The order that this record belongs to."""

@@ -38,7 +38,7 @@ class Extent:
 
     @property
     def head_bytes(self) -> int:
-        """Of the requests without their body."""
+        """Bytes of the requests without their body."""
         return self.passed["up"] - self.item.bytes
 
 

@@ -131,7 +131,7 @@ def sent_through_a_cut(scene: Scene, sending: Sender, way: Way, at: int | None) 
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_a_record_that_is_cut_at_any_byte_loses_nothing(scene: Scene, way: Way) -> None:
-    """Of the handshake with the device's certificate, the request and the answer."""
+    """The bytes of the handshake with the device's certificate, the request and the answer."""
     with device_queue(scene.folder / "van") as made:
         identity = enrolled(scene.backend, scene.folder, made.maker.device_id, made.key)
         own, url = identity.into(made.layout.sync_keys), f"https://127.0.0.1:{scene.line.port}"

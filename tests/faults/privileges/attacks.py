@@ -39,7 +39,7 @@ from tests.faults.privileges.resources import (
 from tests.unit.agent.queue.test_lies import STRANGE, UNBELIEVABLE, lay_journal
 
 SYNC, PRUNE, MEMBER = "doorstep-sync", "doorstep-prune", "technician"
-"""Who faces the network, who deletes, and any other member of the group."""
+"""Users of the process with the network, of the one that deletes, and of another group member."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ class Promises:
 
 
 def _keys(device: InProcessDevice) -> receipt.Keys:
-    """Whose receipts count: by what capture keeps, so that prune believes them too."""
+    """Return the keys whose receipts count, as capture keeps them and prune believes them."""
     return receipt_keys(device.config)
 
 

@@ -116,7 +116,7 @@ WRITERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune")
 def test_whoever_dies_with_the_queue_open_all_can_write_it(
     van: Device, order: tuple[str, ...], closes: tuple[bool, ...]
 ) -> None:
-    """Whose the log is that one leaves behind, the others open it with O_CREAT as SQLite does."""
+    """The others open the log that one user leaves behind, with O_CREAT as SQLite does."""
     assert write(van, "doorstep-capture", closes=True).code == 0
 
     for user, does_close in zip(order, closes, strict=True):
@@ -128,7 +128,7 @@ def test_whoever_dies_with_the_queue_open_all_can_write_it(
 
 
 def made_again(van: Device) -> set[CaptureId]:
-    """Whose rows were lost and made again."""
+    """Return the records whose rows were lost and made again."""
     with closing(Database(van.layout)) as database:
         rows = Outbox(database, "boot").items(None, 0, 100)
     return {row.capture_id for row in rows if row.adopted}

@@ -31,7 +31,7 @@ USERS: Final = {
 """Nobody has these numbers; the technician is a member of the group who looks at the status."""
 
 UMASK: Final = 0o007
-"""Of the units."""
+"""Umask of the units."""
 
 _NEW_MOUNTS: Final = 0x00020000
 """CLONE_NEWNS. Source: Linux, include/uapi/linux/sched.h; unshare(2)."""
@@ -115,7 +115,7 @@ def tmpfiles(state: Path, run_dir: Path) -> None:
 
 
 def members() -> dict[str, list[str]]:
-    """Who is of which group besides their own, by systemd/doorstep.sysusers."""
+    """Return the groups of each user except its own, by systemd/doorstep.sysusers."""
     found: dict[str, list[str]] = {}
     for line in (REPOSITORY / "systemd" / "doorstep.sysusers").read_text().splitlines():
         match line.split():

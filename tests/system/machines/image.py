@@ -28,7 +28,7 @@ STRANGER: Final = "guest"
 """Logs in with the same key, and may not sudo."""
 
 HOSTNAME: Final = "raspberrypi"
-"""Of every new machine: an image's."""
+"""Host name of every new machine, as of an image."""
 
 SHARED_MACHINE_ID: Final = "0123456789abcdef0123456789abcdef"
 """In the image, as in one that was cloned from a running device."""

@@ -23,7 +23,7 @@ STREET_ADDRESS: Final = "10.77.9.2"
 """Its address; this host routes between the two, and hides neither from the other."""
 
 MTU: Final = 1400
-"""Of every interface: no more than this host's own way out may take, lest big packets be lost."""
+"""MTU of every interface: below that of this host's own network, so that no big packet is lost."""
 
 _LOCK: Final = Path("/run/doorstep-provision.lock")
 _FORWARD: Final = Path("/proc/sys/net/ipv4/ip_forward")

@@ -36,7 +36,7 @@ def test_a_device_that_is_not_reached_is_told_with_what_to_do(
 
 
 def test_another_host_key_may_be_another_machine() -> None:
-    """Who deletes the key for that lets a stranger pass for the device."""
+    """A technician who then deletes the known key lets another machine pass for the device."""
     told = table.why_unreached("WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!", Path("/kept"))
 
     anew, other = told.split("Or ")

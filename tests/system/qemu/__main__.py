@@ -18,7 +18,7 @@ from tests.system.qemu.rig import device
 from tests.system.qemu.stages import ABOUT, FLEET_STAGES, NAMES, PROVISION, STAGES
 
 NEEDS: Final = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "ssh", "exiftool")
-"""Of all stages: none ends after an hour for want of a command."""
+"""Commands of all stages, so that none ends after an hour because one is missing."""
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from tests.system.qemu.report import Report
 from tests.system.qemu.rig import Device
 
 NAMES: Final = (NAME, "van-0043", "van-0044")
-"""Of the devices, in the order of the inventory."""
+"""Names of the devices, in the order of the inventory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ NAME: Final = "van-0042"
 """What it is called, as Raspberry Pi Imager would have named it."""
 
 TECHNICIAN: Final = "technician"
-"""Who provisions it: may use sudo without a password, as the first user of Raspberry Pi OS."""
+"""User that provisions it: may use sudo without a password, as Raspberry Pi OS's first user."""
 
 HOST: Final = "10.0.2.2"
 """This machine as the device sees it. Source: QEMU's user network."""

@@ -14,7 +14,7 @@ from tests.system.qemu.machine import Image
 BUILD: Final = REPOSITORY / "build/device"
 
 SIZE: Final = "8G"
-"""Of the card; sparse, some 2 GB are written."""
+"""Size of the card; it is sparse, and some 2 GB are written."""
 
 Say = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def image(say: Say = print) -> Image:
 
 
 def _digest(key: Path) -> str:
-    """Of the root folder and all that is put into it."""
+    """Return the digest of the root folder and of all that is put into it."""
     told = [root.digest().encode(), key.with_suffix(".pub").read_bytes()]
     sources = [Path(furnish.__file__), Path(scene.__file__), *sorted(root.INSIDE.iterdir())]
     told += [path.read_bytes() for path in sources if path.is_file()]

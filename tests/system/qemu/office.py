@@ -54,7 +54,7 @@ def send_out(data: Path, device: str = NAME) -> None:
 
 
 def labels(data: Path) -> list[RecordLabel]:
-    """Of all records that have their receipt, by number."""
+    """Return the labels of all records that have a receipt, by number."""
     found = []
     for path in (data / "received").glob("*.rec"):
         label, _ = recordfile.open_label(path.read_bytes().partition(b"\n")[0])

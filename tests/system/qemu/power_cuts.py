@@ -17,7 +17,7 @@ from tests.system.qemu.rig import Device, Kept, device
 CUTS: Final = 20
 
 SEED: Final = 11
-"""Of the moments; another one tries others."""
+"""Seed of the moments; another seed tries others."""
 
 PRESSED_S: Final = (3.0, 25.0)
 """How long it is pressed until it loses its power, from and to."""

@@ -34,7 +34,7 @@ _KEPT: Final = "provisioned"
 
 
 def digest(image: Image) -> str:
-    """Of the image's name and all of the product that gets onto the device."""
+    """Return the digest of the image's name and of the product's files for the device."""
     told = hashlib.sha256(image.base.name.encode())
     for top in PRODUCT:
         place = REPOSITORY / top

@@ -99,7 +99,7 @@ class Device:
             time.sleep(2.0)
 
     def labels(self) -> list[RecordLabel]:
-        """Of the records that have a receipt, by number."""
+        """Return the labels of the records that have a receipt, by number."""
         return office.labels(self.backend.data)
 
     def await_record(self, edge_ns: int, within_s: float = 120.0) -> RecordLabel:

@@ -8,7 +8,7 @@ import pytest
 from tests.system.qemu.inside.finger import Judge
 
 PERIOD_S = 0.01
-"""Of the PWM that dims the LED."""
+"""Period of the PWM that dims the LED."""
 
 AMBER_GREEN_S = 0.0035
 """How long green is on in each period of amber. Source: AMBER in hardware/patterns.py."""

@@ -10,7 +10,7 @@ from tests.system.qemu.report import Report
 from tests.system.qemu.rig import Device, Kept, device
 
 MOST_EXPOSED: Final = 2.0
-"""Of 10, by `systemd-analyze security`; what our units are held to."""
+"""Highest score, of 10, that `systemd-analyze security` may give one of our units."""
 
 UNITS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune", "doorstep-serve")
 

@@ -24,7 +24,7 @@ MAKE_ENVIRONMENT = (
     "constraints.txt",
     f"{BACKEND}/copies/model.txt",
 )
-"""Of these scripts/environment.sh makes the stamp."""
+"""Files from which scripts/environment.sh makes the stamp."""
 
 NEEDED = (
     *("agent", BACKEND, "scripts", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md"),
@@ -82,7 +82,7 @@ class Clone:
 
     @classmethod
     def make(cls, folder: Path, wheelhouse: Path) -> "Clone":
-        """Of the files that a release is made of, as they lie here, committed or not."""
+        """Clone the files of which a release is made, as they are here, committed or not."""
         clone = cls(folder, wheelhouse)
         listed = _git(REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z", "--", *NEEDED)
         for name in filter(None, listed.split("\0")):

@@ -37,7 +37,7 @@ LEFT = {
 """DeviceAllow of who has ProtectClock=: systemd lets it read the real-time clock."""
 
 MOST = {"capture": 18, "sync": 11, "prune": 5, "serve": 11, "backend@": 11}
-"""Of 100: 20 is the limit for any of them."""
+"""Highest score of each unit, of 100; 20 is the limit for any of them."""
 
 
 def _run(*command: str) -> str:
@@ -48,7 +48,7 @@ def _run(*command: str) -> str:
 
 
 def _file(unit: str) -> Path:
-    """Of a device, or the server's."""
+    """Return the file of a unit, of a device or of a server."""
     folder = SYSTEMD.parent / "tests/backend/doorstep_backend" if unit == "backend@" else SYSTEMD
     return folder / f"doorstep-{unit}.service"
 

@@ -72,7 +72,7 @@ SEES = {
     "/run/dbus/system_bus_socket": {"capture"},
     "/root": set(),
 }
-"""Who sees what; the rest of the state all may look at."""
+"""Processes that see each folder; all may see the rest of the state."""
 
 WRITES = {
     f"{STATE}": {"capture"},
@@ -83,7 +83,7 @@ WRITES = {
     "/run/doorstep/sync": {"sync"},
     "/tmp": {"capture", "sync", "serve"},
 }
-"""Who makes a file where."""
+"""Processes that can make a file in each folder."""
 
 
 def test_each_sees_what_it_needs(device: Running) -> None:

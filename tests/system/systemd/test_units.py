@@ -14,9 +14,9 @@ from doorstep_backend.serving import FINISH_S
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 TRIAL = SYSTEMD.parent / "scripts/provisioning/roles/doorstep_trial/files/doorstep-trial.service"
-"""Of no release, since it tries them."""
+"""Unit that belongs to no release, because it tries releases."""
 BACKEND = SYSTEMD.parent / "tests/backend/doorstep_backend/doorstep-backend@.service"
-"""Of a server's."""
+"""Unit of a server."""
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ def test_who_faces_the_network_only_reads_records_and_sees_no_key_of_others() ->
 
 
 def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> None:
-    """Whoever listens on port 2947 decides where photos may be taken."""
+    """The process that listens on port 2947 decides where photos may be taken."""
     sync = _settings("sync")
 
     assert "SocketBindDeny=any" in sync

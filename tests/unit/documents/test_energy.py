@@ -75,7 +75,7 @@ def test_the_text_of_the_page_has_the_figures_of_its_tables() -> None:
 
 @pytest.mark.slow
 def test_the_hours_of_streaming_are_those_of_simulated_rounds() -> None:
-    """Of the suburb's, 0.9 to 1.9 hours are only for the minute after a press."""
+    """In the suburb, 0.9 to 1.9 of these hours are only for the minute after a press."""
     found = {(row.area, row.waits): row for row in streaming.rows([SUBURB, CITY], rounds=3, seed=4)}
 
     for area, told_h in (("suburb", STREAMS[0]), ("city", STREAMS[2])):

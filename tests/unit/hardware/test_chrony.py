@@ -46,7 +46,7 @@ def test_a_reference_clock_has_a_name_and_no_address() -> None:
     [("192.0.2.7", True), ("2001:db8::7", True), ("127.0.0.1", False), ("::1", False)],
 )
 def test_a_server_is_the_network_unless_on_this_machine(address: str, is_network: bool) -> None:
-    """Who sits on this machine has the time from a receiver: it has no other way to know it."""
+    """A time server on this machine has the time from a receiver: it has no other source."""
     assert parse(answer(refid=b"\x12\x34\x56\x78", address=address), 7) == Reference(
         address, is_network
     )

@@ -347,7 +347,7 @@ def test_what_fails_after_the_frames_costs_no_photo(caplog: pytest.LogCaptureFix
 
 
 def test_a_buffer_that_is_not_taken_back_is_a_failure_for_its_own_frame_only() -> None:
-    """Of a burst that nobody reads on, the rest goes back all the same."""
+    """The rest of a burst is given back too, if nothing reads it further."""
     burst = requests(3)
     burst[1].unwelcome = True
     camera = started(Picamera([*burst]), FIXED_LENS)

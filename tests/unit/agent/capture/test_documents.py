@@ -178,7 +178,7 @@ def test_the_same_one_again_is_no_news(
 def test_a_file_that_was_spoilt_lets_no_older_document_in(
     tmp_path: Path, office: FleetOffice, spoilt: bytes, *, restarts: bool
 ) -> None:
-    """Who may offer, and waits for the card to go bad, would bring a revoked key back."""
+    """A process that offers old documents after a card error must not bring a revoked key back."""
     with ExitStack() as running:
         device = running.enter_context(fleet_member(tmp_path, office))
         newest = office.document(5)

@@ -36,7 +36,7 @@ print(os.geteuid(), os.getegid(), os.getgroups())
 
 
 def becomes(folder: Path, state: Path) -> str:
-    """Who a process of root's is after it; another process, since there is no way back."""
+    """Return the user of root's process after it, in another process: there is no way back."""
     if os.geteuid() != 0:
         pytest.fail("only root can become somebody else; run this test as root")
     words: list[str | Path] = [sys.executable, "-c", BECOME_OWNER, folder, state]

@@ -166,7 +166,7 @@ BAD: dict[str, Callable[[Either], str]] = {
 def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
     either: Either, words: str
 ) -> None:
-    """Whoever offers one that ends earlier may have seen the earlier ones too."""
+    """A process that offers a certificate with an earlier end may have kept an old one."""
     either.taker.offer(pem(either.issue()))
     before, ends = either.kept(), either.taker.ends
 

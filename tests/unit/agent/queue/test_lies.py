@@ -75,7 +75,7 @@ def write(database: Path, *statements: str, values: tuple[Any, ...] = ()) -> Non
 def test_a_value_that_no_device_writes_is_a_broken_queue(
     card: Card, column: str, value: object
 ) -> None:
-    """Whoever meets it leaves the mark, and nobody crashes at it."""
+    """A process that meets the value marks the queue as broken, and does not crash."""
     card.queued()
     item = card.queued()
     statement = f"UPDATE captures SET {column} = ? WHERE number = {item.label.seq}"
@@ -253,7 +253,7 @@ def test_a_journal_deletes_no_record(card: Card, migrates: bool) -> None:
 def test_a_journal_that_comes_between_the_look_and_the_opening_deletes_no_record(
     card: Card, migrates: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever may write there can win that race; the opening itself can delete nothing."""
+    """A process that may write there can win that race; the opening itself can delete nothing."""
     record = card.layout.record(card.queued().label.capture_id)
     card.close()
     monkeypatch.setattr("agent.queue.opening.check_files", lambda _: None)

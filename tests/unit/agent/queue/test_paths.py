@@ -46,7 +46,7 @@ TABLE = {
     "run": 0o2750,
     "run/sync": 0o2750,
 }
-"""Whoever may write where another process reads owns that process; this is who may."""
+"""Modes that decide which users may write: a writer can control each process that reads there."""
 
 
 @pytest.mark.usefixtures("strict_umask")

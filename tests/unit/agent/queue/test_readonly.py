@@ -1,4 +1,4 @@
-"""Who may not write looks at another process's queue: believes as little, and changes nothing."""
+"""A process that may not write reads the queue as untrusted input, and changes nothing."""
 
 import os
 import shutil

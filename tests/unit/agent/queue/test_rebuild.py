@@ -166,7 +166,7 @@ def test_what_is_stuck_is_told_once_and_stops_nothing(
 def test_a_queue_that_breaks_between_two_presses_is_made_again(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
-    """Whoever notices it leaves a mark, and capture sees that within its next turn."""
+    """A process that notices it leaves a mark, which capture sees within its next turn."""
     with bench(tmp_path) as device:
         device.press()
         spoil(device.layout.database)

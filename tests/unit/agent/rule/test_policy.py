@@ -443,7 +443,7 @@ def reach_m(fix: Fix, eph_factor: float) -> float | None:
 
 
 def gaps_m(scene: Scene, stops: Iterable[RouteStop]) -> list[tuple[float, float]]:
-    """Of each of these stops: what lies between it and where we could be, and the doubt."""
+    """Return for each stop the distance to the possible place, and the error of this distance."""
     assert scene.fix is not None
     reach = reach_m(scene.fix, scene.eph_factor)
     assert reach is not None

@@ -1,4 +1,4 @@
-"""Who may ask is told by a certificate's one common name, and its end by the device's clock."""
+"""A client is admitted by its certificate's one common name, until the certificate ends."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -120,7 +120,7 @@ def test_tls_before_1_2_is_not_spoken(van: ServingDevice) -> None:
 
 
 def _first_byte(van: ServingDevice, context: ssl.SSLContext) -> bytes:
-    """Of the answer; in TLS 1.3 a client's certificate is looked at after its handshake."""
+    """Return the answer's first byte: TLS 1.3 checks a client's certificate after its handshake."""
     plain = socket.create_connection(("127.0.0.1", van.port), 10)
     with closing(context.wrap_socket(plain, server_hostname="127.0.0.1")) as line:
         line.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")

@@ -46,7 +46,7 @@ SAID: Mapping[str, Mapping[str, Any]] = {
         "identity_trouble": None,
     },
 }
-"""Of a device that is well."""
+"""Status of a device without a trouble."""
 
 
 def ago(**since: float) -> str:

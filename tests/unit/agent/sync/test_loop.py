@@ -505,7 +505,7 @@ class Noted:
 
 
 def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> None:
-    """Whoever waits at a `sync --once` wants the route as it is now, also with nothing to send."""
+    """With `sync --once` a technician also wants the present route, even with nothing to send."""
     noted = Noted()
     with (
         device_queue(line.device.folder) as same,

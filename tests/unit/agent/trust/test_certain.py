@@ -98,7 +98,7 @@ def test_it_is_never_later_than_both_witnesses_and_what_has_passed_since(
     now: timedelta,
     vouches: ClockSource,
 ) -> None:
-    """Whoever has forged one of them deletes nothing early."""
+    """An attacker who forges one of them makes the device delete nothing early."""
     known = agreed(NOON + received, moment(NOON + then, source), 50.0)
 
     certain = certain_now(known, moment(NOON + now, vouches), 50.0 + passed_s)

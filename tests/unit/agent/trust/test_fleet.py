@@ -61,7 +61,7 @@ def test_recipients_next_key_and_next_ca_are_read() -> None:
 
 
 def test_a_revoked_key_counts_for_nothing_whatever_it_dates() -> None:
-    """Whoever has it dates as they like."""
+    """A thief of the key can choose any date."""
     revoked = [{"kid": kid(NEXT), "since": "2030-01-01T00:00:00Z"}]
     keys = [entry(OTHER), entry(NEXT, UNTIL)]
     found = read(receipt_keys=keys, manifest_keys=keys, revoked=revoked)
@@ -185,7 +185,7 @@ def test_garbage_another_type_and_another_signer_are_refused(token: str) -> None
 
 
 def versions(tokens: tuple[str, ...]) -> list[int]:
-    """Of each document that is kept."""
+    """Return the version of each document in the chain."""
     return [
         fleet.document_in_force(tokens[: number + 1], PINNED).version
         for number in range(len(tokens))

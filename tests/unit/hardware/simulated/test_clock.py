@@ -1,4 +1,4 @@
-"""Who vouches for a simulated board's clock."""
+"""The witness of a simulated board's clock."""
 
 import time
 from datetime import UTC, datetime, timedelta

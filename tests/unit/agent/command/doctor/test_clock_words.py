@@ -37,7 +37,7 @@ def test_it_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: st
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_time_server_on_this_machine_is_no_network(address: str) -> None:
-    """Who sits there has the time from a receiver; timesyncd does not tell, so nobody can."""
+    """Such a server has the time from a receiver, but timesyncd does not say so."""
     is_well, said = clock_result(ClockSource.NTP, Keepers(None, address))
 
     assert not is_well

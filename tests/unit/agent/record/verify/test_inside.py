@@ -117,7 +117,7 @@ CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
 def test_a_contradiction_is_told(
     tmp_path: Path, camera: Camera, made: dict[str, Any], said: str
 ) -> None:
-    """Whoever has the key can sign an old photo again; then all of it must be made again."""
+    """A forger with the key can sign an old photo again, but must then make all its parts again."""
     report = look(tmp_path, camera.make(**made), camera)
 
     assert report.verdict == "broken"

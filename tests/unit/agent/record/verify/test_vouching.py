@@ -83,7 +83,7 @@ def evidence(tmp_path: Path) -> Evidence:
 
 
 def verdict(report: VerifyReport) -> str:
-    """Of the first record: the whole has a remark where nobody says whose the keys are."""
+    """Return the first record's verdict: the whole has a remark if nobody vouches for the keys."""
     return str(report.document["records"][0]["verdict"])
 
 
@@ -274,7 +274,7 @@ def test_a_receipt_and_a_record_of_any_date_are_judged(
 
 
 def test_a_receipt_by_a_list_that_nobody_pinned_is_no_fact(evidence: Evidence) -> None:
-    """Whoever made the folder can sign both."""
+    """The maker of the folder can sign both."""
     evidence.receive(evidence.office.receipt(evidence.record(signs=True)))
     evidence.certify()
     report = evidence.look(evidence.camera.authority)
@@ -410,7 +410,7 @@ def test_a_receipt_for_the_other_spelling_is_for_the_same_record(evidence: Evide
 def test_a_revoked_key_is_believed_if_a_receipt_is_from_before(
     evidence: Evidence, since: datetime, received: list[datetime], is_believed: bool
 ) -> None:
-    """Whoever has the key dates as they like, but no receipts."""
+    """A thief of the key can date records at will, but no receipts."""
     made = evidence.record()
     evidence.receive(*(evidence.office.receipt(made, at) for at in received))
     evidence.revoke(evidence.camera.maker, since)
