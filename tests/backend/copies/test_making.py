@@ -1,4 +1,4 @@
-"""What is in a copy: the same picture bit for bit, or one in which nobody can be known."""
+"""A copy is the same picture bit for bit, or a picture in which nobody can be recognised."""
 
 from itertools import product
 from math import hypot

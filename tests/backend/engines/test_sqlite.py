@@ -1,4 +1,4 @@
-"""What only SQLite's file asks for: who opens it first makes it one of WAL, while others wait."""
+"""Rules of SQLite's file alone: the first process switches it to WAL, while others wait."""
 
 import sqlite3  # noqa: TID251 - the test's own side
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What stands in a certificate, and which requests are met."""
+"""The contents of a certificate, and the requests that get one."""
 
 import base64
 from datetime import UTC, datetime, timedelta

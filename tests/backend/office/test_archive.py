@@ -42,7 +42,7 @@ def came(demo_office: DemoOffice, *times: str, number: str = ALLOWED) -> list[Ca
 
 
 def problems(demo_office: DemoOffice, folder: Path, *archives: Path) -> int:
-    """What `doorstep verify` says of all that is exported of the van."""
+    """Return the report of `doorstep verify` on everything that is exported of the van."""
     export_device(demo_office.office, "van-7", folder / "van.zip", archives)
     ZipFile(folder / "van.zip").extractall(folder)
     return examine((folder / "labels").glob("*.rec"), None).problems
@@ -124,7 +124,7 @@ def test_what_is_held_stays_and_is_added_once_it_is_erased(
 
 
 def line_of(demo_office: DemoOffice, capture_id: str) -> bytes:
-    """What an interrupted run has written."""
+    """Return the lines that an interrupted run has written."""
     labelled = archiving._labelled(demo_office.office.store, capture_id)  # noqa: SLF001 - as it does it
     assert labelled is not None
     return archiving._line(demo_office.office, *labelled)  # noqa: SLF001 - as above

@@ -1,4 +1,4 @@
-"""What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
+"""Due records are erased in short steps, however many; a stopped process leaves the rest."""
 
 import time
 from contextlib import AbstractContextManager

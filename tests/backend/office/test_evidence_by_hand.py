@@ -1,4 +1,4 @@
-"""What the README.txt of a folder of evidence says to do by hand, done, and what forgers try."""
+"""The steps of an evidence folder's README.txt, done by hand, and attempts of forgers."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def blocks(fleet: SealedFleet) -> list[str]:
 def hand(
     fleet: SealedFleet, handed_out_by: SealedFleet | None = None, **environment: str
 ) -> list[list[str]]:
-    """What each step prints; the last one opens the record.
+    """Return the output of each step; the last one opens the record.
 
     Root and key are `fleet`'s, from elsewhere; the folder may be another's.
     """

@@ -49,7 +49,7 @@ def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
 
 
 def stop_of(demo_office: DemoOffice, number: str, bound_by: str, ring: object) -> dict[str, Any]:
-    """What a record says of the stop."""
+    """Return the stop as a record names it."""
     stop_id = demo_office.office.orders.find(number).stop_id
     return {"id": stop_id, "bound_by": bound_by, "ring": ring, "distance_m": None}
 

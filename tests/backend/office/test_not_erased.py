@@ -1,4 +1,4 @@
-"""What cannot be erased stops no other, is told, and is due again."""
+"""A record that cannot be erased stops no other, is logged, and is due again."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

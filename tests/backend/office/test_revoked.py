@@ -71,7 +71,7 @@ def test_a_forged_void_takes_nothing_back(demo_office: DemoOffice) -> None:
 def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What its driver took back rightly is never seen in between."""
+    """A photo that its driver took back rightly is never shown in between."""
     monkeypatch.setattr(revoked, "BATCH", 1)
     photos = [demo_office.receive(demo_office.photo(RIGHT_DOOR), BEFORE) for _ in range(3)]
     demo_office.van, van = RecordMaker(demo_office.van.device_id), demo_office.van

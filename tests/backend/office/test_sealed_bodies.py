@@ -81,7 +81,7 @@ def test_recipients_that_cannot_be_are_told_with_their_file(tmp_path: Path) -> N
 
 
 def test_no_identity_is_ever_written_over(demo_office: DemoOffice) -> None:
-    """Where the list of recipients is lost, others are made; what was sealed still opens."""
+    """If the list of recipients is lost, new ones are made; earlier sealed bodies still open."""
     seals = Seals(demo_office.folder)
     before = {file.name: file.read_text() for file in demo_office.folder.rglob("*.txt")}
     (demo_office.folder / "recipients.txt").unlink()

@@ -1,4 +1,4 @@
-"""What has its receipt is filed by whoever comes to it: once, whatever happens meanwhile."""
+"""A record with a receipt is filed once, by any process, whatever happens meanwhile."""
 
 import logging
 import pickle
@@ -45,7 +45,7 @@ def received(demo_office: DemoOffice, number: str = ALLOWED) -> CaptureId:
 def test_what_is_not_filed_yet_counts_as_received_once(
     demo_office: DemoOffice, other: Office
 ) -> None:
-    """Where a chain ended stands for good: its last record may have come a moment ago."""
+    """The end of a chain is final, although its last record may have come a moment ago."""
     made = demo_office.photo(ALLOWED)
     demo_office.keep(made)
     device_id, capture_id = made.label.device_id, made.label.capture_id

@@ -20,7 +20,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
 
 @pytest.fixture(scope="session")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures of the pages go: `$DOORSTEP_SCREENSHOTS`, else a folder of this run."""
+    """Return the folder for screenshots: `$DOORSTEP_SCREENSHOTS`, else one of this run."""
     given = os.environ.get("DOORSTEP_SCREENSHOTS")
     folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What dispatch reads of the fleet, over real HTTPS and from real reports."""
+"""The fleet's pages of dispatch, over real HTTPS and from real reports."""
 
 import re
 from collections.abc import Iterator

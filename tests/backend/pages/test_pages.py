@@ -1,4 +1,4 @@
-"""What people read and do on the pages, over real HTTPS with the clock in the test's hand."""
+"""The pages as people use them, over real HTTPS, with a clock that the test sets."""
 
 import hashlib
 import re

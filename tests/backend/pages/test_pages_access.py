@@ -220,7 +220,7 @@ def test_a_route_answers_each_role_as_the_table_says(scene: Scene, route: str) -
 
 @pytest.mark.parametrize("role", ROLES)
 def test_who_may_not_see_it_learns_nothing_of_it(scene: Scene, role: str) -> None:
-    """What they are answered is what they would be answered about an order there is not."""
+    """The answer is the same as about an order that does not exist."""
     for route in ("GET /pages/orders/{number}", "GET /pages/service/{number}"):
         status, text = answer(scene, route, ROLES[role])
         browser = scene.live.browser(ROLES[role].viewer)

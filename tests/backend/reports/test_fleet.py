@@ -1,4 +1,4 @@
-"""What the backend adds: one device at a time, and all of them from its database."""
+"""The troubles that the backend adds: for one device, and for all of its database."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

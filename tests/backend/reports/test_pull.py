@@ -1,4 +1,4 @@
-"""What somebody who pulls is told, by real servers of devices, and by some that are hostile."""
+"""The output of `pull`, with real servers of devices and with hostile ones."""
 
 import argparse
 import shutil

@@ -1,4 +1,4 @@
-"""What is believed of a header, and the sentence for each that is not."""
+"""Headers that are believed, and the message for each other one."""
 
 import base64
 import json

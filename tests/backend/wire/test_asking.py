@@ -1,4 +1,4 @@
-"""How many may ask at once, who waits, and who is next."""
+"""The limit of requests at once, and the order of those that wait."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What silent and slow connections are allowed; the pure rules, and once through the wiring."""
+"""Limits of silent and slow connections: the pure rules, and once through a real server."""
 
 import logging
 import socket
@@ -41,7 +41,7 @@ def tls_line(live: Live) -> ssl.SSLSocket:
 
 
 def is_ended(line: socket.socket) -> bool:
-    """Whether the other side ends it within the 5 s of its timeout."""
+    """Return True if the other side ends it within the 5 s of its timeout."""
     try:
         return line.recv(1) == b""
     except ConnectionResetError:

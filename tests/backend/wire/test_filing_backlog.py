@@ -1,4 +1,4 @@
-"""How much waits to be filed, and since when."""
+"""The number of records that wait to be filed, and the time since when."""
 
 from datetime import UTC, datetime
 from pathlib import Path

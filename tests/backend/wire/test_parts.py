@@ -1,4 +1,4 @@
-"""What was not whole in a folder of an earlier version goes on."""
+"""An incomplete upload in a folder of an earlier version continues."""
 
 import os
 from pathlib import Path

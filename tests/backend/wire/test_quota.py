@@ -101,7 +101,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
 def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_after_30(
     tmp_path: Path,
 ) -> None:
-    """What has a receipt stays, whatever its age; what went can be sent again."""
+    """A record with a receipt stays, whatever its age; a deleted upload can be sent again."""
     demo_office = DemoOffice(tmp_path)
     store, expire = demo_office.office.store, demo_office.office.erasure.expire
     delivered = demo_office.receive(demo_office.photo(ALLOWED), "2026-12-01T09:00:00.000Z")

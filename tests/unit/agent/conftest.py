@@ -1,4 +1,4 @@
-"""What all tests of the agent share."""
+"""Fixtures that all tests of the agent share."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""What a failure ends a command with."""
+"""The message about a file that cannot be read, and the rule for a missing path."""
 
 import errno
 from pathlib import Path

@@ -12,7 +12,7 @@ LOGGERS = {"_log", "log"}
 
 
 def strays(tree: ast.AST) -> Iterator[str]:
-    """What a module logs that does not begin with `event=`; a name counts by what it is given."""
+    """Return a module's log calls without `event=`; a name counts by the values given to it."""
     given = {
         target.id: one.value
         for one in ast.walk(tree)

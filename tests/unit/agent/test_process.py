@@ -149,7 +149,7 @@ def test_a_terminal_and_a_locale_may_know_ascii_only(
 
 
 def test_json_is_json_on_an_ascii_terminal(tmp_path: Path) -> None:
-    """What a stop or an error is called may have any letter."""
+    """The name of a stop or an error may have any letter."""
     missing = tmp_path / "gerät.toml"
     ended = end(["doctor", "--json", "--config", str(missing)], PYTHONIOENCODING="ascii")
 

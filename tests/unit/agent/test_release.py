@@ -1,4 +1,4 @@
-"""What each release has to move."""
+"""Dates and files that each release must renew."""
 
 import re
 from datetime import UTC, datetime

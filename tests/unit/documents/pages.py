@@ -8,7 +8,7 @@ REPOSITORY: Final = Path(__file__).parents[3]
 FOLDERS: Final = ("agent", "hardware", "scripts", "systemd", "tests")
 
 _FOREIGN: Final = frozenset({"node_modules", "__pycache__", ".ruff_cache", ".mypy_cache"})
-"""What tools put there."""
+"""Folders that tools make."""
 
 
 def files(*suffixes: str) -> list[Path]:

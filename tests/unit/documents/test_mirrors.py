@@ -35,7 +35,7 @@ def test_no_file_names_a_mirror() -> None:
     ],
 )
 def test_mirror_is_recognised(text: bytes) -> None:
-    """What a script of ours could name is found."""
+    """A mirror that a script could name is found."""
     assert _named(text)
 
 

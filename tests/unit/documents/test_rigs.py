@@ -1,4 +1,4 @@
-"""Whether the rigs that the page names tell their options, and do nothing else then."""
+"""The rigs that the page names print their options with `--help`, and do nothing else."""
 
 import os
 import re

@@ -15,7 +15,7 @@ ELSEWHERE = re.compile(
     r'|\bour[\s#]+choice(\.|\s*"|$)|\bsource:[\s#]+ours(\.|\s*"|$)',
     re.IGNORECASE,
 )
-"""What is looked for; a line may break between two words, in a docstring or a comment."""
+"""Text that is searched; a line may break between two words, in a docstring or a comment."""
 
 BINARY = frozenset({".png", ".jpg", ".svg", ".pyc"})
 

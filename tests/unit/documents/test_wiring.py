@@ -57,7 +57,7 @@ WIRES: Final = {
     "UPS board: external power": ["GPIO 23"],
     "GNSS receiver SAM-M8Q": ["GPIO 14", "GPIO 15"],
 }
-"""Where the wires of each part lead on the header, from the top."""
+"""Pins of the header to which the wires of each part lead, from the top."""
 
 RESISTORS: Final = {
     "Photo button": ["10 kΩ"],

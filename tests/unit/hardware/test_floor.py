@@ -1,4 +1,4 @@
-"""What moves the time floor: nobody beats the build date, and nobody but the network by much."""
+"""The time floor never goes below the build date, and only network time moves it far."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -209,10 +209,10 @@ class error(Exception): pass
 def __getattr__(name): return 0
 def gpiochip_open(chip): raise error("can not open gpiochip")
 """
-"""What lgpio 0.2.2 does when it is imported, and where there is no chip."""
+"""The behaviour of lgpio 0.2.2 at its import, and without a chip."""
 
 NO_CHIP = {"error", "PinUnknownPi"}
-"""What comes of it here, once lgpio is loaded: lgpio's own error, or gpiozero's before it."""
+"""The result here, once lgpio is loaded: lgpio's own error, or gpiozero's before it."""
 
 OPENS = """
 import os, sys

@@ -127,7 +127,7 @@ def test_sky_reports_are_merged() -> None:
 
 
 def test_an_old_sky_does_not_complete_a_new_fix() -> None:
-    """What the sky was a minute ago says nothing of this fix."""
+    """The satellites of a minute ago say nothing about this fix."""
     old = Sky(hdop=0.9, satellites=9, received_ns=0)
 
     found = fix(said(), old, received_ns=60 * SECOND_NS)

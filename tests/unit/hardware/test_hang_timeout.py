@@ -1,4 +1,4 @@
-"""How long a device is waited for: a processor that is busy elsewhere is no fault of the device."""
+"""The wait for a device: other work of the processor is no fault of the device."""
 
 import time
 from concurrent.futures import ProcessPoolExecutor

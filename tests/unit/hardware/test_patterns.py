@@ -54,7 +54,7 @@ def tones(pattern: Pattern) -> list[int]:
 
 
 def rhythm(pattern: Pattern) -> tuple[tuple[object, ...], ...]:
-    """What is left of a pattern for someone who sees no colours."""
+    """Return a pattern as a person sees it who sees no colours."""
     return tuple(
         tuple((step.colour != DARK, step.seconds, step.tone_hz, step.vibrate) for step in part)
         for part in (pattern.once, pattern.again)
@@ -75,7 +75,7 @@ def test_signals_differ_by_rhythm_as_well_as_colour() -> None:
 
 @pytest.mark.parametrize("signal", Signal)
 def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
-    """What repeats is light only."""
+    """Only the light repeats."""
     assert all(step.tone_hz is None and not step.vibrate for step in PATTERNS[signal].again)
 
 

@@ -99,7 +99,7 @@ class Job:
 
 @dataclass
 class Picamera:
-    """What our door uses of Picamera2, with the same names."""
+    """The part of Picamera2 that the driver uses, with the same names."""
 
     script: list[Request | Exception | None] = field(default_factory=list)
     af_states: list[int] = field(default_factory=lambda: [AF_STATE_FOCUSED])

@@ -53,7 +53,7 @@ class Webcam:
 
 
 class Port:
-    """Where webcams are plugged in; every opening is a new capture."""
+    """A stand-in for cv2 with webcams; every opening is a new capture."""
 
     def __init__(self) -> None:
         self.captures: list[Webcam] = []
@@ -112,7 +112,7 @@ def test_a_look_is_the_frame_scaled_down(camera: Camera, port: Port) -> None:
 
 
 def test_a_look_passes_over_frames_from_before_the_call(camera: Camera, port: Port) -> None:
-    """What the driver's queue still holds shows the parcel of before."""
+    """A frame that is still in the driver's queue shows the parcel before."""
     port.now.late_s = 0.06
 
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What most tests of capture share."""
+"""Fixtures that most tests of capture share."""
 
 from collections.abc import Iterator
 from pathlib import Path

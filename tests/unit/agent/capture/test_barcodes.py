@@ -118,7 +118,7 @@ def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> Non
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "%00", "'; DROP TABLE", "x" * 128, "<b>"])
 def test_printable_text_is_told_as_it_is_and_harms_nobody_here(text: str) -> None:
-    """What it means is the manifest's to say."""
+    """Only the manifest gives a code its meaning."""
     assert barcodes.read(scene(code(text))) == (text,)
 
 

@@ -1,4 +1,4 @@
-"""What readings of the battery come to, one a second."""
+"""Decisions by readings of the battery, one a second."""
 
 import pytest
 

@@ -230,7 +230,7 @@ WORST: Final[dict[str, str]] = {
 def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
     tmp_path: Path, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is told of it quotes no code, no id and no place, and fits into a line."""
+    """The message about it quotes no code, no id and no place, and fits into a line."""
     with fleet_device(tmp_path) as device:
         verdict = offer_text(device, token)
         device.tick()

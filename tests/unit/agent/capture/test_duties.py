@@ -1,4 +1,4 @@
-"""How the process ends."""
+"""The end of the process."""
 
 from agent.capture.duties import END_AFTER_S, ProcessEnding
 from agent.errors import ExitCode

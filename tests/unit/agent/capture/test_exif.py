@@ -84,7 +84,7 @@ def test_a_place_is_kept_to_a_few_millimetres(lat_deg: float, lon_deg: float) ->
 
 @pytest.mark.parametrize("place", HARD_PLACES)
 def test_a_hard_place_is_kept_to_a_few_millimetres(place: tuple[float, float]) -> None:
-    """What rounding, signs and limits could spoil."""
+    """Values that rounding, signs and limits could corrupt."""
     assert apart_m(place, _place(_tags(stamp(PLAIN, _at(*place)))["gps"])) < 0.01
 
 

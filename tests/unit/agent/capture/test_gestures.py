@@ -1,4 +1,4 @@
-"""What counts as a press, by the edges of the buttons."""
+"""The gestures that edges of the buttons make."""
 
 import pytest
 
@@ -9,7 +9,7 @@ S = 1_000_000_000
 
 
 def of(button: ButtonName, *changes: tuple[ButtonChange, float]) -> list[Gesture]:
-    """What the driver means by these changes of a button, at these seconds."""
+    """Return the driver's gestures from these changes of a button, at these seconds."""
     gestures = Gestures()
     taken = [gestures.take(ButtonEvent(button, change, round(at * S))) for change, at in changes]
     return [gesture for gesture in taken if gesture is not None]

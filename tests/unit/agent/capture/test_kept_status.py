@@ -1,4 +1,4 @@
-"""What capture says of itself and of its queue, for whoever asks later: quiet, ends, a file."""
+"""Capture's report on itself and its queue, which it keeps in a file for later questions."""
 
 import json
 from contextlib import closing
@@ -25,7 +25,7 @@ from tests.support.roads import payload_of
 
 
 def waiting(device: Bench) -> Any:
-    """What the file says waits."""
+    """Return the number of waiting records in the file."""
     return json.loads(device.layout.status_file.read_bytes())["queue"]["waiting"]
 
 

@@ -1,4 +1,4 @@
-"""What is written while bodies are sealed: nothing of a customer in clear, no photo too early."""
+"""With sealed bodies, nothing of a customer is written in clear, and no photo too early."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -30,10 +30,10 @@ START_S: Final = 0.5
 """From start to the first frame. As a simulated one takes."""
 
 LATE_S: Final = 1.5
-"""How long after a forbidden circle was entered frames may still come, as README has it."""
+"""Longest time with frames after the device entered a forbidden circle, as the page says."""
 
 LATEST_TICK_S: Final = 0.3
-"""How much later than after a second the loop may come round on a loaded device."""
+"""Longest delay of a turn, beyond its second, on a loaded device."""
 
 LAST_LOOK_S: Final = 0.15
 """The last picture of a window, and the rest before it is asked again: LOOK_EVERY_S."""
@@ -106,7 +106,7 @@ class Visit:
 
 
 class Walk:
-    """Where the driver is at any second, and what the receiver tells once a second."""
+    """A driver's place at any second, and the receiver's fix once a second."""
 
     def __init__(self, visits: list[Visit], began_ns: int) -> None:
         self.began_ns = began_ns
@@ -220,7 +220,7 @@ class Driver:
 
 
 def meets(circle: Circle | None, stops: list[RouteStop]) -> bool:
-    """Whether a forbidden stop is in reach for certain, whatever the sphere errs."""
+    """Return True if a forbidden stop is certainly in reach, whatever the error of the sphere."""
     forbidden = [stop for stop in stops if stop.photo is PhotoRule.NO_PHOTO]
     if circle is None:
         return bool(forbidden)
@@ -353,7 +353,7 @@ class Carried:
 
 
 def circle_of(spot: Spot) -> Circle | None:
-    """Where the device could be, reckoned anew."""
+    """Return the possible place of the device, calculated independently."""
     if spot.age_s > 180:
         return None
     eph_m = 50.0 if spot.fix.eph_m is None else spot.fix.eph_m
@@ -371,7 +371,7 @@ def closest(circle: Circle, stops: list[RouteStop], share: float) -> list[RouteS
 
 
 def expected(spot: Spot) -> set[str | None]:
-    """What may come of the press; more than one where the judge's own geometry is too coarse."""
+    """Return the allowed results of a press; several if the judge's own geometry is too coarse."""
     named = [stop for stop in spot.stops if stop.codes[0] == spot.code]
     if spot.code is not None and not named:
         return {"unknown_code"}

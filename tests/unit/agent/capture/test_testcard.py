@@ -59,7 +59,7 @@ def test_a_page_out_of_focus_is_a_failure_with_what_to_do(sigma_px: float) -> No
 
 
 def test_a_page_that_moved_along_its_lines_may_count_as_sharp() -> None:
-    """What the figures cannot tell: the strokes of letters along the smear stay as they are."""
+    """The figures cannot show this: strokes of letters along the smear stay as they are."""
     across, along = (smeared(page(), 12, direction_deg) for direction_deg in (90.0, 0.0))
 
     assert told(figures(across))["sharpness"][0] == "FAILED"

@@ -1,4 +1,4 @@
-"""What capture learns of time: by its own eyes, whatever sync puts into the database."""
+"""Capture's knowledge of time comes from its own checks, whatever sync puts into the database."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

@@ -1,4 +1,4 @@
-"""What tests of enrolment share: a device that is to be enrolled, and where."""
+"""Parts that tests of enrolment share: a device to enrol, and a backend."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What goes wrong at an enrolment: one sentence that says what to do, and nothing is lost."""
+"""Each failure of an enrolment prints one message with the remedy, and loses nothing."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What several commands share: the queue, and whose process it is."""
+"""Parts that several commands share: the queue, and the user of the process."""
 
 import os
 import subprocess

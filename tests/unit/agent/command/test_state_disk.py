@@ -1,4 +1,4 @@
-"""What is erased is the state's own disk, and never another."""
+"""The state's own disk is erased, and never another one."""
 
 import subprocess
 from pathlib import Path

@@ -38,7 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 @dataclass
 class Ended:
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""Whether a device may go: nothing is lost that nobody gave up, to the number."""
+"""A device may retire only if each unsent record was discarded by its exact number."""
 
 from dataclasses import asdict
 

@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 
 def say(path: Path, raw: bytes) -> dict[str, Any]:
-    """What is answered to raw bytes; the sending side is closed after them."""
+    """Return the answer to raw bytes, after which the sending side is closed."""
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(path))
         line.sendall(raw)

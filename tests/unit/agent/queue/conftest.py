@@ -1,4 +1,4 @@
-"""What tests of the queue share."""
+"""Fixtures that tests of the queue share."""
 
 from pathlib import Path
 

@@ -299,7 +299,7 @@ def test_steps_of_several_processes_do_not_overwrite_each_other(layout: Layout) 
 
 @pytest.mark.slow
 def test_a_full_disk_is_told_and_forgotten_when_there_is_room(tmp_path: Path) -> None:
-    """What was acknowledged before stays; the same process goes on."""
+    """Earlier acknowledged records stay, and the same process continues."""
     with small_disk(tmp_path) as disk:
         layout, database, _ = queue(disk)
         note(database, "before")

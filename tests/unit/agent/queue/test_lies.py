@@ -1,4 +1,4 @@
-"""What another process writes into the queue is input: it counts as broken or changes nothing."""
+"""The queue is input: whatever another process writes counts as broken or changes nothing."""
 
 import os
 import sqlite3  # noqa: TID251 - it writes what the product would not

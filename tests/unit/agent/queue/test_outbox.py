@@ -57,7 +57,7 @@ def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: RecordMake
 
 
 def test_adding_twice_changes_nothing(outbox: Outbox, device: RecordMaker) -> None:
-    """Whether a commit that raised was durable cannot be known: it is tried again."""
+    """Nobody can know if a commit that raised was durable, so it is tried again."""
     made = add(outbox, device.make())
     outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
     add(outbox, made)

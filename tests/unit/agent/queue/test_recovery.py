@@ -109,7 +109,7 @@ def test_a_record_of_another_device_or_under_another_name_is_not_adopted(card: C
 
 
 def test_a_record_in_the_other_spelling_is_adopted(card: Card) -> None:
-    """Where no row says which bytes were written: it is the same record, whoever respelled it."""
+    """Without a row it is the same record, whoever wrote its signature in the other spelling."""
     card.device = RecordMaker.begun()
     card.queued()
     orphan = with_other_spelling(card.made())

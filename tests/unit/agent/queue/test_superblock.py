@@ -1,4 +1,4 @@
-"""What a file system says of itself is read with care."""
+"""A superblock is untrusted input."""
 
 import subprocess
 from dataclasses import replace
@@ -36,7 +36,7 @@ PLAIN = Superblock(
 
 
 def written(*values: tuple[int, bytes]) -> bytes:
-    """What `mkfs.ext4` and a mount leave, and then these values, each at its place."""
+    """Return the superblock of `mkfs.ext4` after a mount, with these values at their places."""
     usual = [(0x04, b"\0\0\x40\0"), (0x18, b"\2"), (0x38, b"\x53\xef"), (0x60, b"\x42\2")]
     names = [(0x68, UUID(PLAIN.uuid).bytes), (0x78, PLAIN.label.encode()), (0x88, b"/var/lib")]
     block = bytearray(LENGTH)

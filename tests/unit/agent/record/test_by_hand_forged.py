@@ -1,4 +1,4 @@
-"""What a forger would try against whoever checks a record by hand, with the page's commands."""
+"""Attempts of a forger against an expert who checks a record by the page's commands."""
 
 import io
 import json

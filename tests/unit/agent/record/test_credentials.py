@@ -30,7 +30,7 @@ SIGNED = VAN.sign(PLAIN)
 ANCHOR = VAN.authority.pem.decode()
 
 MOST_BYTES = 20_000
-"""What credentials may cost on the road; a photo has some 400,000."""
+"""Most bytes of credentials that are sent; a photo has some 400,000."""
 
 
 def worth(picture: bytes, anchor: str | None = ANCHOR) -> CredentialsState | None:

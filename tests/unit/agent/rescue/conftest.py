@@ -1,4 +1,4 @@
-"""What tests of `doorstep rescue` share."""
+"""Fixtures that tests of `doorstep rescue` share."""
 
 import os
 

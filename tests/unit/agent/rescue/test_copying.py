@@ -1,4 +1,4 @@
-"""What is on a card is copied as far as there is a card."""
+"""A card is copied as far as it can be read."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a dead queue tells, and that a hostile one tells nothing."""
+"""The rows of a dead queue count, and those of a hostile one do not."""
 
 import os
 import resource

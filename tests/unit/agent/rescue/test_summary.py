@@ -1,4 +1,4 @@
-"""What is said of a card follows from what was found, whatever the card says."""
+"""The summary of a card follows from the records found, whatever its queue says."""
 
 from dataclasses import replace
 

@@ -236,7 +236,7 @@ def test_a_manifest_is_valid_from_its_beginning_to_its_end(source: ClockSource) 
 
 
 def test_while_the_clock_is_unsynced_the_time_floor_decides() -> None:
-    """What the clock itself says then is a guess."""
+    """The clock's own time is a guess then."""
     route = manifest_of(STOP)
 
     for guess in (EARLY, NOON, ENDS + timedelta(days=900)):

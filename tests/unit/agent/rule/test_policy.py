@@ -433,7 +433,7 @@ def names_one(scene: Scene) -> bool:
 
 
 def reach_m(fix: Fix, eph_factor: float) -> float | None:
-    """How far from the fix we could be, in other words than the product's."""
+    """Return the largest possible distance from the fix, calculated apart from the product."""
     age_s = abs(NOW_NS - fix.received_ns) / 1e9
     if age_s > 180:
         return None

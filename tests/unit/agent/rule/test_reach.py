@@ -1,4 +1,4 @@
-"""Where we could be, how far that is from the stops, and which one a code names."""
+"""The possible place, its distances to the stops, and the stop that a code names."""
 
 import math
 import random

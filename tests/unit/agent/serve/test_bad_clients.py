@@ -1,4 +1,4 @@
-"""What a client may leave unsaid, or say slowly: it is ended, and others are served meanwhile."""
+"""A silent or slow client is disconnected, and others are served meanwhile."""
 
 import re
 import socket
@@ -197,7 +197,7 @@ def _times(van: ServingDevice) -> Iterator[float]:
 
 
 def _open(van: ServingDevice) -> int:
-    """How much the process has open; six by itself."""
+    """Return the number of open files of the process; six by itself."""
     return len(list(Path(f"/proc/{van.device.pid('serve')}/fd").iterdir()))
 
 

@@ -1,4 +1,4 @@
-"""What a client may say: whatever is wrong with it is told in words, and ends there."""
+"""A wrong request gets an error message, and has no other effect."""
 
 import json
 import re

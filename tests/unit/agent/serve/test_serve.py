@@ -225,7 +225,7 @@ def _serial(van: ServingDevice) -> object:
 
 
 def test_a_clock_that_was_set_back_lets_nobody_in_again(tmp_path: Path) -> None:
-    """What capture knows to be past counts, whatever the clock says."""
+    """A time that capture knows to be past counts, whatever the clock says."""
     with served(tmp_path / "van") as van:
         assert van.ask("/v1/status").status == 200
         floor = datetime.now(UTC) + YEAR * 2

@@ -1,4 +1,4 @@
-"""What `doorstep serve` needs before it serves: each thing that is missing or wrong is told."""
+"""`doorstep serve` names each missing or wrong thing before it serves."""
 
 import socket
 from collections.abc import Mapping

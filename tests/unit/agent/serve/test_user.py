@@ -73,7 +73,7 @@ def serving(van: ServingDevice, *, read_only: bool) -> Iterator[int]:
 
 @contextmanager
 def traced(pid: int, folder: Path) -> Iterator[Path]:
-    """What the process and its threads ask the kernel to change, with the names of files."""
+    """Return the changes that the process and its threads ask of the kernel, with file names."""
     told = folder / "trace"
     calls = "openat,open,write,pwrite64,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync"
     calls += ",rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat,symlink"
@@ -136,7 +136,7 @@ def test_it_works_beside_capture_as_a_user_of_its_own(van: ServingDevice, read_o
 
 
 def test_once_capture_has_ended_it_tells_what_was_kept(van: ServingDevice) -> None:
-    """Where it could write the folder too, no log is made beside the database."""
+    """Even if it may write to the folder, it makes no log beside the database."""
     layout = van.device.layout
     with running(van, CAPTURE, "capture"):
         van.device.await_that(lambda: van.device.ask("capture", {"status": True}) is not None)

@@ -1,4 +1,4 @@
-"""What tests of the status share."""
+"""Fixtures that tests of the status share."""
 
 from collections.abc import Iterator
 from pathlib import Path

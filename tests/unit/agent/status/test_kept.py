@@ -1,4 +1,4 @@
-"""What is kept of a status in files: whole, for the group, and input for whoever reads it."""
+"""A status in files is whole, readable for the group, and input for its readers."""
 
 import json
 import os

@@ -21,7 +21,7 @@ Cause = Callable[[Scene], Any]
 
 @dataclass(frozen=True)
 class Case:
-    """What is done to a device that is well, and what its status then says."""
+    """A change of a healthy device, and the trouble that its status then names."""
 
     name: str
     cause: Cause

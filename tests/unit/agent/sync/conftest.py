@@ -1,4 +1,4 @@
-"""What tests of sync share."""
+"""Fixtures that tests of sync share."""
 
 from collections.abc import Iterator
 from pathlib import Path

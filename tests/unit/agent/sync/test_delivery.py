@@ -82,7 +82,7 @@ SHORT: Final = [head(201, Upload_Offset=1000, Content_Length=0)]
 
 @dataclass(frozen=True)
 class Exchange:
-    """What one attempt asks, and what comes of it.
+    """The requests of one attempt, and its outcome.
 
     Attributes:
         instead: answers that the server gives in place of honest ones.
@@ -554,7 +554,7 @@ class Answering(Backend):
 
 
 def expected(status: int) -> tuple[type[Outcome], Trouble | None, float | None]:
-    """What a bare answer of this status comes to, whatever was asked."""
+    """The outcome of a bare answer with this status, to any request."""
     match status:
         case 401 | 403:
             return Unauthorised, Trouble.NOT_LET_IN, None

@@ -99,7 +99,7 @@ def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(
 def test_a_document_that_nobody_keeps_is_told(
     fleet: FleetRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What capture has kept is named to the backend, which says what follows from that."""
+    """Sync names the kept document to the backend, which answers the one that follows."""
     van, document = fleet.device, fleet.office.document(2)
     with device_queue(van.folder) as queue:
         queue.press()

@@ -1,4 +1,4 @@
-"""What is sent is a plain file with the bytes that were queued."""
+"""Only a plain file with the queued bytes is sent."""
 
 import os
 from collections.abc import Callable

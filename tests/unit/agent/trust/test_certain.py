@@ -1,4 +1,4 @@
-"""What time it certainly is: neither a clock nor a receipt alone says it."""
+"""The certain time: neither a clock nor a receipt alone is enough."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What is known of time is kept whole, or counts as not there."""
+"""The stored time is whole, or counts as missing."""
 
 from datetime import timedelta
 

@@ -33,7 +33,7 @@ def store_in(folder: Path) -> TrustStore:
 
 
 def token(number: int) -> str:
-    """What no other file has, and what cannot be packed."""
+    """Return text that no other file has, and that cannot be compressed."""
     return random.Random(number).randbytes(TOKEN_CHARS // 2).hex()
 
 

@@ -61,7 +61,7 @@ def failure(backend: Backend, content: bytes = b"x") -> NoAnswer:
 
 
 def duration_s(backend: Backend, content: bytes = b"x") -> float:
-    """How long it takes until there is no answer."""
+    """Return the time until the client reports that there is no answer, s."""
     start_s = time.monotonic()
     failure(backend, content)
     return time.monotonic() - start_s
@@ -351,7 +351,7 @@ def test_odd_answers_are_answers_or_none(server: RawServer, backend: Backend, od
 
 
 def test_answer_after_a_1xx_is_not_taken_for_the_next(server: RawServer, backend: Backend) -> None:
-    """What follows on that connection answers an earlier request: it is not read."""
+    """Later bytes on that connection answer an earlier request, so they are not read."""
     server.script = lambda _: [head(103)]
     assert post(backend).status == 103
 

@@ -199,7 +199,7 @@ REFUSED = r"refuses this device's certificate \(.+\); `doorstep doctor` says how
 
 
 def test_certificate_of_another_fleet_is_told_in_words(tmp_path: Path) -> None:
-    """Where the backend's alert arrives; without one it is a line that was cut."""
+    """The backend's alert must arrive; without it, the line counts as cut."""
     own, ca, ours = tmp_path / "tls.pem", tmp_path / "ca.pem", trustme.CA()
     own.write_bytes(identity(new_authority("elsewhere")))
     ours.cert_pem.write_to_path(str(ca))

@@ -1,4 +1,4 @@
-"""What the doctor says of the clock: who keeps it, and whether that is the network at all."""
+"""The doctor's message about the clock: the service that sets it, and if this is the network."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What doctor says of an identity: how it is, until when, and what to do."""
+"""The doctor's findings on an identity: its state, its end, and the remedy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

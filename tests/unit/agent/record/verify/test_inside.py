@@ -1,4 +1,4 @@
-"""What is inside a record tells of one press: photo, EXIF, Content Credentials, record, label.
+"""The parts of a record describe one press: photo, EXIF, Content Credentials, record.json, label.
 
 Facts that two of them tell are altered one by one in test_consistency.py.
 """
@@ -110,7 +110,7 @@ CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     ),
     "a record that has no photo": ({"kind": "time"}, "a time record with a photo"),
 }
-"""What `Camera.make` is told, and the words for it."""
+"""Arguments of `Camera.make`, and the words of the report."""
 
 
 @pytest.mark.parametrize(("made", "said"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)

@@ -429,7 +429,7 @@ def test_a_device_takes_back_its_own_earlier_records_only(folder: Folder) -> Non
 def test_the_sweep_takes_what_verifies_up_to_the_same_size(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
 ) -> None:
-    """What the device keeps and sends, anybody can verify."""
+    """Anybody can verify the records that the device keeps and sends."""
     layout, _, outbox = queue(folder.path)
     size_bytes = folder.device.make().into(layout.records).stat().st_size
     for module in (recovery, findings):

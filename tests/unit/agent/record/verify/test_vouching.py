@@ -368,7 +368,7 @@ SIGNED: Final[dict[str, tuple[Callable[[Office, Made], str], str, str]]] = {
         "its body is here, and was erased on 2026-12-01",
     ),
 }
-"""What may be there in place of a receipt, the record's verdict, and the words for it."""
+"""Contents in place of a receipt, the record's verdict, and the words of the report."""
 
 
 @pytest.mark.parametrize(("sign", "judged", "said"), SIGNED.values(), ids=SIGNED)
