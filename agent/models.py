@@ -105,8 +105,7 @@ class Stop:
 
 
 UNASSIGNED = Stop(id=None, bound_by=BoundBy.UNASSIGNED, distance_m=None, ring=None)
-"""No stop: where `policy.manifest` is off or none is in reach, and where a press was refused
-without one."""
+"""No stop: `policy.manifest` is off, no stop is in reach, or the press was refused without one."""
 
 
 @dataclass(frozen=True, slots=True)

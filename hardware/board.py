@@ -25,7 +25,7 @@ class Board:
 
     Attributes:
         simulated: some part is anything but the device's own, so its records are no evidence.
-        lamp: None where none is fitted.
+        lamp: None without a lamp.
         press: the finger of simulated buttons; None where people press.
     """
 

@@ -113,7 +113,7 @@ class Housekeeping:
         try:
             if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._writer.tick() or not self._has_asked:  # first: it mends a broken queue
+            if self._writer.tick() or not self._has_asked:  # first: it repairs a broken queue
                 self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
                 disk.reserve_ballast(self._layout.ballast)

@@ -148,7 +148,7 @@ class CaptureLoop:
         return self._duties.status(self._now_ns())
 
     def stop(self) -> None:
-        """End the loop after the press in hand; safe in a signal's frame."""
+        """End the loop after the current press; safe in a signal's frame."""
         self._duties.ending.stop()
         self._events.put(None)
 

@@ -78,7 +78,7 @@ def kept_route(config: Config, clock: Clock) -> Manifest | Absent:
     """
     if config.policy.manifest is ManifestPolicy.OFF:
         return Absent.OFF
-    with suppress(NotGenuine, NotNow):  # then it is none for capture either
+    with suppress(NotGenuine, NotNow):  # then capture has no manifest either
         if (token := TrustStore(Layout.of(config.state)).manifest()) is not None:
             keys = receipt.public(manifest_keys(config))
             found = manifests.read(token, keys, config.device.id)
@@ -168,7 +168,7 @@ class Technician:
         route, bench = self._documents.manifest.in_force(), self._config.device.bench_mode
         self._check(why_not_look(route, is_nobody_at_work=quiet or bench))
         _log.info("event=test_card by=%s meaning=one_frame_is_measured_and_not_kept", user)
-        self._light.show(Signal.HOLD_STILL)  # whoever stands before it sees that it looks
+        self._light.show(Signal.HOLD_STILL)  # people before the camera see it
         try:
             figures = testcard.look(self._board.camera, self._config, self._now_ns)
         except DeviceError as error:

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout.of(config.state)
     clock = SystemClock(floor(layout))
     with open_queue(config) as outbox:
-        outbox.due_s()  # before capture ever ran there is none to ask: try again later
+        outbox.due_s()  # before capture's first run there is no queue: try again later
         keys = receipt_keys(config)
         now = certain_now(TrustStore(layout).time().agreed, clock.now(), clock.boottime_s())
         pruned = Pruned(0, 0)

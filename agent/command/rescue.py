@@ -28,7 +28,7 @@ from agent.rescue.summary import Tally, counted, line
 _DDRESCUE: Final = "`ddrescue -d -r3 CARD card.img card.map` gets more; then run this on card.img"
 
 _SECRETS: Final = {
-    "trust/manifest.jws": "a route in hand: today's doors, which anybody can read who has the card",
+    "trust/manifest.jws": "the present route: today's doors, readable to everybody with the card",
     "keys/capture/device.pem": "the device's signing key",
     "keys/sync/tls.pem": "the device's TLS key: in the office, `devices gone ID` shuts it out",
 }

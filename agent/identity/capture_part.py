@@ -76,7 +76,7 @@ def take(config: Config, kind: DocumentKind, text: str) -> None:
                     trust = TrustStore(Layout.of(config.state))
                     result = CurrentFleet(config, trust).offer(text)
     if result.error is not None:
-        is_for_later = kind != "fleet" and result.retry  # a fleet's may always come anew
+        is_for_later = kind != "fleet" and result.retry  # a fleet document may always come again
         failure = NotNow if is_for_later else NotGenuine
         raise failure(f"capture does not take it: {result.error}")
 

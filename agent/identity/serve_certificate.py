@@ -41,7 +41,7 @@ class ServeCertificate:
         It is durable when this returns. Raises NotGenuine if `text` is no request.
         """
         asked, kept = certificates.read_request(text), self._request()
-        if kept is not None and replace(kept, der=asked.der) == asked:  # signed anew each time
+        if kept is not None and replace(kept, der=asked.der) == asked:  # each signature differs
             return certificates.request_pem(kept)
         self._store.keep_serve_request(certificates.request_pem(asked))
         return certificates.request_pem(asked)

@@ -52,7 +52,7 @@ TICK_S: Final = 0.5
 """Interval at which a waiting client calls back: a progress bar must not look stuck."""
 
 ACCEPT_AGAIN_S: Final = 0.2
-"""Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""
+"""Wait after a client could not connect, mostly because descriptors ran out: no busy loop."""
 
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred: pid, uid, gid. Source: unix(7), SO_PEERCRED."""

@@ -154,7 +154,7 @@ def _target(link: int, found: os.stat_result, way: Path) -> Path:
 def _as_owner(owner: os.stat_result) -> Iterator[None]:
     """Act as this owner, without other groups, until the block ends; does nothing unless root.
 
-    The process becomes root again, so this does not confine code of the owner's: none is run.
+    The process becomes root again, so this does not confine code of the owner; no such code runs.
     """
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield

@@ -164,6 +164,6 @@ def _bodies(tally: Tally) -> Iterator[tuple[str, str]]:
     photos = [one for one in tally.whole if one.kind == RecordKind.PHOTO]
     plain = sum(one.body.type == BODY_TYPE for one in photos)
     if plain:
-        yield "photos", f"{plain} of {len(photos)} are readable by whoever has the card"
+        yield "photos", f"{plain} of {len(photos)} are readable by everybody who has the card"
     elif photos:
         yield "photos", f"all {len(photos)} are sealed: only the office opens them"

@@ -28,7 +28,7 @@ TURN_S: Final = 1.0
 """Interval at which old connections are closed, and the watchdog is fed."""
 
 ACCEPT_AGAIN_S: Final = 0.2
-"""Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""
+"""Wait after a client could not connect, mostly because descriptors ran out: no busy loop."""
 
 LINGER_S: Final = 1.0
 LINGER_LIMIT_BYTES: Final = 65_536

@@ -63,7 +63,7 @@ def needs(status: Status, now: datetime) -> list[Trouble]:
 
 def _of_the_processes(status: Status) -> Iterator[Trouble]:
     if status.torn is None:
-        yield Trouble.NO_ACCESS  # then their sockets are closed to whoever asks, too
+        yield Trouble.NO_ACCESS  # then this user cannot open their sockets either
     if _is_silent(status.capture, status):
         yield Trouble.CAPTURE_STOPPED
     if _is_silent(status.sync, status):

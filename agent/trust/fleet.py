@@ -105,10 +105,10 @@ def extended_chain(tokens: Sequence[str], token: str, pinned: PublicKey) -> tupl
         return tuple(tokens)
     found = read(token, _allowed(before, signer))
     if found.version <= before.version:
-        words = f"version {found.version} is not newer than {before.version}, which is in hand"
+        words = f"version {found.version} is not newer than {before.version}, the present one"
         raise NotGenuine(words)
     if before.recipients is not None and found.recipients is None:
-        raise NotGenuine("signed, but it names no recipients, and the document in hand does")
+        raise NotGenuine("signed, but it names no recipients, and the present document does")
     is_same_signer = _signer(token, _allowed(before, signer)) == signer
     kept = (*tokens[:-1], token) if is_same_signer else (*tokens, token)
     if len(kept) > LINKS_LIMIT:

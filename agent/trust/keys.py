@@ -1,4 +1,4 @@
-"""Which keys count now: from the fleet document in hand, or from files where identity is off."""
+"""The keys that count now: from the present fleet document, or from files if identity is off."""
 
 from agent.config import Config, IdentityMode, Seal
 from agent.errors import ConfigError, NotGenuine, NotNow

@@ -125,7 +125,7 @@ class TrustStore:
         self.wipe_leftovers()
 
     def wipe_manifest(self) -> None:
-        """Overwrite and delete the one in hand; its version stays."""
+        """Overwrite and delete the present manifest; its version stays."""
         self.wipe_leftovers()
         with disk_errors("cannot set the manifest aside"), suppress(FileNotFoundError):
             self._manifest.rename(self._old)

@@ -101,8 +101,8 @@ class PiCamera:
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield consecutive frames as the protocol says, the lens at rest.
 
-        All are asked for at once, so that none is missed while one is worked on; each buffer goes
-        back to the sensor before its frame is yielded, and the others when the caller stops early.
+        All frames are requested at once, so that no frame is missed while another is copied. Each
+        buffer goes back to the sensor before its frame is yielded, the others at an early stop.
         """
         if not self.streaming:
             raise CameraFailed("the camera is stopped: start it before taking frames")

@@ -30,7 +30,7 @@ class GpioIndicator:
     """The indicator as `hardware.indicator.Indicator`; `factory` None opens lgpio.
 
     One thread plays the patterns.
-    A signal that only repeats is not begun anew when it is shown again.
+    A signal that only repeats does not begin again when it is shown again.
     """
 
     def __init__(self, settings: IndicatorSettings, factory: Factory | None = None) -> None:

@@ -180,7 +180,7 @@ class SimulatedCamera:
         if fault or end_ns > due_ns:
             self._pause_until(run, due_ns)
             self._stalled = True
-            raise CameraStalled("no frame before the deadline: the camera is stuck, start anew")
+            raise CameraStalled("no frame before the deadline: the camera is stuck, start again")
 
     def _pause_until(self, run: _Run, moment_ns: int) -> None:
         wait_s = (moment_ns - time.monotonic_ns()) / 1e9

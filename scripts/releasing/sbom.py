@@ -91,7 +91,7 @@ def sbom(archive: Path, version: str, commit: str, date: datetime) -> str:
     inside = wheels(archive)
     ours = [wheel for wheel in inside if (wheel.name, wheel.version) == (OURS, version)]
     if not ours:
-        raise ValueError(f"{archive}: it has no wheel of {OURS} {version}: make it anew")
+        raise ValueError(f"{archive}: it has no wheel of {OURS} {version}: make it again")
     root = _component(ours[0], ComponentType.APPLICATION)
     root.pedigree = Pedigree(commits=[Commit(uid=commit)])
     parts = [_component(one, ComponentType.LIBRARY) for one in inside if one not in ours]
