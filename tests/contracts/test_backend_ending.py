@@ -1,4 +1,4 @@
-"""How the backend ends: SIGTERM finishes what is half received, and waits for nobody else."""
+"""The end of the backend: SIGTERM finishes half-received requests, and waits for no other."""
 
 import os
 import re
@@ -84,7 +84,7 @@ def is_refused(backend: Backend) -> bool:
 def test_sigterm_waits_for_nobody_who_asks_for_nothing(
     alone: Backend, line: Callable[[Backend], socket.socket]
 ) -> None:
-    """Whether before TLS, or on connections that a client keeps and says no goodbye on."""
+    """This holds before TLS, and on connections that a client keeps open without closing them."""
     with ExitStack() as kept:
         for _ in range(3):
             kept.enter_context(line(alone))
@@ -99,7 +99,7 @@ def test_sigterm_waits_for_nobody_who_asks_for_nothing(
 def test_sigterm_waits_for_a_silent_line_so_long_and_no_longer(
     alone: Backend, maker: RecordMaker
 ) -> None:
-    """What was received of it stays, and the device goes on from there."""
+    """The received part stays, and the device continues from there."""
     with half_sent(alone, maker) as (line, rest, capture_id):
         began_s = time.monotonic()
         alone.stop()

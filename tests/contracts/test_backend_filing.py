@@ -48,7 +48,7 @@ def is_done(office: Office) -> bool:
 
 
 def tries(db: Database) -> int:
-    """How often it was taken by a worker; 0 where nothing waits."""
+    """Return how often a worker took it; 0 if nothing waits."""
     row = db.execute("SELECT tries FROM unfiled").fetchone()
     return 0 if row is None else int(row[0])
 

@@ -1,4 +1,4 @@
-"""What a stranger on the network does to the backend, and what it comes to."""
+"""Requests of a stranger on the network, and the backend's limits."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ def status(line: socket.socket) -> int:
 
 
 def test_one_id_a_hundred_times_is_looked_at_once(wire: Wire, backend: Backend) -> None:
-    """What was refused is judged again when asked for: 32 MB each time."""
+    """A refused record is judged again at each request: 32 MB each time."""
     capture_id = new_id()
     wire.post(capture_id, b"no record", b"no record")
     before = backend.log().count(f"verdict=damaged capture_id={capture_id}")
@@ -75,7 +75,7 @@ def test_a_question_of_300_mb_is_413_and_is_not_read(
 
 
 def sent_on(line: socket.socket, piece: bytes, most: int) -> int:
-    """How many bytes go out until the other side ends it, or `most`."""
+    """Return the number of bytes sent until the other side ends it, or `most`."""
     sent = 0
     with suppress(OSError):
         while sent < most:
@@ -213,7 +213,7 @@ def test_an_odd_request_is_no_servers_error(backend: Backend, odd: str) -> None:
 
 
 def test_a_body_with_two_lengths_ends_its_connection(backend: Backend) -> None:
-    """What a proxy took for the body could be the next request here, of somebody else."""
+    """Bytes that a proxy took for the body could be another client's next request here."""
     both = {"Content_Length": "5", "Transfer_Encoding": "chunked"}
     smuggled = head("POST /receipts", Content_Length="2") + b"{}"
     with tls_line(backend) as line:

@@ -16,7 +16,7 @@ from tests.support.wire import speaking_to
 def journal(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> bool:
-    """Whether journald keeps what is logged; a shell's stream may be another one."""
+    """Return True if journald keeps the log; a shell's stream may be another one."""
     (tmp_path / "backend").mkdir(mode=0o700)
     log = tmp_path / "backend" / "backend.log"
     log.touch()

@@ -88,7 +88,7 @@ def test_nothing_is_left_of_a_cut_post_and_pieces_bring_it_in(
 
 
 def log_of(behind: Backend) -> str:
-    """What nginx says of requests."""
+    """Return nginx's log of requests."""
     return (behind.data.parent / "nginx" / "access.log").read_text()
 
 
@@ -118,7 +118,7 @@ def test_connections_to_the_instance_are_kept(proxied: EnrolledDevice, behind: B
 
 
 def test_the_instance_keeps_a_connection_longer_than_a_browsers(behind: Backend) -> None:
-    """Where it was closed, the second question has no answer."""
+    """If it was closed, the second request gets no answer."""
     with closing(HTTPConnection("127.0.0.1", behind.port, timeout=10)) as line:
         for pause_s in (IDLE_S + 2, 0):
             line.request("OPTIONS", "/files")

@@ -248,7 +248,7 @@ def meddled(scene: Scene, meddle: Callable[..., object]) -> Happening:
 
 @dataclass(frozen=True)
 class Misfortune:
-    """What happens, what the log says of it, what a page is meanwhile, how much is sent.
+    """A fault, its log event, the status of a page meanwhile, and the number of sent bytes.
 
     While nothing can be written, a page is 503 once a minute: it notes that the session was used.
 

@@ -42,7 +42,7 @@ SINCE: Final = (
     ("devices", "revoke", "van-lost"),
     ("technicians", "revoke", "ada"),
 )
-"""What people did after the minute that is restored, and do once more."""
+"""Commands that people gave after the restored minute, and repeat."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Site:
         return int(told.headers["Upload-Offset"]) if told.ok else None
 
     def asked(self, van: EnrolledDevice, ask: Callable[[Wire], Any]) -> Any:
-        """What the instances answer, by turns; a device comes again after a 503."""
+        """Return an answer of the instances, by turns; a device tries again after a 503."""
 
         def answers() -> list[Any]:
             at = next(self._turns)

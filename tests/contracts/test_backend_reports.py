@@ -1,4 +1,4 @@
-"""What a device says of itself on its requests, and what other systems read of the fleet."""
+"""The status on a device's requests, and the fleet's status for other systems."""
 
 import ssl
 import time
@@ -32,7 +32,7 @@ def puller(guarded: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def told(wire: Wire, van: EnrolledDevice) -> dict[str, Any]:
-    """What other systems read of this device."""
+    """Return the status of this device as other systems read it."""
     answer = wire.get("/fleet/status?limit=1000")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     found: list[dict[str, Any]] = answer.json()["devices"]

@@ -39,7 +39,7 @@ def sent(backend: Backend, capture_id: str, content: bytes) -> tuple[Any, float]
 
 
 def waits_of_alive(backend: Backend, *meanwhile: Future[Any]) -> list[float]:
-    """How long a question that needs no store waited, again and again until these are done."""
+    """Return the waits of requests that need no store, one after the other until these are done."""
     waits_s = []
     with browser(backend) as session:
         while not all(one.done() for one in meanwhile):

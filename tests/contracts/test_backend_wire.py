@@ -106,7 +106,7 @@ def test_an_offset_is_right_or_409_and_a_finished_upload_has_none(
 def test_post_of_an_existing_id_is_409_and_changes_nothing(
     wire: Wire, backend: Backend, capture_id: str, content: bytes, kept_bytes: int | None
 ) -> None:
-    """Whether the upload is empty, partial or complete: it is never overwritten."""
+    """An empty, partial or complete upload is never overwritten."""
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:kept_bytes])
     before = wire.head(capture_id).headers["Upload-Offset"]

@@ -1,4 +1,4 @@
-"""What both buttons promise; runs on simulated ones, on gpiozero's pins, and on a kernel's."""
+"""The contract of both buttons, on simulated ones, on gpiozero's pins, and on a kernel's."""
 
 import time
 from collections.abc import Callable, Iterator

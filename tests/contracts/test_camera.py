@@ -1,4 +1,4 @@
-"""What every camera promises; runs on the simulated one, on a device also on its own."""
+"""The contract of every camera, on the simulated one, on a device also on its own."""
 
 import os
 import time

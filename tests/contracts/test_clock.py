@@ -1,4 +1,4 @@
-"""What every clock promises; runs on this machine's, and on those of simulated worlds."""
+"""The contract of every clock, on this machine's, and on those of simulated worlds."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from hardware.simulated.clock import simulated_witness
 from hardware.simulated.world import World
 
 JITTER = timedelta(milliseconds=50)
-"""How far two readings of the same clocks may lie apart on a busy machine."""
+"""Largest difference of two readings of the same clocks on a busy machine."""
 
 
 def floor() -> datetime:

@@ -1,4 +1,4 @@
-"""What every engine of the backend's rows promises; on SQLite, and on a real PostgreSQL."""
+"""The contract of every engine of the backend's rows, on SQLite and on a real PostgreSQL."""
 
 import multiprocessing
 import threading

@@ -1,4 +1,4 @@
-"""What becomes of the backend's PostgreSQL by misfortune: away, and by itself well again."""
+"""Outages of the backend's PostgreSQL, from which the backend recovers by itself."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What every indicator promises; runs on the simulated one and on gpiozero's simulated pins."""
+"""The contract of every indicator, on the simulated one and on gpiozero's simulated pins."""
 
 import time
 from collections.abc import Callable, Iterator

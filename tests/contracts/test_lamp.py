@@ -1,4 +1,4 @@
-"""What every lamp promises; runs on a simulated one, on gpiozero's pins, and on a kernel's."""
+"""The contract of every lamp, on a simulated one, on gpiozero's pins, and on a kernel's."""
 
 import time
 from collections.abc import Callable

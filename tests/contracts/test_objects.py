@@ -1,4 +1,4 @@
-"""What every engine for objects promises: the folder, and a bucket of a real S3 engine."""
+"""The contract of every engine for objects: the folder, and a bucket of a real S3 engine."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What only a Ceph can be asked: by hand, with --s3 ceph."""
+"""Tests that need a Ceph: by hand, with --s3 ceph."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""What every source of fixes promises; the fixed, the simulated, a real gpsd's, a device's own."""
+"""The contract of every source of fixes: fixed, simulated, of a real gpsd, of a device."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What every supply promises; runs on the simulated one and on sysfs, laid out in a folder."""
+"""The contract of every supply, on the simulated one and on a copy of sysfs in a folder."""
 
 import os
 import shutil

@@ -26,7 +26,7 @@ WITHIN_S: Final = 10.0
 
 
 def name_of(device_id: str) -> str:
-    """What a device's own server is called: only the office gives such names."""
+    """Return the name of a device's own server; only the office gives such names."""
     return f"{device_id}.vans.example"
 
 
@@ -39,7 +39,7 @@ class Asking:
         backend.command("clients", "add", CLIENT, "--out", str(self._file))
 
     def device(self, van: DemoDevice) -> Iterator[str]:
-        """What `doorstep serve` on a device answers, in words; raises ValueError as `_get`."""
+        """Return the answer of `doorstep serve` as text. Raises ValueError as `_get`."""
         address = f"https://{name_of(van.device_id)}:{van.serve()}/v1/status"
         text = self._get(address)
         yield f"GET {address}"

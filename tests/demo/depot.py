@@ -1,4 +1,4 @@
-"""Where the demo's devices are made ready: their settings, and who they are."""
+"""The set-up of the demo's devices: their settings and their identity."""
 
 import os
 import re

@@ -33,7 +33,7 @@ SOON_S: Final = 15.0
 """Longest wait for what takes a second or two on a laptop."""
 
 SENSOR_ON: Final = "event=sensor on=true"
-"""What the simulated camera says when its sensor begins to expose."""
+"""Log line of the simulated camera when its sensor begins to expose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What came of the demo's round: the table, what people see, and what is otherwise than it should.
+"""The outcome of the demo's round: the table, the pages, and each difference from the story.
 
 All of it is read from what the devices say and from the backend, not from the story.
 """
@@ -77,7 +77,7 @@ class Outcome:
             ).rstrip()
 
     def people(self) -> Iterator[str]:
-        """What each customer sees of each order, and what waits for dispatch."""
+        """Return the photos that each customer sees, by order, and those that wait."""
         yield "What the customers see:"
         for number in self._office.orders.numbers():
             order = self._office.orders.find(number)
@@ -91,7 +91,7 @@ class Outcome:
         yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
 
     def problems(self) -> list[str]:
-        """What is not as the story has it; empty when all is well."""
+        """Return each difference from the story; empty if there is none."""
         return [*self._wrong_presses(), *self._unsent(), *self._wrong_orders(), *self._wrong_rest()]
 
     def _wrong_presses(self) -> Iterator[str]:
@@ -223,7 +223,7 @@ def why(order: Order) -> list[str]:
 
 
 def proof(told: str) -> Iterator[str]:
-    """What `doorstep verify` says in the end."""
+    """Yield the report of `doorstep verify` at the end."""
     yield "What the backend received, by `doorstep verify`:"
     for line in told.splitlines():
         if not line.startswith("chain "):

@@ -36,7 +36,7 @@ WITHOUT_PAGES: Final = (
     "  scripts/demo --play       press the buttons of a device yourself",
     "  scripts/demo --keep DIR   keep the photos and the records in DIR",
 )
-"""What to start next when the demo has ended."""
+"""Commands to try when the demo has ended."""
 
 
 def let_in(office: Office) -> None:

@@ -14,7 +14,7 @@ REPORT_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the receiver is, and how exactly it knows; WGS 84, metres at 95 %."""
+    """A receiver's position and its error; WGS 84, metres at 95 %."""
 
     lat_deg: float
     lon_deg: float

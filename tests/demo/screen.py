@@ -73,7 +73,7 @@ class Screen:
 
 
 def is_there() -> bool:
-    """Whether this process has a terminal that can be drawn on."""
+    """Return True if this process has a terminal that can be drawn on."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not Console().is_dumb_terminal
 
 

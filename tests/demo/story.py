@@ -158,7 +158,7 @@ def demo_office(folder: Path, device_id: str) -> Office:
 
 
 def place(step: Step, order: Order) -> Place | None:
-    """Where the receiver says that the driver stands; None where it cannot."""
+    """Position of the driver by the receiver; None without a fix."""
     if step.accuracy_m is None:
         return None
     return Place(order.lat_deg + step.aside_m / M_PER_DEG, order.lon_deg, step.accuracy_m)

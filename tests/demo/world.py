@@ -1,4 +1,4 @@
-"""What surrounds the device of a demo that is played: its doors, and what keys change there."""
+"""The world around the device of `scripts/demo --play`: its doors, and changes by keys."""
 
 import json
 from collections.abc import Collection, Mapping

@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of a fault, as `Row` has it; `log` is all of it."""
+    """The outcome of a fault, as `Row` has it; `log` is the whole log."""
 
     log: str
     light: list[str]
@@ -160,7 +160,7 @@ def check_nothing_lost(device: Device, replies: list[dict[str, Any]]) -> None:
 
 
 def check_delivered(device: Device, backend: Backend) -> None:
-    """What is marked as delivered lies at the backend, byte for byte."""
+    """Check that each record marked as delivered is at the backend, byte for byte."""
     for row in device.queue():
         received = backend.received_file(row["capture_id"])
         if row["state"] == "DELIVERED":

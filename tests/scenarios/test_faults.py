@@ -1,4 +1,4 @@
-"""What goes wrong in the field, by the table in tests/README.md: real processes, real parts."""
+"""The faults of the table in tests/README.md, with real processes."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is left on the card of a provisioned device that retired, block by block."""
+"""The card of a retired device that was provisioned, block by block."""
 
 import os
 import re

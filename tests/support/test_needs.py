@@ -1,4 +1,4 @@
-"""What a rig says of a machine that lacks something, before it starts work."""
+"""The message of a rig on a machine that lacks something, before it starts work."""
 
 from pathlib import Path
 

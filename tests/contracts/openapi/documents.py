@@ -17,10 +17,10 @@ from tests.support.factory import decoded
 REPOSITORY: Final = Path(__file__).parents[3]
 
 BACKEND: Final = REPOSITORY / "tests" / "backend" / "openapi.json"
-"""What a backend answers its devices."""
+"""Answers of a backend to its devices."""
 
 SERVE: Final = REPOSITORY / "agent" / "serve" / "openapi.json"
-"""What `doorstep serve` answers who may ask."""
+"""Answers of `doorstep serve` to its clients."""
 
 BOTH: Final = [BACKEND, SERVE]
 
@@ -99,7 +99,7 @@ class Held:
         return next(path for path in paths if _fits(path, asked))
 
     def _check_signed(self, name: str, token: str) -> None:
-        """What is inside a signature, which no reader of HTTP looks into."""
+        """Validate the contents of a signature, which no reader of HTTP checks."""
         header, payload = (json.loads(decoded(part)) for part in token.split(".")[:2])
         inside = validator(self.document, f"#/components/schemas/{name}/contentSchema")
         inside.validate([header, payload])
@@ -110,7 +110,7 @@ def _fits(template: str, path: str) -> bool:
 
 
 def _signed(response: requests.Response) -> Collection[tuple[str, str]]:
-    """What is signed in an answer, each with the name of its schema."""
+    """Return the signed parts of an answer, each with the name of its schema."""
     found = [
         (schema, response.headers[header])
         for header, schema in (

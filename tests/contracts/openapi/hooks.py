@@ -1,4 +1,4 @@
-"""What schemathesis cannot make up: uploads that fit together, and requests for certificates.
+"""Inputs that schemathesis cannot make: uploads that fit together, and certificate requests.
 
 It imports this by its name in schemathesis.toml. In its environment `DOORSTEP_DEVICE` is the
 device that asks, and `DOORSTEP_KEY` a file with the device's signing key.
@@ -38,7 +38,7 @@ def register() -> None:
 
 
 def own_name(device: str) -> str:
-    """What a device's own server is called, where the office gave it that name."""
+    """Return the name of a device's own server, if the office gave it that name."""
     return f"{device}.example"
 
 

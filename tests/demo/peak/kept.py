@@ -1,4 +1,4 @@
-"""What the servers keep, asked of their engines and not of the backend; and what that comes to."""
+"""Rows and objects of the servers, read from their engines and not from the backend."""
 
 import hashlib
 import sqlite3  # noqa: TID251 - the test's own look into the backend's file

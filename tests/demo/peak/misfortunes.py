@@ -1,4 +1,4 @@
-"""What happens to the servers while devices send."""
+"""Faults of the servers while devices send."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""When which device takes a photo; pure."""
+"""The times at which each device takes a photo; pure."""
 
 import random
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ SPEAK_S: Final = 10.0
 
 @dataclass
 class Outcome:
-    """What a peak came to.
+    """The outcome of a peak.
 
     Attributes:
         records: how many were made.

@@ -1,4 +1,4 @@
-"""What the devices of a peak speak to: one process and its folder, or instances and engines."""
+"""The servers of a peak: one process and its folder, or instances and engines."""
 
 import os
 import urllib.request
@@ -88,7 +88,7 @@ class Engines:
     metrics_port: int
 
     def s3_requests(self, bucket: str) -> int:
-        """How many requests the bucket has had, by the engine's own count."""
+        """Return the number of requests to the bucket, by the engine's own count."""
         url = f"http://127.0.0.1:{self.metrics_port}/metrics"
         with urllib.request.urlopen(url, timeout=10) as answer:
             lines = answer.read().decode().splitlines()
