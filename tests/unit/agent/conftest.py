@@ -39,7 +39,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture
 def messages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
-    """What came through systemd's NOTIFY_SOCKET since the last call."""
+    """Return the messages on systemd's NOTIFY_SOCKET since the last call."""
     path = tmp_path_factory.mktemp("s") / "notify"  # less than 108 bytes. Source: unix(7)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(path))
