@@ -153,6 +153,18 @@ def test_fleet_commands_say_which_keys_there_are(terminal: Terminal) -> None:
         terminal.type("fleet", "revoke", unknown)
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_revoke_prints_its_help_and_revokes_nothing(
+    terminal: Terminal, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An id may begin with a dash too, so the parser of this command knows no options."""
+    with pytest.raises(SystemExit) as ended:
+        terminal.type("fleet", "revoke", word)
+
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
 def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_again(
     terminal: Terminal,
 ) -> None:

@@ -91,7 +91,7 @@ def add_to(commands: Any) -> None:
     revoke = what.add_parser(  # the id of one key in 64 begins with "-", and is no option
         "revoke", help="list a key as compromised", prefix_chars="+", add_help=False
     )
-    revoke.add_argument("kid", metavar="KID")
+    revoke.add_argument("kid", metavar="KID", action=_KeyId, help="its id, as `publish` prints it")
 
 
 def _add_others(commands: Any, kind: ClientKind, help_text: str) -> None:
@@ -107,6 +107,18 @@ def _add_others(commands: Any, kind: ClientKind, help_text: str) -> None:
     )
     what.add_parser("list", help=f"list every certificate of a {kind}")
     what.add_parser("revoke", help=f"end a {kind}'s certificates at once").add_argument("name")
+
+
+class _KeyId(argparse.Action):
+    """The id of a key; `--help` is none, because an id has 43 characters."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: object
+    ) -> None:
+        if value in {"-h", "--help"}:
+            parser.print_help()
+            parser.exit()
+        namespace.kid = value
 
 
 @dataclass(frozen=True, slots=True)
