@@ -152,7 +152,7 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 
 @pytest.fixture
 def demo_office(opened: Opened, tmp_path: Path) -> DemoOffice:
-    return DemoOffice(tmp_path / "town", objects=opened.objects)
+    return DemoOffice(tmp_path / "backend", objects=opened.objects)
 
 
 @pytest.fixture

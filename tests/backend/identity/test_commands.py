@@ -27,18 +27,18 @@ NEXT_YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
 
 
 class Terminal:
-    """Types commands over one town's folder."""
+    """Types commands over the folder of one backend."""
 
     def __init__(self, folder: Path) -> None:
         self.demo_office = DemoOffice(folder)
         self.issuer = Issuer(folder, keys.certificates(folder / "ca"))
-        self.desk = IdentityCommands.of(folder, self.demo_office.office)
-        self.desk.documents.settle()
+        self.commands = IdentityCommands.of(folder, self.demo_office.office)
+        self.commands.documents.settle()
 
     def type(self, *words: str) -> str:
         parser = argparse.ArgumentParser()
         add_to(parser.add_subparsers(dest="command"))
-        return self.desk.run(parser.parse_args(words))
+        return self.commands.run(parser.parse_args(words))
 
     def enrol(self) -> None:
         """TLS and signing key, as over the wire."""
@@ -55,7 +55,7 @@ def test_add_prints_one_line_for_each_device(terminal: Terminal) -> None:
     lines = terminal.type("devices", "add", "van-7", "van-8").splitlines()
 
     assert [line.split()[0] for line in lines] == ["van-7", "van-8"]
-    assert all(terminal.desk.register.is_token(*line.split()) for line in lines)
+    assert all(terminal.commands.register.is_token(*line.split()) for line in lines)
 
 
 def test_tokens_in_a_file_are_for_its_owner_alone(terminal: Terminal, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_tokens_in_a_file_are_for_its_owner_alone(terminal: Terminal, tmp_path: 
 
     device_id, token = file.read_text().split()
     assert file.stat().st_mode & 0o777 == 0o600
-    assert terminal.desk.register.is_token(device_id, token)
+    assert terminal.commands.register.is_token(device_id, token)
     assert token not in said
 
 
@@ -128,7 +128,7 @@ def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
     assert said == {
         "v": 1,
         "version": 1,
-        "receipt_keys": terminal.desk.documents.receipt_keys(),
+        "receipt_keys": terminal.commands.documents.receipt_keys(),
         "revoked": [{"kid": kid, "device_id": VAN, "since": "2026-12-01T10:00:00.000Z"}],
     }
 
@@ -169,14 +169,14 @@ def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_aga
     terminal: Terminal,
 ) -> None:
     """There may be millions of receipts, and the database goes away in between."""
-    store, key = terminal.demo_office.office.store, terminal.desk.documents.key_in_use()
+    store, key = terminal.demo_office.office.store, terminal.commands.documents.key_in_use()
     kid = signing.thumbprint(key.public_key())
     for _ in range(2):
         upload = Upload(new_id(), 1, "0" * 64, "")
         store.create(upload)
         receipt = signing.sign({}, key, typ=RECEIPT_TYPE)
         store.settle(IntakeVerdict(upload.capture_id, rfc3339(NOON), None, receipt))
-    terminal.desk.documents.revoke(kid)  # and the command dies
+    terminal.commands.documents.revoke(kid)  # and the command dies
 
     said = terminal.type("fleet", "revoke", kid).splitlines()
 

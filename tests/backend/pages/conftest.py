@@ -1,4 +1,4 @@
-"""The town whose pages are asked, and the browser that asks."""
+"""The backend whose pages are asked, and the browser that asks."""
 
 import os
 import shutil

@@ -107,7 +107,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with live_pages(tmp_path_factory.mktemp("town")) as live:
+    with live_pages(tmp_path_factory.mktemp("backend")) as live:
         demo_office = live.demo_office
         photo = demo_office.receive(demo_office.photo(ALLOWED))
         strays = [demo_office.receive(demo_office.stray()) for _ in range(3)]

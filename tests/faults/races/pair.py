@@ -46,22 +46,24 @@ class Said(NamedTuple):
     broke: bool = False
 
 
-def _retire(desk: IdentityCommands, device_id: str) -> None:
-    ending = DeviceEnding(desk.register, desk.office)
+def _retire(commands: IdentityCommands, device_id: str) -> None:
+    ending = DeviceEnding(commands.register, commands.office)
     asyncio.run(ending.while_serving(device_id, EndKind.RETIRED, ITSELF, datetime.now(UTC)))
 
 
 VERBS: Final[dict[str, Callable[..., object]]] = {
-    "bind": lambda desk, photo, number: desk.office.filing.bind(photo, number),
-    "correct": lambda desk, photo, number, before: desk.office.filing.bind(
+    "bind": lambda commands, photo, number: commands.office.filing.bind(photo, number),
+    "correct": lambda commands, photo, number, before: commands.office.filing.bind(
         photo, number, before=before
     ),
-    "discard": lambda desk, photo: desk.office.erasure.discard(photo, datetime.now(UTC)),
-    "opt out": lambda desk, number: desk.office.opt_out_order(number, True),
-    "opt out address": lambda desk, address: desk.office.opt_out_address(address, True),
-    "gone": lambda desk, device_id, to: desk.gone(device_id, to),
+    "discard": lambda commands, photo: commands.office.erasure.discard(photo, datetime.now(UTC)),
+    "opt out": lambda commands, number: commands.office.opt_out_order(number, True),
+    "opt out address": lambda commands, address: commands.office.opt_out_address(address, True),
+    "gone": lambda commands, device_id, to: commands.gone(device_id, to),
     "retire": _retire,
-    "hold": lambda desk, number, case: desk.office.erasure.hold(number, case, datetime.now(UTC)),
+    "hold": lambda commands, number, case: commands.office.erasure.hold(
+        number, case, datetime.now(UTC)
+    ),
 }
 
 
@@ -117,14 +119,14 @@ def pair(folder: Path, *, locks: bool = True) -> Iterator[Pair]:
 def _run(folder: Path, end: "Connection[Any, Any]", barrier: Barrier, locks: bool) -> None:
     if not locks:
         Database.exclusive_transaction = lambda self, name=None: self.transaction()  # type: ignore[method-assign] # noqa: ARG005
-    desk = IdentityCommands.of(folder, open_office(Store(folder)))
+    commands = IdentityCommands.of(folder, open_office(Store(folder)))
     end.send("ready")
     while True:
         deed, wait_s = end.recv()
         barrier.wait()
         time.sleep(wait_s)
         try:
-            VERBS[deed.verb](desk, *deed.words)
+            VERBS[deed.verb](commands, *deed.words)
         except REFUSED as error:
             end.send(Said(done=False, why=str(error)))
         except BROKE as error:

@@ -62,7 +62,7 @@ def play(
     demo_office = DemoOffice(folder)
     keys.certificates(folder / "ca")
     site = Site(demo_office, IdentityCommands.of(folder, demo_office.office))
-    site.desk.documents.settle()
+    site.commands.documents.settle()
     with pair(folder, locks=locks) as both:
         for name in names:
             yield _tally(name, site, both, rounds, random.Random(seed))

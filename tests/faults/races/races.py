@@ -25,7 +25,7 @@ class Site:
     """The backend that the processes share, as this process sees it."""
 
     demo_office: DemoOffice
-    desk: IdentityCommands
+    commands: IdentityCommands
     second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 
     def reset(self) -> None:
@@ -43,7 +43,7 @@ class Site:
         """Let in a new device for each kind; its name is kind and number."""
         names = [f"{kind}-{number}" for kind in kinds]
         for name in names:
-            self.desk.register.let_in(name)
+            self.commands.register.let_in(name)
         return names
 
     def send_out(self, device_id: str, order: str) -> None:
@@ -172,9 +172,9 @@ def _nothing_lost(site: Site, gone: tuple[str, str], heir: str) -> Judge:
     def judge(*said: Said) -> str:
         for device_id, one in zip(gone, said, strict=True):
             if not one.done:
-                if site.desk.register.state(device_id) is not DeviceState.IN:
+                if site.commands.register.state(device_id) is not DeviceState.IN:
                     return f"{device_id} ended, and the command says that it did not"
-                site.desk.gone(device_id, heir)
+                site.commands.gone(device_id, heir)
         lost = {ALLOWED, SIGNATURE} - site.carried(heir)[heir]
         return f"{len(lost)} of two routes lost" if lost else ""
 

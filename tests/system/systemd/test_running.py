@@ -1,4 +1,4 @@
-"""Each unit does its work under its own walls: systemd is real here, and so are its filters.
+"""Each unit does its work under its own restrictions: systemd is real here, and so are its filters.
 
 A simulated board, and no GPIO: what a device's own parts need is tried in tests/system/qemu.
 """
@@ -24,7 +24,7 @@ def device() -> Iterator[Running]:
 
 
 def _pressed(device: Running) -> dict[str, Any]:
-    """Its label, behind walls where c2pa's machine code must live without writing any."""
+    """Its label, under restrictions by which c2pa's machine code must live without writing any."""
     reply = json.loads(device.run("doorstep", "capture", "--once"))
     assert reply["record"]["photo"]["credentials"] is True, reply["record"]
     label: dict[str, Any] = reply["label"]
