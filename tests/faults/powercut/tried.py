@@ -161,7 +161,7 @@ def _one_release(promises: PromiseLog, log_bytes: int, places: Any) -> Iterator[
             yield f"{name} is another"
     if releases.is_under_way(places):
         yield "a trial is still under way"
-    last = releases.promises(places)  # the second one stayed before the third one was tried
+    last = releases.told(places)  # the second one stayed before the third one was tried
     if last.get("outcome") == releases.DONE and last.get("release") not in {runs, "2"}:
         yield f"release {runs} is the device's own, and told is {last}"
 
