@@ -170,19 +170,22 @@ class _Relay(threading.Thread):
         way: Way = "up" if source is device else "down"
         fault, passed = self._box.fault, self._box.passed  # before the device can arm the next
         left = fault.after_bytes - passed[way] if fault and fault.way == way else None
-        if left != 0:
-            chunk = source.recv(min(CHUNK_BYTES, left or CHUNK_BYTES))
-            passed[way] += len(chunk)
-            if any(one in chunk for one in self._box.poison):
-                return self._befall(Fault(way, 0), device, backend)
-            (backend if way == "up" else device).sendall(chunk)
-            if not chunk or left != len(chunk):
-                return bool(chunk)
-        assert fault is not None
-        return self._befall(fault, device, backend)
+        if fault is not None and left == 0:
+            self._box.fault = None
+            return self._befall(fault, device, backend)
+        chunk = source.recv(min(CHUNK_BYTES, left or CHUNK_BYTES))
+        passed[way] += len(chunk)
+        if any(one in chunk for one in self._box.poison):
+            return self._befall(Fault(way, 0), device, backend)
+        is_due = bool(chunk) and left == len(chunk)
+        if is_due:  # before the device has its answer, and arms the next fault
+            self._box.fault = None
+        (backend if way == "up" else device).sendall(chunk)
+        if fault is not None and is_due:
+            return self._befall(fault, device, backend)
+        return bool(chunk)
 
     def _befall(self, fault: Fault, device: ssl.SSLSocket, backend: socket.socket) -> bool:
-        self._box.fault = None
         device.sendall(fault.words)
         match fault.ending:
             case Ending.CUT:
