@@ -60,6 +60,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         os.environ[chosen.PER_FOLDER] = engine.endpoint
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking at modules and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Lift the limit on SQLite's memory, which the queue of a test before set for this process.
@@ -76,6 +82,7 @@ def pytest_runtest_setup() -> None:
 def pytest_sessionfinish() -> None:
     """After the last fixture, which may ask them."""
     _SERVERS.close()
+    gc.unfreeze()  # else libraries complain that their objects outlive them
 
 
 def _is_controller(session: pytest.Session) -> bool:
