@@ -110,7 +110,7 @@ def _add_others(commands: Any, kind: ClientKind, help_text: str) -> None:
 
 
 class _KeyId(argparse.Action):
-    """The id of a key; `--help` is none, because an id has 43 characters."""
+    """The id of a key. `--help` cannot be one, because an id has 43 characters."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: object
