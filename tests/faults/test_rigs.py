@@ -26,7 +26,7 @@ SAID: Final = {
         "flushes of the disk per photo: 3 (product), 5 (portable)",
     ),
     "syscalls": (" cases, 0 violations, ",),
-    "network": (" cases, 0 violations, ",),
+    "network": (" cases    0 violations, ",),
     "commandlines": ("0 tracebacks, 0 other wrong ends",),
 }
 
