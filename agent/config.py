@@ -146,7 +146,7 @@ class BackendSettings:
     ca: Path | None = None
     """Trusted certificates in place of `identity.ca`, or else of the system's."""
     recipients: tuple[str, ...] = ()
-    """Whom bodies are sealed to, `age1...`; with `identity.mode = "off"` only."""
+    """Public keys (`age1...`) that bodies are sealed to; with `identity.mode = "off"` only."""
 
 
 _Endpoint = Annotated[

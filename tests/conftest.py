@@ -82,7 +82,7 @@ def pytest_runtest_setup() -> None:
 def pytest_sessionfinish() -> None:
     """After the last fixture, which may ask them."""
     _SERVERS.close()
-    gc.unfreeze()  # else libraries complain that their objects outlive them
+    gc.unfreeze()  # otherwise nanobind reports the objects that are alive at the exit as leaks
 
 
 def _is_controller(session: pytest.Session) -> bool:

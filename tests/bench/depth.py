@@ -51,7 +51,7 @@ SUSPECT_S: Final = (NOW_S + 300.0, NOW_S + 86_400.0)
 """A failed record waits 300 s at most, a suspect one 5 minutes to a day: agent/sync/backoff.py."""
 
 LONG_ANSWER: Final = "not what was agreed on; " * 10
-"""What a backend said, longer than the status shows."""
+"""An answer of a backend, longer than the status shows."""
 
 Pick = Callable[[], object]
 """Takes the next item, so that no other process gets it."""

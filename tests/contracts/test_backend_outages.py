@@ -279,7 +279,7 @@ OUTAGES: Final = (
     Misfortune(locked, "canceling statement due to lock timeout"),
     Misfortune(full, "No space left on device", photo=PHOTO * 5),
     Misfortune(read_only, "cannot execute INSERT in a read-only transaction", (503,), unready=ROWS),
-    Misfortune(  # a request may find the line cut before it reads why, or the start not ended
+    Misfortune(  # the connection may end before its reason is read, and the start may last
         restarted_in_the_middle,
         "terminating connection due to administrator command|closed the connection unexpectedly",
         (200, 503),

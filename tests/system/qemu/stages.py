@@ -90,7 +90,7 @@ ABOUT: Final[Mapping[str, str]] = {
     **{name: stage.about for name, stage in STAGES.items()},
     **{name: stage.about for name, stage in FLEET_STAGES.items()},
 }
-"""What each stage tries."""
+"""The purpose of each stage, by its name."""
 
 NAMES: Final = tuple(ABOUT)
 """Every stage that the command line takes."""

@@ -61,7 +61,7 @@ def test_a_code_settles_what_place_refuses(tmp_path: Path) -> None:
 
 
 def test_no_label_is_asked_for_if_no_stop_in_reach_takes_photos(tmp_path: Path) -> None:
-    """Neither a press nor a label of another place makes the device read labels."""
+    """The device reads no labels after a press, also if a label of another place was scanned."""
     order = stop_at(away((FORBIDDEN.lat_deg, FORBIDDEN.lon_deg), 45, 1_112), 9)
     with round_of(tmp_path, FORBIDDEN, order) as device:
         by_place = device.press()

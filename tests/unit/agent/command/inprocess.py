@@ -16,7 +16,7 @@ from tests.support.factory import MOMENT, RecordMaker, add, queue
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command came to."""
+    """The exit code of a command, and its output."""
 
     code: int
     out: str = ""

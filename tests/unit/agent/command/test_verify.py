@@ -23,7 +23,7 @@ from tests.unit.agent.command.inprocess import Ended
 
 
 def verified(capsys: pytest.CaptureFixture[str], *words: object) -> Ended:
-    """What `doorstep verify WORDS` comes to."""
+    """Run `doorstep verify WORDS`, and return its exit code and output."""
     return Ended(main(["verify", *map(str, words)]), *capsys.readouterr())
 
 
