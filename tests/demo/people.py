@@ -15,7 +15,7 @@ HEAD: Final = ("who", "account", "password", "sees")
 
 AFTER_THE_ROUND: Final = (
     "Things to try:",
-    "  1. As dispatch, find the order of a photo by the house number that it shows.",
+    "  1. As ana, find the order of a photo by the house number that it shows.",
     "  2. As c-3, look at the photo of order 1006, then switch delivery photos off.",
     "  3. As c-1, show a code for order 1001. As 17, open the order with that code.",
 )

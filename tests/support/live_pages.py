@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Customer, CustomerService, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.office.demo import ACCOUNTS
 from doorstep_backend.office.model import open_office
 from doorstep_backend.pages import PREFIX
@@ -32,6 +32,9 @@ from tests.support.demo_office import NOON, DemoOffice
 
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that a test can make by the dozen."""
+
+ANA: Final = Dispatch("ana")
+"""A dispatcher; the demo has an account of this name."""
 
 OPEN_AT_ONCE: Final = 50
 """Browsers with a connection, one that is used again aside: the server takes 200 of one address."""
@@ -146,8 +149,10 @@ def _account(viewer: Viewer) -> Account:
             return Account("customer", who, "x")
         case CustomerService(who):
             return Account("agent", who, "x")
+        case Dispatch(who):
+            return Account("dispatch", who, "x")
         case _:
-            return Account("dispatch", "dispatch", "x")
+            raise ValueError("nobody has no account")
 
 
 @contextmanager

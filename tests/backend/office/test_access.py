@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from agent.models import rfc3339
 from doorstep_backend.office.access import (
     AGENT_TRIES,
     CODE_TRIES,
@@ -34,7 +35,7 @@ def verified(demo_office: DemoOffice, number: str = ALLOWED) -> bool:
         (OWNER, True),
         (OTHER, False),
         (AGENT, False),
-        (Dispatch(), False),
+        (Dispatch("ana"), False),
         (Customer("' OR 1=1 --"), False),
     ],
 )
@@ -46,7 +47,7 @@ def test_a_bound_photo_is_its_customers_alone(
     assert demo_office.office.access.may_see(viewer, capture_id, NOON) is sees
 
 
-@pytest.mark.parametrize("viewer", [Nobody(), OWNER, OTHER, AGENT, Dispatch()])
+@pytest.mark.parametrize("viewer", [Nobody(), OWNER, OTHER, AGENT, Dispatch("ana")])
 def test_a_waiting_photo_is_dispatchs_alone(demo_office: DemoOffice, viewer: Viewer) -> None:
     verified(demo_office)
     capture_id = demo_office.receive(demo_office.stray())
@@ -76,7 +77,7 @@ def test_nobody_sees_what_was_taken_back_or_opted_out(demo_office: DemoOffice) -
     demo_office.office.opt_out_order(CHANGES_MIND, True)
     verified(demo_office)
 
-    for viewer in (Nobody(), OWNER, Customer("c-4"), AGENT, Dispatch()):
+    for viewer in (Nobody(), OWNER, Customer("c-4"), AGENT, Dispatch("ana")):
         assert not demo_office.office.access.may_see(viewer, taken, NOON)
         assert not demo_office.office.access.may_see(viewer, opted, NOON)
 
@@ -160,3 +161,28 @@ def test_each_look_is_written_down_with_who_when_and_why(demo_office: DemoOffice
     ]
     with pytest.raises(ValueError, match="nobody sees"):
         demo_office.office.access.log(Nobody(), capture_id, "", NOON)
+
+
+def test_the_log_names_the_dispatcher_and_the_customer_reads_the_role(
+    demo_office: DemoOffice,
+) -> None:
+    """Also if an account has the words of another role in its name."""
+    access = demo_office.office.access
+    capture_id = demo_office.receive(demo_office.photo(ALLOWED))
+    for viewer in (Dispatch("ana"), Dispatch("agent 17"), AGENT):
+        access.log(viewer, capture_id, "why", NOON)
+
+    views = access.views_of(ALLOWED)
+
+    assert [view.viewer for view in views] == ["dispatch ana", "dispatch agent 17", "agent 17"]
+    assert [view.for_customer().viewer for view in views] == ["dispatch", "dispatch", "agent 17"]
+
+
+def test_a_look_of_before_dispatchers_had_names_reads_as_ever(demo_office: DemoOffice) -> None:
+    row = (rfc3339(NOON), "dispatch", ALLOWED, "a-photo", "to find the order it is of")
+    into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
+    demo_office.office.ledger.execute(into, row)
+
+    (view,) = demo_office.office.access.views_of(ALLOWED)
+
+    assert view.viewer == view.for_customer().viewer == "dispatch"

@@ -15,7 +15,7 @@ from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.keys import receipt_key as make_key
 from doorstep_backend.office import claims
-from doorstep_backend.office.access import Customer, CustomerService
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import export_device, export_order
@@ -227,6 +227,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     other = demo_office.receive(demo_office.photo(RIGHT_DOOR))
     demo_office.receive(demo_office.void(taken))
     demo_office.office.access.log(CustomerService("17"), mine, "asked where it is", CAME)
+    demo_office.office.access.log(Dispatch("ana"), mine, "reported", CAME)
     demo_office.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
     into = tmp_path / "order.zip"
 
@@ -237,9 +238,17 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     assert set(archive.namelist()) == parts | {"order.json", "views.json"}
     assert archive.read(f"{mine}/photo.jpg") == PICTURE
     text = "".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
-    for said in ("Demo customer 3", "6 Example Street", "CASE-7", "agent 17", mine, taken):
+    for said in (
+        "Demo customer 3",
+        "6 Example Street",
+        "CASE-7",
+        "agent 17",
+        '"dispatch"',
+        mine,
+        taken,
+    ):
         assert said in text
-    for secret in (other, "Demo customer 4", "DSTEP1007"):
+    for secret in (other, "Demo customer 4", "DSTEP1007", "dispatch ana"):
         assert secret not in text
     assert into.stat().st_mode & 0o077 == 0
     with pytest.raises(FileExistsError):

@@ -16,7 +16,6 @@ from doorstep_backend.identity.closings import EndKind
 from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Dispatch
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
 from doorstep_backend.pages import fleet_list
 from doorstep_backend.pages.fleet_words import sentence
@@ -38,7 +37,7 @@ from tests.backend.pages.fleet_samples import (
 )
 from tests.backend.reports.samples import document, report, waits
 from tests.support.demo_office import NOON
-from tests.support.live_pages import Live, live_pages
+from tests.support.live_pages import ANA, Live, live_pages
 
 IN_ORDER = f"""
 3 devices of 6 need a person.
@@ -74,7 +73,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 def seen(live: Live, path: str = "") -> str:
     """A page without its markup and its form, as somebody reads it."""
-    answer = live.browser(Dispatch()).get(f"/fleet{path}")
+    answer = live.browser(ANA).get(f"/fleet{path}")
     assert answer.status_code == 200
     main = answer.text.partition("<main>")[2].partition("</main>")[0]
     main = re.sub(r"(?s)<details.*</details>", "", main)
@@ -94,7 +93,7 @@ def say(live: Live, device_id: str, **said: Any) -> str:
 def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(live: Live) -> None:
     settle(live.demo_office.folder)
     page = seen(live)
-    dispatch = live.browser(Dispatch()).get("/dispatch").text
+    dispatch = live.browser(ANA).get("/dispatch").text
 
     assert "<b>3 devices</b> of 6 need a person." in dispatch
     assert 'href="/pages/fleet"' in dispatch
@@ -198,7 +197,7 @@ def test_what_a_hostile_device_says_is_text(fleet: Live) -> None:
     say(fleet, "van-667", queue={"error": HOSTILE}, sync={"error": HOSTILE})
 
     for path in ("/fleet?text=van-66", "/fleet/van-666", "/fleet/van-667"):
-        text = fleet.browser(Dispatch()).get(path).text
+        text = fleet.browser(ANA).get(path).text
         assert "&lt;script&gt;alert(1)" in text
         assert "<script" not in text
 
@@ -218,7 +217,7 @@ def test_a_need_without_words_here_is_told_as_itself(fleet: Live) -> None:
 
 
 def test_what_somebody_searches_for_is_text(fleet: Live) -> None:
-    text = fleet.browser(Dispatch()).get("/fleet?text=%22%3E%3Cscript%3E&sort=name").text
+    text = fleet.browser(ANA).get("/fleet?text=%22%3E%3Cscript%3E&sort=name").text
 
     assert 'value="&#34;&gt;&lt;script&gt;"' in text
     assert "<script" not in text
@@ -251,7 +250,7 @@ def test_a_list_that_is_longer_than_a_page_links_to_the_next_one(
 ) -> None:
     """Each link keeps what was asked for."""
     monkeypatch.setattr(fleet_list, "PAGE_LENGTH", 2)
-    dispatch, names = fleet.browser(Dispatch()), list[str]()
+    dispatch, names = fleet.browser(ANA), list[str]()
     path = "/fleet?text=VAN-00&sort=name"
     for number in (1, 2, 3):
         page = dispatch.get(path).text
@@ -266,7 +265,7 @@ def test_a_list_that_is_longer_than_a_page_links_to_the_next_one(
 
 @pytest.mark.parametrize("query", ["show=x", "sort=x", "page=0", "page=x", "text=%ff"])
 def test_a_question_that_no_page_of_ours_asks_is_answered_400(fleet: Live, query: str) -> None:
-    answer = fleet.browser(Dispatch()).get(f"/fleet?{query}")
+    answer = fleet.browser(ANA).get(f"/fleet?{query}")
 
     assert answer.status_code == 400
     assert "Not possible" in answer.text
@@ -288,7 +287,7 @@ def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
 
 def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
     with live_pages(tmp_path, identity=False) as live:
-        dispatch = live.browser(Dispatch())
+        dispatch = live.browser(ANA)
 
         assert dispatch.get("/fleet").status_code == 404
         assert "/fleet" not in dispatch.get("/dispatch").text
@@ -309,7 +308,7 @@ def test_how_a_device_ended_and_who_brought_what_of_it_is_told(live: Live) -> No
     Rescues(office.store).mark(late, "<b>ada</b>")
     office.store.own(Upload(late, 0, "", ""), van.device_id)
 
-    page, dispatch = seen(live, f"/{van.device_id}"), live.browser(Dispatch())
+    page, dispatch = seen(live, f"/{van.device_id}"), live.browser(ANA)
     lists = [dispatch.get(path).text for path in ("/dispatch", f"/dispatch/{late}")]
 
     assert "Ended retired since 2026-12-01 12:00 UTC, by ada" in page
@@ -331,7 +330,7 @@ def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
     issuer.register.note_clone(first, NOON)
     forged = live.demo_office.receive(live.demo_office.stray())
     kid = signing.thumbprint(live.demo_office.van.key.public_key())
-    dispatch = live.browser(Dispatch())
+    dispatch = live.browser(ANA)
     assert forged in dispatch.get("/dispatch").text
 
     live.demo_office.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))

@@ -24,7 +24,7 @@ def test_a_fleet_is_paged_and_searched_on_a_phone(
     phone.set_viewport_size({"width": SMALL_PX, "height": 780})
     phone.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     walk = Walk(phone, f"{live.url}/pages", screenshots)
-    walk.sign_in("dispatch")
+    walk.sign_in("ana")
     walk.look(f"20-dispatch-with-devices-{scheme}")
     walk.follow("Look at the fleet")
     walk.look(f"21-fleet-{scheme}")

@@ -13,7 +13,7 @@ import pytest
 from agent.models import RecordKind
 from agent.record import signing
 from doorstep_backend.office import showing
-from doorstep_backend.office.access import Customer, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, Viewer
 from doorstep_backend.office.demo import (
     ACCOUNTS,
     ALLOWED,
@@ -34,7 +34,7 @@ from doorstep_backend.wire.store import Store
 from tests.backend.pages.reading import AGENT, images, verified
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
-from tests.support.live_pages import Live, live_pages
+from tests.support.live_pages import ANA, Live, live_pages
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 MINUTE = timedelta(minutes=1)
@@ -76,7 +76,7 @@ def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_
 
     pages = {
         bound: [live.browser(OWNER).get(f"/orders/{ALLOWED}").text],
-        waiting: [live.browser(Dispatch()).get(f"/dispatch/{waiting}").text],
+        waiting: [live.browser(ANA).get(f"/dispatch/{waiting}").text],
     }
     pages[bound].append(verified(live).get(f"/service/{ALLOWED}").text)
 
@@ -135,7 +135,7 @@ def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -
         live.browser(OWNER).get("/orders").text,
         live.browser(OWNER).get(f"/orders/{ALLOWED}").text,
         verified(live).get(f"/service/{ALLOWED}").text,
-        live.browser(Dispatch()).get(f"/dispatch/{waiting}").text,
+        live.browser(ANA).get(f"/dispatch/{waiting}").text,
     ]
 
     assert [images(page) for page in pages] == [[]] * 4
@@ -314,7 +314,7 @@ def test_a_reason_is_one_that_the_customer_can_read(live: Live) -> None:
 
 def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
     stray = live.demo_office.receive(live.demo_office.stray())
-    customer, dispatch = live.browser(THIRD), live.browser(Dispatch())
+    customer, dispatch = live.browser(THIRD), live.browser(ANA)
     assert images(customer.get(f"/orders/{LEFT_DOOR}").text) == []
     (image,) = images(dispatch.get(f"/dispatch/{stray}").text)
     assert "More than one door was in reach." in dispatch.get("/dispatch").text
@@ -333,7 +333,7 @@ def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     live: Live, what: str
 ) -> None:
     stray = live.demo_office.receive(live.demo_office.stray())
-    first, second = live.browser(Dispatch()), live.browser(Dispatch())
+    first, second = live.browser(ANA), live.browser(ANA)
     first.send(f"/dispatch/{stray}/bind", number=LEFT_DOOR)
 
     answer = second.send(f"/dispatch/{stray}/{what}", number=RIGHT_DOOR)
@@ -349,7 +349,7 @@ def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
 ) -> None:
     live.demo_office.office.orders.add(Order("2001", "c-1", "a-1", "s-elsewhere", (), 52.5, 13.4))
     stray = live.demo_office.receive(live.demo_office.stray())
-    dispatch = live.browser(Dispatch())
+    dispatch = live.browser(ANA)
 
     answer = dispatch.send(f"/dispatch/{stray}/bind", number=number)
 
@@ -360,7 +360,7 @@ def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
 
 def test_dispatch_deletes_a_photo_that_is_of_no_order(live: Live) -> None:
     stray = live.demo_office.receive(live.demo_office.stray("unassigned"))
-    dispatch = live.browser(Dispatch())
+    dispatch = live.browser(ANA)
 
     dispatch.send(f"/dispatch/{stray}/discard")
 
@@ -375,7 +375,7 @@ def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictur
     taken = live.demo_office.receive(live.demo_office.photo(RIGHT_DOOR))
     live.demo_office.receive(live.demo_office.void(taken))
 
-    page = live.browser(Dispatch()).get("/dispatch").text
+    page = live.browser(ANA).get("/dispatch").text
 
     assert images(page) == []
     assert f"Lens covered</b> <span>Order {ALLOWED}, device van-7" in page
@@ -398,14 +398,14 @@ def test_what_is_kept_says_what_the_configuration_says(tmp_path: Path) -> None:
 def test_simulated_photos_are_seen_by_nobody_unless_the_backend_was_told_to(live: Live) -> None:
     bound = live.demo_office.receive(live.demo_office.photo(ALLOWED, simulated=True))
     stray = live.demo_office.receive(live.demo_office.stray(simulated=True))
-    seen: list[tuple[Viewer, str]] = [(OWNER, bound), (Dispatch(), stray)]
+    seen: list[tuple[Viewer, str]] = [(OWNER, bound), (ANA, stray)]
 
     for viewer, capture_id in seen:
         browser = live.browser(viewer)
         own = live.site.sessions.photo_address(browser.cookie, capture_id, NOON)
         assert browser.get(f"/photos/{own}").status_code == 404
     assert images(live.browser(OWNER).get("/orders").text) == []
-    assert live.browser(Dispatch()).get(f"/dispatch/{stray}").status_code == 404
+    assert live.browser(ANA).get(f"/dispatch/{stray}").status_code == 404
     assert "Demonstration" not in live.browser(OWNER).get("/orders").text
 
 
@@ -417,7 +417,7 @@ def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> 
             (live.browser(), ["/sign-in", "/what-is-kept"]),
             (live.browser(OWNER), ["/orders", f"/orders/{ALLOWED}", "/delivery-photos", "/none"]),
             (verified(live), ["/service", f"/service/{ALLOWED}"]),
-            (live.browser(Dispatch()), ["/dispatch", f"/dispatch/{stray}"]),
+            (live.browser(ANA), ["/dispatch", f"/dispatch/{stray}"]),
         ]
 
         for browser, paths in pages:
@@ -483,7 +483,7 @@ def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
     live: Live, much: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are counted so far and no further."""
-    page = live.browser(Dispatch()).get("/dispatch").text
+    page = live.browser(ANA).get("/dispatch").text
 
     assert page.count("and 1 more") == 4
     assert [one in page for one in much] == [True, True, False]
@@ -491,7 +491,22 @@ def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
     assert page.count("Key revoked") == 2
     for where in (showing, dispatch):
         monkeypatch.setattr(where, "COUNTED", 2)
-    page = live.browser(Dispatch()).get("/dispatch").text
+    page = live.browser(ANA).get("/dispatch").text
     assert page.count("There are more than 2. These are the oldest 2.") == 3
     assert page.count("There are more than 2. These are the latest 2.") == 1
     assert " more</p>" not in page
+
+
+def test_the_customer_reads_that_dispatch_looked_and_not_who(live: Live) -> None:
+    stray = live.demo_office.receive(live.demo_office.stray())
+    ana = live.browser(ANA)
+    (image,) = images(ana.get(f"/dispatch/{stray}").text)
+    assert ana.get(image).status_code == 200
+    live.demo_office.office.access.log(ANA, live.demo_office.deliver(ALLOWED)[0], "why", NOON)
+
+    page = live.browser(OWNER).get(f"/orders/{ALLOWED}").text
+
+    assert "<b>Dispatch</b>" in page
+    assert "ana" not in re.sub("<[^>]*>", "", page).split("Who looked")[1]
+    (look,) = live.demo_office.office.access.views_of_record(stray)
+    assert look.viewer == "dispatch ana"

@@ -10,13 +10,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from agent.record.signing import thumbprint
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Viewer
 from doorstep_backend.office.demo import ALLOWED, SIGNATURE
 from doorstep_backend.reports.store import Reports
 from tests.backend.reports.samples import DEVICE, report
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
-from tests.support.live_pages import Browser, Live, live_pages
+from tests.support.live_pages import ANA, Browser, Live, live_pages
 from tests.support.wire import BODY, VERSION, announce, named
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
@@ -46,7 +46,7 @@ ROLES: Final = {
     "unverified": Role(UNVERIFIED),
     "verified": Role(VERIFIED),
     "later": Role(VERIFIED, after=timedelta(minutes=16)),
-    "dispatch": Role(Dispatch()),
+    "dispatch": Role(ANA),
     "device": Role(device_id="van-7"),
     "device2": Role(device_id="van-8"),
 }

@@ -64,7 +64,7 @@ def test_each_page_fits_a_phone(walk: Walk, delivered: Live) -> None:
     for who, paths in {
         "c-2": (f"orders/{CONFIDENTIAL}", "what-is-kept"),
         "c-4": ("orders", f"orders/{RIGHT_DOOR}", "delivery-photos"),
-        "dispatch": ("dispatch", f"dispatch/{stray.capture_id}"),
+        "ana": ("dispatch", f"dispatch/{stray.capture_id}"),
         "c-1": (f"orders/{ALLOWED}", "not-there", "orders"),
     }.items():
         walk.sign_in(who)
@@ -120,7 +120,7 @@ def test_an_agent_is_told_the_code_and_the_customer_reads_that_they_looked(walk:
 
 
 def test_dispatch_gives_a_photo_its_order(walk: Walk) -> None:
-    walk.sign_in("dispatch")
+    walk.sign_in("ana")
     walk.follow("Look and decide")
 
     walk.tap(f"It is this: order {LEFT_DOOR}")

@@ -14,7 +14,7 @@ import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 from agent.capture import jpeg
 from agent.models import CaptureId
 from doorstep_backend.copies import faces
-from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Viewer
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.pages import words
 from tests.backend.copies.pasted import (
@@ -28,7 +28,7 @@ from tests.backend.copies.pasted import (
 )
 from tests.support.backend import Backend
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
-from tests.support.live_pages import Live, live_pages
+from tests.support.live_pages import ANA, Live, live_pages
 
 OWNER = Customer("c-1")
 SERVICE = CustomerService("17")
@@ -67,7 +67,7 @@ def with_both() -> bytes:
     [
         (OWNER, "code", [TRACKING]),
         (SERVICE, "code", []),
-        (Dispatch(), "ambiguous", [TRACKING]),
+        (ANA, "ambiguous", [TRACKING]),
     ],
     ids=["customer", "service", "dispatch"],
 )
@@ -95,14 +95,14 @@ def test_a_photo_of_which_nobody_knows_whether_there_is_a_face_is_not_sent(live:
     assert live.demo_office.office.access.views_of(ALLOWED) == []
 
 
-@pytest.mark.parametrize("viewer", [OWNER, SERVICE, Dispatch()], ids=["customer", "service", "d"])
+@pytest.mark.parametrize("viewer", [OWNER, SERVICE, ANA], ids=["customer", "service", "d"])
 def test_without_the_model_no_photo_is_shown_and_the_page_says_so(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faces, "MODEL_SHA256", "0" * 64)
     pages = {OWNER: f"/orders/{ALLOWED}", SERVICE: f"/service/{ALLOWED}"}
     with live_pages(tmp_path) as live:
-        bound_by = "ambiguous" if viewer == Dispatch() else "code"
+        bound_by = "ambiguous" if viewer == ANA else "code"
         capture_id = leave(live.demo_office, PICTURE, bound_by)
 
         assert seen(live, viewer, capture_id).status_code == 503

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Nobody, Viewer
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages.accounts import HASHER, Account, Accounts
@@ -19,7 +19,7 @@ from doorstep_backend.pages.sessions import Sessions
 from tests.backend.pages.reading import images
 from tests.backend.pages.test_pages_access import routes
 from tests.support.demo_office import NOON, DemoOffice
-from tests.support.live_pages import CHEAP, Browser, Live, live_pages
+from tests.support.live_pages import ANA, CHEAP, Browser, Live, live_pages
 
 OWNER = Customer("c-1")
 PERSON = ACCOUNTS[0]
@@ -212,7 +212,7 @@ def test_the_limit_counts_over_all_instances(tmp_path: Path) -> None:
     assert limits[1].book(Try("c-1", "10.0.0.1", ""), NOON)
 
 
-def guess(live: Live, address: str, who: str = "dispatch", password: str = "wrong") -> int:
+def guess(live: Live, address: str, who: str = DISPATCH.who, password: str = "wrong") -> int:
     """Return what a name with a password is answered, from a browser that was never here."""
     cookie = live.site.sessions.visitor()
     form = {"form": live.site.sessions.form_token(cookie), "who": who, "password": password}
@@ -384,7 +384,7 @@ def test_no_form_works_without_its_sessions_token(live: Live) -> None:
     before = _all_of(live)
 
     for form in forms:
-        browser = live.browser(viewers.get(form.split("/")[2], Dispatch()))
+        browser = live.browser(viewers.get(form.split("/")[2], ANA))
         for token in tokens:
             path = form.removeprefix("/pages").format(**filled)
             assert browser.send(path, form=token, photos="off").status_code == 403, form

@@ -9,14 +9,14 @@ import pytest
 
 from agent.models import RecordKind
 from doorstep_backend import zones
-from doorstep_backend.office.access import Customer, Dispatch
+from doorstep_backend.office.access import Customer
 from doorstep_backend.office.demo import ALLOWED
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Address, Order, Orders
 from tests.backend.pages.reading import images, verified
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
-from tests.support.live_pages import Live, live_pages
+from tests.support.live_pages import ANA, Live, live_pages
 
 FAR: Final = "1009"
 OWNER: Final = Customer("c-1")
@@ -66,7 +66,7 @@ def test_the_order_its_looks_and_its_code_are_told_in_one_zone(live: Live) -> No
 
 def test_dispatch_reads_the_backends_own_zone(live: Live) -> None:
     capture_id = live.demo_office.receive(live.demo_office.stray())
-    browser = live.browser(Dispatch())
+    browser = live.browser(ANA)
 
     assert times(browser.get("/dispatch").text) == [AT_HOME]
     assert times(browser.get(f"/dispatch/{capture_id}").text) == [AT_HOME]

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -26,6 +26,9 @@ AGENT_TRIES: Final = 10
 
 AGENT_WINDOW: Final = timedelta(hours=1)
 """Time for which a wrong code counts: a guesser has 240 a day, and the customer reads each."""
+
+DISPATCH: Final = "dispatch"
+"""First word of a dispatcher's `viewer`; before the accounts' names were kept, the only one."""
 
 OFFICE: Final = "office"
 """`viewer` of who exports at the backend's terminal, by no account."""
@@ -55,7 +58,9 @@ class CustomerService:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A viewer of photos that wait to be bound, and of no other."""
+    """A dispatcher, by the account's name; sees photos that wait to be bound, and no other."""
+
+    name: str
 
 
 Viewer = Nobody | Customer | CustomerService | Dispatch
@@ -78,9 +83,11 @@ def may_read_label(viewer: Viewer) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.
+    """A look at one photo.
 
     Attributes:
+        viewer: `customer`, `agent 17`, `dispatch ana` or `office`; an earlier version wrote
+            `dispatch` alone.
         capture_id: empty for WRONG_CODE, where no photo was shown.
     """
 
@@ -88,6 +95,15 @@ class View:
     viewer: str
     capture_id: str
     why: str
+
+    def for_customer(self) -> "View":
+        """Return the look as its customer reads it: a dispatcher is their role, without a name.
+
+        A customer needs to know that the office looked, and why; the name is for the office, which
+        answers for its people.
+        """
+        role = self.viewer.partition(" ")[0]
+        return replace(self, viewer=role) if role == DISPATCH else self
 
 
 class PhotoAccess:
@@ -230,8 +246,8 @@ def _name(viewer: Viewer) -> str:
             return "customer"
         case CustomerService(number):
             return f"agent {number}"
-        case Dispatch():
-            return "dispatch"
+        case Dispatch(name):
+            return f"{DISPATCH} {name}"
         case Nobody():
             raise ValueError("nobody sees a photo: this look was not to happen")
         case other:

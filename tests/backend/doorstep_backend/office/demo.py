@@ -59,7 +59,7 @@ ACCOUNTS: Final = (
     Account("customer", "c-3", "demo-three-finch"),
     Account("customer", "c-4", "demo-four-badger"),
     Account("agent", "17", "demo-agent-walnut"),
-    Account("dispatch", "dispatch", "demo-dispatch-cedar"),
+    Account("dispatch", "ana", "demo-dispatch-cedar"),
 )
 """Their passwords are public: a backend with them is offered on loopback only."""
 

@@ -20,10 +20,10 @@ LEFT_OUT: Final = "Of these records the label is not here any more; `doorstep ve
 def export_order(office: Office, number: str, into: Path) -> None:
     """Write a zip of all that is kept about an order: the answer to a subject access request.
 
-    `order.json` is the order with its customer, address and hold; `views.json` who looked; for each
-    record `<capture_id>/` has `label.json`, `record.json` and, if there is one, `photo.jpg` as the
-    device made it, with its place; `photo.txt` says where it is not that any more. Records that are
-    shown to nobody any more are in it too.
+    `order.json` is the order with its customer, address and hold; `views.json` who looked, as
+    the customer reads it; for each record `<capture_id>/` has `label.json`, `record.json` and, if
+    there is one, `photo.jpg` as the device made it, with its place; `photo.txt` says where it is
+    not that any more. Records that are shown to nobody any more are in it too.
 
     Raises:
         NoSuchOrder: there is none.
@@ -40,7 +40,7 @@ def export_order(office: Office, number: str, into: Path) -> None:
     }
     with new_zip(into) as archive:
         archive.writestr("order.json", as_text(about))
-        views = [asdict(view) for view in office.access.views_of(number)]
+        views = [asdict(view.for_customer()) for view in office.access.views_of(number)]
         archive.writestr("views.json", as_text(views))
         for capture_id in office.filing.of_order(number):
             _add_record(archive, office, capture_id)

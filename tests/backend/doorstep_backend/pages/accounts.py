@@ -48,7 +48,11 @@ MOST_WAITING: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who can sign in; `who` is the customer's id or the agent's number."""
+    """Somebody who can sign in.
+
+    Attributes:
+        who: the customer's id, the agent's number or the dispatcher's name.
+    """
 
     role: str
     who: str
@@ -191,4 +195,4 @@ def viewer_of(role: str, who: str) -> Viewer:
         case "agent":
             return CustomerService(who)
         case _:
-            return Dispatch()
+            return Dispatch(who)

@@ -51,7 +51,7 @@ class CustomerPages:
             "order.html",
             order=order,
             photos=self._pictures.of_order(visit, order.number),
-            looks=[view for view in views if view.viewer != "customer"],
+            looks=[view.for_customer() for view in views if view.viewer != "customer"],
             no_photo=words.NO_PHOTO,
             zone=self._office.zone_of(order.number),
         )
