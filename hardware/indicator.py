@@ -11,6 +11,7 @@ class Signal(StrEnum):
     HOLD_STILL = "hold_still"
     EXPOSED = "exposed"  # the last frame is exposed, the record not yet durable: dark
     SAVED = "saved"
+    HANDED_OVER = "handed_over"  # the parcel went into somebody's hands; no photo
     ONCE_MORE = "once_more"
     NO_PHOTO = "no_photo"
     CODE_ELSEWHERE = "code_elsewhere"  # the label held up is of another place

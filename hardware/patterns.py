@@ -65,6 +65,7 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
     Signal.HOLD_STILL: Pattern(again=(Step(WHITE, inf),)),
     Signal.EXPOSED: Pattern(),
     Signal.SAVED: Pattern(once=(_beep(GREEN, HIGH_HZ, 0.12), Step(GREEN, 0.88))),
+    Signal.HANDED_OVER: Pattern(once=(_beep(GREEN, HIGH_HZ, 0.32), Step(DARK, 0.14)) * 2),
     Signal.ONCE_MORE: Pattern(
         once=(_beep(AMBER, HIGH_HZ, 0.12), Step(DARK, 0.12)) * 2,
         again=(Step(AMBER, 0.12), Step(DARK, 0.12)),

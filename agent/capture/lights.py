@@ -12,6 +12,7 @@ SHOWN_S: Final[dict[Signal, float]] = {
     Signal.HOLD_STILL: 5.0,
     Signal.EXPOSED: 5.0,
     Signal.SAVED: 1.0,
+    Signal.HANDED_OVER: 1.0,
     Signal.ONCE_MORE: 5.0,
     Signal.NO_PHOTO: 3.0,
     Signal.CODE_ELSEWHERE: 5.0,

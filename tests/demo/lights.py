@@ -24,6 +24,7 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.HOLD_STILL: "hold still",
     Signal.EXPOSED: "wait: the picture is taken, but not yet safe",
     Signal.SAVED: "go on, done",
+    Signal.HANDED_OVER: "go on, handed over: no photo",
     Signal.ONCE_MORE: "press once more; this one is saved too",
     Signal.NO_PHOTO: "go on, no photo; also: the press was taken back",
     Signal.CODE_ELSEWHERE: (

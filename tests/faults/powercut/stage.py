@@ -19,7 +19,9 @@ from tests.faults.powercut.forked import in_child
 from tests.faults.powercut.promise_log import Change, PromiseLog, Rebuild, Row, Shown, Version
 from tests.support.benchtop import Bench, Parts, bench
 
-KEPT_SIGNALS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
+KEPT_SIGNALS: Final = frozenset(
+    {Signal.SAVED, Signal.HANDED_OVER, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT}
+)
 """What a press ends with; the rig looks only at presses that leave a record."""
 
 RECEIPT_KEY: Final = signing.new_key()

@@ -49,7 +49,9 @@ CERTAIN: Final = RECEIVED + timedelta(days=2)
 RECEIPT_KEY: Final = signing.new_key()
 """Signs receipts that are there beforehand."""
 
-_ENDS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
+_ENDS: Final = frozenset(
+    {Signal.SAVED, Signal.HANDED_OVER, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT}
+)
 
 Act = Callable[[Device], int]
 

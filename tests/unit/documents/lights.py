@@ -68,7 +68,7 @@ def sheet() -> str:
         f'<text y="48">Each strip shows the first {_STRIP_S} seconds.</text>',
     ]
     for number, signal in enumerate(Signal):
-        pattern, top_px = PATTERNS[signal], 80 + 58 * number
+        pattern, top_px = PATTERNS[signal], 80 + 55 * number
         words = f"{light_words(pattern)}; tones, with vibration: {sound_words(pattern)}"
         lines += [
             f'<text y="{top_px}" font-weight="bold">{escape(MEANS[signal])}</text>',

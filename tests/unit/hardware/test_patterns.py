@@ -28,6 +28,7 @@ MAIN_COLOUR = {
     Signal.HOLD_STILL: WHITE,
     Signal.EXPOSED: DARK,
     Signal.SAVED: GREEN,
+    Signal.HANDED_OVER: GREEN,
     Signal.ONCE_MORE: AMBER,
     Signal.NO_PHOTO: BLUE,
     Signal.CODE_ELSEWHERE: BLUE,
