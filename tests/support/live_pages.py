@@ -1,6 +1,7 @@
 """The backend with its pages on loopback, in this process: its clock is the test's to set."""
 
 import queue
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,6 +118,13 @@ class Browser:
         """Send a form of a page of this session."""
         form = {"form": self.live.site.sessions.form_token(self.cookie), **fields}
         return self.ask("POST", PREFIX + path, form)
+
+    def confirm(self, path: str) -> requests.Response:
+        """Send the form of a page that asks before it does something, as that page has it."""
+        page = self.get(path).text.partition("<main>")[2]
+        (action,) = re.findall('<form method="post" action="([^"]+)">', page)
+        fields = dict(re.findall('<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
+        return self.ask("POST", action, fields)
 
     def ask(
         self,

@@ -204,7 +204,8 @@ def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
     capture_id = live.demo_office.receive(live.demo_office.photo(CHANGES_MIND))
     live.demo_office.office.erasure.hold(CHANGES_MIND, "CASE-7", NOON)
     browser = live.browser(FOURTH)
-    pages = [f"/orders/{CHANGES_MIND}", "/delivery-photos", "/what-is-kept"]
+    order = f"/orders/{CHANGES_MIND}"
+    pages = [order, f"{order}/delivery-photos", "/delivery-photos", "/what-is-kept"]
 
     for page in pages:
         promised = browser.get(page).text.partition("deleted at once")[2].partition("</section>")[0]
@@ -225,6 +226,31 @@ def test_no_photo_for_an_address_concerns_all_that_goes_there(live: Live) -> Non
     assert "Off for all that goes to this address" in browser.get(f"/orders/{RIGHT_DOOR}").text
     browser.send("/addresses/a-7/delivery-photos", photos="on")
     assert live.demo_office.rule(RIGHT_DOOR) == "allowed"
+
+
+def test_an_opt_out_first_names_each_photo_that_it_deletes(live: Live) -> None:
+    """An order names its own photos, and an address those of all orders that go there."""
+    receive, photo = live.demo_office.receive, live.demo_office.photo
+    ids = [receive(photo(number)) for number in (CHANGES_MIND, RIGHT_DOOR)]
+    receive(photo(ALLOWED))
+    browser = live.browser(FOURTH)
+    confirmations = {
+        f"/orders/{CHANGES_MIND}/delivery-photos": [CHANGES_MIND],
+        "/addresses/a-7/delivery-photos": [CHANGES_MIND, RIGHT_DOOR],
+    }
+
+    for path, numbers in confirmations.items():
+        page = browser.get(path).text
+        assert sorted(re.findall("<li>Order ([0-9]+): <time", page)) == sorted(numbers)
+        assert "The evidence goes with them" in page
+        assert "Deleted photos stay deleted." in page
+
+    assert live.demo_office.rule(CHANGES_MIND) == live.demo_office.rule(RIGHT_DOOR) == "allowed"
+    assert [live.demo_office.kept(one) for one in ids] == [(True, True)] * 2
+    assert browser.confirm("/addresses/a-7/delivery-photos").status_code == 303
+    assert [live.demo_office.kept(one) for one in ids] == [(False, False)] * 2
+    for path in confirmations:
+        assert browser.get(path).status_code == 303
 
 
 @pytest.mark.parametrize("photos", ["", "OFF", "yes"])
@@ -328,6 +354,34 @@ def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
     assert dispatch.get(image).status_code == dispatch.get(f"/dispatch/{stray}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (f"bind?number={LEFT_DOOR}", ["order 1006, 6 Example Street", "Yes: a correction"]),
+        ("discard", ["erased at once", "No. Nobody can bring the photo back."]),
+    ],
+)
+def test_dispatch_confirms_once_and_reads_afterwards_that_it_is_done(
+    live: Live, what: str, said: list[str]
+) -> None:
+    """Looking at the confirmation changes nothing, and it shows no picture."""
+    stray = live.demo_office.receive(live.demo_office.stray())
+    browser, path = live.browser(ANA), f"/dispatch/{stray}/{what}"
+
+    page = browser.get(path).text
+
+    assert [one in page for one in ["device van-7", *said]] == [True] * 3
+    assert images(page) == []
+    assert f'href="/pages/dispatch/{stray}"' in page
+    assert [one.capture_id for one in live.demo_office.office.filing.waiting()] == [stray]
+    assert browser.confirm(path).headers["Location"] == "/pages/dispatch"
+    assert live.demo_office.office.filing.waiting() == []
+    for status, gone in ((409, path), (404, f"/dispatch/{stray}")):
+        answer = browser.get(gone)
+        assert answer.status_code == status
+        assert dispatch.NOT_WAITING in answer.text
+
+
 @pytest.mark.parametrize("what", ["bind", "discard"])
 def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     live: Live, what: str
@@ -351,11 +405,12 @@ def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
     stray = live.demo_office.receive(live.demo_office.stray())
     dispatch = live.browser(ANA)
 
+    asked = dispatch.get(f"/dispatch/{stray}/bind?number={number}")
     answer = dispatch.send(f"/dispatch/{stray}/bind", number=number)
 
-    assert answer.status_code == 409
+    assert asked.status_code == answer.status_code == 409
     assert live.demo_office.office.filing.of_order(number) == []
-    assert f'value="{number}"' not in dispatch.get(f"/dispatch/{stray}").text
+    assert f'bind?number={number}"' not in dispatch.get(f"/dispatch/{stray}").text
 
 
 def test_dispatch_deletes_a_photo_that_is_of_no_order(live: Live) -> None:

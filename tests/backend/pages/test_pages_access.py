@@ -65,16 +65,20 @@ GET /pages/style.css                              200   200   200        200    
 GET /pages/icon.svg                               200   200   200        200      200   200      200    200     200
 GET /pages/orders                                 303   200   200        404      404   404      404    303     303
 GET /pages/orders/{number}                        303   404   200        404      404   404      404    303     303
+GET /pages/orders/{number}/delivery-photos        303   404   200        404      404   404      404    303     303
 POST /pages/orders/{number}/delivery-photos       303   404   303        404      404   404      404    303     303
 POST /pages/orders/{number}/code                  303   404   200        404      404   404      404    303     303
 GET /pages/delivery-photos                        303   200   200        404      404   404      404    303     303
+GET /pages/addresses/{address}/delivery-photos    303   404   200        404      404   404      404    303     303
 POST /pages/addresses/{address}/delivery-photos   303   404   303        404      404   404      404    303     303
 GET /pages/service                                303   404   404        200      200   200      404    303     303
 POST /pages/service                               303   404   404        303      303   303      404    303     303
 GET /pages/service/{number}                       303   404   404        403      200   403      404    303     303
 GET /pages/dispatch                               303   404   404        404      404   404      200    303     303
 GET /pages/dispatch/{capture_id}                  303   404   404        404      404   404      200    303     303
+GET /pages/dispatch/{capture_id}/bind             303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
+GET /pages/dispatch/{capture_id}/discard          303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/discard         303   404   404        404      404   404      303    303     303
 GET /pages/fleet                                  303   404   404        404      404   404      200    303     303
 GET /pages/fleet/{device_id}                      303   404   404        404      404   404      200    303     303
@@ -141,8 +145,10 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
         case "POST /pages/service":  # another order than the one that `verified` has open
             code = demo_office.office.access.make_one_time_code(SIGNATURE, now)
             form = {"number": SIGNATURE, "code": code, "why": "where"}
-        case "GET /pages/dispatch/{capture_id}":
+        case "GET /pages/dispatch/{capture_id}" | "GET /pages/dispatch/{capture_id}/discard":
             places["capture_id"] = scene.to_look_at
+        case "GET /pages/dispatch/{capture_id}/bind":
+            places["capture_id"], path = scene.to_look_at, f"{path}?number={ALLOWED}"
         case "POST /pages/dispatch/{capture_id}/bind":
             places["capture_id"], form = scene.to_bind, {"number": ALLOWED}
         case "POST /pages/dispatch/{capture_id}/discard":

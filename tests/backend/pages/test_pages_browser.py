@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,12 +17,17 @@ from doorstep_backend.office.demo import (
     LEFT_DOOR,
     RIGHT_DOOR,
 )
+from doorstep_backend.pages.dispatch import NOT_WAITING
 from hardware.simulated.scenes import Scene, render
-from tests.backend.pages.walk import Walk
+from tests.backend.pages.walk import DESK_PX, NARROWEST_PX, PHONE, Walk
+from tests.support import axe
 from tests.support.demo_office import NOON
 from tests.support.live_pages import Live, live_pages
 
 pytestmark = pytest.mark.slow
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+"""Colours that a person can prefer."""
 
 
 @pytest.fixture
@@ -77,6 +83,25 @@ def test_each_page_fits_a_phone(walk: Walk, delivered: Live) -> None:
     walk.look("17-your-orders-dark")
 
 
+def test_a_confirmation_is_accessible_from_a_phone_to_a_desk(walk: Walk, delivered: Live) -> None:
+    """axe finds nothing at any width, light or dark."""
+    (stray,) = delivered.demo_office.office.filing.waiting()
+    photo = f"dispatch/{stray.capture_id}"
+    for who, paths in {
+        "c-4": (f"orders/{CHANGES_MIND}/delivery-photos", "addresses/a-7/delivery-photos"),
+        "dispatch": (f"{photo}/bind?number={LEFT_DOOR}", f"{photo}/discard"),
+    }.items():
+        walk.sign_in(who)
+        for path in paths:
+            walk.page.goto(f"{walk.url}/{path}")
+            for width_px in (NARROWEST_PX, DESK_PX):
+                walk.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
+                for scheme in SCHEMES:
+                    walk.page.emulate_media(color_scheme=scheme)
+                    assert axe.findings(walk.page) == [], (path, width_px, scheme)
+        walk.tap("Sign out")
+
+
 def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: Live) -> None:
     walk.sign_in("c-4")
     expect(walk.page.get_by_role("img")).to_have_count(2)
@@ -85,11 +110,16 @@ def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: 
     expect(walk.page.get_by_text("quote this reference")).to_be_visible()
     walk.look("3-order-for-a-dispute")
 
-    walk.tap("Don’t take delivery photos")
+    walk.follow("Don’t take delivery photos")
+    walk.look("4-confirm-without-photos")
+    assert delivered.demo_office.rule(CHANGES_MIND) == "allowed"
+    walk.tap("Yes, take no delivery photos")
 
     walk.shows("Off for this order, as you asked.")
     walk.look("4-order-without-photos")
     assert delivered.demo_office.rule(CHANGES_MIND) == "no_photo"
+    walk.page.go_back()
+    walk.shows("Off for this order, as you asked.")
     walk.tap("Sign out")
     walk.page.go_back()
     expect(walk.page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -123,7 +153,39 @@ def test_dispatch_gives_a_photo_its_order(walk: Walk) -> None:
     walk.sign_in("ana")
     walk.follow("Look and decide")
 
-    walk.tap(f"It is this: order {LEFT_DOOR}")
+    walk.follow("Delete this photo")
+    walk.look("13-confirm-discard")
+    walk.follow("Go back and change nothing")
+    walk.follow(f"It is this: order {LEFT_DOOR}")
+    walk.look("13-confirm-bind")
+    walk.tap(f"Yes, it is order {LEFT_DOOR}")
 
     walk.shows("No photo waits for an order.")
     walk.look("13-dispatch-done")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"It is this: order {LEFT_DOOR}", f"Yes, it is order {LEFT_DOOR}"),
+        ("Delete this photo", "Yes, delete this photo"),
+    ],
+)
+def test_dispatch_goes_back_after_a_decision_and_reads_that_it_is_made(
+    walk: Walk, first: str, second: str
+) -> None:
+    """Also in a second tab, whose page is as old: its click changes nothing."""
+    walk.sign_in("dispatch")
+    walk.follow("Look and decide")
+    walk.follow(first)
+    tab = Walk(walk.page.context.new_page(), walk.url, walk.screenshots)
+    tab.page.goto(walk.page.url)
+
+    walk.tap(second)
+    walk.page.go_back()
+    walk.shows(NOT_WAITING)
+    walk.page.go_back()
+    walk.shows(NOT_WAITING)
+    tab.tap(second)
+
+    tab.shows(NOT_WAITING)

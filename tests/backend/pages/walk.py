@@ -17,6 +17,9 @@ PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 NARROWEST_PX: Final = 320
 """Narrowest screen without scrolling sideways. Source: WCAG 2.2, 1.4.10 Reflow."""
 
+DESK_PX: Final = 1280
+"""Width of a window at a desk: 1920 pixels at a zoom of 150 %."""
+
 TARGET_PX: Final = 44
 """Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
 

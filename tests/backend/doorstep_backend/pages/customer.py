@@ -1,5 +1,8 @@
 """A customer's pages: their orders, with the photo where there is one, and their own choice."""
 
+from collections.abc import Iterable
+from urllib.parse import quote
+
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -26,9 +29,11 @@ class CustomerPages:
         return [
             auth.page("/orders", Customer, self.orders),
             auth.page("/orders/{number}", Customer, self.order),
+            auth.page("/orders/{number}/delivery-photos", Customer, self.confirm_for_order),
             auth.action("/orders/{number}/delivery-photos", Customer, self.choose_for_order),
             auth.granting("/orders/{number}/code", Customer, self.code),
             auth.page("/delivery-photos", Customer, self.addresses),
+            auth.page("/addresses/{address}/delivery-photos", Customer, self.confirm_for_address),
             auth.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
         ]
 
@@ -56,6 +61,14 @@ class CustomerPages:
             zone=self._office.zone_of(order.number),
         )
 
+    def confirm_for_order(self, visit: Visit[Customer]) -> Response:
+        """Say what an opt-out of this order deletes; redirect to the order if it is out already."""
+        order = self._own_order(visit)
+        back = f"/orders/{quote(order.number, safe='')}"
+        if order.opted_out or order.address_opted_out:
+            return RedirectResponse(PREFIX + back, 303)
+        return self._confirm(visit, f"{back}/delivery-photos", back, [order], order=order, line="")
+
     def choose_for_order(self, visit: Visit[Customer]) -> Response:
         """Note for the next manifest whether this order takes delivery photos."""
         order = self._own_order(visit)
@@ -74,14 +87,51 @@ class CustomerPages:
         """Show the addresses and their choices; the line of a confidential order's is left out."""
         addresses = self._office.orders.addresses_of(visit.viewer.customer)
         orders = self._office.orders.of_customer(visit.viewer.customer)
-        hidden = {order.address for order in orders if order.confidential}
-        return self._render(visit, "addresses.html", addresses=addresses, hidden=hidden)
+        lines = {one.address: _line(one, orders) for one in addresses}
+        return self._render(visit, "addresses.html", addresses=addresses, lines=lines)
+
+    def confirm_for_address(self, visit: Visit[Customer]) -> Response:
+        """Say what an opt-out of this address deletes; redirect if it is out already."""
+        address, back = self._own_address(visit), "/delivery-photos"
+        if address.opted_out:
+            return RedirectResponse(PREFIX + back, 303)
+        orders = self._office.orders.of_customer(visit.viewer.customer)
+        there = [order for order in orders if order.address == address.address]
+        action = f"/addresses/{quote(address.address, safe='')}{back}"
+        line = _line(address, there)
+        return self._confirm(visit, action, back, there, order=None, line=line)
 
     def choose_for_address(self, visit: Visit[Customer]) -> Response:
         """Note whether this address takes photos, and erase those it has if not."""
         address = self._own_address(visit)
         self._office.opt_out_address(address.address, _opts_out(visit))
         return RedirectResponse(f"{PREFIX}/delivery-photos", 303)
+
+    def _confirm(
+        self,
+        visit: Visit[Customer],
+        action: str,
+        back: str,
+        orders: Iterable[Order],
+        *,
+        order: Order | None,
+        line: str,
+    ) -> Response:
+        photos = [
+            (photo, self._office.zone_of(photo.number))
+            for one in orders
+            for photo in self._office.filing.photos_of(one.number)
+        ]
+        return self._render(
+            visit,
+            "confirm_opt_out.html",
+            action=action,
+            back=back,
+            fields={"photos": "off"},
+            order=order,
+            line=line,
+            photos=photos,
+        )
 
     def _own_order(self, visit: Visit[Customer]) -> Order:
         try:
@@ -97,6 +147,12 @@ class CustomerPages:
             if address.address == visit.path["address"]:
                 return address
         raise HTTPException(404, NOT_HERE)
+
+
+def _line(address: Address, orders: Iterable[Order]) -> str:
+    """Return the address for its customer; that of a confidential order is never shown."""
+    is_hidden = any(one.confidential and one.address == address.address for one in orders)
+    return words.HIDDEN_ADDRESS if is_hidden else address.line
 
 
 def _opts_out(visit: Visit[Customer]) -> bool:

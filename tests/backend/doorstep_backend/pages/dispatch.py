@@ -1,6 +1,7 @@
 """Dispatch's pages of photos: what waits for its order, quality flags, and what was taken back."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -14,7 +15,7 @@ from doorstep_backend.office.orders import Order
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.office.showing import COUNTED
 from doorstep_backend.pages import PREFIX, words
-from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit
+from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.fleet_list import Summary
 from doorstep_backend.pages.pictures import Pictures
@@ -48,7 +49,9 @@ class DispatchPages:
         return [
             auth.page("/dispatch", Dispatch, self.overview),
             auth.page("/dispatch/{capture_id}", Dispatch, self.waiting),
+            auth.page("/dispatch/{capture_id}/bind", Dispatch, self.confirm_bind),
             auth.action("/dispatch/{capture_id}/bind", Dispatch, self.bind),
+            auth.page("/dispatch/{capture_id}/discard", Dispatch, self.confirm_discard),
             auth.action("/dispatch/{capture_id}/discard", Dispatch, self.discard),
         ]
 
@@ -82,7 +85,7 @@ class DispatchPages:
 
     def waiting(self, visit: Visit[Dispatch]) -> Response:
         """Show a photo that waits, with the orders that it may be of. Raise 404."""
-        photo = self._waiting_photo(visit)
+        photo = self._still_waiting_photo(visit, gone=404)
         orders = [(order, self._line(order)) for order in self._candidates(photo)]
         return self._render(
             visit,
@@ -93,19 +96,28 @@ class DispatchPages:
             orders=orders,
         )
 
+    def confirm_bind(self, visit: Visit[Dispatch]) -> Response:
+        """Say what binding to the order of the query does. Raise HTTPException as `bind` does."""
+        photo = self._still_waiting_photo(visit)
+        order = self._chosen(photo, fields(visit.query).get("number", ""))
+        values = {"order": order, "line": self._line(order)}
+        return self._confirm(visit, photo, "bind", {"number": order.number}, **values)
+
     def bind(self, visit: Visit[Dispatch]) -> Response:
         """Bind a photo to an order. Raise 409 if it waits no more, or the order does not fit."""
         photo = self._still_waiting_photo(visit)
-        number = visit.form.get("number", "")
-        if number not in [order.number for order in self._candidates(photo)]:
-            raise HTTPException(409, NOT_THIS_ORDER)
+        order = self._chosen(photo, visit.form.get("number", ""))
         try:
-            self._office.filing.bind(photo.capture_id, number)
+            self._office.filing.bind(photo.capture_id, order.number)
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
         except CannotBindError as error:
             raise HTTPException(409, NOT_THIS_ORDER) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
+
+    def confirm_discard(self, visit: Visit[Dispatch]) -> Response:
+        """Say what deleting does. Raise HTTPException as `discard` does."""
+        return self._confirm(visit, self._still_waiting_photo(visit), "discard", {})
 
     def discard(self, visit: Visit[Dispatch]) -> Response:
         """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
@@ -116,20 +128,41 @@ class DispatchPages:
             raise HTTPException(409, NOT_WAITING) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
-    def _waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
-        photo = self._office.filing.photo(visit.path["capture_id"])
-        if photo is None or photo.number is not None:
-            raise HTTPException(404, NOT_HERE)
-        return photo
+    def _confirm(
+        self,
+        visit: Visit[Dispatch],
+        photo: Photo,
+        what: str,
+        hidden: Mapping[str, str],
+        **values: Any,
+    ) -> Response:
+        back = f"/dispatch/{photo.capture_id}"
+        return self._render(
+            visit,
+            f"confirm_{what}.html",
+            action=f"{back}/{what}",
+            back=back,
+            fields=hidden,
+            photo=photo,
+            zone=self._office.settings.zone,
+            **values,
+        )
 
-    def _still_waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
-        """Return the photo for a form; say if it waits no more, as its page was loaded before."""
+    def _still_waiting_photo(self, visit: Visit[Dispatch], gone: int = 409) -> Photo:
+        """Return the photo; say if it waits no more, as the page before may have been old."""
         photo = self._office.filing.photo(visit.path["capture_id"])
         if photo is not None and photo.number is None:
             return photo
         if self._office.filing.is_filed(visit.path["capture_id"]):
-            raise HTTPException(409, NOT_WAITING)
+            raise HTTPException(gone, NOT_WAITING)
         raise HTTPException(404, NOT_HERE)
+
+    def _chosen(self, photo: Photo, number: str) -> Order:
+        """Return the candidate with this number. Raise 409 without one."""
+        for order in self._candidates(photo):
+            if order.number == number:
+                return order
+        raise HTTPException(409, NOT_THIS_ORDER)
 
     def _candidates(self, photo: Photo) -> list[Order]:
         """Return orders that take a photo: dispatch sees no number or place of the others."""

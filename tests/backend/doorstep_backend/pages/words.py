@@ -23,6 +23,9 @@ NOT_KEPT: Final = (
 NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
 """Rather none than one with a face; the log says why."""
 
+HIDDEN_ADDRESS: Final = "An address that we do not show"
+"""In the place of a confidential order's address."""
+
 REASONS: Final[Mapping[str, str]] = {
     "where": "Where is the parcel?",
     "missing": "The parcel is missing.",
