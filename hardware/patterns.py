@@ -1,8 +1,12 @@
 """The light, the tone and the vibration of each signal, as data; pure.
 
-No two signals share a rhythm of light, sound and vibration: no signal is known by its colour alone.
+An answer to a press has the same rhythm in all three senses, and no other signal begins with it:
+the light alone, the motor alone or the tone alone tells which answer it is. Colour is a second cue.
+Two idle lights share a rhythm with one of the cradle; there the colour decides, and the cradle.
+`python -m tests.bench.signals` compares all of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -22,6 +26,24 @@ VIOLET: Final = Colour(1.0, 0.0, 1.0)
 LOW_HZ: Final = 1_800
 HIGH_HZ: Final = 2_700
 """A fifth apart, where passive sounders are loud: they resonate at 2 to 4 kHz (Murata P37E)."""
+
+FIRST_S: Final = 0.15
+"""Dark before each rhythm, so that an answer does not run into the white of "hold still"."""
+
+BEATS_S: Final[Mapping[str, float]] = {"S": 0.12, "L": 0.32}
+GAP_S: Final = 0.14
+"""Short, long, and the dark between two beats.
+
+In the first second any two rhythms of S and L differ by 120 ms, also if one begins 60 ms later:
+with these times a script found enough rhythms of at most three beats (2026-11).
+A motor needs up to a tenth of a second to turn and to stop: shorter beats would not be felt.
+"""
+
+AGAIN_S: Final = 2.0
+"""From one repetition of an answer to the next: half of it is dark, so its begin is seen."""
+
+IDLE_S: Final = 3.0
+"""From one repetition of an idle light to the next: mostly dark, because it lasts for hours."""
 
 LOCATE_S: Final = 20
 """Time for which `locate` blinks and sounds: long enough to look through a box."""
@@ -45,56 +67,56 @@ class Pattern:
     again: tuple[Step, ...] = (Step(DARK, inf),)
 
 
-def _blips(colour: Colour, count: int) -> tuple[Step, ...]:
-    """Give `count` short lights in 3 s."""
-    lit = (Step(colour, 0.15), Step(DARK, 0.25)) * count
-    return (*lit, Step(DARK, 3.0 - 0.4 * count))
+def _rhythm(colour: Colour, beats: str, tone_hz: int | None = None) -> tuple[Step, ...]:
+    """Give a rhythm of S (short) and L (long) once; with a tone, the motor gives it too."""
+    vibrates = tone_hz is not None
+    steps = [Step(DARK, FIRST_S)]
+    for beat in beats:
+        steps += [Step(colour, BEATS_S[beat], tone_hz, vibrates), Step(DARK, GAP_S)]
+    return tuple(steps[:-1])
+
+
+def _every(seconds: float, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Fill up `steps` with dark to `seconds`."""
+    return (*steps, Step(DARK, seconds - sum(step.seconds for step in steps)))
+
+
+def _answer(colour: Colour, tone_hz: int, beats: str) -> Pattern:
+    """Answer a press in all three senses, and then go on with the light until the next signal."""
+    once, again = _rhythm(colour, beats, tone_hz), _rhythm(colour, beats)
+    return Pattern(_every(AGAIN_S, once), _every(AGAIN_S, again))
+
+
+def _square(colour: Colour, on_s: float, tone_hz: int | None = None) -> tuple[Step, ...]:
+    """Light for `on_s` of a second."""
+    on = Step(colour, on_s, tone_hz, vibrate=tone_hz is not None)
+    return _every(1.0, (Step(DARK, FIRST_S), on))
 
 
 def _calls() -> tuple[Step, ...]:
     """Give three short lights with a tone each second, for LOCATE_S."""
-    call = (_beep(WHITE, HIGH_HZ, 0.1), Step(DARK, 0.1)) * 3
+    call = (Step(WHITE, 0.1, HIGH_HZ, vibrate=True), Step(DARK, 0.1)) * 3
     return (*call, Step(DARK, 0.4)) * LOCATE_S
-
-
-def _beep(colour: Colour, tone_hz: int, seconds: float) -> Step:
-    return Step(colour, seconds, tone_hz, vibrate=True)
 
 
 PATTERNS: Final[dict[Signal, Pattern]] = {
     Signal.HOLD_STILL: Pattern(again=(Step(WHITE, inf),)),
     Signal.EXPOSED: Pattern(),
-    Signal.SAVED: Pattern(once=(_beep(GREEN, HIGH_HZ, 0.12), Step(GREEN, 0.88))),
-    Signal.HANDED_OVER: Pattern(once=(_beep(GREEN, HIGH_HZ, 0.32), Step(DARK, 0.14)) * 2),
-    Signal.ONCE_MORE: Pattern(
-        once=(_beep(AMBER, HIGH_HZ, 0.12), Step(DARK, 0.12)) * 2,
-        again=(Step(AMBER, 0.12), Step(DARK, 0.12)),
-    ),
-    Signal.NO_PHOTO: Pattern(
-        once=(_beep(BLUE, LOW_HZ, 0.18), _beep(BLUE, HIGH_HZ, 0.18)),
-        again=(Step(BLUE, inf),),
-    ),
-    Signal.CODE_ELSEWHERE: Pattern(
-        once=(_beep(BLUE, LOW_HZ, 0.3), Step(DARK, 0.2)) * 2,
-        again=(Step(DARK, 0.8), *(Step(BLUE, 0.3), Step(DARK, 0.2)) * 2),
-    ),
-    Signal.READING: Pattern(again=(Step(BLUE, 0.5), Step(DARK, 0.2))),
-    Signal.LABEL_READ: Pattern(
-        once=(
-            *(_beep(CYAN, LOW_HZ, 0.08), Step(DARK, 0.1)),
-            *(Step(CYAN, 0.08), Step(DARK, 0.1), Step(CYAN, 0.64)),
-        )
-    ),
-    Signal.FAULT: Pattern(once=(_beep(RED, LOW_HZ, 1.0),), again=(Step(RED, inf),)),
-    Signal.READY: Pattern(again=_blips(GREEN, 1)),
-    Signal.BENCH: Pattern(again=_blips(VIOLET, 4)),
-    Signal.NOT_READY: Pattern(again=_blips(AMBER, 2)),
-    Signal.BATTERY_LOW: Pattern(again=_blips(RED, 3)),
-    Signal.SENDING: Pattern(again=(Step(WHITE, 1.0), Step(DARK, 1.0))),
-    Signal.ALL_SENT: Pattern(again=(Step(GREEN, 4.7), Step(DARK, 0.3))),
-    Signal.ASK_OFFICE: Pattern(
-        again=(Step(AMBER, 4.1), Step(DARK, 0.3), Step(AMBER, 0.3), Step(DARK, 0.3))
-    ),
+    Signal.SAVED: Pattern(_rhythm(GREEN, "L", HIGH_HZ)),
+    Signal.HANDED_OVER: Pattern(_rhythm(GREEN, "LL", HIGH_HZ)),
+    Signal.ONCE_MORE: _answer(AMBER, HIGH_HZ, "SSS"),
+    Signal.NO_PHOTO: _answer(BLUE, LOW_HZ, "LS"),
+    Signal.CODE_ELSEWHERE: _answer(BLUE, LOW_HZ, "LSS"),
+    Signal.READING: _answer(BLUE, LOW_HZ, "SSL"),
+    Signal.LABEL_READ: _answer(CYAN, LOW_HZ, "SL"),
+    Signal.FAULT: Pattern(_square(RED, 0.7, LOW_HZ), _square(RED, 0.7)),
+    Signal.READY: Pattern(again=_every(IDLE_S, _rhythm(GREEN, "S"))),
+    Signal.BENCH: Pattern(again=_every(IDLE_S, _rhythm(VIOLET, "SSSS"))),
+    Signal.NOT_READY: Pattern(again=_every(IDLE_S, _rhythm(AMBER, "SS"))),
+    Signal.BATTERY_LOW: Pattern(again=_every(IDLE_S, _rhythm(RED, "SLS"))),
+    Signal.SENDING: Pattern(again=_square(WHITE, 0.5)),
+    Signal.ALL_SENT: Pattern(again=_every(IDLE_S, _rhythm(CYAN, "S"))),
+    Signal.ASK_OFFICE: Pattern(again=_every(IDLE_S, _rhythm(VIOLET, "SS"))),
     Signal.LOCATE: Pattern(once=_calls()),
 }
 """The lights of agent/docs/lights.md. EXPOSED is dark: the picture is taken, not yet safe."""
@@ -115,6 +137,14 @@ def step_at(pattern: Pattern, elapsed_s: float) -> tuple[Step, float]:
             return step, step.seconds - elapsed_s
         elapsed_s -= step.seconds
     return pattern.again[0], pattern.again[0].seconds
+
+
+def begins_s(now_s: float, before: Signal | None, before_s: float) -> float:
+    """Return when the rhythm of a signal that is shown now begins.
+
+    The dark of EXPOSED, shown since `before_s`, is the dark before the rhythm: nobody waits twice.
+    """
+    return max(now_s - FIRST_S, before_s) if before is Signal.EXPOSED else now_s
 
 
 def light_at(signal: Signal, elapsed_s: float) -> Colour:

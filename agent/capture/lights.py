@@ -23,7 +23,7 @@ SHOWN_S: Final[dict[Signal, float]] = {
 }
 """Time for which a light stays before the idle light: long enough to be seen in the hand.
 
-Green is short: the driver walks on. Red is steady until the driver has had time to call.
+Green is short: the driver walks on. Red repeats until the driver has had time to call.
 """
 
 

@@ -18,7 +18,7 @@ from gpiozero import (  # noqa: TID251 - the driver of the indicator
 
 from hardware.driver import Driver
 from hardware.indicator import Signal
-from hardware.patterns import DARK, PATTERNS, Step, step_at
+from hardware.patterns import DARK, PATTERNS, Step, begins_s, step_at
 from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import IndicatorSettings
 
@@ -47,8 +47,8 @@ class GpioIndicator:
         """Show `signal` from now on, in place of the one before; returns at once."""
         with self._changed:
             if signal is not self._signal or PATTERNS[signal].once:
+                self._since_s = begins_s(time.monotonic(), self._signal, self._since_s)
                 self._signal = signal
-                self._since_s = time.monotonic()
                 self._changed.notify()
 
     def close(self) -> None:

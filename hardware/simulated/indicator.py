@@ -8,7 +8,7 @@ from typing import Final
 from hardware.change_detector import ChangeDetector
 from hardware.driver import Driver
 from hardware.indicator import Colour, Signal
-from hardware.patterns import DARK, light_at
+from hardware.patterns import DARK, begins_s, light_at
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ class SimulatedIndicator:
     def __init__(self) -> None:
         self.shown: Final[deque[tuple[Signal, int]]] = deque(maxlen=256)
         self._logged: Final = ChangeDetector[Signal | None](None)
+        self._since_s = 0.0
         self._closed = False
 
     @property
@@ -29,11 +30,12 @@ class SimulatedIndicator:
         """Colour of the light now."""
         if self._closed or not self.shown:
             return DARK
-        signal, since_ns = self.shown[-1]
-        return light_at(signal, (time.monotonic_ns() - since_ns) / 1e9)
+        return light_at(self.shown[-1][0], time.monotonic() - self._since_s)
 
     def show(self, signal: Signal) -> None:
         """Note the signal; log it when it is another one."""
+        before = self.shown[-1][0] if self.shown else None
+        self._since_s = begins_s(time.monotonic(), before, self._since_s)
         self.shown.append((signal, time.monotonic_ns()))
         if self._logged.changed(signal):
             _log.info("event=light signal=%s", signal)

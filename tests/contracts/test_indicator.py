@@ -63,8 +63,9 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def first_light(signal: Signal) -> Colour:
-    pattern = PATTERNS[signal]
-    return (*pattern.once, *pattern.again)[0].colour
+    """Return the colour of the first flash; a rhythm begins dark."""
+    steps = (*PATTERNS[signal].once, *PATTERNS[signal].again)
+    return next((step.colour for step in steps if step.colour != DARK), DARK)
 
 
 @pytest.mark.parametrize("signal", Signal)

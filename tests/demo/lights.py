@@ -9,6 +9,7 @@ from typing import Final
 from hardware.indicator import Colour, Signal
 from hardware.patterns import (
     AMBER,
+    BEATS_S,
     BLUE,
     CYAN,
     DARK,
@@ -17,6 +18,7 @@ from hardware.patterns import (
     RED,
     VIOLET,
     WHITE,
+    begins_s,
     light_at,
 )
 
@@ -61,13 +63,15 @@ COLOURS: Final[Mapping[Colour, str]] = {
 }
 
 
+MARKS: Final[Mapping[float, str]] = {BEATS_S["S"]: ".", BEATS_S["L"]: "-"}
+
+
 def name(signal: Signal) -> str:
-    """The colour of a signal's light, and how many flashes its rhythm has if several."""
-    pattern = PATTERNS[signal]
-    steps = (*pattern.once, *pattern.again)
-    colour = next((COLOURS[step.colour] for step in steps if step.colour != DARK), "dark")
-    flashes = sum(step.colour != DARK for step in pattern.again)
-    return f"{colour} x{flashes}" if flashes > 1 else colour
+    """Return the colour of a signal's light, and its short and long flashes as `.` and `-`."""
+    steps = PATTERNS[signal].once or PATTERNS[signal].again
+    lit = [step for step in steps if step.colour != DARK]
+    colour = COLOURS[lit[0].colour] if lit else "dark"
+    return f"{colour} {''.join(MARKS.get(step.seconds, '') for step in lit)}".rstrip()
 
 
 class Watched:
@@ -89,9 +93,9 @@ class Watched:
             log.seek(self._read_bytes)
             new = log.read().rpartition(b"\n")[0]
         self._read_bytes += len(new)
-        told = re.findall(rb"event=light signal=(\w+)", new)
-        if told:
-            self.signal, self._since_s = Signal(told[-1].decode()), time.monotonic()
+        for told in re.findall(rb"event=light signal=(\w+)", new):
+            self._since_s = begins_s(time.monotonic(), self.signal, self._since_s)
+            self.signal = Signal(told.decode())
         if self.signal is None:
             return DARK
         return light_at(self.signal, time.monotonic() - self._since_s)

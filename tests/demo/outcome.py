@@ -12,12 +12,13 @@ from agent.models import BoundBy, QualityVerdict, Reason
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import NoSuchOrder, Order
 from doorstep_backend.pages import words
-from tests.demo import story
+from hardware.indicator import Signal
+from tests.demo import lights, story
 from tests.demo.asking import WIDTH
 from tests.demo.driver import Pressed
 from tests.support.backend import Backend
 
-COLUMNS: Final = "{:>5}  {:<7}  {:<19}  {:<32}  {}"
+COLUMNS: Final = "{:>5}  {:<9}  {:<19}  {:<32}  {}"
 
 HEAD: Final = ("press", "light", "came of it", "stop", "receipt")
 
@@ -108,7 +109,10 @@ class Outcome:
             if press.stayed_shut is False:
                 yield f"press {press.number}: the sensor exposed frames at a door without photos"
         blurred, retake = (self._find(number) for number in (story.BLURRED, story.RETAKE))
-        if blurred.light != "amber" or retake.record["retake_of"] != blurred.capture_id:
+        if (
+            blurred.light != lights.name(Signal.ONCE_MORE)
+            or retake.record["retake_of"] != blurred.capture_id
+        ):
             yield "the blurred photo was not taken again"
         if not self._find(story.DARK).record["photo"]["lamp"]:
             yield "no lamp in the dark"

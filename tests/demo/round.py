@@ -219,7 +219,7 @@ class Round:
             more = ", with the lamp"
         if (pressed.shut_after_s or 0) > 0.05:  # else it had stopped before
             more = f"; camera off after {pressed.shut_after_s:.1f} s"
-        print(f"{pressed.number:>2} {pressed.light:<7}  {kind:<8}  {told}{more}", flush=True)
+        print(f"{pressed.number:>2} {pressed.light:<9}  {kind:<8}  {told}{more}", flush=True)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:
         if not is_so:

@@ -20,7 +20,10 @@ WATCHED_S: Final = 180.0
 """Long enough for several starts, and for the last pauses to be long ones."""
 
 STEADY_S: Final = 1.5
-"""So long no pulse stands."""
+"""So long no light stands but that of a fault, and "hold still"."""
+
+PAUSE_S: Final = 0.5
+"""Longest dark within a light: a fault is dark for 0.3 of each second, and idle lights for 2 s."""
 
 _UPTIME: Final = "cut -d' ' -f1 /proc/uptime"
 
@@ -92,7 +95,7 @@ def _storm(found: Device, broken: Broken, report: Report) -> None:
     report.check(f"{name}: never given up", states <= LIVES, " ".join(sorted(states)))
     slow = 0 < starts <= MOST_STARTS
     report.check(f"{name}: tried again, slowly", slow, f"{starts} starts in {WATCHED_S:.0f} s")
-    stood = shares(found.lights(), began + red_s)
+    stood = shares(unbroken(found.lights()), began + red_s)
     said = " ".join(f"{light}:{share:.0%}" for light, share in stood.items())
     report.check(f"{name}: never green", "green" not in stood, said)
     report.check(f"{name}: red longer than dark", _mostly_red(stood), "")
@@ -114,11 +117,23 @@ def _await_red(found: Device, from_s: float) -> float:
     """
 
     def begins() -> float | None:
-        return steady(found.lights(), "red", from_s, float(found.machine.run(_UPTIME)))
+        return steady(unbroken(found.lights()), "red", from_s, float(found.machine.run(_UPTIME)))
 
     began_s = until(begins, RED_WITHIN_S, every_s=2.0)
     assert began_s is not None
     return began_s
+
+
+def unbroken(lights: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Leave out the short pauses in a light that comes again."""
+    kept: list[tuple[float, str]] = []
+    for at_s, light in lights:
+        is_back = len(kept) > 1 and kept[-1][1] == "dark" and kept[-2][1] == light
+        if is_back and at_s - kept[-1][0] <= PAUSE_S:
+            kept.pop()
+        else:
+            kept.append((at_s, light))
+    return kept
 
 
 def steady(

@@ -25,11 +25,15 @@ REST_S = 0.08
 Lit = tuple[str, float]
 """A light by its name, and how long it stays."""
 
-PULSE = [("amber", 0.15), ("dark", 0.25), ("amber", 0.15), ("dark", 2.45)]
+PULSE = [("amber", 0.12), ("dark", 0.14), ("amber", 0.12), ("dark", 2.62)]
 """Two of amber in 3 s: not ready. Source: hardware/patterns.py."""
 
-LOW = [("red", 0.15), ("dark", 0.25)] * 3 + [("dark", 1.8)]
-"""Three of red in 3 s: charge soon."""
+LOW = [(light, s) for s in (0.12, 0.32, 0.12) for light, s in (("red", s), ("dark", 0.14))]
+LOW += [("dark", 2.02)]
+"""Three of red in 3 s, the second long: charge soon."""
+
+FAULT = [("red", 0.7), ("dark", 0.3)]
+"""Once a second: a fault."""
 
 LINES = {"red": ("red",), "green": ("green",), "white": ("red", "green", "blue"), "dark": ()}
 
@@ -74,10 +78,14 @@ def test_eye_never_takes_amber_for_red_however_late_it_looks(step_s: tuple[float
 @pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])
 def test_eye_sees_a_red_that_stays(step_s: tuple[float, float]) -> None:
     """A start that failed is told as one, with the time at which its light began."""
-    *_, judge = _played([("dark", 1.0), *PULSE, ("red", 20.0)], step_s)
+    told = [
+        (judge.light, judge.since_s)
+        for judge in _played([("dark", 1.0), *PULSE, *FAULT * 20], step_s)
+    ]
 
-    assert judge.light == "red"
-    assert judge.since_s == pytest.approx(4.0, abs=step_s[1] + REST_S)
+    at, began_s = next((at, since_s) for at, (light, since_s) in enumerate(told) if light == "red")
+    assert began_s == pytest.approx(4.0, abs=0.3 if step_s is FAST_S else 2.0)
+    assert {light for light, _ in told[at:]} == {"red", "dark"}
 
 
 @pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])

@@ -1,6 +1,6 @@
 """What the stages read out of other programs' words."""
 
-from tests.system.qemu.storms import shares, steady
+from tests.system.qemu.storms import shares, steady, unbroken
 from tests.system.qemu.suites import passes
 
 
@@ -23,3 +23,14 @@ def test_a_light_that_only_flickers_is_not_steady() -> None:
     assert steady(lights, "red", 0.0, now_s=20.5) is None
     assert steady(lights, "red", 0.0, now_s=22.0) == 20.0
     assert steady(lights, "red", 21.0, now_s=22.0) is None
+
+
+def test_a_light_that_flashes_is_one_light_with_its_short_pauses() -> None:
+    """A fault is red for 0.7 s of each second; two starts with a longer dark between are two."""
+    fault = [(at_s, light) for n in range(3) for at_s, light in ((n, "red"), (n + 0.7, "dark"))]
+    lights = [*fault, (5.0, "red"), (5.7, "dark"), (6.0, "amber")]
+
+    assert unbroken(lights) == [
+        *((0, "red"), (2.7, "dark"), (5.0, "red"), (5.7, "dark"), (6.0, "amber"))
+    ]
+    assert steady(unbroken(lights), "red", 0.0, now_s=7.0) == 0

@@ -72,8 +72,8 @@ def troubles() -> str:
 
 
 def lights() -> str:
-    """Return a row for each signal: its meaning, its light, its sound."""
-    return _table(("what it means", "light", "tones, with vibration"), *signals.rows())
+    """Return a row for each signal: its meaning, its light, its tone."""
+    return _table(("what it means", "light", "tone and vibration"), *signals.rows())
 
 
 def folders() -> str:

@@ -6,8 +6,10 @@ from itertools import chain, cycle, groupby
 from typing import Final
 
 from hardware.indicator import Colour, Signal
-from hardware.patterns import DARK, LOW_HZ, PATTERNS, Pattern, Step
+from hardware.patterns import BEATS_S, DARK, LOW_HZ, PATTERNS, Pattern, Step
 from tests.demo.lights import COLOURS, MEANS
+
+BEAT_WORDS: Final = {BEATS_S["S"]: "short", BEATS_S["L"]: "long"}
 
 _STRIP_S: Final = 6
 """Length of a strip of the sheet: the slowest rhythm begins to repeat."""
@@ -16,7 +18,7 @@ _PX_A_SECOND: Final = 50
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Yield the meaning of each signal, its light and its sound."""
+    """Yield the meaning of each signal, its light and its tone."""
     for signal, pattern in PATTERNS.items():
         yield MEANS[signal], light_words(pattern), sound_words(pattern)
 
@@ -28,30 +30,28 @@ def light_words(pattern: Pattern) -> str:
     lit = list(filter(_is_lit, steps))
     if not lit:
         return "dark"
+    return f"{COLOURS[lit[0].colour]}, {_rhythm_words(steps, lit, is_lasting=is_lasting)}"
+
+
+def _rhythm_words(steps: tuple[Step, ...], lit: list[Step], *, is_lasting: bool) -> str:
     total_s = sum(step.seconds for step in steps)
-    shapes = [is_lit for is_lit, _ in groupby(map(_is_lit, steps))]
-    if len(shapes) == 1:
-        rhythm = "steady" if is_lasting else f"for {total_s:g} s"
-    elif max(step.seconds for step in lit) > _STRIP_S / 2:
-        rhythm = f"with {_counted(shapes.count(False), 'short gap')} every {total_s:g} s"
-    else:
-        when = "every" if is_lasting else "in"
-        rhythm = f"{_counted(shapes.count(True), 'flash', 'es')} {when} {total_s:g} s"
-    return f"{COLOURS[lit[0].colour]}, {rhythm}"
+    if len(lit) == len(steps):
+        return "steady"
+    if any(step.seconds not in BEAT_WORDS for step in lit):
+        return (
+            f"{lit[0].seconds:g} s of each second"
+            if is_lasting
+            else f"{len(lit)} flashes in {total_s:g} s"
+        )
+    beats = groupby(BEAT_WORDS[step.seconds] for step in lit)
+    words = ", ".join(f"{len(list(same))} {beat}" for beat, same in beats)
+    return f"{words}; every {total_s:g} s" if is_lasting else words
 
 
 def sound_words(pattern: Pattern) -> str:
-    """Describe the tones; the motor vibrates with each."""
-    beeps = [
-        f"{'long' if step.seconds >= 1 else 'short'} {'low' if step.tone_hz == LOW_HZ else 'high'}"
-        for step in pattern.once
-        if step.tone_hz
-    ]
-    return ", ".join(f"{len(list(same))} {beep}" for beep, same in groupby(beeps)) or "none"
-
-
-def _counted(count: int, what: str, plural: str = "s") -> str:
-    return f"{count} {what}{'' if count == 1 else plural}"
+    """Name the tone, which has the rhythm of the light, as the motor has."""
+    tones = {step.tone_hz for step in pattern.once if step.tone_hz}
+    return " and ".join("low" if tone == LOW_HZ else "high" for tone in sorted(tones)) or "none"
 
 
 def _is_lit(step: Step) -> bool:
@@ -65,11 +65,11 @@ def sheet() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">',
         '<rect width="760" height="1080" fill="#fff"/>',
         '<text y="26" font-size="22">The lights of a Doorstep device</text>',
-        f'<text y="48">Each strip shows the first {_STRIP_S} seconds.</text>',
+        f'<text y="48">Each strip: the first {_STRIP_S} seconds; below: tone and vibration.</text>',
     ]
     for number, signal in enumerate(Signal):
         pattern, top_px = PATTERNS[signal], 80 + 55 * number
-        words = f"{light_words(pattern)}; tones, with vibration: {sound_words(pattern)}"
+        words = f"{light_words(pattern)}; tone: {sound_words(pattern)}"
         lines += [
             f'<text y="{top_px}" font-weight="bold">{escape(MEANS[signal])}</text>',
             _box(0, _STRIP_S, top_px + 7, 24, "#222"),
@@ -85,6 +85,8 @@ def _strip(pattern: Pattern, top_px: int) -> Iterator[str]:
         seconds = min(step.seconds, _STRIP_S - at_s)
         if _is_lit(step):
             yield _box(at_s, seconds, top_px, 20, _on_screen(step.colour))
+        if step.vibrate:
+            yield _box(at_s, seconds, top_px + 24, 3, "#444")
         at_s += seconds
         if at_s >= _STRIP_S:
             return

@@ -1,4 +1,4 @@
-"""The table of signals: complete, told apart without colour, and sounded once."""
+"""The table of signals: complete, and told apart by each sense alone."""
 
 from math import inf
 
@@ -6,10 +6,12 @@ import pytest
 
 from hardware.indicator import Colour, Signal
 from hardware.patterns import (
+    AGAIN_S,
     AMBER,
     BLUE,
     CYAN,
     DARK,
+    FIRST_S,
     GREEN,
     HIGH_HZ,
     LOCATE_S,
@@ -20,8 +22,23 @@ from hardware.patterns import (
     WHITE,
     Pattern,
     Step,
+    begins_s,
     light_at,
     step_at,
+)
+from tests.bench.signals import (
+    ANSWERS,
+    COMPARED,
+    FAR_ENOUGH,
+    LEAST_MS,
+    SECOND_MS,
+    SIGHTS,
+    SLIP_MS,
+    alike,
+    colour,
+    difference_ms,
+    distance,
+    rhythm,
 )
 
 MAIN_COLOUR = {
@@ -40,8 +57,8 @@ MAIN_COLOUR = {
     Signal.NOT_READY: AMBER,
     Signal.BATTERY_LOW: RED,
     Signal.SENDING: WHITE,
-    Signal.ALL_SENT: GREEN,
-    Signal.ASK_OFFICE: AMBER,
+    Signal.ALL_SENT: CYAN,
+    Signal.ASK_OFFICE: VIOLET,
     Signal.LOCATE: WHITE,
 }
 
@@ -54,24 +71,57 @@ def tones(pattern: Pattern) -> list[int]:
     return [step.tone_hz for step in pattern.once if step.tone_hz]
 
 
-def rhythm(pattern: Pattern) -> tuple[tuple[object, ...], ...]:
-    """Return a pattern as a person sees it who sees no colours."""
-    return tuple(
-        tuple((step.colour != DARK, step.seconds, step.tone_hz, step.vibrate) for step in part)
-        for part in (pattern.once, pattern.again)
-    )
-
-
 @pytest.mark.parametrize("signal", Signal)
 def test_every_signal_has_its_colour(signal: Signal) -> None:
     """The table of lights: one colour per signal, and dark between its flashes."""
     assert colours(PATTERNS[signal]) - {DARK} == {MAIN_COLOUR[signal]} - {DARK}
-    assert light_at(signal, 0) == MAIN_COLOUR[signal]
 
 
-def test_signals_differ_by_rhythm_as_well_as_colour() -> None:
-    """A driver who does not see red and green can tell all of them."""
-    assert len({rhythm(pattern) for pattern in PATTERNS.values()}) == len(Signal)
+SHARED = [(Signal.READY, Signal.ALL_SENT), (Signal.NOT_READY, Signal.ASK_OFFICE)]
+"""Idle lights with one rhythm: the second of each is shown in the cradle only."""
+
+
+@pytest.mark.parametrize("slip_ms", [0, SLIP_MS])
+def test_each_two_signals_differ_by_light_without_colours(slip_ms: int) -> None:
+    """By a beat at least in the first second, also for a person who does not know when it began."""
+    assert alike(COMPARED, "light", slip_ms) == SHARED
+
+
+@pytest.mark.parametrize("slip_ms", [0, SLIP_MS])
+@pytest.mark.parametrize("sense", ["motor", "tone"])
+def test_each_two_answers_differ_by_motor_and_by_tone(sense: str, slip_ms: int) -> None:
+    """For a driver who hears nothing, and for one who looks elsewhere."""
+    assert len(ANSWERS) == 8
+    assert alike(ANSWERS, sense, slip_ms) == []
+
+
+def test_no_answer_is_too_short_to_be_felt() -> None:
+    assert {
+        signal for signal in ANSWERS if difference_ms(signal, Signal.EXPOSED, "motor") < LEAST_MS
+    } == set()
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_that_share_a_rhythm_differ_for_colour_blind_people(sight: str) -> None:
+    """One man in twelve cannot tell red from green."""
+    assert [distance(colour(one), colour(other), sight) > FAR_ENOUGH for one, other in SHARED] == [
+        True
+    ] * len(SHARED)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_distance_finds_the_colours_that_colour_blind_people_confuse(sight: str) -> None:
+    """Green and amber, of which the idle lights once had two each."""
+    assert distance(GREEN, AMBER, sight) < FAR_ENOUGH < distance(BLUE, AMBER, sight)
+
+
+@pytest.mark.parametrize("signal", ANSWERS)
+def test_an_answer_has_one_rhythm_for_all_senses(signal: Signal) -> None:
+    """Dark and silent first, so that it does not run into what was shown before."""
+    light = rhythm(signal, "light")
+
+    assert rhythm(signal, "motor") == rhythm(signal, "tone") == light
+    assert not any(light[: round(FIRST_S * SECOND_MS)])
 
 
 @pytest.mark.parametrize("signal", Signal)
@@ -80,28 +130,21 @@ def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
     assert all(step.tone_hz is None and not step.vibrate for step in PATTERNS[signal].again)
 
 
-@pytest.mark.parametrize(
-    ("signal", "sounds"),
-    [
-        (Signal.HOLD_STILL, []),
-        (Signal.EXPOSED, []),
-        (Signal.SAVED, [HIGH_HZ]),
-        (Signal.ONCE_MORE, [HIGH_HZ, HIGH_HZ]),
-        (Signal.NO_PHOTO, [LOW_HZ, HIGH_HZ]),
-        (Signal.CODE_ELSEWHERE, [LOW_HZ, LOW_HZ]),
-        (Signal.READING, []),
-        (Signal.LABEL_READ, [LOW_HZ]),
-        (Signal.FAULT, [LOW_HZ]),
-        (Signal.READY, []),
-        (Signal.SENDING, []),
-    ],
-)
-def test_the_driver_hears_six_sounds(signal: Signal, sounds: list[int]) -> None:
-    """Short, two, low-high, two low, short and low, long and low; none at the press.
+def test_only_answers_and_locate_sound() -> None:
+    """No idle light does, nor "hold still": a frame is being exposed."""
+    heard = {signal for signal, pattern in PATTERNS.items() if tones(pattern)}
 
-    A click there means taken.
-    """
-    assert tones(PATTERNS[signal]) == sounds
+    assert heard == {*ANSWERS, Signal.LOCATE}
+    assert not {Signal.HOLD_STILL, Signal.EXPOSED} & heard
+
+
+def test_what_is_good_sounds_high() -> None:
+    """Pitch is a second cue, as colour is."""
+    high = {signal for signal in ANSWERS if HIGH_HZ in tones(PATTERNS[signal])}
+
+    assert high == {Signal.SAVED, Signal.HANDED_OVER, Signal.ONCE_MORE}
+    assert all(len({*tones(PATTERNS[signal])}) == 1 for signal in ANSWERS)
+    assert tones(PATTERNS[Signal.NO_PHOTO]) == [LOW_HZ] * 2
 
 
 def test_a_device_that_is_looked_for_calls_three_times_a_second_and_then_is_dark() -> None:
@@ -115,12 +158,13 @@ def test_a_device_that_is_looked_for_calls_three_times_a_second_and_then_is_dark
 @pytest.mark.parametrize(
     ("signal", "from_s", "lit"),
     [
-        (Signal.SAVED, 0.9, "#..."),  # for one second
+        (Signal.SAVED, 0.15, "###" + "." * 20),  # and no more
+        (Signal.HANDED_OVER, 0.15, "###..###" + "." * 20),
         (Signal.LOCATE, 7.0, "#.#.#....."),
         (Signal.LOCATE, LOCATE_S, "."),
-        (Signal.CODE_ELSEWHERE, 0.0, "###..###.." + "........###..###.."),
-        (Signal.READING, 8.4, "#####.."),  # until something else is shown
-        (Signal.FAULT, 1e6, "#"),
+        (Signal.CODE_ELSEWHERE, 0.03, (".###..#.##" + "." * 10) * 2),
+        (Signal.FAULT, 1e6 + 0.03, ".#######.." * 2),  # until something else is shown
+        (Signal.SENDING, 0.03, ".#####...." * 2),
         (Signal.HOLD_STILL, 1e6, "#"),
     ],
 )
@@ -131,13 +175,15 @@ def test_a_signal_is_lit_in_its_rhythm(signal: Signal, from_s: float, lit: str) 
     assert "".join("#" if one else "." for one in seen) == lit
 
 
-def test_a_label_that_is_read_is_not_heard_as_a_photo_that_is_saved() -> None:
-    """Both are short; the lower one says press, and flickers; who walks on at it has no photo."""
-    read, saved = PATTERNS[Signal.LABEL_READ], PATTERNS[Signal.SAVED]
+def test_an_answer_that_repeats_is_dark_for_longer_than_in_it() -> None:
+    """So its beginning is seen, also by a driver who looks late."""
+    for signal in ANSWERS:
+        again = PATTERNS[signal].again
+        inner = max((step.seconds for step in again[1:-1] if step.colour == DARK), default=0.0)
+        outer = again[0].seconds + again[-1].seconds
 
-    assert max(tones(read)) < min(tones(saved))
-    assert [step.colour for step in read.once] == [CYAN, DARK, CYAN, DARK, CYAN]
-    assert light_at(Signal.LABEL_READ, 1.01) == DARK
+        assert outer > 2 * inner
+        assert sum(step.seconds for step in again) in {AGAIN_S, 1.0, inf}
 
 
 def test_steps_follow_each_other_and_repeat() -> None:
@@ -153,3 +199,11 @@ def test_steps_follow_each_other_and_repeat() -> None:
 def test_a_pattern_that_ended_is_dark_for_good() -> None:
     """Nothing is left to wait for."""
     assert step_at(Pattern(once=(Step(RED, 1.0),)), 2.0) == (Step(DARK, inf), inf)
+
+
+def test_the_dark_of_a_picture_is_the_dark_before_its_answer() -> None:
+    """A driver waits for green no longer than for the record; white needs a dark behind it."""
+    assert begins_s(10.0, Signal.EXPOSED, 9.95) == 9.95
+    assert begins_s(10.0, Signal.EXPOSED, 5.0) == 10.0 - FIRST_S
+    assert begins_s(10.0, Signal.HOLD_STILL, 5.0) == 10.0
+    assert begins_s(10.0, None, 0.0) == 10.0
