@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tests.bench.policy import labels, streaming, tally
+from tests.bench.policy import labels, streaming, tally, wrong_maps
 from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
 from tests.bench.policy.rules import RULES, STRANGERS
 from tests.bench.policy.tally import Column, Row
@@ -32,6 +32,12 @@ refused, waits, second, late: % of presses, of photos, of second parcels' photos
 label was not read again, and of labels that were read; forbidden: as above
 """
 
+WRONG_MAPS_TOLD: Final = f"""
+a map that has exchanged {wrong_maps.WRONG:.0%} of the buildings with a neighbour, by the share of
+customers who report; strangers' photos that a customer can see, per 1,000 presses and in
+% of the first; {wrong_maps.TIMES} times as many rounds
+"""
+
 STREAMING_TOLD: Final = """
 the camera streams, hours of a round; lingering: only for the minute after a press:
 """
@@ -54,6 +60,8 @@ def main() -> None:
     by_label = labels.rows(*walked).values()
     _print("a label", labels.COLUMNS, by_label)
     print(f"\n{min(row.counts['presses'] for row in by_label):,} presses or more for each line")
+    print(WRONG_MAPS_TOLD)
+    _print("customers", wrong_maps.COLUMNS, wrong_maps.rows(*walked).values())
     print(STREAMING_TOLD)
     print(_line("area", "waits", "round", "streams", "lingering"))
     for one in streaming.rows(AREAS, min(options.rounds, STREAMING_ROUNDS), options.seed):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.bench.policy import labels, tally
+from tests.bench.policy import labels, tally, wrong_maps
 from tests.bench.policy.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, TERRACES, WALL, Area, Spread
 from tests.bench.policy.tally import Rows
 
@@ -88,9 +88,21 @@ def test_label_that_speaks_once_shows_a_tenth_of_the_wrong_photos() -> None:
 
 
 @pytest.mark.slow
+def test_report_hides_a_strangers_photo_only_once_somebody_looks() -> None:
+    """Without reports nothing is ever hidden; if all report, a tenth is left a day later."""
+    found = wrong_maps.rows([SUBURB], rounds=5, seed=4).values()
+    shown, hour, day = ([row.counts[what] for row in found] for what in ("shown", "1", "24"))
+
+    assert day[0] == hour[0] == shown[0] > 0
+    assert day == sorted(set(day), reverse=True)
+    assert day[-1] < 0.2 * shown[-1] < 0.6 * shown[-1] < hour[-1]
+
+
+@pytest.mark.slow
 def test_the_table_is_printed() -> None:
     command = [sys.executable, "-m", "tests.bench.policy", "--rounds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert done.stdout.count("ours, by place") == len(AREAS)
     assert done.stdout.count(labels.BEFORE) == len(AREAS)
+    assert done.stdout.count("100% report") == len(AREAS)
