@@ -31,10 +31,11 @@ class Signal(StrEnum):
 class Indicator(Protocol):
     """A light, a sounder, and a vibration motor where fitted."""
 
-    def show(self, signal: Signal) -> None:
+    def show(self, signal: Signal, *, silent: bool = False) -> None:
         """Show `signal` from now on, in place of the one before; returns at once.
 
         Sound and vibration are given once, the light until its pattern ends or the next signal.
+        A `silent` one answers no press: it has only its light.
         """
 
     def close(self) -> None:

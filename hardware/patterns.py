@@ -8,6 +8,7 @@ Two idle lights share a rhythm with one of the cradle; there the colour decides,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 from typing import Final
 
@@ -137,6 +138,13 @@ def step_at(pattern: Pattern, elapsed_s: float) -> tuple[Step, float]:
             return step, step.seconds - elapsed_s
         elapsed_s -= step.seconds
     return pattern.again[0], pattern.again[0].seconds
+
+
+def sounding_s(signal: Signal) -> float:
+    """Return for how long a signal sounds and vibrates; 0 for one that does not."""
+    ends_s = accumulate(step.seconds for step in PATTERNS[signal].once)
+    heard = zip(ends_s, PATTERNS[signal].once, strict=True)
+    return max((end_s for end_s, step in heard if step.tone_hz), default=0.0)
 
 
 def begins_s(now_s: float, before: Signal | None, before_s: float) -> float:

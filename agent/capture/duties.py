@@ -176,12 +176,15 @@ class Duties:
         if self.ending.is_due(now_ns):
             self.ending.stop()
 
-    def camera_failed(self, error: DeviceError, now_ns: int) -> None:
-        """Log a fault of the camera outside a press once, and end the process."""
+    def camera_failed(self, error: DeviceError, now_ns: int, *, silent: bool = True) -> None:
+        """Log a fault of the camera outside a press once, and end the process.
+
+        The light is `silent` unless somebody waits for the camera.
+        """
         if self.ending.has_begun:
             return
         _log.error("event=camera_fault error=%r", str(error))
-        self._light.show(Signal.FAULT)
+        self._light.show(Signal.FAULT, silent=silent)
         self.ending.begin(ExitCode.FAULT, now_ns)
 
     def _idle_signal(self, charge: Charge, *, external: bool) -> Signal:
@@ -207,8 +210,8 @@ class Duties:
             self._shut_down(now_ns)
 
     def _shut_down(self, now_ns: int) -> None:
-        if not self._light.shows(Signal.FAULT):  # whose tone would come again each time
-            self._light.show(Signal.FAULT)
+        if not self._light.shows(Signal.FAULT):
+            self._light.show(Signal.FAULT, silent=True)
         try:
             self._board.power.shut_down()
         except DeviceError as error:

@@ -6,7 +6,7 @@ from typing import Final
 from agent.capture.battery import Charge
 from agent.models import QueueCounts
 from hardware.indicator import Indicator, Signal
-from hardware.patterns import LOCATE_S
+from hardware.patterns import LOCATE_S, sounding_s
 
 SHOWN_S: Final[dict[Signal, float]] = {
     Signal.HOLD_STILL: 5.0,
@@ -25,6 +25,9 @@ SHOWN_S: Final[dict[Signal, float]] = {
 
 Green is short: the driver walks on. Red repeats until the driver has had time to call.
 """
+
+MOTOR_STOPS_S: Final = 0.1
+"""Time after a vibration in which its motor comes to rest: a small mass that runs on."""
 
 
 def idle(
@@ -86,7 +89,7 @@ class Light:
         self._now_ns = now_ns
         self._shown: Signal | None = None
         self._touched_ns: int | None = None
-        self._idle_from_ns = 0
+        self._idle_from_ns = self._quiet_from_ns = 0
 
     def touched(self, edge_ns: int) -> None:
         """Show "hold still" at the first edge of a possible press."""
@@ -96,7 +99,7 @@ class Light:
     def restore(self, edge_ns: int) -> None:
         """Show the earlier light again if that touch was no press, unless it has changed since."""
         if edge_ns == self._touched_ns and self._shown is not None:
-            self._indicator.show(self._shown)
+            self._indicator.show(self._shown, silent=True)
 
     def hold_still(self) -> None:
         """Show "hold still" for the press that is served now, over the light of the one before."""
@@ -106,10 +109,20 @@ class Light:
         """Show that the last frame is exposed, and the record is not yet durable."""
         self._indicator.show(Signal.EXPOSED)
 
-    def show(self, signal: Signal) -> None:
-        """Show what came of something, for as long as it takes to be seen."""
-        self._change(signal)
+    def show(self, signal: Signal, *, silent: bool = False) -> None:
+        """Show what came of something, for as long as it takes to be seen.
+
+        It is `silent` unless it answers a press: tone and vibration say that somebody was heard.
+        """
+        self._change(signal, silent=silent)
         self._idle_from_ns = self._now_ns() + int(SHOWN_S[signal] * 1e9)
+        if not silent:
+            quiet_after_s = sounding_s(signal) + MOTOR_STOPS_S
+            self._quiet_from_ns = self._now_ns() + int(quiet_after_s * 1e9)
+
+    def is_quiet(self, now_ns: int) -> bool:
+        """Return True if the device neither sounds nor vibrates: a frame would be sharp."""
+        return now_ns >= self._quiet_from_ns
 
     def shows(self, signal: Signal) -> bool:
         """Return True if this signal came last, apart from a touch."""
@@ -126,8 +139,8 @@ class Light:
     def idle(self, signal: Signal) -> None:
         """Show the idle light if it differs from the present light."""
         if signal is not self._shown:
-            self._change(signal)
+            self._change(signal, silent=True)
 
-    def _change(self, signal: Signal) -> None:
-        self._indicator.show(signal)
+    def _change(self, signal: Signal, *, silent: bool) -> None:
+        self._indicator.show(signal, silent=silent)
         self._shown, self._touched_ns = signal, None

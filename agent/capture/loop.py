@@ -283,11 +283,13 @@ class CaptureLoop:
             return
         if not self._light.shows(Signal.READING) and now_ns - edge_ns > READING_AFTER_S * 1e9:
             self._light.show(Signal.READING)
+        if not self._light.is_quiet(self._now_ns()):
+            return  # the vibration would blur the label
         try:
             code = self._window.look()
         except DeviceError as error:
             self._close_window("the camera failed")
-            self._duties.camera_failed(error, self._now_ns())
+            self._duties.camera_failed(error, self._now_ns(), silent=False)
             return
         if code is not None:
             self._gate.bind(code, self._now_ns())

@@ -97,7 +97,7 @@ def _tell_fault(
     if not isinstance(error, Exception) or isinstance(error, NotNow):
         return
     _log.error("event=capture_fault error=%r meaning=presses_are_not_served", str(error))
-    indicator.show(Signal.FAULT)
+    indicator.show(Signal.FAULT, silent=True)
     if sd_notify.is_started_by_systemd():
         _hold(FAULT_HELD_S)
 

@@ -37,16 +37,17 @@ class GpioIndicator:
         with claiming("indicator"):
             self._parts: Final = _Parts(settings, factory if factory is not None else open_pins())
         self._changed: Final = Condition()
-        self._signal = Signal.EXPOSED
+        self._signal, self._silent = Signal.EXPOSED, True
         self._since_s = time.monotonic()
         self._closed = False
         self._player: Final = Thread(target=self._play, name="indicator", daemon=True)
         self._player.start()
 
-    def show(self, signal: Signal) -> None:
+    def show(self, signal: Signal, *, silent: bool = False) -> None:
         """Show `signal` from now on, in place of the one before; returns at once."""
         with self._changed:
             if signal is not self._signal or PATTERNS[signal].once:
+                self._silent = silent
                 self._since_s = begins_s(time.monotonic(), self._signal, self._since_s)
                 self._signal = signal
                 self._changed.notify()
@@ -63,7 +64,7 @@ class GpioIndicator:
             while not self._closed:
                 pattern = PATTERNS[self._signal]
                 step, left_s = step_at(pattern, time.monotonic() - self._since_s)
-                self._parts.give(step)
+                self._parts.give(Step(step.colour, step.seconds) if self._silent else step)
                 self._changed.wait(None if left_s == inf else left_s)
 
 

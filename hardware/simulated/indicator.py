@@ -8,7 +8,7 @@ from typing import Final
 from hardware.change_detector import ChangeDetector
 from hardware.driver import Driver
 from hardware.indicator import Colour, Signal
-from hardware.patterns import DARK, begins_s, light_at
+from hardware.patterns import DARK, begins_s, light_at, sounding_s
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +32,14 @@ class SimulatedIndicator:
             return DARK
         return light_at(self.shown[-1][0], time.monotonic() - self._since_s)
 
-    def show(self, signal: Signal) -> None:
+    def show(self, signal: Signal, *, silent: bool = False) -> None:
         """Note the signal; log it when it is another one."""
         before = self.shown[-1][0] if self.shown else None
         self._since_s = begins_s(time.monotonic(), before, self._since_s)
         self.shown.append((signal, time.monotonic_ns()))
         if self._logged.changed(signal):
-            _log.info("event=light signal=%s", signal)
+            quiet = " silent=true" if silent and sounding_s(signal) else ""
+            _log.info("event=light signal=%s%s", signal, quiet)
 
     def close(self) -> None:
         """Turn dark; safe to call twice."""

@@ -90,6 +90,15 @@ def test_a_signal_takes_the_place_of_the_one_before_at_once(bench: Bench) -> Non
 
     assert time.monotonic() - began_s < 0.05
     assert bench.shows(WHITE, within_s=0.1)
+    assert bench.is_silent()
+
+
+def test_a_silent_signal_has_only_its_light(bench: Bench) -> None:
+    """It answers no press: nobody is to think so."""
+    bench.indicator.show(Signal.FAULT, silent=True)
+    assert bench.shows(first_light(Signal.FAULT))
+
+    assert bench.is_silent()
 
 
 def test_what_is_shown_once_ends_by_itself(bench: Bench) -> None:

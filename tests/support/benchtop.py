@@ -28,6 +28,7 @@ from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import CameraStalled, DeviceError
 from hardware.indicator import Signal
+from hardware.patterns import sounding_s
 from hardware.position import Fix
 from hardware.power import PowerReading
 from hardware.settings import BoardSettings
@@ -156,15 +157,23 @@ class StallsAtTheThird(Pictures):
 
 
 class SetLight:
-    """An indicator that notes what it shows, and lets a test look around at that moment."""
+    """An indicator that notes what it shows, and lets a test look around at that moment.
+
+    Attributes:
+        shown: all signals so far.
+        heard: those of them that sounded and vibrated.
+    """
 
     def __init__(self) -> None:
         self.shown: list[Signal] = []
+        self.heard: list[Signal] = []
         self.on_show: Callable[[Signal], None] = lambda _signal: None
 
-    def show(self, signal: Signal) -> None:
+    def show(self, signal: Signal, *, silent: bool = False) -> None:
         self.on_show(signal)
         self.shown.append(signal)
+        if sounding_s(signal) and not silent:
+            self.heard.append(signal)
 
     def close(self) -> None:
         pass

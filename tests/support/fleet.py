@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from agent.capture.lights import MOTOR_STOPS_S
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import signing
@@ -14,6 +15,8 @@ from agent.rule.manifest import PhotoRule, RouteStop
 from agent.trust.store import TrustStore
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock import ClockSource
+from hardware.indicator import Signal
+from hardware.patterns import sounding_s
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.roads import KEY, away, payload_of, signed, stop_at
 
@@ -92,10 +95,13 @@ def tap_scan(device: Bench) -> None:
 
 
 def scan(device: Bench, code: str) -> None:
-    """Press the scan button and hold a label up, at which one picture looks."""
+    """Press the scan button and hold a label up, at which one picture looks.
+
+    The device looks once the tone and the vibration of "hold the label up" are over.
+    """
     tap_scan(device)
     device.parts.camera.label = code
-    device.tick(0.1)
+    device.tick(sounding_s(Signal.READING) + MOTOR_STOPS_S)
 
 
 def reason(reply: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ def test_of_two_parcels_in_one_picture_none_is_meant_until_one_is_left(tmp_path:
     with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
         tap_scan(device)
         for _ in range(3):
-            device.tick(0.1)
+            device.tick(0.5)
         shown = parts.light.shown[-1]
         camera.labels = ("C4",)
         device.tick(0.1)

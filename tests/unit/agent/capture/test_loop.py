@@ -22,7 +22,7 @@ from hardware.clock import ClockSource
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.power import PowerReading
-from tests.support.benchtop import Bench, Parts, bench
+from tests.support.benchtop import Bench, Parts, SetTime, bench
 from tests.support.factory import queue
 from tests.support.fleet import ALLOWED, round_of
 from tests.unit.agent.conftest import Messages
@@ -416,8 +416,16 @@ def test_scan_through_the_socket_says_that_no_label_is_read(tmp_path: Path) -> N
         assert "labels are not read" in ask(device, {"press": "scan"})["scan"]
 
 
+class PassingTime(SetTime):
+    """A time that passes while it is looked at."""
+
+    def __call__(self) -> int:
+        self.pass_s(0.01)
+        return self.ns
+
+
 def test_scan_through_the_socket_is_answered_with_what_came_of_it(tmp_path: Path) -> None:
-    parts = Parts(simulated=True)
+    parts = Parts(now=PassingTime(), simulated=True)
     parts.camera.label = "C1"
     with round_of(tmp_path, ALLOWED, parts=parts) as device:
         assert ask(device, {"press": "scan"}) == {"scan": "a label was read: press now"}

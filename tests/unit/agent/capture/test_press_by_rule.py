@@ -48,7 +48,7 @@ def test_a_code_settles_what_place_refuses(tmp_path: Path) -> None:
     with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
         refused = device.press()
         device.parts.camera.label = "C1"
-        device.tick(0.1)
+        device.tick(0.9)
         read = device.parts.light.shown[-1]
         reply = device.press()
 
@@ -89,7 +89,7 @@ def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_its_light(tmp_path:
         shown = device.parts.light.shown[-1]
         dropped = device.press(5.0)
         device.parts.camera.label = "C1"
-        device.tick(0.1)
+        device.tick(0.9)
         own = device.press()
 
     assert reason(refused) == "code_elsewhere"
