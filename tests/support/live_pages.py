@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
 from doorstep_backend.identity.register import Register
+from doorstep_backend.languages import Languages
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
 from doorstep_backend.office.demo import ACCOUNTS
 from doorstep_backend.office.model import open_office
@@ -62,6 +63,7 @@ class Live:
     url: str
     ca_file: Path
     identity: bool = True
+    languages: Languages | None = None
     clock: Clock = field(default_factory=Clock)
     sessions: list[requests.Session] = field(default_factory=list)
     site: Site = field(init=False)
@@ -77,7 +79,7 @@ class Live:
         accounts = Accounts(office.ledger, CHEAP)
         self.reports = Reports(folder)
         known = (Register(folder), self.reports) if self.identity else ()
-        self.site = Site(office, self.clock, accounts, *known)
+        self.site = Site(office, self.clock, accounts, *known, languages=self.languages)
         self.site.accounts.add_all(ACCOUNTS)
         intake = Intake(store, key, office)
         self.app = create_app(store, intake, key, office=office, site=self.site)
@@ -165,13 +167,21 @@ def _account(viewer: Viewer) -> Account:
 
 @contextmanager
 def live_pages(
-    folder: Path, *, show_simulated: bool = False, identity: bool = True
+    folder: Path,
+    *,
+    show_simulated: bool = False,
+    identity: bool = True,
+    languages: Languages | None = None,
 ) -> Iterator[Live]:
     """Run the backend of a demo office in a thread; ends it when the block ends."""
     certificates, listener = keys.certificates(folder / "ca"), listen(0)
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     live = Live(
-        DemoOffice(folder, show_simulated=show_simulated), url, certificates.ca_file, identity
+        DemoOffice(folder, show_simulated=show_simulated),
+        url,
+        certificates.ca_file,
+        identity,
+        languages,
     )
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from doorstep_backend import zones
+from doorstep_backend import languages, zones
 
 FILE: Final = "backend.toml"
 """In the backend's folder; without it the defaults hold."""
@@ -48,12 +48,14 @@ class Settings:
         practice_codes: go into every manifest and must be on no parcel.
         proxy: network addresses that say in X-Forwarded-For for whom they speak.
         zone: in which pages tell times, where an address has no zone of its own.
+        languages: that customers can choose besides English.
     """
 
     retention: Retention = field(default_factory=Retention)
     practice_codes: tuple[str, ...] = ("DOORSTEP-PRACTICE",)
     proxy: tuple[str, ...] = ()
     zone: ZoneInfo = zones.UTC_ZONE
+    languages: tuple[str, ...] = ()
 
 
 def read_settings(folder: Path) -> Settings:
@@ -70,13 +72,13 @@ def read_settings(folder: Path) -> Settings:
     retention = given.pop("retention", {})
     if not isinstance(retention, dict):
         raise WrongSettingError(f"{FILE}: retention: not a table")
-    _check_names(given, ["practice_codes", "proxy", "zone"], "")
+    _check_names(given, ["practice_codes", "proxy", "zone", "languages"], "")
     _check_names(retention, [one.name for one in fields(Retention)], "retention.")
     for name, days in retention.items():
         if type(days) is not int or not 0 <= days <= 3650:
             raise WrongSettingError(f"{FILE}: retention.{name}: {days!r} is not 0 to 3650 days")
     codes = _texts(given, "practice_codes", Settings().practice_codes)
-    return Settings(Retention(**retention), codes, _proxies(given), _zone(given))
+    return Settings(Retention(**retention), codes, _proxies(given), _zone(given), _languages(given))
 
 
 def _zone(given: dict[str, Any]) -> ZoneInfo:
@@ -87,6 +89,16 @@ def _zone(given: dict[str, Any]) -> ZoneInfo:
         return zones.named(found)
     except ValueError as error:
         raise WrongSettingError(f"{FILE}: zone: {error}") from error
+
+
+def _languages(given: dict[str, Any]) -> tuple[str, ...]:
+    found, known = _texts(given, "languages", ()), languages.drafts()
+    for tag in found:
+        if tag not in known:
+            raise WrongSettingError(
+                f"{FILE}: languages: {tag[:64]!r} has no catalogue: choose from {', '.join(known)}"
+            )
+    return found
 
 
 def _proxies(given: dict[str, Any]) -> tuple[str, ...]:

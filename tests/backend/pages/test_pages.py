@@ -110,6 +110,27 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
 
 
+def test_a_customer_who_does_not_see_the_photo_hears_what_is_known_of_it(live: Live) -> None:
+    stop_id = live.demo_office.office.orders.find(ALLOWED).stop_id
+    by_place = {"stop": {"id": stop_id, "bound_by": "place"}, "position": {"accuracy_m": 9.5}}
+    by_code = {"stop": {"id": stop_id, "bound_by": "code", "ring": "inside"}, "simulated": False}
+    live.demo_office.receive(live.demo_office.photo(ALLOWED, **by_place))
+    made = live.demo_office.van.make(RecordKind.PHOTO, by_code, PICTURE, clock="unsynced")
+    live.demo_office.receive(made)
+
+    said = re.findall(r'alt="([^"]*)"', live.browser(OWNER).get(f"/orders/{ALLOWED}").text)
+
+    placed, read = said
+    assert placed == (
+        "Delivery photo of order 1001. Left on 1 December 2026, 09:15\N{NO-BREAK SPACE}UTC. "
+        "The place is known by satellite to about 10 m. No parcel label was read."
+    )
+    assert read == (
+        "Delivery photo of order 1001. When it was left is not known. "
+        "The label of the parcel was read before the photo was taken."
+    )
+
+
 def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
     agent = live.browser(AGENT)
 
@@ -241,7 +262,7 @@ def test_an_opt_out_first_names_each_photo_that_it_deletes(live: Live) -> None:
 
     for path, numbers in confirmations.items():
         page = browser.get(path).text
-        assert sorted(re.findall("<li>Order ([0-9]+): <time", page)) == sorted(numbers)
+        assert sorted(re.findall("<li>Order ([0-9]+): left on <time", page)) == sorted(numbers)
         assert "The evidence goes with them" in page
         assert "Deleted photos stay deleted." in page
 

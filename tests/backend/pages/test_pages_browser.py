@@ -19,7 +19,8 @@ from doorstep_backend.office.demo import (
 )
 from doorstep_backend.pages.dispatch import NOT_WAITING
 from hardware.simulated.scenes import Scene, render
-from tests.backend.pages.walk import DESK_PX, NARROWEST_PX, PHONE, Walk
+from tests.backend.pages import pseudo
+from tests.backend.pages.walk import DESK_PX, NARROWEST_PX, PASSWORDS, PHONE, Walk
 from tests.support import axe
 from tests.support.demo_office import NOON
 from tests.support.live_pages import Live, live_pages
@@ -33,7 +34,9 @@ SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 @pytest.fixture
 def delivered(tmp_path: Path) -> Iterator[Live]:
     """Run a backend over a round that is done, with photos of a simulated camera."""
-    with live_pages(tmp_path, show_simulated=True) as live:
+    (tmp_path / "pseudo").mkdir()
+    spoken = pseudo.languages(tmp_path / "pseudo")
+    with live_pages(tmp_path / "backend", show_simulated=True, languages=spoken) as live:
         orders = live.demo_office.office.orders
         at_place = {"id": orders.find(ALLOWED).stop_id, "bound_by": "place"}
         position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 6.0}
@@ -100,6 +103,25 @@ def test_a_confirmation_is_accessible_from_a_phone_to_a_desk(walk: Walk, deliver
                     walk.page.emulate_media(color_scheme=scheme)
                     assert axe.findings(walk.page) == [], (path, width_px, scheme)
         walk.tap("Sign out")
+
+
+def test_long_words_of_another_language_fit_a_phone(walk: Walk) -> None:
+    """Each page that a customer opens in `test_each_page_fits_a_phone`, and the code."""
+    walk.page.goto(f"{walk.url}/sign-in")
+    walk.follow("Deutsch")
+    walk.look("20-sign-in-pseudo")
+    walk.page.get_by_label(pseudo.pseudo("Account")).fill("c-1")
+    walk.page.get_by_label(pseudo.pseudo("Password")).fill(PASSWORDS["c-1"])
+    walk.tap(pseudo.pseudo("Sign in"))
+    paths = ("orders", f"orders/{ALLOWED}", "delivery-photos", "what-is-kept", "not-there")
+    for path in paths:
+        walk.page.goto(f"{walk.url}/{path}")
+        walk.look(f"21-{path.replace('/', '-')}-pseudo")
+    walk.page.goto(f"{walk.url}/orders/{ALLOWED}")
+    walk.page.get_by_text(pseudo.pseudo("For a dispute")).tap()
+    walk.look("22-for-a-dispute-pseudo")
+    walk.tap(pseudo.pseudo("Show a code"))
+    walk.look("23-code-pseudo")
 
 
 def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: Live) -> None:

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
+from doorstep_backend.languages import translatable
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import NoSuchOrder, Orders
 
@@ -33,7 +34,7 @@ DISPATCH: Final = "dispatch"
 OFFICE: Final = "office"
 """`viewer` of who exports at the backend's terminal, by no account."""
 
-WRONG_CODE: Final = "Gave a code that does not fit. No photo was shown."
+WRONG_CODE: Final = translatable("Gave a code that does not fit. No photo was shown.")
 """The customer's entry for a wrong code."""
 
 

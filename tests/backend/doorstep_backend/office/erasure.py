@@ -11,6 +11,7 @@ from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
+from doorstep_backend.languages import ENGLISH, Language
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.due import Due, DueErasures
 from doorstep_backend.office.filing import Filing, NotWaitingError
@@ -54,6 +55,14 @@ class RetentionLine:
     for_whom: str
     how_long: str
     days: int | None = None
+
+    def in_language(self, language: Language) -> "RetentionLine":
+        """Return the line in a language, with the days in `how_long`."""
+        what, for_whom = language.gettext(self.what), language.gettext(self.for_whom)
+        how_long = language.gettext(self.how_long)
+        if self.days is not None:
+            how_long %= {"days": days(self.days, language)}
+        return RetentionLine(what, for_whom, how_long, self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,49 +345,50 @@ class Erasure:
         self._register.forget_names(before)
 
 
-def plain_language(retention: Retention) -> list[RetentionLine]:
+def plain_language(retention: Retention, language: Language = ENGLISH) -> list[RetentionLine]:
     """Return what is kept, for whom and how long; the days are in the table alone."""
-    return [
+    lines = [
         _kept(
             "The photo of a delivery, where it was taken and how exactly that is known",
             "The customer of the order. Customer service for 15 minutes, after the customer told "
             "them a code. Dispatch only while it is not known which order the photo is of. In a "
             "dispute, whoever the office gives it to as evidence; the customer can read of that.",
             retention.photo_days,
-            "after we received it",
+            "%(days)s after we received it",
         ),
         _kept(
             "A photo that the driver took back or replaced",
             "Nobody on these pages: it waits for a question about the delivery. In a dispute, "
             "whoever the office gives it to as evidence.",
             retention.void_days,
-            "after it was taken back",
+            "%(days)s after it was taken back",
         ),
-        _kept("A practice photo", "Nobody.", retention.test_days, "after we received it"),
+        _kept("A practice photo", "Nobody.", retention.test_days, "%(days)s after we received it"),
         _kept(
             "Who looked at a photo, when and why",
             "The customer of the order, on the order's page.",
             retention.view_log_days,
-            "after the look",
+            "%(days)s after the look",
         ),
         _kept(
             "A part of a record, where the rest did not come",
             "Nobody. The device still has it all.",
             retention.open_days,
-            "after its last byte",
+            "%(days)s after its last byte",
         ),
         _kept(
             "A record that we could not accept, a broken one for example",
             "Whoever looks for the fault. The device still has it.",
             retention.refused_days,
-            "after we refused it",
+            "%(days)s after we refused it",
         ),
         _kept(
             "What a device that is not let in any more last said of itself: how many records wait, "
             "since which hour, and what is wrong with it. No place, no order, no driver",
             "Dispatch, and systems that look after devices.",
             retention.report_days,
-            "after it said so. Of a device that is let in there is the last one, and none before",
+            "%(days)s after it said so. Of a device that is let in there is the last one, and none "
+            "before",
         ),
         RetentionLine(
             "Which technician brought a record from a device’s card, or retired a device",
@@ -403,12 +413,14 @@ def plain_language(retention: Retention) -> list[RetentionLine]:
             "Until the case is closed",
         ),
     ]
+    return [line.in_language(language) for line in lines]
 
 
-def days(count: int) -> str:
+def days(count: int, language: Language = ENGLISH) -> str:
     """Return a number of days as in `1 day`, `30 days`."""
-    return f"{count} day{'' if count == 1 else 's'}"
+    found = language.ngettext("%(count)s day", "%(count)s days", count)
+    return found % {"count": language.number(count)}
 
 
-def _kept(what: str, for_whom: str, count: int, since: str) -> RetentionLine:
-    return RetentionLine(what, for_whom, f"{days(count)} {since}", count)
+def _kept(what: str, for_whom: str, count: int, how_long: str) -> RetentionLine:
+    return RetentionLine(what, for_whom, how_long, count)

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from agent.models import rfc3339
 from doorstep_backend.identity.closings import summary
 from doorstep_backend.identity.register import Register
+from doorstep_backend.languages import translatable
 from doorstep_backend.office import evidence_files
 from doorstep_backend.office.access import CustomerService, Dispatch
 from doorstep_backend.office.erasure import NotDone
@@ -32,7 +33,7 @@ README: Final = "evidence.txt"
 TOOLS: Final = "evidence_tools.txt"
 """Shell functions of the README; "One photo, without this program" in verify.md links to them."""
 
-WHY: Final = "Exported as evidence about the delivery."
+WHY: Final = translatable("Exported as evidence about the delivery.")
 """The customer's entry for an export; while a case is open, its number is added."""
 
 

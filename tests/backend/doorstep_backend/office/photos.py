@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.models import BoundBy
 from doorstep_backend.engines.sql import Row
+from doorstep_backend.languages import ENGLISH, Language
 from hardware.clock import ClockSource
 from hardware.floor import AGREES_WITHIN
 
@@ -35,17 +36,20 @@ class Photo:
     verdict: str
     simulated: bool
 
-    def how_placed(self) -> str:
+    def how_placed(self, language: Language = ENGLISH) -> str:
         """Return how exactly the place is known, in one sentence for the customer."""
         match self.bound_by:
             case BoundBy.CODE:
-                return "The label of the parcel was read before the photo was taken."
+                return language.gettext(
+                    "The label of the parcel was read before the photo was taken."
+                )
             case BoundBy.PLACE if self.accuracy_m is not None:
-                return f"The place is known by satellite to about {self.accuracy_m:.0f} m."
+                place = language.gettext("The place is known by satellite to about %(metres)s m.")
+                return place % {"metres": language.number(self.accuracy_m)}
             case BoundBy.PLACE:
-                return "The place is known by satellite."
+                return language.gettext("The place is known by satellite.")
             case _:
-                return "Our dispatch assigned this photo to your order."
+                return language.gettext("Our dispatch assigned this photo to your order.")
 
 
 @dataclass(frozen=True, slots=True)

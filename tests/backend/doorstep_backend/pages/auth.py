@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, Protocol, TypeVar, assert_never
 from urllib.parse import parse_qs
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from doorstep_backend.languages import ENGLISH, Language, Languages, translatable
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody, Viewer
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.sessions import Sessions
@@ -23,6 +24,12 @@ COOKIE: Final = "__Host-doorstep"
 KNOWN_COOKIE: Final = "__Host-doorstep-known"
 """Says that an account was signed in here before, and opens nothing. Source: as above."""
 
+LANGUAGE_COOKIE: Final = "__Host-doorstep-language"
+"""The tag of the language that a link chose; nobody is known by it."""
+
+LANGUAGE_KEPT: Final = timedelta(days=90)
+"""Life of LANGUAGE_COOKIE: as long as that of KNOWN_COOKIE."""
+
 LONGEST_FORM_BYTES: Final = 8_192
 """A password and a few words need a tenth of it."""
 
@@ -32,14 +39,18 @@ MOST_FIELDS: Final = 10
 SIGN_IN: Final = f"{PREFIX}/sign-in"
 """Page to which people who are not signed in are sent."""
 
-NOT_HERE: Final = "There is no such page, or it is not for this account."
+NOT_HERE: Final = translatable("There is no such page, or it is not for this account.")
 """Message for a missing page and for another account's: a number opens nothing."""
 
-OLD_FORM: Final = "This form is too old. Go back, load the page again, and try once more."
+OLD_FORM: Final = translatable(
+    "This form is too old. Go back, load the page again, and try once more."
+)
 """For a form without the session's token."""
 
-CANNOT_READ: Final = "This form cannot be read."
+CANNOT_READ: Final = translatable("This form cannot be read.")
 """For one that no page of ours sends."""
+
+TOO_LONG: Final = translatable("This form is too long.")
 
 Clock = Callable[[], datetime]
 
@@ -57,6 +68,7 @@ class Visit(Generic[V_co]):
         path: what stands in the path's places.
         query: what stands after the path, as `fields` reads it.
         address: of the network, for limits.
+        language: of the page.
     """
 
     viewer: V_co
@@ -67,6 +79,7 @@ class Visit(Generic[V_co]):
     query: str
     address: str
     now: datetime
+    language: Language
 
     def with_cookie(self, cookie: str) -> "Visit[V_co]":
         """Return the same visit in the session of another cookie."""
@@ -89,9 +102,10 @@ class Render(Protocol):
 class Auth:
     """A maker of routes that let nobody in who has no business there."""
 
-    def __init__(self, sessions: Sessions, now: Clock) -> None:
+    def __init__(self, sessions: Sessions, now: Clock, languages: Languages) -> None:
         self._sessions = sessions
         self._now = now
+        self._languages = languages
 
     def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
         """Return a route for a page of one role: others get 404, and Nobody the sign-in page."""
@@ -146,6 +160,7 @@ class Auth:
             form = await _form(request) if method == "POST" else {}
             told = await in_page_thread(entered, request, form)
             response: Response = await answer(told) if isinstance(told, Visit) else told
+            self._keep_choice(request, response)
             return response
 
         return Route(path, endpoint, methods=[method], name=f"{method} {path}")
@@ -156,7 +171,31 @@ class Auth:
         address = request.client.host if request.client else ""
         known = request.cookies.get(KNOWN_COOKIE, "")
         path, query = request.path_params, request.url.query
-        return Visit(viewer, cookie, known, form, path, query, address, now)
+        language = language_of(request, viewer, self._languages)
+        return Visit(viewer, cookie, known, form, path, query, address, now, language)
+
+    def _keep_choice(self, request: Request, response: Response) -> None:
+        """Remember the language of a link in this browser."""
+        tag = request.query_params.get("language")
+        if tag in self._languages.offered:
+            set_cookie(response, LANGUAGE_COOKIE, tag, LANGUAGE_KEPT)
+
+
+def language_of(request: Request, viewer: Viewer, languages: Languages) -> Language:
+    """Return the language of a page: the pages of customer service and dispatch are English."""
+    if isinstance(viewer, CustomerService | Dispatch):
+        return ENGLISH
+    link = request.query_params.get("language", "")
+    cookie = request.cookies.get(LANGUAGE_COOKIE, "")
+    return languages.choose(link, cookie, request.headers.get("accept-language", ""))
+
+
+def set_cookie(answer: Response, name: str, value: str, age: timedelta | None = None) -> None:
+    """Set a cookie for `age`, or else until the browser is closed."""
+    age_s = None if age is None else int(age.total_seconds())
+    answer.set_cookie(
+        name, value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
+    )
 
 
 def home(viewer: Viewer) -> str:
@@ -179,7 +218,7 @@ async def _form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LONGEST_FORM_BYTES:
-            raise HTTPException(413, "This form is too long.")
+            raise HTTPException(413, TOO_LONG)
     try:
         return fields(body.decode())
     except ValueError as error:  # not UTF-8

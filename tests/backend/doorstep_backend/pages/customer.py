@@ -45,7 +45,13 @@ class CustomerPages:
             (order, await in_page_thread(self._pictures.of_order, visit, order.number))
             for order in await in_page_thread(orders.of_customer, who)
         ]
-        return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
+        return self._render(
+            visit,
+            "orders.html",
+            orders=shown,
+            name=name,
+            no_photo=visit.language.gettext(words.NO_PHOTO),
+        )
 
     def order(self, visit: Visit[Customer]) -> Response:
         """Show one order, with its photos and who looked at them. Raise 404 if another's."""
@@ -57,7 +63,7 @@ class CustomerPages:
             order=order,
             photos=self._pictures.of_order(visit, order.number),
             looks=[view.for_customer() for view in views if view.viewer != "customer"],
-            no_photo=words.NO_PHOTO,
+            no_photo=visit.language.gettext(words.NO_PHOTO),
             zone=self._office.zone_of(order.number),
         )
 
@@ -87,7 +93,7 @@ class CustomerPages:
         """Show the addresses and their choices; the line of a confidential order's is left out."""
         addresses = self._office.orders.addresses_of(visit.viewer.customer)
         orders = self._office.orders.of_customer(visit.viewer.customer)
-        lines = {one.address: _line(one, orders) for one in addresses}
+        lines = {one.address: _line(visit, one, orders) for one in addresses}
         return self._render(visit, "addresses.html", addresses=addresses, lines=lines)
 
     def confirm_for_address(self, visit: Visit[Customer]) -> Response:
@@ -98,7 +104,7 @@ class CustomerPages:
         orders = self._office.orders.of_customer(visit.viewer.customer)
         there = [order for order in orders if order.address == address.address]
         action = f"/addresses/{quote(address.address, safe='')}{back}"
-        line = _line(address, there)
+        line = _line(visit, address, there)
         return self._confirm(visit, action, back, there, order=None, line=line)
 
     def choose_for_address(self, visit: Visit[Customer]) -> Response:
@@ -149,10 +155,10 @@ class CustomerPages:
         raise HTTPException(404, NOT_HERE)
 
 
-def _line(address: Address, orders: Iterable[Order]) -> str:
+def _line(visit: Visit[Customer], address: Address, orders: Iterable[Order]) -> str:
     """Return the address for its customer; that of a confidential order is never shown."""
     is_hidden = any(one.confidential and one.address == address.address for one in orders)
-    return words.HIDDEN_ADDRESS if is_hidden else address.line
+    return visit.language.gettext(words.HIDDEN_ADDRESS) if is_hidden else address.line
 
 
 def _opts_out(visit: Visit[Customer]) -> bool:

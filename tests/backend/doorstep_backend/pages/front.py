@@ -1,17 +1,26 @@
 """Pages for everybody: signing in and out, and what is kept."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from doorstep_backend.languages import translatable
 from doorstep_backend.office.access import Viewer
 from doorstep_backend.office.erasure import plain_language
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
-from doorstep_backend.pages.auth import COOKIE, KNOWN_COOKIE, SIGN_IN, Auth, Render, Visit, home
+from doorstep_backend.pages.auth import (
+    COOKIE,
+    KNOWN_COOKIE,
+    SIGN_IN,
+    Auth,
+    Render,
+    Visit,
+    home,
+    set_cookie,
+)
 from doorstep_backend.pages.limits import WINDOW, SignInLimit, Try
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import in_page_thread
@@ -19,14 +28,14 @@ from doorstep_backend.wire.asking import in_page_thread
 FOLDER: Final = Path(__file__).parent
 """Folder of style.css and icon.svg."""
 
-WRONG: Final = "Account or password is wrong. Please try again."
+WRONG: Final = translatable("Account or password is wrong. Please try again.")
 """Message for a wrong password, and for a name that nobody has."""
 
-TOO_OFTEN: Final = f"Too many tries. Please wait {WINDOW.seconds // 60} minutes, then try again."
+TOO_OFTEN: Final = translatable("Too many tries. Please wait %(minutes)s minutes, then try again.")
 """Message for too many tries, even with the right password."""
 
 
-BUSY: Final = "Very many people are signing in. Please try again in a minute."
+BUSY: Final = translatable("Very many people are signing in. Please try again in a minute.")
 """Also for who has the right password: checking it costs what a stranger's costs."""
 
 BUSY_S: Final = 60
@@ -73,13 +82,15 @@ class FrontPages:
         """Check a password in its turn, which nothing else waits for."""
         with self._accounts.password_slot() as is_free:
             if not is_free:
-                return self._later(visit, 503, BUSY, BUSY_S)
+                return self._later(visit, 503, visit.language.gettext(BUSY), BUSY_S)
             made = await in_page_thread(self._booked, visit)
             if made is None:
-                return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
+                minutes = visit.language.number(WINDOW.seconds // 60)
+                why = visit.language.gettext(TOO_OFTEN) % {"minutes": minutes}
+                return self._later(visit, 429, why, WINDOW.seconds)
             signed_in = await self._accounts.check(made.name, visit.form.get("password", ""))
         if signed_in is None:
-            return self._render(visit, "sign_in.html", 403, wrong=WRONG)
+            return self._render(visit, "sign_in.html", 403, wrong=visit.language.gettext(WRONG))
         return await in_page_thread(self._let_in, visit, made, signed_in)
 
     def _booked(self, visit: Visit[Viewer]) -> Try | None:
@@ -95,7 +106,7 @@ class FrontPages:
         cookie = self._sessions.open(signed_in, visit.now)
         answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
         if not made.browser:
-            _set(
+            set_cookie(
                 answer,
                 KNOWN_COOKIE,
                 self._accounts.remember_browser(signed_in, visit.now),
@@ -117,7 +128,7 @@ class FrontPages:
 
     def kept(self, visit: Visit[Viewer]) -> Response:
         """Show what is kept, for whom and how long."""
-        kept = plain_language(self._office.settings.retention)
+        kept = plain_language(self._office.settings.retention, visit.language)
         return self._render(visit, "kept.html", kept=kept)
 
     def style(self, _visit: Visit[Viewer]) -> Response:
@@ -131,12 +142,5 @@ class FrontPages:
 
 def _with_cookie(answer: Response, cookie: str) -> Response:
     """Set a cookie until the browser is closed; the server knows if the session has ended."""
-    _set(answer, COOKIE, cookie)
+    set_cookie(answer, COOKIE, cookie)
     return answer
-
-
-def _set(answer: Response, name: str, value: str, age: timedelta | None = None) -> None:
-    age_s = None if age is None else int(age.total_seconds())
-    answer.set_cookie(
-        name, value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
-    )

@@ -23,9 +23,9 @@ from doorstep_backend.wire.asking import in_page_thread
 TO_BIND: Final = "to find the order it is of"
 """Why dispatch looks."""
 
-_SAID: Final = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360">
+_SAID: Final = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360">
 <rect width="640" height="360" fill="#ddd"/><text x="320" y="185" text-anchor="middle"
-font-family="sans-serif" font-size="20" fill="#222">{words.NOT_BLURRED}</text></svg>"""
+font-family="sans-serif" font-size="20" fill="#222">{}</text></svg>"""
 """In the photo's place on a page that is there already."""
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Pictures:
         else:
             name = self._sessions.photo_address(visit.cookie, capture_id, visit.now)
             address = f"{PREFIX}/photos/{name}"
+        wrong = visit.language.gettext(wrong)
         return Shown(photo, address, wrong, original.sha256, self._office.zone_of(photo.number))
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
@@ -91,7 +92,8 @@ class Pictures:
             raise HTTPException(404, NOT_HERE) from error
         except NotMade as error:
             log.error("photo=not_shown why=%s", error)  # noqa: TRY400 - its sentence says it all
-            return Response(_SAID, 503, media_type="image/svg+xml")
+            said = _SAID.format(visit.language.gettext(words.NOT_BLURRED))
+            return Response(said, 503, media_type="image/svg+xml")
         await in_page_thread(self._log_look, visit)
         return Response(copy, media_type="image/jpeg")
 

@@ -1,5 +1,6 @@
 """The people's pages, wired by hand; mounted below PREFIX."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,13 @@ from doorstep_backend.copies.kept import Copies
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
-from doorstep_backend.office.access import Nobody, Viewer
+from doorstep_backend.languages import Language, Languages, translatable
+from doorstep_backend.office.access import Customer, Nobody, Viewer
 from doorstep_backend.office.erasure import days
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages import PREFIX, fleet_words, words
 from doorstep_backend.pages.accounts import Accounts
-from doorstep_backend.pages.auth import COOKIE, Auth, Clock, Visit, home
+from doorstep_backend.pages.auth import COOKIE, Auth, Clock, Visit, home, language_of
 from doorstep_backend.pages.customer import CustomerPages
 from doorstep_backend.pages.dispatch import DispatchPages
 from doorstep_backend.pages.fleet import FleetPages
@@ -52,8 +54,13 @@ HEADERS: Final = {
 """On every answer, errors too. Source: OWASP HTTP Headers Cheat Sheet; CSP Level 3."""
 
 
-AWAY: Final = "We cannot do this now. Please look again in a minute: it may have been done."
+AWAY: Final = translatable(
+    "We cannot do this now. Please look again in a minute: it may have been done."
+)
 """Message after a timeout: the action may still finish."""
+
+_STARLETTES: Final = translatable("Not Found"), translatable("Method Not Allowed")
+"""Messages of Starlette's own errors."""
 
 
 class Site:
@@ -66,6 +73,8 @@ class Site:
         accounts: Accounts | None = None,
         register: Register | None = None,
         reports: Reports | None = None,
+        *,
+        languages: Languages | None = None,
     ) -> None:
         self._register = register
         self._reports = reports
@@ -75,21 +84,13 @@ class Site:
         self._office = office
         self._copies = Copies(office.store)
         self._now = now or office.ledger.now
-        self._templates = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["day_and_time"] = words.day_and_time
-        self._templates.filters["days"] = days
-        self._templates.filters["utc"] = rfc3339
-        self._templates.filters.update(fleet_words.FILTERS)
+        self._languages = languages or Languages(office.settings.languages)
+        offered = self._languages.offered
+        self._templates = {tag: _templates(language) for tag, language in offered.items()}
 
     def mount(self) -> Mount:
         """Mount everything below PREFIX, with its own headers and its own error pages."""
-        auth = Auth(self.sessions, self._now)
+        auth = Auth(self.sessions, self._now, self._languages)
         pictures = Pictures(self._office, self.sessions, self._copies)
         fleet = self._fleet_pages()
         routes = [
@@ -126,7 +127,15 @@ class Site:
     ) -> Response:
         """Make a page from a template: every value in it is escaped."""
         form = self.sessions.form_token(visit.cookie)
-        return self._render(template, status, visit.viewer, form=form, **values)
+        return self._render(
+            template,
+            status,
+            visit.viewer,
+            visit.language,
+            form=form,
+            languages=[] if visit.form else self._choices(visit.viewer),
+            **values,
+        )
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -138,24 +147,63 @@ class Site:
             return await self._away(request, away)
         form = self.sessions.form_token(cookie)
         answer = self._render(
-            "message.html", error.status_code, viewer, form=form, message=error.detail
+            "message.html",
+            error.status_code,
+            viewer,
+            language_of(request, viewer, self._languages),
+            form=form,
+            languages=self._choices(viewer) if request.method == "GET" else [],
+            message=error.detail,
         )
         answer.headers.update(error.headers or {})
         return answer
 
-    async def _away(self, _request: Request, error: Exception) -> Response:
+    async def _away(self, request: Request, error: Exception) -> Response:
         """Answer an outage without looking at the session, which continues."""
         note_away(error)
-        answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
+        language = language_of(request, Nobody(), self._languages)
+        answer = self._render(
+            "message.html", 503, Nobody(), language, form="", languages=[], message=AWAY
+        )
         answer.headers.update(RETRY)
         return answer
 
-    def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
+    def _choices(self, viewer: Viewer) -> list[Language]:
+        """Return the languages that a page offers, if there are several."""
+        offered = list(self._languages.offered.values())
+        return offered if isinstance(viewer, Customer | Nobody) and len(offered) > 1 else []
+
+    def _render(
+        self, template: str, status: int, viewer: Viewer, language: Language, **values: Any
+    ) -> Response:
         common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
         retention = self._office.settings.retention
         common |= {"photo_days": retention.photo_days, "view_log_days": retention.view_log_days}
-        text = self._templates.get_template(template).render(**common, **values)
+        text = self._templates[language.tag].get_template(template).render(**common, **values)
         return HTMLResponse(text, status)
+
+
+def _templates(language: Language) -> Environment:
+    """Return the templates in one language: `_()` and the filters translate."""
+    templates = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    templates.globals["language"] = language
+    templates.filters["alternative"] = partial(words.alternative, language=language)
+    templates.filters["day_and_time"] = partial(words.day_and_time, language=language)
+    templates.filters["days"] = partial(days, language=language)
+    templates.filters["looker"] = partial(words.looker, language=language)
+    templates.filters["translated"] = language.gettext
+    templates.filters["utc"] = rfc3339
+    templates.filters["why"] = partial(words.why, language=language)
+    templates.filters.update(fleet_words.FILTERS)
+    return templates
 
 
 def _nobody_hears(_request: Request, _error: Exception) -> Response:

@@ -1,36 +1,39 @@
 """Words of more than one page."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from agent.models import BoundBy, QualityVerdict
 from doorstep_backend import zones
+from doorstep_backend.languages import ENGLISH, Language, translatable
+from doorstep_backend.office.access import View
 from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
+from doorstep_backend.office.photos import Photo
 
-NO_PHOTO: Final = "There is no delivery photo for this order."
+NO_PHOTO: Final = translatable("There is no delivery photo for this order.")
 """The one sentence for every order without a photo, whatever the reason."""
 
-NO_PICTURE: Final = "This photo cannot be shown: what we received is not a picture."
+NO_PICTURE: Final = translatable("This photo cannot be shown: what we received is not a picture.")
 """The device did its part, and another photo will not come."""
 
-NOT_KEPT: Final = (
+NOT_KEPT: Final = translatable(
     "This photo cannot be shown: what we received cannot be opened, or is not there any more."
 )
 """The log says which."""
 
-NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
+NOT_BLURRED: Final = translatable("This photo cannot be shown now: faces in it cannot be blurred.")
 """Rather none than one with a face; the log says why."""
 
-HIDDEN_ADDRESS: Final = "An address that we do not show"
+HIDDEN_ADDRESS: Final = translatable("An address that we do not show")
 """In the place of a confidential order's address."""
 
 REASONS: Final[Mapping[str, str]] = {
-    "where": "Where is the parcel?",
-    "missing": "The parcel is missing.",
-    "damaged": "The parcel is damaged.",
-    "other": "Another question about the delivery.",
+    "where": translatable("Where is the parcel?"),
+    "missing": translatable("The parcel is missing."),
+    "damaged": translatable("The parcel is damaged."),
+    "other": translatable("Another question about the delivery."),
 }
 """Why customer service looks: a closed list, since the customer reads it."""
 
@@ -56,19 +59,57 @@ FLAGS: Final[Mapping[str, str]] = {
 """Findings of the quality check."""
 
 
-def day(at: datetime) -> str:
+def day(at: date, language: Language = ENGLISH) -> str:
     """Format a day: `1 December 2026`."""
-    return f"{at.day} {at:%B %Y}"
+    return language.day(at)
 
 
-def day_and_time(at: datetime, zone: ZoneInfo = zones.UTC_ZONE) -> str:
+def day_and_time(
+    at: datetime, zone: ZoneInfo = zones.UTC_ZONE, language: Language = ENGLISH
+) -> str:
     """Format a time: `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`.
 
     No line breaks at the space before UTC. An hour that the clocks there show twice has its
     offset: `02:30 UTC+2 (Europe/Zurich)`.
     """
     there = at.astimezone(zone)
-    said = f"{day(there)}, {there:%H:%M}"
+    said = f"{day(there, language)}, {language.time(there)}"
     if zone == zones.UTC_ZONE:
         return f"{said}\N{NO-BREAK SPACE}UTC"
     return " ".join(filter(None, (said, zones.offset_if_doubled(there), f"({zone.key})")))
+
+
+def alternative(photo: Photo, number: str, zone: ZoneInfo, language: Language) -> str:
+    """Return what is known of a photo, for people who do not see it."""
+    said = [language.gettext("Delivery photo of order %(number)s.") % {"number": number}]
+    if photo.left_at:
+        at = day_and_time(photo.left_at, zone, language)
+        said.append(language.gettext("Left on %(moment)s.") % {"moment": at})
+    else:
+        said.append(language.gettext("When it was left is not known."))
+    said.append(photo.how_placed(language))
+    if photo.bound_by == BoundBy.PLACE:
+        said.append(language.gettext("No parcel label was read."))
+    return " ".join(said)
+
+
+def looker(view: View, language: Language) -> str:
+    """Return who looked at a photo, for its customer."""
+    role, _, name = view.viewer.partition(" ")
+    if role == "agent":
+        return language.gettext("Customer service, agent %(number)s") % {"number": name}
+    return f"{language.gettext(role.capitalize())} {name}".rstrip()
+
+
+def why(view: View, language: Language) -> str:
+    """Return why somebody looked at a photo, for its customer."""
+    sentence, _, case = view.why.partition(" Case ")
+    said = language.gettext(sentence)
+    if not case:
+        return said
+    of = language.gettext("Case %(number)s.") % {"number": case.removesuffix(".")}
+    return f"{said} {of}"
+
+
+_VIEWERS: Final = translatable("Dispatch"), translatable("Office")
+"""The other roles of a view, as `looker` names them."""
