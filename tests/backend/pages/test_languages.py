@@ -195,6 +195,14 @@ def test_english_alone_is_switched_on_by_default(tmp_path: Path) -> None:
     assert "?language=" not in page.text
 
 
+def test_a_language_is_switched_on_in_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "backend.toml").write_text('languages = ["de"]\n')
+    with live_pages(tmp_path) as live:
+        page = ask(live.browser(OWNER), "/orders")
+
+    assert "<h1>Ihre Bestellungen</h1>" in page.text
+
+
 ACCEPTED: Final = {
     "": "en",
     "de": "de",
