@@ -15,6 +15,7 @@ from starlette.requests import Request
 from agent.status import header
 from doorstep_backend.copies import labels, making
 from doorstep_backend.copies.shows import Shows
+from doorstep_backend.languages import Languages, drafts
 from doorstep_backend.office import picture, segments
 from doorstep_backend.pages import auth, limits
 from doorstep_backend.reports import asked, pull_one, read
@@ -101,6 +102,15 @@ async def _fields(request: Request) -> dict[str, str]:
     return await auth._form(request)  # noqa: SLF001 - behind a session
 
 
+@cache
+def _spoken() -> Languages:
+    return Languages(drafts())
+
+
+def _languages(content: bytes) -> object:
+    return _spoken().choose("", "", content.decode("latin-1"))
+
+
 def _network(content: bytes) -> object:
     return limits.Try("a", content.decode("latin-1"), "").place()
 
@@ -159,6 +169,7 @@ BACKEND: Final = (
     Parser("pulled", _pulled, (), Shape.JSON, pull_one.MOST_BYTES),
     Parser("query", _query, (HTTPException, asked.NotAskedRightError), most_bytes=_HEADER),
     Parser("form", _form, (HTTPException,), most_bytes=20_000),
+    Parser("languages", _languages, (), most_bytes=_HEADER),
     Parser("network", _network, (), most_bytes=1_000),
     Parser("picture", _copy, (ValueError,), Shape.JPEG, _UPLOAD, _allowed),
     Parser("pixels", _decoded, (ValueError, making.NotMade), Shape.JPEG, 2_000_000, _allowed),
