@@ -103,11 +103,12 @@ def test_what_is_known_of_an_order_is_in_the_customers_language(live: Live) -> N
     assert not office.access.verify(CustomerService("17"), ALLOWED, "1", "x", NOON)
     demo_office.receive(demo_office.photo(RIGHT_DOOR))
     office.opt_out_order(CHANGES_MIND, True)
+    off = "/delivery-photos"
 
     for customer, paths in {
-        OWNER: ("/orders", f"/orders/{ALLOWED}", f"/orders/{SIGNATURE}"),
+        OWNER: ("/orders", f"/orders/{ALLOWED}", f"/orders/{SIGNATURE}", f"/orders/{ALLOWED}{off}"),
         SECOND: ("/orders", f"/orders/{CONFIDENTIAL}", f"/orders/{OPTED_OUT}", "/delivery-photos"),
-        THIRD: ("/orders", f"/orders/{GIFT}", "/delivery-photos"),
+        THIRD: ("/orders", f"/orders/{GIFT}", f"/orders/{GIFT}{off}", f"/addresses/a-5{off}"),
         FOURTH: ("/orders", f"/orders/{RIGHT_DOOR}", f"/orders/{CHANGES_MIND}"),
     }.items():
         browser = live.browser(customer)

@@ -113,8 +113,9 @@ def test_long_words_of_another_language_fit_a_phone(walk: Walk) -> None:
     walk.page.get_by_label(pseudo.pseudo("Account")).fill("c-1")
     walk.page.get_by_label(pseudo.pseudo("Password")).fill(PASSWORDS["c-1"])
     walk.tap(pseudo.pseudo("Sign in"))
+    opt_outs = (f"orders/{ALLOWED}/delivery-photos", "addresses/a-1/delivery-photos")
     paths = ("orders", f"orders/{ALLOWED}", "delivery-photos", "what-is-kept", "not-there")
-    for path in paths:
+    for path in (*paths, *opt_outs):
         walk.page.goto(f"{walk.url}/{path}")
         walk.look(f"21-{path.replace('/', '-')}-pseudo")
     walk.page.goto(f"{walk.url}/orders/{ALLOWED}")
