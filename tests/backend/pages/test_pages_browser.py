@@ -92,7 +92,7 @@ def test_a_confirmation_is_accessible_from_a_phone_to_a_desk(walk: Walk, deliver
     photo = f"dispatch/{stray.capture_id}"
     for who, paths in {
         "c-4": (f"orders/{CHANGES_MIND}/delivery-photos", "addresses/a-7/delivery-photos"),
-        "dispatch": (f"{photo}/bind?number={LEFT_DOOR}", f"{photo}/discard"),
+        "ana": (f"{photo}/bind?number={LEFT_DOOR}", f"{photo}/discard"),
     }.items():
         walk.sign_in(who)
         for path in paths:
@@ -198,7 +198,7 @@ def test_dispatch_goes_back_after_a_decision_and_reads_that_it_is_made(
     walk: Walk, first: str, second: str
 ) -> None:
     """Also in a second tab, whose page is as old: its click changes nothing."""
-    walk.sign_in("dispatch")
+    walk.sign_in("ana")
     walk.follow("Look and decide")
     walk.follow(first)
     tab = Walk(walk.page.context.new_page(), walk.url, walk.screenshots)
