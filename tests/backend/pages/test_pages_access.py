@@ -80,6 +80,7 @@ GET /pages/dispatch/{capture_id}/bind             303   404   404        404    
 POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
 GET /pages/dispatch/{capture_id}/discard          303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/discard         303   404   404        404      404   404      303    303     303
+GET /pages/refusals                               303   404   404        404      404   404      200    303     303
 GET /pages/fleet                                  303   404   404        404      404   404      200    303     303
 GET /pages/fleet/{device_id}                      303   404   404        404      404   404      200    303     303
 GET /pages/photos/{address}                       303   404   200        404      200   404      404    303     303

@@ -21,6 +21,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from agent.command import commandline
 from agent.config import Config
 from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
+from doorstep_backend.office.remedies import REMEDIES
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
 from tests.system.qemu.stages import ABOUT
@@ -69,6 +70,15 @@ def troubles() -> str:
         does = text.remedy if trouble in WAITS_BY_ITSELF else f"{text.where}: {text.remedy}"
         rows.append((f"`{trouble}`", text.what, does))
     return _table(("name", "what it means", "who does what"), *rows)
+
+
+def remedies() -> str:
+    """Return a row for each reason of a press without a photo, in the words of dispatch's page."""
+    rows = (
+        (f"`{reason}`", text.what, f"{text.where}: {text.remedy}")
+        for reason, text in REMEDIES.items()
+    )
+    return _table(("reason", "what it means", "who does what"), *rows)
 
 
 def lights() -> str:
@@ -151,7 +161,7 @@ def _table(*rows: tuple[str, ...]) -> str:
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
-    one.__name__: one for one in (commands, troubles, lights, folders, stages, settings)
+    one.__name__: one for one in (commands, troubles, remedies, lights, folders, stages, settings)
 }
 
 

@@ -122,6 +122,17 @@ CREATE TABLE IF NOT EXISTS archived_runs (
 without a gap is one run, however long, so that a gap is noticed as ever.
 """
 
+_REFUSALS: Final = """
+CREATE INDEX IF NOT EXISTS captures_refused ON captures (device_id, received_at)
+    WHERE kind = 'no_photo' AND erased_at IS NULL AND coalesce(reason, '') <> 'handed_over';
+CREATE INDEX IF NOT EXISTS captures_refused_why
+    ON captures (coalesce(reason, ''), device_id, received_at)
+    WHERE kind = 'no_photo' AND erased_at IS NULL AND coalesce(reason, '') <> 'handed_over';
+CREATE INDEX IF NOT EXISTS captures_refused_at ON captures (coalesce(reason, ''), received_at)
+    WHERE kind = 'no_photo' AND erased_at IS NULL AND coalesce(reason, '') <> 'handed_over';
+"""
+"""Indexes of presses without a photo (refusals.py), by device, by reason, and of the fleet."""
+
 _SQLITE_INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS captures_of_order ON captures (number) WHERE number IS NOT NULL",
     "DROP INDEX IF EXISTS captures_by_order",
@@ -212,6 +223,7 @@ OFFICE: Final = Schema(
             Column("captures", "ring TEXT"),
         ],
         statements(_CORRECTED),
+        statements(_REFUSALS),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -18,6 +18,7 @@ from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.inbox import Inbox
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.refusals import Refusals
 from doorstep_backend.office.revoked import RevokedKeys
 from doorstep_backend.settings import Settings, read_settings
 from doorstep_backend.wire.records import UNOPENED
@@ -47,6 +48,7 @@ class Office:
     access: PhotoAccess
     erasure: Erasure
     revoked_keys: RevokedKeys
+    refusals: Refusals
     inbox: Inbox = field(default_factory=Inbox)
 
     def zone_of(self, number: str | None) -> ZoneInfo:
@@ -163,4 +165,7 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     access = PhotoAccess(ledger, orders, filing)
     erasure = Erasure(ledger, store, orders, routes, filing, retention=settings.retention)
     revoked = RevokedKeys(ledger, filing)
-    return Office(store, ledger, settings, orders, routes, filing, access, erasure, revoked)
+    refusals = Refusals(ledger, settings, show_simulated=show_simulated)
+    return Office(
+        store, ledger, settings, orders, routes, filing, access, erasure, revoked, refusals
+    )

@@ -107,7 +107,7 @@ def from_rows(rows: Iterable[Row]) -> list[Photo]:
             capture_id=row["capture_id"],
             number=row["number"],
             device_id=row["device_id"],
-            left_at=_left_at(row),
+            left_at=left_at(row),
             received_at=_instant(row["received_at"]),
             bound_by=row["bound_by"],
             distance_m=row["distance_m"],
@@ -124,8 +124,8 @@ def void(row: Row) -> Void:
     return Void(row["capture_id"], row["about"], row["taken"], _instant(row["received_at"]))
 
 
-def _left_at(row: Row) -> datetime | None:
-    """Return the time by its own clock, or by the `time` record of its boot; else None.
+def left_at(row: Row) -> datetime | None:
+    """Return the time of a press by its own clock, or by its boot's `time` record; else None.
 
     That record counts if its source is better, or as good and contradicts the label: a device
     writes it once its source has changed its mind.

@@ -31,6 +31,7 @@ from doorstep_backend.pages.dispatch import DispatchPages
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.front import FrontPages
 from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.pages.refusals import RefusalPages
 from doorstep_backend.pages.service import ServicePages
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.reports.fleet import FleetReports
@@ -98,6 +99,7 @@ class Site:
             *CustomerPages(self._office, pictures, self.page).routes(auth),
             *ServicePages(self._office, pictures, self.page).routes(auth),
             *DispatchPages(self._office, pictures, self.page, fleet).routes(auth),
+            *RefusalPages(self._office, self.page).routes(auth),
             *(fleet.routes(auth) if fleet else ()),
             *pictures.routes(auth),
         ]
