@@ -19,7 +19,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A number of one device; `labels` are added to the device's own."""
+    """A number of one device, or of none; `labels` are added to the device's own."""
 
     name: str
     value: float
@@ -53,19 +53,22 @@ def exposition(
 ) -> bytes:
     """Return the samples of each device as Prometheus reads them, for the metrics in `help_of`.
 
-    Samples in `whole` are of no device, and have no labels.
+    Samples in `whole` are of no device, and have their own labels only.
     """
-    families = {
-        one.name: GaugeMetricFamily(one.name, help_of[one.name], value=one.value) for one in whole
-    }
+    families: dict[str, GaugeMetricFamily] = {}
+
+    def add(sample: Sample, labels: Mapping[str, str]) -> None:
+        family = families.get(sample.name)
+        if family is None:
+            family = GaugeMetricFamily(sample.name, help_of[sample.name], labels=[*labels])
+            families[sample.name] = family
+        family.add_metric([*labels.values()], sample.value)
+
+    for sample in whole:
+        add(sample, sample.labels)
     for device, found in devices:
         for sample in found:
-            family = families.get(sample.name)
-            if family is None:
-                labels = ["device", *sample.labels]
-                family = GaugeMetricFamily(sample.name, help_of[sample.name], labels=labels)
-                families[sample.name] = family
-            family.add_metric([device, *sample.labels.values()], sample.value)
+            add(sample, {"device": device, **sample.labels})
     registry = CollectorRegistry()
     registry.register(_Collected(families.values()))
     return generate_latest(registry)

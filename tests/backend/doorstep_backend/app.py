@@ -152,7 +152,7 @@ def create_app(
         middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
     if reports is not None and office is not None:
         fleet, filing_backlog = FleetReports(store.folder), store.filing_backlog
-        routes += FleetRoutes(fleet, reports, filing_backlog, office.erasure).routes()
+        routes += FleetRoutes(fleet, reports, filing_backlog, office).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ import pytest
 from agent.status.metrics import HELP
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.monitoring.alerts import FILE, OF_THE_FLEET, RULES, Rule, written
+from doorstep_backend.office.remedies import REMEDIES
 from doorstep_backend.reports.fleet import Device
 from doorstep_backend.reports.numbers import FLEET_HELP, exposition
 from doorstep_backend.reports.troubles import NEEDS, trouble_text
@@ -19,10 +20,11 @@ HERE = Path(__file__).parent
 
 
 def unknown(rule: Rule) -> set[str]:
-    """Metrics, needs and states in a rule that nobody tells."""
+    """Metrics, needs and reasons in a rule that nobody tells."""
     metrics = set(re.findall(r"\bdoorstep_\w+", rule.expr)) - HELP.keys() - FLEET_HELP.keys()
     needs = {one for text in re.findall(r'need=~?"([^"]*)"', rule.expr) for one in text.split("|")}
-    return metrics | (needs - {str(one) for one in NEEDS})
+    reasons = set(re.findall(r'reason="([^"]*)"', rule.expr))
+    return metrics | (needs - {str(one) for one in NEEDS}) | (reasons - REMEDIES.keys())
 
 
 def test_the_file_is_what_is_written() -> None:
@@ -59,7 +61,7 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
 
     command, given = (
         ["promtool", "check", "metrics"],
-        exposition([device], BacklogSize(3, NOW), 90.0),
+        exposition([device], BacklogSize(3, NOW), 90.0, dict.fromkeys(REMEDIES, 1)),
     )
     ran = subprocess.run(command, input=given, capture_output=True, check=False)
 

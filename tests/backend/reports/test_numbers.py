@@ -37,14 +37,14 @@ def device(**changes: Any) -> Device:
 
 
 def lines(*devices: Device) -> list[str]:
-    text = exposition(devices, BacklogSize(0, None), 0.0).decode()
+    text = exposition(devices, BacklogSize(0, None), 0.0, {}).decode()
     return [one for one in text.splitlines() if not one.startswith("#")][2:]
 
 
 def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
     nothing, waiting = (
         dict(one.split() for one in exposition([], *has).decode().splitlines() if one[0] != "#")
-        for has in ((BacklogSize(0, None), 0.0), (BacklogSize(7, NOW), 90.5))
+        for has in ((BacklogSize(0, None), 0.0, None), (BacklogSize(7, NOW), 90.5, None))
     )
 
     assert nothing == {"doorstep_unfiled_records": "0.0", "doorstep_erasure_overdue_seconds": "0.0"}
@@ -61,16 +61,24 @@ def test_what_cannot_be_asked_for_is_left_out(
     """A locked table loses only its own figure; the devices' figures are still there."""
     office = open_office(Store(tmp_path))
     database = open_database(tmp_path, "backend", patience_s=0.1)
-    routes = FleetRoutes(
-        FleetReports(tmp_path), Reports(tmp_path), FilingBacklog(database), office.erasure
-    )
+    routes = FleetRoutes(FleetReports(tmp_path), Reports(tmp_path), FilingBacklog(database), office)
 
     with ThreadPoolExecutor(1) as another, database.exclusive_transaction():
-        backlog, overdue_s = another.submit(routes._of_no_device, NOW).result()  # noqa: SLF001 - /metrics asks it
+        backlog, overdue_s, refusals = another.submit(routes._of_no_device, NOW).result()  # noqa: SLF001 - /metrics asks it
 
     assert (backlog, overdue_s) == (None, 0.0)
+    assert set((refusals or {}).values()) == {0}
     assert "event=away" in caplog.text
-    assert exposition([], backlog, None) == b""
+    assert exposition([], backlog, None, None) == b""
+
+
+def test_numbers_have_refusals_by_reason_and_no_device() -> None:
+    found = exposition([device()], None, None, {"no_position": 4, "camera_fault": 0}).decode()
+
+    assert [one for one in found.splitlines() if one.startswith("doorstep_presses")] == [
+        'doorstep_presses_without_photo{reason="no_position"} 4.0',
+        'doorstep_presses_without_photo{reason="camera_fault"} 0.0',
+    ]
 
 
 def test_a_device_with_which_all_is_well_has_few() -> None:

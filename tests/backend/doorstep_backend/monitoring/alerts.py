@@ -10,7 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from agent.models import Reason
 from agent.status.troubles import Trouble
+from doorstep_backend.office.remedies import REMEDIES
 from doorstep_backend.reports.troubles import NEEDS, NOTICED_TEXTS, Need, Noticed, trouble_text
 
 FILE: Final = Path(__file__).with_name("alerts.yml")
@@ -82,6 +84,8 @@ def _of_a_need(need: Need) -> Rule:
 
 _BENCH: Final = NOTICED_TEXTS[Noticed.BENCH_MODE]
 
+_CAMERA: Final = REMEDIES[Reason.CAMERA_FAULT]
+
 _REFUSED: Final = "sum(max by (device) (doorstep_refused_records{}))"
 
 OF_THE_FLEET: Final = (
@@ -141,6 +145,15 @@ OF_THE_FLEET: Final = (
         "what should have been erased {{ $value | humanizeDuration }} ago is still there",
         "in the office: the backend's log says why (record=not_erased, event=away, expiry=failed); "
         "where it says nothing there is more than instances erase beside their work: say `expire`",
+    ),
+    Rule(
+        "DoorstepCameraFaults",
+        f'max(doorstep_presses_without_photo{{reason="{Reason.CAMERA_FAULT}"}}) > 2',
+        "0s",
+        Severity.TODAY,
+        f"{{{{ $value }}}} presses in 24 hours left no photo: {_CAMERA.what}",
+        "in the office: dispatch's page of presses without a photo names the devices; "
+        f"{_CAMERA.where}: {_CAMERA.remedy}",
     ),
     Rule(
         "DoorstepTlsEnds",

@@ -18,6 +18,8 @@ FLEET_HELP: Final[Mapping[str, str]] = {
     "doorstep_unfiled_records": "Records with a receipt that are on no page yet; 10,001 is more.",
     "doorstep_oldest_unfiled_timestamp_seconds": "When the first of them got its receipt.",
     "doorstep_erasure_overdue_seconds": "How long a record is due and not erased, at most.",
+    "doorstep_presses_without_photo": "Those of the fleet that came in 24 hours, by the reason in "
+    "their records, up to the last full hour; 10,001 is more.",
     "doorstep_device_state": "1, with what the register says of the device: in or revoked.",
     "doorstep_report_timestamp_seconds": "When the device last said how it is, to the hour.",
     **{
@@ -46,14 +48,19 @@ _RELEASE: Final = re.compile(r"([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,4})")
 
 
 def exposition(
-    devices: Iterable[Device], backlog: BacklogSize | None, overdue_s: float | None
+    devices: Iterable[Device],
+    backlog: BacklogSize | None,
+    overdue_s: float | None,
+    refusals: Mapping[str, int] | None,
 ) -> bytes:
     """Return what Prometheus reads: nothing of devices that are gone, nor what is not known."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
-    return metrics.exposition(told, FLEET_HELP, _of_no_device(backlog, overdue_s))
+    return metrics.exposition(told, FLEET_HELP, _of_no_device(backlog, overdue_s, refusals))
 
 
-def _of_no_device(backlog: BacklogSize | None, overdue_s: float | None) -> Iterator[Sample]:
+def _of_no_device(
+    backlog: BacklogSize | None, overdue_s: float | None, refusals: Mapping[str, int] | None
+) -> Iterator[Sample]:
     if backlog is not None:
         yield Sample("doorstep_unfiled_records", backlog.records)
         if backlog.since is not None:
@@ -61,6 +68,8 @@ def _of_no_device(backlog: BacklogSize | None, overdue_s: float | None) -> Itera
             yield Sample("doorstep_oldest_unfiled_timestamp_seconds", oldest_s)
     if overdue_s is not None:
         yield Sample("doorstep_erasure_overdue_seconds", overdue_s)
+    for reason, presses in (refusals or {}).items():
+        yield Sample("doorstep_presses_without_photo", presses, {"reason": reason})
 
 
 def samples(device: Device) -> Iterator[Sample]:

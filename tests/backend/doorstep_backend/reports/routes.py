@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from itertools import islice
@@ -16,7 +16,7 @@ from starlette.routing import Route
 from agent.models import rfc3339
 from agent.status.metrics import CONTENT_TYPE
 from doorstep_backend.engines.unavailable import Unavailable
-from doorstep_backend.office.erasure import Erasure
+from doorstep_backend.office.model import Office
 from doorstep_backend.reports import numbers
 from doorstep_backend.reports.asked import NotAskedRightError, StatusQuery
 from doorstep_backend.reports.fleet import Device, FleetReports
@@ -43,11 +43,11 @@ class FleetRoutes:
     """
 
     def __init__(
-        self, fleet: FleetReports, reports: Reports, filing_backlog: FilingBacklog, erasure: Erasure
+        self, fleet: FleetReports, reports: Reports, filing_backlog: FilingBacklog, office: Office
     ) -> None:
         self._fleet = fleet
         self._filing_backlog = filing_backlog
-        self._erasure = erasure
+        self._office = office
         self._reports = reports
         self._one_at_a_time = asyncio.Lock()
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
@@ -89,8 +89,14 @@ class FleetRoutes:
     async def _now(self) -> datetime:
         return await asyncio.to_thread(self._reports.now)
 
-    def _of_no_device(self, now: datetime) -> tuple[BacklogSize | None, float | None]:
-        return _known(self._filing_backlog.backlog), _known(lambda: self._erasure.overdue_s(now))
+    def _of_no_device(
+        self, now: datetime
+    ) -> tuple[BacklogSize | None, float | None, Mapping[str, int] | None]:
+        return (
+            _known(self._filing_backlog.backlog),
+            _known(lambda: self._office.erasure.overdue_s(now)),
+            _known(lambda: self._office.refusals.of_fleet(now)),
+        )
 
     def _devices(self, now: datetime, after: str = "") -> Generator[Device]:
         return self._fleet.devices(now, self._reports.unreadable(), after)
