@@ -3,12 +3,20 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Page,
+    Playwright,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
-from tests.backend.pages.walk import PHONE
+from tests.backend.pages.walk import DESK, PHONE
 from tests.support.live_pages import Live, live_pages
 
 
@@ -46,11 +54,25 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def phone(chromium: Browser) -> Iterator[Page]:
-    """A phone in the hand: touch, no JavaScript, and anything odd in its console fails the test."""
+    """A phone in the hand."""
+    with _opened(chromium, PHONE, is_mobile=True) as page:
+        yield page
+
+
+@pytest.fixture
+def desk(chromium: Browser) -> Iterator[Page]:
+    """A window at a desk, on a screen that can be touched."""
+    with _opened(chromium, DESK, is_mobile=False) as page:
+        yield page
+
+
+@contextmanager
+def _opened(chromium: Browser, viewport: ViewportSize, *, is_mobile: bool) -> Iterator[Page]:
+    """Open a page: touch, no JavaScript, and anything odd in its console fails the test."""
     context = chromium.new_context(
-        viewport=PHONE,
-        device_scale_factor=2,
-        is_mobile=True,
+        viewport=viewport,
+        device_scale_factor=2 if is_mobile else 1,
+        is_mobile=is_mobile,
         has_touch=True,
         java_script_enabled=False,
         ignore_https_errors=True,  # its CA is the test's own

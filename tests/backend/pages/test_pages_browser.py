@@ -19,7 +19,9 @@ from doorstep_backend.office.demo import (
 )
 from doorstep_backend.pages.dispatch import NOT_WAITING
 from hardware.simulated.scenes import Scene, render
+from tests.backend.office.test_refusals import refuse
 from tests.backend.pages import pseudo
+from tests.backend.pages.fleet_samples import REFUSED, settle
 from tests.backend.pages.walk import DESK_PX, NARROWEST_PX, PASSWORDS, PHONE, Walk
 from tests.support import axe
 from tests.support.demo_office import NOON
@@ -29,6 +31,9 @@ pytestmark = pytest.mark.slow
 
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 """Colours that a person can prefer."""
+
+WIDTHS_PX: Final = (NARROWEST_PX, 768, 1024, 1440)
+"""Widths of a small phone, a tablet, the narrowest desk of style.css, and a usual desk."""
 
 
 @pytest.fixture
@@ -212,3 +217,57 @@ def test_dispatch_goes_back_after_a_decision_and_reads_that_it_is_made(
     tab.tap(second)
 
     tab.shows(NOT_WAITING)
+
+
+@pytest.fixture
+def at_desk(desk: Page, delivered: Live, screenshots: Path) -> Walk:
+    return Walk(desk, f"{delivered.url}/pages", screenshots)
+
+
+def test_dispatch_has_the_picture_beside_the_table_at_a_desk(
+    at_desk: Walk, delivered: Live
+) -> None:
+    """On a phone a photo has the page for itself, as the table has."""
+    office, page = delivered.demo_office.office, at_desk.page
+    at_desk.sign_in("ana")
+    at_desk.follow("Device")
+    (stray,) = office.filing.waiting()
+    assert office.access.views_of_record(stray.capture_id) == []
+
+    at_desk.follow("Look and decide")
+
+    table, picture = page.locator("table"), page.get_by_role("img")
+    left, right = table.bounding_box(), picture.bounding_box()
+    assert left is not None
+    assert right is not None
+    assert left["x"] + left["width"] < right["x"]
+    assert abs(left["y"] - right["y"]) < right["height"]
+    assert "sort=device" in page.url
+    assert len(office.access.views_of_record(stray.capture_id)) == 1
+    page.set_viewport_size(PHONE)
+    expect(table).to_be_hidden()
+    expect(picture).to_be_visible()
+
+
+def test_dispatchs_pages_are_accessible_from_a_phone_to_a_desk(
+    at_desk: Walk, delivered: Live
+) -> None:
+    """axe finds nothing at any width, light or dark, and nothing is wider than the screen."""
+    settle(delivered.demo_office.folder)
+    refuse(delivered.demo_office, simulated=True)
+    (stray,) = delivered.demo_office.office.filing.waiting()
+    at_desk.sign_in("ana")
+    for name, path in {
+        "dispatch": "dispatch",
+        "photo": f"dispatch/{stray.capture_id}",
+        "refusals": "refusals",
+        "refusals-of-one": "refusals?device=van-7",
+        "fleet": "fleet",
+        "device": f"fleet/{REFUSED}",
+    }.items():
+        at_desk.page.goto(f"{at_desk.url}/{path}")
+        for width_px in WIDTHS_PX:
+            at_desk.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
+            for scheme in SCHEMES:
+                at_desk.page.emulate_media(color_scheme=scheme)
+                at_desk.fits(f"30-{name}-{width_px}-{scheme}", width_px)

@@ -20,6 +20,8 @@ NARROWEST_PX: Final = 320
 DESK_PX: Final = 1280
 """Width of a window at a desk: 1920 pixels at a zoom of 150 %."""
 
+DESK: Final[ViewportSize] = {"width": DESK_PX, "height": 800}
+
 TARGET_PX: Final = 44
 """Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
 
@@ -72,6 +74,12 @@ class Walk:
             box = control.bounding_box()
             assert box is not None
             assert box["height"] >= TARGET_PX, f"{name}: {control} is too small"
+
+    def fits(self, name: str, width_px: int) -> None:
+        """Keep a picture of the page; nothing sticks out at its width, and axe finds nothing."""
+        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+        assert axe.findings(self.page) == [], name
+        assert self._widest_px() <= width_px, f"{name} scrolls sideways at {width_px} px"
 
     def _widest_px(self) -> float:
         found: float = self.page.evaluate(_WIDEST)

@@ -133,6 +133,14 @@ CREATE INDEX IF NOT EXISTS captures_refused_at ON captures (coalesce(reason, '')
 """
 """Indexes of presses without a photo (refusals.py), by device, by reason, and of the fleet."""
 
+_WAITING: Final = """
+CREATE INDEX IF NOT EXISTS captures_waiting_device ON captures (device_id, received_at)
+    WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_waiting_why ON captures (bound_by, received_at)
+    WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
+"""
+"""Indexes of the photos that wait for dispatch, as dispatch filters and sorts them."""
+
 _SQLITE_INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS captures_of_order ON captures (number) WHERE number IS NOT NULL",
     "DROP INDEX IF EXISTS captures_by_order",
@@ -224,6 +232,7 @@ OFFICE: Final = Schema(
         ],
         statements(_CORRECTED),
         statements(_REFUSALS),
+        statements(_WAITING),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -2,6 +2,9 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from agent.models import QualityVerdict
@@ -49,6 +52,53 @@ _VOIDS: Final = "v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erase
 _BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {IS_REVOKED.format('v')}"
 
 
+class WaitingOrder(StrEnum):
+    """By what waiting photos are sorted."""
+
+    LONGEST = "longest"
+    LATEST = "latest"
+    DEVICE = "device"
+
+
+_ORDERS: Final[Mapping[WaitingOrder, str]] = {
+    WaitingOrder.LONGEST: "c.received_at, c.monotonic_ns",
+    WaitingOrder.LATEST: "c.received_at DESC, c.monotonic_ns DESC",
+    WaitingOrder.DEVICE: "c.device_id, c.received_at, c.monotonic_ns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingQuery:
+    """A choice of waiting photos; an index finds each (ledger.py).
+
+    Attributes:
+        bound_by: values of `captures.bound_by`, of which one must be the photo's; empty for any.
+        device_id: the photo's device; empty for any.
+    """
+
+    bound_by: tuple[str, ...] = ()
+    device_id: str = ""
+    order: WaitingOrder = WaitingOrder.LONGEST
+
+    def condition(self) -> tuple[str, dict[str, str]]:
+        """Return the condition in SQL, and its values.
+
+        With both choices the photos are found by their device, of which few wait (`|| ''`).
+        """
+        where, values = [_WAITS, _SHOWN], {}
+        if self.bound_by:
+            values = {f"by_{'x' * place}": one for place, one in enumerate(self.bound_by, 1)}
+            column = "c.bound_by || ''" if self.device_id else "c.bound_by"
+            where.append(f"{column} IN ({', '.join(f':{name}' for name in values)})")
+        if self.device_id:
+            where.append("c.device_id = :device_id")
+            values["device_id"] = self.device_id
+        return " AND ".join(where), values
+
+
+ALL_WAITING: Final = WaitingQuery()
+
+
 class Showing:
     """The photos that may be shown of what is filed; Filing files it.
 
@@ -76,16 +126,19 @@ class Showing:
         )
         return found[0] if found else None
 
-    def waiting(self) -> list[Photo]:
+    def waiting(self, asked: WaitingQuery = ALL_WAITING) -> list[Photo]:
         """Return photos without a certain order, or of a foreign stop: for dispatch alone.
 
-        It returns the LISTED that wait longest; `how_many_wait` counts the rest too.
+        It returns the first LISTED, by default those that wait longest; `how_many_wait` counts
+        the rest too.
         """
-        return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
+        where, values = asked.condition()
+        return self._photos(where, LISTED, _ORDERS[asked.order], **values)
 
-    def how_many_wait(self) -> int:
+    def how_many_wait(self, asked: WaitingQuery = ALL_WAITING) -> int:
         """Return how many photos wait for dispatch, counted up to COUNTED and one."""
-        return self._count(f"{_WAITS} AND {_SHOWN}")
+        where, values = asked.condition()
+        return self._count(where, **values)
 
     def flagged(self) -> list[Photo]:
         """Return photos with a finding of the quality check; dispatch may not see the picture.
@@ -150,11 +203,17 @@ class Showing:
         (row,) = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
         return int(row[0])
 
-    def _photos(self, where: str, most: int | None = None, **values: Any) -> list[Photo]:
+    def _photos(
+        self,
+        where: str,
+        most: int | None = None,
+        order: str = _ORDERS[WaitingOrder.LONGEST],
+        **values: Any,
+    ) -> list[Photo]:
         query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
             t.source AS dated_by FROM captures c
             LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
-            WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
+            WHERE {where} ORDER BY {order}"""
         if most is not None:
             query += f" LIMIT {most}"
         rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})

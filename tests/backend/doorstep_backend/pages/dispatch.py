@@ -16,9 +16,11 @@ from doorstep_backend.office.photos import Photo
 from doorstep_backend.office.showing import COUNTED
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
-from doorstep_backend.pages.fleet import FleetPages
+from doorstep_backend.pages.dispatch_list import SORTS, DispatchQuery
+from doorstep_backend.pages.fleet import LONGEST_ID, FleetPages
 from doorstep_backend.pages.fleet_list import Summary
 from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.reports.asked import NotAskedRightError
 from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.rescued import Rescues
 
@@ -56,36 +58,54 @@ class DispatchPages:
         ]
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
-        """Show the lists of photos and voids, and the fleet's summary with identity."""
+        """Show the lists of photos and voids, and the fleet's summary with identity.
+
+        Raise 400 for parameters that are wrong.
+        """
         fleet = await self._fleet.summary(visit.now) if self._fleet else None
         return await in_page_thread(self._overview, visit, fleet)
 
     def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
-        filing, waits = self._office.filing, self._office.filing.waiting()
-        rescued = self._rescues.of([photo.capture_id for photo in waits])
-        waiting = [(photo, _why_it_waits(photo), rescued.get(photo.capture_id)) for photo in waits]
+        filing, asked = self._office.filing, _asked(visit)
         flagged = [
-            (photo, words.FLAGS.get(photo.verdict, "Not known")) for photo in filing.flagged()
+            (photo, words.FLAGS.get(photo.verdict, words.NO_VERDICT)) for photo in filing.flagged()
         ]
         return self._render(
             visit,
             "dispatch.html",
-            waiting=waiting,
+            **self._table(asked),
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),
-            waiting_in_all=filing.how_many_wait(),
             flagged_in_all=filing.how_many_flagged(),
             voids_in_all=filing.how_many_voids(),
             revoked_in_all=filing.how_many_revoked(),
-            counted_to=COUNTED,
-            zone=self._office.settings.zone,
             fleet=fleet,
         )
 
+    def _table(self, asked: DispatchQuery) -> dict[str, Any]:
+        """Return what the templates of the waiting photos' table need."""
+        waits = self._office.filing.waiting(asked.waiting())
+        rescued = self._rescues.of([photo.capture_id for photo in waits])
+        return {
+            "asked": asked,
+            "waiting": [
+                (photo, _why_it_waits(photo), rescued.get(photo.capture_id)) for photo in waits
+            ],
+            "waiting_in_all": self._office.filing.how_many_wait(asked.waiting()),
+            "counted_to": COUNTED,
+            "zone": self._office.settings.zone,
+            "whys": words.WAITS_SHORTLY,
+            "sorts": SORTS,
+            "longest_id": LONGEST_ID,
+        }
+
     def waiting(self, visit: Visit[Dispatch]) -> Response:
-        """Show a photo that waits, with the orders that it may be of. Raise 404."""
-        photo = self._still_waiting_photo(visit, gone=404)
+        """Show a photo that waits, with the orders that it may be of. Raise 404 or 400.
+
+        At a desk it is beside the table from which it was opened.
+        """
+        asked, photo = _asked(visit), self._still_waiting_photo(visit, gone=404)
         orders = [(order, self._line(order)) for order in self._candidates(photo)]
         return self._render(
             visit,
@@ -93,7 +113,9 @@ class DispatchPages:
             shown=self._pictures.shown(visit, photo),
             why=_why_it_waits(photo),
             rescued_by=self._rescues.by(photo.capture_id),
+            quality=words.QUALITY.get(photo.verdict, words.NO_VERDICT),
             orders=orders,
+            **self._table(asked),
         )
 
     def confirm_bind(self, visit: Visit[Dispatch]) -> Response:
@@ -105,7 +127,7 @@ class DispatchPages:
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
         """Bind a photo to an order. Raise 409 if it waits no more, or the order does not fit."""
-        photo = self._still_waiting_photo(visit)
+        asked, photo = _asked(visit), self._still_waiting_photo(visit)
         order = self._chosen(photo, visit.form.get("number", ""))
         try:
             self._office.filing.bind(photo.capture_id, order.number)
@@ -113,7 +135,7 @@ class DispatchPages:
             raise HTTPException(409, NOT_WAITING) from error
         except CannotBindError as error:
             raise HTTPException(409, NOT_THIS_ORDER) from error
-        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+        return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)
 
     def confirm_discard(self, visit: Visit[Dispatch]) -> Response:
         """Say what deleting does. Raise HTTPException as `discard` does."""
@@ -121,12 +143,12 @@ class DispatchPages:
 
     def discard(self, visit: Visit[Dispatch]) -> Response:
         """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
-        photo = self._still_waiting_photo(visit)
+        asked, photo = _asked(visit), self._still_waiting_photo(visit)
         try:
             self._office.erasure.discard(photo.capture_id, visit.now)
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
-        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+        return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)
 
     def _confirm(
         self,
@@ -136,12 +158,12 @@ class DispatchPages:
         hidden: Mapping[str, str],
         **values: Any,
     ) -> Response:
-        back = f"/dispatch/{photo.capture_id}"
+        page, table = f"/dispatch/{photo.capture_id}", _asked(visit).query()
         return self._render(
             visit,
             f"confirm_{what}.html",
-            action=f"{back}/{what}",
-            back=back,
+            action=f"{page}/{what}{table}",
+            back=f"{page}{table}",
             fields=hidden,
             photo=photo,
             zone=self._office.settings.zone,
@@ -171,6 +193,14 @@ class DispatchPages:
 
     def _line(self, order: Order) -> str:
         return self._office.orders.address(order.address).line
+
+
+def _asked(visit: Visit[Dispatch]) -> DispatchQuery:
+    """Return which table the page belongs to. Raise 400 for parameters that are wrong."""
+    try:
+        return DispatchQuery.read(fields(visit.query))
+    except NotAskedRightError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 def _why_it_waits(photo: Photo) -> str:

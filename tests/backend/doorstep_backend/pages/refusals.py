@@ -6,7 +6,7 @@ Nothing on it is finer than a day, and nothing ranks drivers: rows come by devic
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -20,10 +20,8 @@ from doorstep_backend.office.refusals import RefusalCount
 from doorstep_backend.office.remedies import REMEDIES
 from doorstep_backend.pages import words
 from doorstep_backend.pages.auth import Auth, Render, Visit, fields
+from doorstep_backend.pages.fleet import LONGEST_ID
 from doorstep_backend.reports.asked import NotAskedRightError
-
-LONGEST_ID: Final = 63
-"""Characters of a device's id (agent/config.py)."""
 
 
 @dataclass(frozen=True, slots=True)

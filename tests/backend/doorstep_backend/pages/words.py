@@ -49,6 +49,16 @@ WAITS: Final[Mapping[str, str]] = {
 NOT_ON_ROUTE: Final = "The stop was not on this device’s route."
 """Why a photo waits that the device itself was certain of."""
 
+WAITS_SHORTLY: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "several": ("Several doors in reach", (BoundBy.AMBIGUOUS,)),
+    "none": ("No stop in reach", (BoundBy.UNASSIGNED,)),
+    "elsewhere": ("Its label’s stop was out of reach", (LABEL_ELSEWHERE,)),
+    "unplaced": ("Its label’s stop, place unknown", (LABEL_UNPLACED,)),
+    "route": ("Not on this device’s route", (BoundBy.CODE, BoundBy.PLACE)),
+    "sealed": ("Sealed", (UNOPENED_BODY,)),
+}
+"""Choices of a filter by why photos wait: each with its words and values of `bound_by`."""
+
 FLAGS: Final[Mapping[str, str]] = {
     QualityVerdict.DARK: "Too dark",
     QualityVerdict.CLIPPED: "Too bright",
@@ -57,6 +67,11 @@ FLAGS: Final[Mapping[str, str]] = {
     QualityVerdict.BLURRED: "Blurred",
 }
 """Findings of the quality check."""
+
+QUALITY: Final[Mapping[str, str]] = {QualityVerdict.OK: "Good", **FLAGS}
+
+NO_VERDICT: Final = "Not known"
+"""Quality of a picture that its device did not check, or by a newer word."""
 
 
 def day(at: date, language: Language = ENGLISH) -> str:
