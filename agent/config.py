@@ -300,7 +300,21 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
     serve = sections.get("serve")
     if serve and not _is_endpoint(*serve.address):
         found.append(f"serve.listen: {json.dumps(serve.listen)} is not ADDRESS:PORT")
-    return found + _shared_pins(sections)
+    return found + _mute(sections.get("indicator")) + _shared_pins(sections)
+
+
+def _mute(indicator: IndicatorSettings | None) -> list[str]:
+    """Find settings by which no answer would reach the driver."""
+    if indicator is None or indicator.senses:
+        return []
+    if not indicator.feedback:
+        words = "empty, so no answer would reach the driver; name one of: light, sound, vibration"
+    else:
+        words = (
+            f"{json.dumps(indicator.feedback)} reaches nobody: "
+            "sound needs volume_pct above 0, vibration needs vibration_pin"
+        )
+    return [f"indicator.feedback: {words}"]
 
 
 def _misfits(

@@ -78,6 +78,14 @@ class ButtonSettings:
     scan_pin: Pin = 27
 
 
+class Feedback(StrEnum):
+    """A sense to which the device speaks."""
+
+    LIGHT = "light"
+    SOUND = "sound"
+    VIBRATION = "vibration"
+
+
 @dataclass(frozen=True, slots=True)
 class IndicatorSettings:
     """`[indicator]`: an RGB LED, a passive buzzer, and a vibration motor where fitted."""
@@ -92,6 +100,18 @@ class IndicatorSettings:
     common_anode: bool = False
     """True if the LED has a common anode, and a low level lights it."""
     volume_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
+    feedback: tuple[Feedback, ...] = tuple(Feedback)
+    """Senses to which the device speaks; each gets every answer to a press, only light the rest."""
+
+    @property
+    def senses(self) -> frozenset[Feedback]:
+        """The senses that get something: a motor has a pin, and a tone has a volume."""
+        fitted = {
+            Feedback.LIGHT: True,
+            Feedback.SOUND: self.volume_pct > 0,
+            Feedback.VIBRATION: self.vibration_pin is not None,
+        }
+        return frozenset(sense for sense in self.feedback if fitted[sense])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hardware.driver import Driver
 from hardware.indicator import Signal
 from hardware.patterns import DARK, PATTERNS, Step, begins_s, step_at
 from hardware.pins_gpio import claiming, device_files, open_pins
-from hardware.settings import IndicatorSettings
+from hardware.settings import Feedback, IndicatorSettings
 
 CLOSE_S: Final = 1.0
 """Longest wait for the player to end; a step is written in under a millisecond."""
@@ -74,6 +74,7 @@ class _Parts(ExitStack):
     def __init__(self, settings: IndicatorSettings, factory: Factory) -> None:
         super().__init__()
         self._duty: Final = duty(settings.volume_pct)
+        self._senses: Final = settings.senses
         with ExitStack() as opened:
             self._led: Any = opened.enter_context(
                 RGBLED(
@@ -96,14 +97,16 @@ class _Parts(ExitStack):
         self.callback(self.give, Step(DARK, inf))
 
     def give(self, step: Step) -> None:
-        self._led.value = (step.colour.red, step.colour.green, step.colour.blue)
-        if step.tone_hz is None:
+        """Give what the configured senses get of a step."""
+        light = step.colour if Feedback.LIGHT in self._senses else DARK
+        self._led.value = (light.red, light.green, light.blue)
+        if step.tone_hz is None or Feedback.SOUND not in self._senses:
             self._sounder.value = 0
         else:
             self._sounder.frequency = step.tone_hz
             self._sounder.value = self._duty
         if self._motor is not None:
-            self._motor.value = step.vibrate
+            self._motor.value = step.vibrate and Feedback.VIBRATION in self._senses
 
 
 def duty(volume_pct: int) -> float:

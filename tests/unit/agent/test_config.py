@@ -226,6 +226,30 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"feedback": "[]"}, "empty, so no answer would reach the driver; name one of: light, "),
+        ({"feedback": '["vibration"]'}, '["vibration"] reaches nobody: sound needs volume_pct '),
+        ({"feedback": '["sound"]', "volume_pct": "0"}, '["sound"] reaches nobody: sound needs '),
+        ({"feedback": '["light", "sond"]'}, '["light", "sond"] is not a list where each item is '),
+        ({"feedback": '"light"'}, '"light" is not a list where each item is one of: light, sound'),
+        ({"feedback": '["vibration"]', "vibration_pin": "24"}, None),
+        ({"feedback": '["sound", "sound"]'}, None),
+        ({"volume_pct": "0"}, None),
+    ],
+)
+def test_feedback_that_reaches_no_driver_is_refused(
+    tmp_path: Path, changes: dict[str, str], problem: str | None
+) -> None:
+    text = good(**{f"indicator__{name}": value for name, value in changes.items()})
+
+    found = problems(tmp_path, text)
+
+    assert len(found) == (problem is not None)
+    assert all(line.startswith(f"indicator.feedback: {problem}") for line in found)
+
+
 def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_path: Path) -> None:
     without = good(backend__recipients="[]")
     on_a_bench = good(backend__recipients="[]", policy__seal='"off"')

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -20,10 +21,11 @@ from hardware.drivers.indicator_gpio import GpioIndicator, duty
 from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.errors import DeviceBusy, DeviceError, DeviceMissing
 from hardware.indicator import Signal
-from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
+from hardware.patterns import AMBER, HIGH_HZ, sounding_s
 from hardware.pins_gpio import claiming
 from hardware.settings import (
     ButtonSettings,
+    Feedback,
     IndicatorSettings,
     LampSettings,
 )
@@ -192,10 +194,25 @@ def test_volume_zero_is_silent(pins: MockFactory) -> None:
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.FAULT)
 
-        until(lambda: pins.pin(12).frequency == LOW_HZ)
-        assert levels(pins, 12) == [0]
+        until(lambda: led(pins) == [1, 0, 0])
+        assert history(pins, 12) == [0]
     assert duty(100) == 0.5
     assert duty(50) == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("feedback", [*map(tuple, combinations(Feedback, 1)), tuple(Feedback)])
+def test_only_the_senses_that_were_chosen_get_an_answer(
+    pins: MockFactory, feedback: tuple[Feedback, ...]
+) -> None:
+    settings = IndicatorSettings("gpio", vibration_pin=16, volume_pct=100, feedback=feedback)
+    with closing(GpioIndicator(settings, pins)) as indicator:
+        indicator.show(Signal.HANDED_OVER)
+        time.sleep(sounding_s(Signal.HANDED_OVER) + 0.3)
+
+        on = {Feedback.LIGHT: 1.0, Feedback.SOUND: 0.5, Feedback.VIBRATION: 1.0}
+        for sense, pin in zip(Feedback, (6, 12, 16), strict=True):
+            given = [0, on[sense]] * 2 * (sense in feedback) + [0]
+            assert history(pins, pin) == given
 
 
 LGPIO = """
