@@ -1,6 +1,7 @@
 """The wiring in hardware/README.md and its diagram are those of the default pins."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,6 +38,10 @@ FREE: Final = frozenset({0, 1, 18, 19, 20, 21})
 BUTTONS: Final = ButtonSettings("gpio")
 LIGHTS: Final = IndicatorSettings("gpio")
 LAMP: Final = LampSettings("gpio")
+MOTOR_PIN: Final = tomllib.loads((REPOSITORY / "systemd/config.toml").read_text())["indicator"][
+    "vibration_pin"
+]
+"""That of the example: a device without a motor leaves its pin out."""
 
 DRIVEN: Final = {
     "Photo button": BUTTONS.photo_pin,
@@ -46,8 +51,9 @@ DRIVEN: Final = {
     "LED, green": LIGHTS.green_pin,
     "LED, blue": LIGHTS.blue_pin,
     "Buzzer, passive": LIGHTS.buzzer_pin,
+    "Vibration motor": MOTOR_PIN,
 }
-"""The default pin of each part that the device's own process drives."""
+"""The pin of each part that the device's own process drives."""
 
 WIRES: Final = {
     **{name: [f"GPIO {pin}"] for name, pin in DRIVEN.items()},
@@ -67,6 +73,7 @@ RESISTORS: Final = {
     "LED, green": ["1 kΩ", "120 Ω"],
     "LED, blue": ["1 kΩ", "120 Ω"],
     "Buzzer, passive": ["1 kΩ"],
+    "Vibration motor": ["1 kΩ"],
 }
 
 E12: Final = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82, 100, 120, 150, 180, 220)
@@ -170,6 +177,7 @@ def test_the_page_wires_the_default_pins() -> None:
     )
     assert rows["buzzer, passive"] == str(LIGHTS.buzzer_pin)
     assert rows["white lamp"] == str(LAMP.pin)
+    assert rows["vibration motor"] == str(MOTOR_PIN)
 
 
 def test_the_page_has_each_resistor_of_the_diagram() -> None:
