@@ -2,7 +2,8 @@
 
 An answer to a press has the same rhythm in all three senses, and no other signal begins with it:
 the light alone, the motor alone or the tone alone tells which answer it is. Colour is a second cue.
-Two idle lights share a rhythm with one of the cradle; there the colour decides, and the cradle.
+Two lights of the cradle share a rhythm with an idle light: they never come outside the cradle, and
+in it their colour tells them, also to people who cannot tell red from green.
 `python -m tests.bench.signals` compares all of them.
 """
 

@@ -67,7 +67,7 @@ def _in_the_cradle(
 ) -> Signal:
     """Return the signal in the cradle.
 
-    A queue that cannot be read is never green, because records may wait in it.
+    A queue that cannot be read is never "all sent", because records may wait in it.
     """
     if counts is None:
         return Signal.NOT_READY

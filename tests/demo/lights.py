@@ -1,8 +1,9 @@
-"""The light of a simulated device as a driver sees it: colour, rhythm, and what it means."""
+"""The signal of a simulated device as a driver sees, hears and feels it, and what it means."""
 
 import re
 import time
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,9 @@ from hardware.patterns import (
     RED,
     VIOLET,
     WHITE,
+    Step,
     begins_s,
-    light_at,
+    step_at,
 )
 
 MEANS: Final[Mapping[Signal, str]] = {
@@ -75,27 +77,29 @@ def name(signal: Signal) -> str:
 
 
 class Watched:
-    """The light, by what the simulated indicator says in the log of `capture`."""
+    """Light, tone and motor, by what the simulated indicator says in the log of `capture`."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._read_bytes = 0
         self._since_s = 0.0
+        self._is_silent = False
         self.signal: Signal | None = None
 
     def out(self) -> None:
         """The process has ended, and its light with it."""
         self.signal = None
 
-    def look(self) -> Colour:
-        """The colour now; `signal` is what it belongs to, None before the first."""
+    def look(self) -> Step:
+        """What is given now; `signal` is what it belongs to, None before the first."""
         with self._log.open("rb") as log:
             log.seek(self._read_bytes)
             new = log.read().rpartition(b"\n")[0]
         self._read_bytes += len(new)
-        for told in re.findall(rb"event=light signal=(\w+)", new):
+        for told, silent in re.findall(rb"event=light signal=(\w+)( silent=true)?", new):
             self._since_s = begins_s(time.monotonic(), self.signal, self._since_s)
-            self.signal = Signal(told.decode())
+            self.signal, self._is_silent = Signal(told.decode()), bool(silent)
         if self.signal is None:
-            return DARK
-        return light_at(self.signal, time.monotonic() - self._since_s)
+            return Step(DARK, inf)
+        step, left_s = step_at(PATTERNS[self.signal], time.monotonic() - self._since_s)
+        return Step(step.colour, left_s) if self._is_silent else step

@@ -47,11 +47,13 @@ KEYS: Final[Mapping[str, str]] = {
     "s": "scan button",
     "h": "scan held 2 s: take back",
     "l": "label up, down",
+    "e": "label of elsewhere up",
     "n": "next door",
     "w": "network away, back",
     "g": "GPS away, back",
     "d": "dark, day",
     "m": "moving hand, still",
+    "v": "lens covered, free",
     "c": "cradle, road",
     "b": "battery low, full",
     "f": "camera fault, mended",
@@ -168,7 +170,7 @@ class Player:
             self._press(key)
         elif key == "n":
             self._at = (self._at + 1) % len(self._doors)
-            self._changed -= {"l", "g"}  # the parcel is put down, and GPS is back on the way
+            self._changed -= {"l", "e", "g"}  # the parcel is put down, and GPS is back on the way
             self._arrange()
         elif key == "a":
             self._shows_accounts = not self._shows_accounts
@@ -176,6 +178,7 @@ class Player:
             self._dispatch.act()
         elif key in world.SWITCHES:
             self._changed ^= {key}
+            self._changed -= {"l": {"e"}, "e": {"l"}}.get(key, set())  # one parcel in the hand
             self._arrange()
             if key == "w" and "w" not in self._changed:  # a device's link watch does so
                 self._pool.submit(self._van.processes.ask, "sync", {"send": True})
@@ -225,9 +228,9 @@ class Player:
             self._last = _record_line(reply, {door.stop_id: door.order for door in self._doors})
 
     def _view(self, pages: str, accounts: Sequence[str]) -> View:
-        light, signal = self._light.look(), self._light.signal
+        given, signal = self._light.look(), self._light.signal
         return View(
-            light=light,
+            given=given,
             meant=(lights.name(signal), lights.MEANS[signal]) if signal else ("dark", "starting"),
             rows=[
                 ("at", self._doors[self._at].words),

@@ -16,11 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from hardware.indicator import Colour
-from hardware.patterns import DARK
+from hardware.patterns import DARK, HIGH_HZ, LOW_HZ, Step
 
 LIT_CHARS: Final = 14
 LIT_LINES: Final = 3
 """The light's size: wide enough to be seen from the corner of the eye."""
+
+BAR_CHARS: Final = 2
+OTHERS_CHARS: Final = len("tone  ") + BAR_CHARS + len(" high")
+"""Tone and motor beside the light."""
 
 LIT: Final = "█"
 UNLIT: Final = "░"
@@ -35,14 +39,14 @@ class View:
     """What is on the screen.
 
     Attributes:
-        light: as it is now, dark in the pauses of its rhythm.
+        given: light, tone and motor as they are now, off in the pauses of their rhythm.
         meant: its name and what the driver should do.
         rows: a name and a line each.
         keys: a key and its words each.
         below: lines for whoever looks at the pages; without keys there is room for a dozen.
     """
 
-    light: Colour
+    given: Step
     meant: tuple[str, str]
     rows: Sequence[tuple[str, str]]
     keys: Sequence[tuple[str, str]]
@@ -97,11 +101,20 @@ def _drawn(view: View) -> RenderableType:
 
 def _light(view: View) -> RenderableType:
     name, words = view.meant
-    body = UNLIT if view.light == DARK else LIT
-    lamp = Text("\n".join([body * LIT_CHARS] * LIT_LINES), style=_rgb(view.light))
+    light, tone_hz = view.given.colour, view.given.tone_hz
+    body = UNLIT if light == DARK else LIT
+    lamp = Text("\n".join([body * LIT_CHARS] * LIT_LINES), style=_rgb(light))
+    pitch = {None: "", LOW_HZ: " low", HIGH_HZ: " high"}[tone_hz]
+    others = (f"tone  {_bar(tone_hz is not None)}{pitch}", "", f"motor {_bar(view.given.vibrate)}")
     table = Table.grid(padding=(0, 2))
-    table.add_row(lamp, Text.assemble("\n", (name, "bold"), f"   {words}"))
+    table.add_column()
+    table.add_column(width=OTHERS_CHARS)
+    table.add_row(lamp, "\n".join(others), Text.assemble("\n", (name, "bold"), f"   {words}"))
     return table
+
+
+def _bar(is_on: bool) -> str:
+    return (LIT if is_on else UNLIT) * BAR_CHARS
 
 
 def _rows(view: View) -> RenderableType:

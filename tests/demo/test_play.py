@@ -65,6 +65,13 @@ class Terminal:
             self._read()
         return self._screen()
 
+    def flashes(self, *words: str) -> None:
+        """Wait until each of the words has been on the screen, for however short a time."""
+        until_s = time.monotonic() + SEEN_WITHIN_S
+        while not all(word.encode() in self.printed for word in words):
+            assert time.monotonic() < until_s, f"no {words} in:\n{self._screen()}"
+            self._read()
+
     def ends(self) -> int:
         """Wait for its end; returns the exit code."""
         until_s = time.monotonic() + SEEN_WITHIN_S
@@ -219,6 +226,28 @@ def test_the_world_changes_while_it_runs(played: Terminal) -> None:
     played.shows("red +call", "no photo: camera fault")
     played.type("fc")
     played.shows(r"green \. +ready", "capture ended with 70; it is started again")
+
+
+@pytest.mark.slow
+def test_label_of_another_stop_and_a_covered_lens_are_answered(played: Terminal) -> None:
+    """Each in its own rhythm, which tone and motor give as well."""
+    played.type("nn")
+    played.shows("order 1003")
+    played.type("se")
+    played.shows("ANOTHER STOP'S LABEL UP", r"cyan \.- +press: the label is read")
+    played.type("p")
+    played.shows(r"blue -\. +go on, no photo", "no photo: its label is of another place")
+    played.flashes("tone  ██ low", "motor ██")
+
+    played.type("nnn")
+    played.shows("order 1006 .* 8 m away")
+    played.type("sl")
+    played.shows("around.* LABEL UP", r"cyan \.- +press: the label is read")
+    played.type("v")
+    played.shows("LENS COVERED")
+    played.type("p")
+    played.shows(r"amber \.{3} +press once more", "order 1006, by its label; covered")
+    played.flashes("tone  ██ high")
 
 
 @pytest.mark.slow

@@ -35,9 +35,11 @@ class Switch:
 SWITCHES: Final[Mapping[str, Switch]] = {
     "w": Switch("network", "NO NETWORK"),
     "g": Switch("GPS", "NO GPS"),
-    "l": Switch("label down", "LABEL UP"),
+    "l": Switch("", "LABEL UP"),
+    "e": Switch("", "ANOTHER STOP'S LABEL UP"),
     "d": Switch("day", "DARK", {"light": 0.02}),
     "m": Switch("still hand", "MOVING HAND", {"motion_px": 22.0}),
+    "v": Switch("", "LENS COVERED", {"cover": 1.0}),
     "c": Switch("", "CRADLE", {"external": True}),
     "b": Switch("", "BATTERY LOW", {"battery_pct": 10}),
     "f": Switch("", "CAMERA FAULT", {"camera": "fail"}),
@@ -47,22 +49,30 @@ SWITCHES: Final[Mapping[str, Switch]] = {
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A stop of the round, as whoever plays must know it."""
+    """A stop of the round, as whoever plays must know it.
+
+    Attributes:
+        code: of its parcel label.
+        elsewhere: the code of a parcel for another stop, which is not in reach.
+    """
 
     order: str
     house: int
     stop_id: str
     words: str
     code: str
+    elsewhere: str
     place: Place
 
 
 def doors(office: Office) -> list[Door]:
     """Every stop, in the order of its order's number."""
-    return [_door(office.orders.find(number)) for number in office.orders.numbers()]
+    orders = [office.orders.find(number) for number in office.orders.numbers()]
+    others = orders[2:] + orders[:2]  # not the next one: two doors are 8 m apart
+    return [_door(order, other) for order, other in zip(orders, others, strict=True)]
 
 
-def _door(order: Order) -> Door:
+def _door(order: Order, other: Order) -> Door:
     words = ", ".join(outcome.why(order)) or "photos allowed"
     if order.number in {demo.LEFT_DOOR, demo.RIGHT_DOOR}:
         words += ", a door 8 m away"
@@ -70,7 +80,8 @@ def _door(order: Order) -> Door:
     told = f"order {order.number} of {order.customer}, {line}: {words}"
     beside = Place(order.lat_deg + ASIDE_M / M_PER_DEG, order.lon_deg, ACCURACY_M)
     house = demo.house_number(order)
-    return Door(order.number, house, order.stop_id, told, order.codes[0], beside)
+    code, elsewhere = order.codes[0], other.codes[0]
+    return Door(order.number, house, order.stop_id, told, code, elsewhere, beside)
 
 
 def words(changed: Collection[str]) -> str:
@@ -81,7 +92,7 @@ def words(changed: Collection[str]) -> str:
 
 def script(number: int, door: Door, changed: Collection[str]) -> str:
     """Return the world script of a door; its number in the round chooses how it looks."""
-    label = door.code if "l" in changed else ""
+    label = door.code if "l" in changed else door.elsewhere if "e" in changed else ""
     values = {"door": number, "house": door.house, "label": label}
     for key in changed:
         values |= SWITCHES[key].setting

@@ -78,7 +78,7 @@ def test_every_signal_has_its_colour(signal: Signal) -> None:
 
 
 SHARED = [(Signal.READY, Signal.ALL_SENT), (Signal.NOT_READY, Signal.ASK_OFFICE)]
-"""Idle lights with one rhythm: the second of each is shown in the cradle only."""
+"""Idle lights with one rhythm: the second of each comes in the cradle only, in another colour."""
 
 
 @pytest.mark.parametrize("slip_ms", [0, SLIP_MS])

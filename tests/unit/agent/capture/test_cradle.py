@@ -1,4 +1,4 @@
-"""The light in the cradle: green only where every record is known, and with the backend."""
+"""The light in the cradle: "all sent" only if every record is known, and with the backend."""
 
 import sqlite3  # noqa: TID251 - it takes a row away, as a process that was taken over could
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def test_the_light_is_right_within_a_second_of_what_the_sender_did(device: Bench
     )
 
 
-def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_path: Path) -> None:
+def test_a_restart_shows_all_sent_and_one_with_a_record_never_does(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         device.press()
     with bench(tmp_path, _in_the_cradle()) as device:
@@ -78,7 +78,7 @@ def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_pa
 
 
 def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
-    """Amber once each waiting record had its 401 or 403; white while one was not tried yet."""
+    """Ask the office once each waiting record had its 401 or 403; sending while one waits."""
     device.press()
     device.tick(2.0)
     rows = [row for row in device.rows() if row.state is RecordState.PENDING]
@@ -150,7 +150,7 @@ def _held(device: Bench) -> AbstractContextManager[None]:
     return lock(device.layout.state_lock, exclusive=True, wait=False)
 
 
-def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
+def test_at_boot_not_all_is_sent_before_the_records_were_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that is gone comes back with the sweep; another process kept that off at the start."""
@@ -171,7 +171,7 @@ def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
 
 
 @pytest.mark.slow  # it waits for a lock as long as the product does
-def test_a_queue_that_another_process_holds_is_not_green(
+def test_a_queue_that_another_process_holds_is_not_all_sent(
     device: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _deliver_all(device)
