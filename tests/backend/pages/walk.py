@@ -26,9 +26,12 @@ TARGET_PX: Final = 44
 """Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
 
 
-_WIDEST: Final = """Math.max(...Array.from(
+_WIDEST: Final = """Math.max(document.documentElement.scrollWidth, ...Array.from(
     document.querySelectorAll("body *"), one => one.getBoundingClientRect().right))"""
-"""The right edge of what reaches furthest, in CSS pixels; what is not shown has 0."""
+"""The right edge of what reaches furthest, in CSS pixels; what is not shown has 0.
+
+Text that is longer than its element widens the document alone.
+"""
 
 
 @dataclass(frozen=True)
