@@ -32,11 +32,14 @@ class ButtonEvent:
     """A debounced change; `edge_ns` is the kernel's CLOCK_MONOTONIC time of the first edge.
 
     TOUCHED, PRESSED and GLITCH of one press share their `edge_ns`.
+    PRESSED of the photo button has `scan_since_ns`: since when the scan button had been down
+    without a break at that edge; None if it was up.
     """
 
     button: ButtonName
     change: ButtonChange
     edge_ns: int
+    scan_since_ns: int | None = None
 
 
 Press = Callable[[ButtonName, int, float], None]

@@ -1,5 +1,6 @@
 """From a button's bouncing edges to touched, pressed, released: pure over (time, level)."""
 
+from dataclasses import replace
 from typing import Final
 
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
@@ -34,8 +35,14 @@ class Debounce:
         self._touched = False
         self._held = False
         self._press_ns = 0
+        self._since_ns = 0
         self._release_ns = 0
         self._last_edge_ns = 0
+
+    @property
+    def touched_ns(self) -> int | None:
+        """The first edge of what may become a press; None if nothing is undecided."""
+        return self._press_ns if self._touched else None
 
     @property
     def due_ns(self) -> int | None:
@@ -49,13 +56,15 @@ class Debounce:
 
     def edge(self, time_ns: int, pressed: bool) -> list[ButtonEvent]:
         """Take the kernel's edge to `pressed`; one to the level it had already is a bounce too."""
-        events = self.settle(time_ns)
+        events, was_open = self.settle(time_ns), not self._level
         if pressed and not self._touched and not self._held:
             self._touched = True
-            self._press_ns = time_ns
+            self._press_ns = self._since_ns = time_ns
             events.append(self._event(ButtonChange.TOUCHED, time_ns))
         elif self._held and not pressed and time_ns - self._last_edge_ns >= STABLE_NS:
             self._release_ns = time_ns
+        elif self._held and pressed and was_open and time_ns - self._release_ns >= STABLE_NS:
+            self._since_ns = time_ns
         self._level = pressed
         self._last_edge_ns = time_ns
         return events
@@ -76,5 +85,56 @@ class Debounce:
         self._held = False
         return [self._event(ButtonChange.RELEASED, self._release_ns)]
 
+    def down_since_ns(self, at_ns: int) -> int | None:
+        """Return since when the button had been down without a break at `at_ns`, None if it was up.
+
+        Only the last time that it was down is known, so `at_ns` is a moment ago. A break is an
+        opening of STABLE_NS or more, which the lock-out may hide from the events; a shorter one is
+        a bounce.
+        """
+        is_up = not self._level and self._release_ns <= at_ns
+        return None if is_up or self._since_ns > at_ns else self._since_ns
+
     def _event(self, change: ButtonChange, edge_ns: int) -> ButtonEvent:
         return ButtonEvent(self._button, change, edge_ns)
+
+
+class DebouncedPair:
+    """Both buttons of a board; times are as in `Debounce`.
+
+    PRESSED of the photo button says since when the scan button was down. While the photo button is
+    undecided, a scan button that was down at its first edge says nothing: a release at once after
+    that edge would otherwise be told before the press that it belongs to.
+    """
+
+    def __init__(self) -> None:
+        self._photo: Final = Debounce(ButtonName.PHOTO)
+        self._scan: Final = Debounce(ButtonName.SCAN)
+
+    @property
+    def due_ns(self) -> int | None:
+        """When `settle` has something to decide; None while nothing is pending."""
+        pending = (self._photo,) if self._scan_waits() else (self._photo, self._scan)
+        return min((due for one in pending if (due := one.due_ns) is not None), default=None)
+
+    def edge(self, button: ButtonName, time_ns: int, pressed: bool) -> list[ButtonEvent]:
+        """Take an edge of a button's line, as `Debounce.edge` does."""
+        line = self._photo if button is ButtonName.PHOTO else self._scan
+        return self._told(line.edge(time_ns, pressed))
+
+    def settle(self, time_ns: int) -> list[ButtonEvent]:
+        """Decide what is due at `time_ns`; nothing before `due_ns`."""
+        events = self._told(self._photo.settle(time_ns))
+        return events if self._scan_waits() else events + self._scan.settle(time_ns)
+
+    def _scan_waits(self) -> bool:
+        touched_ns = self._photo.touched_ns
+        return touched_ns is not None and self._scan.down_since_ns(touched_ns) is not None
+
+    def _told(self, events: list[ButtonEvent]) -> list[ButtonEvent]:
+        return [
+            replace(event, scan_since_ns=self._scan.down_since_ns(event.edge_ns))
+            if (event.button, event.change) == (ButtonName.PHOTO, ButtonChange.PRESSED)
+            else event
+            for event in events
+        ]

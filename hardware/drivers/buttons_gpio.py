@@ -16,7 +16,7 @@ from typing import Any, Final
 from gpiozero import Factory, InputDevice  # noqa: TID251 - the driver of the buttons
 
 from hardware.button import ButtonEvent, ButtonName
-from hardware.debounce import Debounce
+from hardware.debounce import DebouncedPair
 from hardware.driver import Driver
 from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import ButtonSettings
@@ -43,6 +43,7 @@ class GpioButtons:
         self._closed = False
         self._on_event: Callable[[ButtonEvent], None] | None = None
         self._timer: Thread | None = None
+        self._pair: Final = DebouncedPair()
         self._lines: Final = [
             _Line(ButtonName.PHOTO, settings.photo_pin, factory, self._edge),
             _Line(ButtonName.SCAN, settings.scan_pin, factory, self._edge),
@@ -64,19 +65,17 @@ class GpioButtons:
         for line in self._lines:
             line.close()
 
-    def _edge(self, debounce: Debounce, time_ns: int, pressed: bool) -> None:
+    def _edge(self, button: ButtonName, time_ns: int, pressed: bool) -> None:
         with self._changed:
-            self._hand_on(debounce.edge(time_ns, pressed))
+            self._hand_on(self._pair.edge(button, time_ns, pressed))
             self._changed.notify()
 
     def _settle(self) -> None:
         with self._changed:
             while not self._closed:
-                for line in self._lines:
-                    self._hand_on(line.debounce.settle(_settled_ns()))
-                dues_ns = [due for line in self._lines if (due := line.debounce.due_ns)]
-                wait_s = (min(dues_ns) - _settled_ns()) / 1e9 if dues_ns else None
-                self._changed.wait(wait_s)
+                self._hand_on(self._pair.settle(_settled_ns()))
+                due_ns = self._pair.due_ns
+                self._changed.wait(None if due_ns is None else (due_ns - _settled_ns()) / 1e9)
 
     def _hand_on(self, events: list[ButtonEvent]) -> None:
         """Hand `events` on; under the lock, so that two threads keep their order."""
@@ -93,9 +92,9 @@ class _Line:
         button: ButtonName,
         pin: int,
         factory: Factory | None,
-        edge: Callable[[Debounce, int, bool], None],
+        edge: Callable[[ButtonName, int, bool], None],
     ) -> None:
-        self.debounce: Final = Debounce(button)
+        self._button: Final = button
         self._edge: Final = edge
         with claiming(f"buttons.{button}_pin = {pin}"):
             self._device: Final = InputDevice(
@@ -111,7 +110,7 @@ class _Line:
         self._device.close()
 
     def _pin_changed(self, ticks: float, state: Any) -> None:
-        self._edge(self.debounce, kernel_ns(ticks, time.monotonic_ns()), not state)
+        self._edge(self._button, kernel_ns(ticks, time.monotonic_ns()), not state)
 
 
 def kernel_ns(ticks: float, now_ns: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
-from hardware.debounce import Debounce
+from hardware.debounce import DebouncedPair
 from hardware.driver import Driver
 from hardware.simulated.world import World
 
@@ -29,7 +29,7 @@ class SimulatedButtons:
         self._changed: Final = threading.Condition()
         self._edges: list[tuple[int, int, ButtonName, bool]] = []
         self._order: Final = itertools.count()
-        self._debounces: Final = {button: Debounce(button) for button in ButtonName}
+        self._lines: Final = DebouncedPair()
         self._on_event: Callable[[ButtonEvent], None] = lambda _event: None
         self._closed = False
         self._thread: Final = threading.Thread(target=self._drive, name="buttons", daemon=True)
@@ -73,17 +73,16 @@ class SimulatedButtons:
                 self._changed.wait(wait_s if wait_s is None else max(0.0, wait_s))
 
     def _due_ns(self) -> int | None:
-        due = [debounce.due_ns for debounce in self._debounces.values()]
-        moments = [moment for moment in due if moment is not None]
+        due_ns = self._lines.due_ns
+        moments = [] if due_ns is None else [due_ns]
         return min([*moments, *(edge[0] for edge in self._edges[:1])], default=None)
 
     def _hand_on_what_is_due(self) -> None:
         now_ns = time.monotonic_ns()
         while self._edges and self._edges[0][0] <= now_ns:
             at_ns, _, button, level = heapq.heappop(self._edges)
-            self._hand_on(self._debounces[button].edge(at_ns, level))
-        for debounce in self._debounces.values():
-            self._hand_on(debounce.settle(now_ns))
+            self._hand_on(self._lines.edge(button, at_ns, level))
+        self._hand_on(self._lines.settle(now_ns))
 
     def _hand_on(self, events: list[ButtonEvent]) -> None:
         for event in events:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
+from threading import Thread
 
 import pytest
 
@@ -144,6 +145,24 @@ def test_a_held_button_is_released_when_it_is_let_go(bench: Bench) -> None:
     assert released.change is ButtonChange.RELEASED
     assert released.edge_ns - touched[0].edge_ns >= 0.99e9
     assert released_ns >= released.edge_ns
+
+
+def test_a_photo_press_says_since_when_the_scan_button_is_down(bench: Bench) -> None:
+    """By the edges of both contacts; a press without the scan button says nothing."""
+    scan = Thread(target=bench.press, args=(ButtonName.SCAN, 1.0))
+    scan.start()
+    time.sleep(0.5)
+    bench.press(ButtonName.PHOTO, HELD_S)
+    scan.join()
+    time.sleep(0.05)
+    bench.press(ButtonName.PHOTO, HELD_S)
+
+    events = [bench.next()[0] for _ in range(9)]
+
+    (scan_ns,) = {one.edge_ns for one in events[:2] if one.button is ButtonName.SCAN}
+    pressed = [one for one in events if one.change is ButtonChange.PRESSED]
+    assert [one.button for one in pressed] == [ButtonName.SCAN, ButtonName.PHOTO, ButtonName.PHOTO]
+    assert [one.scan_since_ns for one in pressed] == [None, scan_ns, None]
 
 
 def test_presses_come_in_their_order(bench: Bench) -> None:

@@ -1,12 +1,13 @@
-"""Debounce: one press per push of the button, whatever the contact does."""
+"""Debounce: one press per push of the button, whatever the contact does, and both together."""
 
 from itertools import pairwise, zip_longest
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
-from hardware.debounce import LOCK_OUT_NS, STABLE_NS, Debounce
+from hardware.debounce import LOCK_OUT_NS, STABLE_NS, Debounce, DebouncedPair
 
 MS = 1_000_000
 Edge = tuple[int, bool]
@@ -159,3 +160,122 @@ def test_alternating_noise_without_a_stable_level_is_one_glitch() -> None:
     events = play(alternating(list(range(0, 40 * MS, 2 * MS))))
 
     assert changes(events) == [ButtonChange.TOUCHED, ButtonChange.GLITCH]
+
+
+# Both buttons
+
+PairEdge = tuple[int, ButtonName, bool]
+
+
+def play_pair(edges: list[PairEdge]) -> list[ButtonEvent]:
+    """Feed the edges of both buttons and settle whenever something is due, as a timer would."""
+    pair, events = DebouncedPair(), []
+    for (time_ns, button, level), after in zip_longest(edges, edges[1:]):
+        events += pair.edge(button, time_ns, level)
+        while (due_ns := pair.due_ns) is not None and (after is None or due_ns < after[0]):
+            events += pair.settle(due_ns)
+    return events
+
+
+def both(scan_ms: list[int], photo_ms: list[int]) -> list[ButtonEvent]:
+    """Return the events of lines that close and open by turns at these milliseconds."""
+    lines = ((ButtonName.SCAN, scan_ms), (ButtonName.PHOTO, photo_ms))
+    return play_pair(
+        sorted(
+            (at_ns, button, level)
+            for button, times_ms in lines
+            for at_ns, level in alternating([at_ms * MS for at_ms in times_ms])
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("scan_ms", "photo_ms", "since_ms"),
+    [
+        ([1], [500], 1),
+        ([101, 103, 105], [600], 101),
+        ([1, 101], [201], None),
+        ([1, 101, 251], [401], 251),
+        ([1, 401, 405], [500], 1),
+        ([1, 499, 503], [500], 1),
+        ([1, 499], [500], None),
+        ([1, 497, 499, 502], [500], None),
+        ([1, 501], [500], 1),
+        ([1, 503], [500, 502, 506], 1),
+        ([1, 1_000, 1_200], [1_250], 1_200),
+        ([501, 620], [500], None),
+        ([490, 700], [500], 490),
+    ],
+    ids=[
+        "held",
+        "a press that bounces",
+        "a tap, and its release is not told yet",
+        "off and on again in the lock-out",
+        "a bounce in a hold",
+        "a bounce at the photo button's edge",
+        "let go just before",
+        "let go just before, and it bounces",
+        "let go just after",
+        "let go while the photo button bounces",
+        "pressed a second time",
+        "a thumb that rolls from photo to scan",
+        "a thumb that rolls from scan to photo",
+    ],
+)
+def test_a_photo_press_says_since_when_scan_was_down_without_a_break(
+    scan_ms: list[int], photo_ms: list[int], since_ms: int | None
+) -> None:
+    """At the first edge of the photo button, whatever is told of the scan button by then."""
+    (press,) = [
+        event
+        for event in both(scan_ms, photo_ms)
+        if (event.button, event.change) == (ButtonName.PHOTO, ButtonChange.PRESSED)
+    ]
+
+    assert press.scan_since_ns == (None if since_ms is None else since_ms * MS)
+
+
+@pytest.mark.parametrize(
+    ("photo_ms", "last"),
+    [([500, 502, 506], ButtonChange.PRESSED), ([500, 502], ButtonChange.GLITCH)],
+)
+def test_a_release_after_the_photo_buttons_edge_is_told_after_that_press(
+    photo_ms: list[int], last: ButtonChange
+) -> None:
+    """A release at 501 ms would be due at 513 ms, before the bouncing press at 518 ms."""
+    pair, events = DebouncedPair(), []
+    lines = {ButtonName.SCAN: [1, 501], ButtonName.PHOTO: photo_ms}
+    for at_ms in range(600):
+        for button, times_ms in lines.items():
+            if at_ms in times_ms:
+                level = times_ms.index(at_ms) % 2 == 0
+                events += pair.edge(button, at_ms * MS, level)
+        events += pair.settle(at_ms * MS)
+
+    assert [(event.button, event.change) for event in events[-2:]] == [
+        (ButtonName.PHOTO, last),
+        (ButtonName.SCAN, ButtonChange.RELEASED),
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400 * MS), st.sampled_from(ButtonName), st.booleans()),
+        max_size=60,
+    )
+)
+def test_a_pair_tells_of_each_button_what_it_tells_alone(
+    steps: list[tuple[int, ButtonName, bool]],
+) -> None:
+    """Only the order of both may differ: nothing is lost, and nothing is due for ever."""
+    time_ns, edges = 0, []
+    for step_ns, button, level in steps:
+        time_ns += step_ns
+        edges.append((time_ns, button, level))
+
+    events = play_pair(edges)
+
+    for button in ButtonName:
+        alone = play([(at_ns, level) for at_ns, other, level in edges if other is button])
+        told = [(one.change, one.edge_ns) for one in events if one.button is button]
+        assert told == [(one.change, one.edge_ns) for one in alone]
