@@ -61,6 +61,7 @@ class Reason(StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_FAULT = "storage_fault"
     BATTERY_EMPTY = "battery_empty"
+    HANDED_OVER = "handed_over"
 
 
 FAULTS: Final = frozenset(

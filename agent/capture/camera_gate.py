@@ -1,9 +1,11 @@
 """When the camera streams: as the rule allows, and while a scan window is open."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from agent.capture import record_json
 from agent.capture.documents import Documents
+from agent.capture.press import Press
 from agent.capture.press_context import PressContext
 from agent.capture.press_result import PressFailed, PressResult, made_photo
 from agent.config import Config
@@ -20,6 +22,19 @@ STREAM_S: Final = 60.0
 _LONG_AGO_NS: Final = -(10**12)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """The sensor's rest after a hand-over, `here`; None if the place was unknown."""
+
+    here: Circle | None
+
+    def is_over(self, now_here: Circle | None) -> bool:
+        """Return True if the device is certainly at another place."""
+        if self.here is None or now_here is None:
+            return False
+        return reach.least_apart_m(self.here, now_here) > 0
+
+
 class CameraGate:
     """The switch of the sensor, and the code that was read.
 
@@ -32,6 +47,7 @@ class CameraGate:
         self._documents = documents
         self._scan = scanning.LastCode()
         self._served_ns = _LONG_AGO_NS
+        self._rest: _Rest | None = None
 
     def context(self, at_ns: int) -> PressContext:
         """Ask each device once for its state at that moment."""
@@ -53,13 +69,16 @@ class CameraGate:
         """Keep a code that was read: it names the stop of the next press."""
         self._scan.bind(code, now_ns, self._circle(self._fix(), now_ns))
 
-    def served(self, now_ns: int, result: PressResult | PressFailed) -> None:
+    def served(self, now_ns: int, press: Press, result: PressResult | PressFailed) -> None:
         """Take note of a press that was served.
 
         The press ends the code that was read, even if it was decided without it: the code must not
         name the stop of a press at the next door. Only if the photo is asked for again, the code
         that decided its stop speaks once more.
+        After a hand-over, also one that left the record of a fault, the sensor rests: somebody
+        stands before it.
         """
+        self._rest = _Rest(press.context.circle) if press.handed_over else None
         if made_photo(result) or result.ends:
             self._served_ns = now_ns
         again_until_ns = None
@@ -90,6 +109,10 @@ class CameraGate:
 
     def _may_stream(self, now_ns: int) -> bool:
         context, keep_warm = self.context(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
+        if self._rest is not None:
+            if not self._rest.is_over(context.circle):
+                return False
+            self._rest = None
         return policy.may_stream(
             context.manifest, context.circle, context.code, keep_warm=keep_warm
         )

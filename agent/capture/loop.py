@@ -13,6 +13,7 @@ from agent.capture.duties import Duties, Stage
 from agent.capture.gestures import (
     Gesture,
     Gestures,
+    HandOver,
     NoPress,
     PhotoPress,
     Presses,
@@ -50,7 +51,8 @@ LOOK_EVERY_S: Final = 0.05
 class CaptureLoop:
     """The loop that owns the devices' time; any thread may call the methods named below.
 
-    These are `on_event`, `command`, `status` and `stop`. `now_ns` returns CLOCK_MONOTONIC.
+    These are `on_event`, `command`, `hand_over`, `status` and `stop`.
+    `now_ns` returns CLOCK_MONOTONIC.
 
     Attributes:
         documents: the documents that other processes offer; for any thread.
@@ -143,6 +145,12 @@ class CaptureLoop:
             return BENCH_IS_OFF
         return self._socket_presses.press(button, held_s, user, timeout_s)
 
+    def hand_over(self, user: str, timeout_s: float) -> Reply:
+        """Press the photo button with the scan button down for `user`, and wait as `command`."""
+        if not self.takes_commands:
+            return BENCH_IS_OFF
+        return self._socket_presses.hand_over(user, timeout_s)
+
     def status(self) -> Reply:
         """Return the part of the status that only this process knows."""
         return self._duties.status(self._now_ns())
@@ -175,12 +183,12 @@ class CaptureLoop:
             event = None
         elif event is not None and event.change is ButtonChange.PRESSED:
             self.technician.pressed()
-        gesture = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
-        if gesture is not None:
+        gestures = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
+        for gesture in gestures:
             self._follow(gesture)
             if not isinstance(gesture, NoPress):
                 self._duties.pressed(self._now_ns())
-        elif event is None and self._window.opened is not None:
+        if event is None and not gestures and self._window.opened is not None:
             self._look(self._window.opened.edge_ns, self._now_ns())
         now_ns = self._now_ns()
         if now_ns >= self._duties.due_ns:
@@ -197,7 +205,9 @@ class CaptureLoop:
     def _follow(self, gesture: Gesture) -> None:
         match gesture:
             case PhotoPress(edge_ns):
-                self._photo(edge_ns)
+                self._serve(edge_ns)
+            case HandOver(edge_ns):
+                self._serve(edge_ns, handed_over=True)
             case SamePress(edge_ns):
                 self._socket_presses.answer(edge_ns, SAME_PRESS)
             case NoPress(edge_ns):
@@ -209,15 +219,16 @@ class CaptureLoop:
             case other:
                 assert_never(other)
 
-    # A photo, and taking it back
+    # A photo or a hand-over, and taking it back
 
-    def _photo(self, edge_ns: int) -> None:
-        self._light.hold_still()
+    def _serve(self, edge_ns: int, *, handed_over: bool = False) -> None:
+        if not handed_over:
+            self._light.hold_still()
         self._count_unknown(edge_ns)
         self._close_window("a press came before a label was read")
-        press = self._press(edge_ns)
-        result = self._capture.photo(press)
-        self._gate.served(self._now_ns(), result)
+        press = self._press(edge_ns, handed_over=handed_over)
+        result = self._capture.serve(press)
+        self._gate.served(self._now_ns(), press, result)
         self._duties.due_ns = 0  # the sensor stops now, where it was on for this press only
         self.on_reply(self._settle(edge_ns, result))
         settles = isinstance(result.answer, Refused) and result.answer.code_settles
@@ -232,9 +243,9 @@ class CaptureLoop:
         else:
             self._settle(edge_ns, result)
 
-    def _press(self, edge_ns: int) -> Press:
+    def _press(self, edge_ns: int, *, handed_over: bool = False) -> Press:
         context, trigger = self._gate.context(edge_ns), self._socket_presses.trigger(edge_ns)
-        return Press(context, trigger, self._window.unlit_ns)
+        return Press(context, trigger, self._window.unlit_ns, handed_over=handed_over)
 
     def _settle(self, edge_ns: int, result: PressResult | PressFailed) -> Reply:
         match result:

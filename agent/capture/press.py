@@ -15,14 +15,14 @@ from agent.capture.lights import Light
 from agent.capture.photo_credentials import PhotoCredentials
 from agent.capture.photo_facts import facts, source
 from agent.capture.press_context import PressContext
-from agent.capture.press_result import PressFailed, PressResult, made_photo
+from agent.capture.press_result import PressFailed, PressResult, can_be_taken_back
 from agent.capture.record_json import Provenance, StoredPhoto, Trigger
 from agent.capture.record_writer import NotQueued, RecordWriter, new_id
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.models import FAULTS, UNASSIGNED, CaptureId, QualityVerdict, Reason, RecordKind, Stop
 from agent.rule import policy
-from agent.rule.policy import Allowed, Refused
+from agent.rule.policy import Allowed, Answer, HandedOver, Refused
 from hardware.board import Board
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
@@ -49,11 +49,13 @@ class Press:
     Attributes:
         context: the state of the devices at its first edge.
         unlit_ns: exposures before it may show the lamp of a scan window.
+        handed_over: True if the driver says by it that the parcel was handed over.
     """
 
     context: PressContext
     trigger: Trigger
     unlit_ns: int = 0
+    handed_over: bool = False
 
     @property
     def edge_ns(self) -> int:
@@ -132,24 +134,24 @@ class Capture:
         self._retakes = Retakes()
         self._last: tuple[CaptureId, int] | None = None
 
-    def photo(self, press: Press) -> PressResult | PressFailed:
+    def serve(self, press: Press) -> PressResult | PressFailed:
         """Serve one press: exactly one record, unless nothing can be written.
 
         What it returns is durable; only then may the driver see green, amber or blue.
         """
         result = self._serve(press)
-        label = result.label
-        self._last = (label.capture_id, press.edge_ns) if label and made_photo(result) else None
+        label, counts = result.label, can_be_taken_back(result)
+        self._last = (label.capture_id, press.edge_ns) if label and counts else None
         return result
 
     def void(self, press: Press) -> PressResult | PressFailed | str:
-        """Take the last press back, if it made a photo just now, or say why not.
+        """Take the last press back, if it made a photo or a hand-over just now, or say why not.
 
         `press` is the scan button's.
         """
         context, last = press.context, self._last
         if last is None or press.edge_ns - last[1] > VOID_WINDOW_S * 1e9:
-            return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
+            return f"no photo and no hand-over of the last {VOID_WINDOW_S:.0f} s to take back"
         record = record_json.void_record(self._provenance(context), press.trigger, context.power)
         try:
             label = self._writer.append(RecordKind.VOID, context.moment, record, about=last[0])
@@ -160,11 +162,12 @@ class Capture:
         return PressResult(label, record, Signal.NO_PHOTO)
 
     def _serve(self, press: Press) -> PressResult | PressFailed:
-        context = press.context
-        answer = policy.decide(context.manifest, context.circle, context.code)
+        context, answer = press.context, None
         try:
             if reason := self._obstacle(context):
                 return self._no_photo(press, reason)
+            ask = policy.hand_over if press.handed_over else policy.decide
+            answer = ask(context.manifest, context.circle, context.code)
             return self._by_rule(press, answer)
         except DeviceError as error:
             _log.error("event=camera_fault error=%r", str(error))
@@ -185,13 +188,16 @@ class Capture:
             return Reason.NOT_ENROLLED
         return None if self._has_room() else Reason.STORAGE_FULL
 
-    def _by_rule(self, press: Press, answer: Allowed | Refused) -> PressResult:
+    def _by_rule(self, press: Press, answer: Answer) -> PressResult:
         """Serve a press by the rule: the sensor starts only if the rule permits it."""
         match answer:
             case Allowed():
                 return self._keep_photo(press, answer, self._shoot(press))
             case Refused(reason, stop):
                 return self._no_photo(press, reason, stop, answer=answer)
+            case HandedOver(stop, practice):
+                kind = self._kind(RecordKind.NO_PHOTO, practice=practice)
+                return self._no_photo(press, Reason.HANDED_OVER, stop, answer=answer, kind=kind)
             case other:
                 assert_never(other)
 
@@ -232,11 +238,7 @@ class Capture:
             power=context.power,
             retake_of=retake_of,
         )
-        kind = (
-            RecordKind.TEST
-            if answer.practice or self._config.device.bench_mode
-            else RecordKind.PHOTO
-        )
+        kind = self._kind(RecordKind.PHOTO, practice=answer.practice)
         label = self._writer.append(kind, context.moment, record, image, capture_id=capture_id)
         again_until_ns = None
         if retake_of is None:  # never for a retake of a retake
@@ -251,13 +253,14 @@ class Capture:
         reason: Reason,
         stop: Stop = UNASSIGNED,
         *,
-        answer: Refused | None = None,
+        answer: Refused | HandedOver | None = None,
+        kind: RecordKind = RecordKind.NO_PHOTO,
         ends: bool = False,
     ) -> PressResult:
         self._retakes.clear()
         context, provenance = press.context, self._provenance(press.context)
         record = record_json.no_photo_record(provenance, press.trigger, reason, context.power, stop)
-        label = self._writer.append(RecordKind.NO_PHOTO, context.moment, record)
+        label = self._writer.append(kind, context.moment, record)
         return PressResult(label, record, _light_of(reason, answer), answer, ends)
 
     def _fall_back(
@@ -272,21 +275,27 @@ class Capture:
             _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
             return PressFailed(str(error), ends=ends)
 
+    def _kind(self, kind: RecordKind, *, practice: bool) -> RecordKind:
+        """Return the kind of what a press made: a test for practice, and in bench mode."""
+        return RecordKind.TEST if practice or self._config.device.bench_mode else kind
+
     def _provenance(self, context: PressContext) -> Provenance:
         return Provenance(
             simulated=self._board.simulated, manifest=policy.version(context.manifest)
         )
 
 
-def _light_of(reason: Reason, answer: Refused | None) -> Signal:
+def _light_of(reason: Reason, answer: Refused | HandedOver | None) -> Signal:
     if reason in FAULTS:
         return Signal.FAULT
+    if isinstance(answer, HandedOver):
+        return Signal.HANDED_OVER
     asks = reason is Reason.CODE_ELSEWHERE and answer is not None and answer.code_settles
     return Signal.CODE_ELSEWHERE if asks else Signal.NO_PHOTO
 
 
 def _failed(
-    error: StorageFault, answer: Allowed | Refused | None = None, *, ends: bool = False
+    error: StorageFault, answer: Answer | None = None, *, ends: bool = False
 ) -> PressFailed:
     _log.error("event=storage_fault error=%r", str(error))
     label = error.label if isinstance(error, NotQueued) else None

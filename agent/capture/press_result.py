@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agent.models import RecordKind, RecordLabel
-from agent.rule.policy import Allowed, Refused
+from agent.models import RecordLabel
+from agent.rule.policy import Allowed, Answer, HandedOver
 from hardware.indicator import Signal
 
 
@@ -23,7 +23,7 @@ class PressResult:
     label: RecordLabel
     record: dict[str, Any]
     signal: Signal
-    answer: Allowed | Refused | None = None
+    answer: Answer | None = None
     ends: bool = False
     again_until_ns: int | None = None
 
@@ -39,10 +39,15 @@ class PressFailed:
 
     error: str
     label: RecordLabel | None = None
-    answer: Allowed | Refused | None = None
+    answer: Answer | None = None
     ends: bool = False
 
 
 def made_photo(result: PressResult | PressFailed) -> bool:
     """Return True if the press made a photo, queued or not."""
-    return result.label is not None and result.label.kind in {RecordKind.PHOTO, RecordKind.TEST}
+    return result.label is not None and isinstance(result.answer, Allowed)
+
+
+def can_be_taken_back(result: PressResult | PressFailed) -> bool:
+    """Return True if the press made a photo or a hand-over, queued or not."""
+    return result.label is not None and isinstance(result.answer, Allowed | HandedOver)

@@ -16,6 +16,12 @@ Reply = dict[str, Any]
 
 SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": ExitCode.LATER}
 BUTTON_IS_DOWN: Final[Reply] = {"error": "the button is down; try again", "exit": ExitCode.LATER}
+FINGER_S: Final = 0.12
+"""Duration of a press through the socket: like a person's, 0.08 to 0.15 s."""
+
+SCAN_FIRST_S: Final = 0.5
+"""Time for which the scan button is down before the photo button, to hand over: well in range."""
+
 LET_GO_S: Final = 0.3
 """Rest after a button's release before a command presses: its debounce may be shut until then."""
 
@@ -72,11 +78,29 @@ class SocketPresses:
             user: who asks, for the record.
             timeout_s: how long to wait for the answer after the release.
         """
+        return self._press(button, held_s, user, timeout_s)
+
+    def hand_over(self, user: str, timeout_s: float) -> Reply:
+        """Press the photo button with the scan button down for `user`, and wait, as `press` does.
+
+        A board with real buttons only gets what the photo button would say of it.
+        """
+        return self._press(ButtonName.PHOTO, FINGER_S, user, timeout_s, scan_first_s=SCAN_FIRST_S)
+
+    def _press(
+        self,
+        button: ButtonName,
+        held_s: float,
+        user: str,
+        timeout_s: float,
+        *,
+        scan_first_s: float = 0.0,
+    ) -> Reply:
         waiting = _Waiting(Trigger("command", user), queue.SimpleQueue())
-        edge_ns = self._touch(button, held_s, waiting)
+        edge_ns = self._touch(button, held_s, waiting, scan_first_s)
         if not isinstance(edge_ns, int):
             return edge_ns
-        left_s = waits_s = timeout_s + held_s
+        left_s = waits_s = timeout_s + held_s + scan_first_s
         try:
             if self._finger is None:
                 time.sleep(held_s)  # in the socket's thread
@@ -100,23 +124,32 @@ class SocketPresses:
         if waiting is not None:
             waiting.reply.put(reply)
 
-    def _touch(self, button: ButtonName, held_s: float, waiting: _Waiting) -> int | Reply:
+    def _touch(
+        self, button: ButtonName, held_s: float, waiting: _Waiting, scan_first_s: float
+    ) -> int | Reply:
         """Press the button unless it is down; return the edge, or why there is no press.
 
+        With `scan_first_s`, the scan button goes down that many seconds before, and up with it.
         One press at a time: a button that is pressed while it is down gives no event, so the second
         of two clients would wait for an answer that never comes.
         """
         with self._pressing:
-            edge_ns = self._now_ns()
+            now_ns, first_ns = self._now_ns(), round(scan_first_s * 1e9)
+            edge_ns = now_ns if self._finger is None else now_ns + first_ns
+            buttons = {button, ButtonName.SCAN} if scan_first_s else {button}
             if button is ButtonName.PHOTO and self._is_same(edge_ns):
                 return SAME_PRESS
-            if edge_ns < self._free_ns[button]:
+            if any(now_ns < self._free_ns[one] for one in buttons):
                 return BUTTON_IS_DOWN
-            self._free_ns[button] = edge_ns + round((held_s + LET_GO_S) * 1e9)
+            free_ns = edge_ns + round((held_s + LET_GO_S) * 1e9)
+            self._free_ns.update(dict.fromkeys(buttons, free_ns))
             self._waiting[edge_ns] = waiting
-            if self._finger is not None:
-                self._finger(button, edge_ns, held_s)
+            if self._finger is None:
+                since_ns = edge_ns - first_ns if scan_first_s else None
+                self._on_event(ButtonEvent(button, ButtonChange.TOUCHED, edge_ns))
+                self._on_event(ButtonEvent(button, ButtonChange.PRESSED, edge_ns, since_ns))
             else:
-                for change in (ButtonChange.TOUCHED, ButtonChange.PRESSED):
-                    self._on_event(ButtonEvent(button, change, edge_ns))
+                if scan_first_s:
+                    self._finger(ButtonName.SCAN, now_ns, scan_first_s + held_s)
+                self._finger(button, edge_ns, held_s)
             return edge_ns

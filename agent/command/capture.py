@@ -20,7 +20,7 @@ from typing import Final
 from agent.command.shared import become_owner, signals
 from agent.config import Config, load, path_of
 from agent.errors import ExitCode, NotNow
-from agent.models import FAULTS
+from agent.models import FAULTS, Reason
 from agent.process import control, sd_notify
 from agent.process.control import Line
 from agent.queue.disk import lock
@@ -122,6 +122,6 @@ def _print_reply(reply: Line) -> int:
 def exit_code(reply: Line) -> ExitCode:
     """Return the exit code of `capture --once` for a press that left its record."""
     reason = reply["record"].get("reason")
-    if reason is not None:
+    if reason is not None and reason != Reason.HANDED_OVER:
         return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED
     return ExitCode.RETAKE if reply.get("retake") else ExitCode.DONE

@@ -18,7 +18,7 @@ from agent.capture.documents import OFFERS, Documents
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Provenance, chain_start_record
 from agent.capture.record_writer import NotQueued, RecordWriter
-from agent.capture.socket_presses import Reply
+from agent.capture.socket_presses import FINGER_S, Reply
 from agent.capture.technician import ASKED
 from agent.command.shared import signals
 from agent.command.state_access import floor
@@ -49,9 +49,6 @@ _log = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
-
-FINGER_S: Final = 0.12
-"""Duration of a press through the socket: like a person's, 0.08 to 0.15 s."""
 
 BUTTON_WAIT_S: Final = 30.0
 """Time for which `capture --once` waits for a device's own button: enough to go and press it."""
@@ -186,11 +183,9 @@ def user() -> str:
 
 def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, Any]:
     """Answer one request to the capture process's socket."""
+    if (pressed := _press(loop, request, user)) is not None:
+        return pressed
     match request:
-        case {"press": ("photo" | "scan") as button}:
-            return loop.command(ButtonName(button), FINGER_S, user, COMMAND_TIMEOUT_S)
-        case {"hold": "scan", "seconds": int() | float() as held_s} if 0 < held_s <= 10:
-            return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
         case {"status": True}:
             return loop.status()
         case {"offer": _} | {"request": _}:
@@ -199,7 +194,20 @@ def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, A
             return loop.technician.answer(request, user)
         case _:
             words = (
-                '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
+                '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"hand_over": true}, '
+                '{"status": true}, '
                 f"{OFFERS}, {ASKED}"
             )
             return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
+
+
+def _press(loop: CaptureLoop, request: dict[str, Any], user: str) -> Reply | None:
+    """Press as a request asks, and return what came of it; None if it asks for no press."""
+    match request:
+        case {"press": ("photo" | "scan") as button}:
+            return loop.command(ButtonName(button), FINGER_S, user, COMMAND_TIMEOUT_S)
+        case {"hold": "scan", "seconds": int() | float() as held_s} if 0 < held_s <= 10:
+            return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
+        case {"hand_over": True}:
+            return loop.hand_over(user, COMMAND_TIMEOUT_S)
+    return None

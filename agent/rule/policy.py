@@ -9,7 +9,7 @@ from agent.models import UNASSIGNED, BoundBy, Reason, Stop
 from agent.rule import manifest as manifests
 from agent.rule import reach
 from agent.rule.manifest import Manifest, PhotoRule, RouteStop
-from agent.rule.reach import Circle, Near
+from agent.rule.reach import Circle, Near, Ring
 from agent.rule.scanning import Code
 from hardware.clock import Moment
 
@@ -46,6 +46,20 @@ class Refused:
     reason: Reason
     stop: Stop = UNASSIGNED
     code_settles: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The driver's word that the parcel went into somebody's hands; no photo is taken.
+
+    `practice` makes the record a `test`.
+    """
+
+    stop: Stop
+    practice: bool = False
+
+
+Answer = Allowed | Refused | HandedOver
 
 
 def effective_manifest(
@@ -90,6 +104,27 @@ def decide(
     if isinstance(answer, Refused) and _no_code_settles(near):
         return replace(answer, code_settles=False)
     return answer
+
+
+def hand_over(manifest: Manifest | Absent, circle: Circle | None, code: Code | None) -> HandedOver:
+    """Answer a press by which the driver says that the parcel was handed over.
+
+    A code names its stop if that is certainly in reach, whatever the rule of the stop is and
+    however long ago the code was read. Any other code names none, and then place names none
+    either, because nobody knows which of both is wrong.
+    Without a code, place names the only stop in reach, if it takes photos: a stop that takes none
+    is never told from a place without stops.
+    """
+    if isinstance(manifest, Absent):
+        return HandedOver(UNASSIGNED)
+    if code is None:
+        answer = _by_place(manifest, circle, _near(manifest, circle))
+        is_certain = isinstance(answer, Allowed) and answer.stop.bound_by is BoundBy.PLACE
+        return HandedOver(answer.stop if is_certain else UNASSIGNED)
+    if reach.is_practice(manifest, code.text):
+        return HandedOver(UNASSIGNED, practice=True)
+    named = _by_code(manifest, circle, code.text).stop
+    return HandedOver(named if named.ring in {Ring.INSIDE, Ring.NEAR} else UNASSIGNED)
 
 
 def may_stream(

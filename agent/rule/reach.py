@@ -120,6 +120,11 @@ def distance_m(one: Place, other: Place) -> float:
     return math.dist(_earth_centred(one), _earth_centred(other))
 
 
+def least_apart_m(one: Circle, other: Circle) -> float:
+    """Return how far apart two places are at least, in metres; negative if the circles meet."""
+    return distance_m(one, other) - one.radius_m - other.radius_m
+
+
 def ring(distance_m: float, stop: RouteStop, circle: Circle) -> Ring:
     """Return the place of `circle`, seen from `stop`, with its centre `distance_m` away."""
     if distance_m <= stop.radius_m:

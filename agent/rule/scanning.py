@@ -122,7 +122,7 @@ class LastCode:
     def _speaks(self, read: _Read, at_ns: int, here: Circle | None) -> bool:
         if read.again_until_ns is not None:
             return at_ns <= read.again_until_ns
-        is_away = read.here and here and _least_m(read.here, here) > self._within_m
+        is_away = read.here and here and reach.least_apart_m(read.here, here) > self._within_m
         return at_ns - read.read_ns <= self._waits_s * 1e9 and not is_away
 
     def served(self, again_until_ns: int | None) -> None:
@@ -139,8 +139,3 @@ class LastCode:
     def clear(self) -> None:
         """End the code, because the driver took something back."""
         self._read = None
-
-
-def _least_m(one: Circle, other: Circle) -> float:
-    """Return how far apart two places are at least, in metres; negative if the circles meet."""
-    return reach.distance_m(one, other) - one.radius_m - other.radius_m

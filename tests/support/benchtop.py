@@ -343,6 +343,32 @@ class Bench:
         self.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
         self.step()
 
+    def hand_over(self, after_s: float = 0.0, scan_first_s: float = 0.5) -> Reply:
+        """Press the scan button `after_s` later and hold it, and press the photo button meanwhile.
+
+        Returns what came of it; both buttons are up then.
+        """
+        self.parts.now.pass_s(after_s)
+        since_ns = self.parts.now()
+        edge_ns = since_ns + round(scan_first_s * 1e9)
+        self._change(ButtonName.SCAN, ButtonChange.PRESSED, since_ns)
+        self.parts.now.pass_s(scan_first_s)
+        self._change(ButtonName.PHOTO, ButtonChange.TOUCHED, edge_ns)
+        self._change(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns, since_ns)
+        self.parts.now.pass_s(0.1)
+        self._change(ButtonName.SCAN, ButtonChange.RELEASED, self.parts.now())
+        return self.replies[-1]
+
+    def _change(
+        self,
+        button: ButtonName,
+        change: ButtonChange,
+        at_ns: int,
+        scan_since_ns: int | None = None,
+    ) -> None:
+        self.loop.on_event(ButtonEvent(button, change, at_ns, scan_since_ns))
+        self.step()
+
     def hold_scan(self, after_s: float = 0.0, held_s: float = 2.0) -> None:
         """Press the scan button `after_s` later, hold it, and let go."""
         self.parts.now.pass_s(after_s)

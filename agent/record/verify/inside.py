@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.errors import NotGenuine
-from agent.models import RecordKind
+from agent.models import Reason, RecordKind
 from agent.record import certificates, credentials, exif
 from agent.record.certificates import Certificate, CertificateChain
 from agent.record.credentials import Credentials, CredentialsState, NoLibrary, Source
@@ -40,7 +40,9 @@ def look(opened: RecordFile, authorities: CertificateChain) -> Seen:
     seen.problems.extend(consistency.against_itself(opened.record, opened.label))
     seen.remarks.extend(consistency.odd_receiver(opened.record, opened.label))
     if photo is None:
-        if opened.label.kind in {RecordKind.PHOTO, RecordKind.TEST}:
+        is_hand_over = opened.record.get("reason") == Reason.HANDED_OVER
+        is_test = opened.label.kind == RecordKind.TEST and not is_hand_over
+        if opened.label.kind == RecordKind.PHOTO or is_test:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
         return seen
     if opened.label.kind not in {RecordKind.PHOTO, RecordKind.TEST}:

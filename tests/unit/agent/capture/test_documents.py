@@ -78,6 +78,13 @@ def test_without_a_fleet_document_a_press_is_refused_with_a_record(
     assert caplog.text.count("event=not_enrolled") == 1
 
 
+def test_without_a_fleet_document_a_hand_over_is_refused_too(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        assert reason(device.hand_over()) == "not_enrolled"
+
+
 def test_chain_start_and_time_are_written_without_one(device: Bench) -> None:
     assert {row.kind for row in device.rows()} == {RecordKind.CHAIN_START, RecordKind.TIME}
 

@@ -367,14 +367,21 @@ def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "request_", [{"press": "photo"}, {"press": "scan"}, {"hold": "scan", "seconds": 2}], ids=str
+    "request_",
+    [
+        {"press": "photo"},
+        {"press": "scan"},
+        {"hold": "scan", "seconds": 2},
+        {"hand_over": True},
+    ],
+    ids=str,
 )
 def test_nobody_fires_a_camera_in_a_hand_from_afar(device: Bench, request_: dict[str, Any]) -> None:
     """A real board takes presses through the socket in bench mode only."""
     with pytest.raises(DoorstepError, match="bench mode is off") as refused:
         ask(device, request_)
 
-    assert device.rows("photo") == []
+    assert [row.kind for row in device.rows()] == ["chain_start"]
     assert refused.value.exit_code == 2
     assert device.parts.camera.taken == []
 
@@ -395,6 +402,18 @@ def test_a_press_through_the_socket_is_answered_with_label_and_record(
     assert reply["label"] == opened.label.payload()
     assert reply["label"]["kind"] == kind
     assert reply["record"] == opened.record
+    assert reply["record"]["trigger"] == {"by": "command", "user": capture_process.user()}
+    assert reply["retake"] is False
+
+
+def test_a_hand_over_through_the_socket_is_answered_in_the_same_form(tmp_path: Path) -> None:
+    with bench(tmp_path, device={"bench_mode": True}) as device:
+        reply = ask(device, {"hand_over": True})
+        opened = device.open(reply["label"]["capture_id"])
+
+    assert reply["label"] == opened.label.payload()
+    assert reply["record"] == opened.record
+    assert reply["record"]["reason"] == "handed_over"
     assert reply["record"]["trigger"] == {"by": "command", "user": capture_process.user()}
     assert reply["retake"] is False
 
@@ -465,6 +484,7 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
         {"hold": "scan", "seconds": -1},
         {"hold": "scan", "seconds": math.nan},
         {"hold": "photo", "seconds": 2},
+        {"hand_over": "yes"},
         {"status": 1.5},
     ],
     ids=str,

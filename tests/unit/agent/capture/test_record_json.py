@@ -174,6 +174,7 @@ def test_the_reasons_are_the_closed_list_of_the_contract() -> None:
         "storage_full",
         "storage_fault",
         "battery_empty",
+        "handed_over",
     }
 
 

@@ -8,7 +8,16 @@ from typing import Final
 
 import pytest
 
-from agent.capture.gestures import Gestures, NoPress, PhotoPress, Presses, SamePress, Scan
+from agent.capture.gestures import (
+    Gesture,
+    Gestures,
+    HandOver,
+    NoPress,
+    PhotoPress,
+    Presses,
+    SamePress,
+    Scan,
+)
 from agent.capture.socket_presses import BUTTON_IS_DOWN, SAME_PRESS, Reply, SocketPresses
 from agent.errors import ExitCode
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
@@ -19,6 +28,7 @@ from tests.support.benchtop import SetTime
 CLIENTS: Final = 8
 HELD_S: Final = 0.02
 SERVED: Final = {"served": True}
+HANDED_OVER: Final = {"handed_over": True}
 
 
 class Loop:
@@ -46,9 +56,15 @@ class Loop:
         if (event.button, event.change) == (ButtonName.PHOTO, ButtonChange.TOUCHED):
             self._touches.take(event.edge_ns)
             return
-        match self._gestures.take(event):
+        for gesture in self._gestures.take(event):
+            self._answer(gesture)
+
+    def _answer(self, gesture: Gesture) -> None:
+        match gesture:
             case PhotoPress(edge_ns) | Scan(edge_ns) if self.answers:
                 self.presses.answer(edge_ns, SERVED)
+            case HandOver(edge_ns) if self.answers:
+                self.presses.answer(edge_ns, HANDED_OVER)
             case SamePress(edge_ns) | NoPress(edge_ns):
                 self.presses.answer(edge_ns, SAME_PRESS)
 
@@ -102,6 +118,21 @@ def test_press_while_the_button_is_held_says_that_it_is_down(
     down = BUTTON_IS_DOWN
     assert told == [SERVED, half_a_second_later, down, down, SERVED]
     assert down == {"error": "the button is down; try again", "exit": ExitCode.LATER}
+
+
+def test_a_hand_over_presses_both_buttons_and_leaves_them_up(loop: Loop) -> None:
+    """Meanwhile both are down; later the scan button's next press is one of its own."""
+    with ThreadPoolExecutor(1) as client:
+        told = client.submit(loop.presses.hand_over, "tester", 2.0)
+        time.sleep(0.1)
+        meanwhile = [loop.presses.press(one, HELD_S, "tester", 0.7) for one in ButtonName]
+        handed_over = told.result()
+    time.sleep(0.5)
+    after = loop.presses.press(ButtonName.SCAN, HELD_S, "tester", 0.7)
+
+    assert handed_over == HANDED_OVER
+    assert all(one in (SAME_PRESS, BUTTON_IS_DOWN) for one in meanwhile)
+    assert after == SERVED
 
 
 def test_a_press_that_gets_no_answer_in_time_says_try_again_later(loop: Loop) -> None:

@@ -32,7 +32,12 @@ from tests.unit.agent.conftest import Messages
     [
         ({"record": {}, "retake": False}, 0),
         ({"record": {}, "retake": True}, 4),
-        *(({"record": {"reason": reason}, "retake": False}, 3) for reason in Reason),
+        ({"record": {"reason": "handed_over"}, "retake": False}, 0),
+        *(
+            ({"record": {"reason": reason}, "retake": False}, 3)
+            for reason in Reason
+            if reason is not Reason.HANDED_OVER
+        ),
     ],
 )
 def test_a_press_by_command_ends_with_what_came_of_it(reply: Reply, code: int) -> None:

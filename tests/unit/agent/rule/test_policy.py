@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from agent.models import UNASSIGNED, BoundBy, Reason, Stop
 from agent.rule import policy
 from agent.rule.manifest import Manifest, PhotoRule, RouteStop
-from agent.rule.policy import Absent, Allowed, Refused, effective_manifest, may_stream
+from agent.rule.policy import (
+    Absent,
+    Allowed,
+    HandedOver,
+    Refused,
+    effective_manifest,
+    may_stream,
+)
 from agent.rule.reach import Circle, Ring, where
 from agent.rule.scanning import Code
 from hardware.clock import ClockSource, Moment
@@ -333,6 +340,79 @@ def test_a_route_stands_while_it_is_valid() -> None:
     assert effective_manifest(manifest, late, BEGINS) is Absent.EXPIRED
 
 
+# A hand-over.
+
+
+def hand_over(
+    manifest: Manifest | Absent, circle: Circle | None, code: str | None, *, opens: bool = True
+) -> HandedOver:
+    return policy.hand_over(manifest, circle, None if code is None else Code(code, opens))
+
+
+@pytest.mark.parametrize("opens", [True, False])
+@pytest.mark.parametrize("stop", [ALLOWED, SIGNED_FOR, NEXT_DOOR], ids=lambda stop: stop.photo)
+def test_a_hand_over_is_at_the_stop_of_a_label_in_reach(stop: RouteStop, opens: bool) -> None:
+    """Whatever the stop's rule is, and however long ago the label was read."""
+    manifest = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
+
+    named = hand_over(manifest, HERE, stop.codes[0], opens=opens).stop
+
+    assert (named.id, named.bound_by) == (stop.id, BoundBy.CODE)
+    assert named.ring in {Ring.INSIDE, Ring.NEAR}
+
+
+@pytest.mark.parametrize(
+    ("circle", "code"),
+    [(HERE, "C4"), (HERE, "C99"), (HERE, "TWICE"), (None, "C1"), (Circle(*DOOR, 151), "C1")],
+    ids=["out of reach", "unknown", "of two stops", "no place", "too wide a circle"],
+)
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_label_that_is_not_certainly_in_reach_leaves_a_hand_over_unassigned(
+    circle: Circle | None, code: str, opens: bool
+) -> None:
+    """Also at the only stop in reach: nobody knows which of both is wrong."""
+    alone = replace(ALLOWED, codes=("C1", "TWICE"))
+    manifest = manifest_of(alone, replace(FAR, codes=("C4", "TWICE")))
+
+    assert hand_over(manifest, circle, code, opens=opens) == HandedOver(UNASSIGNED)
+
+
+def test_without_a_label_a_hand_over_is_at_the_only_stop_in_reach() -> None:
+    at_door = HandedOver(Stop("s-0001", BoundBy.PLACE, 0.0, Ring.INSIDE))
+
+    assert hand_over(manifest_of(ALLOWED, FAR_FORBIDDEN), HERE, None) == at_door
+    assert hand_over(manifest_of(replace(ALLOWED, done=True)), HERE, None) == at_door
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        [],
+        [SIGNED_FOR],
+        [NEXT_DOOR],
+        [ALLOWED, stop_at(away(DOOR, 0, 25), 6)],
+        [ALLOWED, SIGNED_FOR],
+        [ALLOWED, NEXT_DOOR],
+    ],
+    ids=["none", "to be signed for", "no photo", "two", "one of each", "a forbidden one beside"],
+)
+def test_any_other_place_leaves_a_hand_over_unassigned(stops: list[RouteStop]) -> None:
+    """A stop that takes no photo is like no stop: the record does not tell of its rule."""
+    assert hand_over(manifest_of(*stops, FAR), HERE, None) == HandedOver(UNASSIGNED)
+
+
+def test_a_practice_label_makes_a_test_of_a_hand_over() -> None:
+    """Also where it would make no test of a photo: no camera is needed."""
+    manifest = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
+
+    assert hand_over(manifest, HERE, "P") == HandedOver(UNASSIGNED, practice=True)
+
+
+@pytest.mark.parametrize("absent", Absent)
+def test_without_a_valid_manifest_a_hand_over_is_unassigned(absent: Absent) -> None:
+    assert hand_over(absent, HERE, "C1") == HandedOver(UNASSIGNED)
+
+
 # The sensor.
 
 
@@ -629,6 +709,33 @@ def test_the_sensor_is_never_on_at_a_forbidden_door(scene: Scene, keep_warm: boo
     if not keep_warm:
         assert reason_of(decide(scene.manifest, scene.circle, scene.code)) is None
         assert any(not stop.done for stop in scene.manifest.stops)
+
+
+@given(scenes(), st.booleans())
+def test_a_hand_over_names_only_a_stop_in_reach_that_label_or_place_name(
+    scene: Scene, opens: bool
+) -> None:
+    """Calculated apart from the product; without a label, it is the only one and takes photos."""
+    stop = hand_over(scene.manifest, scene.circle, scene.code, opens=opens).stop
+    if stop.id is None:
+        assert stop == UNASSIGNED
+        return
+    in_reach = [
+        at
+        for at, (gap_m, doubt_m) in zip(
+            scene.manifest.stops, gaps_m(scene, scene.manifest.stops), strict=True
+        )
+        if gap_m < -doubt_m or (at.id == stop.id and gap_m < doubt_m)
+    ]
+
+    assert stop.id in {at.id for at in in_reach}
+    if scene.code is not None:
+        assert (stop.bound_by, [at.id for at in owners(scene)]) == (BoundBy.CODE, [stop.id])
+    else:
+        assert (stop.bound_by, [at.photo for at in in_reach]) == (
+            BoundBy.PLACE,
+            [PhotoRule.ALLOWED],
+        )
 
 
 @given(scenes())

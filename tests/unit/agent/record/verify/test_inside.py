@@ -151,6 +151,17 @@ def test_a_photo_record_without_a_photo_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "problems"),
+    [("handed_over", []), ("no_photo_stop", ["a test record without photo.jpg"])],
+)
+def test_a_test_record_without_a_photo_may_be_a_hand_over(reason: str, problems: list[str]) -> None:
+    label = replace(OPENED.label, kind="test")
+    opened = replace(OPENED, label=label, record={"reason": reason}, photo=None)
+
+    assert inside.look(opened, ()).problems == problems
+
+
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
