@@ -286,6 +286,63 @@ def test_a_refused_label_of_another_place_is_on_no_order(
     assert demo_office.office.filing.of_order(ALLOWED) == []
 
 
+def hand_over(
+    demo_office: DemoOffice,
+    number: str,
+    bound_by: str = "code",
+    ring: str | None = "inside",
+    kind: RecordKind = RecordKind.NO_PHOTO,
+) -> Made:
+    """Make the record of a hand-over at the stop of an order."""
+    stop = stop_of(demo_office, number, bound_by, ring)
+    record = {"stop": stop, "reason": "handed_over", "simulated": False}
+    return demo_office.van.make(kind, record)
+
+
+@pytest.mark.parametrize(
+    ("bound_by", "ring", "is_certain"),
+    [
+        ("code", "inside", True),
+        ("code", "near", True),
+        ("place", "near", True),
+        ("code", "outside", False),
+        ("code", None, False),
+        ("ambiguous", "near", False),
+        ("unassigned", None, False),
+    ],
+)
+@pytest.mark.parametrize("number", [ALLOWED, SIGNATURE, CONFIDENTIAL])
+def test_a_hand_over_is_on_the_order_of_its_stop_if_that_is_certain(
+    demo_office: DemoOffice, number: str, bound_by: str, ring: str | None, is_certain: bool
+) -> None:
+    """Whatever the order's rule is; no page shows a photo."""
+    capture_id = demo_office.receive(hand_over(demo_office, number, bound_by, ring))
+
+    filing = demo_office.office.filing
+    assert filing.of_order(number) == ([capture_id] if is_certain else [])
+    assert demo_office.shown(number) == []
+
+
+def test_a_hand_over_in_practice_is_on_no_order(demo_office: DemoOffice) -> None:
+    demo_office.receive(hand_over(demo_office, ALLOWED, kind=RecordKind.TEST))
+
+    assert demo_office.office.filing.of_order(ALLOWED) == []
+
+
+@pytest.mark.parametrize("void_first", [True, False])
+def test_a_void_takes_a_hand_over_back(demo_office: DemoOffice, *, void_first: bool) -> None:
+    """Whichever comes first."""
+    handed = hand_over(demo_office, ALLOWED)
+    void = demo_office.void(handed.label.capture_id)
+
+    for made in (void, handed) if void_first else (handed, void):
+        demo_office.receive(made)
+
+    filed = demo_office.office.filing.filed(handed.label.capture_id)
+    assert filed is not None
+    assert filed.taken_back_at is not None
+
+
 def test_dispatch_can_correct_itself_but_not_the_device(demo_office: DemoOffice) -> None:
     stray, certain = (
         demo_office.receive(demo_office.stray()),

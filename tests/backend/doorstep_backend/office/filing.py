@@ -273,12 +273,13 @@ def _is_certain(row: dict[str, Any]) -> bool:
     """Return whether the device's word is enough to put a record on the order of its stop.
 
     A refused label of another place stays off: whoever put it up would read that there is a door
-    which takes no photo.
+    which takes no photo. A hand-over is as certain as a photo must be: it says that an order is
+    delivered.
     """
-    match row["kind"]:
-        case RecordKind.PHOTO:
+    match row["kind"], row["reason"]:
+        case (RecordKind.PHOTO, _) | (RecordKind.NO_PHOTO, Reason.HANDED_OVER):
             return row["bound_by"] in {BoundBy.CODE, BoundBy.PLACE}
-        case RecordKind.NO_PHOTO:
+        case (RecordKind.NO_PHOTO, _):
             by_any = row["bound_by"] in {*_BY_LABEL, BoundBy.PLACE}
             return by_any and row["reason"] != Reason.CODE_ELSEWHERE
         case _:
