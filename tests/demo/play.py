@@ -11,7 +11,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from agent.capture.socket_presses import FINGER_S, SCAN_FIRST_S
 from agent.errors import DoorstepError
+from agent.models import Reason
 from doorstep_backend.office.model import Office
 from hardware.simulated.buttons import PRESS_S
 from tests.demo import lights, outcome, people, world
@@ -35,17 +37,22 @@ STATUS_EVERY_S: Final = 1.0
 CLIENTS: Final = 8
 """Most requests at once: a scan waits 10 s for its label, and keys go on meanwhile."""
 
-PRESSES: Final[Mapping[str, tuple[Mapping[str, Any], float]]] = {
-    "p": ({"press": "photo"}, PRESS_S),
-    "s": ({"press": "scan"}, PRESS_S),
-    "h": ({"hold": "scan", "seconds": 2.1}, 2.1),
+HAND_OVER_S: Final = SCAN_FIRST_S + FINGER_S
+"""Time until both buttons are up again after a hand-over."""
+
+PRESSES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, float]]]] = {
+    "p": ({"press": "photo"}, {"photo": PRESS_S}),
+    "s": ({"press": "scan"}, {"scan": PRESS_S}),
+    "h": ({"hold": "scan", "seconds": 2.1}, {"scan": 2.1}),
+    "o": ({"hand_over": True}, {"scan": HAND_OVER_S, "photo": HAND_OVER_S}),
 }
-"""By key: what `capture` is asked for, and how long the button is down for it, in seconds."""
+"""By key: what `capture` is asked for, and for how long which buttons are down, in seconds."""
 
 KEYS: Final[Mapping[str, str]] = {
     "p": "photo button",
     "s": "scan button",
     "h": "scan held 2 s: take back",
+    "o": "both: handed over",
     "l": "label up, down",
     "e": "label of elsewhere up",
     "n": "next door",
@@ -166,7 +173,7 @@ class Player:
             keys = terminal.keys(TICK_S)
 
     def _type(self, key: str) -> None:
-        if key in "psh":
+        if key in PRESSES:
             self._press(key)
         elif key == "n":
             self._at = (self._at + 1) % len(self._doors)
@@ -185,11 +192,10 @@ class Player:
 
     def _press(self, key: str) -> None:
         request, down_s = PRESSES[key]
-        button = str(next(iter(request.values())))
         now_s = time.monotonic()
-        if now_s < self._released_s[button]:  # a finger cannot press what it holds down
-            return
-        self._released_s[button] = now_s + down_s
+        if any(now_s < self._released_s[button] for button in down_s):
+            return  # a finger cannot press what it holds down
+        self._released_s.update({button: now_s + held_s for button, held_s in down_s.items()})
         self._said = ""
         self._asked.append(self._pool.submit(self._van.processes.ask, "capture", request))
 
@@ -278,14 +284,22 @@ def _record_line(reply: Reply, orders: Mapping[str, str]) -> str:
     """A record in one line."""
     label, record = reply["label"], reply["record"]
     if label["kind"] == "void":
-        return f"record {label['seq']} takes the last photo back"
+        return f"record {label['seq']} takes the last press back"
+    bound = _bound(record["stop"], orders)
+    if record.get("reason") == Reason.HANDED_OVER:
+        return f"record {label['seq']}, handed over: {bound or 'no stop is certain'}"
     if "reason" in record:
         return f"record {label['seq']}, no photo: {outcome.why_none(record)}"
-    stop, quality = record["stop"], record["quality"]["verdict"]
-    bound = "one of several in reach"
-    if stop["bound_by"] in outcome.BOUND:
-        bound = f"order {orders[stop['id']]}, {outcome.BOUND[stop['bound_by']]}"
+    quality = record["quality"]["verdict"]
     lamp = ", with the lamp" if record["photo"]["lamp"] else ""
     again = ", a retake" if record["retake_of"] else ""
     nowhere = "" if record["position"] else ", without coordinates"
+    bound = bound or "one of several in reach"
     return f"record {label['seq']}, photo: {bound}; {quality}{lamp}{nowhere}{again}"
+
+
+def _bound(stop: Mapping[str, Any], orders: Mapping[str, str]) -> str | None:
+    """The order that a stop is bound to for certain, and by what."""
+    if stop["id"] is None or stop["bound_by"] not in outcome.BOUND:
+        return None
+    return f"order {orders[stop['id']]}, {outcome.BOUND[stop['bound_by']]}"

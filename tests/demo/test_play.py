@@ -146,7 +146,16 @@ def test_a_press_shows_its_light_and_its_record(played: Terminal) -> None:
     played.shows("last +record 2, photo: order 1001, the only one in reach; ok")
 
     played.type("h")
-    played.shows(r"blue -\. +go on, no photo", "last +record 3 takes the last photo back")
+    played.shows(r"blue -\. +go on, no photo", "last +record 3 takes the last press back")
+
+    played.shows(r"green \. +ready")  # the scan button is up again
+    played.type("o")
+    played.shows(r"green -- +go on, handed over")
+    played.shows("last +record 4, handed over: order 1001, the only one in reach")
+
+    played.shows(r"green \. +ready")
+    played.type("h")
+    played.shows("last +record 5 takes the last press back")
 
 
 @pytest.mark.slow
@@ -265,7 +274,7 @@ def test_label_binds_no_photo_at_the_next_door(played: Terminal) -> None:
     played.shows("record 3, photo: one of several in reach; ok")
 
     played.type("h")
-    played.shows(r"green \. +ready", "record 4 takes the last photo back")
+    played.shows(r"green \. +ready", "record 4 takes the last press back")
     played.type("p")
     played.shows("record 5, photo: one of several in reach; ok")
 
