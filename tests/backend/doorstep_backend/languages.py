@@ -1,8 +1,8 @@
 """The languages of customers' pages: sentences from catalogues, dates and numbers by locale."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -11,8 +11,9 @@ from typing import Final
 
 from babel import Locale  # noqa: TID251 - the only importer, as the next
 from babel.dates import format_date, format_time  # noqa: TID251
+from babel.messages.catalog import Message  # noqa: TID251
 from babel.messages.mofile import write_mo  # noqa: TID251
-from babel.messages.pofile import read_po  # noqa: TID251
+from babel.messages.pofile import PoFileError, read_po  # noqa: TID251
 from babel.numbers import format_decimal  # noqa: TID251
 
 CATALOGUES: Final = Path(__file__).parent / "catalogues"
@@ -25,6 +26,10 @@ _RANGE: Final = re.compile(
     r"\s*([A-Za-z]{2,8})(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?"
 )
 """A language with its weight in `Accept-Language`. Source: RFC 9110, sections 12.4.2, 12.5.4."""
+
+
+_MARK: Final = re.compile(r"%\(\w+\)s|</?\w+>|[%<>&]")
+"""Values, tags and percent signs: a translation has those of its sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,20 @@ ENGLISH: Final = Language("en", Locale("en", "GB"), NullTranslations())
 """The language of the sentences in the code, and of every page that is not a customer's."""
 
 
+@dataclass(frozen=True, slots=True)
 class Languages:
-    """The languages that customers can choose from: English, and those that are switched on."""
+    """The languages that customers can choose from, by their tags: English is always one."""
 
-    def __init__(self, tags: Iterable[str] = (), folder: Path = CATALOGUES) -> None:
-        switched_on = {tag: _read(tag, folder) for tag in tags}
-        self.offered: dict[str, Language] = {ENGLISH.tag: ENGLISH, **switched_on}
+    offered: Mapping[str, Language] = field(default_factory=lambda: {ENGLISH.tag: ENGLISH})
+
+    @classmethod
+    def read(cls, tags: Iterable[str], folder: Path = CATALOGUES) -> "Languages":
+        """Return English, and the languages of these tags.
+
+        Raises:
+            ValueError: a catalogue that cannot be read, or would break a page; the text says why.
+        """
+        return cls({ENGLISH.tag: ENGLISH, **{tag: _read(tag, folder) for tag in tags}})
 
     def choose(self, link: str, cookie: str, header: str) -> Language:
         """Return the language of the link, else of the cookie, else of `Accept-Language`."""
@@ -98,11 +111,33 @@ def drafts() -> list[str]:
 
 
 def _read(tag: str, folder: Path) -> Language:
-    compiled = BytesIO()
-    with (folder / f"{tag}.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=tag))
+    path, compiled = folder / f"{tag}.po", BytesIO()
+    try:
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=tag, abort_invalid=True)
+    except (PoFileError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from error
+    for message in catalogue:
+        _check(path.name, message)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return Language(tag, Locale.parse(tag), GNUTranslations(compiled))
+
+
+def _check(name: str, message: Message) -> None:
+    """Raise ValueError if a translation would break its page: other values, tags or percent signs.
+
+    Sentences of templates are HTML.
+    """
+    sentences, said = (
+        [one] if isinstance(one, str) else list(one) for one in (message.id, message.string or "")
+    )
+    if not sentences[0]:
+        return  # the header
+    marks = sorted(_MARK.findall(sentences[-1]))
+    for one in filter(None, said):
+        if sorted(_MARK.findall(one)) != marks:
+            raise ValueError(f"{name}: {one!r} must have the values and tags of {sentences[-1]!r}")
 
 
 def _accepted(header: str) -> list[str]:

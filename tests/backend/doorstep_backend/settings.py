@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from doorstep_backend import languages, zones
+from doorstep_backend import zones
+from doorstep_backend.languages import Languages, drafts
 
 FILE: Final = "backend.toml"
 """In the backend's folder; without it the defaults hold."""
@@ -55,7 +56,7 @@ class Settings:
     practice_codes: tuple[str, ...] = ("DOORSTEP-PRACTICE",)
     proxy: tuple[str, ...] = ()
     zone: ZoneInfo = zones.UTC_ZONE
-    languages: tuple[str, ...] = ()
+    languages: Languages = field(default_factory=Languages)
 
 
 def read_settings(folder: Path) -> Settings:
@@ -91,14 +92,17 @@ def _zone(given: dict[str, Any]) -> ZoneInfo:
         raise WrongSettingError(f"{FILE}: zone: {error}") from error
 
 
-def _languages(given: dict[str, Any]) -> tuple[str, ...]:
-    found, known = _texts(given, "languages", ()), languages.drafts()
+def _languages(given: dict[str, Any]) -> Languages:
+    found, known = _texts(given, "languages", ()), drafts()
     for tag in found:
         if tag not in known:
             raise WrongSettingError(
                 f"{FILE}: languages: {tag[:64]!r} has no catalogue: choose from {', '.join(known)}"
             )
-    return found
+    try:
+        return Languages.read(found)
+    except ValueError as error:
+        raise WrongSettingError(f"{FILE}: languages: {error}") from error
 
 
 def _proxies(given: dict[str, Any]) -> tuple[str, ...]:

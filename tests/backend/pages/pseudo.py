@@ -47,7 +47,7 @@ def languages(folder: Path) -> Languages:
             message.string = tuple(pseudo(one) for one in message.id)
     with (folder / f"{TAG}.po").open("wb") as file:
         write_po(file, catalogue)
-    return Languages([TAG], folder)
+    return Languages.read([TAG], folder)
 
 
 def untranslated(page: str, known: str) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Final
 
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
-from babel.messages.pofile import read_po  # noqa: TID251 - reads what languages.py reads
 
 from agent.models import CaptureId, RecordKind
 from doorstep_backend import zones
@@ -225,7 +224,7 @@ ACCEPTED: Final = {
 
 @pytest.mark.parametrize("header", ACCEPTED, ids=range(len(ACCEPTED)))
 def test_the_browsers_best_language_is_chosen(header: str) -> None:
-    assert Languages(drafts()).choose("", "", header).tag == ACCEPTED[header]
+    assert Languages.read(drafts()).choose("", "", header).tag == ACCEPTED[header]
 
 
 TOLD: Final = {
@@ -239,7 +238,7 @@ TOLD: Final = {
 
 def test_a_time_and_a_number_are_told_as_the_language_does() -> None:
     at, zone = datetime(2026, 12, 1, 7, 5, tzinfo=UTC), zones.named("Europe/Zurich")
-    offered = Languages(drafts()).offered
+    offered = Languages.read(drafts()).offered
 
     assert {tag: day_and_time(at, zone, one) for tag, one in offered.items()} == TOLD
     assert (ENGLISH.number(12_345.6), offered["de"].number(12_345.6)) == ("12,346", "12.346")
@@ -260,16 +259,33 @@ def test_a_catalogue_has_every_sentence_and_no_other(tag: str) -> None:
     assert written == catalogues.text(tag), f"run {catalogues.COMMAND}"
 
 
-@pytest.mark.parametrize("tag", drafts())
-def test_a_translation_keeps_values_and_tags(tag: str) -> None:
-    with (CATALOGUES / f"{tag}.po").open("rb") as file:
-        catalogue = read_po(file, locale=tag)
+WRONG: Final = {
+    'msgid "Order %(number)s"\nmsgstr "Bestellung %(nummer)s"': "must have the values and tags",
+    'msgid "Order %(number)s"\nmsgstr "Bestellung"': "must have the values and tags",
+    'msgid "Sign in"\nmsgstr "100 % sicher"': "must have the values and tags",
+    'msgid "Sign in"\nmsgstr "<i>Anmelden"': "must have the values and tags",
+    'msgid "%(count)s day"\nmsgid_plural "%(count)s days"\nmsgstr[0] "Tag"': "must",
+    'msgid "Sign in"\nAnmelden': "de.po cannot be read",
+    'msgid "Sign in"\nmsgstr "Anme\udcfflden"': "de.po cannot be read",
+}
 
-    assert [(one.id, errors) for one, errors in catalogue.check()] == []
-    for message in catalogue:
-        if message.id and message.string and isinstance(message.id, str):
-            assert _marked(message.id) == _marked(str(message.string)), message.id
+
+@pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
+def test_a_translation_that_breaks_its_page_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "de.po").write_bytes(text.encode(errors="surrogateescape"))
+
+    with pytest.raises(ValueError, match=WRONG[text]):
+        Languages.read(["de"], tmp_path)
 
 
-def _marked(sentence: str) -> list[str]:
-    return sorted(re.findall(r"%\(\w+\)s|[<>&]|</?b>", sentence))
+def test_a_sentence_without_a_translation_is_shown_in_english(tmp_path: Path) -> None:
+    (tmp_path / "de.po").write_text('msgid "Sign in"\nmsgstr ""\n\n#, fuzzy\nmsgid "a"\nmsgstr "b"')
+
+    german = Languages.read(["de"], tmp_path).offered["de"]
+
+    assert [german.gettext(one) for one in ("Sign in", "a", "other", "")] == [
+        "Sign in",
+        "a",
+        "other",
+        "",
+    ]

@@ -176,7 +176,7 @@ class Auth:
 
     def _keep_choice(self, request: Request, response: Response) -> None:
         """Remember the language of a link in this browser."""
-        tag = request.query_params.get("language")
+        tag = request.query_params.get("language", "")
         if tag in self._languages.offered:
             set_cookie(response, LANGUAGE_COOKIE, tag, LANGUAGE_KEPT)
 

@@ -85,7 +85,7 @@ class Site:
         self._office = office
         self._copies = Copies(office.store)
         self._now = now or office.ledger.now
-        self._languages = languages or Languages(office.settings.languages)
+        self._languages = languages or office.settings.languages
         offered = self._languages.offered
         self._templates = {tag: _templates(language) for tag, language in offered.items()}
 
@@ -197,7 +197,7 @@ def _templates(language: Language) -> Environment:
     )
     templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.globals["language"] = language
-    templates.filters["alternative"] = partial(words.alternative, language=language)
+    templates.filters["alternative_text"] = partial(words.alternative_text, language=language)
     templates.filters["day_and_time"] = partial(words.day_and_time, language=language)
     templates.filters["days"] = partial(days, language=language)
     templates.filters["looker"] = partial(words.looker, language=language)

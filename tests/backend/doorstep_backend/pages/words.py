@@ -94,7 +94,7 @@ def day_and_time(
     return " ".join(filter(None, (said, zones.offset_if_doubled(there), f"({zone.key})")))
 
 
-def alternative(photo: Photo, number: str, zone: ZoneInfo, language: Language) -> str:
+def alternative_text(photo: Photo, number: str, zone: ZoneInfo, language: Language) -> str:
     """Return what is known of a photo, for people who do not see it."""
     said = [language.gettext("Delivery photo of order %(number)s.") % {"number": number}]
     if photo.left_at:

@@ -104,7 +104,7 @@ async def _fields(request: Request) -> dict[str, str]:
 
 @cache
 def _spoken() -> Languages:
-    return Languages(drafts())
+    return Languages.read(drafts())
 
 
 def _languages(content: bytes) -> object:
