@@ -21,3 +21,19 @@ def test_the_log_tells_the_light_once_per_change(caplog: pytest.LogCaptureFixtur
         "event=light signal=hold_still",
         "event=light signal=saved",
     ]
+
+
+def test_log_says_which_fault_was_only_seen(caplog: pytest.LogCaptureFixture) -> None:
+    """One that answers a press sounds; a light that never sounds needs no word about it."""
+    caplog.set_level(logging.INFO)
+    indicator = SimulatedIndicator()
+
+    indicator.show(Signal.FAULT, silent=True)
+    indicator.show(Signal.READY, silent=True)
+    indicator.show(Signal.FAULT)
+
+    assert caplog.messages == [
+        "event=light signal=fault silent=true",
+        "event=light signal=ready",
+        "event=light signal=fault",
+    ]
