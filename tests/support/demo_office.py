@@ -27,6 +27,7 @@ from tests.support.waiting import until
 
 NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 RECEIVED: Final = "2026-12-01T11:00:00.000Z"
+WHO: Final = "dispatch ana"
 PICTURE: Final = jpeg.encode(np.full((48, 64, 3), 90, dtype=np.uint8), 85)
 KEY: Final = signing.new_key()
 KID: Final = signing.thumbprint(KEY.public_key())
@@ -99,6 +100,10 @@ class DemoOffice:
 
     def void(self, about: CaptureId, van: RecordMaker | None = None) -> Made:
         return (van or self.van).make(RecordKind.VOID, {"simulated": False}, about=about)
+
+    def bind(self, capture_id: str, number: str) -> None:
+        """Bind a press that waits, as a dispatcher does."""
+        self.office.corrections.bind(capture_id, number, WHO, NOON)
 
     def shown(self, number: str) -> list[str]:
         return [photo.capture_id for photo in self.office.filing.photos_of(number)]

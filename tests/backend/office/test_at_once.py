@@ -120,7 +120,7 @@ def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_
     late = said(demo_office, replaced)
 
     with demo_office.office.ledger.transaction():
-        demo_office.office.filing.bind(retake, LEFT_DOOR)
+        demo_office.bind(retake, LEFT_DOOR)
         filed = waited(elsewhere, other.filing.accept, late, RECEIVED)
     filed.result()
 

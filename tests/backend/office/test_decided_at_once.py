@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 
 from doorstep_backend.office.archive import archive
+from doorstep_backend.office.corrections import (
+    CannotBindError,
+    NotWaitingError,
+    StaleCorrectionError,
+    State,
+    Why,
+)
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
-from doorstep_backend.office.filing import CannotBindError, NotWaitingError
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
-from tests.support.demo_office import NOON, DemoOffice
+from tests.support.demo_office import NOON, WHO, DemoOffice
 from tests.support.waiting import waited
 
 
@@ -28,14 +34,33 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
     stray = demo_office.receive(demo_office.stray())
 
     with demo_office.office.ledger.transaction():
-        demo_office.office.filing.bind(stray, LEFT_DOOR)
-        bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
+        demo_office.bind(stray, LEFT_DOOR)
+        bound = waited(elsewhere, other.corrections.bind, stray, RIGHT_DOOR, WHO, NOON)
 
     with pytest.raises(NotWaitingError):
         bound.result()
     assert (demo_office.shown(LEFT_DOOR), demo_office.shown(RIGHT_DOOR)) == ([stray], [])
     done = [demo_office.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
     assert done == [True, False]
+
+
+def test_of_two_who_correct_a_photo_at_once_the_second_one_reads_who_was_faster(
+    demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """Both looked at the same page; their orders are locked in one order, whoever names which."""
+    photo = demo_office.receive(demo_office.photo(LEFT_DOOR))
+
+    def correct(office: Office, to: str, who: str) -> None:
+        said: dict[str, Any] = {"state": State.SHOWN, "why": Why.WRONG_ORDER, "now": NOON}
+        office.corrections.correct(photo, 0, to=to, who=who, **said)
+
+    with demo_office.office.ledger.transaction():
+        correct(demo_office.office, RIGHT_DOOR, WHO)
+        corrected = waited(elsewhere, correct, other, ALLOWED, "dispatch ben")
+
+    with pytest.raises(StaleCorrectionError, match=f"{WHO} corrected it"):
+        corrected.result()
+    assert (demo_office.shown(RIGHT_DOOR), demo_office.shown(ALLOWED)) == ([photo], [])
 
 
 @pytest.mark.parametrize("of", ["order", "address"])
@@ -53,7 +78,7 @@ def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
             office.opt_out_address(office.orders.find(LEFT_DOOR).address, opted_out)
 
     with office.ledger.exclusive_transaction(demo_office.van.device_id):
-        bound = waited(elsewhere, other.filing.bind, stray, LEFT_DOOR)
+        bound = waited(elsewhere, other.corrections.bind, stray, LEFT_DOOR, WHO, NOON)
         opt_out(True)
 
     with pytest.raises(CannotBindError, match="takes no photo"):
@@ -74,7 +99,7 @@ def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
     whose = LEFT_DOOR if of == "order" else order.address
 
     with demo_office.office.ledger.transaction():
-        demo_office.office.filing.bind(stray, LEFT_DOOR)
+        demo_office.bind(stray, LEFT_DOOR)
         opted_out = waited(elsewhere, opt_out, whose, True)
     opted_out.result()
 
@@ -88,7 +113,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
     stray = demo_office.receive(demo_office.stray())
     erasing = open_office(Store(tmp_path, interrupted))
     bound: list[Future[Any]] = []
-    bind = demo_office.office.filing.bind
+    bind = demo_office.bind
     interrupted.then.append(lambda: bound.append(waited(elsewhere, bind, stray, LEFT_DOOR)))
 
     erasing.erasure.expire(NOON + timedelta(days=40))

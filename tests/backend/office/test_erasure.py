@@ -16,15 +16,15 @@ from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.keys import receipt_key as make_key
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch
+from doorstep_backend.office.corrections import CannotBindError
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import export_device, export_order
-from doorstep_backend.office.filing import CannotBindError
 from doorstep_backend.office.orders import NoSuchOrder
 from doorstep_backend.settings import Retention, Settings, read_settings
 from doorstep_backend.wire.rescued import Rescues
 from doorstep_backend.wire.store import Store
-from tests.support.demo_office import PICTURE, RECEIVED, DemoOffice
+from tests.support.demo_office import PICTURE, RECEIVED, WHO, DemoOffice
 from tests.support.factory import RecordMaker
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
@@ -160,8 +160,8 @@ def test_a_hold_of_no_order_is_refused(demo_office: DemoOffice) -> None:
 def test_only_what_waits_is_discarded(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
 
-    with pytest.raises(CannotBindError, match="nothing was erased"):
-        demo_office.office.erasure.discard(capture_id, CAME)
+    with pytest.raises(CannotBindError, match="it has an order"):
+        demo_office.office.corrections.discard(capture_id, WHO, CAME)
     assert demo_office.kept(capture_id) == (True, True)
 
 

@@ -20,7 +20,6 @@ from doorstep_backend.office.demo import (
     SIGNATURE,
 )
 from doorstep_backend.office.export import export_device
-from doorstep_backend.office.filing import CannotBindError, NotWaitingError
 from doorstep_backend.office.ledger import open_ledger
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
@@ -203,7 +202,7 @@ def test_a_retake_that_is_bound_to_nothing_replaces_once_dispatch_has_bound_it(
 
     assert demo_office.shown(LEFT_DOOR) == [original]
 
-    demo_office.office.filing.bind(retake, LEFT_DOOR)
+    demo_office.bind(retake, LEFT_DOOR)
 
     assert demo_office.shown(LEFT_DOOR) == [retake]
 
@@ -264,7 +263,7 @@ def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
     assert not demo_office.is_done(LEFT_DOOR)
     assert (filing.candidates(capture_id)[0].number == LEFT_DOOR) is (bound_by == "code")
 
-    filing.bind(capture_id, RIGHT_DOOR)
+    demo_office.bind(capture_id, RIGHT_DOOR)
 
     assert filing.waiting() == []
     assert demo_office.shown(RIGHT_DOOR) == [capture_id]
@@ -341,23 +340,6 @@ def test_a_void_takes_a_hand_over_back(demo_office: DemoOffice, *, void_first: b
     filed = demo_office.office.filing.filed(handed.label.capture_id)
     assert filed is not None
     assert filed.taken_back_at is not None
-
-
-def test_dispatch_can_correct_itself_but_not_the_device(demo_office: DemoOffice) -> None:
-    stray, certain = (
-        demo_office.receive(demo_office.stray()),
-        demo_office.receive(demo_office.photo(ALLOWED)),
-    )
-    demo_office.office.filing.bind(stray, LEFT_DOOR)
-
-    with pytest.raises(NotWaitingError):
-        demo_office.office.filing.bind(stray, RIGHT_DOOR)
-    demo_office.office.filing.bind(stray, RIGHT_DOOR, before=LEFT_DOOR)
-
-    assert (demo_office.shown(LEFT_DOOR), demo_office.shown(RIGHT_DOOR)) == ([], [stray])
-    assert (demo_office.is_done(LEFT_DOOR), demo_office.is_done(RIGHT_DOOR)) == (False, True)
-    with pytest.raises(CannotBindError, match="not waiting"):
-        demo_office.office.filing.bind(certain, RIGHT_DOOR, before=ALLOWED)
 
 
 def test_a_device_binds_only_to_stops_that_its_manifest_had(demo_office: DemoOffice) -> None:

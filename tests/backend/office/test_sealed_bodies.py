@@ -7,13 +7,13 @@ import pytest
 
 from agent.record.sealing import Recipients
 from doorstep_backend.office import claims
+from doorstep_backend.office.corrections import CannotBindError
 from doorstep_backend.office.demo import ALLOWED
-from doorstep_backend.office.filing import CannotBindError
 from doorstep_backend.office.model import open_office
 from doorstep_backend.seals import Seals
 from doorstep_backend.settings import WrongSettingError
 from doorstep_backend.wire.store import Store
-from tests.support.demo_office import NOON, RECEIVED, DemoOffice
+from tests.support.demo_office import NOON, RECEIVED, WHO, DemoOffice
 from tests.support.engines import has
 
 
@@ -113,7 +113,7 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(
         [],
     )
     with pytest.raises(CannotBindError):
-        demo_office.office.filing.bind(capture_id, ALLOWED)
+        demo_office.bind(capture_id, ALLOWED)
 
 
 def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
@@ -131,8 +131,8 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     first, second = (open_office(Store(tmp_path)) for _ in range(2))
     said = [claims.read(second.store.open(one.content)) for one in made]
     first.open_anew()
-    first.filing.bind(bound, ALLOWED)
-    first.erasure.discard(discarded, NOON)
+    first.corrections.bind(bound, ALLOWED, WHO, NOON)
+    first.corrections.discard(discarded, WHO, NOON)
 
     for one in said:
         second.filing.refile(one, RECEIVED)

@@ -16,10 +16,12 @@ from doorstep_backend.engines.sql import Conflict, Database
 from doorstep_backend.identity.closings import ITSELF, EndKind
 from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.ending import DeviceEnding
+from doorstep_backend.office.corrections import CannotBindError, State, Why
 from doorstep_backend.office.erasure import NotDone
-from doorstep_backend.office.filing import CannotBindError
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
+
+WHO: Final = "dispatch ana"
 
 REFUSED: Final = (CannotBindError, NotDone)
 """Errors with which the backend changes nothing and says why."""
@@ -46,17 +48,33 @@ class Said(NamedTuple):
     broke: bool = False
 
 
+def _correct(commands: IdentityCommands, capture_id: str, number: str) -> None:
+    photo, now = commands.office.filing.photo(capture_id), datetime.now(UTC)
+    assert photo is not None, "a photo that waits for nothing else is shown"
+    commands.office.corrections.correct(
+        capture_id,
+        photo.version,
+        to=number,
+        state=State.SHOWN,
+        who=WHO,
+        why=Why.WRONG_ORDER,
+        now=now,
+    )
+
+
 def _retire(commands: IdentityCommands, device_id: str) -> None:
     ending = DeviceEnding(commands.register, commands.office)
     asyncio.run(ending.while_serving(device_id, EndKind.RETIRED, ITSELF, datetime.now(UTC)))
 
 
 VERBS: Final[dict[str, Callable[..., object]]] = {
-    "bind": lambda commands, photo, number: commands.office.filing.bind(photo, number),
-    "correct": lambda commands, photo, number, before: commands.office.filing.bind(
-        photo, number, before=before
+    "bind": lambda commands, photo, number: commands.office.corrections.bind(
+        photo, number, WHO, datetime.now(UTC)
     ),
-    "discard": lambda commands, photo: commands.office.erasure.discard(photo, datetime.now(UTC)),
+    "correct": _correct,
+    "discard": lambda commands, photo: commands.office.corrections.discard(
+        photo, WHO, datetime.now(UTC)
+    ),
     "opt out": lambda commands, number: commands.office.opt_out_order(number, True),
     "opt out address": lambda commands, address: commands.office.opt_out_address(address, True),
     "gone": lambda commands, device_id, to: commands.gone(device_id, to),

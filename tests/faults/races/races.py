@@ -10,7 +10,7 @@ from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
 from tests.faults.races.pair import Deed, Said
-from tests.support.demo_office import PICTURE, DemoOffice
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import Made, RecordMaker
 
 Judge = Callable[[Said, Said], str]
@@ -112,11 +112,14 @@ def _stray(site: Site, van: RecordMaker) -> Made:
 def two_correct(site: Site, _: int) -> Round:
     """Correct two photos, each on the other's order: neither may wait for the other for good."""
     site.reset()
+    routes, second = site.demo_office.office.routes, site.second.device_id
+    routes.plan("second", [LEFT_DOOR, RIGHT_DOOR], NOON, NOON + timedelta(hours=8))
+    routes.assign("second", second)
     photos = [
         site.demo_office.receive(_stray(site, van)) for van in (site.demo_office.van, site.second)
     ]
     for photo, number in zip(photos, (LEFT_DOOR, RIGHT_DOOR), strict=True):
-        site.demo_office.office.filing.bind(photo, number)
+        site.demo_office.bind(photo, number)
 
     def judge(*said: Said) -> str:
         if not all(one.done for one in said):
@@ -128,8 +131,8 @@ def two_correct(site: Site, _: int) -> Round:
         return "" if all(shown) else "a correction is lost"
 
     deeds = (
-        Deed("correct", (photos[0], RIGHT_DOOR, LEFT_DOOR)),
-        Deed("correct", (photos[1], LEFT_DOOR, RIGHT_DOOR)),
+        Deed("correct", (photos[0], RIGHT_DOOR)),
+        Deed("correct", (photos[1], LEFT_DOOR)),
     )
     return deeds, judge
 

@@ -163,14 +163,18 @@ class PhotoAccess:
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
         grant = """INSERT INTO grants VALUES (?, ?, ?, ?) ON CONFLICT (agent, number) DO UPDATE
             SET why = excluded.why, ends = excluded.ends"""
-        with self._ledger.exclusive_transaction(_name(agent)):
+        with self._ledger.exclusive_transaction(viewer_name(agent)):
             if not self.may_try(agent, now):
                 return False
             row = (number, rfc3339(now), CODE_TRIES)
             found = self._ledger.execute(count, row).fetchall()
             if not found or not hmac.compare_digest(found[0]["code"].encode(), code.encode()):
                 self._write(
-                    _name(agent), number if self._exists(number) else None, "", WRONG_CODE, now
+                    viewer_name(agent),
+                    number if self._exists(number) else None,
+                    "",
+                    WRONG_CODE,
+                    now,
                 )
                 return False
             self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
@@ -180,7 +184,7 @@ class PhotoAccess:
     def may_try(self, agent: CustomerService, now: datetime) -> bool:
         """Return True if this agent may try a code; one for an unknown order counts too."""
         query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
-        row = (_name(agent), rfc3339(now - AGENT_WINDOW))
+        row = (viewer_name(agent), rfc3339(now - AGENT_WINDOW))
         return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
 
     def why(self, agent: CustomerService, number: str) -> str:
@@ -192,7 +196,7 @@ class PhotoAccess:
     def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
         """Write down a look before the picture is sent. Durable when it returns."""
         photo = self._filing.photo(capture_id)
-        self._write(_name(viewer), photo.number if photo else None, capture_id, why, now)
+        self._write(viewer_name(viewer), photo.number if photo else None, capture_id, why, now)
 
     def log_export(
         self,
@@ -203,7 +207,7 @@ class PhotoAccess:
         at: datetime,
     ) -> None:
         """Write down an export of a record as evidence; `by` None is the office's terminal."""
-        self._write(OFFICE if by is None else _name(by), number, capture_id, why, at)
+        self._write(OFFICE if by is None else viewer_name(by), number, capture_id, why, at)
 
     def _write(
         self, who: str, number: str | None, capture_id: str, why: str, now: datetime
@@ -241,7 +245,8 @@ class PhotoAccess:
         return True
 
 
-def _name(viewer: Viewer) -> str:
+def viewer_name(viewer: Viewer) -> str:
+    """Return what the logs call this viewer, such as `agent 17`."""
     match viewer:
         case Customer():
             return "customer"

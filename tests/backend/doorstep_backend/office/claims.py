@@ -74,6 +74,7 @@ def _columns(opened: RecordFile) -> dict[str, Any]:
         "about": label.about,
         "retake_of": _id(record.get("retake_of")),
         "bound_by": bound_by,
+        "ring": _choice(Ring, stop.get("ring")),
         "distance_m": _number(stop.get("distance_m")),
         "accuracy_m": _number(_object(record.get("position")).get("accuracy_m")),
         "reason": _choice(Reason, record.get("reason")),

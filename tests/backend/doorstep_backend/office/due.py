@@ -17,21 +17,30 @@ KEYS: Final = 1000
 """Orders or addresses of one question: some milliseconds, and mostly nothing comes of it."""
 
 _FREE: Final = """c.erased_at IS NULL
-    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))"""
-"""Not erased yet, and of no order that is held."""
+    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))
+    AND (c.state <> 'withdrawn' OR NOT EXISTS (SELECT 1 FROM holds h
+        JOIN corrections k ON k.version = c.version
+        WHERE h.number = k.from_number OR h.number = c.own_number))"""
+"""Not erased yet, and of no order that is held, also not until it was withdrawn."""
 
 _OVER: Final = (
     (
         "taken back",
-        "taken_back_at",
+        "c.taken_back_at",
         "void",
         "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL",
     ),
-    ("practice", "received_at", "test", "c.kind = 'test' AND c.received_at <= :test"),
-    ("its time is over", "received_at", "photo", "c.received_at <= :photo"),
+    (
+        "withdrawn",
+        "(SELECT k.at FROM corrections k WHERE k.version = c.version)",
+        "now",
+        "c.state = 'withdrawn'",
+    ),
+    ("practice", "c.received_at", "test", "c.kind = 'test' AND c.received_at <= :test"),
+    ("its time is over", "c.received_at", "photo", "c.received_at <= :photo"),
 )
 """Why, since when, until when that is due, and which; each has an index of what is not erased yet
-(ledger.py)."""
+(ledger.py), and what is withdrawn is little."""
 
 _LAST: Final = "~"
 """Behind every time, as texts are compared."""
@@ -58,11 +67,11 @@ class DueErasures:
         """
         before = self._before(now)
         for why, since, _, which in _OVER:
-            each = f"SELECT c.{since}, c.capture_id FROM captures c WHERE {which} AND {_FREE}"
+            each = f"SELECT {since}, c.capture_id FROM captures c WHERE {which} AND {_FREE}"
             begin = self._somewhere(each, before)
             for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
-                query = f"""{each} AND c.{since} < :until
-                    AND (c.{since}, c.capture_id) > (:after, :id) ORDER BY 1, 2 LIMIT {BATCH}"""
+                query = f"""{each} AND {since} < :until
+                    AND ({since}, c.capture_id) > (:after, :id) ORDER BY 1, 2 LIMIT {BATCH}"""
                 last = before | span | {"id": ""}
                 while found := self._ledger.execute(query, last).fetchall():
                     last["after"], last["id"] = found[-1]
@@ -86,7 +95,7 @@ class DueErasures:
         """
         before, found_s = self._before(now), [0.0]
         for _, since, until, which in _OVER:
-            query = f"""SELECT c.{since} FROM captures c WHERE {which} AND {_FREE}
+            query = f"""SELECT {since} FROM captures c WHERE {which} AND {_FREE}
                 ORDER BY 1 LIMIT 1"""
             for (first,) in self._ledger.execute(query, before):
                 found_s.append((from_rfc3339(before[until]) - from_rfc3339(first)).total_seconds())
@@ -139,6 +148,7 @@ class DueErasures:
 
     def _before(self, now: datetime) -> dict[str, str]:
         return {
+            "now": rfc3339(now),
             "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
             "void": rfc3339(now - timedelta(days=self._retention.void_days)),
             "test": rfc3339(now - timedelta(days=self._retention.test_days)),

@@ -14,7 +14,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import ENGLISH, Language
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.due import Due, DueErasures
-from doorstep_backend.office.filing import Filing, NotWaitingError
+from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.pages.accounts import ACCOUNTS
 from doorstep_backend.pages.limits import SignInLimit
@@ -170,9 +170,15 @@ class Erasure:
             yield 0
         while self._routes.forget(before, BATCH):
             yield 0
+        while self._forget_orders(before):
+            yield 0
+        while self._filing.outcomes.forget_sources(before):
+            yield 0
         self._reports.expire(now - timedelta(days=self._retention.report_days))
         self._forget_technicians(before)
         self._forget_access(now)
+        while self._forget_corrections():
+            yield 0
         while self._forget_views():
             yield 0
 
@@ -238,23 +244,6 @@ class Erasure:
             self._store.filing_backlog.done([capture_id])
         log.warning("record=given_up capture_id=%s", capture_id)
         return True
-
-    def discard(self, capture_id: str, now: datetime) -> None:
-        """Erase a photo that waits to be bound and is of no order that takes one.
-
-        Raises:
-            NotWaitingError: somebody bound or deleted it.
-        """
-        query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
-            AND number IS NULL AND erased_at IS NULL"""
-        with (
-            self._store.upload_locked(capture_id),
-            # A dispatcher binds the photo before this transaction, or waits until after it.
-            self._ledger.row_locked(query, (capture_id,)) as found,
-        ):
-            if found is None:
-                raise NotWaitingError("not waiting to be bound: nothing was erased")
-            self._erase(capture_id, "discarded by dispatch", now)
 
     def hold(self, number: str, case_number: str, now: datetime) -> int:
         """Erase nothing of this order until it is released.
@@ -331,6 +320,25 @@ class Erasure:
         self._sessions.forget_ended(now)
         self._tries.forget_ended(now)
 
+    def _forget_orders(self, before: datetime) -> int:
+        """Forget which order some erased records named, as old as a photo gets; return how many.
+
+        Until then a void, or a correction of a retake, finds what it is about.
+        """
+        change = f"""UPDATE captures SET own_number = NULL WHERE capture_id IN
+            (SELECT capture_id FROM captures WHERE own_number IS NOT NULL
+            AND erased_at IS NOT NULL AND received_at <= ? LIMIT {10 * BATCH})"""
+        return self._ledger.execute(change, (rfc3339(before),)).rowcount
+
+    def _forget_corrections(self) -> int:
+        """Delete some corrections as old as a view gets, if their records are erased."""
+        gone = f"""DELETE FROM corrections WHERE version IN (SELECT version FROM corrections k
+            WHERE k.at < (SELECT max(before) FROM view_horizon)
+            AND NOT EXISTS (SELECT 1 FROM captures c
+                WHERE c.capture_id = k.capture_id AND c.erased_at IS NULL)
+            LIMIT {10 * BATCH})"""
+        return self._ledger.execute(gone).rowcount
+
     def _forget_views(self) -> int:
         """Delete some views of before the horizon; return how many."""
         gone = f"""DELETE FROM views WHERE id IN (SELECT id FROM views
@@ -389,6 +397,18 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
             retention.report_days,
             "%(days)s after it said so. Of a device that is let in there is the last one, and none "
             "before",
+        ),
+        RetentionLine(
+            "Who moved a photo to another order, hid it or withdrew it, when and why",
+            "The office, and whoever it gives the record to as evidence.",
+            "As long as who looked, and at least as long as the record",
+        ),
+        RetentionLine(
+            "That an order was delivered, how and when",
+            "The customer of the order, customer service and dispatch. Of a confidential order, a "
+            "gift and an order with “Don’t take delivery photos” they read the day alone.",
+            "As long as the order. Which record or which dispatcher said so: as long as a photo, "
+            "also where the photo itself is deleted before",
         ),
         RetentionLine(
             "Which technician brought a record from a device’s card, or retired a device",

@@ -1,36 +1,31 @@
 """Which order a record belongs to."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from agent.models import BoundBy, Reason, RecordKind, from_rfc3339, rfc3339
 from agent.rule import reach
-from agent.rule.manifest import PhotoRule
+from doorstep_backend import zones
 from doorstep_backend.engines.sql import Database, Result, Row
-from doorstep_backend.office import claims
+from doorstep_backend.office import claims, photos
 from doorstep_backend.office.claims import BootTime, FilingEntry
+from doorstep_backend.office.families import Member, family_of, kin_of
 from doorstep_backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
+from doorstep_backend.office.outcomes import Outcomes
 from doorstep_backend.office.photos import Filed
 from doorstep_backend.office.showing import IS_REVOKED, REVOKED, Showing
 from doorstep_backend.wire.store import Store
 from hardware.clock import ClockSource
 from hardware.floor import AGREES_WITHIN
 
-BY_DISPATCH: Final = "dispatch"
-"""`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
-
 _BY_LABEL: Final = {BoundBy.CODE, claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED}
 """`bound_by` of what a label named, whether its stop was in reach or not."""
 
 
-class CannotBindError(ValueError):
-    """Dispatch asked for what would show a photo to the wrong person, or is over."""
-
-
-class NotWaitingError(CannotBindError):
-    """A photo that does not wait for an order: it has one, or it is gone."""
-
+_IS_VOIDED: Final = f"""EXISTS (SELECT 1 FROM captures v WHERE v.about = {{0}}.capture_id
+    AND v.kind = 'void' AND v.device_id = {{0}}.device_id AND NOT {IS_REVOKED.format("v")})"""
 
 _NUMBERS: Final = "SELECT capture_id, chain, seq FROM captures WHERE device_id = ?"
 
@@ -45,15 +40,23 @@ class Filing(Showing):
     """The filing of records, in whatever order they come, and the photos that may be shown."""
 
     def __init__(
-        self, ledger: Database, store: Store, orders: Orders, *, show_simulated: bool
+        self,
+        ledger: Database,
+        store: Store,
+        orders: Orders,
+        *,
+        show_simulated: bool,
+        zone: ZoneInfo = zones.UTC_ZONE,
     ) -> None:
         super().__init__(ledger, store, show_simulated=show_simulated)
         self._orders = orders
+        self._zone = zone
+        self.outcomes = Outcomes(ledger, orders, show_simulated=show_simulated)
 
     def accept(self, said: FilingEntry, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
         row = said.columns | {"received_at": received_at}
-        row["number"] = self._order_of(row, said.stop_id)
+        row["own_number"] = row["number"] = self._order_of(row, said.stop_id)
         names = ", ".join(f":{name}" for name in row)
         into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
             ON CONFLICT (capture_id) DO NOTHING"""
@@ -61,7 +64,7 @@ class Filing(Showing):
             self._ledger.execute(into, row)
             if said.boot is not None:
                 self._date(said.boot, received_at)
-            self._reckon_done(self._settle(row["capture_id"]))
+            self.outcomes.settle(self._settle(row["capture_id"]))
 
     def refile(self, said: FilingEntry, received_at: str) -> None:
         """File a record again that is filed without its body. Durable when it returns.
@@ -139,9 +142,10 @@ class Filing(Showing):
         return self._ledger.execute(query, (device_id, chain, seq - 1, seq + 1))
 
     def is_unwanted(self, capture_id: str) -> bool:
-        """Return whether this photo is of an order that takes no photo, or none any more."""
-        query = f"""SELECT 1 FROM captures c JOIN orders o USING (number)
-            WHERE c.capture_id = ? AND c.kind = 'photo' AND {TAKES_NO_PHOTO}"""
+        """Return whether this press was withdrawn, or is a photo of an order that takes none."""
+        query = f"""SELECT 1 FROM captures c LEFT JOIN orders o ON o.number = c.number
+            WHERE c.capture_id = ?
+            AND (c.state = 'withdrawn' OR c.kind = 'photo' AND {TAKES_NO_PHOTO})"""
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def conclude_anew(self, device_id: str, capture_ids: Sequence[str], since: datetime) -> None:
@@ -156,78 +160,116 @@ class Filing(Showing):
             for capture_id in capture_ids:
                 self._ledger.execute(undo, (capture_id, rfc3339(since)))
                 numbers |= self._settle(capture_id)
-            self._reckon_done(numbers)
+            self.outcomes.settle(numbers)
 
     def candidates(self, capture_id: str) -> list[Order]:
-        """Return the orders on its device's routes that a waiting photo may be of, likeliest first.
+        """Return the orders that a press may be of, likeliest first: what its device had that day.
 
         That is the order that its label names, then the nearest. A photo that nobody may see has
         none.
         """
-        found = self._photos("c.capture_id = :id", id=capture_id)
-        if not found or found[0].bound_by == claims.UNOPENED_BODY:
+        found = self._press(capture_id)
+        if found is None or found["bound_by"] == claims.UNOPENED_BODY:
             return []
-        orders = self._orders.carried_by(found[0].device_id)
+        orders = self._orders.carried_by(found["device_id"], *self._day(found))
         record = self._store.record(capture_id)
         circle = claims.circle(record.get("position"))
         if circle is not None:
             orders.sort(key=lambda order: reach.distance_m(order, circle))
-        if found[0].bound_by in _BY_LABEL:
+        if found["bound_by"] in _BY_LABEL:
             named = claims.stop_id(record)
             orders.sort(key=lambda order: order.stop_id != named)
         return orders
 
-    def bind(self, capture_id: str, number: str, *, before: str | None = None) -> None:
-        """Say which order a photo is of; the photo is shown from then on.
-
-        If two dispatchers bind one photo at once, the second one changes nothing. The locks are
-        taken in the order of ledger.py, and everything is read after them. A later opt-out deletes
-        the photo.
-
-        Args:
-            before: the order that the photo has, for a correction; None if the photo waits.
-
-        Raises:
-            NotWaitingError: the device bound it itself, it is gone, or it is not on `before`.
-            CannotBindError: the order takes no photo.
-            NoSuchOrder: there is none.
-        """
-        query = "SELECT device_id FROM captures WHERE capture_id = ?"
-        found = self._ledger.execute(query, (capture_id,)).fetchone()
+    def was_carried_that_day(self, capture_id: str, number: str) -> bool:
+        """Return whether the press's device had this order on a route of that day."""
+        found = self._press(capture_id)
         if found is None:
-            raise NotWaitingError("not waiting to be bound: it is not filed, or it is gone")
-        numbers = {one for one in (number, before) if one is not None}
-        with (
-            self._store.upload_locked(capture_id),
-            self._ledger.exclusive_transaction(found["device_id"]),
-        ):
-            self._orders.lock(numbers)
-            self._orders.lock_address_of(number)
-            if self._orders.find(number).photo is PhotoRule.NO_PHOTO:
-                raise CannotBindError(
-                    "this order takes no photo: discard it, or bind another order"
-                )
-            self._put_on(capture_id, number, before)
-            self._reckon_done(numbers | self._settle(capture_id))
+            return False
+        carried = self._orders.carried_by(found["device_id"], *self._day(found))
+        return number in {order.number for order in carried}
 
-    def _put_on(self, capture_id: str, number: str, before: str | None) -> None:
-        """Raise NotWaitingError if it is not on `before`, or not dispatch's to bind."""
-        change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
-            AND kind = 'photo' AND erased_at IS NULL AND number IS NOT DISTINCT FROM ?
-            AND (number IS NULL OR bound_by = ?) AND bound_by <> ?"""
-        row = (number, BY_DISPATCH, capture_id, before, BY_DISPATCH, claims.UNOPENED_BODY)
-        if self._ledger.execute(change, row).rowcount == 0:
-            raise NotWaitingError(
-                "not waiting to be bound: somebody else or the device bound it, or it is gone"
-            )
+    def _press(self, capture_id: str) -> Row | None:
+        found: Row | None = self._rows("c.capture_id = :id", 1, id=capture_id).fetchone()
+        return found
+
+    def _day(self, press: Row) -> tuple[datetime, datetime]:
+        """Return begin and end of the press's day, by the backend's clocks.
+
+        If nobody knows the press's time, it may be any time before its receipt.
+        """
+        received_at = from_rfc3339(press["received_at"])
+        at = photos.left_at(press)
+        if at is None or at - received_at > AGREES_WITHIN:
+            return datetime.min.replace(tzinfo=UTC), received_at
+        begins = datetime.combine(at.astimezone(self._zone), time.min, self._zone)
+        return begins, begins + timedelta(days=1)
+
+    def is_voided(self, capture_id: str) -> bool:
+        """Return whether the driver took this record back; a retake that replaces it is no void."""
+        query = f"SELECT 1 FROM captures c WHERE c.capture_id = ? AND {_IS_VOIDED.format('c')}"
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
+    def move(
+        self, members: Sequence[Member], version: int, state: str, number: str | None
+    ) -> set[str]:
+        """Put a family on the order of its latest correction, or on none; return whose order.
+
+        While its device's records and all these orders are locked. What was taken back by a retake
+        of the same order stays so only if it is the same order still.
+
+        Returns:
+            All orders whose outcome is to be concluded again.
+        """
+        ids = [one.capture_id for one in kin_of(self._ledger, members)]
+        before = self.outcomes.touched_by(ids)
+        change = """UPDATE captures SET number = CASE WHEN erased_at IS NULL THEN ? END, state = ?,
+            version = ? WHERE capture_id = ?"""
+        rows = [(number, state, version, one.capture_id) for one in members]
+        self._ledger.executemany(change, rows)
+        self._give_back(ids)
+        self._take_back(ids)
+        return before | self.outcomes.touched_by(ids)
+
+    def _give_back(self, capture_ids: Sequence[str]) -> None:
+        """Undo for a moment what only retakes took back: their order may be another one now."""
+        undo = f"""UPDATE captures SET taken_back_at = NULL WHERE taken_back_at IS NOT NULL
+            AND capture_id IN ({_marks(capture_ids)})
+            AND capture_id IN (SELECT r.retake_of FROM captures r
+                WHERE r.retake_of IN ({_marks(capture_ids)}) AND r.device_id = captures.device_id)
+            AND NOT {_IS_VOIDED.format("captures")}"""
+        self._ledger.execute(undo, [*capture_ids] * 2)
+
+    def _join(self, capture_id: str) -> set[str]:
+        """Apply to a record just filed the correction of its family, and to all that it joins."""
+        members = family_of(self._ledger, capture_id)
+        version = max((one.version for one in members), default=0)
+        late = [one for one in members if one.version != version]
+        if not late or version == 0:
+            return set()
+        query = "SELECT state, to_number FROM corrections WHERE version = ?"
+        found = self._ledger.execute(query, (version,)).fetchone()
+        return set() if found is None else self.move(late, version, *found)
 
     def _settle(self, capture_id: str) -> set[str]:
-        """Draw the conclusions from a record just filed or bound, whichever came first.
+        """Draw the conclusions from a record just filed, in whatever order they come.
 
-        Returns of which orders it is to be reckoned whether they are done. While the device's
-        records are locked: nobody else's take back what it sent.
-        What takes it back is found by what it is about, and not among all of its device (`|| ''`).
+        While the device's records are locked: nobody else's take back what it sent.
+
+        Returns:
+            All orders whose outcome is to be concluded again.
         """
+        joined = self._join(capture_id)
+        changed = self._take_back([capture_id])
+        return joined | self.outcomes.touched_by({capture_id, *changed})
+
+    def _take_back(self, capture_ids: Sequence[str]) -> list[str]:
+        """Note what these records take back, and what takes them back; return what changed.
+
+        What takes a record back is found by what it is about, and not among all of its device
+        (`|| ''`).
+        """
+        marks = _marks(capture_ids)
         taken_back = f"""UPDATE captures SET taken_back_at = found.at FROM
             (SELECT c.capture_id AS id, min(CASE WHEN o.received_at > c.received_at
                 THEN o.received_at ELSE c.received_at END) AS at
@@ -236,27 +278,14 @@ class Filing(Showing):
             AND (o.kind = 'void' AND o.about = c.capture_id
                  OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
                     AND (c.number IS NULL OR o.number = c.number))
-            AND c.capture_id IN (:id, (SELECT about FROM captures WHERE capture_id = :id),
-                                 (SELECT retake_of FROM captures WHERE capture_id = :id))
+            AND c.capture_id IN
+                (SELECT capture_id FROM captures WHERE capture_id IN ({marks})
+                UNION ALL SELECT about FROM captures WHERE capture_id IN ({marks})
+                UNION ALL SELECT retake_of FROM captures WHERE capture_id IN ({marks}))
             GROUP BY c.capture_id) AS found
-            WHERE captures.capture_id = found.id RETURNING number, kind"""
-        changed = self._ledger.execute(taken_back, {"id": capture_id}).fetchall()
-        query = "SELECT number, kind FROM captures WHERE capture_id = ?"
-        changed += self._ledger.execute(query, (capture_id,))
-        return {row["number"] for row in changed if row["kind"] == RecordKind.PHOTO} - {None}
-
-    def _reckon_done(self, numbers: set[str]) -> None:
-        """Set each stop's done: it is done while it has a photo that was not taken back.
-
-        Two devices may deliver to one order at once: a transaction that changes its photos locks
-        its row until the end, and the next one then sees the change.
-        """
-        change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
-            WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
-            AND (:simulated OR NOT c.simulated) AND NOT {REVOKED}) WHERE number = :number"""
-        self._orders.lock(numbers)
-        for number in numbers:
-            self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
+            WHERE captures.capture_id = found.id RETURNING capture_id"""
+        found = self._ledger.execute(taken_back, [*capture_ids] * 3)
+        return [row["capture_id"] for row in found]
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:
         """Return the order that the device bound; only of stops which its manifest had."""
@@ -267,6 +296,10 @@ class Filing(Showing):
         except NoSuchOrder:
             return None
         return number if self._orders.was_carried_by(row["device_id"], number) else None
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _is_certain(row: dict[str, Any]) -> bool:

@@ -3,15 +3,14 @@
 All code takes locks in this order, so that two transactions never wait for each other for good:
 
 1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`;
-2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; deleting and binding by
-   dispatch;
+2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; corrections;
 3. routes, `ledger.exclusive_transaction()`, or a device's records,
-   `ledger.exclusive_transaction(device_id)`: planning and handing on a route; filing, binding,
+   `ledger.exclusive_transaction(device_id)`: planning and handing on a route; filing, corrections,
    manifests, revoked keys;
-4. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, binding;
-5. an order's address, `orders.lock_address_of(number)`: binding.
+4. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
+5. an order's address, `orders.lock_address_of(number)`: corrections.
 
-Binding is one transaction under the locks 2 to 5.
+A correction, also one that binds or discards what waits, is one transaction under the locks 2 to 5.
 """
 
 from pathlib import Path
@@ -245,8 +244,8 @@ stands among its device's is NULL of what was filed before: its label says it.
 In `captures`, `number` is the order after corrections, and `own_number` the one that the record
 itself names for certain. `version` is that of the latest correction (corrections.py), 0 without
 any, and `state` what it says: `shown`, `hidden` or `withdrawn`. `ring` is NULL of what was filed
-before. In `outcomes` (outcomes.py), `source` is a capture_id, or empty, and an empty `at` is a time
-that nobody knows.
+before. In `outcomes` (outcomes.py), `source` is a capture_id or a dispatcher, and empty once it may
+not be kept; an empty `at` is a time that nobody knows.
 """
 
 

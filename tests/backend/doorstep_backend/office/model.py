@@ -12,6 +12,7 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import PhotoAccess
+from doorstep_backend.office.corrections import Corrections
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.office.filing import Filing
@@ -49,6 +50,7 @@ class Office:
     erasure: Erasure
     revoked_keys: RevokedKeys
     refusals: Refusals
+    corrections: Corrections
     inbox: Inbox = field(default_factory=Inbox)
 
     def zone_of(self, number: str | None) -> ZoneInfo:
@@ -113,7 +115,7 @@ class Office:
         self._conclude(capture_id)
 
     def _conclude(self, capture_id: str) -> None:
-        """Erase the record if its order takes no photos.
+        """Erase the record if its order takes no photos, or if it was withdrawn.
 
         What was erased before and comes again, because its upload was lost here, is erased again.
         """
@@ -161,11 +163,21 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     ledger = open_ledger(store.folder)
     orders = Orders(ledger)
     routes = DeliveryRoutes(ledger, orders, settings.practice_codes)
-    filing = Filing(ledger, store, orders, show_simulated=show_simulated)
+    filing = Filing(ledger, store, orders, show_simulated=show_simulated, zone=settings.zone)
     access = PhotoAccess(ledger, orders, filing)
     erasure = Erasure(ledger, store, orders, routes, filing, retention=settings.retention)
     revoked = RevokedKeys(ledger, filing)
-    refusals = Refusals(ledger, settings, show_simulated=show_simulated)
+    corrections = Corrections(ledger, store, orders, filing, erasure)
     return Office(
-        store, ledger, settings, orders, routes, filing, access, erasure, revoked, refusals
+        store,
+        ledger,
+        settings,
+        orders,
+        routes,
+        filing,
+        access,
+        erasure,
+        revoked,
+        Refusals(ledger, settings, show_simulated=show_simulated),
+        corrections,
     )

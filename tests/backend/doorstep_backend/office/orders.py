@@ -12,6 +12,8 @@ The office's model in one look; every part works on one `Office` (office.py):
     office.access    PhotoAccess  who may see a photo, one-time codes, the view log
                                (access.py)
     office.erasure   Erasure   retention, hold, erasing (erasure.py)
+    office.corrections  Corrections  which order a photo is of after all, and who may see it
+                               (corrections.py)
     office.settings  Settings  the retention table, practice codes (settings.py)
 
 What a page asks:
@@ -27,7 +29,10 @@ What a page asks:
     filing.original("<capture_id>") -> Original        what is shown: copies/kept.py
     filing.waiting() / flagged() / voids()             for dispatch
     filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
-    filing.bind("<capture_id>", "1001"), erasure.discard("<capture_id>", now)
+    corrections.bind("<capture_id>", "1001", "dispatch ana", now), corrections.discard(...)
+    corrections.correct("<capture_id>", photo.version, to="1002", state=State.SHOWN, ...)
+    filing.outcomes.of("1001") -> Outcome | None       how and when it was delivered
+    filing.outcomes.mark_delivered("1001", "dispatch ana", now)
     access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer |
                                                        CustomerService | Dispatch
     access.make_one_time_code("1001", now) -> str
@@ -41,9 +46,11 @@ Why a stop takes no photo stays here: a manifest has the rule and the stop's id,
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agent.models import rfc3339
 from agent.rule.manifest import PhotoRule
 from doorstep_backend import zones
 from doorstep_backend.engines.sql import Database, Row
@@ -79,7 +86,7 @@ class Order:
         radius_m: how far from the position its door may be.
         opted_out: "Don't take delivery photos" for this order.
         address_opted_out: the same for all that goes to the address.
-        done: delivered, as far as is known here.
+        done: delivered, as far as is known here (outcomes.py).
         zone: the address's, in which its times are told.
     """
 
@@ -153,6 +160,9 @@ class Orders:
         into = f"INSERT INTO orders VALUES ({', '.join('?' * 12)})"
         with self._ledger.exclusive_transaction():
             self._ledger.execute(into, (*who, *where, *flags, order.done))
+            if order.done:  # nobody knows when
+                row = (order.number, "", "dispatch", "")
+                self._ledger.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", row)
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
 
@@ -193,14 +203,16 @@ class Orders:
             WHERE r.route = ? ORDER BY r.place"""
         return _orders(self._ledger.execute(query, (route,)))
 
-    def carried_by(self, device_id: str) -> list[Order]:
-        """Return everything on a route which this device has, or had before a swap."""
+    def carried_by(self, device_id: str, since: datetime, until: datetime) -> list[Order]:
+        """Return everything on a route of that time which this device has, or had before a swap."""
         query = f"""{_SELECT} WHERE o.number IN (SELECT number FROM route_orders
-            JOIN route_devices USING (route) WHERE device_id = ?) ORDER BY o.number"""
-        return _orders(self._ledger.execute(query, (device_id,)))
+            JOIN route_devices USING (route) JOIN routes USING (route)
+            WHERE device_id = ? AND ends >= ? AND begins < ?) ORDER BY o.number"""
+        row = (device_id, rfc3339(since), rfc3339(until))
+        return _orders(self._ledger.execute(query, row))
 
     def was_carried_by(self, device_id: str, number: str) -> bool:
-        """Return whether this order is one of `carried_by`."""
+        """Return whether this order is on a route that this device has, or has ever had."""
         query = """SELECT 1 FROM route_orders JOIN route_devices USING (route)
             WHERE device_id = ? AND number = ?"""
         return self._ledger.execute(query, (device_id, number)).fetchone() is not None

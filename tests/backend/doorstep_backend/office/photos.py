@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from agent.models import BoundBy
 from doorstep_backend.engines.sql import Row
 from doorstep_backend.languages import ENGLISH, Language
 from hardware.clock import ClockSource
 from hardware.floor import AGREES_WITHIN
+
+BY_DISPATCH: Final = "dispatch"
+"""`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +22,16 @@ class Photo:
     Attributes:
         number: its order; None until it is bound.
         left_at: when the button was pressed; None when the device did not know the time.
-        bound_by: a `BoundBy`, one of `LABEL_ELSEWHERE` and `LABEL_UNPLACED`, or `dispatch`.
+        bound_by: a `BoundBy`, one of `LABEL_ELSEWHERE` and `LABEL_UNPLACED`, or `dispatch` if a
+            correction put it on its order.
+        named_by: the device's own word, without `dispatch` unless an earlier version bound it.
+        ring: as the record says, where known.
         distance_m: from the stop's position in the manifest, where known.
         accuracy_m: of the device's position, where known.
         verdict: of the quality check, a `Verdict`.
         simulated: made with a simulated part: a page shows it under a banner.
+        state: `shown`, `hidden` or `withdrawn` (corrections.py).
+        version: of the latest correction, which the next one must name; 0 without any.
     """
 
     capture_id: str
@@ -31,10 +40,14 @@ class Photo:
     left_at: datetime | None
     received_at: datetime
     bound_by: str
+    named_by: str
+    ring: str | None
     distance_m: float | None
     accuracy_m: float | None
     verdict: str
     simulated: bool
+    state: str
+    version: int
 
     def how_placed(self, language: Language = ENGLISH) -> str:
         """Return how exactly the place is known, in one sentence for the customer."""
@@ -50,6 +63,25 @@ class Photo:
                 return language.gettext("The place is known by satellite.")
             case _:
                 return language.gettext("Our dispatch assigned this photo to your order.")
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A press by which the driver says that the parcel went into somebody's hands.
+
+    Attributes:
+        number: its order; None until it is bound.
+        at: when it was pressed; None when the device did not know the time.
+        named_by, version: as of a `Photo`.
+    """
+
+    capture_id: str
+    number: str | None
+    device_id: str
+    at: datetime | None
+    received_at: datetime
+    named_by: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +141,43 @@ def from_rows(rows: Iterable[Row]) -> list[Photo]:
             device_id=row["device_id"],
             left_at=left_at(row),
             received_at=_instant(row["received_at"]),
-            bound_by=row["bound_by"],
+            bound_by=_bound_by(row),
+            named_by=row["bound_by"],
+            ring=row["ring"],
             distance_m=row["distance_m"],
             accuracy_m=row["accuracy_m"],
             verdict=row["verdict"],
             simulated=bool(row["simulated"]),
+            state=row["state"],
+            version=row["version"],
         )
         for row in rows
     ]
+
+
+def hand_overs_from(rows: Iterable[Row]) -> list[HandOver]:
+    """Make hand-overs of rows as `from_rows` takes them."""
+    return [
+        HandOver(
+            capture_id=row["capture_id"],
+            number=row["number"],
+            device_id=row["device_id"],
+            at=left_at(row),
+            received_at=_instant(row["received_at"]),
+            named_by=row["bound_by"],
+            version=row["version"],
+        )
+        for row in rows
+    ]
+
+
+def _bound_by(row: Row) -> str:
+    """Return how the photo came to its order: the device's word, or dispatch's if that is another.
+
+    A photo that was moved and then moved back is where the device put it.
+    """
+    is_moved = row["version"] > 0 and row["number"] not in {None, row["own_number"]}
+    return BY_DISPATCH if is_moved else str(row["bound_by"])
 
 
 def void(row: Row) -> Void:

@@ -11,8 +11,9 @@ from agent.models import QualityVerdict
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Result
 from doorstep_backend.office import claims, photos, picture
+from doorstep_backend.office.families import IS_HANDED_OVER
 from doorstep_backend.office.orders import TAKES_NO_PHOTO
-from doorstep_backend.office.photos import Original, Photo, Void
+from doorstep_backend.office.photos import HandOver, Original, Photo, Void
 from doorstep_backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads a
 REVOKED: Final = IS_REVOKED.format("c")
 
 _SHOWN: Final = (
-    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
+    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND c.state = 'shown'"
+    " AND (:simulated OR NOT c.simulated)"
     f" AND NOT {REVOKED}"
 )
 
@@ -41,6 +43,7 @@ Each `how_many` is up to one more.
 """
 
 _WAITS: Final = "c.kind = 'photo' AND c.number IS NULL"
+_HANDED_OVER: Final = IS_HANDED_OVER.format("c")
 _FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{QualityVerdict.OK}'"
 
 _UNTRUSTED: Final = (
@@ -140,6 +143,23 @@ class Showing:
         where, values = asked.condition()
         return self._count(where, **values)
 
+    def hand_overs_of(self, number: str) -> list[HandOver]:
+        """Return the hand-overs of an order that were not taken back, by time of arrival."""
+        return self._hand_overs(f"{_HANDED_OVER} AND c.number = :number", number=number)
+
+    def hand_over(self, capture_id: str) -> HandOver | None:
+        """Return this hand-over unless it was taken back or withdrawn."""
+        found = self._hand_overs(f"{_HANDED_OVER} AND c.capture_id = :id", id=capture_id)
+        return found[0] if found else None
+
+    def waiting_hand_overs(self) -> list[HandOver]:
+        """Return hand-overs without a certain order, for dispatch: the LISTED that wait longest."""
+        return self._hand_overs(f"{_HANDED_OVER} AND c.number IS NULL", LISTED)
+
+    def how_many_hand_overs_wait(self) -> int:
+        """Return how many hand-overs wait for dispatch, counted up to COUNTED and one."""
+        return self._count(f"{_HANDED_OVER} AND c.number IS NULL AND {_SHOWN}")
+
     def flagged(self) -> list[Photo]:
         """Return photos with a finding of the quality check; dispatch may not see the picture.
 
@@ -210,11 +230,22 @@ class Showing:
         order: str = _ORDERS[WaitingOrder.LONGEST],
         **values: Any,
     ) -> list[Photo]:
+        return photos.from_rows(self._rows(where, most, order, **values))
+
+    def _hand_overs(self, where: str, most: int | None = None, **values: Any) -> list[HandOver]:
+        return photos.hand_overs_from(self._rows(f"{where} AND {_SHOWN}", most, **values))
+
+    def _rows(
+        self,
+        where: str,
+        most: int | None,
+        order: str = _ORDERS[WaitingOrder.LONGEST],
+        **values: Any,
+    ) -> Result:
         query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
             t.source AS dated_by FROM captures c
             LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
             WHERE {where} ORDER BY {order}"""
         if most is not None:
             query += f" LIMIT {most}"
-        rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
-        return photos.from_rows(rows)
+        return self._ledger.execute(query, {"simulated": self.show_simulated, **values})

@@ -8,8 +8,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
-from doorstep_backend.office.access import Dispatch
-from doorstep_backend.office.filing import CannotBindError, NotWaitingError
+from doorstep_backend.office.access import Dispatch, viewer_name
+from doorstep_backend.office.corrections import CannotBindError, NotWaitingError
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import Order
 from doorstep_backend.office.photos import Photo
@@ -130,7 +130,9 @@ class DispatchPages:
         asked, photo = _asked(visit), self._still_waiting_photo(visit)
         order = self._chosen(photo, visit.form.get("number", ""))
         try:
-            self._office.filing.bind(photo.capture_id, order.number)
+            self._office.corrections.bind(
+                photo.capture_id, order.number, viewer_name(visit.viewer), visit.now
+            )
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
         except CannotBindError as error:
@@ -145,7 +147,7 @@ class DispatchPages:
         """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
         asked, photo = _asked(visit), self._still_waiting_photo(visit)
         try:
-            self._office.erasure.discard(photo.capture_id, visit.now)
+            self._office.corrections.discard(photo.capture_id, viewer_name(visit.viewer), visit.now)
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
         return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)

@@ -1,0 +1,169 @@
+"""The outcome of an order: how and when it was delivered, by the latest proof that is valid.
+
+An order is done while it has a row of `outcomes`: manifests, `devices gone --to`, dispatch and the
+pages ask nothing else. A row outlives the erasure of the photo that proved it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from agent.models import rfc3339
+from doorstep_backend.engines.sql import Database, Row
+from doorstep_backend.office.families import IS_HANDED_OVER
+from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.photos import left_at
+from doorstep_backend.office.showing import REVOKED
+
+BATCH: Final = 1000
+"""Rows that lose their source in one step."""
+
+
+class How(StrEnum):
+    """The proof that an order was delivered."""
+
+    PHOTO = "photo"
+    HANDED_OVER = "handed_over"
+    NO_PHOTO_STOP = "no_photo_stop"
+    """A press at a door that takes no photo, where the driver had the parcel's label read."""
+    DISPATCH = "dispatch"
+    """The word of a dispatcher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of an order.
+
+    Attributes:
+        at: when that was: the press where its time is known, else its receipt; None if an earlier
+            version erased the photo and kept no time.
+    """
+
+    how: How
+    at: datetime | None
+
+
+_INVALID: Final = f"""(c.taken_back_at IS NOT NULL OR c.state = 'withdrawn' OR {REVOKED}
+    OR c.simulated AND NOT :simulated)"""
+
+_PROOFS: Final = f"""SELECT :number, c.capture_id,
+        CASE WHEN c.kind = 'photo' THEN 'photo' ELSE c.reason END,
+        CASE WHEN c.clock <> 'unsynced' AND c.utc < c.received_at THEN c.utc ELSE c.received_at END
+    FROM captures c WHERE c.number = :number AND c.erased_at IS NULL AND NOT {_INVALID}
+    AND (c.kind = 'photo' OR {IS_HANDED_OVER.format("c")}
+         OR c.kind = 'no_photo' AND c.reason = 'no_photo_stop' AND c.bound_by = 'code')"""
+
+_NOT_ANY_MORE: Final = f"""number = :number AND source IN (SELECT c.capture_id FROM captures c
+    WHERE c.capture_id IN (SELECT source FROM outcomes WHERE number = :number)
+    AND ({_INVALID}
+         OR c.erased_at IS NULL AND c.number IS DISTINCT FROM :number
+         OR c.erased_at IS NOT NULL AND c.version > 0 AND :number IS DISTINCT FROM
+            (SELECT k.to_number FROM corrections k WHERE k.version = c.version)))"""
+"""Condition: the proof was taken back or withdrawn, or was moved to another order."""
+
+
+class Outcomes:
+    """The outcomes of all orders; each change is durable when the call returns."""
+
+    def __init__(self, ledger: Database, orders: Orders, *, show_simulated: bool) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._show_simulated = show_simulated
+
+    def of(self, number: str) -> Outcome | None:
+        """Return how and when this order was delivered; None if it is not done."""
+        last = self._last(number)
+        return None if last is None else Outcome(How(last["how"]), _at(last))
+
+    def mark_delivered(self, number: str, who: str, now: datetime) -> None:
+        """Take a dispatcher's word that an order was delivered. Raise NoSuchOrder.
+
+        Args:
+            who: as in the view log, such as `dispatch ana`; kept as long as a photo.
+        """
+        self._orders.find(number)
+        upsert = """INSERT INTO outcomes VALUES (?, ?, ?, ?)
+            ON CONFLICT (number, how, source) DO UPDATE SET at = excluded.at"""
+        with self._ledger.transaction():
+            self._orders.lock([number])
+            self._ledger.execute(upsert, (number, who, How.DISPATCH, rfc3339(now)))
+            self._set_done(number)
+
+    def touched_by(self, capture_ids: Collection[str]) -> set[str]:
+        """Return the orders that these records are on, or that they have proved."""
+        marks = ", ".join("?" * len(capture_ids))
+        query = f"""SELECT number FROM captures WHERE capture_id IN ({marks})
+            UNION SELECT number FROM outcomes WHERE source IN ({marks}) AND source <> ''"""
+        found = self._ledger.execute(query, (*capture_ids, *capture_ids))
+        return {row["number"] for row in found} - {None}
+
+    def settle(self, numbers: Collection[str]) -> None:
+        """Set what proves these orders; part of the step that changed their records.
+
+        Two devices may deliver to one order at once: a transaction that changes its records locks
+        its row until the end, and the next one then sees the change.
+        """
+        self._orders.lock(numbers)
+        for number in numbers:
+            values = {"number": number, "simulated": self._show_simulated}
+            self._ledger.execute(f"DELETE FROM outcomes WHERE {_NOT_ANY_MORE}", values)
+            into = f"""INSERT INTO outcomes (number, source, how, at) {_PROOFS}
+                ON CONFLICT DO NOTHING"""
+            self._ledger.execute(into, values)
+            self._set_done(number)
+
+    def forget_sources(self, before: datetime) -> int:
+        """Forget which records proved what, received before a time; return how many.
+
+        The order keeps its outcome, and of several that are so old only the latest one.
+        """
+        query = f"""SELECT k.number, k.how, k.source FROM outcomes k
+            LEFT JOIN captures c ON c.capture_id = k.source
+            WHERE k.source <> '' AND k.at <= :before
+            AND (c.capture_id IS NULL OR c.erased_at IS NOT NULL AND c.received_at <= :before)
+            ORDER BY k.at LIMIT {BATCH}"""
+        with self._ledger.transaction():
+            found = self._ledger.execute(query, {"before": rfc3339(before)}).fetchall()
+            self._orders.lock({row["number"] for row in found})
+            for number, how, source in found:
+                self._forget(number, how, source)
+        return len(found)
+
+    def _forget(self, number: str, how: str, source: str) -> None:
+        upsert = """INSERT INTO outcomes VALUES (?, '', ?, ?)
+            ON CONFLICT (number, how, source) DO UPDATE SET at = excluded.at"""
+        gone = "DELETE FROM outcomes WHERE number = ? AND how = ? AND source = ?"
+        last = self._last(number)
+        if last is not None and (last["how"], last["source"]) == (how, source):
+            at = _at(last)
+            self._ledger.execute(upsert, (number, how, "" if at is None else rfc3339(at)))
+        self._ledger.execute(gone, (number, how, source))
+
+    def _last(self, number: str) -> Row | None:
+        query = """SELECT k.how, k.source, k.at, c.received_at, c.clock, c.utc, c.monotonic_ns,
+            t.utc AS dated_utc, t.monotonic_ns AS dated_ns, t.source AS dated_by
+            FROM outcomes k LEFT JOIN captures c ON c.capture_id = k.source
+            LEFT JOIN times t ON t.device_id = c.device_id AND t.boot_id = c.boot_id
+            WHERE k.number = ?"""
+        rows = self._ledger.execute(query, (number,)).fetchall()
+        return max(rows, key=_place, default=None)
+
+    def _set_done(self, number: str) -> None:
+        change = """UPDATE orders SET done = EXISTS (SELECT 1 FROM outcomes k
+            WHERE k.number = orders.number) WHERE number = ?"""
+        self._ledger.execute(change, (number,))
+
+
+def _place(row: Row) -> tuple[datetime, str, str]:
+    """Return the place of a proof among those of its order; the greatest is the latest."""
+    return _at(row) or datetime.min.replace(tzinfo=UTC), row["how"], row["source"]
+
+
+def _at(row: Row) -> datetime | None:
+    """Return the time of the press, also if a `time` record said it later; else the row's own."""
+    pressed = None if row["received_at"] is None else left_at(row)
+    if pressed is not None:
+        return min(pressed, datetime.fromisoformat(row["received_at"]).astimezone(UTC))
+    return datetime.fromisoformat(row["at"]).astimezone(UTC) if row["at"] else None
