@@ -190,7 +190,7 @@ class Outcome:
     def _seen(self, number: str, order: str) -> Iterator[str]:
         photos = self._shown(number)
         if not photos:
-            yield f"{order} {words.NO_PHOTO}"
+            yield f"{order} {self._delivered(number)}"
             return
         zone = self._office.zone_of(number)
         left = [words.day_and_time(one.left_at, zone) for one in photos if one.left_at is not None]
@@ -198,6 +198,11 @@ class Outcome:
         yield f"{order} photo of press {presses}."
         yield f"    It was left on {left[0]}."
         yield f"    {photos[0].how_placed()}"
+
+    def _delivered(self, number: str) -> str:
+        outcome = self._office.filing.outcomes.of(number)
+        order, zone = self._office.orders.find(number), self._office.zone_of(number)
+        return words.delivered(order, outcome, zone)
 
     def _shown(self, number: str) -> list[Any]:
         return self._office.filing.photos_of(number)

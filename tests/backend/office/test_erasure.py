@@ -239,6 +239,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     assert archive.read(f"{mine}/photo.jpg") == PICTURE
     text = "".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
     for said in (
+        '"how": "photo"',
         "Demo customer 3",
         "6 Example Street",
         "CASE-7",

@@ -125,7 +125,7 @@ def test_a_press_of_unknown_time_counts_from_its_receipt_until_its_time_is_told(
     told = {"utc": "2026-12-01T10:00:00.000Z", "monotonic_ns": 0}
     demo_office.receive(demo_office.van.make(RecordKind.TIME, {"time": told}))
 
-    assert before == [Outcome(How.PHOTO, CAME)] * 2
+    assert before == [Outcome(How.PHOTO, CAME, is_exact=False)] * 2
     at = datetime(2026, 12, 1, 10, 0, 5, tzinfo=UTC)
     assert outcome(demo_office, RIGHT_DOOR) == Outcome(How.PHOTO, at)
 
@@ -176,6 +176,15 @@ def test_which_record_proved_an_order_is_forgotten_in_its_time_and_the_outcome_s
     found = demo_office.office.filing.outcomes.of(ALLOWED)
     assert found == Outcome(How.HANDED_OVER, at)
     assert demo_office.office.orders.find(ALLOWED).done
+
+
+def test_of_a_press_of_unknown_time_the_day_of_its_receipt_stays(demo_office: DemoOffice) -> None:
+    demo_office.receive(no_photo(demo_office, ALLOWED, "handed_over", clock="unsynced"))
+
+    demo_office.office.erasure.expire(CAME + 30 * DAY)
+
+    found = demo_office.office.filing.outcomes.of(ALLOWED)
+    assert found == Outcome(How.HANDED_OVER, CAME.replace(hour=12), is_exact=False)
 
 
 def test_an_order_that_is_proved_again_later_has_the_later_outcome(
@@ -249,5 +258,5 @@ def test_an_order_that_is_added_as_done_has_an_outcome_of_unknown_time(
 
     found = demo_office.office.filing.outcomes.of("2001")
 
-    assert found == Outcome(How.DISPATCH, None)
+    assert found == Outcome(How.DISPATCH, None, is_exact=False)
     assert demo_office.office.orders.find("2001").done

@@ -26,7 +26,7 @@ from doorstep_backend.office.demo import (
     SIGNATURE,
 )
 from doorstep_backend.office.orders import Order
-from doorstep_backend.pages import dispatch, words
+from doorstep_backend.pages import dispatch
 from doorstep_backend.settings import Retention
 from doorstep_backend.wire import asking
 from doorstep_backend.wire.rescued import Rescues
@@ -176,10 +176,69 @@ def test_an_order_without_a_photo_reads_the_same_whatever_the_reason(
     to_service = verified(unchanged, number).get(f"/service/{number}").text
     of_the_other = verified(unchanged, RIGHT_DOOR).get(f"/service/{RIGHT_DOOR}").text
 
-    assert words.NO_PHOTO in page
+    assert "<p>Not delivered yet.</p>" in page
     assert without(number, page) == without(RIGHT_DOOR, on_the_road)
-    assert words.NO_PHOTO in to_service
+    assert "<p>Not delivered yet.</p>" in to_service
     assert without(number, to_service) == without(RIGHT_DOOR, of_the_other)
+
+
+def press(live: Live, number: str, reason: str, **label: Any) -> None:
+    """Receive a press without a photo, by the label of an order in reach."""
+    stop = {"id": live.demo_office.office.orders.find(number).stop_id}
+    record = {"stop": stop | {"bound_by": "code", "ring": "inside"}, "reason": reason}
+    made = live.demo_office.van.make(RecordKind.NO_PHOTO, record | {"simulated": False}, **label)
+    live.demo_office.receive(made)
+
+
+def test_the_customer_reads_how_and_when_an_order_was_delivered(live: Live) -> None:
+    """By the clocks of its address; of a press of unknown time, the day when we got to know it."""
+    live.demo_office.receive(live.demo_office.photo(ALLOWED))
+    press(live, SIGNATURE, "handed_over", utc="2026-12-01T10:00:00.000Z")
+    press(live, RIGHT_DOOR, "handed_over", clock="unsynced")
+
+    pages = [
+        live.browser(OWNER).get("/orders").text,
+        live.browser(OWNER).get(f"/orders/{SIGNATURE}").text,
+        verified(live, SIGNATURE).get(f"/service/{SIGNATURE}").text,
+    ]
+
+    handed_over = "<p>Handed over on 1 December 2026 at 10:00\N{NO-BREAK SPACE}UTC.</p>"
+    assert [handed_over in page for page in pages] == [True] * 3
+    assert "<p>Delivered on 1 December 2026 at 09:15\N{NO-BREAK SPACE}UTC.</p>" in pages[0]
+    fourth = live.browser(FOURTH).get("/orders").text
+    assert "<p>Handed over, on 1 December 2026 at the latest.</p>" in fourth
+    assert "<p>Not delivered yet.</p>" in fourth
+
+
+def test_an_order_that_takes_no_photo_reads_the_day_alone_in_the_same_bytes(live: Live) -> None:
+    """Whatever proved it: a refused label, a hand-over, a dispatcher's word, or an erased photo."""
+    office = live.demo_office.office
+    press(live, CONFIDENTIAL, "no_photo_stop")
+    press(live, GIFT, "handed_over")
+    office.filing.outcomes.mark_delivered(OPTED_OUT, "dispatch ana", NOON)
+    live.demo_office.receive(live.demo_office.photo(CHANGES_MIND))
+    office.opt_out_order(CHANGES_MIND, True)
+    who = {CONFIDENTIAL: SECOND, GIFT: THIRD, OPTED_OUT: SECOND, CHANGES_MIND: FOURTH}
+
+    pages = {one: live.browser(owner).get(f"/orders/{one}").text for one, owner in who.items()}
+    cards = {without(one, page.split("</section>")[0]) for one, page in pages.items()}
+    listed = {
+        without(one, card)
+        for one, owner in who.items()
+        for card in live.browser(owner).get("/orders").text.split("<article")
+        if f"/orders/{one}" in card
+    }
+    served = {
+        without(one, verified(live, one).get(f"/service/{one}").text.partition("<main")[2])
+        for one in who
+    }
+
+    assert without(CONFIDENTIAL, pages[CONFIDENTIAL]) == without(GIFT, pages[GIFT])
+    assert [len(one) for one in (cards, {one.split("</article>")[0] for one in listed})] == [1, 1]
+    assert len(served) == 1
+    for text in (*cards, *listed, *served):
+        assert "<p>Delivered on 1 December 2026.</p>" in text
+        assert not re.search(r"\d\d:\d\d|anded|label", text)
 
 
 def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:

@@ -20,9 +20,9 @@ LEFT_OUT: Final = "Of these records the label is not here any more; `doorstep ve
 def export_order(office: Office, number: str, into: Path) -> None:
     """Write a zip of all that is kept about an order: the answer to a subject access request.
 
-    `order.json` is the order with its customer, address and hold; `views.json` who looked, as
-    the customer reads it; for each record `<capture_id>/` has `label.json`, `record.json` and, if
-    there is one, `photo.jpg` as the device made it, with its place; `photo.txt` says where it is
+    `order.json` is the order with its customer, address, outcome and hold; `views.json` who looked,
+    as the customer reads it; for each record `<capture_id>/` has `label.json`, `record.json` and,
+    if there is one, `photo.jpg` as the device made it, with its place; `photo.txt` says where it is
     not that any more. Records that are shown to nobody any more are in it too.
 
     Raises:
@@ -30,12 +30,14 @@ def export_order(office: Office, number: str, into: Path) -> None:
         FileExistsError: `into` is there.
     """
     order = office.orders.find(number)
+    outcome = office.filing.outcomes.of(number)
     holds = [hold for hold in office.erasure.holds() if hold.number == number]
     about = {
         "order": asdict(order),
         "address": asdict(office.orders.address(order.address)),
         "customer": office.orders.customer_name(order.customer),
         "photo": order.photo,
+        "outcome": outcome and asdict(outcome),
         "held": [asdict(hold) for hold in holds],
     }
     with new_zip(into) as archive:

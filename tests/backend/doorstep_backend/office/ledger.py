@@ -245,7 +245,7 @@ In `captures`, `number` is the order after corrections, and `own_number` the one
 itself names for certain. `version` is that of the latest correction (corrections.py), 0 without
 any, and `state` what it says: `shown`, `hidden` or `withdrawn`. `ring` is NULL of what was filed
 before. In `outcomes` (outcomes.py), `source` is a capture_id or a dispatcher, and empty once it may
-not be kept; an empty `at` is a time that nobody knows.
+not be kept; `at` is then a day alone if nobody knows the time, or empty if nobody knows the day.
 """
 
 

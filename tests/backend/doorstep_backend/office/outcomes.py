@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from agent.models import rfc3339
+from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office.families import IS_HANDED_OVER
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.office.photos import left_at
 from doorstep_backend.office.showing import REVOKED
+from hardware.floor import AGREES_WITHIN
 
 BATCH: Final = 1000
 """Rows that lose their source in one step."""
@@ -37,13 +38,17 @@ class Outcome:
     """The end of an order.
 
     Attributes:
-        at: when that was: the press where its time is known, else its receipt; None if an earlier
-            version erased the photo and kept no time.
+        at: when that was; None if an earlier version erased the photo and kept no time.
+        is_exact: if False, nobody knows the time of the press, and `at` is on the day of its
+            receipt.
     """
 
     how: How
     at: datetime | None
+    is_exact: bool = True
 
+
+_DAY: Final = "2026-12-01"
 
 _INVALID: Final = f"""(c.taken_back_at IS NOT NULL OR c.state = 'withdrawn' OR {REVOKED}
     OR c.simulated AND NOT :simulated)"""
@@ -75,7 +80,7 @@ class Outcomes:
     def of(self, number: str) -> Outcome | None:
         """Return how and when this order was delivered; None if it is not done."""
         last = self._last(number)
-        return None if last is None else Outcome(How(last["how"]), _at(last))
+        return None if last is None else Outcome(How(last["how"]), *_at(last))
 
     def mark_delivered(self, number: str, who: str, now: datetime) -> None:
         """Take a dispatcher's word that an order was delivered. Raise NoSuchOrder.
@@ -137,8 +142,7 @@ class Outcomes:
         gone = "DELETE FROM outcomes WHERE number = ? AND how = ? AND source = ?"
         last = self._last(number)
         if last is not None and (last["how"], last["source"]) == (how, source):
-            at = _at(last)
-            self._ledger.execute(upsert, (number, how, "" if at is None else rfc3339(at)))
+            self._ledger.execute(upsert, (number, how, _text(*_at(last))))
         self._ledger.execute(gone, (number, how, source))
 
     def _last(self, number: str) -> Row | None:
@@ -158,12 +162,26 @@ class Outcomes:
 
 def _place(row: Row) -> tuple[datetime, str, str]:
     """Return the place of a proof among those of its order; the greatest is the latest."""
-    return _at(row) or datetime.min.replace(tzinfo=UTC), row["how"], row["source"]
+    at, _ = _at(row)
+    return at or datetime.min.replace(tzinfo=UTC), row["how"], row["source"]
 
 
-def _at(row: Row) -> datetime | None:
-    """Return the time of the press, also if a `time` record said it later; else the row's own."""
-    pressed = None if row["received_at"] is None else left_at(row)
-    if pressed is not None:
-        return min(pressed, datetime.fromisoformat(row["received_at"]).astimezone(UTC))
-    return datetime.fromisoformat(row["at"]).astimezone(UTC) if row["at"] else None
+def _at(row: Row) -> tuple[datetime | None, bool]:
+    """Return the time of a proof, and whether it is exact.
+
+    That is the press, also if a `time` record told of it later, and else the receipt: a time after
+    the receipt was never true.
+    """
+    if row["received_at"] is not None:
+        pressed, received_at = left_at(row), from_rfc3339(row["received_at"])
+        if pressed is None or pressed - received_at > AGREES_WITHIN:
+            return received_at, False
+        return min(pressed, received_at), True
+    if len(row["at"]) == len(_DAY):
+        return datetime.fromisoformat(row["at"]).replace(hour=12, tzinfo=UTC), False
+    return (from_rfc3339(row["at"]), True) if row["at"] else (None, False)
+
+
+def _text(at: datetime | None, is_exact: bool) -> str:
+    """Return the `at` of a row that knows its record no more: a day, if nobody knows the time."""
+    return "" if at is None else rfc3339(at)[: None if is_exact else len(_DAY)]

@@ -12,7 +12,7 @@ from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import Address, NoSuchOrder, Order
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import CANNOT_READ, NOT_HERE, Auth, Render, Visit
-from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.pages.pictures import Pictures, Shown
 from doorstep_backend.wire.asking import in_page_thread
 
 
@@ -42,7 +42,7 @@ class CustomerPages:
         who, orders = visit.viewer.customer, self._office.orders
         name = await in_page_thread(orders.customer_name, who)
         shown = [
-            (order, await in_page_thread(self._pictures.of_order, visit, order.number))
+            (order, *await in_page_thread(self._end_of, visit, order))
             for order in await in_page_thread(orders.of_customer, who)
         ]
         return self._render(
@@ -50,22 +50,29 @@ class CustomerPages:
             "orders.html",
             orders=shown,
             name=name,
-            no_photo=visit.language.gettext(words.NO_PHOTO),
         )
 
     def order(self, visit: Visit[Customer]) -> Response:
         """Show one order, with its photos and who looked at them. Raise 404 if another's."""
         order = self._own_order(visit)
         views = self._office.access.views_of(order.number)
+        delivered, photos = self._end_of(visit, order)
         return self._render(
             visit,
             "order.html",
             order=order,
-            photos=self._pictures.of_order(visit, order.number),
+            delivered=delivered,
+            photos=photos,
             looks=[view.for_customer() for view in views if view.viewer != "customer"],
-            no_photo=visit.language.gettext(words.NO_PHOTO),
             zone=self._office.zone_of(order.number),
         )
+
+    def _end_of(self, visit: Visit[Customer], order: Order) -> tuple[str, list[Shown]]:
+        """Return a sentence about the order's delivery, and its photos."""
+        outcome = self._office.filing.outcomes.of(order.number)
+        zone = self._office.zone_of(order.number)
+        said = words.delivered(order, outcome, zone, visit.language)
+        return said, self._pictures.of_order(visit, order.number)
 
     def confirm_for_order(self, visit: Visit[Customer]) -> Response:
         """Say what an opt-out of this order deletes; redirect to the order if it is out already."""

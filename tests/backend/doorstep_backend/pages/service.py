@@ -70,7 +70,11 @@ class ServicePages:
             number=number,
             photos=self._pictures.of_order(visit, number),
             why=self._office.access.why(visit.viewer, number),
-            no_photo=words.NO_PHOTO,
+            delivered=words.delivered(
+                self._office.orders.find(number),
+                self._office.filing.outcomes.of(number),
+                self._office.zone_of(number),
+            ),
             minutes=GRANT.seconds // 60,
         )
 

@@ -6,14 +6,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from agent.models import BoundBy, QualityVerdict
+from agent.rule.manifest import PhotoRule
 from doorstep_backend import zones
 from doorstep_backend.languages import ENGLISH, Language, translatable
 from doorstep_backend.office.access import View
 from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
+from doorstep_backend.office.orders import Order
+from doorstep_backend.office.outcomes import How, Outcome
 from doorstep_backend.office.photos import Photo
-
-NO_PHOTO: Final = translatable("There is no delivery photo for this order.")
-"""The one sentence for every order without a photo, whatever the reason."""
 
 NO_PICTURE: Final = translatable("This photo cannot be shown: what we received is not a picture.")
 """The device did its part, and another photo will not come."""
@@ -87,11 +87,43 @@ def day_and_time(
     No line breaks at the space before UTC. An hour that the clocks there show twice has its
     offset: `02:30 UTC+2 (Europe/Zurich)`.
     """
+    return f"{day(at.astimezone(zone), language)}, {_time(at, zone, language)}"
+
+
+def _time(at: datetime, zone: ZoneInfo, language: Language) -> str:
     there = at.astimezone(zone)
-    said = f"{day(there, language)}, {language.time(there)}"
+    said = language.time(there)
     if zone == zones.UTC_ZONE:
         return f"{said}\N{NO-BREAK SPACE}UTC"
     return " ".join(filter(None, (said, zones.offset_if_doubled(there), f"({zone.key})")))
+
+
+def delivered(
+    order: Order, outcome: Outcome | None, zone: ZoneInfo, language: Language = ENGLISH
+) -> str:
+    """Return how and when an order was delivered; of one that takes no photos, the day alone.
+
+    So nobody reads there whether a photo was taken and erased, or who took the parcel.
+    """
+    if outcome is None:
+        return language.gettext("Not delivered yet.")
+    if outcome.at is None:
+        return language.gettext("Delivered.")
+    there = outcome.at.astimezone(zone)
+    values = {"day": day(there, language), "time": _time(there, zone, language)}
+    sentence = _DELIVERED[outcome.how is How.HANDED_OVER, outcome.is_exact]
+    if order.photo is PhotoRule.NO_PHOTO:
+        sentence = translatable("Delivered on %(day)s.")
+    return language.gettext(sentence) % values
+
+
+_DELIVERED: Final[Mapping[tuple[bool, bool], str]] = {
+    (False, True): translatable("Delivered on %(day)s at %(time)s."),
+    (True, True): translatable("Handed over on %(day)s at %(time)s."),
+    (False, False): translatable("Delivered, on %(day)s at the latest."),
+    (True, False): translatable("Handed over, on %(day)s at the latest."),
+}
+"""Sentences by whether the order was handed over, and whether the time is exact."""
 
 
 def alternative_text(photo: Photo, number: str, zone: ZoneInfo, language: Language) -> str:
