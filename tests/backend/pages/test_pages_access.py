@@ -68,6 +68,8 @@ GET /pages/orders/{number}                        303   404   200        404    
 GET /pages/orders/{number}/delivery-photos        303   404   200        404      404   404      404    303     303
 POST /pages/orders/{number}/delivery-photos       303   404   303        404      404   404      404    303     303
 POST /pages/orders/{number}/code                  303   404   200        404      404   404      404    303     303
+GET /pages/orders/{number}/report                 303   404   200        404      404   404      404    303     303
+POST /pages/orders/{number}/report                303   404   303        404      404   404      404    303     303
 GET /pages/delivery-photos                        303   200   200        404      404   404      404    303     303
 GET /pages/addresses/{address}/delivery-photos    303   404   200        404      404   404      404    303     303
 POST /pages/addresses/{address}/delivery-photos   303   404   303        404      404   404      404    303     303
@@ -75,6 +77,12 @@ GET /pages/service                                303   404   404        200    
 POST /pages/service                               303   404   404        303      303   303      404    303     303
 GET /pages/service/{number}                       303   404   404        403      200   403      404    303     303
 GET /pages/dispatch                               303   404   404        404      404   404      200    303     303
+GET /pages/dispatch/photos                        303   404   404        404      404   404      200    303     303
+POST /pages/dispatch/photos/{capture_id}/case     303   404   404        404      404   404      303    303     303
+GET /pages/dispatch/cases                         303   404   404        404      404   404      200    303     303
+GET /pages/dispatch/cases/{case_id}               303   404   404        404      404   404      200    303     303
+GET /pages/dispatch/cases/{case_id}/close         303   404   404        404      404   404      200    303     303
+POST /pages/dispatch/cases/{case_id}/close        303   404   404        404      404   404      303    303     303
 GET /pages/dispatch/{capture_id}                  303   404   404        404      404   404      200    303     303
 GET /pages/dispatch/{capture_id}/bind             303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
@@ -105,6 +113,9 @@ class Scene:
 
     live: Live
     photo: str
+    in_case: str
+    case_id: str
+    to_close: str
     to_look_at: str
     to_bind: str
     to_discard: str
@@ -115,6 +126,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with live_pages(tmp_path_factory.mktemp("backend")) as live:
         demo_office = live.demo_office
         photo = demo_office.receive(demo_office.photo(ALLOWED))
+        in_case, closes = demo_office.deliver(ALLOWED, ALLOWED)
+        cases = [
+            demo_office.office.casework.open(one, "driver", "dispatch ana", NOON).case_id
+            for one in (in_case, closes)
+        ]
         strays = [demo_office.receive(demo_office.stray()) for _ in range(3)]
         Register(demo_office.folder).let_in(DEVICE)
         Reports(demo_office.folder).note(report())
@@ -123,11 +139,36 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         )
         code = demo_office.office.access.make_one_time_code(ALLOWED, NOON)
         assert demo_office.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
-        yield Scene(live, photo, *strays)
+        yield Scene(live, photo, in_case, *cases, *strays)
 
 
 Filled = tuple[str, Mapping[str, str] | bytes | None, Mapping[str, str]]
 """Path, body and headers of a request."""
+
+
+QUERIES: Final = {
+    "GET /pages/orders/{number}/report": "?record={photo}&what=cannot_find",
+    "GET /pages/dispatch/cases/{case_id}/close": "?as=correct&version=0",
+    "GET /pages/dispatch/{capture_id}/bind": f"?number={ALLOWED}",
+}
+"""Words behind the path of pages that ask before something is done."""
+
+FORMS: Final = {
+    "POST /pages/sign-in": {"who": "c-1", "password": "wrong"},
+    "POST /pages/orders/{number}/delivery-photos": {"photos": "on"},
+    "POST /pages/addresses/{address}/delivery-photos": {"photos": "on"},
+    "POST /pages/orders/{number}/report": {"record": "{in_case}", "what": "cannot_find"},
+    "POST /pages/dispatch/photos/{capture_id}/case": {"reason": "driver"},
+    "POST /pages/dispatch/cases/{case_id}/close": {"as": "correct", "version": "0"},
+    "POST /pages/dispatch/{capture_id}/bind": {"number": ALLOWED},
+}
+
+SUBJECTS: Final = {
+    "POST /pages/dispatch/photos/{capture_id}/case": "in_case",
+    "POST /pages/dispatch/{capture_id}/bind": "to_bind",
+    "POST /pages/dispatch/{capture_id}/discard": "to_discard",
+}
+"""The attribute of the scene that a path names; the others name `to_look_at`."""
 
 
 def fill(scene: Scene, route: str, browser: Browser) -> Filled:
@@ -138,26 +179,17 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
         scene.live.site.sessions,
     )
     method, path = route.split()
+    path += QUERIES.get(route, "").format(photo=scene.photo)
     places = {"number": ALLOWED, "address": "a-1", "device_id": DEVICE}
-    form: dict[str, str] = {}
-    match route:
-        case "POST /pages/sign-in":
-            form = {"who": "c-1", "password": "wrong"}
-        case "POST /pages/service":  # another order than the one that `verified` has open
-            code = demo_office.office.access.make_one_time_code(SIGNATURE, now)
-            form = {"number": SIGNATURE, "code": code, "why": "where"}
-        case "GET /pages/dispatch/{capture_id}" | "GET /pages/dispatch/{capture_id}/discard":
-            places["capture_id"] = scene.to_look_at
-        case "GET /pages/dispatch/{capture_id}/bind":
-            places["capture_id"], path = scene.to_look_at, f"{path}?number={ALLOWED}"
-        case "POST /pages/dispatch/{capture_id}/bind":
-            places["capture_id"], form = scene.to_bind, {"number": ALLOWED}
-        case "POST /pages/dispatch/{capture_id}/discard":
-            places["capture_id"] = scene.to_discard
-        case "GET /pages/photos/{address}":  # of its own session, so that only the right decides
-            places["address"] = sessions.photo_address(browser.cookie, scene.photo, now)
-        case _ if path.endswith("/delivery-photos"):
-            form = {"photos": "on"}
+    places["capture_id"] = getattr(scene, SUBJECTS.get(route, "to_look_at"))
+    places["case_id"] = scene.to_close if method == "POST" else scene.case_id
+    values = FORMS.get(route, {})
+    form = {name: value.format(in_case=scene.in_case) for name, value in values.items()}
+    if route == "POST /pages/service":  # another order than the one that `verified` has open
+        code = demo_office.office.access.make_one_time_code(SIGNATURE, now)
+        form = {"number": SIGNATURE, "code": code, "why": "where"}
+    if route == "GET /pages/photos/{address}":  # of its own session, so that only the right decides
+        places["address"] = sessions.photo_address(browser.cookie, scene.photo, now)
     form["form"] = sessions.form_token(browser.cookie)
     return path.format(**places), form if method == "POST" else None, {}
 

@@ -16,7 +16,7 @@ from doorstep_backend.pages.accounts import Account, Accounts
 from doorstep_backend.pages.auth import SIGN_IN
 from doorstep_backend.pages.sessions import Sessions
 from tests.support.demo_office import NOON
-from tests.support.live_pages import CHEAP, Live
+from tests.support.live_pages import ANA, CHEAP, Live
 from tests.support.postgres import told
 from tests.support.waiting import waited
 
@@ -67,6 +67,39 @@ def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str |
         accounts.add(Account("agent", "17", password))
 
     assert not access.may_see_order(CustomerService("17"), ALLOWED, NOON)
+
+
+@pytest.mark.parametrize("password", ["another", None])
+def test_a_dispatchers_cases_end_with_the_account(live: Live, password: str | None) -> None:
+    """The next dispatcher of this name sees nothing that the one before had opened."""
+    (capture_id,) = live.demo_office.deliver(ALLOWED)
+    browser, access = live.browser(ANA), live.demo_office.office.access
+    opened = browser.send(f"/dispatch/photos/{capture_id}/case", reason="driver")
+    assert opened.status_code == 303
+    assert access.may_see(ANA, capture_id, NOON)
+    accounts = Accounts(live.demo_office.office.ledger, CHEAP)
+
+    if password is None:
+        accounts.remove(ANA.name)
+    else:
+        accounts.add(Account("dispatch", ANA.name, password))
+
+    assert not access.may_see(ANA, capture_id, NOON)
+
+
+def test_an_account_that_changes_while_its_dispatcher_opens_a_case_may_see_nothing(
+    live: Live, elsewhere: ThreadPoolExecutor
+) -> None:
+    (capture_id,) = live.demo_office.deliver(ALLOWED)
+    browser, ledger = live.browser(ANA), live.demo_office.office.ledger
+
+    with ledger.transaction():
+        Accounts(ledger, CHEAP).add(Account("dispatch", ANA.name, "another"))
+        path = f"/dispatch/photos/{capture_id}/case"
+        given = waited(elsewhere, lambda: browser.send(path, reason="driver"))
+
+    assert given.result().headers.get("Location") == SIGN_IN
+    assert not live.demo_office.office.access.may_see(ANA, capture_id, NOON)
 
 
 def test_a_code_ends_with_the_account_of_its_customer(live: Live) -> None:

@@ -368,7 +368,7 @@ def test_a_session_ends_with_its_account_its_role_or_its_password(
 def test_no_form_works_without_its_sessions_token(live: Live) -> None:
     """Every form of the route table, for whoever may send it, changes nothing."""
     stray = live.demo_office.receive(live.demo_office.stray())
-    filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray}
+    filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray, "case_id": "none"}
     viewers: dict[str, Viewer] = {
         "orders": OWNER,
         "addresses": OWNER,
@@ -389,13 +389,22 @@ def test_no_form_works_without_its_sessions_token(live: Live) -> None:
             path = form.removeprefix("/pages").format(**filled)
             assert browser.send(path, form=token, photos="off").status_code == 403, form
 
-    assert len(forms) == 8
+    assert len(forms) == 11
     assert _all_of(live) == before
 
 
 def _all_of(live: Live) -> list[tuple[object, ...]]:
     """What is in the office's ledger, but for who may sign in."""
-    tables = ("orders", "addresses", "captures", "one_time_codes", "grants", "views")
+    tables = (
+        "orders",
+        "addresses",
+        "captures",
+        "one_time_codes",
+        "grants",
+        "views",
+        "cases",
+        "corrections",
+    )
     return [
         tuple(row)
         for table in tables

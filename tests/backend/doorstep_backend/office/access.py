@@ -9,6 +9,9 @@ from typing import Final, assert_never
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.languages import translatable
+from doorstep_backend.office import view_log
+from doorstep_backend.office.bound import BoundRecords
+from doorstep_backend.office.cases import Cases
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import NoSuchOrder, Orders
 
@@ -59,7 +62,7 @@ class CustomerService:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A dispatcher, by the account's name; sees photos that wait to be bound, and no other."""
+    """A dispatcher, by the account's name; sees photos that wait to be bound, or are in a case."""
 
     name: str
 
@@ -110,19 +113,32 @@ class View:
 class PhotoAccess:
     """The permissions to see photos, and the log of who saw them."""
 
-    def __init__(self, ledger: Database, orders: Orders, filing: Filing) -> None:
+    def __init__(
+        self, ledger: Database, orders: Orders, filing: Filing, bound: BoundRecords
+    ) -> None:
         self._ledger = ledger
         self._orders = orders
         self._filing = filing
+        self._bound = bound
+        self._cases = Cases(ledger)
 
     def may_see(self, viewer: Viewer, capture_id: str, now: datetime) -> bool:
         """Return whether this viewer may see this photo now; to be asked again for every look."""
         photo = self._filing.photo(capture_id)
-        if photo is None:
+        if isinstance(viewer, Dispatch):
+            waits = photo is not None and photo.number is None
+            return waits or self.may_see_in_case(viewer, capture_id, now)
+        if photo is None or photo.number is None:
             return False
-        if photo.number is None:
-            return isinstance(viewer, Dispatch)
         return self.may_see_order(viewer, photo.number, now)
+
+    def may_see_in_case(self, viewer: Dispatch, capture_id: str, now: datetime) -> bool:
+        """Return whether a case opens this photo to a dispatcher, hidden from its customer or not.
+
+        Nothing opens the photo of an order that takes none, or one that was taken back.
+        """
+        is_open = self._cases.open_for(viewer_name(viewer), capture_id, now) is not None
+        return is_open and self._bound.find(capture_id) is not None
 
     def may_see_order(self, viewer: Viewer, number: str, now: datetime) -> bool:
         """Return whether this viewer may see an order's photos; False if there is no order."""
@@ -195,8 +211,8 @@ class PhotoAccess:
 
     def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
         """Write down a look before the picture is sent. Durable when it returns."""
-        photo = self._filing.photo(capture_id)
-        self._write(viewer_name(viewer), photo.number if photo else None, capture_id, why, now)
+        filed = self._filing.filed(capture_id)
+        self._write(viewer_name(viewer), filed.number if filed else None, capture_id, why, now)
 
     def log_export(
         self,
@@ -212,9 +228,7 @@ class PhotoAccess:
     def _write(
         self, who: str, number: str | None, capture_id: str, why: str, now: datetime
     ) -> None:
-        row = (rfc3339(now), who, number, capture_id, why)
-        into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
-        self._ledger.execute(into, row)
+        view_log.write(self._ledger, who, number, capture_id, why, at=now)
 
     def views_of(self, number: str) -> list[View]:
         """Return the looks at an order's photos, also at erased ones; the latest last."""
@@ -246,7 +260,7 @@ class PhotoAccess:
 
 
 def viewer_name(viewer: Viewer) -> str:
-    """Return what the logs call this viewer, such as `agent 17`."""
+    """Return the viewer as the log names one. Raise ValueError for nobody, who sees nothing."""
     match viewer:
         case Customer():
             return "customer"

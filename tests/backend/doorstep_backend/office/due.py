@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database
+from doorstep_backend.office.cases import IN_CASE
 from doorstep_backend.office.orders import TAKES_NO_PHOTO
 from doorstep_backend.settings import Retention
 
@@ -16,12 +17,12 @@ BATCH: Final = 100
 KEYS: Final = 1000
 """Orders or addresses of one question: some milliseconds, and mostly nothing comes of it."""
 
-_FREE: Final = """c.erased_at IS NULL
+_FREE: Final = f"""c.erased_at IS NULL AND NOT {IN_CASE}
     AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))
     AND (c.state <> 'withdrawn' OR NOT EXISTS (SELECT 1 FROM holds h
         JOIN corrections k ON k.version = c.version
         WHERE h.number = k.from_number OR h.number = c.own_number))"""
-"""Not erased yet, and of no order that is held, also not until it was withdrawn."""
+"""Not erased yet, in no case, and of no order that is held, also not until it was withdrawn."""
 
 _OVER: Final = (
     (

@@ -12,6 +12,7 @@ from doorstep_backend.engines.sql import Database
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import ENGLISH, Language
+from doorstep_backend.office.cases import Cases
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.due import Due, DueErasures
 from doorstep_backend.office.filing import Filing
@@ -92,6 +93,7 @@ class Erasure:
         self._orders = orders
         self._routes = routes
         self._filing = filing
+        self._cases = Cases(ledger)
         self._retention = retention
         self._dues = DueErasures(ledger, retention)
         self._uploads = UnfinishedUploadsQuota(store)
@@ -127,6 +129,7 @@ class Erasure:
         before, away = now - timedelta(days=self._retention.photo_days), None
         budget = budget or FailureBudget(MOST_FAILURES)
         for part in (
+            self._end_cases(now, budget),
             self._erase_records(now, budget),
             self._erase_hopeless(before, budget),
             self._drop_uploads(now, budget),
@@ -139,6 +142,12 @@ class Erasure:
                 away, self._looked_back_at = error, None
         if away is not None:
             raise away
+
+    def _end_cases(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
+        """End cases whose life is over, and erase what was due and only they held."""
+        erase = partial(self._erase_due, now=now, waits=False)
+        while ended := self._cases.end(now, BATCH):
+            yield self._erased(ended, erase, budget)
 
     def _erase_records(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
         for due in self._dues.all(now):
@@ -317,6 +326,7 @@ class Erasure:
             self._ledger.execute("INSERT INTO view_horizon VALUES (?)", (horizon,))
         for table in ("grants", "one_time_codes"):
             self._ledger.execute(f"DELETE FROM {table} WHERE ends <= ?", (rfc3339(now),))
+        self._cases.forget(horizon)
         self._sessions.forget_ended(now)
         self._tries.forget_ended(now)
 
@@ -359,8 +369,9 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         _kept(
             "The photo of a delivery, where it was taken and how exactly that is known",
             "The customer of the order. Customer service for 15 minutes, after the customer told "
-            "them a code. Dispatch only while it is not known which order the photo is of. In a "
-            "dispute, whoever the office gives it to as evidence; the customer can read of that.",
+            "them a code. Dispatch only while it is not known which order the photo is of, or in a "
+            "case. In a dispute, whoever the office gives it to as evidence; the customer can read "
+            "of that.",
             retention.photo_days,
             "%(days)s after we received it",
         ),
@@ -409,6 +420,13 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
             "gift and an order with “Don’t take delivery photos” they read the day alone.",
             "As long as the order. Which record or which dispatcher said so: as long as a photo, "
             "also where the photo itself is deleted before",
+        ),
+        RetentionLine(
+            "A case: you or our dispatch asked whether a photo is of your door. Which photo, who "
+            "asked, why, and what was decided",
+            "You and dispatch. Until it is closed, dispatch may look at the photo, and you can "
+            "read each look. A case keeps its photo for a month at most.",
+            "As long as we keep who looked at a photo",
         ),
         RetentionLine(
             "Which technician brought a record from a device’s card, or retired a device",

@@ -3,14 +3,16 @@
 All code takes locks in this order, so that two transactions never wait for each other for good:
 
 1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`;
-2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; corrections;
-3. routes, `ledger.exclusive_transaction()`, or a device's records,
+2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; corrections; reports;
+3. a customer's reports, `ledger.exclusive_transaction("reports of ...")`;
+4. routes, `ledger.exclusive_transaction()`, or a device's records,
    `ledger.exclusive_transaction(device_id)`: planning and handing on a route; filing, corrections,
    manifests, revoked keys;
-4. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
-5. an order's address, `orders.lock_address_of(number)`: corrections.
+5. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
+6. an order's address, `orders.lock_address_of(number)`: corrections.
 
-A correction, also one that binds or discards what waits, is one transaction under the locks 2 to 5.
+A correction, also one that binds or discards what waits, is one transaction under the locks 2 and 4
+to 6. A dispatcher's cases have a lock of their own, under which nothing else is locked.
 """
 
 from pathlib import Path
@@ -232,6 +234,7 @@ OFFICE: Final = Schema(
         statements(_CORRECTED),
         statements(_REFUSALS),
         statements(_WAITING),
+        ["CREATE INDEX IF NOT EXISTS cases_by_order ON cases (number, opened_at)"],
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,9 @@ from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import PhotoAccess
+from doorstep_backend.office.bound import BoundRecords
+from doorstep_backend.office.cases import Case, Cases
+from doorstep_backend.office.casework import Casework, Decision
 from doorstep_backend.office.corrections import Corrections
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.erasure import Erasure
@@ -51,6 +55,9 @@ class Office:
     revoked_keys: RevokedKeys
     refusals: Refusals
     corrections: Corrections
+    bound: BoundRecords
+    cases: Cases
+    casework: Casework
     inbox: Inbox = field(default_factory=Inbox)
 
     def zone_of(self, number: str | None) -> ZoneInfo:
@@ -138,6 +145,11 @@ class Office:
         self.orders.set_address_opted_out(address, opted_out=opted_out)
         self.erasure.expire_address(address, self.ledger.now())
 
+    def close_case(self, case: Case, decision: Decision, who: str, now: datetime) -> None:
+        """Close a case as `Casework.close` does, and erase what only the case held."""
+        self.casework.close(case, decision, who, now)
+        self.erasure.expire_one(case.capture_id, now)
+
     def open_anew(self) -> None:
         """File what was sealed to nobody here, once an identity for it has come."""
         for capture_id, received_at in self.filing.unopened():
@@ -164,10 +176,13 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     orders = Orders(ledger)
     routes = DeliveryRoutes(ledger, orders, settings.practice_codes)
     filing = Filing(ledger, store, orders, show_simulated=show_simulated, zone=settings.zone)
-    access = PhotoAccess(ledger, orders, filing)
     erasure = Erasure(ledger, store, orders, routes, filing, retention=settings.retention)
-    revoked = RevokedKeys(ledger, filing)
     corrections = Corrections(ledger, store, orders, filing, erasure)
+    bound = BoundRecords(ledger, show_simulated=show_simulated)
+    photo_days = settings.retention.photo_days
+    casework = Casework(ledger, store, filing, corrections, bound, photo_days=photo_days)
+    access = PhotoAccess(ledger, orders, filing, bound)
+    revoked = RevokedKeys(ledger, filing)
     return Office(
         store,
         ledger,
@@ -180,4 +195,7 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
         revoked,
         Refusals(ledger, settings, show_simulated=show_simulated),
         corrections,
+        bound,
+        Cases(ledger),
+        casework,
     )

@@ -14,6 +14,9 @@ The office's model in one look; every part works on one `Office` (office.py):
     office.erasure   Erasure   retention, hold, erasing (erasure.py)
     office.corrections  Corrections  which order a photo is of after all, and who may see it
                                (corrections.py)
+    office.bound     BoundRecords  what dispatch reads of photos that have an order (bound.py)
+    office.cases     Cases     questions about one record (cases.py)
+    office.casework  Casework  reports of customers, looks and decisions of dispatch (casework.py)
     office.settings  Settings  the retention table, practice codes (settings.py)
 
 What a page asks:

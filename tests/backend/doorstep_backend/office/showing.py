@@ -27,11 +27,14 @@ Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads a
 
 REVOKED: Final = IS_REVOKED.format("c")
 
-_SHOWN: Final = (
-    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND c.state = 'shown'"
+MAY_BE_SHOWN: Final = (
+    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND c.state <> 'withdrawn'"
     " AND (:simulated OR NOT c.simulated)"
     f" AND NOT {REVOKED}"
 )
+"""Condition: shown to a customer, or hidden from one until dispatch decides."""
+
+_SHOWN: Final = f"{MAY_BE_SHOWN} AND c.state = 'shown'"
 
 LISTED: Final = 50
 """Photos or voids in one of dispatch's lists: more than one person looks through at once."""
@@ -122,8 +125,11 @@ class Showing:
 
     def photo(self, capture_id: str) -> Photo | None:
         """Return this photo if it may be shown: bound and visible, or waiting for dispatch."""
+        return self._photo(capture_id, _SHOWN)
+
+    def _photo(self, capture_id: str, condition: str) -> Photo | None:
         found = self._photos(
-            f"c.kind = 'photo' AND c.capture_id = :id AND {_SHOWN} "
+            f"c.kind = 'photo' AND c.capture_id = :id AND {condition} "
             f"AND (c.number IS NULL OR NOT {TAKES_NO_PHOTO})",
             id=capture_id,
         )
@@ -203,8 +209,11 @@ class Showing:
         return self._count(_BELIEVED_VOIDS, "v")
 
     def original(self, capture_id: str) -> Original:
-        """Return what is left of a photo; its record is read once, which takes a while from S3."""
-        found = self.photo(capture_id)
+        """Return what is left of a photo; its record is read once, which takes a while from S3.
+
+        It can be shown in a case too, where it may be hidden from its customer.
+        """
+        found = self._photo(capture_id, MAY_BE_SHOWN)
         may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY
         try:
             content = self._store.photo(capture_id)

@@ -15,7 +15,7 @@ from argon2.exceptions import VerifyMismatchError
 
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database, Schema, statements
-from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer
+from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Viewer, viewer_name
 from doorstep_backend.wire.asking import in_page_thread
 
 ROLES: Final = ("customer", "agent", "dispatch")
@@ -107,9 +107,11 @@ class Accounts:
         """Remove an account and its sessions, with what they opened; False without one."""
         codes = """DELETE FROM one_time_codes
             WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
+        cases = "DELETE FROM cases WHERE opened_by = ? AND closed_at IS NULL"
         with self._ledger.exclusive_transaction():
             gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))
             self._ledger.execute("DELETE FROM grants WHERE agent = ?", (who,))
+            self._ledger.execute(cases, (viewer_name(Dispatch(who)),))
             self._ledger.execute(codes, (who,))
         return gone.rowcount == 1
 

@@ -9,10 +9,12 @@ from starlette.routing import Route
 
 from doorstep_backend.office.access import CODE_VALID, Customer
 from doorstep_backend.office.model import Office
-from doorstep_backend.office.orders import Address, NoSuchOrder, Order
+from doorstep_backend.office.orders import Address, Order
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import CANNOT_READ, NOT_HERE, Auth, Render, Visit
+from doorstep_backend.pages.owned import own_order
 from doorstep_backend.pages.pictures import Pictures, Shown
+from doorstep_backend.pages.reporting import report_section
 from doorstep_backend.wire.asking import in_page_thread
 
 
@@ -63,7 +65,8 @@ class CustomerPages:
             order=order,
             delivered=delivered,
             photos=photos,
-            looks=[view.for_customer() for view in views if view.viewer != "customer"],
+            looks=[view.for_customer() for view in views if view.viewer != "customer" or view.why],
+            section=report_section(self._office, order, visit),
             zone=self._office.zone_of(order.number),
         )
 
@@ -147,13 +150,7 @@ class CustomerPages:
         )
 
     def _own_order(self, visit: Visit[Customer]) -> Order:
-        try:
-            order = self._office.orders.find(visit.path["number"])
-        except NoSuchOrder as error:
-            raise HTTPException(404, NOT_HERE) from error
-        if order.customer != visit.viewer.customer:
-            raise HTTPException(404, NOT_HERE)
-        return order
+        return own_order(self._office, visit)
 
     def _own_address(self, visit: Visit[Customer]) -> Address:
         for address in self._office.orders.addresses_of(visit.viewer.customer):

@@ -13,7 +13,7 @@ from doorstep_backend.office.corrections import CannotBindError, NotWaitingError
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.orders import Order
 from doorstep_backend.office.photos import Photo
-from doorstep_backend.office.showing import COUNTED
+from doorstep_backend.office.showing import COUNTED, LISTED
 from doorstep_backend.pages import PREFIX, words
 from doorstep_backend.pages.auth import NOT_HERE, Auth, Render, Visit, fields
 from doorstep_backend.pages.dispatch_list import SORTS, DispatchQuery
@@ -81,7 +81,14 @@ class DispatchPages:
             voids_in_all=filing.how_many_voids(),
             revoked_in_all=filing.how_many_revoked(),
             fleet=fleet,
+            **self._cases(visit),
         )
+
+    def _cases(self, visit: Visit[Dispatch]) -> dict[str, Any]:
+        """Return how many cases wait for this dispatcher, and whether these are all."""
+        who = viewer_name(visit.viewer)
+        found = len(self._office.cases.all_open_for(who, visit.now, LISTED + 1))
+        return {"cases": min(found, LISTED), "cases_in_all": found <= LISTED}
 
     def _table(self, asked: DispatchQuery) -> dict[str, Any]:
         """Return what the templates of the waiting photos' table need."""

@@ -12,7 +12,14 @@ from starlette.routing import Route
 from doorstep_backend.copies.kept import Copies
 from doorstep_backend.copies.making import NotMade
 from doorstep_backend.copies.shows import Shows
-from doorstep_backend.office.access import CustomerService, Dispatch, Viewer, may_read_label
+from doorstep_backend.office.access import (
+    CustomerService,
+    Dispatch,
+    Viewer,
+    may_read_label,
+    viewer_name,
+)
+from doorstep_backend.office.cases import REASONS
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.pages import PREFIX, words
@@ -99,7 +106,7 @@ class Pictures:
 
     def _log_look(self, visit: Visit[Viewer]) -> None:
         capture_id = self._asked_for(visit)
-        why = self._why(visit.viewer, capture_id)
+        why = self._why(visit, capture_id)
         self._office.access.log(visit.viewer, capture_id, why, visit.now)
 
     def _asked_for(self, visit: Visit[Viewer]) -> str:
@@ -109,8 +116,13 @@ class Pictures:
             raise HTTPException(404, NOT_HERE)
         return capture_id
 
-    def _why(self, viewer: Viewer, capture_id: str) -> str:
+    def _why(self, visit: Visit[Viewer], capture_id: str) -> str:
+        viewer = visit.viewer
+        if isinstance(viewer, Dispatch):
+            who = viewer_name(viewer)
+            case = self._office.cases.open_for(who, capture_id, visit.now)
+            return TO_BIND if case is None else REASONS.get(case.reason, words.IN_REPORT)
         photo = self._office.filing.photo(capture_id)
         if isinstance(viewer, CustomerService) and photo is not None and photo.number is not None:
             return self._office.access.why(viewer, photo.number)
-        return TO_BIND if isinstance(viewer, Dispatch) else ""
+        return ""

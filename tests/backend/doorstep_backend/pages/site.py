@@ -26,12 +26,14 @@ from doorstep_backend.office.model import Office
 from doorstep_backend.pages import PREFIX, fleet_words, words
 from doorstep_backend.pages.accounts import Accounts
 from doorstep_backend.pages.auth import COOKIE, Auth, Clock, Visit, home, language_of
+from doorstep_backend.pages.cases import CasePages
 from doorstep_backend.pages.customer import CustomerPages
 from doorstep_backend.pages.dispatch import DispatchPages
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.front import FrontPages
 from doorstep_backend.pages.pictures import Pictures
 from doorstep_backend.pages.refusals import RefusalPages
+from doorstep_backend.pages.reporting import ReportPages
 from doorstep_backend.pages.service import ServicePages
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.reports.fleet import FleetReports
@@ -97,7 +99,9 @@ class Site:
         routes = [
             *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(auth),
             *CustomerPages(self._office, pictures, self.page).routes(auth),
+            *ReportPages(self._office, self.page).routes(auth),
             *ServicePages(self._office, pictures, self.page).routes(auth),
+            *CasePages(self._office, pictures, self.page).routes(auth),
             *DispatchPages(self._office, pictures, self.page, fleet).routes(auth),
             *RefusalPages(self._office, self.page).routes(auth),
             *(fleet.routes(auth) if fleet else ()),

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from agent.models import BoundBy, QualityVerdict
 from agent.rule.manifest import PhotoRule
+from agent.rule.reach import Ring
 from doorstep_backend import zones
 from doorstep_backend.languages import ENGLISH, Language, translatable
 from doorstep_backend.office.access import View
+from doorstep_backend.office.cases import EXPIRED, Closing, Report
+from doorstep_backend.office.cases import REASONS as REASONS_OF_CASES
 from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
 from doorstep_backend.office.orders import Order
 from doorstep_backend.office.outcomes import How, Outcome
@@ -58,6 +61,45 @@ WAITS_SHORTLY: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "sealed": ("Sealed", (UNOPENED_BODY,)),
 }
 """Choices of a filter by why photos wait: each with its words and values of `bound_by`."""
+
+CASES: Final[Mapping[str, str]] = {
+    **REASONS_OF_CASES,
+    Report.NOT_MY_DOOR: "The customer reports: “This is not my door.”",
+    Report.CANNOT_FIND: "The customer reports: “I cannot find it.”",
+    Report.NOT_HANDED_TO_ME: "The customer reports: “It was not handed to me.”",
+}
+"""Why a case was opened, for dispatch."""
+
+IN_REPORT: Final = translatable("Looked into your report.")
+"""Why dispatch looks in a case that the customer's report opened."""
+
+CLOSINGS: Final[Mapping[str | None, str]] = {
+    Closing.MOVED: "It is of another order, and was moved there.",
+    Closing.WITHDRAWN: "It is of no order, and was deleted.",
+    Closing.CORRECT: "It is of this order.",
+}
+"""Decisions about a case, for dispatch."""
+
+WHAT_CAME_OF_IT: Final[Mapping[str | None, str]] = {
+    None: translatable("Dispatch is looking into it."),
+    Closing.MOVED: translatable(
+        "Dispatch decided that it is not of your delivery, and took it away."
+    ),
+    Closing.WITHDRAWN: translatable(
+        "Dispatch decided that it is not of your delivery, and deleted it."
+    ),
+    Closing.CORRECT: translatable("Dispatch decided that it is of your delivery."),
+    EXPIRED: translatable("Dispatch did not decide in time. What was hidden stays hidden."),
+}
+"""Answers to a customer's report, for the customer."""
+
+RINGS: Final[Mapping[str | None, str]] = {
+    Ring.INSIDE: "Inside the stop’s radius",
+    Ring.NEAR: "Near the stop’s radius",
+    Ring.OUTSIDE: "Outside the stop’s radius",
+    None: "Not known",
+}
+"""Where the device was, seen from the stop."""
 
 FLAGS: Final[Mapping[str, str]] = {
     QualityVerdict.DARK: "Too dark",
@@ -143,6 +185,8 @@ def alternative_text(photo: Photo, number: str, zone: ZoneInfo, language: Langua
 def looker(view: View, language: Language) -> str:
     """Return who looked at a photo, for its customer."""
     role, _, name = view.viewer.partition(" ")
+    if role == "customer":
+        return language.gettext("You")
     if role == "agent":
         return language.gettext("Customer service, agent %(number)s") % {"number": name}
     return f"{language.gettext(role.capitalize())} {name}".rstrip()
