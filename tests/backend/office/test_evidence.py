@@ -15,6 +15,8 @@ from doorstep_backend.identity.closings import THE_OFFICE, EndKind
 from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Customer, CustomerService
+from doorstep_backend.office.cases import Closing, Report
+from doorstep_backend.office.casework import Decision
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import Accounts
@@ -249,6 +251,33 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None
     log = json.loads(fleet.read("view-log.json"))
     assert [one["who"] for one in log] == ["customer", "agent 17", "agent 17"]
     assert set(log[2]) == {"at", "who", "why"}
+
+
+@pytest.mark.parametrize("state", ["shown", "hidden", "withdrawn"])
+def test_service_and_dispatch_export_by_their_account_whatever_the_state(
+    fleet: SealedFleet, state: str
+) -> None:
+    """Role, state, command: nobody else's account does, and the log names the one that did."""
+    office, own = fleet.demo_office.office, fleet.take(fleet.sealed()).label.capture_id
+    accounts = Accounts(office.ledger, CHEAP)
+    accounts.add_all(ACCOUNTS)
+    if state != "shown":
+        office.casework.report(office.orders.find(ALLOWED), own, Report.NOT_MY_DOOR, NOON)
+    if state == "withdrawn":
+        case = office.cases.open_for("dispatch ana", own, NOON)
+        assert case is not None
+        decision = Decision(Closing.WITHDRAWN, "", office.corrections.of_record(own)[-1].version)
+        office.close_case(case, decision, "dispatch ana", NOON)
+    before = len(office.access.views_of_record(own))
+
+    for who in ("17", "ana"):
+        fleet.export(own, "--by", who, "--out", str(fleet.folder.parent / who))
+    for who in ("c-1", "no-such-account"):
+        with pytest.raises(NotDone):
+            fleet.export(own, "--by", who, "--out", str(fleet.folder.parent / who))
+
+    looks = office.access.views_of_record(own)[before:]
+    assert [look.viewer for look in looks] == ["agent 17", "dispatch ana"]
 
 
 def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(
