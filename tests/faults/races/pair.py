@@ -16,6 +16,8 @@ from doorstep_backend.engines.sql import Conflict, Database
 from doorstep_backend.identity.closings import ITSELF, EndKind
 from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.ending import DeviceEnding
+from doorstep_backend.office.cases import Closing, Report
+from doorstep_backend.office.casework import CaseOverError, Decision, NoCaseError
 from doorstep_backend.office.corrections import CannotBindError, State, Why
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import open_office
@@ -23,7 +25,7 @@ from doorstep_backend.wire.store import Store
 
 WHO: Final = "dispatch ana"
 
-REFUSED: Final = (CannotBindError, NotDone)
+REFUSED: Final = (CannotBindError, NotDone, CaseOverError, NoCaseError)
 """Errors with which the backend changes nothing and says why."""
 
 BROKE: Final = (Conflict, OSError)
@@ -62,6 +64,18 @@ def _correct(commands: IdentityCommands, capture_id: str, number: str) -> None:
     )
 
 
+def _report(commands: IdentityCommands, number: str, capture_id: str) -> None:
+    office, what = commands.office, Report.NOT_MY_DOOR
+    office.casework.report(office.orders.find(number), capture_id, what, datetime.now(UTC))
+
+
+def _close(commands: IdentityCommands, case_id: str, how: str) -> None:
+    case = commands.office.cases.find(case_id)
+    assert case is not None, "a case is forgotten after a year"
+    decision = Decision(Closing(how), "", 0)
+    commands.office.close_case(case, decision, WHO, datetime.now(UTC))
+
+
 def _retire(commands: IdentityCommands, device_id: str) -> None:
     ending = DeviceEnding(commands.register, commands.office)
     asyncio.run(ending.while_serving(device_id, EndKind.RETIRED, ITSELF, datetime.now(UTC)))
@@ -75,6 +89,8 @@ VERBS: Final[dict[str, Callable[..., object]]] = {
     "discard": lambda commands, photo: commands.office.corrections.discard(
         photo, WHO, datetime.now(UTC)
     ),
+    "report": _report,
+    "close": _close,
     "opt out": lambda commands, number: commands.office.opt_out_order(number, True),
     "opt out address": lambda commands, address: commands.office.opt_out_address(address, True),
     "gone": lambda commands, device_id, to: commands.gone(device_id, to),

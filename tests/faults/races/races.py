@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.models import RecordKind
+from agent.models import RecordKind, rfc3339
 from doorstep_backend.identity.commands import IdentityCommands
 from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.office.cases import CUSTOMER, Closing, Report
 from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
+from doorstep_backend.office.orders import Address, Order
 from tests.faults.races.pair import Deed, Said
-from tests.support.demo_office import NOON, PICTURE, DemoOffice
+from tests.support.demo_office import NOON, PICTURE, DemoOffice, photo_of
 from tests.support.factory import Made, RecordMaker
 
 Judge = Callable[[Said, Said], str]
@@ -151,6 +153,46 @@ def bind_and_discard(site: Site, _: int) -> Round:
     return (Deed("bind", (photo, LEFT_DOOR)), Deed("discard", (photo,))), judge
 
 
+def two_close(site: Site, _: int) -> Round:
+    """Let two dispatchers decide one case, each in another way."""
+    site.reset()
+    now, made = datetime.now(UTC), site.demo_office.photo(LEFT_DOOR)
+    photo = site.demo_office.receive(made, rfc3339(now))
+    cases = site.demo_office.office.cases
+    case = cases.add(photo, Report.CANNOT_FIND, CUSTOMER, LEFT_DOOR, now)
+
+    def judge(correct: Said, withdrawn: Said) -> str:
+        if correct.done == withdrawn.done:
+            return "both read that it worked" if correct.done else "none could decide"
+        if all(site.demo_office.kept(photo)) != correct.done:
+            return "the photo is not as was said"
+        closed = cases.find(case.case_id)
+        how = Closing.CORRECT if correct.done else Closing.WITHDRAWN
+        return "" if closed and closed.closed_as == how else "the case is not closed as was said"
+
+    deeds = Deed("close", (case.case_id, "correct")), Deed("close", (case.case_id, "withdrawn"))
+    return deeds, judge
+
+
+def report_and_opt_out(site: Site, number: int) -> Round:
+    """Let a customer report a photo and opt out, in two windows."""
+    office, device = site.demo_office.office, RecordMaker(f"reported-{number}")
+    name = device.device_id
+    office.orders.add_customer(name, name)
+    office.orders.add_address(Address(name, name, name))
+    office.orders.add(Order(name, name, name, f"s-{name}", (), 52.5, 13.4))
+    site.send_out(name, name)
+    photo = site.demo_office.receive(photo_of(office, device, name))
+
+    def judge(reported: Said, chosen: Said) -> str:
+        if not chosen.done:
+            return f"the choice was refused: {chosen.why}"
+        is_kept = all(site.demo_office.kept(photo))
+        return "" if is_kept == reported.done else f"the photo is kept: {is_kept}"
+
+    return (Deed("report", (name, photo)), Deed("opt out", (name,))), judge
+
+
 def two_gone(site: Site, number: int) -> Round:
     """End two devices for good; a third device gets the routes of both."""
     one, two, heir = site.let_in(number, "one", "two", "heir")
@@ -221,6 +263,8 @@ RACES: Final[dict[str, Callable[[Site, int], Round]]] = {
     "bind-bind": two_bind,
     "correct-correct": two_correct,
     "bind-discard": bind_and_discard,
+    "close-close": two_close,
+    "report-opt-out": report_and_opt_out,
     "gone-gone": two_gone,
     "gone-chain": chain_gone,
     "gone-retire": gone_and_retire,
