@@ -47,11 +47,10 @@ def test_dispatch_reads_the_facts_of_a_bound_photo_without_its_picture(live: Liv
 
     assert images(page.text) == []
     for fact in (
-        f"Order {ALLOWED} Door 1 Example Street Device van-7",
-        "Place Near the stop’s radius Distance to the stop 23 m Accuracy 10 m",
-        "Parcel label Not read",
-        f"Order {RIGHT_DOOR} Door 7 Example Street",
-        "Parcel label Read",
+        f"Order {ALLOWED} Door: 1 Example Street Device: van-7",
+        "Place: Near the stop’s radius Distance: 23 m Accuracy: 10 m Parcel label: Not read",
+        f"Order {RIGHT_DOOR} Door: 7 Example Street",
+        "Parcel label: Read",
     ):
         assert fact in plain(page.text)
 
@@ -73,25 +72,29 @@ def test_the_rows_are_those_of_an_order_or_a_device_within_seven_days(
 ) -> None:
     monkeypatch.setattr(cases, "LISTED", 2)
     monkeypatch.setattr("doorstep_backend.office.bound.LISTED", 2)
-    demo_office = live.demo_office
-    for day, number in enumerate((ALLOWED, ALLOWED, RIGHT_DOOR, ALLOWED, ALLOWED)):
-        demo_office.receive(demo_office.photo(number), f"2026-11-{24 + day}T12:00:00.000Z")
+    receive, made = live.demo_office.receive, live.demo_office.photo
+    numbers = (ALLOWED, ALLOWED, RIGHT_DOOR, ALLOWED, ALLOWED)
+    photos = [
+        receive(made(number), f"2026-11-{24 + day}T12:00:00.000Z")
+        for day, number in enumerate(numbers)
+    ]
 
-    def listed(query: str) -> tuple[list[str], str | None]:
+    def listed(query: str) -> tuple[list[int], str | None]:
+        """Return which photos are listed, and the address of the older ones."""
         page = live.browser(ANA).get(f"/dispatch/photos{query}").text
         older = re.search(r'href="/pages/dispatch/photos([^"]*)">Older photos', page)
-        days = re.findall(r'Received</dt><dd><time datetime="2026-11-(\d+)', page)
-        return days, older and older[1].replace("&amp;", "&")
+        found = re.findall('action="/pages/dispatch/photos/([^/]+)/case"', page)
+        return [photos.index(one) for one in found], older and older[1].replace("&amp;", "&")
 
-    days, older = listed(f"?order={ALLOWED}")
-    assert days == ["28", "27"]
+    found, older = listed(f"?order={ALLOWED}")
+    assert found == [4, 3]
     assert older is not None
-    assert listed(older) == (["25"], None)
+    assert listed(older) == ([1], None)
     assert listed("?device=van-8") == ([], None)
-    assert listed("?device=van-7")[0] == ["28", "27"]
-    assert listed(f"?order={RIGHT_DOOR}&device=van-7") == (["26"], None)
+    assert listed("?device=van-7")[0] == [4, 3]
+    assert listed(f"?order={RIGHT_DOOR}&device=van-7") == ([2], None)
     live.clock.now = NOON + timedelta(days=4) - MINUTE
-    assert listed("") == (["28"], None)
+    assert listed("") == ([4], None)
 
 
 def test_a_case_opens_the_picture_and_the_customer_reads_why(live: Live) -> None:
