@@ -13,6 +13,8 @@ from agent.models import CaptureId, RecordKind
 from doorstep_backend import zones
 from doorstep_backend.languages import CATALOGUES, ENGLISH, Languages, drafts
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch
+from doorstep_backend.office.cases import REASONS, REPORTED, Closing, Report
+from doorstep_backend.office.casework import Decision
 from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
@@ -24,7 +26,7 @@ from doorstep_backend.office.demo import (
 )
 from doorstep_backend.pages.auth import LANGUAGE_COOKIE
 from doorstep_backend.pages.limits import PER_PLACE
-from doorstep_backend.pages.words import day_and_time
+from doorstep_backend.pages.words import IN_REPORT, day_and_time
 from doorstep_backend.settings import WrongSettingError, read_settings
 from tests.backend.pages import catalogues, pseudo
 from tests.backend.pages.test_pages_access import routes
@@ -113,6 +115,46 @@ def test_what_is_known_of_an_order_is_in_the_customers_language(live: Live) -> N
         browser = live.browser(customer)
         for path in paths:
             assert missed(live, ask(browser, path)) == [], path
+
+
+@pytest.mark.parametrize("closing", [None, "expired", *Closing])
+def test_what_came_of_a_report_is_in_the_customers_language(
+    live: Live, closing: Closing | str | None
+) -> None:
+    """The pages that ask, the answers, the reasons of dispatch, and a report that is too late."""
+    demo_office, browser = live.demo_office, live.browser(FOURTH)
+    office, order = demo_office.office, demo_office.office.orders.find(RIGHT_DOOR)
+    (photo,), page = demo_office.deliver(RIGHT_DOOR), f"/orders/{RIGHT_DOOR}"
+    asks = [ask(browser, f"{page}/report?record={photo}&what={what}") for what in Report]
+    assert [one.status_code for one in asks] == [200, 200, 409]
+    office.casework.report(order, photo, Report.CANNOT_FIND, NOON)
+    office.casework.report(order, photo, Report.NOT_MY_DOOR, NOON)
+    for reason in (*REASONS.values(), IN_REPORT):
+        office.access.log(Dispatch("ana"), photo, reason, NOON)
+    case = office.cases.open_for("dispatch ana", photo, NOON)
+    assert case is not None
+    if closing == "expired":
+        office.cases.end(NOON + REPORTED, 1)
+    elif closing is not None:
+        decision = Decision(Closing(closing), ALLOWED, 1)
+        office.close_case(case, decision, "dispatch ana", NOON)
+
+    for answer in (*asks, ask(browser, page)):
+        assert missed(live, answer) == []
+
+
+def test_a_hand_over_is_reported_in_the_customers_language(live: Live) -> None:
+    office, what = live.demo_office.office, "not_handed_to_me"
+    stop = {"id": office.orders.find(ALLOWED).stop_id, "bound_by": "code", "ring": "inside"}
+    said = {"stop": stop, "simulated": False, "reason": "handed_over"}
+    record = live.demo_office.receive(live.demo_office.van.make(RecordKind.NO_PHOTO, said))
+    browser, page = live.browser(OWNER), f"/orders/{ALLOWED}"
+
+    pages = [ask(browser, page), ask(browser, f"{page}/report?record={record}&what={what}")]
+    assert browser.send(f"{page}/report", record=record, what=what).status_code == 303
+
+    for answer in (*pages, ask(browser, page)):
+        assert (answer.status_code, missed(live, answer)) == (200, [])
 
 
 def test_an_error_is_in_the_customers_language(live: Live) -> None:
