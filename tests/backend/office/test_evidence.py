@@ -8,21 +8,24 @@ from zipfile import ZipFile
 
 import pytest
 
+from agent.models import BoundBy
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
 from doorstep_backend.identity.closings import THE_OFFICE, EndKind
 from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.register import Register
+from doorstep_backend.office import claims
 from doorstep_backend.office.access import Customer, CustomerService
 from doorstep_backend.office.cases import Closing, Report
 from doorstep_backend.office.casework import Decision
+from doorstep_backend.office.corrections import State, Why
 from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import Accounts
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.rescued import Rescues
-from tests.support.demo_office import NOON, PICTURE
+from tests.support.demo_office import NOON, PICTURE, WHO
 from tests.support.factory import Made, new_id
 from tests.support.live_pages import CHEAP
 from tests.support.sealed import IDENTITY_FILE, NAMES, RECIPIENTS
@@ -32,6 +35,8 @@ ALWAYS = {
     *("evidence.pem", "fleet-ca.pem", "fleet.jws", "fleet-key.pem"),
     *("neighbours.json", "view-log.json", "README.txt"),
 }
+
+BY_LABEL = "The device, by the parcel's label, whose stop was in reach."
 
 
 def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: SealedFleet) -> None:
@@ -278,6 +283,56 @@ def test_service_and_dispatch_export_by_their_account_whatever_the_state(
 
     looks = office.access.views_of_record(own)[before:]
     assert [look.viewer for look in looks] == ["agent 17", "dispatch ana"]
+
+
+def test_the_readme_names_the_order_and_who_bound_it_when_and_why(fleet: SealedFleet) -> None:
+    """Other orders are named where a correction was, with a warning."""
+    demo_office = fleet.demo_office
+    moved, stray = map(demo_office.receive, (demo_office.photo(ALLOWED), demo_office.stray()))
+    fleet.export(moved, "--out", str(fleet.out))
+
+    demo_office.office.corrections.correct(
+        moved, 0, to=RIGHT_DOOR, state=State.SHOWN, who=WHO, why=Why.WRONG_ORDER, now=NOON
+    )
+    demo_office.bind(stray, LEFT_DOOR)
+    for capture_id in (moved, stray):
+        fleet.export(capture_id, "--out", str(fleet.out / capture_id))
+
+    before, *corrected = (fleet.read(f"{one}/README.txt") for one in (".", moved, stray))
+    assert f"Order:      {ALLOWED}\n" in before
+    assert f"\n{BY_LABEL}\nNobody has corrected it.\n" in before
+    told = (
+        f"Order:      {RIGHT_DOOR}\n",
+        f"\n{BY_LABEL}\n2026-12-01T12:00:00.000Z, dispatch ana: from order {ALLOWED} to ",
+        f"to order {RIGHT_DOOR}, shown.\n  Reason: wrong order.\n",
+        f"dispatch ana: from no order to order {LEFT_DOOR}, shown.\n  Reason: bound.\n",
+        f"THIS NAMES THE ORDERS OF OTHERS: {ALLOWED}.",
+    )
+    assert [[one in text for one in told] for text in corrected] == [
+        [True, True, True, False, True],
+        [False, False, False, True, False],
+    ]
+
+    demo_office.office.opt_out_order(RIGHT_DOOR, True)
+    fleet.export(moved, "--out", str(fleet.out / "erased"))
+    erased = fleet.read("erased/README.txt")
+    assert "Order:      not kept any more\n" in erased
+    assert told[-1] in erased
+
+
+@pytest.mark.parametrize(
+    "named_by",
+    [*BoundBy, *(claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED, claims.UNOPENED_BODY), "dispatch"],
+)
+def test_each_way_to_an_order_is_told(fleet: SealedFleet, named_by: str) -> None:
+    own = fleet.take(fleet.sealed()).label.capture_id
+    ledger = fleet.demo_office.office.ledger
+    ledger.execute("UPDATE captures SET bound_by = ? WHERE capture_id = ?", (named_by, own))
+
+    fleet.export(own)
+
+    told = fleet.read("README.txt").partition("WHO SAID WHICH ORDER IT IS OF\n\n")[2]
+    assert re.match(r"[A-Z].+\.( .+\.)?\nNobody has corrected it\.\n", told)
 
 
 def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(

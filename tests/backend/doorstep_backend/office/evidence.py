@@ -1,7 +1,7 @@
 """The evidence on a record, in a folder or zip that `doorstep verify` takes."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import translatable
 from doorstep_backend.office import evidence_files
 from doorstep_backend.office.access import CustomerService, Dispatch
+from doorstep_backend.office.corrections import Correction
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.export import as_text, new_zip
 from doorstep_backend.office.model import Office
@@ -68,7 +69,9 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         files |= {f"{one.capture_id}.rec": one.line + b"\n" for one in around}
     if options.opened:
         files |= evidence_files.opened(office, found)
-    files["README.txt"] = _readme(found, around, files, now, _of_its_end(office, found))
+    said = _of_its_end(office, found)
+    said["corrections"] = office.corrections.of_record(capture_id)
+    files["README.txt"] = _readme(found, around, files, now, said)
     into: Path = options.out or Path(f"evidence-{capture_id}")
     with _new(into) as add:
         office.access.log_export(by, capture_id, found.filed.number, _why(office, found), now)
@@ -84,7 +87,7 @@ def _readme(
     around: list[Neighbour],
     files: dict[str, bytes],
     now: datetime,
-    of_its_end: dict[str, str | None],
+    besides: dict[str, Any],
 ) -> bytes:
     here = Path(__file__).parent
     templates = Environment(
@@ -94,6 +97,7 @@ def _readme(
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    templates.filters["rfc3339"] = rfc3339
     seqs = [one.seq for one in around]
     beside = [f"{one.capture_id}.rec" for one in around if f"{one.capture_id}.rec" in files]
     said: dict[str, Any] = {
@@ -103,12 +107,20 @@ def _readme(
         "beside": beside,
         "now": rfc3339(now),
     }
-    said |= of_its_end
+    said |= besides
+    said["others"] = _others(found, besides["corrections"])
     said["tools"] = indent((here / TOOLS).read_text(), "    ")
     return templates.get_template(README).render(said).encode()
 
 
-def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
+def _others(found: Received, corrections: Sequence[Correction]) -> list[str]:
+    """Return the orders that corrections name, without the record's own one."""
+    named = {one.from_number for one in corrections} | {one.number for one in corrections}
+    own = {found.filed.number, *(one.number for one in corrections[-1:])}
+    return sorted(number for number in named - own if number is not None)
+
+
+def _of_its_end(office: Office, found: Received) -> dict[str, Any]:
     """Return who brought the record, if not its device, and how the device ended, if it has."""
     device_id, chain = found.label.device_id, found.label.chain
     ended = Register(office.store.folder).device_end(device_id)

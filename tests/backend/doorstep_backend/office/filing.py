@@ -101,11 +101,11 @@ class Filing(Showing):
 
     def filed(self, capture_id: str) -> Filed | None:
         """Return what became of a record, shown or not; None if it was not filed."""
-        query = f"""SELECT c.number, c.received_at, c.erased_at, c.erased_why, c.taken_back_at,
-            c.bound_by IS NOT DISTINCT FROM ?, {REVOKED}, c.simulated
+        query = f"""SELECT c.number, c.bound_by, c.received_at, c.erased_at, c.erased_why,
+            c.taken_back_at, c.bound_by IS NOT DISTINCT FROM ?, {REVOKED}, c.simulated
             FROM captures c WHERE c.capture_id = ?"""
         row = self._ledger.execute(query, (claims.UNOPENED_BODY, capture_id)).fetchone()
-        return None if row is None else Filed(*row[:5], *map(bool, row[5:]))
+        return None if row is None else Filed(*row[:6], *map(bool, row[6:]))
 
     def unopened(self) -> list[tuple[str, str]]:
         """Return the ids of records that are sealed to nobody here, and when each came."""

@@ -118,11 +118,13 @@ class Filed:
 
     Attributes:
         number: its order; None where it has none, or its body was erased.
+        named_by: how the device named its order, as of a `Photo`; None if it is no press.
         is_unopened: sealed to nobody here.
         is_revoked: its key was not believed any more when it came.
     """
 
     number: str | None
+    named_by: str | None
     received_at: str
     erased_at: str | None
     erased_why: str | None
