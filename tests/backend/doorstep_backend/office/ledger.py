@@ -139,6 +139,8 @@ CREATE INDEX IF NOT EXISTS captures_waiting_device ON captures (device_id, recei
     WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
 CREATE INDEX IF NOT EXISTS captures_waiting_why ON captures (bound_by, received_at)
     WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_waiting_both ON captures (bound_by, device_id, received_at)
+    WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
 """
 """Indexes of the photos that wait for dispatch, as dispatch filters and sorts them."""
 

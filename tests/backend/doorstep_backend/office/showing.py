@@ -87,15 +87,11 @@ class WaitingQuery:
     order: WaitingOrder = WaitingOrder.LONGEST
 
     def condition(self) -> tuple[str, dict[str, str]]:
-        """Return the condition in SQL, and its values.
-
-        With both choices the photos are found by their device, of which few wait (`|| ''`).
-        """
+        """Return the condition in SQL, and its values."""
         where, values = [_WAITS, _SHOWN], {}
         if self.bound_by:
             values = {f"by_{'x' * place}": one for place, one in enumerate(self.bound_by, 1)}
-            column = "c.bound_by || ''" if self.device_id else "c.bound_by"
-            where.append(f"{column} IN ({', '.join(f':{name}' for name in values)})")
+            where.append(f"c.bound_by IN ({', '.join(f':{name}' for name in values)})")
         if self.device_id:
             where.append("c.device_id = :device_id")
             values["device_id"] = self.device_id
