@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from agent.models import rfc3339, to_the_hour
+from agent.models import Reason, rfc3339, to_the_hour
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import photos
-from doorstep_backend.office.remedies import HANDED_OVER, REMEDIES, UNKNOWN
+from doorstep_backend.office.remedies import REMEDIES, UNKNOWN
 from doorstep_backend.office.showing import REVOKED
 from doorstep_backend.settings import Settings
 
@@ -31,7 +31,7 @@ COUNTED: Final = 10_000
 """Greatest count of a reason in the whole fleet; a larger count is one more."""
 
 _KEPT: Final = f"""c.kind = 'no_photo' AND c.erased_at IS NULL
-    AND coalesce(c.reason, '') <> '{HANDED_OVER}'"""
+    AND coalesce(c.reason, '') <> '{Reason.HANDED_OVER}'"""
 """Condition of the indexes `captures_refused…` (ledger.py), word for word."""
 
 _BELIEVED: Final = f"c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated) AND NOT {REVOKED}"

@@ -6,9 +6,6 @@ from typing import Final
 from agent.models import Reason
 from agent.status.troubles import TROUBLE_TEXTS, Trouble, TroubleText
 
-HANDED_OVER: Final = "handed_over"
-"""The reason of a record that is no refusal: the parcel went into somebody's hands."""
-
 UNKNOWN: Final = "unknown"
 """Name of a reason that is not known here: sealed to nobody here, or of a newer device."""
 
@@ -86,4 +83,7 @@ REMEDIES: Final[Mapping[str, TroubleText]] = {
         _OFFICE,
     ),
 }
-"""Words and remedy of each reason, in the order in which they are listed."""
+"""Words and remedy of each reason, in the order in which they are listed.
+
+`HANDED_OVER` is no refusal: the parcel went into somebody's hands.
+"""
