@@ -292,10 +292,11 @@ class CaptureLoop:
             self._close_window(told)
             self._light.end(now_ns)
             return
+        if not self._light.is_quiet(now_ns):
+            return  # the answer is given to its end, and its vibration would blur the label
         if not self._light.shows(Signal.READING) and now_ns - edge_ns > READING_AFTER_S * 1e9:
             self._light.show(Signal.READING)
-        if not self._light.is_quiet(self._now_ns()):
-            return  # the vibration would blur the label
+            return
         try:
             code = self._window.look()
         except DeviceError as error:

@@ -9,10 +9,11 @@ from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Frame, Luma
 from hardware.errors import CameraFailed
 from hardware.indicator import Signal
-from hardware.patterns import PATTERNS, step_at
+from hardware.patterns import PATTERNS, sounding_s, step_at
 from hardware.power import PowerReading
 from tests.support.benchtop import Bench, Parts, Pictures, SetLight, SetTime
 from tests.support.fleet import ALLOWED, ELSEWHERE, FORBIDDEN, round_of, scan, tap_scan
+from tests.support.roads import away, stop_at
 
 EMPTY = PowerReading(2, external=False, under_voltage=None)
 
@@ -101,6 +102,25 @@ def test_each_press_is_heard_once(tmp_path: Path) -> None:
         wait(device, 5.0)
 
         assert device.parts.light.heard == [Signal.SAVED, Signal.READING, Signal.LABEL_READ]
+
+
+def test_an_answer_is_heard_to_its_end_before_the_next_signal(tmp_path: Path) -> None:
+    """The longest rhythm of a refusal lasts for a second, after which labels are asked for."""
+    parts = Listeners()
+    order = stop_at(away((FORBIDDEN.lat_deg, FORBIDDEN.lon_deg), 45, 1_112), 9)
+    with round_of(tmp_path, FORBIDDEN, ALLOWED, order, parts=parts) as device:
+        scan(device, "C9")
+        device.parts.camera.label = ""
+        parts.light.on_show = lambda signal: parts.now.pass_s(
+            0.06 * (signal is Signal.CODE_ELSEWHERE)  # the card is slow
+        )
+        device.press()
+        began_ns, answer = parts.now(), parts.light.shown[-1]
+        while parts.light.shown[-1] is not Signal.READING:
+            wait(device, 0.05)
+
+        assert answer is Signal.CODE_ELSEWHERE
+        assert (parts.now() - began_ns) / 1e9 > sounding_s(Signal.CODE_ELSEWHERE)
 
 
 @pytest.mark.parametrize("fault", ["battery", "camera"])
