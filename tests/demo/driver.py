@@ -111,15 +111,17 @@ class DemoDevice:
         return SENSOR_ON not in self._log()[begun:]
 
     def press(self, number: int, step: Step, order: Order) -> Pressed:
-        """Go to the step's door, hold up the label if there is one, and press."""
+        """Go to the step's door, hold up the label if there is one, and press or hand over."""
         self.receiver.carry_to(place(step, order))
         shut = self._shut() if step.comes_to is Reason.NO_PHOTO_STOP else None
         time.sleep(ANOTHER_PRESS_S if shut is None else RULE_S)
         if step.label:
             self._read_label()
         read = self._labels_read()
-        reply = self._ask({"press": "photo"})
-        reads = reply["record"].get("reason") not in {None, Reason.NO_PHOTO_STOP}
+        hands_over = step.comes_to is Reason.HANDED_OVER
+        reply = self._ask({"hand_over": True} if hands_over else {"press": "photo"})
+        reason = reply["record"].get("reason")
+        reads = reason not in {None, Reason.NO_PHOTO_STOP, Reason.HANDED_OVER}
         self._window = read if reads else None
         return self._pressed(number, step, reply, shut)
 

@@ -104,7 +104,7 @@ class Outcome:
             if found != step.comes_to:
                 yield f"press {press.number}: {found} in place of {step.comes_to}"
             named = self._order_at(came["stop"]["id"])
-            if found in BOUND and named != step.at:
+            if found in {*BOUND, Reason.HANDED_OVER} and named != step.at:
                 yield f"press {press.number}: bound to order {named} in place of {step.at}"
             if press.stayed_shut is False:
                 yield f"press {press.number}: the sensor exposed frames at a door without photos"
@@ -156,7 +156,8 @@ class Outcome:
         if kind == "void":
             return f"takes press {self._number(press.label['about'])} back"
         if kind == "no_photo":
-            return "no photo, no frame" if press.stayed_shut else "no photo"
+            came = "handed over" if record["reason"] == Reason.HANDED_OVER else "no photo"
+            return f"{came}, no frame" if press.stayed_shut else came
         if self._office.filing.is_erased(press.capture_id):
             return "photo, then deleted"
         if record["retake_of"]:
@@ -169,8 +170,8 @@ class Outcome:
     def _stop(self, press: Pressed) -> str:
         if press.step is None:
             return ""
-        stop = press.record["stop"]
-        if "reason" in press.record:
+        stop, reason = press.record["stop"], press.record.get("reason")
+        if reason not in {None, Reason.HANDED_OVER} or (reason and stop["id"] is None):
             return why_none(press.record)
         if stop["bound_by"] == BoundBy.AMBIGUOUS:
             return "one of several in reach"

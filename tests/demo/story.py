@@ -108,6 +108,12 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
     Step("a dark yard", YARD, BoundBy.PLACE, "light = 0.02", aside_m=5.0, accuracy_m=12.0),
     Turn.SHUT_OUT,
     Step("a delivery that is signed for", demo.SIGNATURE, Reason.SIGNATURE_STOP, "light = 0.3"),
+    Step(
+        "its label held up, and handed over",
+        demo.SIGNATURE,
+        Reason.HANDED_OVER,
+        label="DSTEP1002",
+    ),
     Turn.KILLED,
     Step("a door up dark stairs", STAIRWELL, Reason.NO_POSITION, "light = 0.02", accuracy_m=None),
     Step(
@@ -131,7 +137,7 @@ SHOWN: Final[Mapping[str, Sequence[int]]] = {
 That of the stairwell waits for dispatch: nobody knows where its label was read.
 """
 
-BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 5, 7, 10, 12, 15
+BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 5, 7, 10, 12, 16
 """Presses that come to something of their own; by the numbers of ROUND."""
 
 DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANGES_MIND}

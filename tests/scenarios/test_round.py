@@ -120,7 +120,7 @@ def test_every_press_of_the_round_has_its_record_and_every_record_its_receipt(
         line for line in _table(demo).splitlines() if re.match(r" +\d+  (green|amber|blue)", line)
     ]
 
-    assert len(presses) == 16
+    assert len(presses) == 17
     assert all(re.search(r" in \d+ s$", line) for line in presses), demo.printed
     assert "Complete in" in demo.printed
     assert "holds with remarks: nothing that was checked contradicts it" in demo.printed
@@ -185,9 +185,19 @@ def test_a_refusal_tells_neither_place_nor_stop(demo: Round) -> None:
     for one in demo.of_kind("no_photo"):
         assert "position" not in one["record"]
         by_label = one["record"]["stop"]["bound_by"] == "code"
-        assert by_label == (one["record"]["reason"] == "code_elsewhere")
+        assert by_label == (one["record"]["reason"] in {"code_elsewhere", "handed_over"})
         assert by_label or one["record"]["stop"]["id"] is None
         assert not demo.jpeg(one).exists()
+
+
+def test_a_parcel_that_was_handed_over_is_on_the_order_of_its_label(demo: Round) -> None:
+    (handed,) = [
+        one for one in demo.of_kind("no_photo") if one["record"]["reason"] == "handed_over"
+    ]
+    filing = demo.office().filing
+
+    assert handed["label"]["capture_id"] in filing.of_order(demo_office.SIGNATURE)
+    assert re.search(r"green -- +handed over +1002, by its label, \d+ m", _table(demo))
 
 
 def test_what_the_round_leaves_lies_where_the_help_says(demo: Round) -> None:
