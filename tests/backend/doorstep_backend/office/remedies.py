@@ -26,7 +26,7 @@ REMEDIES: Final[Mapping[str, TroubleText]] = {
     ),
     Reason.SIGNATURE_STOP: TroubleText(
         "the stop is to be signed for",
-        "nothing to repair; somebody signs for the parcel, and no photo is taken",
+        "nothing to repair; no photo is taken: hand the parcel over with both buttons",
         _ROAD,
     ),
     Reason.UNKNOWN_CODE: TroubleText(
