@@ -113,7 +113,8 @@ class DemoDevice:
     def press(self, number: int, step: Step, order: Order) -> Pressed:
         """Go to the step's door, hold up the label if there is one, and press or hand over."""
         self.receiver.carry_to(place(step, order))
-        shut = self._shut() if step.comes_to is Reason.NO_PHOTO_STOP else None
+        is_dark = step.comes_to is Reason.NO_PHOTO_STOP and not step.label
+        shut = self._shut() if is_dark else None
         time.sleep(ANOTHER_PRESS_S if shut is None else RULE_S)
         if step.label:
             self._read_label()

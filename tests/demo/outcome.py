@@ -35,7 +35,7 @@ def why_none(record: Mapping[str, Any]) -> str:
     reason = str(record["reason"])
     words = REASONS.get(Reason(reason), reason.replace("_", " "))
     if record["stop"]["bound_by"] == BoundBy.CODE and reason != Reason.CODE_ELSEWHERE:
-        return words.removesuffix(" in reach") + ", by its label"
+        return words.removesuffix(" in reach") + ", by label"
     return words
 
 
@@ -104,8 +104,9 @@ class Outcome:
             if found != step.comes_to:
                 yield f"press {press.number}: {found} in place of {step.comes_to}"
             named = self._order_at(came["stop"]["id"])
-            if found in {*BOUND, Reason.HANDED_OVER} and named != step.at:
-                yield f"press {press.number}: bound to order {named} in place of {step.at}"
+            if found in {*BOUND, Reason.HANDED_OVER} and named != step.place_of:
+                wanted = step.place_of
+                yield f"press {press.number}: bound to order {named} in place of {wanted}"
             if press.stayed_shut is False:
                 yield f"press {press.number}: the sensor exposed frames at a door without photos"
         blurred, retake = (self._find(number) for number in (story.BLURRED, story.RETAKE))
@@ -135,12 +136,14 @@ class Outcome:
             wanted = list(story.SHOWN.get(number, []))
             if shown != wanted:
                 yield f"order {number} shows the photos of presses {shown} in place of {wanted}"
+            if not self._office.orders.find(number).done:
+                yield f"order {number} is not done"
 
     def _wrong_rest(self) -> Iterator[str]:
         filing = self._office.filing
         waiting = [self._number(one.capture_id) for one in filing.waiting()]
         voids = [self._number(one.about) for one in filing.voids()]
-        if waiting != [story.AMBIGUOUS, story.NOWHERE]:
+        if waiting != [story.AMBIGUOUS]:
             yield f"for dispatch to bind: the photos of presses {waiting}"
         if voids != [story.TAKEN_BACK]:
             yield f"taken back: presses {voids}"
@@ -158,14 +161,21 @@ class Outcome:
         if kind == "no_photo":
             came = "handed over" if record["reason"] == Reason.HANDED_OVER else "no photo"
             return f"{came}, no frame" if press.stayed_shut else came
+        return f"photo{self._more(press)}"
+
+    def _more(self, press: Pressed) -> str:
+        """Return what is special about a photo."""
+        record = press.record
         if self._office.filing.is_erased(press.capture_id):
-            return "photo, then deleted"
+            return ", then deleted"
+        if press.step and press.step.mapped:
+            return ", then moved"
         if record["retake_of"]:
-            return f"photo, retake of {self._number(record['retake_of'])}"
+            return f", retake of {self._number(record['retake_of'])}"
         if record["photo"]["lamp"]:
-            return "photo with lamp"
+            return " with lamp"
         verdict = record["quality"]["verdict"]
-        return "photo" if verdict == QualityVerdict.OK else f"photo, {verdict}"
+        return "" if verdict == QualityVerdict.OK else f", {verdict}"
 
     def _stop(self, press: Pressed) -> str:
         if press.step is None:
@@ -175,8 +185,12 @@ class Outcome:
             return why_none(press.record)
         if stop["bound_by"] == BoundBy.AMBIGUOUS:
             return "one of several in reach"
-        apart = "; to be bound" if stop["ring"] is None else f", {stop['distance_m']:.0f} m"
-        return f"{self._order_at(stop['id'])}, {BOUND[stop['bound_by']]}{apart}"
+        named = self._order_at(stop["id"])
+        filed = self._office.filing.filed(press.capture_id)
+        if filed is not None and filed.number not in {named, None}:
+            return f"{named} by the place, now {filed.number}"
+        apart = "; bound later" if stop["ring"] is None else f", {stop['distance_m']:.0f} m"
+        return f"{named}, {BOUND[stop['bound_by']]}{apart}"
 
     def _receipt(self, press: Pressed) -> str:
         """How long after the press it came."""

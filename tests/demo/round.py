@@ -13,7 +13,7 @@ from agent.rule.manifest import Manifest
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.store import Store
-from tests.demo import outcome, story
+from tests.demo import callers, outcome, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import DemoDevice, Pressed
@@ -64,7 +64,7 @@ def _write_down(path: Path, pressed: list[Pressed], office: Office) -> None:
     told = []
     for press in pressed:
         if press.step is not None:
-            at = story.place(press.step, office.orders.find(press.step.at))
+            at = story.place(press.step, office.orders.find(press.step.place_of))
             told.append({"capture_id": press.capture_id, "place": at and asdict(at)})
     path.write_text(json.dumps(told, indent=1))
 
@@ -101,7 +101,7 @@ class Round:
         number = 0
         for one in ROUND:
             match one:
-                case Step(story=told, at=at):
+                case Step(story=told, place_of=at):
                     number += 1
                     self._keep(self.van.press(number, one, self.office.orders.find(at)), told)
                 case Turn():
@@ -153,12 +153,12 @@ class Round:
             case Turn.NETWORK_LOST:
                 self.network.reachable = False
                 self.network.cut()
+            case Turn.REPORTED | Turn.CORRECTED | Turn.OPTS_OUT | Turn.RANG_UP | Turn.BOUND:
+                self._call(turn)
             case Turn.ASKED:
                 self._tell(lambda: self.asking.device(self.van))
             case Turn.TAKEN_BACK:
                 self._keep(self.van.take_back(number), f"takes back press {number}")
-            case Turn.OPTS_OUT:
-                self.office.opt_out_order(demo.CHANGES_MIND, opted_out=True)
             case Turn.NETWORK_BACK:
                 before, waiting = self.van.version(), self.van.waiting()
                 self.network.reachable = True
@@ -175,6 +175,16 @@ class Round:
                 self.van.kill()
             case Turn.LET_IN:
                 self._let_in_again()
+
+    def _call(self, turn: Turn) -> None:
+        """Have a customer or the dispatcher act, on what the backend has by now."""
+        if turn is Turn.REPORTED:
+            self._send(self.van, self.van.waiting())
+        await_filed(self.backend.data)
+        callers.act(turn, self.office, self.pressed[-1].capture_id)
+        if turn is Turn.REPORTED:
+            shown = self.office.filing.photos_of(story.YARD)
+            self._expect(not shown, "a photo that was reported is still shown")
 
     def _swap(self) -> None:
         self.van.processes.stop_all()

@@ -18,6 +18,9 @@ YARD: Final = "1009"
 STAIRWELL: Final = "1010"
 """Two more stops of the demo's town, both dark; the second without a satellite in sight."""
 
+MISPLACED: Final = "1011"
+"""A stop that the map has elsewhere: its door is where the map has YARD."""
+
 M_PER_DEG: Final = 111_195.0
 """Metres per degree of a great circle. Source: mean earth radius 6,371,008.8 m (IUGG)."""
 
@@ -26,6 +29,8 @@ class Turn(Enum):
     """What happens between two presses; the value is what the demo says of it."""
 
     NETWORK_LOST = "the network is lost"
+    REPORTED = "the customer of order 1009 says: this is not my door; nobody sees the photo now"
+    CORRECTED = "dispatch opens the photo in that case, and moves it to order 1011"
     ASKED = "dispatch asks the device itself, by a way that is not lost"
     TAKEN_BACK = "scan held for 2 s: the last press is taken back"
     OPTS_OUT = "the customer of order 1008 says: don't take delivery photos"
@@ -33,6 +38,8 @@ class Turn(Enum):
     SWAPPED = "the device is dropped; dispatch gives the route to another one, demo-02"
     SHUT_OUT = "the wrong device is reported stolen: dispatch revokes demo-02"
     LET_IN = "back at the depot; the mistake is found, and dispatch lets demo-02 in again"
+    RANG_UP = "the customer of order 1005 rings up; dispatch notes that it was delivered"
+    BOUND = "dispatch binds the photo of the stairwell to order 1010"
     KILLED = "no GPS in the stairwell; kill -9 of the capture process, and a new start"
 
 
@@ -42,6 +49,7 @@ class Step:
 
     Attributes:
         at: the order whose door it is.
+        mapped: the order that the map has at this door; None if the map is right.
         comes_to: how the photo is bound, or why there is none.
         world: what the world script says from this press on, besides the door.
         label: the code that is held before the camera until this press.
@@ -56,12 +64,27 @@ class Step:
     label: str = ""
     aside_m: float = 3.0
     accuracy_m: float | None = 4.5
+    mapped: str | None = None
+
+    @property
+    def place_of(self) -> str:
+        """Order whose place on the map this door has."""
+        return self.mapped or self.at
 
 
 ROUND: Final[tuple[Step | Turn, ...]] = (
     Step("a door in daylight; the hand shakes", demo.ALLOWED, BoundBy.PLACE, "motion_px = 22.0"),
     Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
+    Step("a door that is wrong on the map", MISPLACED, BoundBy.PLACE, mapped=YARD),
+    Turn.REPORTED,
+    Turn.CORRECTED,
     Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP),
+    Step(
+        "its label held up: delivered, without a photo",
+        demo.CONFIDENTIAL,
+        Reason.NO_PHOTO_STOP,
+        label="DSTEP1003",
+    ),
     Step(
         "the label of another stop, held up there",
         demo.CONFIDENTIAL,
@@ -99,7 +122,12 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         aside_m=6.0,
         accuracy_m=9.0,
     ),
-    Step("a customer who wants no photos", demo.OPTED_OUT, Reason.NO_PHOTO_STOP),
+    Step(
+        "a customer who wants no photos; the label",
+        demo.OPTED_OUT,
+        Reason.NO_PHOTO_STOP,
+        label="DSTEP1004",
+    ),
     Step("a door that may be photographed, as yet", demo.CHANGES_MIND, BoundBy.PLACE),
     Turn.OPTS_OUT,
     Turn.NETWORK_BACK,
@@ -124,28 +152,38 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         accuracy_m=None,
     ),
     Turn.LET_IN,
+    Turn.RANG_UP,
+    Turn.BOUND,
 )
 
 SHOWN: Final[Mapping[str, Sequence[int]]] = {
     demo.ALLOWED: [2],
-    demo.LEFT_DOOR: [6],
-    demo.RIGHT_DOOR: [8],
-    YARD: [12],
+    demo.LEFT_DOOR: [8],
+    demo.RIGHT_DOOR: [10],
+    MISPLACED: [3],
+    STAIRWELL: [18],
+    YARD: [14],
 }
-"""The presses whose photos the customers see in the end; of every other order, none.
+"""The presses whose photos the customers see in the end; of every other order, none."""
 
-That of the stairwell waits for dispatch: nobody knows where its label was read.
-"""
-
-BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 5, 7, 10, 12, 16
+BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK = 1, 2, 7, 9, 12, 14
 """Presses that come to something of their own; by the numbers of ROUND."""
 
-DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANGES_MIND}
+DONE_AT_SWAP: Final = {
+    demo.ALLOWED,
+    demo.CONFIDENTIAL,
+    demo.OPTED_OUT,
+    demo.LEFT_DOOR,
+    demo.RIGHT_DOOR,
+    demo.CHANGES_MIND,
+    MISPLACED,
+}
 """What the second device must find done on its first route."""
 
 _MORE: Final = (
     Order(YARD, "c-1", "a-9", "s-52be", ("DSTEP1009",), 52.5303, 13.3777),
     Order(STAIRWELL, "c-2", "a-10", "s-e817", ("DSTEP1010",), 52.5323, 13.3777),
+    Order(MISPLACED, "c-3", "a-11", "s-6da4", ("DSTEP1011",), 52.5343, 13.3777),
 )
 
 _HOUSES: Final = {one.number: demo.house_number(one) for one in (*demo.ORDERS, *_MORE)}
