@@ -120,6 +120,11 @@ def test_a_customer_who_does_not_see_the_photo_hears_what_is_known_of_it(live: L
 
     said = re.findall(r'alt="([^"]*)"', live.browser(OWNER).get(f"/orders/{ALLOWED}").text)
 
+    waiting = live.demo_office.receive(live.demo_office.stray())
+    live.demo_office.bind(waiting, LEFT_DOOR)
+    page = live.browser(THIRD).get(f"/orders/{LEFT_DOOR}").text
+
+    assert 'Our dispatch assigned this photo to your order. No parcel label was read."' in page
     placed, read = said
     assert placed == (
         "Delivery photo of order 1001. Left on 1 December 2026, 09:15\N{NO-BREAK SPACE}UTC. "

@@ -110,8 +110,9 @@ def test_a_confirmation_is_accessible_from_a_phone_to_a_desk(walk: Walk, deliver
         walk.tap("Sign out")
 
 
-def test_long_words_of_another_language_fit_a_phone(walk: Walk) -> None:
+def test_long_words_of_another_language_fit_a_phone(walk: Walk, delivered: Live) -> None:
     """Each page that a customer opens in `test_each_page_fits_a_phone`, and the code."""
+    report = f"orders/{ALLOWED}/report?record={delivered.demo_office.shown(ALLOWED)[0]}&what="
     walk.page.goto(f"{walk.url}/sign-in")
     walk.follow("Deutsch")
     walk.look("20-sign-in-pseudo")
@@ -120,9 +121,9 @@ def test_long_words_of_another_language_fit_a_phone(walk: Walk) -> None:
     walk.tap(pseudo.pseudo("Sign in"))
     opt_outs = (f"orders/{ALLOWED}/delivery-photos", "addresses/a-1/delivery-photos")
     paths = ("orders", f"orders/{ALLOWED}", "delivery-photos", "what-is-kept", "not-there")
-    for path in (*paths, *opt_outs):
+    for path in (*paths, *opt_outs, f"{report}not_my_door", f"{report}cannot_find"):
         walk.page.goto(f"{walk.url}/{path}")
-        walk.look(f"21-{path.replace('/', '-')}-pseudo")
+        walk.look(f"21-{path.partition('?record')[0].replace('/', '-')}{path[-5:]}-pseudo")
     walk.page.goto(f"{walk.url}/orders/{ALLOWED}")
     walk.page.get_by_text(pseudo.pseudo("For a dispute")).tap()
     walk.look("22-for-a-dispute-pseudo")

@@ -177,9 +177,21 @@ def alternative_text(photo: Photo, number: str, zone: ZoneInfo, language: Langua
     else:
         said.append(language.gettext("When it was left is not known."))
     said.append(photo.how_placed(language))
-    if photo.bound_by == BoundBy.PLACE:
-        said.append(language.gettext("No parcel label was read."))
-    return " ".join(said)
+    if photo.bound_by != BoundBy.CODE:  # else the place has said it
+        said.append(language.gettext(_LABELS.get(photo.named_by, "")))
+    return " ".join(filter(None, said))
+
+
+_LABELS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (BoundBy.CODE, LABEL_ELSEWHERE, LABEL_UNPLACED), translatable("A parcel label was read.")
+    ),
+    **dict.fromkeys(
+        (BoundBy.PLACE, BoundBy.AMBIGUOUS, BoundBy.UNASSIGNED),
+        translatable("No parcel label was read."),
+    ),
+}
+"""The label in words, by how the device named the stop; of a sealed record nobody knows it."""
 
 
 def looker(view: View, language: Language) -> str:
