@@ -53,9 +53,11 @@ def tables(records: int, now: datetime) -> Mapping[str, Iterator[Row]]:
         rules = (False, False, one % 50 == 0, False, True)
         return (_number(one), customer, customer, stop, 52.5, 13.4, 20.0, *rules)
 
+    def is_bound(one: int) -> bool:
+        return not (is_void(one) or one % 100 == 7 or one % 50 == 0)
+
     def capture(one: int) -> Row:
         waits = one % 100 == 7 and not is_void(one)
-        is_bound = not (is_void(one) or waits or one % 50 == 0)
         return (
             capture_id(one),
             _device_id(one),
@@ -69,7 +71,8 @@ def tables(records: int, now: datetime) -> Mapping[str, Iterator[Row]]:
             at(one),
             capture_id(one - DEVICES) if is_void(one) else None,
             "ambiguous" if waits else "place",
-            _number(one) if is_bound else None,
+            _number(one) if is_bound(one) else None,
+            _number(one) if is_bound(one) else None,
             4.0,
             5.0,
             QualityVerdict.BLURRED if one % 10 == 3 else QualityVerdict.OK,
@@ -112,8 +115,15 @@ def tables(records: int, now: datetime) -> Mapping[str, Iterator[Row]]:
             (capture_id(n), True, at(n), None, _JWS) for n in numbers
         ),
         "captures (capture_id, device_id, chain, seq, kind, boot_id, monotonic_ns, utc, clock,"
-        " received_at, about, bound_by, number, distance_m, accuracy_m, verdict, simulated,"
-        " taken_back_at, kid)": map(capture, numbers),
+        " received_at, about, bound_by, number, own_number, distance_m, accuracy_m, verdict,"
+        " simulated, taken_back_at, kid)": map(capture, numbers),
+        "outcomes (number, source, how, at)": (
+            (_number(n), capture_id(n), "photo", at(n)) for n in numbers if is_bound(n)
+        ),
+        "corrections (capture_id, at, who, reason, state, from_number, to_number)": (
+            (capture_id(n), at(n), "dispatch ana", "checked", "shown", _number(n), _number(n))
+            for n in numbers[::20]
+        ),
         "views (at, viewer, number, capture_id, why)": (
             (at(n), "customer", _number(n), capture_id(n), "") for n in numbers[::20]
         ),

@@ -37,7 +37,9 @@ OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 
 
 GERMAN: Final = {"Accept-Language": "de-CH, de;q=0.9, en;q=0.8"}
 
-NOT_CUSTOMERS: Final = re.compile(r"/pages/(service|dispatch|fleet|photos)|.*\.(css|svg)")
+NOT_CUSTOMERS: Final = re.compile(
+    r"/pages/(service|dispatch|hand-overs|delivered|fleet|photos)|.*\.(css|svg)"
+)
 """Paths of pages that stay English, and of files."""
 
 DATA: Final = "Doorstep English Deutsch UTC Dezember Example Street"

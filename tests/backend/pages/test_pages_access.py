@@ -13,6 +13,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office.access import Customer, CustomerService, Viewer
 from doorstep_backend.office.demo import ALLOWED, SIGNATURE
 from doorstep_backend.reports.store import Reports
+from tests.backend.pages.test_hand_overs import hand_over
 from tests.backend.reports.samples import DEVICE, report
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
@@ -88,6 +89,14 @@ GET /pages/dispatch/{capture_id}/bind             303   404   404        404    
 POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
 GET /pages/dispatch/{capture_id}/discard          303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/discard         303   404   404        404      404   404      303    303     303
+GET /pages/hand-overs/{capture_id}             303   404   404        404      404   404      200    303     303
+GET /pages/hand-overs/{capture_id}/bind        303   404   404        404      404   404      200    303     303
+POST /pages/hand-overs/{capture_id}/bind       303   404   404        404      404   404      303    303     303
+GET /pages/hand-overs/{capture_id}/discard     303   404   404        404      404   404      200    303     303
+POST /pages/hand-overs/{capture_id}/discard    303   404   404        404      404   404      303    303     303
+GET /pages/delivered                           303   404   404        404      404   404      200    303     303
+GET /pages/delivered/confirm                   303   404   404        404      404   404      200    303     303
+POST /pages/delivered                          303   404   404        404      404   404      303    303     303
 GET /pages/refusals                               303   404   404        404      404   404      200    303     303
 GET /pages/fleet                                  303   404   404        404      404   404      200    303     303
 GET /pages/fleet/{device_id}                      303   404   404        404      404   404      200    303     303
@@ -119,6 +128,9 @@ class Scene:
     to_look_at: str
     to_bind: str
     to_discard: str
+    hand_over: str
+    hand_over_to_bind: str
+    hand_over_to_discard: str
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +151,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         )
         code = demo_office.office.access.make_one_time_code(ALLOWED, NOON)
         assert demo_office.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
-        yield Scene(live, photo, in_case, *cases, *strays)
+        handed_over = [hand_over(live, bound_by="ambiguous") for _ in range(3)]
+        yield Scene(live, photo, in_case, *cases, *strays, *handed_over)
 
 
 Filled = tuple[str, Mapping[str, str] | bytes | None, Mapping[str, str]]
@@ -150,6 +163,8 @@ QUERIES: Final = {
     "GET /pages/orders/{number}/report": "?record={photo}&what=cannot_find",
     "GET /pages/dispatch/cases/{case_id}/close": "?as=correct&version=0",
     "GET /pages/dispatch/{capture_id}/bind": f"?number={ALLOWED}",
+    "GET /pages/hand-overs/{capture_id}/bind": f"?number={SIGNATURE}",
+    "GET /pages/delivered/confirm": f"?number={SIGNATURE}",
 }
 """Words behind the path of pages that ask before something is done."""
 
@@ -161,12 +176,19 @@ FORMS: Final = {
     "POST /pages/dispatch/photos/{capture_id}/case": {"reason": "driver"},
     "POST /pages/dispatch/cases/{case_id}/close": {"as": "correct", "version": "0"},
     "POST /pages/dispatch/{capture_id}/bind": {"number": ALLOWED},
+    "POST /pages/hand-overs/{capture_id}/bind": {"number": SIGNATURE},
+    "POST /pages/delivered": {"number": SIGNATURE, "word": "delivered"},
 }
 
 SUBJECTS: Final = {
     "POST /pages/dispatch/photos/{capture_id}/case": "in_case",
     "POST /pages/dispatch/{capture_id}/bind": "to_bind",
     "POST /pages/dispatch/{capture_id}/discard": "to_discard",
+    "GET /pages/hand-overs/{capture_id}": "hand_over",
+    "GET /pages/hand-overs/{capture_id}/bind": "hand_over",
+    "GET /pages/hand-overs/{capture_id}/discard": "hand_over",
+    "POST /pages/hand-overs/{capture_id}/bind": "hand_over_to_bind",
+    "POST /pages/hand-overs/{capture_id}/discard": "hand_over_to_discard",
 }
 """The attribute of the scene that a path names; the others name `to_look_at`."""
 

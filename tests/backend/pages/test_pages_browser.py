@@ -14,17 +14,22 @@ from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
+    GIFT,
     LEFT_DOOR,
     RIGHT_DOOR,
+    SIGNATURE,
 )
+from doorstep_backend.office.outcomes import How, Outcome
 from doorstep_backend.pages.dispatch import NOT_WAITING
 from hardware.simulated.scenes import Scene, render
 from tests.backend.office.test_refusals import refuse
 from tests.backend.pages import pseudo
 from tests.backend.pages.fleet_samples import REFUSED, settle
+from tests.backend.pages.test_hand_overs import hand_over
 from tests.backend.pages.walk import DESK_PX, NARROWEST_PX, PASSWORDS, PHONE, Walk
 from tests.support import axe
 from tests.support.demo_office import NOON
+from tests.support.factory import MOMENT
 from tests.support.live_pages import Live, live_pages
 
 pytestmark = pytest.mark.slow
@@ -193,6 +198,28 @@ def test_dispatch_gives_a_photo_its_order(walk: Walk) -> None:
     walk.look("13-dispatch-done")
 
 
+def test_dispatch_says_what_no_photo_proves(walk: Walk, delivered: Live) -> None:
+    hand_over(delivered, simulated=True, bound_by="ambiguous")
+    walk.sign_in("ana")
+    walk.follow("Pressed on 1 December 2026, 09:15\N{NO-BREAK SPACE}UTC")
+    walk.look("14-hand-over")
+    walk.follow(f"It is this: order {SIGNATURE}")
+    walk.look("14-hand-over-confirm")
+    walk.tap(f"Yes, it is order {SIGNATURE}")
+    walk.follow("Say that an order was delivered")
+    walk.page.get_by_label("Order number").fill(GIFT)
+    walk.tap("Go on")
+    walk.look("14-delivered-confirm")
+    walk.tap("Yes, it was delivered")
+
+    walk.shows("Now the order reads: Delivered on 1 December 2026.")
+    outcomes = delivered.demo_office.office.filing.outcomes
+    assert (outcomes.of(SIGNATURE), outcomes.of(GIFT)) == (
+        Outcome(How.HANDED_OVER, MOMENT),
+        Outcome(How.DISPATCH, NOON),
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -256,11 +283,18 @@ def test_dispatchs_pages_are_accessible_from_a_phone_to_a_desk(
     """axe finds nothing at any width, light or dark, and nothing is wider than the screen."""
     settle(delivered.demo_office.folder)
     refuse(delivered.demo_office, simulated=True)
+    pressed = hand_over(delivered, simulated=True, bound_by="ambiguous")
     (stray,) = delivered.demo_office.office.filing.waiting()
     at_desk.sign_in("ana")
     for name, path in {
         "dispatch": "dispatch",
         "photo": f"dispatch/{stray.capture_id}",
+        "hand-over": f"hand-overs/{pressed}",
+        "hand-over-bind": f"hand-overs/{pressed}/bind?number={SIGNATURE}",
+        "hand-over-discard": f"hand-overs/{pressed}/discard",
+        "delivered": "delivered",
+        "delivered-unknown": "delivered/confirm?number=9999",
+        "delivered-confirm": f"delivered/confirm?number={SIGNATURE}",
         "refusals": "refusals",
         "refusals-of-one": "refusals?device=van-7",
         "fleet": "fleet",

@@ -389,7 +389,7 @@ def test_no_form_works_without_its_sessions_token(live: Live) -> None:
             path = form.removeprefix("/pages").format(**filled)
             assert browser.send(path, form=token, photos="off").status_code == 403, form
 
-    assert len(forms) == 11
+    assert len(forms) == 14
     assert _all_of(live) == before
 
 

@@ -96,6 +96,14 @@ class Outcomes:
             self._ledger.execute(upsert, (number, who, How.DISPATCH, rfc3339(now)))
             self._set_done(number)
 
+    def take_word_back(self, number: str) -> None:
+        """Undo `mark_delivered`: the order is done only if something else proves it."""
+        gone = "DELETE FROM outcomes WHERE number = ? AND how = ?"
+        with self._ledger.transaction():
+            self._orders.lock([number])
+            self._ledger.execute(gone, (number, How.DISPATCH))
+            self._set_done(number)
+
     def touched_by(self, capture_ids: Collection[str]) -> set[str]:
         """Return the orders that these records are on, or that they have proved."""
         marks = ", ".join("?" * len(capture_ids))

@@ -154,6 +154,11 @@ class Showing:
         found = self._hand_overs(f"{_HANDED_OVER} AND c.capture_id = :id", id=capture_id)
         return found[0] if found else None
 
+    def is_hand_over(self, capture_id: str) -> bool:
+        """Return whether this is a hand-over that was filed, taken back or not."""
+        query = f"SELECT 1 FROM captures c WHERE c.capture_id = ? AND {_HANDED_OVER}"
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
     def waiting_hand_overs(self) -> list[HandOver]:
         """Return hand-overs without a certain order, for dispatch: the LISTED that wait longest."""
         return self._hand_overs(f"{_HANDED_OVER} AND c.number IS NULL", LISTED)

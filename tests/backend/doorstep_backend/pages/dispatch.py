@@ -74,6 +74,8 @@ class DispatchPages:
             visit,
             "dispatch.html",
             **self._table(asked),
+            hand_overs=filing.waiting_hand_overs(),
+            hand_overs_in_all=filing.how_many_hand_overs_wait(),
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),

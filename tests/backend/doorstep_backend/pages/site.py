@@ -31,6 +31,7 @@ from doorstep_backend.pages.customer import CustomerPages
 from doorstep_backend.pages.dispatch import DispatchPages
 from doorstep_backend.pages.fleet import FleetPages
 from doorstep_backend.pages.front import FrontPages
+from doorstep_backend.pages.hand_overs import HandOverPages
 from doorstep_backend.pages.pictures import Pictures
 from doorstep_backend.pages.refusals import RefusalPages
 from doorstep_backend.pages.reporting import ReportPages
@@ -103,6 +104,7 @@ class Site:
             *ServicePages(self._office, pictures, self.page).routes(auth),
             *CasePages(self._office, pictures, self.page).routes(auth),
             *DispatchPages(self._office, pictures, self.page, fleet).routes(auth),
+            *HandOverPages(self._office, self.page).routes(auth),
             *RefusalPages(self._office, self.page).routes(auth),
             *(fleet.routes(auth) if fleet else ()),
             *pictures.routes(auth),
