@@ -212,6 +212,11 @@ _POSTGRESQL_VIEWS: Final = (
     FOR EACH STATEMENT EXECUTE FUNCTION views_stay()""",
 )
 
+_CASES: Final = """
+CREATE INDEX IF NOT EXISTS cases_by_order ON cases (number, opened_at);
+CREATE INDEX IF NOT EXISTS cases_closed ON cases (opened_at) WHERE closed_at IS NOT NULL;
+"""
+
 OFFICE: Final = Schema(
     "office",
     [
@@ -236,7 +241,7 @@ OFFICE: Final = Schema(
         statements(_CORRECTED),
         statements(_REFUSALS),
         statements(_WAITING),
-        ["CREATE INDEX IF NOT EXISTS cases_by_order ON cases (number, opened_at)"],
+        statements(_CASES),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
