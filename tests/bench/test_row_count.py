@@ -78,7 +78,11 @@ def test_no_question_reads_a_table_that_grows_from_end_to_end(
 def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     """What is not asked for every day."""
     site.metrics()
-    row_count.got(site.customer, f"{backend.base_url}/pages/orders")
+    pages = f"{backend.base_url}/pages"
+    row_count.got(site.customer, f"{pages}/orders")
+    _report(site, pages)
+    for asked in ("photos", f"photos?order={number(1)}", f"photos?device={row_count.DEVICE_ID}"):
+        row_count.got(site.dispatch, f"{pages}/dispatch/{asked}")
     backend.command("expire")
     backend.command("hold", number(1), "CASE-7")
     backend.command("export-evidence", site.sent, "--out", str(folder / "evidence"))
@@ -87,3 +91,17 @@ def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     backend.command("devices", "revoke", row_count.DEVICE_ID, "--evidence", "2026-01-01T00:00:00Z")
     site.dispatchs_page()  # with what came of that key
     backend.command("devices", "gone", row_count.DEVICE_ID)
+
+
+def _report(site: Site, pages: str) -> None:
+    """Report the photo of an order, and open the case."""
+    order = row_count.got(site.customer, f"{pages}/orders/{number(1)}").text
+    (asks, *_) = re.findall(r'href="/pages(/orders/[^"]*not_my_door)"', order)
+    page = row_count.got(site.customer, pages + asks.replace("&amp;", "&")).text
+    form = dict(re.findall('name="([^"]+)" value="([^"]*)"', page))
+    assert site.customer.post(f"{pages}/orders/{number(1)}/report", form).ok
+    (case, *_) = re.findall(
+        r'href="/pages(/dispatch/cases/[^"]+)"',
+        row_count.got(site.dispatch, f"{pages}/dispatch/cases").text,
+    )
+    row_count.got(site.dispatch, pages + case)
