@@ -112,12 +112,20 @@ def test_a_parcel_that_is_not_found_opens_a_case_and_hides_nothing(
     assert "Reported: “I cannot find it.”" in words_of(customer, f"/orders/{LEFT_DOOR}")
 
 
-def test_a_hand_over_that_did_not_happen_is_reported_without_a_picture(live: Live) -> None:
-    demo_office, customer, ana = live.demo_office, live.browser(OWNER), live.browser(ANA)
-    stop = {"id": demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "code"}
+@pytest.fixture
+def handed_over(live: Live) -> CaptureId:
+    """A hand-over that the device put on OWNER's order."""
+    stop = {"id": live.demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "code"}
     said: dict[str, Any] = {"stop": stop | {"ring": "inside"}, "simulated": False}
-    made = demo_office.van.make(RecordKind.NO_PHOTO, said | {"reason": "handed_over"})
-    capture_id = demo_office.receive(made)
+    made = live.demo_office.van.make(RecordKind.NO_PHOTO, said | {"reason": "handed_over"})
+    return live.demo_office.receive(made)
+
+
+def test_a_hand_over_that_did_not_happen_is_reported_without_a_picture(
+    live: Live, handed_over: CaptureId
+) -> None:
+    demo_office, customer, ana = live.demo_office, live.browser(OWNER), live.browser(ANA)
+    capture_id = handed_over
 
     assert report(customer, ALLOWED, capture_id) == 409
     assert "It was not handed to me" in words_of(customer, f"/orders/{ALLOWED}")
@@ -129,6 +137,18 @@ def test_a_hand_over_that_did_not_happen_is_reported_without_a_picture(live: Liv
     assert decide(ana, case, "withdrawn")[0] == 303
 
     assert not demo_office.is_done(ALLOWED)
+
+
+def test_a_hand_over_is_moved_also_to_an_order_that_takes_no_photo(
+    live: Live, handed_over: CaptureId
+) -> None:
+    ana = live.browser(ANA)
+    assert report(live.browser(OWNER), ALLOWED, handed_over, "not_handed_to_me") == 303
+
+    assert decide(ana, case_of(ana), f"moved&number={CONFIDENTIAL}")[0] == 303
+
+    assert live.demo_office.is_done(CONFIDENTIAL)
+    assert not live.demo_office.is_done(ALLOWED)
 
 
 def test_a_double_click_reports_once(live: Live, wrong_door: CaptureId) -> None:

@@ -196,13 +196,18 @@ class CasePages:
         return made[-1].version if made else 0
 
     def _others(self, case: Case) -> list[tuple[Order, str]]:
-        """Return the other orders that the record may be of, and their doors, likeliest first."""
+        """Return the other orders that the record may be of, and their doors, likeliest first.
+
+        A hand-over may be of any order of the day: the list does not tell which take no photo.
+        """
         filed = self._office.filing.filed(case.capture_id)
+        record = self._office.bound.find(case.capture_id)
         number = filed.number if filed else None
+        is_hand_over = record is not None and record.is_hand_over
         return [
             (order, self._office.orders.address(order.address).line)
             for order in self._office.filing.candidates(case.capture_id)
-            if order.number != number and order.photo is not PhotoRule.NO_PHOTO
+            if order.number != number and (is_hand_over or order.photo is not PhotoRule.NO_PHOTO)
         ]
 
     def _decision(self, case: Case, given: Mapping[str, str]) -> tuple[Decision, str]:
