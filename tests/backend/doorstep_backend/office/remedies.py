@@ -7,7 +7,7 @@ from agent.models import Reason
 from agent.status.troubles import TROUBLE_TEXTS, Trouble, TroubleText
 
 UNKNOWN: Final = "unknown"
-"""Name of a reason that is not known here: sealed to nobody here, or of a newer device."""
+"""Name of a reason that the backend does not know: sealed to no key here, or of a newer device."""
 
 _DEVICE, _OFFICE, _ROAD = "on the device", "in the office", "on the road"
 
@@ -21,7 +21,7 @@ def _as(trouble: Trouble, what: str) -> TroubleText:
 REMEDIES: Final[Mapping[str, TroubleText]] = {
     Reason.NO_PHOTO_STOP: TroubleText(
         "a stop that takes no photo was in reach",
-        "nothing to repair; where it comes at other doors, correct the stop's place and radius",
+        "nothing to repair; if this comes at other doors, correct the stop's place and radius",
         _OFFICE,
     ),
     Reason.SIGNATURE_STOP: TroubleText(
@@ -41,7 +41,7 @@ REMEDIES: Final[Mapping[str, TroubleText]] = {
     ),
     Reason.CODE_ELSEWHERE: TroubleText(
         "a stop that takes no photo was in reach, and the parcel label was of another place",
-        "read the label of a parcel for this door; where that is refused too, the office corrects "
+        "read the label of a parcel for this door; if that is refused too, the office corrects "
         "the stop's place",
         _ROAD,
     ),
@@ -53,7 +53,7 @@ REMEDIES: Final[Mapping[str, TroubleText]] = {
     ),
     Reason.MANIFEST_MISSING: TroubleText(
         "the device had no valid manifest",
-        "give the device a route; it fetches the manifest once a minute where there is a network. "
+        "give the device a route; it fetches the manifest once a minute if there is a network. "
         "`doorstep doctor` on the device says why it refused one",
         _OFFICE,
     ),
@@ -78,12 +78,12 @@ REMEDIES: Final[Mapping[str, TroubleText]] = {
         _DEVICE,
     ),
     UNKNOWN: TroubleText(
-        "the reason is not known here",
+        "the backend does not know the reason",
         "add the identity to which the device seals its records, or update the backend",
         _OFFICE,
     ),
 }
 """Words and remedy of each reason, in the order in which they are listed.
 
-`HANDED_OVER` is no refusal: the parcel went into somebody's hands.
+`HANDED_OVER` is no refusal, and has no remedy.
 """
