@@ -39,7 +39,7 @@ class Language:
     Attributes:
         tag: as in `<html lang>` and in the name of its catalogue.
         locale: of dates and numbers.
-        sentences: its catalogue; a sentence that is not in there stays English.
+        sentences: its catalogue; a sentence that the catalogue lacks stays English.
     """
 
     tag: str

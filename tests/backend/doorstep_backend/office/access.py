@@ -32,7 +32,7 @@ AGENT_WINDOW: Final = timedelta(hours=1)
 """Time for which a wrong code counts: a guesser has 240 a day, and the customer reads each."""
 
 DISPATCH: Final = "dispatch"
-"""First word of a dispatcher's `viewer`; before the accounts' names were kept, the only one."""
+"""First word of a dispatcher's `viewer`; an earlier version wrote it without the name."""
 
 OFFICE: Final = "office"
 """`viewer` of who exports at the backend's terminal, by no account."""
@@ -101,10 +101,9 @@ class View:
     why: str
 
     def for_customer(self) -> "View":
-        """Return the look as its customer reads it: a dispatcher is their role, without a name.
+        """Return the look as its customer reads it: without the name of a dispatcher.
 
-        A customer needs to know that the office looked, and why; the name is for the office, which
-        answers for its people.
+        A customer needs to know that the office looked, and why; the office answers for its people.
         """
         role = self.viewer.partition(" ")[0]
         return replace(self, viewer=role) if role == DISPATCH else self

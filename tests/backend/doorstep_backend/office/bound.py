@@ -56,7 +56,7 @@ class Narrowed:
     Attributes:
         number: of the order; empty for all.
         device_id: empty for all.
-        before: where the list goes on: `place` of the last one before; empty for its beginning.
+        before: `place` of the record after which the list continues; empty for its beginning.
     """
 
     number: str = ""
@@ -65,7 +65,7 @@ class Narrowed:
 
 
 class BoundRecords:
-    """The list of them."""
+    """The records that have an order, for dispatch."""
 
     def __init__(self, ledger: Database, *, show_simulated: bool) -> None:
         self._ledger = ledger
@@ -87,7 +87,7 @@ class BoundRecords:
         return self._found(where, LISTED + 1, **values)
 
     def find(self, capture_id: str) -> BoundRecord | None:
-        """Return this record, however old; None if it is not one that dispatch may know of."""
+        """Return this record, however old; None if dispatch may not know of it."""
         found = self._found("c.capture_id = :id", 1, id=capture_id)
         return found[0] if found else None
 
@@ -103,7 +103,7 @@ class BoundRecords:
 
 
 def place(record: BoundRecord) -> str:
-    """Return where the list goes on behind this record."""
+    """Return this record's place in the list, for `Narrowed.before`."""
     return f"{rfc3339(record.photo.received_at)} {record.photo.capture_id}"
 
 

@@ -1,4 +1,4 @@
-"""Cases: questions about one record; while a case is open, its picture opens and is kept.
+"""Cases: questions about one record, which dispatch may look at, and which is kept until then.
 
 A customer's report opens a case, or a dispatcher does; casework.py has what they may do.
 """
@@ -15,7 +15,7 @@ from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.languages import translatable
 
 CUSTOMER: Final = "customer"
-"""`opened_by` of a case that a customer's report opened; another one has a dispatcher's viewer."""
+"""`opened_by` of a case that a customer's report opened; other cases name the dispatcher."""
 
 LOOK: Final = timedelta(minutes=15)
 """Life of a dispatcher's case: to look and to decide; as long as customer service's access."""
@@ -36,7 +36,7 @@ REASONS: Final[Mapping[str, str]] = {
 
 IN_CASE: Final = """EXISTS (SELECT 1 FROM cases k
     WHERE k.capture_id = c.capture_id AND k.closed_at IS NULL)"""
-"""Condition: this capture is in a case; it is not erased before that is closed, or ended."""
+"""Condition: an open case is about this record, which is not erased until the case is closed."""
 
 
 class Report(StrEnum):
@@ -86,7 +86,7 @@ class Case:
 
     @property
     def ends(self) -> datetime:
-        """End of its life, if nobody closes it before."""
+        """End of the case, if nobody closes it before."""
         return self.opened_at + (REPORTED if self.opened_by == CUSTOMER else LOOK)
 
     def is_open(self, now: datetime) -> bool:
@@ -94,7 +94,7 @@ class Case:
         return self.closed_at is None and now < self.ends
 
     def is_for(self, dispatcher: str) -> bool:
-        """Return whether it is this dispatcher's to work on: a customer's is everybody's."""
+        """Return whether this dispatcher may work on it; each may on a customer's case."""
         return self.opened_by in {CUSTOMER, dispatcher}
 
 
@@ -118,7 +118,7 @@ class Cases:
         return next((case for case in map(_case, rows) if case.is_open(now)), None)
 
     def all_open_for(self, dispatcher: str, now: datetime, most: int) -> list[Case]:
-        """Return what this dispatcher may work on now: the oldest, at most so many."""
+        """Return open cases on which this dispatcher may work: the oldest `most`."""
         query = """SELECT * FROM cases WHERE closed_at IS NULL
             AND (opened_by = ? AND opened_at > ? OR opened_by = ? AND opened_at > ?)
             ORDER BY opened_at, case_id LIMIT ?"""
@@ -134,7 +134,7 @@ class Cases:
         return None if row is None else _case(row)
 
     def opened_since(self, who: str, since: datetime) -> int:
-        """Return how many cases somebody opened since then."""
+        """Return how many cases `who` opened since then."""
         query = "SELECT count(*) FROM cases WHERE opened_by = ? AND opened_at > ?"
         return int(self._ledger.execute(query, (who, rfc3339(since))).fetchone()[0])
 
@@ -148,7 +148,7 @@ class Cases:
         return _case(self._ledger.execute(into, row).fetchone())
 
     def close(self, capture_ids: Sequence[str], how: Closing, who: str, now: datetime) -> list[str]:
-        """Close what is open about these records; return the ids of these cases."""
+        """Close the open cases about these records; return the ids of these cases."""
         change = f"""UPDATE cases SET closed_at = ?, closed_by = ?, closed_as = ?
             WHERE closed_at IS NULL AND capture_id IN ({", ".join("?" * len(capture_ids))})
             RETURNING case_id"""
@@ -156,7 +156,7 @@ class Cases:
         return [one["case_id"] for one in self._ledger.execute(change, row)]
 
     def end(self, now: datetime, most: int) -> list[str]:
-        """Close some cases whose life is over; return their records, which nothing holds now."""
+        """Close at most `most` cases whose life is over; return the ids of their records."""
         change = """UPDATE cases SET closed_at = :now, closed_as = :how WHERE case_id IN (
             SELECT case_id FROM cases WHERE closed_at IS NULL AND (opened_at <= :reported
                 OR opened_by <> :customer AND opened_at <= :look) LIMIT :most)

@@ -28,16 +28,16 @@ from doorstep_backend.office.orders import Order
 from doorstep_backend.wire.store import Store
 
 LOOKS: Final = 10
-"""Cases of one dispatcher within LOOKS_WITHIN: a busy hour has a few wrong doors."""
+"""Most cases of one dispatcher within LOOKS_WITHIN: a busy hour has a few wrong doors."""
 
 LOOKS_WITHIN: Final = timedelta(hours=1)
 """Time for which a dispatcher's case counts."""
 
 REPORTS_OF_ORDER: Final = 3
-"""Reports about one order within REPORTS_WITHIN: each of the three that there are."""
+"""Most reports about one order within REPORTS_WITHIN: one of each kind."""
 
 REPORTS_OF_CUSTOMER: Final = 10
-"""Reports of one customer within REPORTS_WITHIN: each is work for a dispatcher."""
+"""Most reports of one customer within REPORTS_WITHIN: each is work for a dispatcher."""
 
 REPORTS_WITHIN: Final = timedelta(days=1)
 """Time for which a report counts."""
@@ -48,7 +48,7 @@ class NoCaseError(LookupError):
 
 
 class TooManyCasesError(Exception):
-    """A person who opens more than a person needs; nothing was changed."""
+    """A case beyond the limit of this dispatcher, order or customer; nothing was changed."""
 
 
 class CaseOverError(Exception):
@@ -112,7 +112,8 @@ class Casework:
     def report(self, order: Order, capture_id: str, what: Report, now: datetime) -> None:
         """Take a customer's word about a record of their order; NOT_MY_DOOR hides it at once.
 
-        A report about a record with an open case joins that one; the same again changes nothing.
+        A report about a record with an open case joins that case; a repeated report changes
+        nothing.
 
         Raises:
             NoCaseError: the record is not of this order any more, or is not kept.
@@ -171,11 +172,11 @@ class Casework:
         record = self._record(capture_id)
         is_fitting = record.is_hand_over is (what is Report.NOT_HANDED_TO_ME)
         if record.photo.number != order.number or not is_fitting:
-            raise NoCaseError("it is not of this order, or of another kind")
+            raise NoCaseError("the record is not of this order, or the report does not fit it")
         if record.photo.received_at + self._kept_for <= now:
-            raise NoCaseError("its time is over: a report would hold what is about to be erased")
+            raise NoCaseError("the record is about to be erased, and a report would keep it")
         if record.is_hidden and self._open_report(capture_id, now) is None:
-            raise NoCaseError("it stays hidden: nobody decided about it in time")
+            raise NoCaseError("the record stays hidden: nobody decided about it in time")
         return record
 
     def kept_until_if_reported(self, record: BoundRecord, now: datetime) -> datetime:
@@ -200,7 +201,7 @@ class Casework:
         return self._cases.open_for(CUSTOMER, capture_id, now)
 
     def _is_said(self, capture_id: str, what: Report, now: datetime) -> bool:
-        """Return whether the open case has this report already."""
+        """Return whether the customer has made this report in the open case."""
         case = self._open_report(capture_id, now)
         if case is None:
             return False

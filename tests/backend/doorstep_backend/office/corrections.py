@@ -1,7 +1,8 @@
 """Corrections of what devices and people decided: which order a press is of, and who may see it.
 
-A correction is a row of its own, and the device's record stays as it was signed. The latest
-correction of a family (families.py) decides for all its members, also for those that come later.
+A correction is a row of its own, and the device's record stays as it was signed. A press and its
+retakes are a family (families.py): its latest correction decides for all of them, also for those
+that come later.
 `captures.number` is the order after corrections, so that no other rule has to know of them.
 """
 
@@ -26,9 +27,9 @@ class State(StrEnum):
 
     SHOWN = "shown"
     HIDDEN = "hidden"
-    """Seen by nobody of customers and service; what it proves stays proved."""
+    """Neither the customer nor customer service sees it; its order stays done."""
     WITHDRAWN = "withdrawn"
-    """The end: it has no order and is due to be erased, and no correction brings it back."""
+    """Due to be erased, and on no order; no correction brings it back."""
 
 
 class Why(StrEnum):
@@ -53,7 +54,7 @@ class Why(StrEnum):
 
 
 class CannotBindError(ValueError):
-    """Dispatch asked for what would show a photo to the wrong person, or is over."""
+    """A correction that would show a photo to the wrong person, or that comes too late."""
 
 
 class NotWaitingError(CannotBindError):
@@ -82,7 +83,7 @@ class Correction:
 
 
 class StaleCorrectionError(CannotBindError):
-    """Somebody else corrected it since the page was shown; nothing was changed.
+    """A correction on an outdated page: another person was faster; nothing was changed.
 
     Attributes:
         latest: says who, and when.
@@ -179,7 +180,7 @@ class Corrections:
         change: _Change,
         also: Callable[[], None] = _nothing,
     ) -> None:
-        """Carry out a correction; `version` is None for what must wait for an order."""
+        """Carry out a correction; `version` is None if the press must wait for an order."""
         query = "SELECT device_id FROM captures WHERE capture_id = ?"
         found = self._ledger.execute(query, (capture_id,)).fetchone()
         if found is None:
@@ -224,22 +225,22 @@ class Corrections:
         """Raise an error if this correction is not to be made."""
         own = members[0] if members else None
         if own is None or own.is_erased or own.state == State.WITHDRAWN:
-            raise NotWaitingError("it is no press that is kept, or it is gone")
+            raise NotWaitingError("the press is unknown, erased or withdrawn")
         latest = max(one.version for one in members)
         if version is None and own.number is not None:
-            raise NotWaitingError("not waiting to be bound: it has an order")
+            raise NotWaitingError("the press has an order, and does not wait for one")
         if version is not None and version != latest:
             raise self._stale(latest)
         if state is State.WITHDRAWN:
             if to is not None:
-                raise CannotBindError("what is withdrawn is of no order")
+                raise CannotBindError("a withdrawn press has no order")
             return
         if to is None:
-            raise CannotBindError("it needs an order, or is withdrawn")
+            raise CannotBindError("a press without an order can only be withdrawn")
         if own.bound_by == claims.UNOPENED_BODY:
-            raise NotWaitingError("nobody here can open it: it can only be withdrawn")
+            raise NotWaitingError("nobody here can open the record: withdraw it")
         if state is State.SHOWN and self._filing.is_voided(own.capture_id):
-            raise CannotBindError("its driver took it back: it can only be withdrawn")
+            raise CannotBindError("the driver took it back: withdraw it")
         self._check_order(members, to)
 
     def _check_order(self, members: list[Member], to: str) -> None:
@@ -250,7 +251,7 @@ class Corrections:
         if to not in {own.number, own.own_number} and not self._filing.was_carried_that_day(
             own.capture_id, to
         ):
-            raise CannotBindError("its device did not carry this order that day: withdraw it")
+            raise CannotBindError("the device did not carry this order that day: withdraw it")
 
     def _stale(self, version: int) -> CannotBindError:
         query = "SELECT * FROM corrections WHERE version = ?"

@@ -22,7 +22,7 @@ _FREE: Final = f"""c.erased_at IS NULL AND NOT {IN_CASE}
     AND (c.state <> 'withdrawn' OR NOT EXISTS (SELECT 1 FROM holds h
         JOIN corrections k ON k.version = c.version
         WHERE h.number = k.from_number OR h.number = c.own_number))"""
-"""Not erased yet, in no case, and of no order that is held, also not until it was withdrawn."""
+"""Not erased yet, in no open case, and of no held order, now or before it was withdrawn."""
 
 _OVER: Final = (
     (

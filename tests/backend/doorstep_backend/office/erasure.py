@@ -144,7 +144,7 @@ class Erasure:
             raise away
 
     def _end_cases(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
-        """End cases whose life is over, and erase what was due and only they held."""
+        """End cases whose life is over, and erase the due records that only they kept."""
         erase = partial(self._erase_due, now=now, waits=False)
         while ended := self._cases.end(now, BATCH):
             yield self._erased(ended, erase, budget)
@@ -331,9 +331,9 @@ class Erasure:
         self._tries.forget_ended(now)
 
     def _forget_orders(self, before: datetime) -> int:
-        """Forget which order some erased records named, as old as a photo gets; return how many.
+        """Forget which order some erased records named, after `photo_days`; return how many.
 
-        Until then a void, or a correction of a retake, finds what it is about.
+        Until then a void, or a correction of a retake, finds its record.
         """
         change = f"""UPDATE captures SET own_number = NULL WHERE capture_id IN
             (SELECT capture_id FROM captures WHERE own_number IS NOT NULL
@@ -341,7 +341,7 @@ class Erasure:
         return self._ledger.execute(change, (rfc3339(before),)).rowcount
 
     def _forget_corrections(self) -> int:
-        """Delete some corrections as old as a view gets, if their records are erased."""
+        """Delete some corrections older than any kept view, if their records are erased."""
         gone = f"""DELETE FROM corrections WHERE version IN (SELECT version FROM corrections k
             WHERE k.at < (SELECT max(before) FROM view_horizon)
             AND NOT EXISTS (SELECT 1 FROM captures c

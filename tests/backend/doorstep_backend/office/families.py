@@ -1,7 +1,8 @@
-"""Presses that belong together: a photo, and the photos that retake it.
+"""Families: presses that belong together, a photo and the photos that retake it.
 
-Two of them are joined if one retakes the other, and if their records do not name two different
-orders. What joins two records never changes, so a family is the same in whatever order they come.
+Two photos are joined if one retakes the other, unless their records name two different orders. A
+hand-over is a family of one. What joins two records never changes, so a family is the same in
+whatever order they come.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,7 +12,7 @@ from typing import Final
 from doorstep_backend.engines.sql import Database, Row
 
 MOST: Final = 100
-"""Members that are looked for: a driver retakes a photo once, and a hostile device without end."""
+"""Most members that are found: a driver retakes a photo once, and a hostile device without end."""
 
 IS_HANDED_OVER: Final = "{0}.kind = 'no_photo' AND {0}.reason = 'handed_over'"
 """Condition: the driver says that the parcel went into somebody's hands."""

@@ -163,7 +163,7 @@ class Filing(Showing):
             self.outcomes.settle(numbers)
 
     def candidates(self, capture_id: str) -> list[Order]:
-        """Return the orders that a press may be of, likeliest first: what its device had that day.
+        """Return the orders that a press may be of, which its device had that day, likeliest first.
 
         That is the order that its label names, then the nearest. A photo that nobody may see has
         none.
@@ -213,13 +213,13 @@ class Filing(Showing):
     def move(
         self, members: Sequence[Member], version: int, state: str, number: str | None
     ) -> set[str]:
-        """Put a family on the order of its latest correction, or on none; return whose order.
+        """Put a family (families.py) on the order of its latest correction, or on none.
 
-        While its device's records and all these orders are locked. What was taken back by a retake
-        of the same order stays so only if it is the same order still.
+        The caller has locked its device's records and all these orders. A photo that a retake of
+        the same order took back stays so only if both still have the same order.
 
         Returns:
-            All orders whose outcome is to be concluded again.
+            All orders whose outcome must be settled again.
         """
         ids = [one.capture_id for one in kin_of(self._ledger, members)]
         before = self.outcomes.touched_by(ids)
@@ -232,7 +232,7 @@ class Filing(Showing):
         return before | self.outcomes.touched_by(ids)
 
     def _give_back(self, capture_ids: Sequence[str]) -> None:
-        """Undo for a moment what only retakes took back: their order may be another one now."""
+        """Undo for a moment what only retakes took back: their order may have changed."""
         undo = f"""UPDATE captures SET taken_back_at = NULL WHERE taken_back_at IS NOT NULL
             AND capture_id IN ({_marks(capture_ids)})
             AND capture_id IN (SELECT r.retake_of FROM captures r
@@ -241,7 +241,7 @@ class Filing(Showing):
         self._ledger.execute(undo, [*capture_ids] * 2)
 
     def _join(self, capture_id: str) -> set[str]:
-        """Apply to a record just filed the correction of its family, and to all that it joins."""
+        """Apply the latest correction to the family of a record just filed; see `move`."""
         members = family_of(self._ledger, capture_id)
         version = max((one.version for one in members), default=0)
         late = [one for one in members if one.version != version]
@@ -252,12 +252,12 @@ class Filing(Showing):
         return set() if found is None else self.move(late, version, *found)
 
     def _settle(self, capture_id: str) -> set[str]:
-        """Draw the conclusions from a record just filed, in whatever order they come.
+        """Draw the conclusions from a record just filed, in whatever order records come.
 
-        While the device's records are locked: nobody else's take back what it sent.
+        The caller has locked the device's records: only they take back what the device sent.
 
         Returns:
-            All orders whose outcome is to be concluded again.
+            All orders whose outcome must be settled again.
         """
         joined = self._join(capture_id)
         changed = self._take_back([capture_id])
@@ -266,7 +266,7 @@ class Filing(Showing):
     def _take_back(self, capture_ids: Sequence[str]) -> list[str]:
         """Note what these records take back, and what takes them back; return what changed.
 
-        What takes a record back is found by what it is about, and not among all of its device
+        The query finds what takes a record back by what it is about, not by its device
         (`|| ''`).
         """
         marks = _marks(capture_ids)

@@ -12,7 +12,7 @@ The office's model in one look; every part works on one `Office` (office.py):
     office.access    PhotoAccess  who may see a photo, one-time codes, the view log
                                (access.py)
     office.erasure   Erasure   retention, hold, erasing (erasure.py)
-    office.corrections  Corrections  which order a photo is of after all, and who may see it
+    office.corrections  Corrections  which order a photo is of, and who may see it
                                (corrections.py)
     office.bound     BoundRecords  what dispatch reads of photos that have an order (bound.py)
     office.cases     Cases     questions about one record (cases.py)
@@ -89,7 +89,7 @@ class Order:
         radius_m: how far from the position its door may be.
         opted_out: "Don't take delivery photos" for this order.
         address_opted_out: the same for all that goes to the address.
-        done: delivered, as far as is known here (outcomes.py).
+        done: True if it has an outcome (outcomes.py).
         zone: the address's, in which its times are told.
     """
 

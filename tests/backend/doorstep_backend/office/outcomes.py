@@ -19,7 +19,7 @@ from doorstep_backend.office.showing import REVOKED
 from hardware.floor import AGREES_WITHIN
 
 BATCH: Final = 1000
-"""Rows that lose their source in one step."""
+"""Rows of which one step removes the source."""
 
 
 class How(StrEnum):
@@ -28,17 +28,17 @@ class How(StrEnum):
     PHOTO = "photo"
     HANDED_OVER = "handed_over"
     NO_PHOTO_STOP = "no_photo_stop"
-    """A press at a door that takes no photo, where the driver had the parcel's label read."""
+    """A press at a door that takes no photo, after the device read the parcel's label."""
     DISPATCH = "dispatch"
     """The word of a dispatcher."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of an order.
+    """The delivery of an order.
 
     Attributes:
-        at: when that was; None if an earlier version erased the photo and kept no time.
+        at: its time; None if an earlier version erased the photo and kept no time.
         is_exact: if False, nobody knows the time of the press, and `at` is on the day of its
             receipt.
     """
@@ -177,8 +177,8 @@ def _place(row: Row) -> tuple[datetime, str, str]:
 def _at(row: Row) -> tuple[datetime | None, bool]:
     """Return the time of a proof, and whether it is exact.
 
-    That is the press, also if a `time` record told of it later, and else the receipt: a time after
-    the receipt was never true.
+    It is the time of the press, also if a later `time` record tells it, and else that of the
+    receipt: a time after the receipt was never true.
     """
     if row["received_at"] is not None:
         pressed, received_at = left_at(row), from_rfc3339(row["received_at"])
@@ -191,5 +191,5 @@ def _at(row: Row) -> tuple[datetime | None, bool]:
 
 
 def _text(at: datetime | None, is_exact: bool) -> str:
-    """Return the `at` of a row that knows its record no more: a day, if nobody knows the time."""
+    """Return the `at` of a row whose source is forgotten: a day, if nobody knows the time."""
     return "" if at is None else rfc3339(at)[: None if is_exact else len(_DAY)]

@@ -67,11 +67,11 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A press by which the driver says that the parcel went into somebody's hands.
+    """A press by which the driver says that a person took the parcel.
 
     Attributes:
         number: its order; None until it is bound.
-        at: when it was pressed; None when the device did not know the time.
+        at: time of the press; None if the device did not know the time.
         named_by, version: as of a `Photo`.
     """
 

@@ -1,8 +1,9 @@
-"""Presses without a photo, counted by device, day and reason: nothing is finer, and none is ranked.
+"""Presses without a photo, counted by device, day and reason, never finer and never ranked.
 
 A press counts on its day by the clocks of the backend's zone; if the device did not know the time,
-on the day on which the backend got the record. Not counted: what was erased, as its reason is gone;
-what was taken back; records by a revoked key; records of simulated parts, where they do not count.
+on the day on which the backend got the record. The count leaves out hand-overs, records that were
+taken back, records by a revoked key, simulated records unless the backend shows them, and erased
+records, whose reason is gone.
 """
 
 from collections import Counter
@@ -73,7 +74,7 @@ class RefusalCount:
     """The presses without a photo of one device on one day.
 
     Attributes:
-        reasons: how many of each reason, in the order of REMEDIES; the sum says less than they do.
+        reasons: how many of each reason, in the order of REMEDIES.
     """
 
     device_id: str
@@ -116,7 +117,7 @@ class Refusals:
 
         Args:
             after: begin after this device.
-            text: stands in the devices' ids, in upper or lower case.
+            text: a part of the devices' ids, in upper or lower case.
             reason: only presses of this reason; empty for any.
         """
         values = self._values(day, reason) | {"after": after, "text": _containing(text)}
@@ -177,7 +178,7 @@ class Refusals:
 
 
 def _containing(text: str) -> str:
-    """Return the pattern of LIKE for what contains a text; `!` stands before its signs."""
+    """Return the pattern of LIKE for what contains a text; `!` escapes the signs of LIKE."""
     for sign in "!%_":
         text = text.replace(sign, f"!{sign}")
     return f"%{text.lower()}%"

@@ -59,7 +59,7 @@ _BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {IS_REVOKED.format('v')}"
 
 
 class WaitingOrder(StrEnum):
-    """By what waiting photos are sorted."""
+    """The order in which waiting photos are listed."""
 
     LONGEST = "longest"
     LATEST = "latest"
@@ -155,7 +155,7 @@ class Showing:
         return found[0] if found else None
 
     def is_hand_over(self, capture_id: str) -> bool:
-        """Return whether this is a hand-over that was filed, taken back or not."""
+        """Return whether this is a hand-over, also one that was taken back."""
         query = f"SELECT 1 FROM captures c WHERE c.capture_id = ? AND {_HANDED_OVER}"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
@@ -212,7 +212,7 @@ class Showing:
     def original(self, capture_id: str) -> Original:
         """Return what is left of a photo; its record is read once, which takes a while from S3.
 
-        It can be shown in a case too, where it may be hidden from its customer.
+        It may be hidden from its customer, because a case can show it too.
         """
         found = self._photo(capture_id, MAY_BE_SHOWN)
         may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY

@@ -34,7 +34,7 @@ NO_CASE: Final = (
 """Message of a row that has changed since its page was loaded."""
 
 TOO_MANY: Final = f"You have opened {LOOKS} cases within an hour. Please wait, then try again."
-"""Message for one dispatcher more than that; customers' cases stay open to them."""
+"""Message for a dispatcher who has reached LOOKS; customers' cases stay open to them."""
 
 OVER: Final = (
     "This case is not open any more: it was closed, or its time is over. Nothing was changed."
@@ -44,7 +44,7 @@ OVER: Final = (
 DECIDED: Final = (
     "{who} has decided about this photo on {at}. Nothing was changed: look at it again."
 )
-"""Message for a decision on a page of before another correction."""
+"""Message for a decision on an outdated page."""
 
 NOT_SO: Final = (
     "This cannot be done: the device did not carry that order on that day, the order takes no "
@@ -191,7 +191,7 @@ class CasePages:
         return case
 
     def _version(self, case: Case) -> int:
-        """Return the version of the latest correction, also of a record that nobody may see."""
+        """Return the version of the latest correction, 0 without any."""
         made = self._office.corrections.of_record(case.capture_id)
         return made[-1].version if made else 0
 

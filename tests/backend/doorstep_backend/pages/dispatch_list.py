@@ -1,4 +1,4 @@
-"""Which of the waiting photos dispatch's table shows, and in which order. Pure."""
+"""The choice and the order of waiting photos in dispatch's table. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,7 +57,7 @@ class DispatchQuery:
         """Return the query for a link, with `?` and changes; defaults are left out.
 
         Args:
-            number: an order that the link chooses, besides.
+            number: an order that the link also chooses.
         """
         asked, plain = replace(self, **changes), DispatchQuery()
         told = {name: getattr(asked, name) for name in ("why", "device", "sort")}

@@ -20,10 +20,10 @@ NOT_WAITING: Final = (
     "This hand-over does not wait for an order any more, for example because somebody else "
     "assigned or deleted it. Nothing was changed."
 )
-"""Why of two people at one hand-over the second one changed nothing."""
+"""Message for the second of two dispatchers who decide about one hand-over."""
 
 NOT_CARRIED: Final = "The device did not have this order that day. Nothing was changed."
-"""Why dispatch cannot bind a hand-over to any number that they type."""
+"""Message for an order that the page does not offer."""
 
 NO_SUCH_ORDER: Final = "There is no order with this number."
 """Answer to a number in the form of a dispatcher's word."""
@@ -52,7 +52,7 @@ class HandOverPages:
     def waiting(self, visit: Visit[Dispatch]) -> Response:
         """Show a hand-over with all orders that its device had that day. Raise 404.
 
-        The page says of none whether it takes photos: a hand-over may be of each.
+        The page does not say which orders take photos: the hand-over may be of any.
         """
         pressed = self._still_waiting(visit, gone=404)
         orders = [(order, self._line(order)) for order in self._candidates(pressed)]

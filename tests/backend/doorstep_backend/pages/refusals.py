@@ -29,9 +29,9 @@ class RefusalQuery:
     """The parameters of the page.
 
     Attributes:
-        day: which day's devices are listed; None with a device.
+        day: the day whose devices are listed; None with a device.
         device: a device whose days are listed; empty for the devices of a day.
-        text: stands in the devices' ids; empty for any.
+        text: a part of the devices' ids; empty for any.
         reason: one of REMEDIES; empty for any.
         after: the device after which the list begins.
     """

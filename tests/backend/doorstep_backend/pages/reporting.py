@@ -30,10 +30,10 @@ NOT_HERE_ANY_MORE: Final = translatable(
     "You cannot report this any more: it is not with this order any more, or it is deleted. "
     "Nothing was changed. The order’s page says what we know now."
 )
-"""Message for a report about what has been moved, withdrawn, erased, or hidden in vain."""
+"""Message for a report about a record that was moved, withdrawn or erased, or stays hidden."""
 
 TOO_MANY: Final = translatable("You have reported very often today. Please come back tomorrow.")
-"""Message for one report more than an order, or a customer, may have in a day."""
+"""Message for a report beyond the limit of its order or customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def report_section(office: Office, order: Order, visit: Visit[Customer]) -> Repo
 
 
 class ReportPages:
-    """The pages of a report: first what will happen, then the deed."""
+    """The pages of a report: one says what will happen, and one takes the report."""
 
     def __init__(self, office: Office, render: Render) -> None:
         self._office = office
