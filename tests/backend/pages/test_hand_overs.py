@@ -102,13 +102,14 @@ def test_a_dispatchers_word_makes_an_order_delivered_until_it_is_taken_back(live
     answer = browser.send("/delivered", number=SIGNATURE, word="delivered")
     done = how(live, SIGNATURE)
     then = browser.get(answer.headers["Location"].removeprefix("/pages")).text
+    again = browser.get(f"/delivered/confirm?number={SIGNATURE}").text
     browser.send("/delivered", number=SIGNATURE, word="back")
 
     assert f"Was order {SIGNATURE} delivered?" in first
     assert "Not delivered yet." in first
     assert done is How.DISPATCH
-    assert f"Take back that order {SIGNATURE} was delivered?" in then
-    assert "Delivered on 1 December 2026 at 12:00" in then
+    assert f"<b>Order {SIGNATURE}</b> now reads: Delivered on 1 December 2026 at 12:00" in then
+    assert f"Take back that order {SIGNATURE} was delivered?" in again
     assert how(live, SIGNATURE) is None
     assert not live.demo_office.is_done(SIGNATURE)
 

@@ -93,8 +93,18 @@ class HandOverPages:
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def ask(self, visit: Visit[Dispatch]) -> Response:
-        """Show the form for the number of an order that was delivered without a photo."""
-        return self._render(visit, "delivered.html", wrong="", number="")
+        """Show the form for the number of an order that was delivered without a photo.
+
+        After a dispatcher's word the query has the number, and the page says how the order reads.
+        """
+        number = fields(visit.query).get("number", "").strip()
+        try:
+            order = self._office.orders.find(number)
+        except NoSuchOrder:
+            return self._render(visit, "delivered.html", wrong="", number=number, now="")
+        outcome = self._office.filing.outcomes.of(number)
+        now = words.delivered(order, outcome, self._office.zone_of(number))
+        return self._render(visit, "delivered.html", wrong="", number=number, now=now)
 
     def confirm_word(self, visit: Visit[Dispatch]) -> Response:
         """Say what the word does; of an order that has it already, what taking it back does."""
@@ -102,7 +112,9 @@ class HandOverPages:
         try:
             order = self._office.orders.find(number)
         except NoSuchOrder:
-            return self._render(visit, "delivered.html", 404, wrong=NO_SUCH_ORDER, number=number)
+            return self._render(
+                visit, "delivered.html", 404, wrong=NO_SUCH_ORDER, number=number, now=""
+            )
         outcome = self._office.filing.outcomes.of(number)
         takes_back = outcome is not None and outcome.how is How.DISPATCH
         return self._render(
@@ -130,7 +142,7 @@ class HandOverPages:
         except NoSuchOrder as error:
             raise HTTPException(404, NOT_HERE) from error
         number = quote(number, safe="")
-        return RedirectResponse(f"{PREFIX}/delivered/confirm?number={number}", 303)
+        return RedirectResponse(f"{PREFIX}/delivered?number={number}", 303)
 
     def _confirm(
         self, visit: Visit[Dispatch], pressed: HandOver, what: str, order: Order | None
