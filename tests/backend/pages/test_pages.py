@@ -377,7 +377,7 @@ def test_customer_service_sees_a_photo_with_the_code_and_the_customer_reads_who_
     answer = agent.send("/service", number=f" {ALLOWED} ", code=shown[1], why="missing")
 
     assert answer.headers["Location"] == f"/pages/service/{ALLOWED}"
-    nobody_yet = "Nobody of customer service has looked in the last 365 days."
+    nobody_yet = "Nobody of customer service or dispatch has looked in the last 365 days."
     assert nobody_yet in customer.get(f"/orders/{ALLOWED}").text
     (image,) = images(agent.get(f"/service/{ALLOWED}").text)
     assert agent.get(image).content == PICTURE

@@ -86,6 +86,23 @@ def test_a_wrong_door_is_reported_moved_and_shown_to_its_customer(
         assert other not in words_of(reader, f"/orders/{own}")
 
 
+def test_a_report_of_the_order_before_is_not_the_next_customers(
+    live: Live, wrong_door: CaptureId
+) -> None:
+    """Else dispatch would take the photo from the customer who has never complained."""
+    ana, of_before = live.browser(ANA), "by the customer of the order before. Reported:"
+    assert report(live.browser(THIRD), LEFT_DOOR, wrong_door) == 303
+    first = case_of(ana)
+    assert of_before not in words_of(ana, first)
+    live.clock.now = NOON + MINUTE
+    assert decide(ana, first, f"moved&number={RIGHT_DOOR}")[0] == 303
+
+    opened = ana.send(f"/dispatch/photos/{wrong_door}/case", reason="driver")
+
+    second = opened.headers["Location"].removeprefix("/pages")
+    assert f"{of_before} “This is not my door.”" in words_of(ana, second)
+
+
 @pytest.mark.parametrize(("how", "shown"), [("correct", 1), ("withdrawn", 0)])
 def test_a_report_is_answered_by_showing_the_photo_again_or_deleting_it(
     live: Live, wrong_door: CaptureId, how: str, shown: int
@@ -110,6 +127,8 @@ def test_a_parcel_that_is_not_found_opens_a_case_and_hides_nothing(
     assert len(images(customer.get(f"/orders/{LEFT_DOOR}").text)) == 1
     assert len(images(ana.get(case_of(ana)).text)) == 1
     assert "Reported: “I cannot find it.”" in words_of(customer, f"/orders/{LEFT_DOOR}")
+    offered = re.findall("what=([a-z_]+)", customer.get(f"/orders/{LEFT_DOOR}").text)
+    assert offered == ["not_my_door"]
 
 
 @pytest.fixture
@@ -130,6 +149,9 @@ def test_a_hand_over_that_did_not_happen_is_reported_without_a_picture(
     assert report(customer, ALLOWED, capture_id) == 409
     assert "It was not handed to me" in words_of(customer, f"/orders/{ALLOWED}")
     assert report(customer, ALLOWED, capture_id, "not_handed_to_me") == 303
+    page = customer.get(f"/orders/{ALLOWED}").text
+    assert "What we have is kept until" in page
+    assert "what=not_handed_to_me" not in page
     case = case_of(ana)
     assert images(ana.get(case).text) == []
     assert "Handed over" in words_of(ana, case)
@@ -271,6 +293,7 @@ def test_an_opt_out_waits_for_the_case_and_the_picture_opens_no_more(
 
     assert live.demo_office.kept(wrong_door) == (True, True)
     assert images(ana.get(case).text) == []
+    assert "open the photo" not in words_of(customer, f"/orders/{LEFT_DOOR}")
     assert LEFT_DOOR not in words_of(ana, case)
     assert decide(ana, case, f"moved&number={RIGHT_DOOR}")[0] == 303
     assert live.demo_office.shown(RIGHT_DOOR) == [wrong_door]

@@ -231,10 +231,16 @@ class CasePages:
             raise HTTPException(404, NOT_HERE)
         return case
 
-    def _reports(self, case: Case) -> list[View]:
-        """Return what the customer reported about the record, first and later."""
+    def _reports(self, case: Case) -> list[tuple[View, bool]]:
+        """Return what customers reported about the record, and whether before its last move."""
+        made = self._office.corrections.of_record(case.capture_id)
+        moved_at = max((one.at for one in made if one.from_number != one.number), default=None)
         views = self._office.access.views_of_record(case.capture_id)
-        return [view for view in views if view.viewer == CUSTOMER and view.why]
+        return [
+            (view, moved_at is not None and view.at < moved_at)
+            for view in views
+            if view.viewer == CUSTOMER and view.why
+        ]
 
     def _shown(
         self, visit: Visit[Dispatch], case: Case, record: BoundRecord | None

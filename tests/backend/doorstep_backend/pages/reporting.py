@@ -46,6 +46,7 @@ class ReportSection:
         reported: the customer's words in it.
         answer: what came of it.
         kept_until: until when the record of an open case is kept at most; else None.
+        opens: whether dispatch may open a picture by it.
     """
 
     records: list[BoundRecord]
@@ -53,6 +54,7 @@ class ReportSection:
     reported: str = ""
     answer: str = ""
     kept_until: datetime | None = None
+    opens: bool = False
 
 
 def report_section(office: Office, order: Order, visit: Visit[Customer]) -> ReportSection:
@@ -64,7 +66,9 @@ def report_section(office: Office, order: Order, visit: Visit[Customer]) -> Repo
     is_open, reported = case.is_open(visit.now), said(REPORTED_AS[case.reason])
     answer = said(WHAT_CAME_OF_IT[None if is_open else case.closed_as or EXPIRED])
     until = office.casework.kept_until(case) if is_open else None
-    return ReportSection(records, case, reported, answer, until)
+    record = office.bound.find(case.capture_id)
+    opens = record is not None and not record.is_hand_over
+    return ReportSection(records, case, reported, answer, until, opens)
 
 
 class ReportPages:
