@@ -294,14 +294,14 @@ def test_tail_age_and_tar_open_a_received_record_by_either_identity(
     assert json.loads((tmp_path / "record.json").read_text()) == photo["record"]
 
 
-def test_the_pictures_of_the_readme_can_be_made_again(demo: Round, tmp_path: Path) -> None:
+def test_the_pictures_of_the_pages_can_be_made_again(demo: Round, tmp_path: Path) -> None:
     """Small, and the same size as those that the repository holds."""
     kept = shutil.copytree(demo.folder, tmp_path / "kept")
     made = tmp_path / "pictures"
 
     pictures.main(kept, made)
 
-    for name, most_bytes in (("photo.jpg", 60_000), ("page.png", 80_000)):
+    for name, most_bytes in (("photo.jpg", 60_000), ("page.png", 80_000), ("case.png", 80_000)):
         with Image.open(made / name) as new, Image.open(pictures.FOLDER / name) as held:
             assert new.size == held.size
         assert (made / name).stat().st_size < most_bytes
