@@ -18,6 +18,7 @@ AFTER_THE_ROUND: Final = (
     "  1. As ana, find the order of a photo by the house number that it shows.",
     "  2. As c-3, look at the photo of order 1006, then switch delivery photos off.",
     "  3. As c-1, show a code for order 1001. As 17, open the order with that code.",
+    "  4. As c-1, report a wrong door at order 1001. As ana, move its photo.",
 )
 """What whoever has the round's pages in a browser can do there."""
 
@@ -64,7 +65,7 @@ def _described(office: Office, account: Account) -> tuple[str, str]:
         case "agent":
             return "customer service", "an order, with its code"
         case _:
-            return "dispatch", "photos without order"
+            return "dispatch", "photos without order, cases"
 
 
 def _numbers(office: Office, customer: str) -> str:
