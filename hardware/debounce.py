@@ -103,8 +103,8 @@ class DebouncedPair:
     """Both buttons of a board; times are as in `Debounce`.
 
     PRESSED of the photo button says since when the scan button was down. While the photo button is
-    undecided, a scan button that was down at its first edge says nothing: a release at once after
-    that edge would otherwise be told before the press that it belongs to.
+    undecided, the events of a scan button that was down at its first edge wait: a release just
+    after that edge would otherwise come before the press that it belongs to.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ class Indicator(Protocol):
         """Show `signal` from now on, in place of the one before; returns at once.
 
         Sound and vibration are given once, the light until its pattern ends or the next signal.
-        A `silent` one answers no press: it has only its light.
+        A `silent` signal answers no press, and has only its light.
         """
 
     def close(self) -> None:

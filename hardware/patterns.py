@@ -3,7 +3,7 @@
 An answer to a press has the same rhythm in all three senses, and no other signal begins with it:
 the light alone, the motor alone or the tone alone tells which answer it is. Colour is a second cue.
 Two lights of the cradle share a rhythm with an idle light: they never come outside the cradle, and
-in it their colour tells them, also to people who cannot tell red from green.
+in it their colours differ, also for people who cannot tell red from green.
 `python -m tests.bench.signals` compares all of them.
 """
 
@@ -42,7 +42,7 @@ A motor needs up to a tenth of a second to turn and to stop: shorter beats would
 """
 
 AGAIN_S: Final = 2.0
-"""From one repetition of an answer to the next: half of it is dark, so its begin is seen."""
+"""From one repetition of an answer to the next: half of it is dark, so its beginning is seen."""
 
 IDLE_S: Final = 3.0
 """From one repetition of an idle light to the next: mostly dark, because it lasts for hours."""

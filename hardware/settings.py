@@ -101,7 +101,7 @@ class IndicatorSettings:
     """True if the LED has a common anode, and a low level lights it."""
     volume_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
     feedback: tuple[Feedback, ...] = tuple(Feedback)
-    """Senses to which the device speaks; each gets every answer to a press, only light the rest."""
+    """Senses to which the device speaks: all get the answers to presses, light also the rest."""
 
     @property
     def senses(self) -> frozenset[Feedback]:

@@ -24,7 +24,7 @@ _LONG_AGO_NS: Final = -(10**12)
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """The sensor's rest after a hand-over, `here`; None if the place was unknown."""
+    """The rest of the sensor after a hand-over at `here`, None if the place was unknown."""
 
     here: Circle | None
 

@@ -21,7 +21,7 @@ A thumb that rolls over both buttons is faster, and so is a tap of the scan butt
 """
 
 TOLD_S: Final = 0.1
-"""Time within which a press of the photo button is told, after its first edge.
+"""Time after its first edge within which a press of the photo button is reported.
 
 It takes 12 ms of a stable level, 6 ms of bounces and 5 ms of delivery; a busy machine is later.
 """
@@ -118,7 +118,7 @@ class Gestures:
 
     @property
     def due_ns(self) -> int | None:
-        """When a button that is down is held, and no hand-over may be told any more, or None."""
+        """Time from which a scan button that is down is held, for no hand-over; None if up."""
         return None if self._scan_ns is None else self._scan_ns + int((HOLD_S + TOLD_S) * 1e9)
 
     def take(self, event: ButtonEvent) -> list[Gesture]:

@@ -20,7 +20,7 @@ FINGER_S: Final = 0.12
 """Duration of a press through the socket: like a person's, 0.08 to 0.15 s."""
 
 SCAN_FIRST_S: Final = 0.5
-"""Time for which the scan button is down before the photo button, to hand over: well in range."""
+"""Time for which the scan button is down before the photo button, for a hand-over."""
 
 LET_GO_S: Final = 0.3
 """Rest after a button's release before a command presses: its debounce may be shut until then."""
@@ -83,7 +83,7 @@ class SocketPresses:
     def hand_over(self, user: str, timeout_s: float) -> Reply:
         """Press the photo button with the scan button down for `user`, and wait, as `press` does.
 
-        A board with real buttons only gets what the photo button would say of it.
+        On a board with real buttons, the loop gets the events of the photo button alone.
         """
         return self._press(ButtonName.PHOTO, FINGER_S, user, timeout_s, scan_first_s=SCAN_FIRST_S)
 

@@ -50,7 +50,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The driver's word that the parcel went into somebody's hands; no photo is taken.
+    """The driver's word that a person took the parcel; the device takes no photo.
 
     `practice` makes the record a `test`.
     """
@@ -112,8 +112,8 @@ def hand_over(manifest: Manifest | Absent, circle: Circle | None, code: Code | N
     A code names its stop if that is certainly in reach, whatever the rule of the stop is and
     however long ago the code was read. Any other code names none, and then place names none
     either, because nobody knows which of both is wrong.
-    Without a code, place names the only stop in reach, if it takes photos: a stop that takes none
-    is never told from a place without stops.
+    Without a code, place names the only stop in reach, if it takes photos: the record must not
+    reveal that a stop takes none.
     """
     if isinstance(manifest, Absent):
         return HandedOver(UNASSIGNED)

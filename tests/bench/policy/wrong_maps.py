@@ -1,6 +1,6 @@
 """Photos that a wrong map files under a neighbour's order, and for how long a stranger sees them.
 
-The device binds by the product's own rule. Shares and times of what people do then are made up.
+The device binds by the product's own rule. The shares and times of what people do are assumed.
 """
 
 import random
@@ -21,19 +21,19 @@ from tests.bench.policy.tally import Column, Rows, empty_rows
 from tests.bench.policy.walk import Door, Press
 
 WRONG: Final = 0.05
-"""Share of buildings on a map that has exchanged the positions of two neighbours."""
+"""Share of buildings whose position the map has exchanged with that of a neighbour."""
 
 TIMES: Final = 10
-"""Rounds for each one that the command is asked for: such photos are rare in a dense street."""
+"""Rounds for each round that the command asks for: such photos are rare in a dense street."""
 
 REPORTS: Final = (0.0, 0.25, 0.5, 1.0)
 """Shares of customers who report "not my door" when they see another one."""
 
 LOOKS_H: Final = (2.0, 24.0)
-"""From a delivery to the look at its photo: median and 95 % (lognormal)."""
+"""Hours from a delivery to the look at its photo: median and 95 % (lognormal)."""
 
 CLOSES_H: Final = (0.5, 8.0)
-"""From a report until a dispatcher closes its case, from and to."""
+"""Hours from a report until a dispatcher closes its case: least and most."""
 
 MISTAKEN: Final = 0.05
 """Share of cases that a dispatcher closes as "correct" by mistake: the photo is shown again."""
@@ -66,9 +66,9 @@ class Photo:
     is_mistaken: bool
 
     def is_seen(self, photos: Iterable["Photo"], share: float, after_h: float) -> bool:
-        """Return whether its customer still can see it after some time.
+        """Return whether the customer of `order` can still see it after some time.
 
-        A dispatcher who moves a photo to its order finds another one there, and corrects that too.
+        A dispatcher who moves a photo to its order finds a wrong photo there, and corrects it too.
         """
         now_h = self.at_h + after_h
         if any(one.is_moved(share, now_h) for one in photos if one.of == self.order):

@@ -32,7 +32,7 @@ COMPARED: Final = tuple(
 ANSWERS: Final = tuple(
     signal for signal in COMPARED if any(step.vibrate for step in PATTERNS[signal].once)
 )
-"""Those that answer a press, which the motor and the tone give as well."""
+"""The answers to a press, which motor and tone give too."""
 
 SENSES: Final[Mapping[str, Callable[[Step], bool]]] = {
     "light": lambda step: step.colour != DARK,
@@ -72,7 +72,7 @@ _TO_XYZ: Final = (
     (0.0193339, 0.1191920, 0.9503041),
 )
 _WHITE_XYZ: Final = (0.95047, 1.0, 1.08883)
-"""Linear sRGB to XYZ, and its white D65. Source: IEC 61966-2-1; the LED is taken for such."""
+"""Linear sRGB to XYZ, and its white D65. Source: IEC 61966-2-1; the LED is treated as sRGB."""
 
 
 def rhythm(signal: Signal, sense: str) -> tuple[bool, ...]:
