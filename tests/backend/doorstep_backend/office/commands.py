@@ -18,7 +18,7 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
     commands = parser.add_subparsers(dest="command", title="instead of serving")
     commands.add_parser("expire", help="erase what is due by the retention table")
     commands.add_parser("kept", help="list what is kept, for whom and how long")
-    hold = commands.add_parser("hold", help="erase nothing of an order while a case is open")
+    hold = commands.add_parser("hold", help="erase nothing of an order until it is released")
     hold.add_argument("number")
     hold.add_argument("case_number")
     commands.add_parser("release", help="end a hold").add_argument("number")

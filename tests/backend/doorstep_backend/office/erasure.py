@@ -301,7 +301,7 @@ class Erasure:
         self.expire_order(number, now)
 
     def holds(self) -> list[Hold]:
-        """Return the holds of all open cases, the oldest first."""
+        """Return all holds, the oldest first."""
         rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")
         return [
             Hold(row["number"], row["case_number"], datetime.fromisoformat(row["since"]))

@@ -35,7 +35,7 @@ TOOLS: Final = "evidence_tools.txt"
 """Shell functions of the README; "One photo, without this program" in verify.md links to them."""
 
 WHY: Final = translatable("Exported as evidence about the delivery.")
-"""The customer's entry for an export; while a case is open, its number is added."""
+"""The customer's entry for an export; the case number of a hold is added."""
 
 
 def add_to(commands: Any) -> None:
