@@ -148,7 +148,7 @@ def test_a_held_button_is_released_when_it_is_let_go(bench: Bench) -> None:
 
 
 def test_a_photo_press_says_since_when_the_scan_button_is_down(bench: Bench) -> None:
-    """By the edges of both contacts; a press without the scan button says nothing."""
+    """The edges of both contacts decide; a press without the scan button has no such time."""
     scan = Thread(target=bench.press, args=(ButtonName.SCAN, 1.0))
     scan.start()
     time.sleep(0.5)

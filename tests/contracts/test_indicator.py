@@ -94,7 +94,7 @@ def test_a_signal_takes_the_place_of_the_one_before_at_once(bench: Bench) -> Non
 
 
 def test_a_silent_signal_has_only_its_light(bench: Bench) -> None:
-    """It answers no press: nobody is to think so."""
+    """Nobody must think that it answers a press."""
     bench.indicator.show(Signal.FAULT, silent=True)
     assert bench.shows(first_light(Signal.FAULT))
 

@@ -239,7 +239,7 @@ def test_the_world_changes_while_it_runs(played: Terminal) -> None:
 
 @pytest.mark.slow
 def test_label_of_another_stop_and_a_covered_lens_are_answered(played: Terminal) -> None:
-    """Each in its own rhythm, which tone and motor give as well."""
+    """Each answer has a rhythm of its own, also for tone and motor."""
     played.type("nn")
     played.shows("order 1003")
     played.type("se")

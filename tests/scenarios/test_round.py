@@ -202,7 +202,7 @@ def test_a_parcel_that_was_handed_over_is_on_the_order_of_its_label(demo: Round)
 def test_a_photo_that_the_map_put_on_the_neighbours_order_is_moved_by_dispatch(
     demo: Round,
 ) -> None:
-    """After the neighbour's report; each order of the round is done in the end."""
+    """The neighbour has reported it; at the end each order of the round is done."""
     orders = demo.office().orders
 
     assert re.search(r"photo, then moved +1009 by the place, now 1011", _table(demo))

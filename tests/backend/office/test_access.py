@@ -166,7 +166,7 @@ def test_each_look_is_written_down_with_who_when_and_why(demo_office: DemoOffice
 def test_the_log_names_the_dispatcher_and_the_customer_reads_the_role(
     demo_office: DemoOffice,
 ) -> None:
-    """Also if an account has the words of another role in its name."""
+    """The role decides, also if the account's name has the words of another role."""
     access = demo_office.office.access
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     for viewer in (Dispatch("ana"), Dispatch("agent 17"), AGENT):

@@ -109,7 +109,7 @@ def missing(_demo_office: DemoOffice) -> CaptureId:
     "make", [taken_back, opted_out, waiting, confidential, erased, simulated, missing]
 )
 def test_no_case_opens_what_nobody_may_see(demo_office: DemoOffice, make: Maker) -> None:
-    """Nor a photo that waits: dispatch sees it anyway."""
+    """A photo that waits needs no case, because dispatch sees it anyway."""
     capture_id = make(demo_office)
 
     with pytest.raises(NoCaseError):
@@ -120,7 +120,7 @@ def test_no_case_opens_what_nobody_may_see(demo_office: DemoOffice, make: Maker)
 def test_a_case_shows_no_picture_that_may_not_be_shown_any_more(
     demo_office: DemoOffice, make: Maker
 ) -> None:
-    """Of an order that takes no photo, or that the driver took back since."""
+    """Its order takes no photo by now, or its driver took it back."""
     office, early = demo_office.office, demo_office.deliver(LEFT_DOOR)[0]
     look(demo_office, early)
     assert office.access.may_see(ANA, early, NOON)
@@ -205,7 +205,7 @@ def test_a_customer_reports_ten_times_a_day_over_all_orders(demo_office: DemoOff
 
 
 def test_a_photo_whose_time_is_over_cannot_be_reported(demo_office: DemoOffice) -> None:
-    """Else one report after the other would keep it for ever."""
+    """Otherwise one report after the other would keep the photo for ever."""
     (capture_id,) = demo_office.deliver(ALLOWED)
 
     with pytest.raises(NoCaseError):
@@ -213,7 +213,7 @@ def test_a_photo_whose_time_is_over_cannot_be_reported(demo_office: DemoOffice) 
 
 
 def test_a_photo_that_stays_hidden_cannot_be_reported_again(tmp_path: Path) -> None:
-    """Where photos are kept for longer than a case."""
+    """The backend keeps photos for longer than a case here."""
     (tmp_path / "backend.toml").write_text("[retention]\nphoto_days = 90\n")
     demo_office = DemoOffice(tmp_path)
     (capture_id,) = demo_office.deliver(ALLOWED)
@@ -244,7 +244,7 @@ def test_what_only_the_case_held_is_erased_when_it_is_closed(demo_office: DemoOf
 def test_a_case_is_closed_once_and_within_its_life(
     demo_office: DemoOffice, late: timedelta
 ) -> None:
-    """Also if its page was loaded before; nothing is corrected then."""
+    """A page that was loaded before the end corrects nothing."""
     (capture_id,) = demo_office.deliver(ALLOWED)
     report(demo_office, capture_id)
     office, case = demo_office.office, case_about(demo_office, capture_id)

@@ -94,7 +94,7 @@ def test_a_photo_that_is_moved_back_is_where_its_device_put_it(demo_office: Demo
 
 
 def test_what_is_hidden_is_seen_by_nobody_and_stays_proof(demo_office: DemoOffice) -> None:
-    """Neither by the customer, nor by dispatch in its lists; shown again it is as before."""
+    """Customer and dispatch's lists lack it; a photo that is shown again is as before."""
     photo = demo_office.receive(demo_office.photo(ALLOWED, quality={"verdict": "dark"}))
     filing = demo_office.office.filing
 
@@ -126,7 +126,7 @@ def test_what_is_withdrawn_is_erased_and_its_stop_is_open_again(demo_office: Dem
 def test_what_is_withdrawn_from_a_held_order_is_kept_until_that_is_released(
     demo_office: DemoOffice,
 ) -> None:
-    """By the order it was on, and by the one that its device named."""
+    """A hold counts on the order of the correction, and on the order that the device named."""
     erasure = demo_office.office.erasure
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
     correct(demo_office, photo, RIGHT_DOOR)
@@ -205,7 +205,7 @@ def without_photos(demo_office: DemoOffice) -> str:  # noqa: ARG001 - as the oth
 def test_a_photo_is_moved_only_to_what_its_device_carried_that_day_and_what_takes_photos(
     demo_office: DemoOffice, find: Callable[[DemoOffice], str], told: str
 ) -> None:
-    """It can be withdrawn all the same."""
+    """Dispatch can still withdraw it."""
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
     number = find(demo_office)
 
@@ -316,7 +316,7 @@ def test_a_retake_takes_back_only_while_it_is_on_the_same_order(demo_office: Dem
 
 
 def test_a_retake_that_comes_after_a_correction_follows_it(demo_office: DemoOffice) -> None:
-    """Moved with what it retakes, or erased with it: also where that is erased already."""
+    """It moves or is erased with the photo that it retakes, also if that is erased already."""
     moved = at_place(demo_office, LEFT_DOOR)
     late = at_place(demo_office, LEFT_DOOR, retake_of=moved.label.capture_id)
     gone = demo_office.photo(ALLOWED)
@@ -380,7 +380,7 @@ def hand_over(demo_office: DemoOffice, number: str | None, **stop: Any) -> Made:
 def test_a_hand_over_of_no_certain_order_waits_for_dispatch_and_is_of_any_stop(
     demo_office: DemoOffice,
 ) -> None:
-    """Also of one that takes no photo: the page says no rule, and shows no picture."""
+    """It may be of a stop that takes no photo: the page says no rule, and has no picture."""
     filing = demo_office.office.filing
     made = [
         hand_over(demo_office, None),

@@ -47,7 +47,7 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
 def test_of_two_who_correct_a_photo_at_once_the_second_one_reads_who_was_faster(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Both looked at the same page; their orders are locked in one order, whoever names which."""
+    """Both looked at the same page; each locks the two orders in the same sequence."""
     photo = demo_office.receive(demo_office.photo(LEFT_DOOR))
 
     def correct(office: Office, to: str, who: str) -> None:

@@ -262,7 +262,7 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None
 def test_service_and_dispatch_export_by_their_account_whatever_the_state(
     fleet: SealedFleet, state: str
 ) -> None:
-    """Role, state, command: nobody else's account does, and the log names the one that did."""
+    """No other role's account may export, and the log names the account that did."""
     office, own = fleet.demo_office.office, fleet.take(fleet.sealed()).label.capture_id
     accounts = Accounts(office.ledger, CHEAP)
     accounts.add_all(ACCOUNTS)
@@ -286,7 +286,7 @@ def test_service_and_dispatch_export_by_their_account_whatever_the_state(
 
 
 def test_the_readme_names_the_order_and_who_bound_it_when_and_why(fleet: SealedFleet) -> None:
-    """Other orders are named where a correction was, with a warning."""
+    """If a correction names other orders, the README warns of them."""
     demo_office = fleet.demo_office
     moved, stray = map(demo_office.receive, (demo_office.photo(ALLOWED), demo_office.stray()))
     fleet.export(moved, "--out", str(fleet.out))

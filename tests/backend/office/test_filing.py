@@ -314,7 +314,7 @@ def hand_over(
 def test_a_hand_over_is_on_the_order_of_its_stop_if_that_is_certain(
     demo_office: DemoOffice, number: str, bound_by: str, ring: str | None, is_certain: bool
 ) -> None:
-    """Whatever the order's rule is; no page shows a photo."""
+    """The order's rule does not matter, because no page shows a photo."""
     capture_id = demo_office.receive(hand_over(demo_office, number, bound_by, ring))
 
     filing = demo_office.office.filing
@@ -330,7 +330,7 @@ def test_a_hand_over_in_practice_is_on_no_order(demo_office: DemoOffice) -> None
 
 @pytest.mark.parametrize("void_first", [True, False])
 def test_a_void_takes_a_hand_over_back(demo_office: DemoOffice, *, void_first: bool) -> None:
-    """Whichever comes first."""
+    """It does not matter which of both comes first."""
     handed = hand_over(demo_office, ALLOWED)
     void = demo_office.void(handed.label.capture_id)
 

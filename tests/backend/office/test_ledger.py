@@ -64,7 +64,7 @@ def test_what_the_device_named_is_told_from_what_dispatch_bound(tmp_path: Path) 
 def test_an_order_that_was_done_has_its_outcome_and_its_time_if_that_is_known(
     tmp_path: Path,
 ) -> None:
-    """By the photos that count; where none is left, nobody knows the time any more."""
+    """A photo that counts tells the time; without one, nobody knows it any more."""
     ledger = earlier(tmp_path)
     for number in ("erased", "late", "told"):
         add_order(ledger, number, done=True)

@@ -95,7 +95,7 @@ def test_a_stop_to_be_signed_for_is_done_by_a_hand_over_or_a_dispatchers_word(
 def test_the_latest_proof_that_was_not_taken_back_wins(
     demo_office: DemoOffice, *, late_first: bool
 ) -> None:
-    """By the times of the presses, and not by those of the receipts."""
+    """The times of the presses decide, and not those of the receipts."""
     handed = no_photo(demo_office, ALLOWED, "handed_over", utc="2026-12-01T10:00:00.000Z")
     photo = demo_office.photo(ALLOWED)
     for made in (handed, photo) if late_first else (photo, handed):
@@ -114,7 +114,7 @@ def test_the_latest_proof_that_was_not_taken_back_wins(
 def test_a_press_of_unknown_time_counts_from_its_receipt_until_its_time_is_told(
     demo_office: DemoOffice,
 ) -> None:
-    """Also if that comes after the photo; a time later than the receipt was never true."""
+    """The `time` record may come after the photo; a time after the receipt was never true."""
     for number, clock in ((RIGHT_DOOR, "unsynced"), (LEFT_DOOR, "gnss")):
         stop = {"id": demo_office.office.orders.find(number).stop_id, "bound_by": "place"}
         record = {"stop": stop, "simulated": False}
@@ -155,7 +155,7 @@ def sources(demo_office: DemoOffice) -> list[tuple[str, str, str]]:
 def test_which_record_proved_an_order_is_forgotten_in_its_time_and_the_outcome_stays(
     demo_office: DemoOffice,
 ) -> None:
-    """Of several proofs the latest one stays, and of the dispatcher the name goes."""
+    """Of several proofs only the latest one stays, without the dispatcher's name."""
     first = demo_office.receive(demo_office.photo(ALLOWED))
     later = no_photo(demo_office, ALLOWED, "handed_over", utc="2026-12-01T10:00:00.000Z")
     second = demo_office.receive(later)
@@ -190,7 +190,7 @@ def test_of_a_press_of_unknown_time_the_day_of_its_receipt_stays(demo_office: De
 def test_an_order_that_is_proved_again_later_has_the_later_outcome(
     demo_office: DemoOffice,
 ) -> None:
-    """Two parcels of one order, weeks apart: the second time of forgetting keeps the second."""
+    """Of two parcels of one order, weeks apart, the second one's outcome is kept."""
     demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.erasure.expire(CAME + 30 * DAY)
     at = PRESSED + 40 * DAY
@@ -236,7 +236,7 @@ def test_a_route_that_is_handed_on_leaves_out_what_is_done_without_a_photo(
 
 
 def test_a_hand_over_by_a_key_that_is_not_believed_proves_nothing(demo_office: DemoOffice) -> None:
-    """Neither one that came before the office knew of it, nor one after."""
+    """It does not matter whether the record came before the office revoked the key or after."""
     demo_office.receive(no_photo(demo_office, SIGNATURE, "handed_over"))
     kid = signing.thumbprint(demo_office.van.key.public_key())
     before = outcome(demo_office, SIGNATURE)

@@ -117,7 +117,7 @@ def test_devices_of_a_day_are_found_by_a_reason(demo_office: DemoOffice) -> None
 def test_a_press_counts_on_its_day_at_the_backend(
     tmp_path: Path, label: dict[str, Any], day: date
 ) -> None:
-    """If the device did not know the time, or tells one after the receipt, the receipt's day."""
+    """Without a time, or with one after the receipt, the day of the receipt counts."""
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
     demo_office = DemoOffice(tmp_path)
     refuse(demo_office, **label)
@@ -169,7 +169,7 @@ def test_days_are_listed_only_while_no_record_of_them_is_erased(tmp_path: Path) 
 
 
 def test_the_fleet_has_its_last_24_full_hours(demo_office: DemoOffice) -> None:
-    """Up to a full hour: a count that rises with each press would be a record of a pace."""
+    """The count ends at a full hour, because one that rises with each press shows a pace."""
     hour = timedelta(hours=1)
     for received_at in (NOON - 25 * hour, NOON - 24 * hour, NOON - hour, NOON, NOON):
         for reason in (Reason.CAMERA_FAULT, "of_a_newer_device"):
@@ -187,7 +187,7 @@ def test_the_fleet_has_its_last_24_full_hours(demo_office: DemoOffice) -> None:
 
 @only_sqlite
 def test_no_question_reads_all_records(demo_office: DemoOffice) -> None:
-    """Each has an index of what it asks for, also among millions of records."""
+    """Each query uses an index, so that it is quick among millions of records."""
     values = dict.fromkeys(
         ("after", "text", "reason", "since", "until", "device_id", "simulated"), ""
     )

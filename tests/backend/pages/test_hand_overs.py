@@ -26,7 +26,7 @@ def how(live: Live, number: str) -> How | None:
 
 
 def test_dispatch_finds_the_order_of_a_hand_over_among_all_that_its_device_had(live: Live) -> None:
-    """The page says of none whether it takes photos, and has no picture."""
+    """The page does not say which orders take photos, and has no picture."""
     pressed = hand_over(live, bound_by="ambiguous")
     browser = live.browser(ANA)
 

@@ -67,7 +67,7 @@ def missed(live: Live, answer: requests.Response) -> list[str]:
 
 
 def test_every_page_of_customers_is_in_their_language(live: Live) -> None:
-    """A new route is asked too; a place in its path that is not known here fails."""
+    """A new route is tried too; the test fails if it does not know a part of the path."""
     live.demo_office.receive(live.demo_office.photo(ALLOWED))
     browser, seen = live.browser(OWNER), 0
 
@@ -213,7 +213,7 @@ def test_a_link_to_no_language_changes_nothing(live: Live, tag: str) -> None:
 
 
 def test_the_answer_to_a_form_has_no_links_to_languages(live: Live) -> None:
-    """They would ask for the form's address, where there is no page."""
+    """The links would lead to the form's address, which has no page."""
     answer = live.browser(OWNER).send(f"/orders/{ALLOWED}/code")
 
     assert "?language=" not in answer.text

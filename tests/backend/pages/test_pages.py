@@ -196,7 +196,7 @@ def press(live: Live, number: str, reason: str, **label: Any) -> None:
 
 
 def test_the_customer_reads_how_and_when_an_order_was_delivered(live: Live) -> None:
-    """By the clocks of its address; of a press of unknown time, the day when we got to know it."""
+    """Times are in the address's zone; a press of unknown time has the day of its receipt."""
     live.demo_office.receive(live.demo_office.photo(ALLOWED))
     press(live, SIGNATURE, "handed_over", utc="2026-12-01T10:00:00.000Z")
     press(live, RIGHT_DOOR, "handed_over", clock="unsynced")
@@ -216,7 +216,7 @@ def test_the_customer_reads_how_and_when_an_order_was_delivered(live: Live) -> N
 
 
 def test_an_order_that_takes_no_photo_reads_the_day_alone_in_the_same_bytes(live: Live) -> None:
-    """Whatever proved it: a refused label, a hand-over, a dispatcher's word, or an erased photo."""
+    """A refused label, a hand-over, a dispatcher's word or an erased photo may prove it."""
     office = live.demo_office.office
     press(live, CONFIDENTIAL, "no_photo_stop")
     press(live, GIFT, "handed_over")

@@ -230,7 +230,7 @@ def test_dispatch_says_what_no_photo_proves(walk: Walk, delivered: Live) -> None
 def test_dispatch_goes_back_after_a_decision_and_reads_that_it_is_made(
     walk: Walk, first: str, second: str
 ) -> None:
-    """Also in a second tab, whose page is as old: its click changes nothing."""
+    """A click in a second tab, whose page is as old, changes nothing."""
     walk.sign_in("ana")
     walk.follow("Look and decide")
     walk.follow(first)

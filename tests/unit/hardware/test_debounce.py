@@ -225,7 +225,7 @@ def both(scan_ms: list[int], photo_ms: list[int]) -> list[ButtonEvent]:
 def test_a_photo_press_says_since_when_scan_was_down_without_a_break(
     scan_ms: list[int], photo_ms: list[int], since_ms: int | None
 ) -> None:
-    """At the first edge of the photo button, whatever is told of the scan button by then."""
+    """The first edge of the photo button decides, not the events that were sent by then."""
     (press,) = [
         event
         for event in both(scan_ms, photo_ms)

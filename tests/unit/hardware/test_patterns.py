@@ -83,14 +83,14 @@ SHARED = [(Signal.READY, Signal.ALL_SENT), (Signal.NOT_READY, Signal.ASK_OFFICE)
 
 @pytest.mark.parametrize("slip_ms", [0, SLIP_MS])
 def test_each_two_signals_differ_by_light_without_colours(slip_ms: int) -> None:
-    """By a beat at least in the first second, also for a person who does not know when it began."""
+    """They differ by a beat in the first second, also if one begins half a beat later."""
     assert alike(COMPARED, "light", slip_ms) == SHARED
 
 
 @pytest.mark.parametrize("slip_ms", [0, SLIP_MS])
 @pytest.mark.parametrize("sense", ["motor", "tone"])
 def test_each_two_answers_differ_by_motor_and_by_tone(sense: str, slip_ms: int) -> None:
-    """For a driver who hears nothing, and for one who looks elsewhere."""
+    """A driver may hear nothing, or look elsewhere."""
     assert len(ANSWERS) == 8
     assert alike(ANSWERS, sense, slip_ms) == []
 
@@ -111,13 +111,13 @@ def test_colours_that_share_a_rhythm_differ_for_colour_blind_people(sight: str) 
 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_distance_finds_the_colours_that_colour_blind_people_confuse(sight: str) -> None:
-    """Green and amber, of which the idle lights once had two each."""
+    """It finds green and amber, which the idle lights once had twice each."""
     assert distance(GREEN, AMBER, sight) < FAR_ENOUGH < distance(BLUE, AMBER, sight)
 
 
 @pytest.mark.parametrize("signal", ANSWERS)
 def test_an_answer_has_one_rhythm_for_all_senses(signal: Signal) -> None:
-    """Dark and silent first, so that it does not run into what was shown before."""
+    """It begins dark and silent, so that it does not run into the signal before."""
     light = rhythm(signal, "light")
 
     assert rhythm(signal, "motor") == rhythm(signal, "tone") == light
@@ -131,7 +131,7 @@ def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
 
 
 def test_only_answers_and_locate_sound() -> None:
-    """No idle light does, nor "hold still": a frame is being exposed."""
+    """Idle lights are silent, and so is "hold still", because a frame is being exposed."""
     heard = {signal for signal, pattern in PATTERNS.items() if tones(pattern)}
 
     assert heard == {*ANSWERS, Signal.LOCATE}
@@ -176,7 +176,7 @@ def test_a_signal_is_lit_in_its_rhythm(signal: Signal, from_s: float, lit: str) 
 
 
 def test_an_answer_that_repeats_is_dark_for_longer_than_in_it() -> None:
-    """So its beginning is seen, also by a driver who looks late."""
+    """A driver who looks late still sees where it begins."""
     for signal in ANSWERS:
         again = PATTERNS[signal].again
         inner = max((step.seconds for step in again[1:-1] if step.colour == DARK), default=0.0)

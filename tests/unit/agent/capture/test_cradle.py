@@ -78,7 +78,7 @@ def test_a_restart_shows_all_sent_and_one_with_a_record_never_does(tmp_path: Pat
 
 
 def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
-    """Ask the office once each waiting record had its 401 or 403; sending while one waits."""
+    """It shows "sending" until each waiting record had its 401 or 403."""
     device.press()
     device.tick(2.0)
     rows = [row for row in device.rows() if row.state is RecordState.PENDING]

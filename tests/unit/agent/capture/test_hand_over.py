@@ -80,7 +80,7 @@ def test_presses_within_600_ms_of_a_hand_over_are_that_one(device: Bench) -> Non
 
 
 def test_a_hand_over_closes_the_scan_window_and_no_other_opens(tmp_path: Path) -> None:
-    """Nor does letting the scan button go open one."""
+    """The release of the scan button opens no window either."""
     with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
         device.press()
         for _ in range(3):
@@ -97,7 +97,7 @@ def test_a_hand_over_closes_the_scan_window_and_no_other_opens(tmp_path: Path) -
 
 
 def test_a_label_names_the_stop_of_a_hand_over_and_is_cleared(tmp_path: Path) -> None:
-    """Of two doors in reach; the next press is not about that parcel."""
+    """Two doors are in reach; the label does not count for the next press."""
     with round_of(tmp_path, ALLOWED, CLOSE_BY) as device:
         scan(device, "C5")
         device.parts.camera.label = ""
@@ -140,7 +140,7 @@ def test_a_hand_over_can_be_taken_back_like_a_photo(device: Bench) -> None:
 
 @pytest.mark.parametrize("held_s", [1.0, 3.0])
 def test_letting_scan_go_after_a_hand_over_takes_nothing_back(device: Bench, held_s: float) -> None:
-    """Not the photo before it either, although the button was down for over 2 s."""
+    """The photo before it stays too, although the button was down for over 2 s."""
     device.press()
     device.hand_over(1.0, scan_first_s=1.9)
     device.tick(held_s)
@@ -152,7 +152,7 @@ def test_letting_scan_go_after_a_hand_over_takes_nothing_back(device: Bench, hel
 
 
 def test_the_sensor_stops_and_rests_until_the_device_is_at_another_place(device: Bench) -> None:
-    """At the open door, beside it, in between, at the next open door, and back at the first."""
+    """The device goes from an open door to the next one, and back."""
     streaming = []
 
     def note() -> None:
@@ -172,7 +172,7 @@ def test_the_sensor_stops_and_rests_until_the_device_is_at_another_place(device:
 
 
 def test_the_sensor_rests_at_once_and_until_another_press(device: Bench) -> None:
-    """Also if a photo was taken just before; a scan only looks for its label."""
+    """A photo just before does not matter; a scan switches the camera on for its label only."""
     device.press()
     warm = device.parts.camera.streaming
     device.hand_over(1.0)

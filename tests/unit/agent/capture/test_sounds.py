@@ -73,7 +73,7 @@ def wait(device: Bench, seconds: float) -> int:
 
 
 def test_no_picture_is_taken_while_the_device_sounds(tmp_path: Path) -> None:
-    """Neither of a label, nor of a parcel in the middle of the answer to the press before."""
+    """This holds for labels, and for a parcel during the answer to the press before."""
     parts = Listeners()
     with round_of(tmp_path, FORBIDDEN, ALLOWED, ELSEWHERE, parts=parts) as device:
         device.press()

@@ -352,7 +352,7 @@ def hand_over(
 @pytest.mark.parametrize("opens", [True, False])
 @pytest.mark.parametrize("stop", [ALLOWED, SIGNED_FOR, NEXT_DOOR], ids=lambda stop: stop.photo)
 def test_a_hand_over_is_at_the_stop_of_a_label_in_reach(stop: RouteStop, opens: bool) -> None:
-    """Whatever the stop's rule is, and however long ago the label was read."""
+    """The stop's rule does not matter, nor how long ago the label was read."""
     manifest = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
 
     named = hand_over(manifest, HERE, stop.codes[0], opens=opens).stop
@@ -370,7 +370,7 @@ def test_a_hand_over_is_at_the_stop_of_a_label_in_reach(stop: RouteStop, opens: 
 def test_a_label_that_is_not_certainly_in_reach_leaves_a_hand_over_unassigned(
     circle: Circle | None, code: str, opens: bool
 ) -> None:
-    """Also at the only stop in reach: nobody knows which of both is wrong."""
+    """The only stop in reach is not named either: label or place is wrong, nobody knows which."""
     alone = replace(ALLOWED, codes=("C1", "TWICE"))
     manifest = manifest_of(alone, replace(FAR, codes=("C4", "TWICE")))
 
@@ -402,7 +402,7 @@ def test_any_other_place_leaves_a_hand_over_unassigned(stops: list[RouteStop]) -
 
 
 def test_a_practice_label_makes_a_test_of_a_hand_over() -> None:
-    """Also where it would make no test of a photo: no camera is needed."""
+    """No camera is needed, so this holds also if the label would make no test of a photo."""
     manifest = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
 
     assert hand_over(manifest, HERE, "P") == HandedOver(UNASSIGNED, practice=True)
