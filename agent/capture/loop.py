@@ -183,7 +183,7 @@ class CaptureLoop:
             event = None
         elif event is not None and event.change is ButtonChange.PRESSED:
             self.technician.pressed()
-        gestures = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
+        gestures = self._gestures.take(event) if event else self._held()
         for gesture in gestures:
             self._follow(gesture)
             if not isinstance(gesture, NoPress):
@@ -193,6 +193,14 @@ class CaptureLoop:
         now_ns = self._now_ns()
         if now_ns >= self._duties.due_ns:
             self._duties.tick(now_ns, is_looking=self._window.is_looking(now_ns))
+
+    def _held(self) -> list[Gesture]:
+        """Return the gesture of a button that is held, unless its release may wait to be read.
+
+        A test card may have taken seconds, and the release came meanwhile.
+        """
+        now_ns = self._now_ns()  # before the look into the queue, which has all that came by then
+        return self._gestures.held(now_ns) if self._events.empty() else []
 
     def _wait_s(self) -> float:
         now_ns, due_ns = self._now_ns(), self._duties.due_ns

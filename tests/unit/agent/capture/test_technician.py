@@ -219,6 +219,27 @@ def test_without_manifests_it_looks_only_ten_minutes_after_the_last_press(device
     assert later["verdict"] == "ok"
 
 
+def test_a_scan_button_let_go_during_a_look_takes_nothing_back(tmp_path: Path) -> None:
+    """It was down for a second; the look lasted for three."""
+    with bench(tmp_path, device=BENCH_MODE) as device:
+        device.press()
+        pressed_ns = device.parts.now()
+        device.loop.on_event(ButtonEvent(ButtonName.SCAN, ButtonChange.PRESSED, pressed_ns))
+        device.step()
+
+        def let_go(_signal: Signal) -> None:
+            device.parts.light.on_show = lambda _signal: None
+            device.parts.now.pass_s(3.0)
+            released_ns = pressed_ns + 1_000_000_000
+            device.loop.on_event(ButtonEvent(ButtonName.SCAN, ButtonChange.RELEASED, released_ns))
+
+        device.parts.light.on_show = let_go
+        ask(device, LOOK)
+        device.step()
+
+        assert device.rows("void") == []
+
+
 def test_a_camera_that_fails_is_told_and_shown_and_ends_the_process(tmp_path: Path) -> None:
     parts = Parts()
     with bench(tmp_path, parts, device=BENCH_MODE) as device:
