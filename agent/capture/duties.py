@@ -165,7 +165,7 @@ class Duties:
         try:
             self._gate.tick(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
         except DeviceError as error:
-            self.camera_failed(error, now_ns)
+            self.camera_failed(error, now_ns, silent=not is_looking)
         self._housekeeping.tick()
         self._feed_watchdog(now_ns)
         power = self._board.power.read()

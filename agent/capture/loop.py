@@ -42,7 +42,7 @@ from hardware.indicator import Signal
 _log = logging.getLogger(__name__)
 
 READING_AFTER_S: Final = 1.0
-"""Time for which a refusal's own light is seen before codes are read: it must be recognised."""
+"""Time for which a refusal's own light is seen before a label is asked for: it must be known."""
 
 LOOK_EVERY_S: Final = 0.05
 """Rest between two pictures of a scan window, so that presses come first."""
@@ -291,9 +291,13 @@ class CaptureLoop:
         self._close_window("another window was opened")
         self._window.open(edge_ns, self._now_ns(), asked=True)
         self._light.show(Signal.READING)
+        self._duties.due_ns = 0  # the sensor starts now, and is awake when the tone is over
 
     def _look(self, edge_ns: int, now_ns: int) -> None:
         """Read a picture of the window that the press at `edge_ns` opened, or end the window."""
+        if self._duties.ending.has_begun:
+            self._close_window("capture is about to end")  # and red says why
+            return
         if not self._window.is_looking(now_ns):
             is_unknown = self._count_unknown(now_ns)
             told = "a label was read that the route does not know" if is_unknown else "no label"

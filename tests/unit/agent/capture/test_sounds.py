@@ -123,6 +123,29 @@ def test_an_answer_is_heard_to_its_end_before_the_next_signal(tmp_path: Path) ->
         assert (parts.now() - began_ns) / 1e9 > sounding_s(Signal.CODE_ELSEWHERE)
 
 
+def test_the_sensor_starts_with_a_scan_and_looks_when_the_tone_is_over(tmp_path: Path) -> None:
+    """A stopped camera takes half a second to its first picture."""
+    with round_of(tmp_path, ELSEWHERE) as device:
+        tap_scan(device)
+        streams = device.parts.camera.streaming
+        wait(device, 1.0)
+        looked = device.parts.camera.looks
+        wait(device, 0.2)
+
+        assert streams
+        assert (looked, device.parts.camera.looks > 0) == (0, True)
+
+
+def test_a_sensor_that_does_not_start_for_a_label_is_heard(tmp_path: Path) -> None:
+    """The driver has pressed, and waits."""
+    with round_of(tmp_path, ELSEWHERE) as device:
+        device.parts.camera.start = broken  # type: ignore[method-assign] # it fails from now on
+        tap_scan(device)
+        wait(device, 2.0)
+
+        assert device.parts.light.heard == [Signal.READING, Signal.FAULT]
+
+
 @pytest.mark.parametrize("fault", ["battery", "camera"])
 def test_a_fault_that_answers_no_press_is_only_seen(tmp_path: Path, fault: str) -> None:
     with round_of(tmp_path, ALLOWED) as device:
