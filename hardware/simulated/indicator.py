@@ -33,12 +33,13 @@ class SimulatedIndicator:
         return light_at(self.shown[-1][0], time.monotonic() - self._since_s)
 
     def show(self, signal: Signal, *, silent: bool = False) -> None:
-        """Note the signal; log it when it is another one."""
+        """Note the signal; log it when it is another one, or sounds again."""
         before = self.shown[-1][0] if self.shown else None
         self._since_s = begins_s(time.monotonic(), before, self._since_s)
         self.shown.append((signal, time.monotonic_ns()))
-        if self._logged.changed(signal):
-            quiet = " silent=true" if silent and sounding_s(signal) else ""
+        sounds = sounding_s(signal) > 0
+        if self._logged.changed(signal) or (sounds and not silent):
+            quiet = " silent=true" if sounds and silent else ""
             _log.info("event=light signal=%s%s", signal, quiet)
 
     def close(self) -> None:

@@ -23,6 +23,17 @@ def test_the_log_tells_the_light_once_per_change(caplog: pytest.LogCaptureFixtur
     ]
 
 
+def test_the_log_tells_an_answer_that_comes_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A second scan sounds as the first did; the same light without a sound is no change."""
+    caplog.set_level(logging.INFO)
+    indicator = SimulatedIndicator()
+
+    for silent in (False, False, True):
+        indicator.show(Signal.READING, silent=silent)
+
+    assert caplog.messages == ["event=light signal=reading"] * 2
+
+
 def test_log_says_which_fault_was_only_seen(caplog: pytest.LogCaptureFixture) -> None:
     """One that answers a press sounds; a light that never sounds needs no word about it."""
     caplog.set_level(logging.INFO)
