@@ -9,6 +9,8 @@ import pytest
 
 from agent.models import RecordKind
 from agent.record import file as recordfile
+from doorstep_backend.engines.objects import Objects
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.access import Customer
 from doorstep_backend.office.corrections import (
     CannotBindError,
@@ -26,6 +28,7 @@ from doorstep_backend.office.demo import (
 )
 from doorstep_backend.office.orders import NoSuchOrder, Order
 from doorstep_backend.office.photos import BY_DISPATCH
+from tests.backend.office.interrupted import Interrupted
 from tests.support.demo_office import NOON, PICTURE, WHO, DemoOffice
 from tests.support.factory import Made, RecordMaker, new_id
 
@@ -454,3 +457,50 @@ def test_which_order_an_erased_record_named_is_forgotten_in_its_time(tmp_path: P
     demo_office.office.erasure.expire(NOON + 31 * DAY)
 
     assert (before, named()) == ([ALLOWED], [None])
+
+
+def with_views_kept_for(days: int, folder: Path, objects: Objects | None = None) -> DemoOffice:
+    (folder / "backend.toml").write_text(f"[retention]\nview_log_days = {days}\n")
+    return DemoOffice(folder, objects=objects)
+
+
+def test_an_erased_photo_that_was_moved_still_proves_its_order(tmp_path: Path) -> None:
+    """Also if views are kept for a shorter time than photos."""
+    demo_office = with_views_kept_for(7, tmp_path)
+    photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
+    correct(demo_office, photo, RIGHT_DOOR)
+    demo_office.office.opt_out_order(RIGHT_DOOR, True)
+    demo_office.office.erasure.expire(NOON + 10 * DAY)
+
+    with demo_office.office.ledger.transaction():
+        demo_office.office.filing.outcomes.settle([RIGHT_DOOR])  # as after any press there
+
+    assert demo_office.is_done(RIGHT_DOOR)
+
+
+def test_a_retake_that_was_not_erased_with_its_photo_stays_due(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    demo_office = with_views_kept_for(0, tmp_path, interrupted)
+    photo = demo_office.receive(demo_office.photo(ALLOWED))
+    retake = demo_office.receive(demo_office.photo(ALLOWED, retake_of=photo))
+    erasure, interrupted.lost = demo_office.office.erasure, [retake]
+    with pytest.raises(Unavailable):
+        correct(demo_office, photo, None, State.WITHDRAWN)
+    assert erasure.expire(NOON + DAY) == 0
+    interrupted.lost = ()
+
+    assert erasure.overdue_s(NOON + DAY) == DAY.total_seconds()
+    assert erasure.expire(NOON + DAY) == 1
+
+
+def test_a_late_retake_follows_a_correction_older_than_the_views(tmp_path: Path) -> None:
+    demo_office = with_views_kept_for(0, tmp_path)
+    gone = demo_office.receive(demo_office.photo(ALLOWED))
+    correct(demo_office, gone, None, State.WITHDRAWN)
+    demo_office.office.erasure.expire(NOON + DAY)
+
+    late = demo_office.receive(demo_office.photo(ALLOWED, retake_of=gone))
+
+    assert demo_office.shown(ALLOWED) == []
+    assert demo_office.kept(late) == (False, False)

@@ -186,7 +186,7 @@ class Erasure:
         self._reports.expire(now - timedelta(days=self._retention.report_days))
         self._forget_technicians(before)
         self._forget_access(now)
-        while self._forget_corrections():
+        while self._forget_corrections(before):
             yield 0
         while self._forget_views():
             yield 0
@@ -340,14 +340,20 @@ class Erasure:
             AND erased_at IS NOT NULL AND received_at <= ? LIMIT {10 * BATCH})"""
         return self._ledger.execute(change, (rfc3339(before),)).rowcount
 
-    def _forget_corrections(self) -> int:
-        """Delete some corrections older than any kept view, if their records are erased."""
+    def _forget_corrections(self, before: datetime) -> int:
+        """Delete some corrections older than any kept view, if their records are erased.
+
+        The latest one of a family also stays as long as a photo of any member: it says since when
+        a withdrawn one is due, where a late one belongs, and which order an erased one proved.
+        """
         gone = f"""DELETE FROM corrections WHERE version IN (SELECT version FROM corrections k
             WHERE k.at < (SELECT max(before) FROM view_horizon)
             AND NOT EXISTS (SELECT 1 FROM captures c
                 WHERE c.capture_id = k.capture_id AND c.erased_at IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.version > 0 AND c.version = k.version
+                AND (c.erased_at IS NULL OR c.received_at > ?))
             LIMIT {10 * BATCH})"""
-        return self._ledger.execute(gone).rowcount
+        return self._ledger.execute(gone, (rfc3339(before),)).rowcount
 
     def _forget_views(self) -> int:
         """Delete some views of before the horizon; return how many."""

@@ -242,6 +242,9 @@ OFFICE: Final = Schema(
         statements(_REFUSALS),
         statements(_WAITING),
         statements(_CASES),
+        [
+            "CREATE INDEX IF NOT EXISTS captures_corrected ON captures (version) WHERE version > 0",
+        ],
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
