@@ -260,3 +260,26 @@ def test_an_order_that_is_added_as_done_has_an_outcome_of_unknown_time(
 
     assert found == Outcome(How.DISPATCH, None, is_exact=False)
     assert demo_office.office.orders.find("2001").done
+
+
+def test_only_one_old_outcome_is_left_whatever_proved_it(demo_office: DemoOffice) -> None:
+    """Also if the later proof is old a while after the first one, and is of another kind."""
+    outcomes, expire = demo_office.office.filing.outcomes, demo_office.office.erasure.expire
+    demo_office.receive(demo_office.photo(ALLOWED))
+    expire(CAME + 30 * DAY)
+    outcomes.mark_delivered(ALLOWED, WHO, CAME + 40 * DAY)
+    expire(CAME + 80 * DAY)
+
+    assert sources(demo_office) == [(ALLOWED, "dispatch", "")]
+
+
+def test_an_old_proof_stays_if_a_later_one_is_taken_back(demo_office: DemoOffice) -> None:
+    """The later one was still known by its source when the first one lost its own."""
+    outcomes = demo_office.office.filing.outcomes
+    demo_office.receive(demo_office.photo(ALLOWED))
+    outcomes.mark_delivered(ALLOWED, WHO, CAME + 20 * DAY)
+    demo_office.office.erasure.expire(CAME + 30 * DAY)
+
+    outcomes.take_word_back(ALLOWED)
+
+    assert outcomes.of(ALLOWED) == Outcome(How.PHOTO, PRESSED)

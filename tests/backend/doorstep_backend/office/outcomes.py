@@ -64,8 +64,8 @@ _NOT_ANY_MORE: Final = f"""number = :number AND source IN (SELECT c.capture_id F
     WHERE c.capture_id IN (SELECT source FROM outcomes WHERE number = :number)
     AND ({_INVALID}
          OR c.erased_at IS NULL AND c.number IS DISTINCT FROM :number
-         OR c.erased_at IS NOT NULL AND c.version > 0 AND :number IS DISTINCT FROM
-            (SELECT k.to_number FROM corrections k WHERE k.version = c.version)))"""
+         OR c.erased_at IS NOT NULL AND EXISTS (SELECT 1 FROM corrections k
+            WHERE k.version = c.version AND k.to_number IS DISTINCT FROM :number)))"""
 """Condition: the proof was taken back or withdrawn, or was moved to another order."""
 
 
@@ -79,7 +79,7 @@ class Outcomes:
 
     def of(self, number: str) -> Outcome | None:
         """Return how and when this order was delivered; None if it is not done."""
-        last = self._last(number)
+        last = self._last("k.number = ?", number)
         return None if last is None else Outcome(How(last["how"]), *_at(last))
 
     def mark_delivered(self, number: str, who: str, now: datetime) -> None:
@@ -130,7 +130,7 @@ class Outcomes:
     def forget_sources(self, before: datetime) -> int:
         """Forget which records proved what, received before a time; return how many.
 
-        The order keeps its outcome, and of several that are so old only the latest one.
+        The order keeps its outcome: of the proofs that are so old only the latest one stays.
         """
         query = f"""SELECT k.number, k.how, k.source FROM outcomes k
             LEFT JOIN captures c ON c.capture_id = k.source
@@ -145,21 +145,22 @@ class Outcomes:
         return len(found)
 
     def _forget(self, number: str, how: str, source: str) -> None:
-        upsert = """INSERT INTO outcomes VALUES (?, '', ?, ?)
-            ON CONFLICT (number, how, source) DO UPDATE SET at = excluded.at"""
-        gone = "DELETE FROM outcomes WHERE number = ? AND how = ? AND source = ?"
-        last = self._last(number)
-        if last is not None and (last["how"], last["source"]) == (how, source):
-            self._ledger.execute(upsert, (number, how, _text(*_at(last))))
-        self._ledger.execute(gone, (number, how, source))
+        """Keep the later of this proof and the one without a source that was kept before."""
+        which = "k.number = ? AND (k.source = '' OR k.how = ? AND k.source = ?)"
+        last = self._last(which, number, how, source)
+        if last is None:  # it was taken back meanwhile
+            return
+        self._ledger.execute(f"DELETE FROM outcomes AS k WHERE {which}", (number, how, source))
+        into = "INSERT INTO outcomes (number, source, how, at) VALUES (?, '', ?, ?)"
+        self._ledger.execute(into, (number, last["how"], _text(*_at(last))))
 
-    def _last(self, number: str) -> Row | None:
-        query = """SELECT k.how, k.source, k.at, c.received_at, c.clock, c.utc, c.monotonic_ns,
+    def _last(self, which: str, *values: str) -> Row | None:
+        query = f"""SELECT k.how, k.source, k.at, c.received_at, c.clock, c.utc, c.monotonic_ns,
             t.utc AS dated_utc, t.monotonic_ns AS dated_ns, t.source AS dated_by
             FROM outcomes k LEFT JOIN captures c ON c.capture_id = k.source
             LEFT JOIN times t ON t.device_id = c.device_id AND t.boot_id = c.boot_id
-            WHERE k.number = ?"""
-        rows = self._ledger.execute(query, (number,)).fetchall()
+            WHERE {which}"""
+        rows = self._ledger.execute(query, values).fetchall()
         return max(rows, key=_place, default=None)
 
     def _set_done(self, number: str) -> None:
