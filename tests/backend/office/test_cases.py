@@ -274,3 +274,34 @@ def test_a_decision_closes_every_case_about_the_photo_and_its_retakes(
 
     assert demo_office.shown(RIGHT_DOOR) == [retake]
     assert cases.all_open_for("dispatch ana", NOON, 9) == []
+
+
+def test_a_case_holds_the_retakes_of_its_photo_too(demo_office: DemoOffice) -> None:
+    """After an opt-out they would be the only evidence: the photo itself was replaced."""
+    first = demo_office.receive(demo_office.photo(CHANGES_MIND))
+    report(demo_office, first, CHANGES_MIND)
+    retake = demo_office.receive(demo_office.photo(CHANGES_MIND, retake_of=first))
+    elsewhere = demo_office.receive(demo_office.photo(LEFT_DOOR, retake_of=first))
+    office = demo_office.office
+
+    office.opt_out_order(CHANGES_MIND, True)
+    office.opt_out_order(LEFT_DOOR, True)
+    kept = [demo_office.kept(one)[0] for one in (first, retake, elsewhere)]
+    office.erasure.expire(NOON + REPORTED)
+
+    assert kept == [True, True, False]
+    assert {demo_office.kept(one) for one in (first, retake)} == {(False, False)}
+
+
+def test_what_a_decision_frees_is_erased_with_its_retakes(demo_office: DemoOffice) -> None:
+    first = demo_office.receive(demo_office.photo(CHANGES_MIND))
+    retake = demo_office.receive(demo_office.photo(CHANGES_MIND, retake_of=first))
+    report(demo_office, retake, CHANGES_MIND)
+    demo_office.office.opt_out_order(CHANGES_MIND, True)
+    assert [demo_office.kept(one)[0] for one in (first, retake)] == [True, True]
+
+    case = case_about(demo_office, retake)
+    decision = Decision(Closing.WITHDRAWN, "", 1)
+    demo_office.office.close_case(case, decision, "dispatch ana", NOON)
+
+    assert {demo_office.kept(one) for one in (first, retake)} == {(False, False)}

@@ -34,9 +34,18 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Why a dispatcher opens a case: a closed list, since the customer reads it."""
 
-IN_CASE: Final = """EXISTS (SELECT 1 FROM cases k
-    WHERE k.capture_id = c.capture_id AND k.closed_at IS NULL)"""
-"""Condition: an open case is about this record, which is not erased until the case is closed."""
+_ABOUT: Final = """EXISTS (SELECT 1 FROM captures f JOIN cases k ON k.capture_id = f.capture_id
+    WHERE {} AND k.closed_at IS NULL AND f.device_id || '' = c.device_id
+    AND coalesce(f.own_number = c.own_number, TRUE))"""
+
+IN_CASE: Final = f"""(EXISTS (SELECT 1 FROM cases k
+    WHERE k.capture_id = c.capture_id AND k.closed_at IS NULL)
+    OR {_ABOUT.format("f.capture_id = c.retake_of")}
+    OR {_ABOUT.format("f.retake_of = c.capture_id")})"""
+"""Condition: this capture is in a case, or what it retakes or its retake is (families.py).
+
+It is not erased before that is closed, or ended.
+"""
 
 
 class Report(StrEnum):
@@ -157,7 +166,8 @@ class Cases:
 
     def end(self, now: datetime, most: int) -> list[str]:
         """Close at most `most` cases whose life is over; return the ids of their records."""
-        change = """UPDATE cases SET closed_at = :now, closed_as = :how WHERE case_id IN (
+        change = """UPDATE cases SET closed_at = :now, closed_as = :how
+            WHERE closed_at IS NULL AND case_id IN (
             SELECT case_id FROM cases WHERE closed_at IS NULL AND (opened_at <= :reported
                 OR opened_by <> :customer AND opened_at <= :look) LIMIT :most)
             RETURNING capture_id"""

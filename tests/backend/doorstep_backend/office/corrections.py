@@ -197,8 +197,7 @@ class Corrections:
             self._filing.outcomes.settle(moved)
             also()
         if change.state is State.WITHDRAWN:
-            for one in members:
-                self._erasure.expire_one(one.capture_id, change.now)
+            self._erasure.expire_family(capture_id, change.now)
 
     def _add(self, capture_id: str, before: str | None, change: _Change) -> int:
         """Write the correction down; return its version."""

@@ -15,6 +15,7 @@ from doorstep_backend.languages import ENGLISH, Language
 from doorstep_backend.office.cases import Cases
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.due import Due, DueErasures
+from doorstep_backend.office.families import family_of
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.pages.accounts import ACCOUNTS
@@ -147,7 +148,8 @@ class Erasure:
         """End cases whose life is over, and erase the due records that only they kept."""
         erase = partial(self._erase_due, now=now, waits=False)
         while ended := self._cases.end(now, BATCH):
-            yield self._erased(ended, erase, budget)
+            held = dict.fromkeys(one for each in ended for one in self._family(each))
+            yield self._erased(list(held), erase, budget)
 
     def _erase_records(self, now: datetime, budget: FailureBudget) -> Iterator[int]:
         for due in self._dues.all(now):
@@ -194,6 +196,14 @@ class Erasure:
     def overdue_s(self, now: datetime) -> float:
         """Return for how long a record has been due and is not erased, at most; 0 for none."""
         return self._dues.overdue_s(now)
+
+    def expire_family(self, capture_id: str, now: datetime) -> None:
+        """Erase of this record and its retakes what is due, as `expire_one` does."""
+        for one in self._family(capture_id):
+            self.expire_one(one, now)
+
+    def _family(self, capture_id: str) -> list[str]:
+        return [one.capture_id for one in family_of(self._ledger, capture_id)]
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""

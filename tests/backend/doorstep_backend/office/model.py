@@ -148,7 +148,7 @@ class Office:
     def close_case(self, case: Case, decision: Decision, who: str, now: datetime) -> None:
         """Close a case as `Casework.close` does, and erase what only the case held."""
         self.casework.close(case, decision, who, now)
-        self.erasure.expire_one(case.capture_id, now)
+        self.erasure.expire_family(case.capture_id, now)
 
     def open_anew(self) -> None:
         """File what was sealed to nobody here, once an identity for it has come."""
