@@ -93,6 +93,8 @@ def test_the_rows_are_those_of_an_order_or_a_device_within_seven_days(
     assert listed("?device=van-8") == ([], None)
     assert listed("?device=van-7")[0] == [4, 3]
     assert listed(f"?order={RIGHT_DOOR}&device=van-7") == ([2], None)
+    for before in ("now", f"{photos[1]}", "2026-11-26T12:00:00.000Z", "'%20--"):
+        assert live.browser(ANA).get(f"/dispatch/photos?before={before}").status_code == 400
     live.clock.now = NOON + timedelta(days=4) - MINUTE
     assert listed("") == ([4], None)
 

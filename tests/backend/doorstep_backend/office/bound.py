@@ -1,5 +1,6 @@
 """Records that have an order, as dispatch sees them: the facts, without a picture."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,6 +15,9 @@ from doorstep_backend.office.showing import LISTED, MAY_BE_SHOWN
 
 LISTED_FOR: Final = timedelta(days=7)
 """Age up to which records are listed: a wrong door is noticed within days, if ever."""
+
+PLACE: Final = re.compile(r"[0-9T:.Z-]+ \S+")
+"""Form of a `place` in the list."""
 
 _BOUND: Final = f"""(c.kind = 'photo' OR {IS_HANDED_OVER.format("c")})
     AND NOT {TAKES_NO_PHOTO} AND {MAY_BE_SHOWN}"""

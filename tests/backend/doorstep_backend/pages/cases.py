@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
 from doorstep_backend.office.access import Dispatch, View, viewer_name
-from doorstep_backend.office.bound import LISTED_FOR, BoundRecord, Narrowed, place
+from doorstep_backend.office.bound import LISTED_FOR, PLACE, BoundRecord, Narrowed, place
 from doorstep_backend.office.cases import CUSTOMER, LOOK, REASONS, Case, Closing
 from doorstep_backend.office.casework import (
     LOOKS,
@@ -73,9 +73,11 @@ class CasePages:
         ]
 
     def photos(self, visit: Visit[Dispatch]) -> Response:
-        """Show the photos of the last days that have an order, without a picture."""
+        """Show the photos of the last days that have an order, without a picture. Raise 400."""
         query = fields(visit.query)
         asked = Narrowed(*(query.get(name, "").strip() for name in ("order", "device", "before")))
+        if asked.before and not PLACE.fullmatch(asked.before):
+            raise HTTPException(400, CANNOT_READ)
         found = self._office.bound.latest(asked, visit.now)
         listed = found[:LISTED]
         return self._render(
