@@ -6,6 +6,7 @@ import pyrage  # noqa: TID251 - makes identities, which no device does
 import pytest
 
 from agent.record.sealing import Recipients
+from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import claims
 from doorstep_backend.office.corrections import CannotBindError
 from doorstep_backend.office.demo import ALLOWED
@@ -13,6 +14,7 @@ from doorstep_backend.office.model import open_office
 from doorstep_backend.seals import Seals
 from doorstep_backend.settings import WrongSettingError
 from doorstep_backend.wire.store import Store
+from tests.backend.office.interrupted import Interrupted
 from tests.support.demo_office import NOON, RECEIVED, WHO, DemoOffice
 from tests.support.engines import has
 
@@ -140,3 +142,24 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     assert demo_office.shown(ALLOWED) == [bound]
     assert has(second.store.photo, bound)
     assert second.filing.is_erased(discarded)
+
+
+def test_what_dispatch_deleted_unopened_does_not_come_back_with_its_identity(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    """Its erasing failed; opened, it names an order that would show it."""
+    demo_office = DemoOffice(tmp_path, objects=interrupted)
+    demo_office.van.sealed_to = Seals(tmp_path).recipients()
+    for file in (tmp_path / "keys" / "identities").iterdir():
+        file.unlink()
+    deleted = demo_office.receive(demo_office.photo(ALLOWED))
+    interrupted.lost = [deleted]
+    with pytest.raises(Unavailable):
+        demo_office.office.corrections.discard(deleted, WHO, NOON)
+    interrupted.lost = ()
+    escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
+
+    open_office(Store(tmp_path)).open_anew()
+
+    assert demo_office.shown(ALLOWED) == []
+    assert demo_office.office.filing.is_erased(deleted)

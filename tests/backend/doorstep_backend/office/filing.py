@@ -67,11 +67,13 @@ class Filing(Showing):
             self.outcomes.settle(self._settle(row["capture_id"]))
 
     def refile(self, said: FilingEntry, received_at: str) -> None:
-        """File a record again that is filed without its body. Durable when it returns.
+        """File a record again that is filed without its body, unless it was withdrawn.
 
-        Instances that start together are at the same ones: the second changes nothing.
+        Durable when it returns. Instances that start together are at the same ones: the second
+        changes nothing.
         """
-        gone = "DELETE FROM captures WHERE capture_id = ? AND bound_by = ? AND erased_at IS NULL"
+        gone = """DELETE FROM captures WHERE capture_id = ? AND bound_by = ? AND erased_at IS NULL
+            AND state <> 'withdrawn'"""
         row = (said.columns["capture_id"], claims.UNOPENED_BODY)
         with self._ledger.exclusive_transaction(said.columns["device_id"]):
             if self._ledger.execute(gone, row).rowcount == 1:
