@@ -339,6 +339,21 @@ def test_a_retake_that_comes_after_a_correction_follows_it(demo_office: DemoOffi
     assert not demo_office.is_done(ALLOWED)
 
 
+def test_a_waiting_retake_is_not_deleted_with_a_photo_that_has_an_order(
+    demo_office: DemoOffice,
+) -> None:
+    """Dispatch sees the retake alone; both are withdrawn by a correction of the photo."""
+    photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
+    retake = demo_office.receive(demo_office.stray(retake_of=photo))
+
+    with pytest.raises(CannotBindError, match="would be erased with it"):
+        demo_office.office.corrections.discard(retake, WHO, NOON)
+
+    assert demo_office.shown(LEFT_DOOR) == [photo]
+    correct(demo_office, photo, None, State.WITHDRAWN)
+    assert {demo_office.kept(one) for one in (photo, retake)} == {(False, False)}
+
+
 @pytest.mark.parametrize("void_first", [False, True])
 def test_a_void_wins_whenever_it_comes(demo_office: DemoOffice, *, void_first: bool) -> None:
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))

@@ -482,6 +482,22 @@ def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     assert live.demo_office.shown(LEFT_DOOR) == [stray]
 
 
+def test_dispatch_reads_which_other_photo_a_waiting_retake_takes_along(live: Live) -> None:
+    """It is moved with the retake, and never deleted with it: dispatch has not seen it."""
+    (photo,) = live.demo_office.deliver(LEFT_DOOR)
+    retake = live.demo_office.receive(live.demo_office.stray(retake_of=photo))
+    browser, page = live.browser(ANA), f"/dispatch/{retake}"
+
+    asked = browser.get(f"{page}/discard"), browser.send(f"{page}/discard")
+    along = [browser.get(f"{page}/bind?number={to}").text for to in (LEFT_DOOR, RIGHT_DOOR)]
+
+    assert [one.status_code for one in asked] == [409, 409]
+    assert dispatch.NOT_ALONE in asked[0].text
+    moves = f"moves with it, from order {LEFT_DOOR}."
+    assert [moves in one for one in along] == [False, True]
+    assert live.demo_office.shown(LEFT_DOOR) == [photo]
+
+
 @pytest.mark.parametrize("number", [CONFIDENTIAL, GIFT, OPTED_OUT, "2001", "9999", ""])
 def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
     live: Live, number: str

@@ -130,7 +130,11 @@ class Corrections:
         self._correct(capture_id, None, _Change(number, State.SHOWN, who, Why.BOUND, now))
 
     def discard(self, capture_id: str, who: str, now: datetime) -> None:
-        """Erase a press that waits and has no order. Raise errors as `bind`."""
+        """Erase a press that waits and has no order.
+
+        Raise errors as `bind`, and CannotBindError if a photo that has an order would go with it:
+        nobody looked at that one.
+        """
         change = _Change(None, State.WITHDRAWN, who, Why.DISCARDED, now)
         self._correct(capture_id, None, change)
 
@@ -165,6 +169,10 @@ class Corrections:
             NoSuchOrder: there is none.
         """
         self._correct(capture_id, version, _Change(to, state, who, why, now), also)
+
+    def orders_along(self, capture_id: str) -> list[str]:
+        """Return the orders from which a correction of a waiting photo moves others along."""
+        return sorted({one.number or "" for one in family_of(self._ledger, capture_id)} - {""})
 
     def of_record(self, capture_id: str) -> list[Correction]:
         """Return all corrections of a record and its retakes, the first one first."""
@@ -233,6 +241,8 @@ class Corrections:
         if state is State.WITHDRAWN:
             if to is not None:
                 raise CannotBindError("a withdrawn press has no order")
+            if version is None and any(one.number is not None for one in members):
+                raise CannotBindError("a photo that has an order would be erased with it")
             return
         if to is None:
             raise CannotBindError("a press without an order can only be withdrawn")

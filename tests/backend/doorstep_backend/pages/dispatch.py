@@ -24,6 +24,13 @@ from doorstep_backend.reports.asked import NotAskedRightError
 from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.rescued import Rescues
 
+NOT_ALONE: Final = (
+    "This photo retakes a photo that has an order, or that one retakes it, and both would be "
+    "deleted. Nothing was changed: give this photo to the same order, or open a case about the "
+    "other one."
+)
+"""Message for deleting a photo with another one that dispatch has not seen."""
+
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
 """Why dispatch cannot bind a photo to any number that they type."""
 
@@ -131,7 +138,8 @@ class DispatchPages:
         """Say what binding to the order of the query does. Raise HTTPException as `bind` does."""
         photo = self._still_waiting_photo(visit)
         order = self._chosen(photo, fields(visit.query).get("number", ""))
-        values = {"order": order, "line": self._line(order)}
+        along = [one for one in self._moved_along(photo) if one != order.number]
+        values = {"order": order, "line": self._line(order), "along": along}
         return self._confirm(visit, photo, "bind", {"number": order.number}, **values)
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
@@ -150,15 +158,23 @@ class DispatchPages:
 
     def confirm_discard(self, visit: Visit[Dispatch]) -> Response:
         """Say what deleting does. Raise HTTPException as `discard` does."""
-        return self._confirm(visit, self._still_waiting_photo(visit), "discard", {})
+        photo = self._still_waiting_photo(visit)
+        if self._office.corrections.orders_along(photo.capture_id):
+            raise HTTPException(409, NOT_ALONE)
+        return self._confirm(visit, photo, "discard", {})
 
     def discard(self, visit: Visit[Dispatch]) -> Response:
-        """Erase a photo that waits. Raise HTTPException (404, or 409 if it waits no more)."""
+        """Erase a photo that waits.
+
+        Raise HTTPException: 404; 409 if it waits no more, or if a photo would go with it.
+        """
         asked, photo = _asked(visit), self._still_waiting_photo(visit)
         try:
             self._office.corrections.discard(photo.capture_id, viewer_name(visit.viewer), visit.now)
         except NotWaitingError as error:
             raise HTTPException(409, NOT_WAITING) from error
+        except CannotBindError as error:
+            raise HTTPException(409, NOT_ALONE) from error
         return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)
 
     def _confirm(
@@ -201,6 +217,12 @@ class DispatchPages:
         """Return orders that take a photo: dispatch sees no number or place of the others."""
         orders = self._office.filing.candidates(photo.capture_id)
         return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
+
+    def _moved_along(self, photo: Photo) -> list[str]:
+        """Return the orders that others are moved from with this photo, as `_candidates` does."""
+        numbers = self._office.corrections.orders_along(photo.capture_id)
+        orders = map(self._office.orders.find, numbers)
+        return [order.number for order in orders if order.photo is not PhotoRule.NO_PHOTO]
 
     def _line(self, order: Order) -> str:
         return self._office.orders.address(order.address).line
