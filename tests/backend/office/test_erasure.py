@@ -160,7 +160,7 @@ def test_a_hold_of_no_order_is_refused(demo_office: DemoOffice) -> None:
 def test_only_what_waits_is_discarded(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
 
-    with pytest.raises(CannotBindError, match="it has an order"):
+    with pytest.raises(CannotBindError, match="has an order"):
         demo_office.office.corrections.discard(capture_id, WHO, CAME)
     assert demo_office.kept(capture_id) == (True, True)
 
