@@ -82,6 +82,9 @@ class Light:
     """The light: white from a touch on, then the result of the press, and later the idle light.
 
     Only `touched` may be called from another thread than the loop's.
+
+    Attributes:
+        quiet_from_ns: from when the device neither sounds nor vibrates: a frame would be sharp.
     """
 
     def __init__(self, indicator: Indicator, now_ns: Callable[[], int]) -> None:
@@ -89,7 +92,7 @@ class Light:
         self._now_ns = now_ns
         self._shown: Signal | None = None
         self._touched_ns: int | None = None
-        self._idle_from_ns = self._quiet_from_ns = 0
+        self._idle_from_ns = self.quiet_from_ns = 0
 
     def touched(self, edge_ns: int) -> None:
         """Show "hold still" at the first edge of a possible press."""
@@ -102,8 +105,13 @@ class Light:
             self._indicator.show(self._shown, silent=True)
 
     def hold_still(self) -> None:
-        """Show "hold still" for the press that is served now, over the light of the one before."""
+        """Show "hold still" for the press that is served now, and end the answer to the one before.
+
+        The motor of that answer needs MOTOR_STOPS_S to come to rest.
+        """
         self._indicator.show(Signal.HOLD_STILL)
+        stops_ns = self._now_ns() + int(MOTOR_STOPS_S * 1e9)
+        self.quiet_from_ns = min(self.quiet_from_ns, stops_ns)
 
     def exposed(self) -> None:
         """Show that the last frame is exposed, and the record is not yet durable."""
@@ -118,11 +126,11 @@ class Light:
         self._idle_from_ns = self._now_ns() + int(SHOWN_S[signal] * 1e9)
         if not silent:
             quiet_after_s = sounding_s(signal) + MOTOR_STOPS_S
-            self._quiet_from_ns = self._now_ns() + int(quiet_after_s * 1e9)
+            self.quiet_from_ns = self._now_ns() + int(quiet_after_s * 1e9)
 
     def is_quiet(self, now_ns: int) -> bool:
-        """Return True if the device neither sounds nor vibrates: a frame would be sharp."""
-        return now_ns >= self._quiet_from_ns
+        """Return True if the device neither sounds nor vibrates."""
+        return now_ns >= self.quiet_from_ns
 
     def shows(self, signal: Signal) -> bool:
         """Return True if this signal came last, apart from a touch."""

@@ -48,13 +48,14 @@ class Press:
 
     Attributes:
         context: the state of the devices at its first edge.
-        unlit_ns: exposures before it may show the lamp of a scan window.
+        expose_from_ns: exposures before it may show the lamp of a scan window, or be shaken by the
+            answer to the press before.
         handed_over: True if the driver says by it that the parcel was handed over.
     """
 
     context: PressContext
     trigger: Trigger
-    unlit_ns: int = 0
+    expose_from_ns: int = 0
     handed_over: bool = False
 
     @property
@@ -203,7 +204,7 @@ class Capture:
 
     def _shoot(self, press: Press) -> Shot:
         deadline_s = self._config.camera.frame_deadline_ms / 1000
-        after_ns = max(press.edge_ns, press.unlit_ns)
+        after_ns = max(press.edge_ns, press.expose_from_ns)
         shot = burst.shoot(
             self._board.camera,
             self._board.lamp,

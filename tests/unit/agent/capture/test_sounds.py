@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.lights import MOTOR_STOPS_S
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Frame, Luma
 from hardware.errors import CameraFailed
 from hardware.indicator import Signal
 from hardware.patterns import PATTERNS, sounding_s, step_at
 from hardware.power import PowerReading
-from tests.support.benchtop import Bench, Parts, Pictures, SetLight, SetTime
+from tests.support.benchtop import Bench, Parts, Pictures, SetLight, SetTime, picture
 from tests.support.fleet import ALLOWED, ELSEWHERE, FORBIDDEN, round_of, scan, tap_scan
 from tests.support.roads import away, stop_at
 
@@ -90,6 +91,20 @@ def test_no_picture_is_taken_while_the_device_sounds(tmp_path: Path) -> None:
     assert heard > 10
     assert len(parts.eye.blurred) > 10
     assert not any(parts.eye.blurred)
+
+
+def test_a_press_in_the_middle_of_an_answer_waits_until_the_motor_rests(tmp_path: Path) -> None:
+    """The white light ends the vibration of "press once more", and the motor runs on."""
+    with round_of(tmp_path, ALLOWED) as device:
+        device.parts.camera.pictures = [picture(motion_px=22.0)]
+        first = device.press()
+        soon = device.press(-0.35)
+        later = device.press(1.0)
+
+    waits_ms = [one["record"]["photo"]["exposed_after_press_ms"] for one in (first, soon, later)]
+    assert first["retake"]
+    assert waits_ms[1] - waits_ms[0] == pytest.approx(1_000 * MOTOR_STOPS_S)
+    assert waits_ms[2] == waits_ms[0]
 
 
 def test_each_press_is_heard_once(tmp_path: Path) -> None:
