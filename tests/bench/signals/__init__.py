@@ -1,4 +1,4 @@
-"""Compares each two signals by light, motor and tone, and the colours of those that are alike.
+"""Compares every pair of signals by light, motor and tone, and the colours of those that are alike.
 
 Two signals are alike for a sense if they differ for less than LEAST_MS in their first second.
 `python -m tests.bench.signals` prints the figures.
@@ -97,7 +97,7 @@ def slipped(rhythm: tuple[bool, ...], by_ms: int) -> tuple[bool, ...]:
 
 
 def alike(signals: tuple[Signal, ...], sense: str, slip_ms: int = 0) -> list[tuple[Signal, Signal]]:
-    """Return each two of the signals that are alike for a sense."""
+    """Return the pairs of signals that are alike for a sense."""
     return [
         pair for pair in combinations(signals, 2) if difference_ms(*pair, sense, slip_ms) < LEAST_MS
     ]
