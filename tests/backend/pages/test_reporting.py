@@ -173,6 +173,23 @@ def test_a_hand_over_is_moved_also_to_an_order_that_takes_no_photo(
     assert not live.demo_office.is_done(ALLOWED)
 
 
+def test_a_case_shows_the_retake_that_replaced_its_photo(live: Live, wrong_door: CaptureId) -> None:
+    """A retake that waited is moved along with the report, and replaces the photo of the case."""
+    demo_office, customer, ana = live.demo_office, live.browser(THIRD), live.browser(ANA)
+    retake = demo_office.receive(demo_office.stray(retake_of=wrong_door))
+    report(customer, LEFT_DOOR, wrong_door)
+    case = case_of(ana)
+
+    (image,) = images(ana.get(case).text)
+
+    assert ana.get(image).content == PICTURE
+    looks = demo_office.office.access.views_of_record(retake)
+    assert [look.why for look in looks] == ["Looked into your report."]
+    assert demo_office.is_done(LEFT_DOOR)
+    assert decide(ana, case, "correct")[0] == 303
+    assert demo_office.shown(LEFT_DOOR) == [retake]
+
+
 def test_a_double_click_reports_once(live: Live, wrong_door: CaptureId) -> None:
     customer, ana = live.browser(THIRD), live.browser(ANA)
 

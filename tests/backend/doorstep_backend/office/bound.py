@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent.models import BoundBy, RecordKind, rfc3339
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import photos
-from doorstep_backend.office.families import IS_HANDED_OVER
+from doorstep_backend.office.families import IS_HANDED_OVER, of_same_order
 from doorstep_backend.office.orders import TAKES_NO_PHOTO
 from doorstep_backend.office.photos import Photo
 from doorstep_backend.office.showing import LISTED, MAY_BE_SHOWN
@@ -94,6 +94,11 @@ class BoundRecords:
         """Return this record, however old; None if dispatch may not know of it."""
         found = self._found("c.capture_id = :id", 1, id=capture_id)
         return found[0] if found else None
+
+    def current(self, capture_id: str) -> BoundRecord | None:
+        """Return this record, or the retake that replaced it on the same order; None as `find`."""
+        found = map(self.find, of_same_order(self._ledger, capture_id))
+        return next((one for one in found if one is not None), None)
 
     def of_order(self, number: str) -> list[BoundRecord]:
         """Return those of an order, the latest first; none if the order takes no photo."""

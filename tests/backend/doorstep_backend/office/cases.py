@@ -13,6 +13,7 @@ from typing import Final
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.languages import translatable
+from doorstep_backend.office.families import of_same_order
 
 CUSTOMER: Final = "customer"
 """`opened_by` of a case that a customer's report opened; other cases name the dispatcher."""
@@ -120,10 +121,14 @@ class Cases:
         return None if row is None else _case(row)
 
     def open_for(self, dispatcher: str, capture_id: str, now: datetime) -> Case | None:
-        """Return the case by which this dispatcher may look at a record now; None without one."""
-        query = """SELECT * FROM cases WHERE capture_id = ? AND closed_at IS NULL
-            AND opened_by IN (?, ?) ORDER BY opened_at"""
-        rows = self._ledger.execute(query, (capture_id, CUSTOMER, dispatcher))
+        """Return the case by which this dispatcher may look at a record now; None without one.
+
+        A case about a photo is about its retakes on the same order too: one may replace it.
+        """
+        ids = of_same_order(self._ledger, capture_id)
+        query = f"""SELECT * FROM cases WHERE capture_id IN ({", ".join("?" * len(ids))})
+            AND closed_at IS NULL AND opened_by IN (?, ?) ORDER BY opened_at"""
+        rows = self._ledger.execute(query, (*ids, CUSTOMER, dispatcher))
         return next((case for case in map(_case, rows) if case.is_open(now)), None)
 
     def all_open_for(self, dispatcher: str, now: datetime, most: int) -> list[Case]:

@@ -59,6 +59,13 @@ def family_of(ledger: Database, capture_id: str) -> list[Member]:
     return list(found.values())
 
 
+def of_same_order(ledger: Database, capture_id: str) -> list[str]:
+    """Return the ids of this record, known or not, and of its family on the same order."""
+    family = family_of(ledger, capture_id)
+    same = [one.capture_id for one in family if one.number == family[0].number]
+    return same or [capture_id]
+
+
 def kin_of(ledger: Database, members: Collection[Member]) -> list[Member]:
     """Return the members, and what they retake or what retakes them, also of another order."""
     return list({one.capture_id: one for one in (*members, *_beside(ledger, members))}.values())

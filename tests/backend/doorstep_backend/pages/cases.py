@@ -115,7 +115,7 @@ class CasePages:
         """Show the cases that this dispatcher may work on, the oldest first."""
         who = viewer_name(visit.viewer)
         found = self._office.cases.all_open_for(who, visit.now, LISTED + 1)
-        listed = [(case, self._office.bound.find(case.capture_id)) for case in found[:LISTED]]
+        listed = [(case, self._office.bound.current(case.capture_id)) for case in found[:LISTED]]
         return self._render(
             visit,
             "cases.html",
@@ -128,7 +128,7 @@ class CasePages:
     def case(self, visit: Visit[Dispatch]) -> Response:
         """Show a case, with the picture while it is open. Raise 404 for another dispatcher's."""
         case = self._case(visit)
-        record = self._office.bound.find(case.capture_id)
+        record = self._office.bound.current(case.capture_id)
         return self._render(
             visit,
             "case.html",
@@ -157,7 +157,7 @@ class CasePages:
             back=back,
             fields={name: given.get(name, "") for name in ("as", "number", "version")},
             decision=decision,
-            record=self._office.bound.find(case.capture_id),
+            record=self._office.bound.current(case.capture_id),
             is_reported=case.opened_by == CUSTOMER,
             line=line,
         )
