@@ -71,7 +71,7 @@ def test_of_two_at_one_hand_over_the_second_one_changes_nothing(live: Live, what
 
     for answer in answers:
         assert answer.status_code == 409
-        assert NOT_WAITING in answer.text
+        assert f"{NOT_WAITING} Decided by dispatch ana, 1 December 2026" in answer.text
     assert second.get(f"/hand-overs/{pressed}").status_code == 404
     assert (how(live, SIGNATURE), how(live, ALLOWED)) == (How.HANDED_OVER, None)
 

@@ -478,7 +478,8 @@ def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     answer = second.send(f"/dispatch/{stray}/{what}", number=RIGHT_DOOR)
 
     assert answer.status_code == 409
-    assert dispatch.NOT_WAITING in answer.text
+    said = f"{dispatch.NOT_WAITING} Decided by dispatch ana, 1 December 2026, 12:00"
+    assert said in answer.text
     assert live.demo_office.shown(LEFT_DOOR) == [stray]
 
 

@@ -151,7 +151,7 @@ class DispatchPages:
                 photo.capture_id, order.number, viewer_name(visit.viewer), visit.now
             )
         except NotWaitingError as error:
-            raise HTTPException(409, NOT_WAITING) from error
+            raise HTTPException(409, self._not_waiting(photo.capture_id)) from error
         except CannotBindError as error:
             raise HTTPException(409, NOT_THIS_ORDER) from error
         return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)
@@ -172,7 +172,7 @@ class DispatchPages:
         try:
             self._office.corrections.discard(photo.capture_id, viewer_name(visit.viewer), visit.now)
         except NotWaitingError as error:
-            raise HTTPException(409, NOT_WAITING) from error
+            raise HTTPException(409, self._not_waiting(photo.capture_id)) from error
         except CannotBindError as error:
             raise HTTPException(409, NOT_ALONE) from error
         return RedirectResponse(f"{PREFIX}/dispatch{asked.query()}", 303)
@@ -203,8 +203,12 @@ class DispatchPages:
         if photo is not None and photo.number is None:
             return photo
         if self._office.filing.is_filed(visit.path["capture_id"]):
-            raise HTTPException(gone, NOT_WAITING)
+            raise HTTPException(gone, self._not_waiting(visit.path["capture_id"]))
         raise HTTPException(404, NOT_HERE)
+
+    def _not_waiting(self, capture_id: str) -> str:
+        made = self._office.corrections.of_record(capture_id)
+        return words.not_waiting(NOT_WAITING, made, self._office.settings.zone)
 
     def _chosen(self, photo: Photo, number: str) -> Order:
         """Return the candidate with this number. Raise 409 without one."""

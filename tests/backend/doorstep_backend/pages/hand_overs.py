@@ -76,7 +76,7 @@ class HandOverPages:
         try:
             bind(pressed.capture_id, order.number, who, visit.now)
         except CannotBindError as error:
-            raise HTTPException(409, NOT_WAITING) from error
+            raise HTTPException(409, self._not_waiting(pressed.capture_id)) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def confirm_discard(self, visit: Visit[Dispatch]) -> Response:
@@ -89,7 +89,7 @@ class HandOverPages:
         try:
             self._office.corrections.discard(pressed.capture_id, who, visit.now)
         except CannotBindError as error:
-            raise HTTPException(409, NOT_WAITING) from error
+            raise HTTPException(409, self._not_waiting(pressed.capture_id)) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def ask(self, visit: Visit[Dispatch]) -> Response:
@@ -166,8 +166,12 @@ class HandOverPages:
         if pressed is not None and pressed.number is None:
             return pressed
         if self._office.filing.is_hand_over(visit.path["capture_id"]):
-            raise HTTPException(gone, NOT_WAITING)
+            raise HTTPException(gone, self._not_waiting(visit.path["capture_id"]))
         raise HTTPException(404, NOT_HERE)
+
+    def _not_waiting(self, capture_id: str) -> str:
+        made = self._office.corrections.of_record(capture_id)
+        return words.not_waiting(NOT_WAITING, made, self._office.settings.zone)
 
     def _chosen(self, pressed: HandOver, number: str) -> Order:
         """Return the candidate with this number. Raise 409 without one."""

@@ -1,6 +1,6 @@
 """Words of more than one page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from doorstep_backend.office.access import View
 from doorstep_backend.office.cases import EXPIRED, Closing, Report
 from doorstep_backend.office.cases import REASONS as REASONS_OF_CASES
 from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
+from doorstep_backend.office.corrections import Correction
 from doorstep_backend.office.orders import Order
 from doorstep_backend.office.outcomes import How, Outcome
 from doorstep_backend.office.photos import Photo
@@ -119,6 +120,13 @@ NO_VERDICT: Final = "Not known"
 def day(at: date, language: Language = ENGLISH) -> str:
     """Format a day: `1 December 2026`."""
     return language.day(at)
+
+
+def not_waiting(said: str, made: Sequence[Correction], zone: ZoneInfo) -> str:
+    """Return why a press waits no more, with who decided about it last, and when."""
+    if not made:
+        return said
+    return f"{said} Decided by {made[-1].who}, {day_and_time(made[-1].at, zone)}."
 
 
 def day_and_time(
