@@ -167,7 +167,11 @@ def test_a_hand_over_is_moved_also_to_an_order_that_takes_no_photo(
     ana = live.browser(ANA)
     assert report(live.browser(OWNER), ALLOWED, handed_over, "not_handed_to_me") == 303
 
-    assert decide(ana, case_of(ana), f"moved&number={CONFIDENTIAL}")[0] == 303
+    case = case_of(ana)
+
+    asked = words_of(ana, f"{case}/close?as=moved&number={CONFIDENTIAL}&version=0")
+    assert f"but only if order {CONFIDENTIAL} takes photos" in asked
+    assert decide(ana, case, f"moved&number={CONFIDENTIAL}")[0] == 303
 
     assert live.demo_office.is_done(CONFIDENTIAL)
     assert not live.demo_office.is_done(ALLOWED)
