@@ -212,7 +212,7 @@ def test_dispatch_says_what_no_photo_proves(walk: Walk, delivered: Live) -> None
     walk.look("14-delivered-confirm")
     walk.tap("Yes, it was delivered")
 
-    walk.shows("Now the order reads: Delivered on 1 December 2026.")
+    walk.shows(f"Order {GIFT} now reads: Delivered on 1 December 2026.")
     outcomes = delivered.demo_office.office.filing.outcomes
     assert (outcomes.of(SIGNATURE), outcomes.of(GIFT)) == (
         Outcome(How.HANDED_OVER, MOMENT),
