@@ -71,8 +71,8 @@ def _after_the_light(*calls: tuple[object, str]) -> None:
     def put_off(call: Callable[..., Any]) -> Callable[..., None]:
         return lambda *words, **named: late.append(partial(call, *words, **named))
 
-    def show_first(light: SetLight, signal: Signal) -> None:
-        show(light, signal)
+    def show_first(light: SetLight, signal: Signal, *, silent: bool = False) -> None:
+        show(light, signal, silent=silent)
         while late:
             late.pop(0)()
 
