@@ -25,6 +25,7 @@ from doorstep_backend.office.demo import (
     CONFIDENTIAL,
     LEFT_DOOR,
     RIGHT_DOOR,
+    SIGNATURE,
 )
 from doorstep_backend.office.orders import NoSuchOrder, Order
 from doorstep_backend.office.photos import BY_DISPATCH
@@ -197,12 +198,17 @@ def without_photos(demo_office: DemoOffice) -> str:  # noqa: ARG001 - as the oth
     return CONFIDENTIAL
 
 
+def signed_for(demo_office: DemoOffice) -> str:  # noqa: ARG001 - as the others
+    return SIGNATURE
+
+
 @pytest.mark.parametrize(
     ("find", "told"),
     [
         (elsewhere, "did not carry"),
         (on_another_day, "did not carry"),
         (without_photos, "takes no photo"),
+        (signed_for, "takes no photo"),
     ],
 )
 def test_a_photo_is_moved_only_to_what_its_device_carried_that_day_and_what_takes_photos(
@@ -219,7 +225,7 @@ def test_a_photo_is_moved_only_to_what_its_device_carried_that_day_and_what_take
 
     assert demo_office.shown(LEFT_DOOR) == [photo]
     offered = demo_office.office.filing.candidates(photo)
-    assert number not in {one.number for one in offered} - {CONFIDENTIAL}
+    assert number not in {one.number for one in offered} - {CONFIDENTIAL, SIGNATURE}
     correct(demo_office, photo, None, State.WITHDRAWN)
     assert demo_office.kept(photo) == (False, False)
 

@@ -253,13 +253,12 @@ class Corrections:
         self._check_order(members, to)
 
     def _check_order(self, members: list[Member], to: str) -> None:
-        takes_none = self._orders.find(to).photo is PhotoRule.NO_PHOTO
+        own, rule = members[0], self._orders.find(to).photo
+        moves = to not in {own.number, own.own_number}
+        takes_none = rule is not PhotoRule.ALLOWED if moves else rule is PhotoRule.NO_PHOTO
         if takes_none and any(one.is_photo for one in members):
             raise CannotBindError("this order takes no photo: withdraw it, or take another order")
-        own = members[0]
-        if to not in {own.number, own.own_number} and not self._filing.was_carried_that_day(
-            own.capture_id, to
-        ):
+        if moves and not self._filing.was_carried_that_day(own.capture_id, to):
             raise CannotBindError("the device did not carry this order that day: withdraw it")
 
     def _stale(self, version: int) -> CannotBindError:

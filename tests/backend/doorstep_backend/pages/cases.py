@@ -209,7 +209,7 @@ class CasePages:
         return [
             (order, self._office.orders.address(order.address).line)
             for order in self._office.filing.candidates(case.capture_id)
-            if order.number != number and (is_hand_over or order.photo is not PhotoRule.NO_PHOTO)
+            if order.number != number and (is_hand_over or order.photo is PhotoRule.ALLOWED)
         ]
 
     def _decision(self, case: Case, given: Mapping[str, str]) -> tuple[Decision, str]:

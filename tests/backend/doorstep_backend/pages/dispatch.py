@@ -220,7 +220,7 @@ class DispatchPages:
     def _candidates(self, photo: Photo) -> list[Order]:
         """Return orders that take a photo: dispatch sees no number or place of the others."""
         orders = self._office.filing.candidates(photo.capture_id)
-        return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
+        return [order for order in orders if order.photo is PhotoRule.ALLOWED]
 
     def _moved_along(self, photo: Photo) -> list[str]:
         """Return the orders that others are moved from with this photo, as `_candidates` does."""
