@@ -68,7 +68,8 @@ class Postgres:
             "max_connections": str(CONNECTIONS),
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
+        path = self.folder.parent / f"{self.folder.name}.log"
+        with path.open("ab") as log:
             self._process = subprocess.Popen(
                 [program("postgres"), "-D", "cluster", *words],
                 cwd=self.folder,
@@ -76,7 +77,7 @@ class Postgres:
                 stderr=log,
                 **self._as,  # type: ignore[call-overload] # user and group, or nothing
             )
-        until(self.answers)
+        until(self.answers, 60, told=path.read_text)
         return self
 
     def answers(self) -> bool:
@@ -235,9 +236,9 @@ def running_postgres(*, fsync: bool = True) -> Iterator[Postgres]:
     """Run a server over a folder of its own, which its user may enter; delete both in the end."""
     with TemporaryDirectory(prefix="doorstep-postgres-") as folder:
         Path(folder).chmod(0o755)
-        server = Postgres(Path(folder) / "own", fsync=fsync).make().start()
+        server = Postgres(Path(folder) / "own", fsync=fsync).make()
         try:
-            yield server
+            yield server.start()
         finally:
             server.go_on()
             server.stop()
