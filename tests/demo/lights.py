@@ -91,7 +91,7 @@ class Watched:
         self.signal = None
 
     def look(self) -> Step:
-        """What is given now; `signal` is what it belongs to, None before the first."""
+        """Return the present step; `signal` then has its signal, None before the first one."""
         with self._log.open("rb") as log:
             log.seek(self._read_bytes)
             new = log.read().rpartition(b"\n")[0]

@@ -105,7 +105,7 @@ def made_of(day: Day, van: RecordMaker) -> tuple[list[Made], Made]:
 
 @dataclass(frozen=True)
 class End:
-    """What people see in the end.
+    """The state of the office after all records and corrections.
 
     Attributes:
         accepted: the corrections that the office accepted.
@@ -193,7 +193,7 @@ BROKEN: Final[Mapping[str, tuple[object, str, object]]] = {
     "nothing moves along": (corrections, "family_of", _is_alone),
     "what a retake took back stays so": (Filing, "_give_back", _gives_nothing_back),
 }
-"""What is replaced, in what, and by what."""
+"""Faults to put into the office: the owner and name of a function, and its replacement."""
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What earlier versions filed, after the migrations to this one."""
+"""The migrations keep the meaning of rows that earlier versions filed."""
 
 from pathlib import Path
 from typing import Final

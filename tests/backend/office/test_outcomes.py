@@ -155,7 +155,7 @@ def sources(demo_office: DemoOffice) -> list[tuple[str, str, str]]:
 def test_which_record_proved_an_order_is_forgotten_in_its_time_and_the_outcome_stays(
     demo_office: DemoOffice,
 ) -> None:
-    """Of several proofs only the latest one stays, without the dispatcher's name."""
+    """The order keeps only its latest proof, without the record or the dispatcher's name."""
     first = demo_office.receive(demo_office.photo(ALLOWED))
     later = no_photo(demo_office, ALLOWED, "handed_over", utc="2026-12-01T10:00:00.000Z")
     second = demo_office.receive(later)
@@ -190,7 +190,7 @@ def test_of_a_press_of_unknown_time_the_day_of_its_receipt_stays(demo_office: De
 def test_an_order_that_is_proved_again_later_has_the_later_outcome(
     demo_office: DemoOffice,
 ) -> None:
-    """Of two parcels of one order, weeks apart, the second one's outcome is kept."""
+    """If two parcels of one order come weeks apart, the outcome is that of the second one."""
     demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.erasure.expire(CAME + 30 * DAY)
     at = PRESSED + 40 * DAY

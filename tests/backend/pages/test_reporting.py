@@ -89,7 +89,7 @@ def test_a_wrong_door_is_reported_moved_and_shown_to_its_customer(
 def test_a_report_of_the_order_before_is_not_the_next_customers(
     live: Live, wrong_door: CaptureId
 ) -> None:
-    """Else dispatch would take the photo from the customer who has never complained."""
+    """Dispatch would otherwise take the photo from a customer who never complained."""
     ana, of_before = live.browser(ANA), "by the customer of the order before. Reported:"
     assert report(live.browser(THIRD), LEFT_DOOR, wrong_door) == 303
     first = case_of(ana)

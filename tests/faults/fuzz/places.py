@@ -140,7 +140,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "doorstep_backend/office/outcomes.py:_at": _OWN,
     "doorstep_backend/office/photos.py:_instant": _OWN,
     "doorstep_backend/office/picture.py:<module>": "reads a constant",
-    "doorstep_backend/office/refusals.py:Refusals._day": _OWN,
     "doorstep_backend/reports/pull_one.py:_answer_of": "reads an address that is_address checked",
     "doorstep_backend/reports/pull_one.py:_is_bare": _OPERATOR,
     "doorstep_backend/reports/store.py:report": _OWN,

@@ -27,9 +27,9 @@ class State(StrEnum):
 
     SHOWN = "shown"
     HIDDEN = "hidden"
-    """Neither the customer nor customer service sees it; its order stays done."""
+    """Neither the customer nor customer service sees the photo; the order stays done."""
     WITHDRAWN = "withdrawn"
-    """Due to be erased, and on no order; no correction brings it back."""
+    """The press is on no order and due to be erased; no correction brings it back."""
 
 
 class Why(StrEnum):

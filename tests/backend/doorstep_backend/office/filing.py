@@ -200,10 +200,9 @@ class Filing(Showing):
 
         If nobody knows the press's time, it may be any time before its receipt.
         """
-        received_at = from_rfc3339(press["received_at"])
-        at = photos.left_at(press)
-        if at is None or at - received_at > AGREES_WITHIN:
-            return datetime.min.replace(tzinfo=UTC), received_at
+        at = photos.believed_at(press)
+        if at is None:
+            return datetime.min.replace(tzinfo=UTC), from_rfc3339(press["received_at"])
         begins = datetime.combine(at.astimezone(self._zone), time.min, self._zone)
         return begins, begins + timedelta(days=1)
 

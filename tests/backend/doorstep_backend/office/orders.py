@@ -200,6 +200,10 @@ class Orders:
             raise LookupError("no such address")
         return _address(row)
 
+    def door_of(self, order: Order) -> str:
+        """Return the line of an order's address."""
+        return self.address(order.address).line
+
     def on_route(self, route: str) -> list[Order]:
         """Return a route's orders, in the order of the round."""
         query = f"""{_SELECT} JOIN route_orders r ON r.number = o.number

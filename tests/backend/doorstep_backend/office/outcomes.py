@@ -14,9 +14,8 @@ from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office.families import IS_HANDED_OVER
 from doorstep_backend.office.orders import Orders
-from doorstep_backend.office.photos import left_at
+from doorstep_backend.office.photos import believed_at
 from doorstep_backend.office.showing import REVOKED
-from hardware.floor import AGREES_WITHIN
 
 BATCH: Final = 1000
 """Rows of which one step removes the source."""
@@ -179,13 +178,11 @@ def _at(row: Row) -> tuple[datetime | None, bool]:
     """Return the time of a proof, and whether it is exact.
 
     It is the time of the press, also if a later `time` record tells it, and else that of the
-    receipt: a time after the receipt was never true.
+    receipt.
     """
     if row["received_at"] is not None:
-        pressed, received_at = left_at(row), from_rfc3339(row["received_at"])
-        if pressed is None or pressed - received_at > AGREES_WITHIN:
-            return received_at, False
-        return min(pressed, received_at), True
+        pressed, received_at = believed_at(row), from_rfc3339(row["received_at"])
+        return (received_at, False) if pressed is None else (min(pressed, received_at), True)
     if len(row["at"]) == len(_DAY):
         return datetime.fromisoformat(row["at"]).replace(hour=12, tzinfo=UTC), False
     return (from_rfc3339(row["at"]), True) if row["at"] else (None, False)

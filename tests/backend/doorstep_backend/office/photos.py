@@ -206,5 +206,15 @@ def left_at(row: Row) -> datetime | None:
     return dated if by.beats(clock) or is_contrary else own
 
 
+def believed_at(row: Row) -> datetime | None:
+    """Return `left_at`, but None if that is later than the receipt: it was never true then.
+
+    The clocks of device and backend may differ by AGREES_WITHIN.
+    """
+    at = left_at(row)
+    is_ahead = at is not None and at - _instant(row["received_at"]) > AGREES_WITHIN
+    return None if is_ahead else at
+
+
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from agent.models import Reason, rfc3339, to_the_hour
+from agent.models import Reason, from_rfc3339, rfc3339, to_the_hour
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import photos
 from doorstep_backend.office.remedies import REMEDIES, UNKNOWN
@@ -162,11 +162,10 @@ class Refusals:
         ]
 
     def _day(self, row: Row) -> date:
-        """Return the day of the press; a time after the receipt is of a clock that was ahead."""
-        received_at = datetime.fromisoformat(row["received_at"])
-        at = photos.left_at(row)
-        known = received_at if at is None or at > received_at else at
-        return known.astimezone(self._zone).date()
+        """Return the day of the press, or of the receipt if nobody knows the press's time."""
+        received_at = from_rfc3339(row["received_at"])
+        at = photos.believed_at(row) or received_at
+        return min(at, received_at).astimezone(self._zone).date()
 
     def _values(self, first: date, reason: str) -> dict[str, Any]:
         """Return the values of a query of records that came since this day began."""

@@ -207,7 +207,7 @@ class CasePages:
         number = filed.number if filed else None
         is_hand_over = record is not None and record.is_hand_over
         return [
-            (order, self._office.orders.address(order.address).line)
+            (order, self._office.orders.door_of(order))
             for order in self._office.filing.candidates(case.capture_id)
             if order.number != number and (is_hand_over or order.photo is PhotoRule.ALLOWED)
         ]

@@ -42,7 +42,7 @@ NOT_WAITING: Final = (
 
 
 class DispatchPages:
-    """A photo is dispatch's until it has an order, and not for a moment longer."""
+    """The pages on which dispatch gives waiting photos their orders, or deletes them."""
 
     def __init__(
         self, office: Office, pictures: Pictures, render: Render, fleet: FleetPages | None
@@ -122,7 +122,7 @@ class DispatchPages:
         At a desk it is beside the table from which it was opened.
         """
         asked, photo = _asked(visit), self._still_waiting_photo(visit, gone=404)
-        orders = [(order, self._line(order)) for order in self._candidates(photo)]
+        orders = [(order, self._office.orders.door_of(order)) for order in self._candidates(photo)]
         return self._render(
             visit,
             "waiting.html",
@@ -139,7 +139,7 @@ class DispatchPages:
         photo = self._still_waiting_photo(visit)
         order = self._chosen(photo, fields(visit.query).get("number", ""))
         along = [one for one in self._moved_along(photo) if one != order.number]
-        values = {"order": order, "line": self._line(order), "along": along}
+        values = {"order": order, "line": self._office.orders.door_of(order), "along": along}
         return self._confirm(visit, photo, "bind", {"number": order.number}, **values)
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
@@ -227,9 +227,6 @@ class DispatchPages:
         numbers = self._office.corrections.orders_along(photo.capture_id)
         orders = map(self._office.orders.find, numbers)
         return [order.number for order in orders if order.photo is not PhotoRule.NO_PHOTO]
-
-    def _line(self, order: Order) -> str:
-        return self._office.orders.address(order.address).line
 
 
 def _asked(visit: Visit[Dispatch]) -> DispatchQuery:

@@ -55,7 +55,9 @@ class HandOverPages:
         The page does not say which orders take photos: the hand-over may be of any.
         """
         pressed = self._still_waiting(visit, gone=404)
-        orders = [(order, self._line(order)) for order in self._candidates(pressed)]
+        orders = [
+            (order, self._office.orders.door_of(order)) for order in self._candidates(pressed)
+        ]
         why = words.WAITS.get(pressed.named_by, words.NOT_ON_ROUTE)
         zone = self._office.settings.zone
         return self._render(
@@ -156,7 +158,7 @@ class HandOverPages:
             fields={} if order is None else {"number": order.number},
             pressed=pressed,
             order=order,
-            line="" if order is None else self._line(order),
+            line="" if order is None else self._office.orders.door_of(order),
             zone=self._office.settings.zone,
         )
 
@@ -182,6 +184,3 @@ class HandOverPages:
 
     def _candidates(self, pressed: HandOver) -> list[Order]:
         return self._office.filing.candidates(pressed.capture_id)
-
-    def _line(self, order: Order) -> str:
-        return self._office.orders.address(order.address).line
