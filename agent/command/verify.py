@@ -11,7 +11,6 @@ from agent.errors import ConfigError, ExitCode, NotGenuine, not_read
 from agent.queue.disk import disk_errors
 from agent.record import certificates, sealing, signing, verify
 from agent.record.certificates import CertificateChain
-from agent.record.sealing import AgeIdentity, NotIdentities
 from agent.record.verify import supporting_files
 from agent.record.verify.supporting_files import FleetList, SupportingFiles
 
@@ -24,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     paths = _files(folder, ".rec")
     pinned = _key(arguments.key, "a public key")
-    identities = _identities(arguments.identity) if arguments.identity else ()
+    identities = sealing.read_identity_file(arguments.identity) if arguments.identity else ()
     beside = _supporting_files(arguments)
     report = verify.examine(paths, pinned, identities, beside)
     if arguments.json:
@@ -126,16 +125,6 @@ def _authorities(path: Path) -> CertificateChain:
 
 def _key(path: Path | None, what: str) -> signing.PublicKey | None:
     return None if path is None else signing.read_public_key(_given(path), what)
-
-
-def _identities(path: Path) -> list[AgeIdentity]:
-    try:
-        return sealing.read_identities(_given(path).read_text(encoding="ascii"))
-    except ValueError as error:  # NotIdentities, or bytes that are no text
-        if isinstance(error, ConfigError):
-            raise
-        words = error if isinstance(error, NotIdentities) else "not an age identity file"
-        raise ConfigError(f"{path}: {words}") from None
 
 
 def _given(path: Path) -> Path:

@@ -8,11 +8,12 @@ not know age's post-quantum recipients (`age1pq1...`) yet.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Self
 
 import pyrage  # noqa: TID251 - the only importer
 
-from agent.errors import NotGenuine
+from agent.errors import ConfigError, NotGenuine
 
 SEALED_TYPE: Final = "application/age"
 """Media type of a sealed body. Source: age's own specification; IANA lists none."""
@@ -134,6 +135,21 @@ def read_identities(text: str) -> list[AgeIdentity]:
     if not found:
         raise NotIdentities(f"there is no age identity in it ({_IDENTITY}1...)")
     return found
+
+
+def read_identity_file(path: Path) -> list[AgeIdentity]:
+    """Read the identity file that a command line names.
+
+    Raises:
+        ConfigError: it cannot be read, or has no identity; the message repeats nothing of it.
+    """
+    try:
+        return read_identities(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # NotIdentities, or bytes that are no text
+        words = error if isinstance(error, NotIdentities) else "not an age identity file"
+        raise ConfigError(f"{path}: {words}") from None
 
 
 def open_sealed(body: bytes, identities: Sequence[AgeIdentity]) -> bytes:
