@@ -148,6 +148,7 @@ def parser() -> argparse.ArgumentParser:
     verb = add("config", "check the configuration, and print it", "--check")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     _add_verify(add)
+    _add_sign(add)
     _add_rescue(add)
     _add_retire(add)
     return whole
@@ -214,6 +215,29 @@ def _add_verify(add: _Add) -> None:
     ):
         verb.add_argument(f"--{name}", type=Path, metavar=metavar, help=help_text)
     verb.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_sign(add: _Add) -> None:
+    verb = add(
+        "sign",
+        "sign a document of your backend (JSON), if a device would accept it",
+        "manifest route.json --key manifest-key.pem --out van-0042.jws",
+    )
+    verb.add_argument(
+        "kind",
+        choices=("receipt", "refusal", "manifest", "fleet"),
+        metavar="receipt|refusal|manifest|fleet",
+        help="what the document is",
+    )
+    verb.add_argument(
+        "document", type=Path, metavar="FILE", help="the document; - is standard input"
+    )
+    verb.add_argument(
+        "--key", type=Path, required=True, metavar="PEM", help="private key that signs, P-256"
+    )
+    verb.add_argument(
+        "--out", type=Path, metavar="NEW", help="new file for the JWS (default: standard output)"
+    )
 
 
 def _add_capture_and_sync(add: _Add) -> None:

@@ -4,13 +4,14 @@ import argparse
 import os
 import pwd
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from agent.config import Config, load, path_of
-from agent.errors import StorageFault
+from agent.errors import ConfigError, StorageFault
 from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout, check_age
 
@@ -18,6 +19,9 @@ _CAPTURE_USER: Final = "doorstep-capture"
 """User that owns the state on a machine that has this user. Source: systemd/doorstep.sysusers."""
 
 _REMEDY: Final = "`systemd-tmpfiles --create` makes it as it should be"
+
+STANDARD_INPUT: Final = Path("-")
+"""A file's name on the command line. Source: POSIX, utility syntax guideline 13."""
 
 _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -103,6 +107,30 @@ def become(owner: os.stat_result | None) -> None:
         os.setgroups([owner.st_gid])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
+
+
+def read_input(path: Path, limit_bytes: int) -> bytes:
+    """Return the content of a file that the command line names; `-` is standard input.
+
+    Raises:
+        ConfigError: it cannot be read, or is longer than the limit.
+    """
+    try:
+        if path == STANDARD_INPUT:
+            content = sys.stdin.buffer.read(limit_bytes + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise ConfigError(f"{named(path)}: {error.strerror or error}") from error
+    if len(content) > limit_bytes:
+        raise ConfigError(f"{named(path)}: longer than {limit_bytes:,} bytes")
+    return content
+
+
+def named(path: Path) -> str:
+    """Return the name of an input for people."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
 
 
 @contextmanager

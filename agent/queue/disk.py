@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from agent.errors import NotNow, StateHeld, StorageFault, StorageFull
+from agent.errors import ConfigError, NotNow, StateHeld, StorageFault, StorageFull
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +100,28 @@ def write_durably(
         except OSError:
             with suppress(OSError):
                 os.unlink(left, dir_fd=at)
+            raise
+
+
+def write_new(target: Path, content: bytes, mode: int) -> None:
+    """Write a file for a person, and never over another one; it survives a power cut.
+
+    A cut or a kill before this returns may leave a `target` that is not whole.
+
+    Raises:
+        ConfigError: something is at `target`; it stays as it was.
+        StorageFault: the disk failed or is full; nothing is left behind if it still deletes.
+    """
+    with disk_errors(f"cannot write {target}"):
+        try:
+            with _new_file(target, content, mode, None) as descriptor:
+                os.fsync(descriptor)
+            sync_folder(target.parent)
+        except FileExistsError as error:
+            raise ConfigError(f"{target} exists; name a new one") from error
+        except OSError:
+            with suppress(OSError):
+                target.unlink()
             raise
 
 

@@ -36,6 +36,10 @@ def make(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(records) + b"/\xff.rec")).write_bytes(b"torn")
     (folder / "file").write_bytes(b"\xff\x00 no text")
     (folder / "folder").mkdir()
+    (folder / "key.pem").write_bytes(signing.private_pem(signing.new_key()))
+    (folder / "route.json").write_text(
+        f'{{"device_id": "{DEVICE_ID}", "stops": [], "practice_codes": []}}'
+    )
     (folder / "card.img").write_bytes(bytes(4096))
     for name in ("closed", "closed-folder/file"):
         (folder / name).parent.mkdir(exist_ok=True)

@@ -51,7 +51,9 @@ def _command_rows(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[
         for word, command in group.choices.items():
             actions = [one for one in command._actions if one.dest not in {"help", "config"}]  # noqa: SLF001
             places = [
-                str(one.metavar) for one in actions if not one.option_strings and not one.choices
+                str(one.metavar)
+                for one in actions
+                if not one.option_strings and not isinstance(one.choices, dict)
             ]
             yield f"`{' '.join([name, word, *places])}`", helps[word]
             for one in actions:

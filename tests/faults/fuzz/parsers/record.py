@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from agent.command import sign
 from agent.errors import ConfigError, NotGenuine, RecordDamaged
 from agent.models import CaptureId, RecordLabel
 from agent.record import credentials, exif, jumbf, receipt, sealing, signing
@@ -140,6 +141,17 @@ def _fleet(content: bytes) -> object:
     return fleet.document_in_force([token], KEY.public_key())
 
 
+def _to_sign(content: bytes) -> object:
+    """Sign a document as each kind that a backend signs."""
+    seen: list[Any] = []
+    for kind in sign.Kind:
+        try:
+            seen.append(sign.signed(kind, content, KEY, MOMENT))
+        except NotGenuine as error:
+            seen.append(error)
+    return seen
+
+
 def _jwk(content: bytes) -> object:
     return signing.from_jwk(json.loads(content))
 
@@ -184,6 +196,7 @@ RECORD: Final = (
     Parser("manifest-payload", _manifest, (NotGenuine,), Shape.JSON, 400_000),
     Parser("fleet", _fleet, (NotGenuine,), Shape.JWS, fleet.TOKEN_LIMIT_CHARS + 1),
     Parser("fleet-payload", _fleet, (NotGenuine,), Shape.JSON, 40_000),
+    Parser("to-sign", _to_sign, (), Shape.JSON),
     Parser("jwk", _jwk, (NotGenuine, ValueError, RecursionError), Shape.JSON, 8_192),
     Parser("revoked", _revoked, (NotGenuine, ConfigError), Shape.JWS, _FILE_LIMIT),
     Parser("revoked-payload", _revoked, (NotGenuine, ConfigError), Shape.JSON, 400_000),

@@ -5,8 +5,9 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from agent.queue.disk import (
     lock,
     sync_folder,
     write_durably,
+    write_new,
 )
 from tests.support.factory import fill, remount, small_disk
 
@@ -111,8 +113,9 @@ def test_what_an_earlier_power_cut_left_is_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", ["file", "folder"])
+@pytest.mark.parametrize("write", [write_durably, partial(write_new, mode=0o600)])
 def test_a_failed_flush_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, write: Callable[..., None]
 ) -> None:
     """A file that stayed would hold a number of the chain that the next record takes as well."""
     fsync = os.fsync
@@ -125,8 +128,8 @@ def test_a_failed_flush_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "fsync", worn_card)
 
-    with pytest.raises(StorageFault, match=r"cannot write a\.rec: Input/output error"):
-        write_durably(tmp_path / "a.rec", b"evidence")
+    with pytest.raises(StorageFault, match=r"cannot write .*a\.rec: Input/output error"):
+        write(tmp_path / "a.rec", b"evidence")
     assert list(tmp_path.iterdir()) == []
 
 
