@@ -148,6 +148,7 @@ def parser() -> argparse.ArgumentParser:
     verb = add("config", "check the configuration, and print it", "--check")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     _add_verify(add)
+    _add_open(add)
     _add_sign(add)
     _add_rescue(add)
     _add_retire(add)
@@ -215,6 +216,31 @@ def _add_verify(add: _Add) -> None:
     ):
         verb.add_argument(f"--{name}", type=Path, metavar=metavar, help=help_text)
     verb.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_open(add: _Add) -> None:
+    verb = add(
+        "open",
+        "check one record file by itself, and open it",
+        "71c344a4-afa0-4039-9d15-c737886a3e43.rec --identity office.txt --to opened",
+    )
+    verb.add_argument(
+        "record", type=Path, metavar="FILE", help="the record file; - is standard input"
+    )
+    verb.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help="age identity that opens a sealed body (default: it is checked, not opened)",
+    )
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print one JSON document")
+    how.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="new or empty folder for label.json, record.json and photo.jpg (default: none)",
+    )
 
 
 def _add_sign(add: _Add) -> None:

@@ -65,6 +65,7 @@ RIGHT: Final = {
     "number": ORDER,
     "month": "2026-05",
     "folder": "records",
+    "record": "whole.rec",
     "kind": "manifest",
     "document": "route.json",
     "--key": "key.pem",

@@ -33,6 +33,7 @@ def make(folder: Path) -> None:
     records = folder / "records"
     records.mkdir()
     RecordMaker().make().into(records)
+    (folder / "whole.rec").write_bytes(RecordMaker().make().content)
     Path(os.fsdecode(os.fsencode(records) + b"/\xff.rec")).write_bytes(b"torn")
     (folder / "file").write_bytes(b"\xff\x00 no text")
     (folder / "folder").mkdir()

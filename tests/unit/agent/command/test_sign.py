@@ -1,5 +1,6 @@
 """`doorstep sign`: signs what a device accepts, and nothing else."""
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from agent.__main__ import main
 from agent.command.sign import Kind, signed
 from agent.errors import NotGenuine
 from agent.record import signing
-from tests.support.factory import MOMENT, decoded
+from tests.support.factory import MOMENT, RecordMaker, decoded
 from tests.support.fleet_documents import FleetOffice
+from tests.unit.agent.command.base_package import BasePackage
 from tests.unit.agent.command.inprocess import Ended
 
 KEY: Final = signing.new_key()
@@ -226,3 +228,26 @@ def test_sign_refuses_a_public_key(desk: Desk) -> None:
 
     assert ended.code == 2
     assert f"{desk.key}: not a usable private key" in ended.err
+
+
+@pytest.mark.slow
+def test_a_backend_in_any_language_opens_a_record_and_signs_its_receipt(desk: Desk) -> None:
+    """By two processes of the base package, as a backend would start them."""
+    made, package = RecordMaker().make(), BasePackage(desk.folder)
+
+    opened = package.run("open", made.into(desk.folder), "--json")
+    said = json.loads(opened.stdout)
+    about = {"capture_id": said["label"]["capture_id"]} | {
+        name: said[name] for name in ("sha256", "bytes")
+    }
+    ended = package.run("sign", "receipt", "-", "--key", desk.key, given=json.dumps(about))
+
+    assert ended.returncode == 0, ended.stderr
+    _, payload = header_and_payload(ended.stdout.rstrip("\n"))
+    assert payload | {"received_at": None} == {
+        "v": 1,
+        "capture_id": made.label.capture_id,
+        "sha256": hashlib.sha256(made.content).hexdigest(),
+        "bytes": len(made.content),
+        "received_at": None,
+    }

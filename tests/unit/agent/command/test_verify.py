@@ -2,23 +2,19 @@
 
 import json
 import shutil
-import subprocess
-import venv
 from collections.abc import Callable
-from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from agent.__main__ import main
 from agent.record import signing
 from tests.support.authority import new_authority
-from tests.support.device import REPOSITORY
 from tests.support.factory import RecordMaker, owned_by_a_user
 from tests.support.outsider import GARBAGE, NAMES, Office
 from tests.support.photographed import Camera
 from tests.support.sealed import IDENTITY_FILE
+from tests.unit.agent.command.base_package import BasePackage
 from tests.unit.agent.command.inprocess import Ended
 
 
@@ -275,36 +271,12 @@ def test_what_this_user_may_not_read_is_not_checked_and_no_forgery(
     assert "chmod" not in authority.err
 
 
-def _needed(name: str, extras: frozenset[str] = frozenset()) -> dict[str, Distribution]:
-    """The distribution and all that it asks for, without extras that nobody asked for."""
-    found = {name: distribution(name)}
-    for wanted in map(Requirement, found[name].requires or ()):
-        is_asked = wanted.marker is None or any(
-            wanted.marker.evaluate({"extra": one}) for one in extras or {""}
-        )
-        if is_asked and wanted.name not in found:
-            found |= _needed(wanted.name, frozenset(wanted.extras))
-    return found
-
-
 @pytest.mark.slow
 def test_an_outsiders_machine_needs_only_the_base_dependencies(
     tmp_path: Path, evidence: Evidence
 ) -> None:
     """An environment with what `pip install doorstep` would bring, and no more."""
-    venv.create(tmp_path / "venv", with_pip=False)
-    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
-    needed = _needed("doorstep")
-    for one in (needed[name] for name in needed if name != "doorstep"):
-        for top in {file.parts[0] for file in one.files or () if file.parts[0] != ".."}:
-            (site / top).symlink_to(Path(str(one.locate_file(top))))
-    for package in ("agent", "hardware"):
-        (site / package).symlink_to(REPOSITORY / package)
-    python = tmp_path / "venv/bin/python"
+    told = BasePackage(tmp_path).run("verify", *evidence.given)
 
-    command = [str(python), "-P", "-m", "agent", "verify", *evidence.given]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    assert not {"numpy", "piexif", "sqlite-utils", "opencv-python-headless"} & needed.keys()
     assert told.returncode == 0, told.stderr
     assert told.stdout.endswith("holds: everything verifies\n"), told.stdout
