@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -80,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     except NotGenuine as error:
         words = str(error).removeprefix("signed, but ")
         raise NotGenuine(f"{named(arguments.document)}: {words}") from error
-    if arguments.out is None:
-        print(token)
-    else:
-        write_new(arguments.out, f"{token}\n".encode(), _MODE)
+    if arguments.out is not None:
+        write_new(arguments.out, token.encode(), _MODE)
+    else:  # a device refuses a JWS and a newline, and servers send a file as it is
+        print(token, end="\n" if sys.stdout.isatty() else "")
     return ExitCode.DONE
 
 
