@@ -58,7 +58,7 @@ def _lines(checked: CheckedRecord, opened: RecordFile | None) -> Iterator[str]:
     yield f"device:   {label.device_id}, as the label says"
     yield f"time:     {label.utc} (clock: {label.clock})"
     yield f"key:      {signing.thumbprint(checked.key)}, as the label says"
-    yield "verified: the label by this key, and the body by the label"
+    yield "verified: this key signed the label, and the body is what the label says"
     yield "          `doorstep verify` checks whose key it is; anybody can make a key"
     if opened is None:
         yield "body:     sealed, and not opened: name the file of an age identity by --identity"
@@ -110,3 +110,5 @@ def _make_empty(folder: Path) -> None:
         except FileExistsError:
             if not folder.is_dir() or any(folder.iterdir()):
                 raise ConfigError(f"{folder}: not an empty folder; name a new one") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(f"{folder.parent}: not a folder") from error

@@ -109,7 +109,7 @@ def write_new(target: Path, content: bytes, mode: int) -> None:
     A cut or a kill before this returns may leave a `target` that is not whole.
 
     Raises:
-        ConfigError: something is at `target`; it stays as it was.
+        ConfigError: something is at `target`, which stays as it was, or its folder is missing.
         StorageFault: the disk failed or is full; nothing is left behind if it still deletes.
     """
     with disk_errors(f"cannot write {target}"):
@@ -119,6 +119,8 @@ def write_new(target: Path, content: bytes, mode: int) -> None:
             sync_folder(target.parent)
         except FileExistsError as error:
             raise ConfigError(f"{target} exists; name a new one") from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(f"{target.parent}: not a folder") from error
         except OSError:
             with suppress(OSError):
                 target.unlink()

@@ -104,6 +104,14 @@ def test_open_overwrites_nothing(desk: Desk, *, is_file: bool) -> None:
     assert is_file or [path.name for path in desk.to.iterdir()] == ["photo.jpg"]
 
 
+@pytest.mark.parametrize("place", ["missing", "identity.txt"])
+def test_open_names_the_folder_that_is_missing(desk: Desk, place: str) -> None:
+    ended = desk.opened("--to", desk.folder / place / "opened")
+
+    assert ended.code == 2
+    assert f"{desk.folder / place}: not a folder" in ended.err
+
+
 def test_a_sealed_record_is_checked_without_an_identity(desk: Desk) -> None:
     """A backend without identities can check what it receives."""
     in_words, for_programs = desk.open(desk.file), desk.open(desk.file, "--json")

@@ -202,6 +202,13 @@ def test_sign_overwrites_nothing(desk: Desk, is_link: bool) -> None:
     assert out.read_text() == "kept"
 
 
+def test_sign_names_the_folder_that_is_missing(desk: Desk) -> None:
+    ended = desk.sign("manifest", "--out", desk.folder / "missing" / "out")
+
+    assert ended.code == 2
+    assert f"{desk.folder / 'missing'}: not a folder" in ended.err
+
+
 def test_sign_names_the_wrong_document(desk: Desk) -> None:
     out = desk.folder / "van-7.jws"
     desk.document.write_text(json.dumps(ROUTE | {"stops": [STOP | {"done": 0}]}))
