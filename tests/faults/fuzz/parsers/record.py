@@ -196,7 +196,7 @@ RECORD: Final = (
     Parser("manifest-payload", _manifest, (NotGenuine,), Shape.JSON, 400_000),
     Parser("fleet", _fleet, (NotGenuine,), Shape.JWS, fleet.TOKEN_LIMIT_CHARS + 1),
     Parser("fleet-payload", _fleet, (NotGenuine,), Shape.JSON, 40_000),
-    Parser("to-sign", _to_sign, (), Shape.JSON),
+    Parser("to-sign", _to_sign, (), Shape.JSON, 400_000),
     Parser("jwk", _jwk, (NotGenuine, ValueError, RecursionError), Shape.JSON, 8_192),
     Parser("revoked", _revoked, (NotGenuine, ConfigError), Shape.JWS, _FILE_LIMIT),
     Parser("revoked-payload", _revoked, (NotGenuine, ConfigError), Shape.JSON, 400_000),
