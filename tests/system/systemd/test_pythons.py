@@ -19,6 +19,7 @@ _NO_START = "names Python, and starts none"
 EXCUSED = {
     ("scripts/arm64.sh", "-m pytest"): _CLONE,
     ("scripts/bench", "-P -m tests.bench"): _OFFICE,
+    ("scripts/conformance", "-P -m tests.conformance"): _OFFICE,
     ("scripts/demo", '-P -m "$package"'): _OFFICE,
     ("scripts/help.sh", '-P -m "$module"'): _OFFICE,
     ("scripts/test", "-m tests."): _CLONE,

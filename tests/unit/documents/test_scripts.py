@@ -11,8 +11,8 @@ import pytest
 from tests.unit.documents.pages import REPOSITORY
 
 SCRIPTS: Final = (
-    *("bench", "check", "collect-logs", "demo", "deploy", "provision", "release", "test"),
-    "wheelhouse",
+    *("bench", "check", "collect-logs", "conformance", "demo", "deploy", "provision", "release"),
+    *("test", "wheelhouse"),
 )
 
 

@@ -1,0 +1,1 @@
+"""`scripts/conformance`: whether somebody's own backend keeps what a device relies on."""

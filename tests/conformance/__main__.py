@@ -1,0 +1,77 @@
+"""`python -m tests.conformance`: makes the checks of a profile against a backend, from outside."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from agent.errors import ConfigError
+from tests.conformance import report
+from tests.conformance.check import Check, Profile
+from tests.conformance.checks import CHECKS
+from tests.conformance.devices import fleet_keys, given_keys, read_devices, strangers
+from tests.conformance.operator_command import OperatorCommand
+from tests.conformance.options import read_options
+from tests.conformance.outcome import State
+from tests.conformance.run import chosen, results
+from tests.conformance.target import Target
+
+PASSED, FAILED, WRONG_OPTIONS, NOBODY_THERE, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes; the help has their meaning."""
+
+STRANGERS: Final = 2
+"""Devices without a certificate, for the receipts profile."""
+
+
+def main() -> int:
+    """Make the checks, print each result when it is known, and return an exit code."""
+    options = read_options()
+    try:
+        checks = chosen(CHECKS, Profile(options.profile), options.only)
+        target = _target(options)
+    except (ConfigError, OSError, ValueError) as error:
+        print(f"{error}; see scripts/conformance --help", file=sys.stderr)
+        return WRONG_OPTIONS
+    try:
+        target.reach().close()
+    except OSError as error:
+        print(f"There is no server at {target.url}: {error}.", file=sys.stderr)
+        return NOBODY_THERE
+    return _run(checks, target, options)
+
+
+def _target(options: Any) -> Target:
+    profile = Profile(options.profile)
+    keys = given_keys(options.receipt_key) if options.receipt_key else fleet_keys(options.fleet_key)
+    devices = (
+        (lambda _target: strangers(STRANGERS))
+        if profile is Profile.RECEIPTS
+        else read_devices(options.device)
+    )
+    operator = OperatorCommand(options.operator)
+    return Target(
+        options.url, profile, ca=options.ca, keys=keys, devices=devices, operator=operator
+    )
+
+
+def _run(checks: Sequence[Check], target: Target, options: Any) -> int:
+    began_s, done, code = time.monotonic(), [], INTERRUPTED
+    try:
+        for result in results(checks, target):
+            done.append(result)
+            print(report.line(result), flush=True)
+        code = FAILED if any(one.state is State.FAILED for one in done) else PASSED
+    except KeyboardInterrupt:
+        print("interrupted")
+    took_s = time.monotonic() - began_s
+    print("\n" + report.summary(done, target.sent, took_s))
+    print("\n".join(report.left_behind(target.sent)))
+    if options.junit:
+        about = {"url": target.url, "profile": target.profile}
+        about["left behind"] = " ".join(target.sent.records)
+        report.write_junit(options.junit, done, about, took_s)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

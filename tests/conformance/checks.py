@@ -1,0 +1,13 @@
+"""All checks, in the order in which they are made."""
+
+from typing import Final
+
+from tests.conformance import uploads
+from tests.conformance.check import Check
+
+MODULES: Final = (uploads,)
+"""Modules of checks, one per theme."""
+
+CHECKS: Final = tuple(
+    one for module in MODULES for one in vars(module).values() if isinstance(one, Check)
+)

@@ -1,0 +1,64 @@
+"""The devices that a run shows to the backend, and the keys that it believes, by profile."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from agent.errors import NotGenuine
+from agent.record import signing
+from agent.record.receipt import Keys, read_keys
+from agent.trust import fleet
+from tests.conformance.check import Failed
+from tests.conformance.target import Device, Target
+from tests.support.factory import RecordMaker
+
+
+def strangers(count: int) -> list[Device]:
+    """Return devices without a certificate, which no backend has seen yet."""
+    makers = (RecordMaker.begun(f"conformance-{uuid4()}") for _ in range(count))
+    return [Device(maker) for maker in makers]
+
+
+def read_device(folder: Path) -> Device:
+    """Read a device's `tls.pem` and `device.pem`; its id is the CN of its certificate.
+
+    Raises:
+        ConfigError: device.pem is no key.
+        OSError, ValueError: tls.pem has no certificate.
+    """
+    tls = folder / "tls.pem"
+    certificate = x509.load_pem_x509_certificate(tls.read_bytes())
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if len(names) != 1:
+        raise ValueError(f"{tls}: the certificate's subject has no CN")
+    key = signing.read_private_key(folder / "device.pem")
+    return Device(RecordMaker(str(names[0].value), key=key), tls)
+
+
+def given_keys(receipt_key: Path) -> Callable[[Target], Keys]:
+    """Return the keys of `backend.receipt_keys`. Raises ConfigError."""
+    keys = read_keys([receipt_key])
+    return lambda _target: keys
+
+
+def fleet_keys(fleet_key: Path) -> Callable[[Target], Keys]:
+    """Return the keys that the fleet document lists at the time. Raises ConfigError."""
+    pinned = signing.read_public_key(fleet_key)
+
+    def listed(target: Target) -> Keys:
+        answer = target.ask("GET", "/fleet").expect(200)
+        try:
+            return fleet.read(answer.body.decode("latin-1").strip(), [pinned]).receipt_keys
+        except NotGenuine as error:
+            raise Failed(f"The fleet document does not count: {error}.") from error
+
+    return listed
+
+
+def read_devices(folders: Sequence[Path]) -> Callable[[Target], Sequence[Device]]:
+    """Read the devices of `--device`. Raises as `read_device` does."""
+    devices = [read_device(folder) for folder in folders]
+    return lambda _target: devices

@@ -1,0 +1,48 @@
+"""The operator command: a program of the integrator's that does what only an operator can do."""
+
+import shlex
+import subprocess
+from typing import Final
+
+from tests.conformance.check import Failed, NotChecked
+
+DONE, CANNOT = 0, 75
+"""Exit codes of the command. Source of 75: EX_TEMPFAIL, sysexits.h."""
+
+WITHIN_S: Final = 120.0
+"""Longest time that a command may take: a restart of a large service."""
+
+
+class OperatorCommand:
+    """The command line of `--operator`, or none."""
+
+    def __init__(self, command: str | None) -> None:
+        self._words = shlex.split(command or "")
+
+    def do(self, *words: str) -> None:
+        """Run the command with these words, such as `restart`, and return when that is done.
+
+        Raises:
+            NotChecked: there is no command, or it says by its exit code 75 that it cannot.
+            Failed: it ended otherwise than with 0.
+        """
+        asked = " ".join(words)
+        if not self._words:
+            raise NotChecked(f"--operator is missing, which is asked to {asked}")
+        try:
+            ended = subprocess.run(
+                [*self._words, *words],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=WITHIN_S,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failed(f"The operator command did not {asked}: {error}.") from error
+        said = " ".join(ended.stdout.split())
+        if ended.returncode == CANNOT:
+            raise NotChecked(said or f"the operator command cannot {asked}")
+        if ended.returncode != DONE:
+            told = " ".join(ended.stderr.split())[-200:] or said
+            raise Failed(f'The operator command ended "{asked}" with {ended.returncode}: {told}')

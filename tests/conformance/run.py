@@ -1,0 +1,35 @@
+"""The run of some checks against one backend."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from tests.conformance.check import Check, Failed, NotChecked, Profile
+from tests.conformance.outcome import Result, State
+from tests.conformance.target import Target
+
+
+def chosen(checks: Iterable[Check], profile: Profile, only: Iterable[str]) -> list[Check]:
+    """Return the checks of this profile; only those of these names, if there are names.
+
+    Raises:
+        ValueError: the profile has no check of a name.
+    """
+    within = {one.name: one for one in checks if profile.contains(one.profile)}
+    names = list(only)
+    if unknown := [name for name in names if name not in within]:
+        raise ValueError(f"{profile} has no check named {', '.join(unknown)}")
+    return [one for one in within.values() if not names or one.name in names]
+
+
+def results(checks: Iterable[Check], target: Target) -> Iterator[Result]:
+    """Make the checks one after the other, and yield each result."""
+    for check in checks:
+        began_s = time.monotonic()
+        state, text = State.PASSED, ""
+        try:
+            check.run(target)
+        except Failed as error:
+            state, text = State.FAILED, str(error)
+        except NotChecked as error:
+            state, text = State.NOT_CHECKED, str(error)
+        yield Result(check, state, text, time.monotonic() - began_s)

@@ -1,0 +1,217 @@
+"""A record of kind `test` on its way to the backend under test, request by request."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from agent.errors import NotGenuine
+from agent.models import RecordKind
+from agent.record import signing
+from agent.record.receipt import Receipt, verified_receipt
+from agent.sync.attempt import PIECE_BYTES
+from agent.wire.tus import own_address
+from tests.conformance.check import Failed, NoAnswer
+from tests.conformance.line import Answer, Line
+from tests.conformance.target import Device, Target
+from tests.support.factory import new_id
+from tests.support.wire import BODY, PHOTO, VERSION, announce
+
+FINISH_WITHIN_S: Final = 45.0
+"""Longest time until a disturbed upload has its receipt: one wait for an answer, and a half."""
+
+PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Time between two attempts to finish an upload; a device takes longer ones."""
+
+JSON: Final = {"Content-Type": "application/json"}
+
+_GONE: Final = frozenset({404, 410})
+_LATER: Final = frozenset({404, 409, 410, 423, 429, 460, *range(500, 600)})
+_TOO_LONG: Final = 413
+"""What a device does after these: see agent/sync/attempt.py."""
+
+
+class _Later(Exception):
+    """An attempt that ended without a receipt, as a device's may; the next one may have it."""
+
+
+class Upload:
+    """A record, signed by its device and announced to nobody yet.
+
+    Attributes:
+        capture_id: its id.
+        content: all its bytes.
+        sha256: of these.
+        bytes: their number.
+        device: the device that made it.
+        path: the path of the upload below `{base}`; a Location changes it.
+    """
+
+    def __init__(self, target: Target, device: Device | None = None, photo: bytes = PHOTO) -> None:
+        self.device = device or target.device
+        self.capture_id = new_id()
+        made = self.device.maker.make(
+            RecordKind.TEST, {"simulated": True}, photo, capture_id=self.capture_id
+        )
+        self.content = made.content
+        self.sha256 = hashlib.sha256(self.content).hexdigest()
+        self.bytes = len(self.content)
+        self.path = f"/files/{self.capture_id}"
+        self._target = target
+
+    def announced(self, *, has_body: bool) -> dict[str, str]:
+        """Return the headers of the POST."""
+        return VERSION | announce(self.capture_id, self.content) | (BODY if has_body else {})
+
+    def create(self, body: bytes = b"", line: Line | None = None) -> Answer:
+        """POST the upload with these bytes; on a connection of its own if none is given."""
+        self._target.sent.records.setdefault(self.capture_id, False)
+        answer = self._ask("POST", "/files", self.announced(has_body=bool(body)), body, line)
+        if answer.status == 201:
+            url = own_address(self._target.url, answer.headers.get("Location"))
+            self.path = self.path if url is None else url.removeprefix(self._target.url)
+        return answer
+
+    def head(self, line: Line | None = None) -> Answer:
+        """Ask how much has arrived."""
+        return self._ask("HEAD", self.path, VERSION, b"", line)
+
+    def patch(self, offset: int, sent: bytes, line: Line | None = None) -> Answer:
+        """Append these bytes at this offset."""
+        return self._ask("PATCH", self.path, self.appending(offset), sent, line)
+
+    def appending(self, offset: int) -> dict[str, str]:
+        """Return the headers of a PATCH."""
+        return VERSION | BODY | {"Upload-Offset": str(offset)}
+
+    def offset(self) -> int:
+        """Return the offset that HEAD tells. Raises Failed if there is none."""
+        return self.head().expect(200, 204).number("Upload-Offset")
+
+    def expect_offset(self, offset: int, after: str) -> None:
+        """Raise Failed if HEAD tells another offset than this one, after what happened."""
+        found = self.offset()
+        if found != offset:
+            raise Failed(f"After {after}, HEAD says {found} bytes are there and not {offset}.")
+
+    def verdict(self, device: Device | None = None) -> object:
+        """Return what POST receipts says about the record: `{"receipt": …}` or None."""
+        found = receipts(self._target, self.capture_id, device=device or self.device)
+        return found.get(self.capture_id)
+
+    def has_receipt(self) -> bool:
+        """Return whether POST receipts has a receipt for it."""
+        match self.verdict():
+            case {"receipt": str()}:
+                return True
+        return False
+
+    def received(self, answer: Answer) -> str:
+        """Return the receipt on a final answer. Raises Failed if it is missing.
+
+        Whether it is right is a check of its own.
+        """
+        if (refusal := answer.headers.get("Doorstep-Refusal")) is not None:
+            raise Failed(f"{answer.asked} was answered by a refusal: {_reason(refusal)}.")
+        answer.expect(200, 201, 204)
+        token = answer.headers.get("Doorstep-Receipt")
+        if token is None:
+            raise Failed(f"{answer}, for the last byte of the record, without a Doorstep-Receipt.")
+        self._target.sent.records[self.capture_id] = True
+        return token
+
+    def proven(self, token: str) -> Receipt:
+        """Return the receipt as a device reads it. Raises Failed if it does not count."""
+        try:
+            return verified_receipt(token, self, self._target.keys())
+        except NotGenuine as error:
+            raise Failed(f"The receipt does not count: {error}.") from error
+
+    def finish(self) -> str:
+        """Deliver what is missing as a device does, attempt after attempt; return the receipt.
+
+        Raises:
+            Failed: the upload is stuck, or has no receipt in time.
+        """
+        end_s, why = time.monotonic() + FINISH_WITHIN_S, ""
+        for pause_s in PAUSES_S:
+            try:
+                return self._attempt()
+            except _Later as later:
+                why = str(later)
+            except NoAnswer as error:
+                why = str(error)
+            if time.monotonic() + pause_s > end_s:
+                break
+            time.sleep(pause_s)
+        raise Failed(f"The record has no receipt, however often a device tries: {why}")
+
+    def _attempt(self) -> str:
+        """Make one attempt: HEAD, then what is missing. Raises _Later if another one may help."""
+        told = self.head()
+        if told.status in _GONE:
+            self.path = f"/files/{self.capture_id}"
+            return self._last(self.create(self.content))
+        offset = told.expect(200, 204).number("Upload-Offset")
+        if offset > self.bytes:
+            raise Failed(f"HEAD says {offset} bytes are there, of a record of {self.bytes}.")
+        while offset < self.bytes:
+            told = self.patch(offset, self.content[offset : offset + PIECE_BYTES])
+            offset = self._offset_after(told, offset)
+            if offset == self.bytes:
+                return self.received(told)
+        match self.verdict():
+            case {"receipt": str(token)}:
+                self._target.sent.records[self.capture_id] = True
+                return token
+            case {"refusal": str(token)}:
+                raise Failed(f"The record was refused: {_reason(token)}.")
+        raise _Later("all bytes are there, but POST /receipts has null.")
+
+    def _offset_after(self, told: Answer, before: int) -> int:
+        if told.status in _LATER:
+            raise _Later(f"{told}.")
+        if told.headers.get("Doorstep-Refusal") is None:
+            told.expect(200, 204)
+        offset = told.number("Upload-Offset")
+        if not before < offset <= self.bytes:
+            raise Failed(f"{told}, with an Upload-Offset of {offset} after {before}.")
+        return offset
+
+    def _last(self, told: Answer) -> str:
+        """Return the receipt on the answer to a POST of all bytes."""
+        if told.status == _TOO_LONG:
+            self.create().expect(201)
+            raise _Later("the upload was created again, without a body.")
+        if told.status in _LATER:
+            raise _Later(f"{told}.")
+        return self.received(told)
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, line: Line | None
+    ) -> Answer:
+        if line is not None:
+            return line.ask(method, path, headers, body)
+        return self._target.ask(method, path, headers, body, self.device)
+
+
+def receipts(target: Target, *capture_ids: str, device: Device | None = None) -> dict[str, object]:
+    """Return what POST receipts says about these records. Raises Failed if that is no object."""
+    question = json.dumps({"capture_ids": capture_ids}).encode()
+    answer = target.ask("POST", "/receipts", JSON, question, device).expect(200)
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Failed(f"{answer}, which is no JSON object of receipts by capture id.")
+    return found
+
+
+def _reason(refusal: str) -> str:
+    """Return the reason in a refusal; nobody has verified it."""
+    try:
+        return repr(signing.unverified_payload(refusal).get("reason"))
+    except NotGenuine as error:
+        return f"which cannot be read, {error}"

@@ -1,0 +1,103 @@
+"""Checks of an upload that nothing disturbs: whole, in pieces, and questions about it."""
+
+import ssl
+from itertools import pairwise
+from typing import Final
+
+from tests.conformance.check import Failed, check
+from tests.conformance.target import Target
+from tests.conformance.upload import Upload
+from tests.support.factory import new_id
+from tests.support.wire import VERSION
+
+RECORDS: Final = "wire.md#records"
+
+
+@check("wire.md#the-wire")
+def tls_name(target: Target) -> None:
+    """The server's certificate is by the authority that devices trust, and has the name in the URL.
+
+    A device sends no record to a server that does not prove its name.
+    """
+    try:
+        target.connection().close()
+    except ssl.SSLCertVerificationError as error:
+        raise Failed(f"The handshake ended with: {error.verify_message}.") from error
+    except OSError as error:
+        raise Failed(f"There was no TLS handshake: {error}.") from error
+
+
+@check(RECORDS)
+def create_with_body(target: Target) -> None:
+    """A POST with the whole record is answered 201, with its length as Upload-Offset and a receipt.
+
+    Each record begins this way; without a receipt the device keeps it, and asks again and again.
+    """
+    upload = Upload(target)
+    answer = upload.create(upload.content).expect(201)
+    upload.received(answer)
+    if answer.number("Upload-Offset") != upload.bytes:
+        raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
+
+
+@check(RECORDS)
+def create_then_patch(target: Target) -> None:
+    """After a POST without a body and a PATCH of the whole record, the PATCH has the receipt.
+
+    A device does so behind a proxy that lets no long body through, such as nginx with its default.
+    """
+    upload = Upload(target)
+    created = upload.create().expect(201)
+    if "Doorstep-Receipt" in created.headers:
+        raise Failed(f"{created}, with a receipt before the first byte.")
+    answer = upload.patch(0, upload.content).expect(200, 204)
+    upload.received(answer)
+    if answer.number("Upload-Offset") != upload.bytes:
+        raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
+
+
+@check(RECORDS)
+def pieces(target: Target) -> None:
+    """Each PATCH of a piece is answered with the new Upload-Offset; only the last has a receipt.
+
+    On a bad network a device sends a record in pieces; a receipt before the last byte loses the
+    rest of the photo.
+    """
+    upload = Upload(target)
+    upload.create().expect(201)
+    ends = [0, 100_000, 200_000, upload.bytes - 1, upload.bytes]
+    for begin, end in pairwise(ends):
+        answer = upload.patch(begin, upload.content[begin:end]).expect(200, 204)
+        if answer.number("Upload-Offset") != end:
+            raise Failed(f"{answer}, with another Upload-Offset than {end}, after so many bytes.")
+        if end < upload.bytes and "Doorstep-Receipt" in answer.headers:
+            raise Failed(f"{answer}, with a receipt after {end} of {upload.bytes} bytes.")
+    upload.received(answer)
+
+
+@check(RECORDS)
+def head_offset_and_length(target: Target) -> None:
+    """HEAD tells the bytes that have arrived, and Upload-Length, and is not cached by a proxy.
+
+    A device goes on from there; a wrong offset costs the whole record again, or for ever.
+    """
+    upload = Upload(target)
+    upload.create().expect(201)
+    for offset, sent in ((0, upload.content[:7]), (7, upload.content[7:])):
+        upload.expect_offset(offset, f"{offset} bytes")
+        answer = upload.patch(offset, sent)
+    upload.received(answer)
+    told = upload.head().expect(200, 204)
+    if (told.number("Upload-Offset"), told.number("Upload-Length")) != (upload.bytes,) * 2:
+        raise Failed(f"{told}, and not with the length {upload.bytes} in both headers.")
+    if "no-store" not in told.headers.get("Cache-Control", ""):
+        raise Failed(f'{told}, without "Cache-Control: no-store".')
+
+
+@check(RECORDS)
+def head_unknown_404(target: Target) -> None:
+    """HEAD of an upload that was never created is answered 404.
+
+    Only after a 404 does a device create the upload again; after another answer it waits.
+    """
+    target.ask("HEAD", f"/files/{new_id()}", VERSION).expect(404, 410)
