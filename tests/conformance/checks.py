@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from tests.conformance import uploads
+from tests.conformance import cuts, receipts, refusals, uploads, writers
 from tests.conformance.check import Check
 
-MODULES: Final = (uploads,)
+MODULES: Final = (uploads, cuts, writers, refusals, receipts)
 """Modules of checks, one per theme."""
 
 CHECKS: Final = tuple(

@@ -1,7 +1,9 @@
 """One TLS connection to the backend under test, on which every byte is the check's own."""
 
 import http.client
+import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,16 +68,16 @@ class Line:
     """A connection. Its requests go one after the other, whole or cut as the check wants.
 
     Args:
-        socket: the connection, after its handshake.
+        connection: after its handshake.
         host: for the header of this name.
         prefix: the path of `{base}`.
         note: called with the number of bytes of each body.
     """
 
     def __init__(
-        self, socket: ssl.SSLSocket, host: str, prefix: str, note: Callable[[int], None]
+        self, connection: ssl.SSLSocket, host: str, prefix: str, note: Callable[[int], None]
     ) -> None:
-        self.socket = socket
+        self.socket = connection
         self._host = host
         self._prefix = prefix
         self._note = note
@@ -113,6 +115,11 @@ class Line:
         """Send bytes; `answer` notices a server that has answered early and closed."""
         with suppress(OSError):
             self.socket.sendall(content)
+
+    def cut(self) -> None:
+        """Reset the connection, as a network does that is gone."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def answer(self) -> Answer:
         """Read the answer to the last request that was begun. Raises NoAnswer if there is none."""

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from agent.errors import NotGenuine
@@ -18,11 +19,8 @@ from tests.conformance.target import Device, Target
 from tests.support.factory import new_id
 from tests.support.wire import BODY, PHOTO, VERSION, announce
 
-FINISH_WITHIN_S: Final = 45.0
-"""Longest time until a disturbed upload has its receipt: one wait for an answer, and a half."""
-
-PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Time between two attempts to finish an upload; a device takes longer ones."""
+PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Time after each attempt to finish an upload; a device takes longer ones."""
 
 JSON: Final = {"Content-Type": "application/json"}
 
@@ -89,6 +87,18 @@ class Upload:
         """Return the offset that HEAD tells. Raises Failed if there is none."""
         return self.head().expect(200, 204).number("Upload-Offset")
 
+    @contextmanager
+    def begun(self, method: str, sent: bytes, offset: int = 0) -> Iterator[Line]:
+        """Begin a POST or a PATCH of the rest of the record, of which only these bytes are sent."""
+        self._target.sent.records.setdefault(self.capture_id, False)
+        is_post = method == "POST"
+        path = "/files" if is_post else self.path
+        headers = self.announced(has_body=True) if is_post else self.appending(offset)
+        with self._target.line(self.device) as line:
+            line.begin(method, path, headers, self.bytes - offset)
+            line.send(sent)
+            yield line
+
     def expect_offset(self, offset: int, after: str) -> None:
         """Raise Failed if HEAD tells another offset than this one, after what happened."""
         found = self.offset()
@@ -134,40 +144,48 @@ class Upload:
         Raises:
             Failed: the upload is stuck, or has no receipt in time.
         """
-        end_s, why = time.monotonic() + FINISH_WITHIN_S, ""
+        return self.advance(self.bytes)
+
+    def advance(self, end: int) -> str:
+        """Deliver the bytes before `end` as a device does; return the receipt, empty before it.
+
+        Raises:
+            Failed: the upload is stuck, or did not get there in time.
+        """
+        why = ""
         for pause_s in PAUSES_S:
             try:
-                return self._attempt()
-            except _Later as later:
+                return self._attempt(end)
+            except (_Later, NoAnswer) as later:
                 why = str(later)
-            except NoAnswer as error:
-                why = str(error)
-            if time.monotonic() + pause_s > end_s:
-                break
             time.sleep(pause_s)
-        raise Failed(f"The record has no receipt, however often a device tries: {why}")
+        tries = f"{len(PAUSES_S)} attempts within {sum(PAUSES_S):.0f} s"
+        raise Failed(f"{tries} did not deliver the record; the last one ended so: {why}")
 
-    def _attempt(self) -> str:
+    def _attempt(self, end: int) -> str:
         """Make one attempt: HEAD, then what is missing. Raises _Later if another one may help."""
         told = self.head()
         if told.status in _GONE:
             self.path = f"/files/{self.capture_id}"
-            return self._last(self.create(self.content))
+            return self._created(self.create(self.content[:end]))
         offset = told.expect(200, 204).number("Upload-Offset")
-        if offset > self.bytes:
-            raise Failed(f"HEAD says {offset} bytes are there, of a record of {self.bytes}.")
-        while offset < self.bytes:
-            told = self.patch(offset, self.content[offset : offset + PIECE_BYTES])
+        if offset > end:
+            raise Failed(f"HEAD says {offset} bytes are there, and a device has sent only {end}.")
+        while offset < end:
+            told = self.patch(offset, self.content[offset : min(offset + PIECE_BYTES, end)])
             offset = self._offset_after(told, offset)
             if offset == self.bytes:
                 return self.received(told)
+        return self._receipt_of_all() if end == self.bytes else ""
+
+    def _receipt_of_all(self) -> str:
         match self.verdict():
             case {"receipt": str(token)}:
                 self._target.sent.records[self.capture_id] = True
                 return token
             case {"refusal": str(token)}:
                 raise Failed(f"The record was refused: {_reason(token)}.")
-        raise _Later("all bytes are there, but POST /receipts has null.")
+        raise _Later("HEAD says that all bytes are there, and POST /receipts answers null.")
 
     def _offset_after(self, told: Answer, before: int) -> int:
         if told.status in _LATER:
@@ -179,14 +197,15 @@ class Upload:
             raise Failed(f"{told}, with an Upload-Offset of {offset} after {before}.")
         return offset
 
-    def _last(self, told: Answer) -> str:
-        """Return the receipt on the answer to a POST of all bytes."""
+    def _created(self, told: Answer) -> str:
+        """Return the receipt on the answer to a POST, empty if it was not of all bytes."""
         if told.status == _TOO_LONG:
             self.create().expect(201)
             raise _Later("the upload was created again, without a body.")
         if told.status in _LATER:
             raise _Later(f"{told}.")
-        return self.received(told)
+        is_whole = told.headers.get("Upload-Offset") in {str(self.bytes), None}
+        return self.received(told) if is_whole or told.status != 201 else ""
 
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, line: Line | None

@@ -1,0 +1,115 @@
+"""Checks of uploads whose connection ends where it should not: what a bad network does."""
+
+from itertools import pairwise
+from typing import Final
+
+from tests.conformance.check import Failed, check
+from tests.conformance.target import Target
+from tests.conformance.upload import Upload
+from tests.support.waiting import until
+
+RECORDS: Final = "wire.md#records"
+RECEIPTS: Final = "wire.md#receipts"
+
+ACKNOWLEDGED_BYTES: Final = 1000
+"""Bytes that a PATCH has brought before the one that is cut."""
+
+RECEIPT_WITHIN_S: Final = 15.0
+"""Longest time until a record that came as a whole has its receipt, though nobody reads it."""
+
+
+@check(RECORDS)
+def cut_in_header(target: Target) -> None:
+    """A request that ends within its header makes no upload, and nobody waits for it.
+
+    The next attempt would find an upload with a wrong length or digest, which is never complete.
+    """
+    for kept in (-120, -2):
+        upload = Upload(target)
+        with target.line() as line:
+            line.send(line.head("POST", "/files", upload.announced(has_body=True), 1)[:kept])
+            upload.head().expect(404, 410)
+            line.cut()
+        upload.received(upload.create(upload.content).expect(201))
+
+
+@check(RECORDS)
+def cut_in_post_body(target: Target) -> None:
+    """After a POST that was cut, HEAD tells how much came, or 404; the rest makes the record whole.
+
+    The device sends what is missing after that offset: if it is too large, the photo has a hole.
+    """
+    for sent in (1, 100_000, -1):
+        upload = Upload(target)
+        part = upload.content[:sent]
+        with upload.begun("POST", part) as line:
+            line.cut()
+        _expect_between(0, len(part), upload)
+        upload.finish()
+
+
+@check(RECORDS)
+def cut_in_patch(target: Target) -> None:
+    """After a PATCH that was cut, HEAD tells how much came, and never less than was acknowledged.
+
+    The device sends what is missing after that offset: if it is too large, the photo has a hole.
+    """
+    for sent in (1, 100_000, -1):
+        upload = Upload(target)
+        upload.create().expect(201)
+        upload.patch(0, upload.content[:ACKNOWLEDGED_BYTES]).expect(200, 204)
+        part = upload.content[ACKNOWLEDGED_BYTES:][:sent]
+        with upload.begun("PATCH", part, ACKNOWLEDGED_BYTES) as line:
+            line.cut()
+        _expect_between(ACKNOWLEDGED_BYTES, ACKNOWLEDGED_BYTES + len(part), upload)
+        upload.finish()
+
+
+def _expect_between(least: int, most: int, upload: Upload) -> None:
+    told = upload.head()
+    if told.status in {404, 410} and least == 0:
+        return
+    offset = told.expect(200, 204).number("Upload-Offset")
+    if not least <= offset <= most:
+        raise Failed(
+            f"HEAD says {offset} bytes are there; {least} were acknowledged, and {most} were sent."
+        )
+
+
+@check(RECEIPTS)
+def lost_answer(target: Target) -> None:
+    """If all bytes came and the answer was lost, the receipt can be asked for.
+
+    Otherwise the device can neither delete the record nor send it again: it waits for ever.
+    """
+    unread = Upload(target)
+    with unread.begun("POST", unread.content):
+        try:
+            until(unread.has_receipt, RECEIPT_WITHIN_S, every_s=0.2)
+        except AssertionError as error:
+            told = f"All bytes came, nobody read the answer, and after {RECEIPT_WITHIN_S:.0f} s"
+            raise Failed(f"{told} POST /receipts has no receipt.") from error
+    for method in ("POST", "PATCH"):
+        upload = Upload(target)
+        if method == "PATCH":
+            upload.create().expect(201)
+        with upload.begun(method, upload.content):
+            pass  # closed before the answer
+        upload.finish()
+
+
+@check(RECORDS)
+def resume_at_every_boundary(target: Target) -> None:
+    """An upload goes on from any offset: in the label, at its end, near 4 and 64 KiB, elsewhere.
+
+    A device sends each byte once; a backend that loses or doubles one has no whole photo.
+    """
+    upload = Upload(target)
+    label = upload.content.index(b"\n")
+    ends = [1, label - 1, label, label + 1, label + 2, label + 513, 4095, 4096, 4097]
+    ends += [65_535, 65_536, 65_537, 131_072, upload.bytes - 1, upload.bytes]
+    upload.create().expect(201)
+    for begin, end in pairwise((0, *sorted(ends))):
+        upload.expect_offset(begin, f"{begin} bytes")
+        answer = upload.patch(begin, upload.content[begin:end]).expect(200, 204)
+    upload.received(answer)

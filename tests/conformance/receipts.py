@@ -1,0 +1,67 @@
+"""Checks of receipts: what is signed, and how a lost one is asked for."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.errors import NotGenuine
+from agent.record import signing
+from agent.record.receipt import RECEIPT_TYPE
+from tests.conformance.check import Failed, check
+from tests.conformance.target import Target
+from tests.conformance.upload import JSON, Upload, receipts
+from tests.support.factory import new_id
+
+RECEIPTS: Final = "wire.md#receipts"
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=15)
+"""Greatest difference of two clocks that are right; a wrong time zone is half an hour at least."""
+
+LIST_LIMIT: Final = 100
+"""Most ids in a question."""
+
+
+@check(RECEIPTS)
+def receipt_type_key_digest_date(target: Target) -> None:
+    """A receipt has its type, and the right key signed it, for id, digest and length, with a time.
+
+    A device ignores any other receipt, and never deletes the record.
+    """
+    upload = Upload(target)
+    token = upload.received(upload.create(upload.content))
+    began = datetime.now(UTC)
+    receipt = upload.proven(token)
+    try:
+        signing.check_type(token, RECEIPT_TYPE)
+    except NotGenuine as error:
+        raise Failed(f"The receipt's header has no typ {RECEIPT_TYPE}: {error}.") from error
+    if abs(receipt.received - began) > CLOCK_TOLERANCE:
+        told = f"received_at is {receipt.received.isoformat()}, and it is {began.isoformat()} here"
+        raise Failed(f"{told}; one of the two clocks, or the time zone, is wrong.")
+
+
+@check(RECEIPTS)
+def receipts_list(target: Target) -> None:
+    """POST /receipts answers a receipt, or null, for each of up to 100 ids; anything else is 400.
+
+    A device that lost the answer asks here; without an answer it keeps the record for ever.
+    """
+    whole, begun, unknown = Upload(target), Upload(target), new_id()
+    whole.received(whole.create(whole.content))
+    begun.create().expect(201)
+    ids = [whole.capture_id, begun.capture_id, unknown, whole.capture_id]
+    found = receipts(target, *ids)
+    if set(found) != set(ids):
+        raise Failed(f"POST /receipts answers for {len(found)} ids, and was asked for {ids[:3]}.")
+    match found[whole.capture_id]:
+        case {"receipt": str(token)}:
+            whole.proven(token)
+        case other:
+            raise Failed(f'POST /receipts has {other} for a record that is there, not a "receipt".')
+    if (found[begun.capture_id], found[unknown]) != (None, None):
+        raise Failed("POST /receipts has more than null for a record that is not there.")
+    if len(receipts(target, *(new_id() for _ in range(LIST_LIMIT)))) != LIST_LIMIT:
+        raise Failed(f"POST /receipts does not answer for all of {LIST_LIMIT} ids.")
+    many = json.dumps({"capture_ids": [new_id() for _ in range(LIST_LIMIT + 1)]})
+    for question in (many, "no JSON", "[]", '{"capture_ids": ["../x"]}'):
+        target.ask("POST", "/receipts", JSON, question.encode()).expect(400)

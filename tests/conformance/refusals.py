@@ -1,0 +1,234 @@
+"""Checks of requests that a backend must refuse, and of its state afterwards."""
+
+import secrets
+from typing import Final
+from uuid import uuid4
+
+from tests.conformance.check import Failed, check
+from tests.conformance.line import Answer
+from tests.conformance.target import Target
+from tests.conformance.upload import Upload
+from tests.support.wire import BODY, VERSION, announce
+
+RECORDS: Final = "wire.md#records"
+
+BEGUN_BYTES: Final = 1000
+"""Bytes of an upload that was begun."""
+
+LARGE_BYTES: Final = 4_000_000
+"""Size of a large record: eight times a usual one."""
+
+TOO_LARGE_BYTES: Final = 10**12
+"""Length that no record has: a terabyte."""
+
+
+def _begun(target: Target) -> Upload:
+    upload = Upload(target)
+    upload.create().expect(201)
+    upload.patch(0, upload.content[:BEGUN_BYTES]).expect(200, 204)
+    return upload
+
+
+def _whole(target: Target) -> Upload:
+    upload = Upload(target)
+    upload.received(upload.create(upload.content))
+    return upload
+
+
+def _flipped(content: bytes) -> bytes:
+    """Return the content as a network that flips a bit would."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@check(RECORDS)
+def wrong_offset_409(target: Target) -> None:
+    """A PATCH at another offset than that of the upload is answered 409, and changes nothing.
+
+    Bytes at a wrong place make a digest that never fits: the photo does not arrive.
+    """
+    upload = _begun(target)
+    for offset in (0, BEGUN_BYTES - 1, BEGUN_BYTES + 1):
+        upload.patch(offset, upload.content[offset:]).expect(409)
+        upload.expect_offset(BEGUN_BYTES, f"a PATCH at {offset}")
+    upload.finish()
+
+
+@check(RECORDS)
+def past_the_end(target: Target) -> None:
+    """A body that is longer than what is left is refused, and the upload can still be finished.
+
+    An upload that is longer than announced is never complete.
+    """
+    upload, whole = _begun(target), Upload(target)
+    upload.patch(BEGUN_BYTES, upload.content[BEGUN_BYTES:] + b"more").expect_refused()
+    upload.finish()
+    whole.create(whole.content + b"more").expect_refused()
+    whole.finish()
+
+
+@check(RECORDS)
+def second_post_409(target: Target) -> None:
+    """A POST of an id that exists, begun or complete, is answered 409.
+
+    Then the device asks by HEAD; after 201 it would send everything again.
+    """
+    for upload in (_begun(target), _whole(target)):
+        upload.create().expect(409)
+
+
+@check(RECORDS)
+def second_post_keeps_bytes(target: Target) -> None:
+    """A second POST of an id changes no byte of the upload, begun or complete.
+
+    Plain tus servers overwrite a finished upload: the photo is gone, although it has its receipt.
+    """
+    begun, whole = _begun(target), _whole(target)
+    begun.create(_flipped(begun.content))
+    begun.expect_offset(BEGUN_BYTES, "a second POST with other bytes")
+    begun.finish()
+    whole.create(_flipped(whole.content))
+    whole.expect_offset(whole.bytes, "a second POST of a complete upload")
+    if not whole.has_receipt():
+        raise Failed("After a second POST of a complete upload, POST /receipts has no receipt.")
+
+
+@check(RECORDS)
+def connection_usable_after_error(target: Target) -> None:
+    """An error is readable after a long body, and the connection then works on or is closed.
+
+    A device that cannot read the answer takes the network for bad, and does the same again.
+    """
+    begun, unknown, whole = _begun(target), Upload(target), _whole(target)
+    wrong_id = VERSION | announce("1", begun.content) | BODY
+    requests = (
+        ("PATCH", begun.path, begun.appending(5), begun.content[5:]),
+        ("PATCH", unknown.path, unknown.appending(0), unknown.content),
+        ("POST", "/files", whole.announced(has_body=True), whole.content),
+        ("POST", "/files", wrong_id, begun.content),
+    )
+    for method, path, headers, body in requests:
+        with target.line() as line:
+            refused = line.ask(method, path, headers, body).expect_refused()
+            if not refused.closes:
+                begun.head(line).expect(200, 204)
+    begun.expect_offset(BEGUN_BYTES, "requests that were refused")
+
+
+@check(RECORDS)
+def digest_mismatch_no_receipt(target: Target) -> None:
+    """A record with another digest than announced gets neither a receipt nor a signed refusal.
+
+    After a receipt the device deletes the only good copy; after a refusal it stops sending.
+    """
+    for is_whole in (True, False):
+        upload = Upload(target)
+        content = _flipped(upload.content)
+        if is_whole:
+            answer = upload.create(content)
+        else:
+            upload.create().expect(201)
+            answer = upload.patch(0, content)
+        for name in ("Doorstep-Receipt", "Doorstep-Refusal"):
+            if name in answer.headers:
+                raise Failed(f"{answer} with a {name}, for bytes of another digest than announced.")
+        answer.expect_refused()
+        if (verdict := upload.verdict()) is not None:
+            raise Failed(f"For bytes of another digest, POST /receipts has {verdict} and not null.")
+
+
+@check(RECORDS)
+def created_again_after_mismatch(target: Target) -> None:
+    """After a wrong digest the device can create the upload again, and deliver it.
+
+    If the wrong bytes stay, the record is stuck: it is on the device for ever.
+    """
+    upload = Upload(target)
+    upload.create(_flipped(upload.content))
+    upload.finish()
+
+
+@check(RECORDS)
+def zero_bytes(target: Target) -> None:
+    """A PATCH without bytes changes nothing, and an upload of length 0 is answered at once.
+
+    A device whose network ends at a boundary sends such a PATCH.
+    """
+    upload = _begun(target)
+    _expect_no_fault(upload.patch(BEGUN_BYTES, b""))
+    upload.expect_offset(BEGUN_BYTES, "a PATCH without bytes")
+    upload.finish()
+    headers = VERSION | announce(str(uuid4()), b"")
+    _expect_no_fault(target.ask("POST", "/files", headers))
+
+
+def _expect_no_fault(answer: Answer) -> None:
+    if answer.status >= 500:
+        raise Failed(f"{answer}; it should be an answer that is no fault of the server.")
+
+
+@check(RECORDS)
+def largest_or_413(target: Target) -> None:
+    """A record of 4 MB is taken, if need be in pieces after a 413; a terabyte is refused with 413.
+
+    A limit of 1 MB, the default of nginx, holds for a piece and not for the record; a backend
+    without any limit fills its disk.
+    """
+    upload = Upload(target, photo=secrets.token_bytes(LARGE_BYTES))
+    upload.finish()
+    announced = VERSION | announce(str(uuid4()), b"") | {"Upload-Length": str(TOO_LARGE_BYTES)}
+    target.ask("POST", "/files", announced).expect(413)
+
+
+@check(RECORDS)
+def bad_id_400(target: Target) -> None:
+    """A POST with a capture_id that is no UUID in lower case, or without one, is answered 400.
+
+    An id becomes the name of a file: one with dots or slashes could replace another file.
+    """
+    wrong = [announce(one, b"x")["Upload-Metadata"] for one in WRONG_IDS]
+    for metadata in (*wrong, "", "capture_id !!"):
+        headers = VERSION | {"Upload-Length": "1", "Upload-Metadata": metadata}
+        answer = target.ask("POST", "/files", headers)
+        if answer.status != 400:
+            raise Failed(f"{answer}, for Upload-Metadata: {metadata[:100]}; it should be 400.")
+
+
+WRONG_IDS: Final = (
+    "1",
+    "../../conformance",
+    "/tmp/conformance",
+    "D9428888-122B-11E1-B85C-61CD3CBB3210",
+    "d9428888122b11e1b85c61cd3cbb3210",
+    "d9428888-122b-11e1-b85c-61cd3cbb3210\n",
+)
+"""Texts that are no capture ids."""
+
+
+@check(RECORDS)
+def other_names_404(target: Target) -> None:
+    """An address that is none of the wire's is refused by 404, also one that leaves the folder.
+
+    Records are photos of front doors: no address may show them, or a key of the server.
+    """
+    whole = _whole(target)
+    up = "..%2F" * 6
+    names = (f"{whole.path}/..", f"{whole.path}.rec", f"/files/{up}etc%2Fpasswd", "/files/../../x")
+    for name in (*names, f"/conformance-{uuid4()}"):
+        for method in ("GET", "HEAD"):
+            target.ask(method, name, VERSION).expect_refused()
+
+
+@check(RECORDS)
+def get_and_delete_refused(target: Target) -> None:
+    """A device can neither read an upload nor delete it: GET and DELETE are answered 405.
+
+    With a stolen device nobody may see photos, nor make one disappear.
+    """
+    upload = _whole(target)
+    for method in ("GET", "DELETE"):
+        answer = target.ask(method, upload.path, VERSION).expect_refused()
+        if upload.content[:100] in answer.body:
+            raise Failed(f"{answer.asked} shows the record.")
+    upload.expect_offset(upload.bytes, "GET and DELETE")
+    if not upload.has_receipt():
+        raise Failed("After GET and DELETE, POST /receipts has no receipt.")

@@ -1,0 +1,117 @@
+"""Checks of several requests at once: for one upload, and for many."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Final
+
+from tests.conformance.check import Failed, NoAnswer, check
+from tests.conformance.devices import strangers
+from tests.conformance.line import Answer, Line
+from tests.conformance.target import Target
+from tests.conformance.upload import Upload
+
+RECORDS: Final = "wire.md#records"
+
+BOTH_BYTES: Final = 200_000
+"""Bytes that two PATCHes send for one offset: more than a server reads at once."""
+
+SLICE_BYTES: Final = 20_000
+"""Bytes that each of them sends before the other one may."""
+
+SETTLED_S: Final = 5.0
+"""Longest wait for the answer to a PATCH that was overtaken; it may have none."""
+
+DEVICES: Final = 20
+"""Devices that deliver at once, as the name of the check says."""
+
+
+@check(RECORDS)
+def stalled_patch_overtaken(target: Target) -> None:
+    """A newer PATCH goes on while an older one stalls; the older one appends no more bytes.
+
+    A device whose network came back begins again, while its old connection still seems open. Bytes
+    that the old one appends later ruin the photo, even after its receipt.
+    """
+    upload = Upload(target)
+    half, most = upload.bytes // 2, 3 * upload.bytes // 4
+    upload.create().expect(201)
+    with upload.begun("PATCH", upload.content[:half]) as older:
+        upload.advance(most)
+        _send_the_rest(older, half, upload.bytes)
+        upload.expect_offset(most, "the rest of a PATCH that was overtaken")
+    with upload.begun("PATCH", upload.content[most : most + 100], most) as older:
+        upload.finish()
+        _send_the_rest(older, most + 100, upload.bytes)
+    upload.expect_offset(upload.bytes, "the rest of a PATCH that was overtaken by the last byte")
+    if not upload.has_receipt():
+        raise Failed("A PATCH that was overtaken ended, and POST /receipts has no receipt since.")
+
+
+def _send_the_rest(older: Line, sent: int, end: int) -> None:
+    """Send other bytes than the record's, so that they cannot stay unnoticed.
+
+    Raises:
+        Failed: the server accepts them. It may accept those that were sent before.
+    """
+    older.socket.settimeout(SETTLED_S)
+    older.send(bytes(end - sent))
+    try:
+        answer = older.answer()
+    except NoAnswer:
+        return
+    if answer.status < 300 and answer.number("Upload-Offset") > sent:
+        raise Failed(f"{answer}, although a newer request had overtaken it.")
+
+
+@check(RECORDS)
+def two_patches_one_wins(target: Target) -> None:
+    """Of two PATCHes at one offset at the same time, at most one is accepted.
+
+    A device that reconnects may be there twice; bytes that both append ruin the photo.
+    """
+    upload = Upload(target)
+    upload.create().expect(201)
+    begin = Barrier(2)
+
+    def send() -> Answer | None:
+        with target.line(upload.device) as line:
+            line.begin("PATCH", upload.path, upload.appending(0), BOTH_BYTES)
+            begin.wait()
+            for at in range(0, BOTH_BYTES, SLICE_BYTES):
+                line.send(upload.content[at : at + SLICE_BYTES])
+                time.sleep(0.002)
+            try:
+                return line.answer()
+            except NoAnswer:
+                return None
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [one.result() for one in (pool.submit(send), pool.submit(send))]
+    if all(one is not None and one.status < 300 for one in answers):
+        raise Failed(f"Both were accepted; {answers[0]}, and {answers[1]}.")
+    upload.finish()
+
+
+@check(RECORDS)
+def twenty_devices(target: Target) -> None:
+    """Twenty devices that deliver at once get their receipts, while another connection is silent.
+
+    In the morning and after an outage a whole fleet comes at once.
+    """
+    devices = strangers(DEVICES)
+    if target.device.tls is not None:
+        devices = [target.devices[at % len(target.devices)] for at in range(DEVICES)]
+    uploads = [Upload(target, device) for device in devices]
+    begin = Barrier(DEVICES)
+
+    def send(upload: Upload, is_in_pieces: bool) -> None:
+        begin.wait()
+        if is_in_pieces:
+            upload.create()
+        upload.proven(upload.finish())
+
+    with target.reach(), ThreadPoolExecutor(DEVICES) as pool:
+        sending = [pool.submit(send, one, at % 2 == 1) for at, one in enumerate(uploads)]
+    for one in sending:
+        one.result()
