@@ -12,6 +12,10 @@ if TYPE_CHECKING:  # a target raises what is defined here
 DOCS: Final = "agent/docs"
 """Folder of the pages that a failure links to."""
 
+RECORDS: Final = "wire.md#records"
+RECEIPTS: Final = "wire.md#receipts"
+"""Page and heading with the rules of most checks."""
+
 
 class Profile(StrEnum):
     """A profile of the integrator's page; each contains those before it."""

@@ -3,13 +3,10 @@
 from itertools import pairwise
 from typing import Final
 
-from tests.conformance.check import Failed, check
+from tests.conformance.check import RECEIPTS, RECORDS, Failed, check
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.waiting import until
-
-RECORDS: Final = "wire.md#records"
-RECEIPTS: Final = "wire.md#receipts"
 
 ACKNOWLEDGED_BYTES: Final = 1000
 """Bytes that a PATCH has brought before the one that is cut."""

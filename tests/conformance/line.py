@@ -43,13 +43,15 @@ class Answer:
         """Return a header that counts bytes. Raises Failed if it is missing, or is no number."""
         text = self.headers.get(name, "")
         if not (text.isascii() and text.isdigit()):
-            raise Failed(f"{self} has no {name} that is a number of bytes.")
+            raise Failed(f"{self}, without an {name} that is a number of bytes.")
         return int(text)
 
     def expect(self, *statuses: int) -> Self:
         """Return the answer. Raises Failed if its status is none of these."""
         if self.status not in statuses:
-            raise Failed(f"{self}; it should be {' or '.join(map(str, statuses))}.")
+            *others, last = map(str, statuses)
+            wanted = f"{', '.join(others)} or {last}" if others else last
+            raise Failed(f"{self}; it should be {wanted}.")
         return self
 
     def expect_refused(self) -> Self:
@@ -133,5 +135,5 @@ class Line:
             text = f"{self._asked} got no answer within {ANSWER_WITHIN_S:.0f} s."
             raise NoAnswer(text) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            told = str(error) or type(error).__name__
+            told = printable(str(error)).strip() or type(error).__name__
             raise NoAnswer(f"{self._asked} got no answer that can be read: {told}.") from error

@@ -7,12 +7,10 @@ from typing import Final
 from agent.errors import NotGenuine
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
-from tests.conformance.check import Failed, check
+from tests.conformance.check import RECEIPTS, Failed, check
 from tests.conformance.target import Target
 from tests.conformance.upload import JSON, Upload, receipts
 from tests.support.factory import new_id
-
-RECEIPTS: Final = "wire.md#receipts"
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=15)
 """Greatest difference of two clocks that are right; a wrong time zone is half an hour at least."""

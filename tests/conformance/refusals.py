@@ -4,13 +4,11 @@ import secrets
 from typing import Final
 from uuid import uuid4
 
-from tests.conformance.check import Failed, check
+from tests.conformance.check import RECORDS, Failed, check
 from tests.conformance.line import Answer
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.wire import BODY, VERSION, announce
-
-RECORDS: Final = "wire.md#records"
 
 BEGUN_BYTES: Final = 1000
 """Bytes of an upload that was begun."""
@@ -70,7 +68,7 @@ def past_the_end(target: Target) -> None:
 def second_post_409(target: Target) -> None:
     """A POST of an id that exists, begun or complete, is answered 409.
 
-    Then the device asks by HEAD; after 201 it would send everything again.
+    A device that reads 409 asks by HEAD; after 201 it sends everything again.
     """
     for upload in (_begun(target), _whole(target)):
         upload.create().expect(409)
@@ -151,7 +149,7 @@ def created_again_after_mismatch(target: Target) -> None:
 def zero_bytes(target: Target) -> None:
     """A PATCH without bytes changes nothing, and an upload of length 0 is answered at once.
 
-    A device whose network ends at a boundary sends such a PATCH.
+    A proxy that lost a body sends such requests; if the server hangs, all devices wait.
     """
     upload = _begun(target)
     _expect_no_fault(upload.patch(BEGUN_BYTES, b""))
@@ -206,7 +204,7 @@ WRONG_IDS: Final = (
 
 @check(RECORDS)
 def other_names_404(target: Target) -> None:
-    """An address that is none of the wire's is refused by 404, also one that leaves the folder.
+    """An address that no device uses is refused (404), also one that leads out of the folder.
 
     Records are photos of front doors: no address may show them, or a key of the server.
     """
@@ -220,9 +218,9 @@ def other_names_404(target: Target) -> None:
 
 @check(RECORDS)
 def get_and_delete_refused(target: Target) -> None:
-    """A device can neither read an upload nor delete it: GET and DELETE are answered 405.
+    """A device can neither read an upload nor delete it: GET and DELETE are refused (405).
 
-    With a stolen device nobody may see photos, nor make one disappear.
+    Otherwise the thief of a device sees photos of front doors, or makes them disappear.
     """
     upload = _whole(target)
     for method in ("GET", "DELETE"):

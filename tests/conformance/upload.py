@@ -25,7 +25,8 @@ PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 JSON: Final = {"Content-Type": "application/json"}
 
 _GONE: Final = frozenset({404, 410})
-_LATER: Final = frozenset({404, 409, 410, 423, 429, 460, *range(500, 600)})
+_BUSY: Final = frozenset({423, 429, *range(500, 600)})
+_LATER: Final = _BUSY | {404, 409, 410, 460}
 _TOO_LONG: Final = 413
 """What a device does after these: see agent/sync/attempt.py."""
 
@@ -123,7 +124,7 @@ class Upload:
         Whether it is right is a check of its own.
         """
         if (refusal := answer.headers.get("Doorstep-Refusal")) is not None:
-            raise Failed(f"{answer.asked} was answered by a refusal: {_reason(refusal)}.")
+            raise Failed(f"{answer.asked} was answered by a signed refusal; {_reason(refusal)}.")
         answer.expect(200, 201, 204)
         token = answer.headers.get("Doorstep-Receipt")
         if token is None:
@@ -165,6 +166,8 @@ class Upload:
     def _attempt(self, end: int) -> str:
         """Make one attempt: HEAD, then what is missing. Raises _Later if another one may help."""
         told = self.head()
+        if told.status in _BUSY:
+            raise _Later(f"{told}.")
         if told.status in _GONE:
             self.path = f"/files/{self.capture_id}"
             return self._created(self.create(self.content[:end]))
@@ -184,7 +187,7 @@ class Upload:
                 self._target.sent.records[self.capture_id] = True
                 return token
             case {"refusal": str(token)}:
-                raise Failed(f"The record was refused: {_reason(token)}.")
+                raise Failed(f"POST /receipts has a signed refusal; {_reason(token)}.")
         raise _Later("HEAD says that all bytes are there, and POST /receipts answers null.")
 
     def _offset_after(self, told: Answer, before: int) -> int:
@@ -229,8 +232,8 @@ def receipts(target: Target, *capture_ids: str, device: Device | None = None) ->
 
 
 def _reason(refusal: str) -> str:
-    """Return the reason in a refusal; nobody has verified it."""
+    """Return the reason in a refusal, as a clause; nobody has verified it."""
     try:
-        return repr(signing.unverified_payload(refusal).get("reason"))
+        return f"its reason is {signing.unverified_payload(refusal).get('reason')}"
     except NotGenuine as error:
-        return f"which cannot be read, {error}"
+        return f"it cannot be read: {error}"

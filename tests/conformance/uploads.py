@@ -2,15 +2,12 @@
 
 import ssl
 from itertools import pairwise
-from typing import Final
 
-from tests.conformance.check import Failed, check
+from tests.conformance.check import RECORDS, Failed, check
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.factory import new_id
 from tests.support.wire import VERSION
-
-RECORDS: Final = "wire.md#records"
 
 
 @check("wire.md#the-wire")

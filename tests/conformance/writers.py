@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
 
-from tests.conformance.check import Failed, NoAnswer, check
+from tests.conformance.check import RECORDS, Failed, NoAnswer, check
 from tests.conformance.devices import strangers
 from tests.conformance.line import Answer, Line
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
-
-RECORDS: Final = "wire.md#records"
 
 BOTH_BYTES: Final = 200_000
 """Bytes that two PATCHes send for one offset: more than a server reads at once."""
@@ -66,7 +64,7 @@ def _send_the_rest(older: Line, sent: int, end: int) -> None:
 
 @check(RECORDS)
 def two_patches_one_wins(target: Target) -> None:
-    """Of two PATCHes at one offset at the same time, at most one is accepted.
+    """If two PATCHes come at one offset at the same time, at most one is accepted.
 
     A device that reconnects may be there twice; bytes that both append ruin the photo.
     """

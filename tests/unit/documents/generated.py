@@ -24,6 +24,8 @@ from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from doorstep_backend.office.remedies import REMEDIES
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
+from tests.conformance.checks import CHECKS
+from tests.conformance.options import argument_parser
 from tests.system.qemu.stages import ABOUT
 from tests.unit.documents import lights as signals
 from tests.unit.documents.pages import REPOSITORY, pages
@@ -98,6 +100,24 @@ def folders() -> str:
     return _table(("folder", "what it proves, or is for"), *rows)
 
 
+def conformance_options() -> str:
+    """Return a row for each option of scripts/conformance, in the words of its --help."""
+    rows = []
+    for one in argument_parser()._actions:  # noqa: SLF001 - as above
+        if one.dest != "help":
+            words = (*one.option_strings, one.metavar or "|".join(one.choices or ()))
+            rows.append((f"`{' '.join(map(str, words))}`", one.help or ""))
+    return _table(("option", "what it is"), *rows)
+
+
+def conformance_checks() -> str:
+    """Return a row for each check of scripts/conformance, with its rule and what a breach costs."""
+    rows = (
+        (f"[`{one.name}`](../../{one.link})", one.profile, one.rule, one.cost) for one in CHECKS
+    )
+    return _table(("check", "profile", "rule", "what a breach costs"), *rows)
+
+
 def stages() -> str:
     """Return a row for each stage of the virtual device."""
     rows = ((f"`{name}`", about) for name, about in ABOUT.items())
@@ -163,7 +183,11 @@ def _table(*rows: tuple[str, ...]) -> str:
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
-    one.__name__: one for one in (commands, troubles, remedies, lights, folders, stages, settings)
+    one.__name__: one
+    for one in (
+        *(commands, troubles, remedies, lights, folders, stages, settings),
+        *(conformance_options, conformance_checks),
+    )
 }
 
 

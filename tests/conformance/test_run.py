@@ -1,0 +1,131 @@
+"""A run reports every fault of a server by a sentence, and ends by itself, whatever is answered."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import cuts, report, upload, writers
+from tests.conformance.check import Failed, NotChecked, Profile
+from tests.conformance.checks import CHECKS
+from tests.conformance.devices import given_keys, strangers
+from tests.conformance.operator_command import OperatorCommand
+from tests.conformance.outcome import Result, State
+from tests.conformance.run import chosen, results
+from tests.conformance.target import Target
+from tests.support.rawserver import RawServer, Script, raw_server, whole
+
+RECEIPTS = chosen(CHECKS, Profile.RECEIPTS, [])
+
+SCRIPTS: dict[str, Script] = {
+    "always 500": lambda _: whole(500, b"down\n"),
+    "a captive portal": lambda asked: whole(200, b"" if asked.method == "HEAD" else b"<html>"),
+    "closes": lambda _: [],
+    "no HTTP": lambda _: [b"\xff\xfe\x1b[31m no HTTP\r\n\r\n"],
+    "large offsets": lambda asked: whole(
+        201 if asked.method == "POST" else 200, Upload_Offset=10**15, Doorstep_Receipt="a.b.c"
+    ),
+}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RawServer]:
+    with raw_server(tmp_path) as server:
+        yield server
+
+
+def target_of(server: RawServer, ca_file: Path | None = None) -> Target:
+    devices = strangers(2)
+    return Target(
+        server.base_url,
+        Profile.RECEIPTS,
+        ca=ca_file or server.ca_file,
+        keys=given_keys(server.receipt_key_file),
+        devices=lambda _target: devices,
+        operator=OperatorCommand(None),
+    )
+
+
+def states(target: Target, *names: str) -> dict[str, State]:
+    made = results(chosen(CHECKS, Profile.RECEIPTS, names), target)
+    return {one.check.name: one.state for one in made}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_no_answer_of_a_server_crashes_a_run(
+    server: RawServer, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "PAUSES_S", (0,))
+    monkeypatch.setattr(cuts, "RECEIPT_WITHIN_S", 0.1)
+    monkeypatch.setattr(writers, "SETTLED_S", 0.1)
+    server.script = script
+
+    made = list(results(RECEIPTS, target_of(server)))
+
+    assert [one.check.name for one in made if one.state is not State.FAILED] == ["tls-name"]
+    assert all(one.text.isprintable() for one in made)
+
+
+def test_server_of_another_authority_fails_the_check_of_its_name_only(
+    server: RawServer, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    with raw_server(tmp_path / "other") as other:
+        found = states(target_of(server, other.ca_file), "tls-name", "create-with-body")
+
+    assert found == {"tls-name": State.FAILED, "create-with-body": State.NOT_CHECKED}
+
+
+def test_report_says_what_happened_with_the_rule_its_cost_and_a_link(server: RawServer) -> None:
+    server.script = lambda _: whole(404, b"nothing here")
+    target = target_of(server)
+
+    (result,) = results(chosen(CHECKS, Profile.RECEIPTS, ["create-with-body"]), target)
+
+    lines = report.line(result).splitlines()
+    assert lines[0].startswith("FAILED       create-with-body ")
+    assert [line.strip() for line in lines[1:]] == [
+        'POST /files was answered 404 "nothing here"; it should be 201.',
+        f"The rule: {result.check.rule}",
+        result.check.cost,
+        "See agent/docs/wire.md#records",
+    ]
+    assert list(target.sent.records) == list(report.left_behind(target.sent))[1].split()
+
+
+def test_junit_has_failures_and_reasons_of_what_was_not_checked(tmp_path: Path) -> None:
+    passed, failed, unchecked = RECEIPTS[:3]
+    made = [
+        Result(passed, State.PASSED, "", 0.25),
+        Result(failed, State.FAILED, 'a "sentence" <with> \x00 bytes', 1),
+        Result(unchecked, State.NOT_CHECKED, "--operator is missing", 0),
+    ]
+
+    report.write_junit(tmp_path / "junit.xml", made, {"url": "https://x"}, 2)
+
+    suite = ET.parse(tmp_path / "junit.xml").getroot()
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
+    cases = suite.findall("testcase")
+    assert [case.get("name") for case in cases] == [one.name for one in RECEIPTS[:3]]
+    assert [[child.tag for child in case] for case in cases] == [[], ["failure"], ["skipped"]]
+    assert "<with>" in str(cases[1][0].get("message"))
+    assert cases[2][0].get("message") == "not checked, because --operator is missing"
+
+
+def test_a_profile_contains_those_before_it_and_a_wrong_name_is_an_error() -> None:
+    assert set(RECEIPTS) <= set(chosen(CHECKS, Profile.FLEET, []))
+    with pytest.raises(ValueError, match="no check named nonsense"):
+        chosen(CHECKS, Profile.RECEIPTS, ["pieces", "nonsense"])
+
+
+def test_operator_command_does_cannot_or_fails() -> None:
+    OperatorCommand("sh -c 'test $1 = restart' -").do("restart")
+    with pytest.raises(NotChecked, match="--operator is missing, which is asked to restart"):
+        OperatorCommand(None).do("restart")
+    with pytest.raises(NotChecked, match="the service is shared"):
+        OperatorCommand("sh -c 'echo the service is shared; exit 75'").do("restart")
+    with pytest.raises(Failed, match='ended "revoke van-7" with 3: no van-7'):
+        OperatorCommand("sh -c 'echo no van-7 >&2; exit 3'").do("revoke", "van-7")
+    with pytest.raises(Failed, match="did not restart"):
+        OperatorCommand("/nowhere/operator").do("restart")
