@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
+from http import HTTPStatus
 from typing import Final, Self
 
 from agent.models import printable
@@ -55,8 +56,8 @@ class Answer:
         return self
 
     def expect_refused(self) -> Self:
-        """Return the answer. Raises Failed if its status is not 400 to 499."""
-        if not 400 <= self.status <= 499:
+        """Return the answer. Raises Failed if its status is neither 400 to 499 nor 501."""
+        if not 400 <= self.status <= 499 and self.status != HTTPStatus.NOT_IMPLEMENTED:
             raise Failed(f"{self}; it should be a refusal, 400 to 499.")
         return self
 
@@ -118,10 +119,18 @@ class Line:
         with suppress(OSError):
             self.socket.sendall(content)
 
-    def cut(self) -> None:
-        """Reset the connection, as a network does that is gone."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    def cut(self, *, is_reset: bool) -> None:
+        """End the connection, with a reset as some networks do, or without."""
+        if is_reset:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
+
+    def wait_for_answer(self) -> None:
+        """Return when the first byte of an answer has come. Raises NoAnswer if none comes."""
+        try:
+            self.socket.recv(1)
+        except OSError as error:
+            raise NoAnswer(f"{self._asked} got no answer: {error}.") from error
 
     def answer(self) -> Answer:
         """Read the answer to the last request that was begun. Raises NoAnswer if there is none."""

@@ -40,12 +40,12 @@ def receipt_type_key_digest_date(target: Target) -> None:
 
 @check(RECEIPTS)
 def receipts_list(target: Target) -> None:
-    """POST /receipts answers a receipt, or null, for each of up to 100 ids; anything else is 400.
+    """POST /receipts answers a receipt or null for each of up to 100 ids, and refuses the rest.
 
     A device that lost the answer asks here; without an answer it keeps the record for ever.
     """
     whole, begun, unknown = Upload(target), Upload(target), new_id()
-    whole.received(whole.create(whole.content))
+    first = whole.received(whole.create(whole.content))
     begun.create().expect(201)
     ids = [whole.capture_id, begun.capture_id, unknown, whole.capture_id]
     found = receipts(target, *ids)
@@ -53,7 +53,8 @@ def receipts_list(target: Target) -> None:
         raise Failed(f"POST /receipts answers for {len(found)} ids, and was asked for {ids[:3]}.")
     match found[whole.capture_id]:
         case {"receipt": str(token)}:
-            whole.proven(token)
+            if whole.counts(first) and not whole.counts(token):
+                raise Failed("POST /receipts has a receipt that does not count, unlike the first.")
         case other:
             raise Failed(f'POST /receipts has {other} for a record that is there, not a "receipt".')
     if (found[begun.capture_id], found[unknown]) != (None, None):
@@ -62,4 +63,4 @@ def receipts_list(target: Target) -> None:
         raise Failed(f"POST /receipts does not answer for all of {LIST_LIMIT} ids.")
     many = json.dumps({"capture_ids": [new_id() for _ in range(LIST_LIMIT + 1)]})
     for question in (many, "no JSON", "[]", '{"capture_ids": ["../x"]}'):
-        target.ask("POST", "/receipts", JSON, question.encode()).expect(400)
+        target.ask("POST", "/receipts", JSON, question.encode()).expect_refused()

@@ -22,6 +22,9 @@ from tests.support.wire import BODY, PHOTO, VERSION, announce
 PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Time after each attempt to finish an upload; a device takes longer ones."""
 
+SMALL_PHOTO: Final = PHOTO[:20_000]
+"""What most records have for a photo, so that a run sends little; others have PHOTO, 300 KB."""
+
 JSON: Final = {"Content-Type": "application/json"}
 
 _GONE: Final = frozenset({404, 410})
@@ -47,7 +50,9 @@ class Upload:
         path: the path of the upload below `{base}`; a Location changes it.
     """
 
-    def __init__(self, target: Target, device: Device | None = None, photo: bytes = PHOTO) -> None:
+    def __init__(
+        self, target: Target, device: Device | None = None, photo: bytes = SMALL_PHOTO
+    ) -> None:
         self.device = device or target.device
         self.capture_id = new_id()
         made = self.device.maker.make(
@@ -132,12 +137,26 @@ class Upload:
         self._target.sent.records[self.capture_id] = True
         return token
 
+    def counts(self, token: str) -> bool:
+        """Return whether the receipt counts for a device."""
+        try:
+            return bool(self.proven(token))
+        except Failed:
+            return False
+
     def proven(self, token: str) -> Receipt:
         """Return the receipt as a device reads it. Raises Failed if it does not count."""
         try:
             return verified_receipt(token, self, self._target.keys())
         except NotGenuine as error:
             raise Failed(f"The receipt does not count: {error}.") from error
+
+    def deliver(self) -> str:
+        """Deliver the record from its first attempt on, a POST of all bytes; return the receipt."""
+        try:
+            return self._created(self.create(self.content))
+        except (_Later, NoAnswer):
+            return self.finish()
 
     def finish(self) -> str:
         """Deliver what is missing as a device does, attempt after attempt; return the receipt.
@@ -229,6 +248,14 @@ def receipts(target: Target, *capture_ids: str, device: Device | None = None) ->
     if not isinstance(found, dict):
         raise Failed(f"{answer}, which is no JSON object of receipts by capture id.")
     return found
+
+
+def subject(receipt: str) -> object:
+    """Return the capture id in a receipt, which nobody has verified. Raises Failed."""
+    try:
+        return signing.unverified_payload(receipt).get("capture_id")
+    except NotGenuine as error:
+        raise Failed(f"A receipt cannot be read: {error}.") from error
 
 
 def _reason(refusal: str) -> str:

@@ -3,11 +3,11 @@
 import ssl
 from itertools import pairwise
 
-from tests.conformance.check import RECORDS, Failed, check
+from tests.conformance.check import RECORDS, Failed, Profile, check
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.factory import new_id
-from tests.support.wire import VERSION
+from tests.support.wire import PHOTO, VERSION
 
 
 @check("wire.md#the-wire")
@@ -16,8 +16,9 @@ def tls_name(target: Target) -> None:
 
     A device sends no record to a server that does not prove its name.
     """
+    tls = None if target.profile is Profile.FLEET else target.device.tls
     try:
-        target.connection().close()
+        target.connection(tls).close()
     except ssl.SSLCertVerificationError as error:
         raise Failed(f"The handshake ended with: {error.verify_message}.") from error
     except OSError as error:
@@ -30,7 +31,7 @@ def create_with_body(target: Target) -> None:
 
     Each record begins this way; without a receipt the device keeps it, and asks again and again.
     """
-    upload = Upload(target)
+    upload = Upload(target, photo=PHOTO)
     answer = upload.create(upload.content).expect(201)
     upload.received(answer)
     if answer.number("Upload-Offset") != upload.bytes:
@@ -43,7 +44,7 @@ def create_then_patch(target: Target) -> None:
 
     A device does so behind a proxy that lets no long body through, such as nginx with its default.
     """
-    upload = Upload(target)
+    upload = Upload(target, photo=PHOTO)
     created = upload.create().expect(201)
     if "Doorstep-Receipt" in created.headers:
         raise Failed(f"{created}, with a receipt before the first byte.")
@@ -60,7 +61,7 @@ def pieces(target: Target) -> None:
     On a bad network a device sends a record in pieces; a receipt before the last byte loses the
     rest of the photo.
     """
-    upload = Upload(target)
+    upload = Upload(target, photo=PHOTO)
     upload.create().expect(201)
     ends = [0, 100_000, 200_000, upload.bytes - 1, upload.bytes]
     for begin, end in pairwise(ends):

@@ -9,7 +9,8 @@ from tests.conformance.check import RECORDS, Failed, NoAnswer, check
 from tests.conformance.devices import strangers
 from tests.conformance.line import Answer, Line
 from tests.conformance.target import Target
-from tests.conformance.upload import Upload
+from tests.conformance.upload import Upload, subject
+from tests.support.wire import PHOTO
 
 BOTH_BYTES: Final = 200_000
 """Bytes that two PATCHes send for one offset: more than a server reads at once."""
@@ -31,7 +32,7 @@ def stalled_patch_overtaken(target: Target) -> None:
     A device whose network came back begins again, while its old connection still seems open. Bytes
     that the old one appends later ruin the photo, even after its receipt.
     """
-    upload = Upload(target)
+    upload = Upload(target, photo=PHOTO)
     half, most = upload.bytes // 2, 3 * upload.bytes // 4
     upload.create().expect(201)
     with upload.begun("PATCH", upload.content[:half]) as older:
@@ -68,7 +69,7 @@ def two_patches_one_wins(target: Target) -> None:
 
     A device that reconnects may be there twice; bytes that both append ruin the photo.
     """
-    upload = Upload(target)
+    upload = Upload(target, photo=PHOTO)
     upload.create().expect(201)
     begin = Barrier(2)
 
@@ -93,23 +94,25 @@ def two_patches_one_wins(target: Target) -> None:
 
 @check(RECORDS)
 def twenty_devices(target: Target) -> None:
-    """Twenty devices that deliver at once get their receipts, while another connection is silent.
+    """Twenty devices that deliver at once get their receipts, while other connections are silent.
 
     In the morning and after an outage a whole fleet comes at once.
     """
     devices = strangers(DEVICES)
     if target.device.tls is not None:
         devices = [target.devices[at % len(target.devices)] for at in range(DEVICES)]
-    uploads = [Upload(target, device) for device in devices]
+    uploads = [Upload(target, device, PHOTO) for device in devices]
     begin = Barrier(DEVICES)
 
     def send(upload: Upload, is_in_pieces: bool) -> None:
         begin.wait()
         if is_in_pieces:
             upload.create()
-        upload.proven(upload.finish())
+        token = upload.finish() if is_in_pieces else upload.deliver()
+        if (about := subject(token)) != upload.capture_id:
+            raise Failed(f"The receipt for {upload.capture_id} is for {about}.")
 
-    with target.reach(), ThreadPoolExecutor(DEVICES) as pool:
+    with target.reach(), target.line(), ThreadPoolExecutor(DEVICES) as pool:
         sending = [pool.submit(send, one, at % 2 == 1) for at, one in enumerate(uploads)]
     for one in sending:
         one.result()
