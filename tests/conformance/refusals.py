@@ -1,10 +1,13 @@
 """Checks of requests that a backend must refuse, and of its state afterwards."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
 from typing import Final
 from uuid import uuid4
 
-from tests.conformance.check import RECORDS, Failed, check
+from tests.conformance.check import RECORDS, Failed, NoAnswer, check
 from tests.conformance.line import Answer
 from tests.conformance.target import Target
 from tests.conformance.upload import SMALL_PHOTO, Upload
@@ -12,6 +15,9 @@ from tests.support.wire import BODY, PHOTO, VERSION, announce
 
 BEGUN_BYTES: Final = 1000
 """Bytes of an upload that was begun."""
+
+SIMULTANEOUS_TRIES: Final = 5
+"""Pairs of POSTs at the same moment: a race does not show each time."""
 
 LARGE_BYTES: Final = 4_000_000
 """Size of a large record: eight times a usual one."""
@@ -76,7 +82,7 @@ def second_post_409(target: Target) -> None:
 
 @check(RECORDS)
 def second_post_keeps_bytes(target: Target) -> None:
-    """A second POST of an id changes no byte of the upload, begun or complete.
+    """A second POST of an id changes no byte of an upload, begun or complete, nor at the same time.
 
     Plain tus servers overwrite a finished upload: the photo is gone, although it has its receipt.
     """
@@ -88,6 +94,28 @@ def second_post_keeps_bytes(target: Target) -> None:
     whole.expect_offset(whole.bytes, "a second POST of a complete upload")
     if not whole.has_receipt():
         raise Failed("After a second POST of a complete upload, POST /receipts has no receipt.")
+    for _ in range(SIMULTANEOUS_TRIES):
+        _post_twice_at_once(Upload(target))
+
+
+def _post_twice_at_once(upload: Upload) -> None:
+    begin = Barrier(2)
+
+    def post() -> Answer | None:
+        with suppress(NoAnswer), upload.begun("POST", b"") as line:
+            begin.wait()
+            line.send(upload.content)
+            return line.answer()
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [one.result() for one in (pool.submit(post), pool.submit(post))]
+    if all(one is not None and one.status == 201 for one in answers):
+        raise Failed(f"Both of two POSTs of one id were accepted: {answers[0]}.")
+    upload.finish()
+    upload.expect_offset(upload.bytes, "two POSTs at the same moment")
+    if not upload.has_receipt():
+        raise Failed("After two POSTs at the same moment, POST /receipts has no receipt.")
 
 
 @check(RECORDS)

@@ -1,5 +1,7 @@
 """A run reports every fault of a server by a sentence, and ends by itself, whatever is answered."""
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.outcome import Result, State
 from tests.conformance.run import chosen, results
 from tests.conformance.target import Target
+from tests.support.backend import REPOSITORY
 from tests.support.rawserver import RawServer, Script, raw_server, whole
 
 RECEIPTS = chosen(CHECKS, Profile.RECEIPTS, [])
@@ -35,10 +38,10 @@ def server(tmp_path: Path) -> Iterator[RawServer]:
         yield server
 
 
-def target_of(server: RawServer, ca_file: Path | None = None) -> Target:
+def target_of(server: RawServer, ca_file: Path | None = None, path: str = "") -> Target:
     devices = strangers(2)
     return Target(
-        server.base_url,
+        server.base_url + path,
         Profile.RECEIPTS,
         ca=ca_file or server.ca_file,
         keys=given_keys(server.receipt_key_file),
@@ -76,6 +79,38 @@ def test_server_of_another_authority_fails_the_check_of_its_name_only(
         found = states(target_of(server, other.ca_file), "tls-name", "create-with-body")
 
     assert found == {"tls-name": State.FAILED, "create-with-body": State.NOT_CHECKED}
+
+
+def test_addresses_are_below_the_path_of_the_url_and_follow_a_location(server: RawServer) -> None:
+    server.script = lambda asked: whole(
+        201 if asked.method == "POST" else 204, Location="http://proxy/doorstep/files/moved"
+    )
+    record = upload.Upload(target_of(server, path="/doorstep/"))
+
+    record.create()
+    record.head()
+
+    paths = [asked.path for asked in server.requests]
+    assert paths == ["/doorstep/files", "/doorstep/files/moved"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ([], 3, "There is no server at https://127.0.0.1:1"),
+        (["--only", "nonsense"], 2, "receipts has no check named nonsense"),
+    ],
+)
+def test_run_that_cannot_begin_says_why_by_its_exit_code(
+    server: RawServer, words: list[str], code: int, told: str
+) -> None:
+    command = [sys.executable, "-m", "tests.conformance", "https://127.0.0.1:1"]
+    command += ["--profile", "receipts", "--receipt-key", str(server.receipt_key_file), *words]
+
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == code
+    assert told in ended.stderr
 
 
 def test_report_says_what_happened_with_the_rule_its_cost_and_a_link(server: RawServer) -> None:
