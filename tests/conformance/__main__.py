@@ -1,5 +1,6 @@
 """`python -m tests.conformance`: makes the checks of a profile against a backend, from outside."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -69,9 +70,14 @@ def _run(checks: Sequence[Check], target: Target, options: Any) -> int:
     if options.junit:
         about = {"url": target.url, "profile": target.profile}
         about["left behind"] = " ".join(target.sent.records)
-        report.write_junit(options.junit, done, about, took_s)
+        try:
+            report.write_junit(options.junit, done, about, took_s)
+        except OSError as error:
+            print(f"{options.junit} could not be written: {error.strerror}", file=sys.stderr)
+            return WRONG_OPTIONS
     return code
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run lists its ids too
     sys.exit(main())
