@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +109,22 @@ def test_finished_upload_is_neither_overwritten_read_nor_deleted(
 
     assert [answer.status_code for answer in answers] == [409, 405, 405]
     assert received(server, capture_id) == content
+
+
+def test_of_two_posts_at_once_one_begins_the_upload(server: Server, maker: RecordMaker) -> None:
+    """The other one would empty the file of a record that has its receipt."""
+
+    def post(content: bytes) -> int:
+        with speaking_to(server.base_url, server.ca_file) as wire:
+            return int(wire.post(capture_id, content, content).status_code)
+
+    for _ in range(5):
+        content = record(maker, capture_id := new_id())
+        with ThreadPoolExecutor(2) as both:
+            statuses = sorted(both.map(post, [content, content]))
+
+        assert statuses == [201, 409]
+        assert received(server, capture_id) == content
 
 
 def test_refusal_is_signed(wire: Wire, server: Server) -> None:
