@@ -52,9 +52,10 @@ class Backend:
                 line, _, rest = head.partition(b"\r\n")
                 method, path, _ = line.decode().split(" ")
                 asked = parse_headers(BytesIO(rest))
-                length = int(asked.get("Content-Length", "0"))
+                is_endless = "Transfer-Encoding" in asked
+                length = -1 if is_endless else int(asked.get("Content-Length", "0"))
                 body = await received(reader, min(length, MAX_BYTES + 1))
-                left = length - len(body)  # it was cut off, or is too long
+                left = length - len(body)  # it was cut off, is too long, or was not read
                 status, headers, text = self.answer(method, path, asked, body)
                 headers |= {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
                 headers |= {"Connection": "close"} if left else {}

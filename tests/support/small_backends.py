@@ -1,0 +1,92 @@
+"""The two smallest backends, for Python and for Node, as processes that can be killed."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from doorstep_backend import keys
+from tests.contracts.peer.process import FOLDER as PEER
+from tests.support.backend import REPOSITORY
+from tests.support.npm import install, program
+
+SMALLEST: Final = REPOSITORY / "agent/docs/receipts_backend.py"
+"""The one for Python."""
+
+_READY: Final = "ready url="
+
+
+class SmallBackend:
+    """A backend over one folder; it starts again at the same address.
+
+    Attributes:
+        base_url: always https; known once it was started.
+        ca_file: PEM of the CA that a device must trust.
+        receipt_key_file: PEM of the public key that signs receipts.
+        data: its folder.
+    """
+
+    base_url: str
+
+    def __init__(self, folder: Path, command: Sequence[str], data: Path, record: str) -> None:
+        found = keys.certificates(folder / "ca")
+        private, self.receipt_key_file = folder / "receipt.pem", folder / "receipt-public.pem"
+        keys.receipt_key(private, self.receipt_key_file)
+        self.ca_file, self.data, self._record = found.ca_file, data, record
+        self._log, self._port = folder / "backend.log", "0"
+        self._command = [*command, "--data", str(data), "--receipt-key", str(private)]
+        self._command += ["--cert", str(found.chain_file), "--key", str(found.key_file)]
+
+    def start(self) -> Self:
+        """Start it, and return once it listens. Raises RuntimeError if it ends before."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, "--port", self._port],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith(_READY):
+            self.kill()
+            raise RuntimeError(f"the backend did not start:\n{self._log.read_text()}")
+        self.base_url = line.strip().removeprefix(_READY)
+        self._port = self.base_url.rpartition(":")[2]
+        return self
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def received_file(self, capture_id: str) -> Path:
+        """Return the file of a whole record."""
+        return self.data / self._record.format(capture_id)
+
+
+def python_backend(folder: Path, data: Path | None = None, source: Path = SMALLEST) -> SmallBackend:
+    """Return the one for Python; `source` is another program than ours."""
+    command = [sys.executable, "-I", str(source)]
+    return SmallBackend(folder, command, data or folder / "data", "received/{}.rec")
+
+
+def node_backend(folder: Path, data: Path | None = None) -> SmallBackend:
+    """Return the one for Node. Raises RuntimeError if Node is missing."""
+    install(PEER)
+    command = [program("node", "nodejs"), str(PEER / "server.mjs")]
+    return SmallBackend(folder, command, data or folder / "data", "files/{}")
+
+
+def changed(folder: Path, *edits: tuple[str, str]) -> Path:
+    """Write the one for Python with these texts replaced, each of which is there once."""
+    text = SMALLEST.read_text()
+    for old, new in edits:
+        assert text.count(old) == 1, f"{old!r} is not there once"
+        text = text.replace(old, new)
+    path = folder / "changed_backend.py"
+    path.write_text(text)
+    return path
