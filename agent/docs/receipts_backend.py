@@ -108,7 +108,7 @@ class Backend:
         """Begin an upload, never twice, and append the body."""
         pairs = [pair.split(" ") for pair in headers.get("Upload-Metadata", "").split(",")]
         said = {name: b64decode(text, validate=True).decode() for name, text in pairs}
-        capture_id, length = said["capture_id"], int(headers["Upload-Length"])
+        capture_id, length = said["capture_id"], max(0, int(headers["Upload-Length"]))
         if length > MAX_BYTES:
             return 413, {}, b"the record is too long"
         if self.record(capture_id).exists() or capture_id in self.uploads:

@@ -106,6 +106,15 @@ def test_body_of_unknown_length_is_no_other_request(backend: SmallBackend, wire:
     assert wire.head(capture_id).headers["Upload-Offset"] == "0"
 
 
+def test_negative_length_begins_no_upload(wire: Wire) -> None:
+    capture_id = new_id()
+
+    answer = wire.post(capture_id, PHOTO, **{"Upload-Length": "-5"})
+
+    assert answer.status_code == 460
+    assert wire.head(capture_id).status_code == 404
+
+
 # --- the manifest
 
 
