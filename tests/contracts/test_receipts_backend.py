@@ -34,10 +34,6 @@ def wire(backend: SmallBackend) -> Iterator[Wire]:
         yield wire
 
 
-def port(backend: SmallBackend) -> int:
-    return int(backend.base_url.rpartition(":")[2])
-
-
 def receipt(backend: SmallBackend, wire: Wire, capture_id: str) -> dict[str, object]:
     found = wire.receipts(capture_id).json()[capture_id]
     return proven(backend.receipt_key_file, found["receipt"])
@@ -82,8 +78,8 @@ def test_silent_connections_delay_nobody(backend: SmallBackend, wire: Wire) -> N
     announced = announce(new_id(), PHOTO)
 
     with (
-        socket.create_connection(("127.0.0.1", port(backend))),
-        begun_post(port(backend), backend.ca_file, announced, PHOTO[:1000]),
+        socket.create_connection(("127.0.0.1", backend.port)),
+        begun_post(backend.port, backend.ca_file, announced, PHOTO[:1000]),
     ):
         answer = wire.post(new_id(), PHOTO, PHOTO)
 
@@ -97,7 +93,7 @@ def test_body_of_unknown_length_is_no_other_request(backend: SmallBackend, wire:
     lines = "".join(f"{name}: {text}\r\n" for name, text in fields.items())
     hidden = "GET /manifest HTTP/1.1\r\n\r\n"
 
-    with tls_line(port(backend), backend.ca_file) as line, line.makefile("rb") as answers:
+    with tls_line(backend.port, backend.ca_file) as line, line.makefile("rb") as answers:
         line.sendall(f"POST /files HTTP/1.1\r\n{lines}\r\n{hidden}".encode())
         answer = answers.read()
 

@@ -1,4 +1,4 @@
-"""The same sync against an independent tus server, alone and behind a default nginx."""
+"""The same sync against an independent tus server, alone and behind nginx, and the smallest one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,9 +14,11 @@ from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.enrolment import kept
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.small_backends import SmallBackend, python_backend
 
 pytestmark = pytest.mark.slow
 
+Server = Peer | SmallBackend
 Running = Callable[[Path], AbstractContextManager[Peer]]
 
 
@@ -32,9 +34,16 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
         yield running
 
 
-@pytest.fixture(params=["tus", "nginx"])
-def peer(request: pytest.FixtureRequest) -> Peer:
-    running: Peer = request.getfixturevalue(request.param)
+@pytest.fixture(scope="module")
+def smallest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallBackend]:
+    running = python_backend(tmp_path_factory.mktemp("smallest")).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(params=["tus", "nginx", "smallest"])
+def peer(request: pytest.FixtureRequest) -> Server:
+    running: Server = request.getfixturevalue(request.param)
     return running
 
 
@@ -59,12 +68,12 @@ def drain(sending: Sender, item: Item, turns: int) -> list[str | None]:
     return answers
 
 
-def check_arrived(peer: Peer, made: DeviceQueue, item: Item) -> None:
+def check_arrived(peer: Server, made: DeviceQueue, item: Item) -> None:
     assert made.state(item) == RecordState.DELIVERED
     assert peer.received_file(item.capture_id).read_bytes() == made.content(item)
 
 
-def test_fresh_records_take_one_request_each(peer: Peer, made: DeviceQueue) -> None:
+def test_fresh_records_take_one_request_each(peer: Server, made: DeviceQueue) -> None:
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
         with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
             items = [made.press(300_000) for _ in range(5)]
@@ -78,7 +87,7 @@ def test_fresh_records_take_one_request_each(peer: Peer, made: DeviceQueue) -> N
 
 
 @pytest.mark.parametrize("cut_after_bytes", [500, 3000, 150_000, 300_000])
-def test_cut_upload_is_resumed(peer: Peer, made: DeviceQueue, cut_after_bytes: int) -> None:
+def test_cut_upload_is_resumed(peer: Server, made: DeviceQueue, cut_after_bytes: int) -> None:
     """In the handshake, in the headers, in the body."""
     item = made.press(600_000)
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
@@ -92,7 +101,7 @@ def test_cut_upload_is_resumed(peer: Peer, made: DeviceQueue, cut_after_bytes: i
     check_arrived(peer, made, item)
 
 
-def test_line_that_is_cut_again_and_again_gets_there(peer: Peer, made: DeviceQueue) -> None:
+def test_line_that_is_cut_again_and_again_gets_there(peer: Server, made: DeviceQueue) -> None:
     """Pieces shrink until one passes: behind a proxy that buffers, a cut piece leaves nothing."""
     item = made.press(700_000)
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:

@@ -34,7 +34,7 @@ class SmallBackend:
         private, self.receipt_key_file = folder / "receipt.pem", folder / "receipt-public.pem"
         keys.receipt_key(private, self.receipt_key_file)
         self.ca_file, self.data, self._record = found.ca_file, data, record
-        self._log, self._port = folder / "backend.log", "0"
+        self._log, self._asked_port = folder / "backend.log", 0
         self._command = [*command, "--data", str(data), "--receipt-key", str(private)]
         self._command += ["--cert", str(found.chain_file), "--key", str(found.key_file)]
 
@@ -42,7 +42,7 @@ class SmallBackend:
         """Start it, and return once it listens. Raises RuntimeError if it ends before."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command, "--port", self._port],
+                [*self._command, "--port", str(self._asked_port)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -53,7 +53,7 @@ class SmallBackend:
             self.kill()
             raise RuntimeError(f"the backend did not start:\n{self._log.read_text()}")
         self.base_url = line.strip().removeprefix(_READY)
-        self._port = self.base_url.rpartition(":")[2]
+        self._asked_port = self.port
         return self
 
     def kill(self) -> None:
@@ -62,6 +62,11 @@ class SmallBackend:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    @property
+    def port(self) -> int:
+        """Port at which it listens."""
+        return int(self.base_url.rpartition(":")[2])
 
     def received_file(self, capture_id: str) -> Path:
         """Return the file of a whole record."""
