@@ -11,6 +11,7 @@ from typing import Final
 from agent.models import RecordState
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.small_backends import SmallBackend
+from tests.support.waiting import until
 
 DEVICES: Final = 4
 """Devices that deliver at once: they and the backend keep two processors busy."""
@@ -20,6 +21,9 @@ PHOTO_BYTES: Final = (2_000, 400_000)
 
 LIFE_S: Final = (0.0, 0.25)
 """Shortest and longest time between the start of the backend and its end."""
+
+READY_WITHIN_S: Final = 60.0
+"""Longest wait for the first receipts. Source: a second, with room for a loaded CI."""
 
 LATER_S: Final = 400.0
 """Step of a device's clock between attempts, beyond any wait after a failure."""
@@ -47,6 +51,8 @@ def killed(backend: SmallBackend, folder: Path, kills: int, seed: int) -> Count:
         folders = [folder / f"device-{number}" for number in range(DEVICES)]
         devices = [pool.submit(load.deliver, one) for one in folders]
         try:
+            load.is_up.set()
+            until(lambda: len(load.count.receipts) >= DEVICES, READY_WITHIN_S)
             for _ in range(kills):
                 load.is_up.set()
                 threading.Event().wait(rng.uniform(*LIFE_S))

@@ -21,7 +21,7 @@ SIGNS_TOO_EARLY = (
     (
         "            keep(self.record(capture_id), content)\n",
         """\
-            asyncio.get_running_loop().call_later(0.1, keep, self.record(capture_id), content)
+            asyncio.get_running_loop().call_later(1, keep, self.record(capture_id), content)
             self.early = content
 """,
     ),
@@ -30,7 +30,7 @@ SIGNS_TOO_EARLY = (
         "content, at = self.early, gmtime()",
     ),
 )
-"""A receipt a tenth of a second before the record is written."""
+"""A receipt a second before the record is written."""
 
 
 @pytest.mark.parametrize("make", [python_backend, node_backend])
