@@ -81,6 +81,7 @@ _OPERATOR: Final = "reads what root, or who runs the backend, wrote"
 _NO_PARSER: Final = "is no parser: it only has such a name"
 _WRITES: Final = "writes"
 _NAMES_TYPE: Final = "names the type, and parses nothing"
+_EXAMPLE: Final = "is an example for integrators, which no device runs"
 
 EXCUSED: Final[Mapping[str, str]] = {
     "agent/capture/exif.py:_unique_id": _OWN,
@@ -93,6 +94,10 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/command/retire.py:_read": _OWN + ", in a folder of root's",
     "agent/config.py:Config.est": _OPERATOR,
     "agent/config.py:_is_endpoint": _OPERATOR,
+    "agent/docs/receipts_backend.py:Backend.answer": _EXAMPLE,
+    "agent/docs/receipts_backend.py:Backend.create": _EXAMPLE,
+    "agent/docs/receipts_backend.py:Backend.manifest": _EXAMPLE,
+    "agent/docs/receipts_backend.py:Backend.serve": _EXAMPLE,
     "agent/models.py:has_host": _OPERATOR,
     "agent/process/control.py:_user": "reads what the kernel says of a socket",
     "agent/queue/content.py:<module>": _NO_PARSER,
