@@ -1,15 +1,23 @@
 """The certificates that count: their authorities, their ends, and the kept ones."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow, not_read
-from agent.record import certificates
+from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected, Request
 from agent.record.signing import PublicKey
 from agent.trust.keys import current_fleet_document
 from agent.trust.store import TrustStore
-from hardware.clock import BUILT
+from hardware.clock import BUILT, ClockSource
+from hardware.clock_system import SystemWitness
+
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""Time by which an authority's clock may be ahead: it dates a certificate from its own now.
+
+Source: the default clock skew of Kerberos (RFC 4120 section 8.2).
+"""
 
 
 def now() -> datetime:
@@ -17,10 +25,24 @@ def now() -> datetime:
     return max(datetime.now(UTC), BUILT)
 
 
-def check_not_ended(certificate: Certificate) -> None:
-    """Raise NotGenuine if the certificate has ended."""
-    if (ended := certificates.ends(certificate)) <= now():
+def check_dates(certificate: Certificate) -> None:
+    """Raise NotGenuine if the certificate has ended, or is not valid yet.
+
+    Only a synchronised clock judges the beginning: any other may be years slow.
+    """
+    at = now()
+    if (ended := certificates.ends(certificate)) <= at:
         raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
+    begins = certificates.starts(certificate)
+    if begins > at + CLOCKS_APART and is_synchronised():
+        words = "try again then, or have one made that is valid now"
+        raise NotGenuine(f"not valid before {begins:%Y-%m-%d %H:%M} UTC; {words}")
+
+
+def is_synchronised() -> bool:
+    """Return True if the network or a receiver keeps this machine's clock right."""
+    keeps = SystemWitness()() in {ClockSource.NTP, ClockSource.GNSS}
+    return keeps and datetime.now(UTC) >= BUILT
 
 
 def kept_evidence(store: TrustStore) -> CertificateChain:
@@ -52,7 +74,7 @@ def good_serve(store: TrustStore, asked: Request, known: Expected) -> Certificat
     """Return serve's kept one if it is for the key and all names that are `asked` for."""
     try:
         chain = certificates.issued(kept_serve(store), asked.key, known)
-        certificates.check_server(chain[0], asked.names)
+        usages.check_server(chain[0], asked.names)
     except NotGenuine:
         return ()
     return chain

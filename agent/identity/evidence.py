@@ -4,12 +4,19 @@ from datetime import datetime
 from functools import partial
 
 from agent.config import Config
-from agent.identity.authorities import check_not_ended, expected, good_evidence, kept_evidence
+from agent.errors import NotGenuine
+from agent.identity.authorities import (
+    check_dates,
+    expected,
+    good_evidence,
+    kept_evidence,
+    now,
+)
 from agent.identity.offered import check_not_shorter, result
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
-from agent.record import certificates
-from agent.record.certificates import CertificateChain
+from agent.record import certificates, usages
+from agent.record.certificates import Certificate, CertificateChain
 from agent.record.signing import PrivateKey
 from agent.trust.store import TrustStore
 
@@ -49,9 +56,9 @@ class Evidence:
         """Keep this chain, PEM, if it is for this key and device; otherwise the kept one stays."""
         found = certificates.read_pem(text.encode())
         chain = certificates.issued(found, self.key.public_key(), expected(self._config))
-        certificates.check_evidence(chain[0])
-        check_not_ended(chain[0])
-        self._check_not_shorter(chain)
+        usages.check_evidence(chain[0])
+        check_dates(chain[0])
+        self._check_not_worse(chain)
         self._store.keep_evidence(certificates.pem(chain))
         self.chain = chain
 
@@ -59,7 +66,20 @@ class Evidence:
         kept = kept_evidence(self._store)
         return kept if kept and certificates.is_for(kept[0], self.key.public_key()) else ()
 
-    def _check_not_shorter(self, chain: CertificateChain) -> None:
-        """Raise NotGenuine where the kept one counts, and for longer."""
-        key, known = self.key.public_key(), expected(self._config)
-        check_not_shorter(chain, good_evidence(self._store, key, known))
+    def _check_not_worse(self, chain: CertificateChain) -> None:
+        """Raise NotGenuine where the kept one counts, and for longer or for photos too."""
+        kept = good_evidence(self._store, self.key.public_key(), expected(self._config))
+        check_not_shorter(chain, kept)
+        if kept and now() < certificates.ends(kept[0]) and _is_for_photos(kept[0]):
+            try:
+                usages.check_credentials(chain[0])
+            except NotGenuine as error:
+                raise NotGenuine(f"{error}, and the one that is kept serves for both") from error
+
+
+def _is_for_photos(certificate: Certificate) -> bool:
+    try:
+        usages.check_credentials(certificate)
+    except NotGenuine:
+        return False
+    return True

@@ -1,12 +1,13 @@
 """Gets certificates issued, and checks them: what `doorstep enrol` and a renewal share."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from agent.errors import NotGenuine
-from agent.identity.authorities import check_not_ended
+from agent.identity.authorities import check_dates
 from agent.identity.est import EstClient, Operation, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
-from agent.record import certificates
+from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted, Request
 
 
@@ -43,10 +44,7 @@ def evidence(est: EstClient, request: Request, expected: Expected) -> Certificat
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
     """
-    got = _chain(est, Operation.EVIDENCE, request, expected, None)
-    if not isinstance(got, Pending):
-        certificates.check_evidence(got[0])
-    return got
+    return _chain(est, Operation.EVIDENCE, request, expected, None)
 
 
 def serve(est: EstClient, request: Request, expected: Expected) -> CertificateChain | Pending:
@@ -55,10 +53,7 @@ def serve(est: EstClient, request: Request, expected: Expected) -> CertificateCh
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or no server may show it so.
     """
-    got = _chain(est, Operation.SERVE, request, expected, None)
-    if not isinstance(got, Pending):
-        certificates.check_server(got[0], request.names)
-    return got
+    return _chain(est, Operation.SERVE, request, expected, None)
 
 
 def _chain(
@@ -72,20 +67,35 @@ def _chain(
     if isinstance(found, Pending):
         return found
     try:
-        return _checked(est, found, request, expected)
+        chain = _dated(est, found, request, expected)
+        _check_usage(operation, chain[0], request)
     except NotGenuine as error:
         words = "nothing was changed; ask whoever runs the authority"
         raise NotGenuine(
             f"{operation}: the certificate does not count: {error}; {words}"
         ) from error
+    return chain
 
 
-def _checked(
+def _dated(
     est: EstClient, found: Sequence[Certificate], request: Request, expected: Expected
 ) -> CertificateChain:
+    """Return the chain of the certificate that was asked for, if it is valid now."""
     try:
         chain = certificates.issued(found, request.key, expected)
     except NotTrusted:  # RFC 7030 section 4.2.3: what leads to the root may be in cacerts only
         chain = certificates.issued([*found, *est.authorities()], request.key, expected)
-    check_not_ended(chain[0])
+    check_dates(chain[0])
     return chain
+
+
+def _check_usage(operation: Operation, issued: Certificate, request: Request) -> None:
+    match operation:
+        case Operation.FIRST | Operation.AGAIN:
+            usages.check_client(issued)
+        case Operation.EVIDENCE:
+            usages.check_evidence(issued)
+        case Operation.SERVE:
+            usages.check_server(issued, request.names)
+        case _:
+            assert_never(operation)

@@ -6,11 +6,11 @@ from functools import partial
 
 from agent.config import Config
 from agent.errors import NotGenuine
-from agent.identity.authorities import check_not_ended, expected, good_serve, kept_serve
+from agent.identity.authorities import check_dates, expected, good_serve, kept_serve
 from agent.identity.offered import check_not_shorter, result
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
-from agent.record import certificates
+from agent.record import certificates, usages
 from agent.record.certificates import Request
 from agent.trust.store import TrustStore
 
@@ -56,8 +56,8 @@ class ServeCertificate:
         if asked is None:
             raise NotGenuine("none was asked for: `doorstep enrol` does, where serve.names says so")
         chain = certificates.issued(certificates.read_pem(text.encode()), asked.key, known)
-        certificates.check_server(chain[0], asked.names)
-        check_not_ended(chain[0])
+        usages.check_server(chain[0], asked.names)
+        check_dates(chain[0])
         check_not_shorter(chain, good_serve(self._store, asked, known))
         self._store.keep_serve(certificates.pem(chain))
         self.ends = certificates.ends(chain[0])

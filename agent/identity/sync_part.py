@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
-from agent.identity.authorities import check_not_ended, expected, now
+from agent.identity.authorities import check_dates, expected, now
 from agent.identity.est import EstClient, NotIssued, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
@@ -86,7 +86,7 @@ def genuine(found: Sequence[Certificate], pin: str) -> Certificate:
             f"the certificate has the pinned key, which did not sign it itself: {words}"
         )
     newest = max(own, key=certificates.ends)
-    check_not_ended(newest)
+    check_dates(newest)
     return newest
 
 

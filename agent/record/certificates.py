@@ -1,4 +1,4 @@
-"""X.509: requests for certificates, and checks of certificates; the only importer of x509.
+"""X.509: requests for certificates, certificates and their chains.
 
 All input is untrusted: an unreadable one raises NotGenuine with the reason.
 """
@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from agent.errors import NotGenuine
 from agent.record.signing import PrivateKey, PublicKey
@@ -104,7 +104,7 @@ def read_request(pem: str) -> Request:
     Raises:
         NotGenuine: not a request, or not for a P-256 key that signed it.
     """
-    with _readable("not a certificate request"):
+    with readable("not a certificate request"):
         found = x509.load_pem_x509_csr(pem.encode())
         key = found.public_key()
         if not _is_p256(key) or not found.is_signature_valid:
@@ -119,7 +119,7 @@ def read_pem(pem: bytes) -> CertificateChain:
     Raises:
         NotGenuine: there are none, too many, or one cannot be read.
     """
-    with _readable("no certificates in it"):
+    with readable("no certificates in it"):
         return _few(x509.load_pem_x509_certificates(pem))
 
 
@@ -129,7 +129,7 @@ def read_der(der: bytes) -> Certificate:
     Raises:
         NotGenuine: it cannot be read.
     """
-    with _readable("no certificate"):
+    with readable("no certificate"):
         return x509.load_der_x509_certificate(der)
 
 
@@ -139,7 +139,7 @@ def read_answer(body: bytes) -> CertificateChain:
     Raises:
         NotGenuine: it is anything else.
     """
-    with _readable("no certificates in it"):
+    with readable("no certificates in it"):
         der = base64.b64decode(b"".join(body.split()), validate=True)
         return _few(pkcs7.load_der_pkcs7_certificates(der))
 
@@ -156,7 +156,7 @@ def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> 
         NotTrusted: it leads to no trusted authority.
         NotGenuine: none is for this key, or it names another device.
     """
-    with _readable("not certificates as they should be"):
+    with readable("not certificates as they should be"):
         leaf = next((one for one in found if is_for(one, key)), None)
         if leaf is None:
             raise NotGenuine("for another key than the one that was asked for")
@@ -221,52 +221,21 @@ def ends(certificate: Certificate) -> datetime:
 
 def check_named(certificate: Certificate, device_id: str) -> None:
     """Raise NotGenuine if the certificate is for another device."""
-    with _readable("not a certificate with a name"):
+    with readable("not a certificate with a name"):
         if (name := common_name(certificate)) != device_id:
             words = f"for another device: {name!r:.80}, and this one is {device_id}"
             raise NotGenuine(words)
 
 
-def check_evidence(certificate: Certificate) -> None:
-    """Raise NotGenuine if statements signed by the key would not count as evidence.
-
-    Source: C2PA Technical Specification 2.2 section 14.5.1, certificate profile.
-    """
-    with _readable("not a certificate for evidence"):
-        extensions = certificate.extensions
-        usage = extensions.get_extension_for_class(x509.KeyUsage)
-        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
-        if not usage.critical:
-            raise NotGenuine("not a certificate for evidence: keyUsage is not critical")
-        if not usage.value.digital_signature:
-            raise NotGenuine("not a certificate for evidence: no keyUsage digitalSignature")
-        if ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes:
-            raise NotGenuine("not a certificate for evidence: no emailProtection")
-
-
 def names_of(certificate: Certificate) -> frozenset[str]:
     """Return the hosts and addresses that a certificate is for, written as by `server_names`."""
-    with _readable("not a certificate for a server"):
+    with readable("not a certificate for a server"):
         return _names(certificate.extensions)
-
-
-def check_server(certificate: Certificate, names: Collection[str]) -> None:
-    """Raise NotGenuine unless a server may show the certificate under each of these names.
-
-    Source: RFC 5280 section 4.2.1.12, RFC 9110 section 4.3.4.
-    """
-    with _readable("not a certificate for a server"):
-        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        if ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
-            raise NotGenuine("not a certificate for a server: no serverAuth")
-        if missing := sorted(set(names) - _names(certificate.extensions)):
-            raise NotGenuine(f"not for {missing[0]}, which was asked for")
 
 
 def key_sha256(certificate: Certificate) -> str:
     """Return the SHA-256 of the SubjectPublicKeyInfo, hex: it pins an authority (RFC 7469)."""
-    with _readable("not a certificate with a usable key"):
+    with readable("not a certificate with a usable key"):
         info = certificate.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -314,7 +283,8 @@ def _few(found: Sequence[Certificate]) -> CertificateChain:
 
 
 @contextmanager
-def _readable(what: str) -> Iterator[None]:
+def readable(what: str) -> Iterator[None]:
+    """Turn each error of the library into NotGenuine, which says `what` is wrong."""
     try:
         yield
     except NotGenuine:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from agent import __version__
 from agent.errors import DoorstepError, NotGenuine
-from agent.record import certificates, jumbf, signing
+from agent.record import certificates, jumbf, signing, usages
 from agent.record.certificates import CertificateChain
 from agent.record.signing import PrivateKey
 
@@ -119,12 +119,17 @@ class PhotoSigner:
         chain: the evidence certificate and those above it, without the root.
 
     Raises:
-        Unsigned: the library is missing, or it refuses them, or the certificate is for another key.
+        Unsigned: the library is missing, or it refuses them, or the certificate is for another key
+            or another use.
     """
 
     def __init__(self, key: PrivateKey, chain: CertificateChain) -> None:
         if not certificates.is_for(chain[0], key.public_key()):
             raise Unsigned("failed: the evidence certificate is for another key")
+        try:
+            usages.check_credentials(chain[0])
+        except NotGenuine as error:
+            raise Unsigned(_failed(error)) from error
         try:
             self._c2pa = load()
             self._context = self._c2pa.Context.from_dict(dict(_SETTINGS))

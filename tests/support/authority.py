@@ -41,10 +41,13 @@ class Authority:
         names: Collection[str] = ("127.0.0.1",),
         ca: bool = False,
         critical: bool = True,
+        signs: bool = True,
+        purposes: Collection[x509.ObjectIdentifier] | None = None,
     ) -> x509.Certificate:
         """Issue a certificate for `key`: of a device's TLS unless it is for something else.
 
-        `names` are a server's; `critical` is that of its key usage.
+        `names` are a server's; `critical` is that of its key usage, and `signs` whether the key may
+        sign; `purposes` replace those of its kind.
         """
         began = starts or datetime.now(UTC) - timedelta(minutes=1)
         is_for_ever = evidence and starts is None
@@ -53,11 +56,17 @@ class Authority:
         usage = ExtendedKeyUsageOID.EMAIL_PROTECTION if evidence else usage
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         made = _builder(
-            key, name, self.certificate.subject, (begins, ends), ca=ca, critical=critical
+            key,
+            name,
+            self.certificate.subject,
+            (begins, ends),
+            ca=ca,
+            critical=critical,
+            signs=signs,
         )
         made = made.add_extension(issuer, critical=False)
-        if not ca:
-            made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if wanted := [] if ca else [usage] if purposes is None else purposes:
+            made = made.add_extension(x509.ExtendedKeyUsage(wanted), critical=False)
         if server:
             others = x509.SubjectAlternativeName(map(certificates.general_name, names))
             made = made.add_extension(others, critical=False)
@@ -97,12 +106,13 @@ def _builder(
     *,
     ca: bool,
     critical: bool = True,
+    signs: bool = True,
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
-        digital_signature=not ca,
+        digital_signature=signs and not ca,
         key_cert_sign=ca,
         crl_sign=ca,
-        content_commitment=False,
+        content_commitment=not signs,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agent.errors import NotGenuine
 from agent.models import Reason, RecordKind
-from agent.record import certificates, credentials, exif
+from agent.record import certificates, credentials, exif, usages
 from agent.record.certificates import Certificate, CertificateChain
 from agent.record.credentials import Credentials, CredentialsState, NoLibrary, Source
 from agent.record.exif import Exif
@@ -113,7 +113,7 @@ def _is_by_fleet(found: Credentials, authorities: CertificateChain) -> bool:
         return True
     try:
         certificates.path(found.chain[0], found.chain, authorities)
-        certificates.check_evidence(found.chain[0])
+        usages.check_credentials(found.chain[0])
     except NotGenuine:
         return False
     return any(map(_is_outside, found.chain))

@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.errors import NotGenuine
 from agent.models import CaptureId, from_rfc3339
-from agent.record import certificates, receipt, signing
+from agent.record import certificates, receipt, signing, usages
 from agent.record.certificates import Certificate, NotTrusted
 from agent.record.receipt import Keys
 from agent.record.verify.findings import Problem, Record, RecordVerdict
@@ -97,7 +97,7 @@ def _is_by_fleet(leaf: Certificate, supporting: SupportingFiles) -> bool:
 def _flaw(leaf: Certificate, device_id: str) -> str | None:
     try:
         certificates.check_named(leaf, device_id)
-        certificates.check_evidence(leaf)
+        usages.check_evidence(leaf)
     except NotGenuine as error:
         return str(error)
     return None

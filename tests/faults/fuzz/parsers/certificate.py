@@ -8,7 +8,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 
 from agent.errors import NotGenuine
-from agent.record import certificates, signing
+from agent.record import certificates, signing, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected
 from doorstep_backend.identity import basic, request, shown
 from tests.faults.fuzz.parsers.asked import asked_with
@@ -32,9 +32,11 @@ def _looked_at(chain: CertificateChain) -> object:
         certificates.is_self_signed,
         certificates.names_of,
         certificates.key_sha256,
-        certificates.check_evidence,
+        usages.check_client,
+        usages.check_evidence,
+        usages.check_credentials,
         lambda one: certificates.check_named(one, DEVICE),
-        lambda one: certificates.check_server(one, ["127.0.0.1"]),
+        lambda one: usages.check_server(one, ["127.0.0.1"]),
         lambda one: certificates.path(one, chain, AUTHORITY),
         lambda one: [certificates.starts(one), certificates.ends(one)],
         lambda one: shown.is_issued(one, AUTHORITY[0]),

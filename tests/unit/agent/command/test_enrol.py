@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,38 @@ def test_authority_that_takes_a_day_to_decide_is_not_waited_for(bench: Bench) ->
     assert "has not decided yet; have it approved, and run this again" in bench.said()
     bench.server.script = lambda _: None
     assert bench.enrol() == 0
+
+
+@pytest.mark.parametrize("flaw", [{"server": True}, {"purposes": ()}, {"signs": False}], ids=str)
+def test_certificate_that_no_client_may_show_is_refused(bench: Bench, flaw: dict[str, Any]) -> None:
+    def issue(asked: Asked) -> Answered:
+        key = requested(asked).public_key()
+        assert isinstance(key, signing.PublicKey)
+        return Answered(200, certs_only([bench.server.authority.issue(key, "van-7", **flaw)]))
+
+    bench.answers("simpleenroll", issue)
+
+    assert bench.enrol() == 65
+
+    assert "the certificate does not count: not a certificate for TLS" in bench.said()
+    assert not bench.is_enrolled()
+
+
+def test_certificate_of_tomorrow_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.identity.authorities.is_synchronised", lambda: True)
+
+    def issue(asked: Asked) -> Answered:
+        key, starts = requested(asked).public_key(), datetime.now(UTC) + timedelta(days=1)
+        assert isinstance(key, signing.PublicKey)
+        made = bench.server.authority.issue(key, "van-7", starts=starts)
+        return Answered(200, certs_only([made]))
+
+    bench.answers("simpleenroll", issue)
+
+    assert bench.enrol() == 65
+
+    assert "not valid before" in bench.said()
+    assert not bench.is_enrolled()
 
 
 def test_what_leads_to_the_root_may_be_in_cacerts_only(

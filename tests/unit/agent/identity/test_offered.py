@@ -152,7 +152,7 @@ BAD: dict[str, Callable[[Either], str]] = {
     "another key": lambda one: pem(one.issue(key=signing.new_key())),
     "another device": lambda one: pem(one.issue(name="van-8")),
     "authority that is not trusted": lambda one: pem(one.issue(new_authority("other"))),
-    "not a certificate for evidence|no serverAuth": lambda one: pem(
+    "it has clientAuth|no serverAuth": lambda one: pem(
         AUTHORITY.issue(one.key.public_key(), "van-7")
     ),
     "it ended on": lambda one: pem(one.issue(days_ago=400)),
@@ -195,6 +195,16 @@ def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
         assert either.taker.offer(pem(either.issue(days_ago=1))) == ACCEPTED
 
 
+def test_one_of_tomorrow_is_refused_by_a_right_clock(
+    either: Either, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.identity.authorities.is_synchronised", lambda: True)
+
+    verdict = either.taker.offer(pem(either.issue(days_ago=-1)))
+
+    assert "not valid before" in str(verdict.error)
+
+
 def test_authority_that_cannot_be_read_is_worth_another_try(either: Either) -> None:
     leaf = pem(either.issue())
     either.ca_file.unlink()
@@ -218,6 +228,18 @@ def test_a_certificate_for_another_key_counts_until_never(evidence: ForEvidence)
     evidence.taker.offer(pem(evidence.issue()))
 
     assert Evidence(evidence.config, signing.new_key()).ends is None
+
+
+def test_one_without_photos_does_not_replace_one_that_serves_for_both(
+    evidence: ForEvidence,
+) -> None:
+    evidence.taker.offer(pem(evidence.issue(days_ago=1)))
+    plain = AUTHORITY.issue(evidence.key.public_key(), "van-7", evidence=True, purposes=())
+
+    assert "no emailProtection" in str(evidence.taker.offer(pem(plain)).error)
+
+    evidence.keep(pem(evidence.issue(days_ago=366)).encode())
+    assert evidence.taker.offer(pem(plain)) == ACCEPTED
 
 
 # For serve

@@ -95,23 +95,6 @@ def test_certificate_counts_for_its_device_key_and_authority_only(authority: Aut
             certificates.issued([found], PUBLIC, expected(authority))
 
 
-def test_evidence_needs_its_profile(authority: Authority) -> None:
-    certificates.check_evidence(authority.issue(PUBLIC, "van-7", evidence=True))
-
-    with pytest.raises(NotGenuine, match="no emailProtection"):
-        certificates.check_evidence(authority.issue(PUBLIC, "van-7"))
-    with pytest.raises(NotGenuine, match="not a certificate for evidence"):
-        certificates.check_evidence(authority.certificate)
-
-
-def test_evidence_needs_its_key_usage_critical(authority: Authority) -> None:
-    """Else a reader that does not know it goes on without it."""
-    found = authority.issue(PUBLIC, "van-7", evidence=True, critical=False)
-
-    with pytest.raises(NotGenuine, match="keyUsage is not critical"):
-        certificates.check_evidence(found)
-
-
 def test_evidence_may_be_valid_from_1970_to_9999(authority: Authority) -> None:
     found = authority.issue(PUBLIC, "van-7", evidence=True)
 
@@ -146,20 +129,6 @@ def test_request_says_to_openssl_what_it_asks_for(tmp_path: Path) -> None:
     assert "DNS:van-7.vans.example" in told.stdout
     assert "IP Address:10.8.0.7" in told.stdout
     assert "IP Address:2001:DB8:0:0:0:0:0:7" in told.stdout
-
-
-def test_server_needs_its_purpose_and_each_of_its_names(authority: Authority) -> None:
-    found = authority.issue(PUBLIC, "van-7", server=True, names=NAMES)
-    certificates.check_server(found, NAMES)
-    certificates.check_server(found, ["10.8.0.7"])
-    assert certificates.names_of(found) == NAMES
-
-    with pytest.raises(NotGenuine, match=r"not for 10\.8\.0\.8, which was asked for"):
-        certificates.check_server(found, ["10.8.0.8"])
-    with pytest.raises(NotGenuine, match="no serverAuth"):
-        certificates.check_server(authority.issue(PUBLIC, "van-7"), [])
-    with pytest.raises(NotGenuine, match="not a certificate for a server"):
-        certificates.check_server(authority.certificate, [])
 
 
 def test_pin_is_what_openssl_says_of_the_key(authority: Authority, tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_an_uncertified_record_in_a_chain_harms_no_other(evidence: Evidence) -> 
     ("device_id", "is_evidence", "said"),
     [
         ("van-8", True, "certificate: for another device: 'van-8', and this one is van-7"),
-        ("van-7", False, "no emailProtection"),
+        ("van-7", False, "it has clientAuth, and a stolen TLS key must not sign records"),
     ],
 )
 def test_a_certificate_that_does_not_fit_breaks_a_record(
