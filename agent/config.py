@@ -122,6 +122,17 @@ class IdentityMode(StrEnum):
     REQUIRED = "required"
 
 
+class CertificateSource(StrEnum):
+    """The way on which certificates come to the device.
+
+    EST: the device asks a server, and renews them by itself.
+    FILES: a person carries requests and certificates; `doorstep enrol --csr` and `--certificate`.
+    """
+
+    EST = "est"
+    FILES = "files"
+
+
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
     """`[identity]`: the identity of this device, and what it trusts."""
@@ -133,6 +144,8 @@ class IdentitySettings:
     """The public key that signs the fleet document, PEM; root puts it there."""
     est: HttpsAddress | None = None
     """Address of the EST server; by default the origin of `backend.url`."""
+    certificates: CertificateSource = CertificateSource.EST
+    """Source of the certificates: an EST server, or files that a person carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +250,11 @@ class Config:
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
+    def has_files(self) -> bool:
+        """True if certificates come as files: then no EST server is asked."""
+        return self.identity.certificates is CertificateSource.FILES
+
+    @property
     def board(self) -> BoardSettings:
         """The devices' settings."""
         names = (setting.name for setting in fields(BoardSettings))
@@ -337,6 +355,9 @@ def _misfits(
         return found
     missing = [name for name in ("ca", "fleet_key") if getattr(identity, name) is None]
     found = [f"identity.{name}: missing; identity.mode required needs it" for name in missing]
+    if identity.est is not None and identity.certificates is CertificateSource.FILES:
+        words = 'for identity.certificates "est" only; with "files" the device asks no server'
+        found.append(f"identity.est: {words}")
     for name in ("receipt_keys", "recipients"):
         if getattr(backend, name):
             words = "for identity.mode off only; the fleet document has them"

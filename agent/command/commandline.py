@@ -295,7 +295,8 @@ def _add_enrol(add: _Add) -> None:
         "get this device's certificates, and the fleet document",
         "https://backend.example --token token",
     )
-    verb.add_argument("url", metavar="URL", help="address of the server that issues certificates")
+    words = 'address of the server that issues certificates; not with identity.certificates "files"'
+    verb.add_argument("url", nargs="?", metavar="URL", help=words)
     verb.add_argument("--renew", action="store_true", help="renew the certificates now")
     verb.add_argument(
         "--token",
@@ -308,6 +309,16 @@ def _add_enrol(add: _Add) -> None:
         type=_sha256,
         metavar="HEX",
         help="SHA-256 of the authority's public key; if identity.ca does not exist, fetch it",
+    )
+    verb.add_argument(
+        "--csr", type=Path, metavar="DIR", help="write this device's requests into DIR, as files"
+    )
+    verb.add_argument(
+        "--certificate",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="take the certificates that were made of the requests, PEM, from files",
     )
 
 

@@ -9,21 +9,22 @@ import getpass
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from agent.command.owners import Report, run_as
-from agent.command.shared import owner_of
+from agent.command import enrol_files
+from agent.command.enrol_steps import AsOwner, Owners, end, report, say
+from agent.command.owners import Report
 from agent.config import Config, IdentityMode, load, path_of
-from agent.errors import ConfigError, DoorstepError, ExitCode, is_missing
-from agent.identity import capture_part, for_capture, serve_part, sync_part
+from agent.errors import ConfigError, ExitCode, is_missing
+from agent.identity import for_capture, sync_part
 from agent.identity.authorities import given
+from agent.identity.given_files import Say
 from agent.queue.disk import write_durably
-from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.trust.keys import pinned
 from hardware.clock import BUILT
@@ -34,50 +35,40 @@ TIME_WAIT_S: Final = 60.0
 TOKEN_LIMIT_CHARS: Final = 1_024
 """Longest token that is read: a longer one is another file."""
 
-AsOwner = Callable[[Callable[[], Report]], Report]
-"""Runs a part of the command as the owner of its keys."""
-
 _READABLE: Final = 0o644
 """The authority's certificate is public."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `doorstep enrol URL [--renew] [--token FILE] [--ca-sha256 HEX]`."""
+    """Run `doorstep enrol URL`, or `--csr DIR` or `--certificate FILE...` without a server."""
     config = load(path_of(arguments.config))
-    _check(config, arguments.url)
-    layout = Layout.of(config.state)  # each owner is looked up before anybody's part makes anything
-    as_capture = partial(run_as, owner_of(layout.capture_keys, layout.state))
-    as_sync = partial(run_as, owner_of(layout.sync_keys, layout.state))
-    serves = bool(config.serve.names)
-    as_serve = partial(run_as, owner_of(layout.serve_keys, layout.state) if serves else None)
+    _check(config, arguments)
+    if arguments.csr is not None:
+        return enrol_files.write_requests(config, arguments.csr)
+    if arguments.certificate is not None:
+        await_time(say)
+        return enrol_files.take(config, arguments.certificate)
+    return _by_est(config, arguments)
+
+
+def _by_est(config: Config, arguments: argparse.Namespace) -> int:
+    owners = Owners.of(config)
     token = _token(arguments.token)
     await_time(say)
-    request = str(as_capture(lambda: {"made": capture_part.request(config)}).get("made"))
-    serve = _serve_request(config, as_serve, as_capture) if serves else None
-    _authority(config, arguments.ca_sha256, as_sync)
-    fetched = as_sync(
+    request, serve = owners.evidence_request(config), owners.serve_request(config)
+    _authority(config, arguments.ca_sha256, owners.sync)
+    fetched = owners.sync(
         lambda: _over_the_network(config, request, serve, token, renew=arguments.renew)
     )
-    codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
+    codes = [fetched.get("exit"), owners.keep(config, fetched)]
     code = next((ExitCode(found) for found in codes if found), ExitCode.DONE)
     if fetched.get("token") and arguments.token is not None:
         say("token", f"delete {arguments.token}: the token is used")
-    if code is ExitCode.DONE:
-        print(f"enrolled: {config.device.id}")
-    else:
-        print(
-            "not finished: see above, then run this again; it goes on where it was", file=sys.stderr
-        )
-    return code
-
-
-def say(step: str, words: str) -> None:
-    """Print a line per step; at once, also into a pipe."""
-    print(f"{step:<16}  {words}", flush=True)
+    return end(config, code)
 
 
 def await_time(
-    say: sync_part.Say,
+    say: Say,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -94,17 +85,40 @@ def await_time(
     say("clock", "still wrong; certificates may not verify by it: set it (`timedatectl set-time`)")
 
 
-def _check(config: Config, url: str) -> None:
-    """Check that this device can be enrolled, and at this address."""
+def _check(config: Config, arguments: argparse.Namespace) -> None:
+    """Check that this device can be enrolled, and in this way."""
     if config.identity.mode is IdentityMode.OFF:
         words = 'set it to "required", with identity.ca and identity.fleet_key, to enrol'
         raise ConfigError(f"identity.mode is off: there is nothing to enrol; {words}")
+    by_files = [one for one in (arguments.csr, arguments.certificate) if one is not None]
+    if config.has_files:
+        _check_files(arguments, by_files)
+    elif by_files:
+        words = f'`doorstep enrol {config.est}` asks the server; set it to "files" for this'
+        raise ConfigError(f'identity.certificates is "est": {words}')
+    else:
+        _check_est(config, arguments.url)
+    if config.identity.fleet_key is not None:
+        pinned(config)
+
+
+def _check_files(arguments: argparse.Namespace, by_files: Sequence[object]) -> None:
+    words = "`doorstep enrol --csr DIR` writes the requests, `--certificate FILE...` takes answers"
+    for_est = (arguments.url, arguments.token, arguments.ca_sha256, arguments.renew or None)
+    if any(one is not None for one in for_est):
+        what = "URL, --token, --ca-sha256 and --renew are for an EST server"
+        raise ConfigError(f'identity.certificates is "files": {what}; {words}')
+    if len(by_files) != 1:
+        raise ConfigError(f'identity.certificates is "files": {words}; give one of both')
+
+
+def _check_est(config: Config, url: str | None) -> None:
+    if url is None:
+        raise ConfigError(f"URL: missing; `doorstep enrol {config.est}`")
     if _place(url) != _place(config.est):
         setting = "identity.est" if config.identity.est else "backend.url"
         words = "give that address, or correct the configuration"
         raise ConfigError(f"{url} is not where {setting} leads, which is {config.est}; {words}")
-    if config.identity.fleet_key is not None:
-        pinned(config)
 
 
 def _place(url: str) -> tuple[str, str | None, int | None, str]:
@@ -149,12 +163,6 @@ def _tidy(text: str, where: str) -> str:
     return token
 
 
-def _serve_request(config: Config, as_serve: AsOwner, as_capture: AsOwner) -> str:
-    """Make serve's request, and store it as capture: neither sees the other's folder."""
-    made = str(as_serve(lambda: {"made": serve_part.request(config)}).get("made"))
-    return str(as_capture(lambda: {"kept": capture_part.serve_request(config, made)}).get("kept"))
-
-
 def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     """See to `identity.ca`: whom everything after this is verified by."""
     path = config.identity.ca
@@ -183,27 +191,4 @@ def _over_the_network(
 
     sync_part.identity(config, once, say, renew=renew)
     fetched = for_capture.documents(config, request, serve, say, renew=renew)
-    code = fetched.trouble and int(fetched.trouble.exit_code)
-    told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
-    return {**told, "exit": code, "token": bool(asked)}
-
-
-def _keep(config: Config, fetched: Report) -> Report:
-    """Verify the fetched documents again and keep them, in capture's process."""
-    codes = []
-    kinds: tuple[tuple[capture_part.DocumentKind, str], ...] = (
-        ("evidence", "evidence"),
-        ("fleet", "fleet document"),
-        ("serve", "serve"),
-    )
-    for kind, step in kinds:
-        text = fetched.get(kind)
-        if not isinstance(text, str):
-            continue
-        try:
-            capture_part.take(config, kind, text)
-            say(step, "verified, and kept")
-        except DoorstepError as error:
-            say(step, str(error))
-            codes.append(int(error.exit_code))
-    return {"exit": codes[0] if codes else None}
+    return {**report(fetched), "token": bool(asked)}

@@ -13,11 +13,13 @@ from agent.identity.authorities import (
     now,
 )
 from agent.identity.offered import check_not_shorter, result
+from agent.identity.requested import unanswered, wanted
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain
 from agent.record.signing import PrivateKey
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 
 
@@ -45,7 +47,17 @@ class Evidence:
         return certificates.ends(self.chain[0]) if self.chain else None
 
     def request(self) -> str:
-        """Return a request to an authority: PKCS#10, PEM."""
+        """Return a request to an authority: PKCS#10, PEM.
+
+        With certificates as files, it is durable, and the same until it is answered.
+
+        Raises:
+            ConfigError: with certificates as files, `identity.ca` cannot be read.
+            StorageFault: the request could not be kept.
+        """
+        if self._config.has_files:
+            asked, kept = wanted(self._config, Use.EVIDENCE), self._store.evidence_request()
+            return unanswered(asked, self.key, kept, self._store.keep_evidence_request)
         return certificates.request_pem(certificates.request(self.key, self._config.device.id))
 
     def offer(self, text: str) -> OfferResult:
@@ -60,6 +72,8 @@ class Evidence:
         check_dates(chain[0])
         self._check_not_worse(chain)
         self._store.keep_evidence(certificates.pem(chain))
+        if self._config.has_files:
+            self._store.delete_evidence_request()
         self.chain = chain
 
     def _kept(self) -> CertificateChain:

@@ -1,6 +1,6 @@
 """Enrolment's requests for capture, over mutual TLS: two certificates, and the fleet document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,9 @@ from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import expected, good_evidence, good_serve, now
 from agent.identity.est import EstClient, NotIssued, Pending
+from agent.identity.given_files import Say
 from agent.identity.renewal import due
-from agent.identity.sync_part import LIMITS, Say, asked_for_fleet, decided
+from agent.identity.sync_part import LIMITS, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
@@ -52,6 +53,15 @@ def documents(
     }
     if serve is not None:
         steps["serve"] = lambda: _serve(config, serve, say, renew=renew)
+    return _fetched(steps, say)
+
+
+def fleet_document(config: Config, say: Say) -> Fetched:
+    """Fetch the fleet document alone: certificates come as files."""
+    return _fetched({"fleet document": lambda: _fleet(config, say)}, say)
+
+
+def _fetched(steps: Mapping[str, Callable[[], str | None]], say: Say) -> Fetched:
     got: dict[str, str | None] = {}
     troubles = []
     for step, fetch in steps.items():

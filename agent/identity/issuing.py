@@ -1,7 +1,7 @@
 """Gets certificates issued, and checks them: what `doorstep enrol` and a renewal share."""
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final
 
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_dates
@@ -9,6 +9,14 @@ from agent.identity.est import EstClient, Operation, Pending
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted, Request
+from agent.record.usages import Use
+
+_USES: Final = {
+    Operation.FIRST: Use.TLS,
+    Operation.AGAIN: Use.TLS,
+    Operation.EVIDENCE: Use.EVIDENCE,
+    Operation.SERVE: Use.SERVE,
+}
 
 
 def tls_identity(
@@ -68,7 +76,7 @@ def _chain(
         return found
     try:
         chain = _dated(est, found, request, expected)
-        _check_usage(operation, chain[0], request)
+        usages.check(_USES[operation], chain[0], request.names)
     except NotGenuine as error:
         words = "nothing was changed; ask whoever runs the authority"
         raise NotGenuine(
@@ -87,15 +95,3 @@ def _dated(
         chain = certificates.issued([*found, *est.authorities()], request.key, expected)
     check_dates(chain[0])
     return chain
-
-
-def _check_usage(operation: Operation, issued: Certificate, request: Request) -> None:
-    match operation:
-        case Operation.FIRST | Operation.AGAIN:
-            usages.check_client(issued)
-        case Operation.EVIDENCE:
-            usages.check_evidence(issued)
-        case Operation.SERVE:
-            usages.check_server(issued, request.names)
-        case _:
-            assert_never(operation)

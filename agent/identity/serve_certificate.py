@@ -8,10 +8,12 @@ from agent.config import Config
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_dates, expected, good_serve, kept_serve
 from agent.identity.offered import check_not_shorter, result
+from agent.identity.requested import wanted
 from agent.process.offer_result import OfferResult
 from agent.queue.paths import Layout
 from agent.record import certificates, usages
 from agent.record.certificates import Request
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 
 
@@ -41,7 +43,7 @@ class ServeCertificate:
         It is durable when this returns. Raises NotGenuine if `text` is no request.
         """
         asked, kept = certificates.read_request(text), self._request()
-        if kept is not None and replace(kept, der=asked.der) == asked:  # each signature differs
+        if kept is not None and self._is_same(asked, kept):  # each signature differs
             return certificates.request_pem(kept)
         self._store.keep_serve_request(certificates.request_pem(asked))
         return certificates.request_pem(asked)
@@ -61,6 +63,12 @@ class ServeCertificate:
         check_not_shorter(chain, good_serve(self._store, asked, known))
         self._store.keep_serve(certificates.pem(chain))
         self.ends = certificates.ends(chain[0])
+
+    def _is_same(self, asked: Request, kept: Request) -> bool:
+        if self._config.has_files:
+            known = wanted(self._config, Use.SERVE)
+            return known.is_asked_by(certificates.request_pem(kept), asked.key)
+        return replace(kept, der=asked.der) == asked
 
     def _request(self) -> Request | None:
         """Return the request in `trust/`; one that cannot be read counts as missing."""

@@ -4,9 +4,11 @@ from typing import Final
 
 from agent.config import Config
 from agent.errors import ConfigError, StorageFault
+from agent.identity.requested import wanted
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
+from agent.record.usages import Use
 
 KEY_FILE: Final = "key.pem"
 """In `keys/serve/`; `doorstep serve` reads it there."""
@@ -18,6 +20,7 @@ def request(config: Config) -> str:
     The key is durable when this returns; a cut before that leaves none, or the earlier one.
 
     Raises:
+        ConfigError: with certificates as files, `identity.ca` cannot be read.
         StorageFault: the disk failed, or the present key cannot be used.
     """
     path = Layout.of(config.state).serve_keys / KEY_FILE
@@ -28,5 +31,7 @@ def request(config: Config) -> str:
     except ConfigError as error:
         words = "move it away and run this again: the next one is as good"
         raise StorageFault(f"{error}; {words}") from error
+    if config.has_files:
+        return wanted(config, Use.SERVE).request(key)
     asked = certificates.request(key, config.device.id, config.serve.names)
     return certificates.request_pem(asked)

@@ -13,6 +13,7 @@ from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import check_dates, expected, now
 from agent.identity.est import EstClient, NotIssued, Pending
+from agent.identity.given_files import Say
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
 from agent.queue.paths import Layout
@@ -23,9 +24,6 @@ from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.wire.tus import Answer, quoted
-
-Say = Callable[[str, str], None]
-"""Function that prints the result of a step: the step's name, and a text."""
 
 LIMITS: Final = Limits(attempt_s=60.0)
 """Limits for a waiting person, or records that wait for a renewal; the requests are small."""

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Final
 
 from agent.errors import ConfigError, NotGenuine
+from agent.identity.requested import unanswered
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.certificates import CertificateChain, Expected
 from agent.record.signing import PrivateKey
+from agent.record.usages import Wanted
 from agent.wire.tls import IDENTITY_FILE
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ class TlsIdentity:
 class IdentityStore:
     """`tls.pem`, and `next-key.pem` while a certificate for a new key is asked for.
 
+    With certificates as files, `next.csr` is the request for that key.
+
     A power cut at any point leaves a `tls.pem` that is whole, the old one or the new one; and the
     key of a request that may have been answered, so that the same is asked for again.
     """
@@ -48,6 +52,7 @@ class IdentityStore:
         self._folder = layout.sync_keys
         self._file = self._folder / IDENTITY_FILE
         self._next = self._folder / "next-key.pem"
+        self._request = self._folder / "next.csr"
 
     def read(self, expected: Expected) -> TlsIdentity | None:
         """Read the identity in use; None before the first one.
@@ -70,6 +75,31 @@ class IdentityStore:
     def is_there(self) -> bool:
         """Return True if there is an identity, whole or not."""
         return self._file.exists()
+
+    def asked_key(self) -> PrivateKey | None:
+        """Return the key of an unanswered request; None without one."""
+        try:
+            return signing.read_private_key(self._next) if self._next.exists() else None
+        except ConfigError:
+            return None
+
+    def next_request(self, current: TlsIdentity | None, wanted: Wanted) -> str:
+        """Return the request, PEM, that waits for an answer, or else a new one for `next_key`.
+
+        It is durable when this returns, and stays the same until it is answered. Raises
+        StorageFault.
+        """
+        key = self.next_key(current)
+
+        def kept() -> str | None:
+            with disk_errors(f"cannot read {self._request}"):
+                found = self._request.exists()
+                return self._request.read_bytes().decode("ascii", "replace") if found else None
+
+        def keep(text: str) -> None:
+            write_durably(self._request, text.encode(), _MODE, whole=True)
+
+        return unanswered(wanted, key, kept(), keep)
 
     def next_key(self, current: TlsIdentity | None) -> PrivateKey:
         """Return the key to ask with: that of an unanswered request, or else a new one.
@@ -101,4 +131,5 @@ class IdentityStore:
         write_durably(self._file, text, _MODE, whole=True)
         with disk_errors("cannot delete the key that was asked with"):
             self._next.unlink(missing_ok=True)
+            self._request.unlink(missing_ok=True)
             sync_folder(self._folder)

@@ -189,6 +189,12 @@ def is_for(certificate: Certificate, key: PublicKey) -> bool:
     return _is_p256(found) and found == key
 
 
+def has_p256_key(certificate: Certificate) -> bool:
+    """Return True if the certificate is for a P-256 key."""
+    with readable("not a certificate with a usable key"):
+        return _is_p256(certificate.public_key())
+
+
 def is_authority(certificate: Certificate) -> bool:
     """Return True if the certificate may issue others."""
     try:

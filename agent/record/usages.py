@@ -1,18 +1,133 @@
-"""The usages of certificates: which one counts for mutual TLS, for evidence and for a server."""
+"""The usages of certificates: requests for each, and which certificate counts for it."""
 
+import secrets
 from collections.abc import Collection
-from typing import Final
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, assert_never
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.errors import NotGenuine
-from agent.record.certificates import Certificate, names_of, readable
+from agent.record.certificates import (
+    Certificate,
+    general_name,
+    names_of,
+    read_request,
+    readable,
+)
+from agent.record.signing import PrivateKey, PublicKey
+
+
+class Use(StrEnum):
+    """The uses of this device's certificates."""
+
+    TLS = "tls"
+    EVIDENCE = "evidence"
+    SERVE = "serve"
+
+
+_PURPOSE: Final = {
+    Use.TLS: ExtendedKeyUsageOID.CLIENT_AUTH,
+    Use.EVIDENCE: ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    Use.SERVE: ExtendedKeyUsageOID.SERVER_AUTH,
+}
+
+_AS_THE_AUTHORITY: Final = (
+    NameOID.COUNTRY_NAME,
+    NameOID.STATE_OR_PROVINCE_NAME,
+    NameOID.ORGANIZATION_NAME,
+)
+"""Fields of the name that `openssl ca` takes only if they are the authority's own.
+
+Source: OpenSSL 3.5, apps/openssl.cnf, policy_match.
+"""
+
+_USAGE: Final = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A certificate that a person takes to an authority as a request in a file.
+
+    Attributes:
+        authority: the certificate of that authority.
+        names: host names and addresses of a server, as `certificates.server_names` writes them.
+    """
+
+    device_id: str
+    use: Use
+    authority: Certificate
+    names: frozenset[str] = frozenset()
+
+    def request(self, key: PrivateKey) -> str:
+        """Return a new request, PEM, for `key`.
+
+        Its name has fields of the authority's, and the device's id as CN. Its OU is another one
+        each time: `openssl ca` gives no two valid certificates to one name. It also asks for the
+        usages, for an authority that copies what a request asks for.
+        """
+        unit = f"{self.use} {secrets.token_hex(4)}"
+        others = (NameOID.ORGANIZATIONAL_UNIT_NAME, unit), (NameOID.COMMON_NAME, self.device_id)
+        parts = [*self._shared(), *(x509.NameAttribute(kind, text) for kind, text in others)]
+        purpose = x509.ExtendedKeyUsage([_PURPOSE[self.use]])
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
+        builder = builder.add_extension(_USAGE, critical=True)
+        builder = builder.add_extension(purpose, critical=False)
+        if self.names:
+            shown = x509.SubjectAlternativeName(map(general_name, sorted(self.names)))
+            builder = builder.add_extension(shown, critical=False)
+        made = builder.sign(key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM).decode()
+
+    def is_asked_by(self, text: str, key: PublicKey) -> bool:
+        """Return True if this request, PEM, still asks for this certificate, for `key`."""
+        try:
+            asked = read_request(text)
+            with readable("not a certificate request"):
+                subject = list(x509.load_pem_x509_csr(text.encode()).subject)
+        except NotGenuine:
+            return False
+        shared = [one for one in subject if one.oid in _AS_THE_AUTHORITY]
+        is_same = (asked.key, asked.device_id, asked.names) == (key, self.device_id, self.names)
+        return is_same and shared == self._shared()
+
+    def _shared(self) -> list[x509.NameAttribute[str | bytes]]:
+        """Return the authority's fields: `openssl ca` also compares their kinds of text."""
+        subject = self.authority.subject
+        found = (subject.get_attributes_for_oid(kind) for kind in _AS_THE_AUTHORITY)
+        return [one for fields in found for one in fields[:1]]
+
 
 _TLS: Final = {
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
 }
+
+
+def check(use: Use, certificate: Certificate, names: Collection[str]) -> None:
+    """Raise NotGenuine if the certificate does not count for this use; `names` are a server's."""
+    match use:
+        case Use.TLS:
+            check_client(certificate)
+        case Use.EVIDENCE:
+            check_evidence(certificate)
+        case Use.SERVE:
+            check_server(certificate, names)
+        case _:
+            assert_never(use)
 
 
 def check_client(certificate: Certificate) -> None:
@@ -43,13 +158,18 @@ def check_credentials(certificate: Certificate) -> None:
     Source: C2PA Technical Specification 2.2 section 14.5.1, certificate profile.
     """
     with readable("not a certificate for Content Credentials"):
-        extensions = certificate.extensions
-        usage = extensions.get_extension_for_class(x509.KeyUsage)
-        extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
-        if not usage.critical:
-            raise NotGenuine("not a certificate for Content Credentials: keyUsage is not critical")
-        if ExtendedKeyUsageOID.EMAIL_PROTECTION not in _purposes(certificate):
-            raise NotGenuine("not a certificate for Content Credentials: no emailProtection")
+        usages = [one for one in certificate.extensions if isinstance(one.value, x509.KeyUsage)]
+        kind = x509.AuthorityKeyIdentifier
+        has_issuer = any(isinstance(one.value, kind) for one in certificate.extensions)
+        purposes = _purposes(certificate)
+    flaws = {
+        "no keyUsage": not usages,
+        "its keyUsage is not critical": not all(one.critical for one in usages),
+        "no emailProtection": ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes,
+        "no authorityKeyIdentifier": not has_issuer,
+    }
+    if found := [words for words, is_so in flaws.items() if is_so]:
+        raise NotGenuine(f"not a certificate for Content Credentials: {', '.join(found)}")
 
 
 def check_server(certificate: Certificate, names: Collection[str]) -> None:

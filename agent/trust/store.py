@@ -152,6 +152,20 @@ class TrustStore:
         """Replace the evidence certificate."""
         self._write("evidence.pem", pem.decode())
 
+    def evidence_request(self) -> str | None:
+        """Return the request for an evidence certificate that waits for an answer, PEM."""
+        return self._text("evidence.csr")
+
+    def keep_evidence_request(self, pem: str) -> None:
+        """Replace the request for an evidence certificate."""
+        self._write("evidence.csr", pem)
+
+    def delete_evidence_request(self) -> None:
+        """Delete the request for an evidence certificate: it is answered."""
+        with disk_errors("cannot delete the request that is answered"):
+            (self._folder / "evidence.csr").unlink(missing_ok=True)
+            sync_folder(self._folder)
+
     def serve(self) -> bytes | None:
         """Return serve's certificate and the chain to its root, PEM, unverified."""
         text = self._text("serve.pem")

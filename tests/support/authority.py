@@ -55,15 +55,9 @@ class Authority:
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         usage = ExtendedKeyUsageOID.EMAIL_PROTECTION if evidence else usage
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        made = _builder(
-            key,
-            name,
-            self.certificate.subject,
-            (begins, ends),
-            ca=ca,
-            critical=critical,
-            signs=signs,
-        )
+        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        by, valid = self.certificate.subject, (begins, ends)
+        made = _builder(key, named, by, valid, ca=ca, critical=critical, signs=signs)
         made = made.add_extension(issuer, critical=False)
         if wanted := [] if ca else [usage] if purposes is None else purposes:
             made = made.add_extension(x509.ExtendedKeyUsage(wanted), critical=False)
@@ -90,17 +84,19 @@ class Authority:
         return Authority(key, certificate, (certificate, *self.above))
 
 
-def new_authority(name: str = "Test fleet CA") -> Authority:
+def new_authority(
+    name: str = "Test fleet CA", subject: Sequence[x509.NameAttribute[str]] = ()
+) -> Authority:
     key = signing.new_key()
     now = datetime.now(UTC) - timedelta(minutes=1)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = _builder(key.public_key(), name, subject, (now, now + YEAR * 10), ca=True)
+    called = x509.Name([*subject, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = _builder(key.public_key(), called, called, (now, now + YEAR * 10), ca=True)
     return Authority(key, made.sign(key, hashes.SHA256()))
 
 
 def _builder(
     key: signing.PublicKey,
-    name: str,
+    name: x509.Name,
     issuer: x509.Name,
     valid: tuple[datetime, datetime],
     *,
@@ -121,7 +117,7 @@ def _builder(
     )
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .subject_name(name)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())

@@ -39,6 +39,7 @@ FUZZED: Final[Mapping[str, str]] = {
     "agent/record/signing.py:verify": "receipt",
     "agent/record/verify/supporting_files.py:_listed": "revoked-payload",
     "agent/record/verify/consistency.py:against_exif": "record-json",
+    "agent/record/usages.py:Wanted.is_asked_by": "csr",
     "agent/serve/answers.py:_parameters": "address",
     "agent/serve/answers.py:_split": "address",
     "agent/serve/connection.py:Connection.handle_one_request": "http",

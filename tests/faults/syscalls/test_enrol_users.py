@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.record import signing
+from agent.record import certificates, signing
+from agent.record.usages import Use
 from tests.faults.syscalls.users import GROUP, USERS, open_folder, tmpfiles
 from tests.support.device import REPOSITORY, Device
 from tests.support.est import Answered, Asked, EstServer, est_server, required
@@ -108,6 +109,41 @@ def test_serves_key_is_serves_and_the_rest_of_it_is_captures(serving: Scene) -> 
     assert set(serving.callers) == {SYNC}
     assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
     assert serving.enrol().returncode == 0
+
+
+def test_files_are_asked_for_and_taken_by_each_owner(serving: Scene) -> None:
+    """Root reads and writes only what the command line names."""
+    device, layout = serving.device, serving.device.layout
+    tables = required(serving.server, device.folder, FLEET_KEY.public_key())
+    tables["identity"]["certificates"] = "files"
+    device.configure(**tables, serve={"names": [NAME]})
+    folder = device.folder / "csr"
+
+    ended = device.run("enrol", "--csr", str(folder))
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    waits = {"next-key.pem": (SYNC, 0o600), "next.csr": (SYNC, 0o600)}
+    assert owners(layout.sync_keys) == waits
+    assert owners(layout.trust)["evidence.csr"] == (CAPTURE, 0o640)
+    assert owners(folder) == {f"van-7-{use}.csr": (0, 0o644) for use in Use}
+    files = [folder / f"{use}.pem" for use in Use]
+    for use, file in zip(Use, files, strict=True):
+        asked = certificates.read_request((folder / f"van-7-{use}.csr").read_text())
+        is_evidence, is_server = use is Use.EVIDENCE, use is Use.SERVE
+        made = serving.server.authority.issue(
+            asked.key, "van-7", names=asked.names, evidence=is_evidence, server=is_server
+        )
+        file.write_bytes(certificates.pem([made]))
+        file.chmod(0o600)
+
+    ended = device.run("enrol", "--certificate", *map(str, files))
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert serving.callers == [SYNC]
+    assert owners(layout.sync_keys) == {"tls.pem": (SYNC, 0o600)}
+    for name in ("evidence.pem", "serve.pem", "fleet.jws"):
+        assert owners(layout.trust)[name] == (CAPTURE, 0o640)
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
 
 
 @pytest.mark.parametrize(

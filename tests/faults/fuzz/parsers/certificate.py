@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from agent.errors import NotGenuine
 from agent.record import certificates, signing, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected
+from agent.record.usages import Use, Wanted
 from doorstep_backend.identity import basic, request, shown
 from tests.faults.fuzz.parsers.asked import asked_with
 from tests.faults.fuzz.parsers.keys import AUTHORITY, DEVICE, PUBLIC
@@ -67,7 +68,9 @@ def _cms(content: bytes) -> object:
 
 
 def _csr(content: bytes) -> object:
-    return certificates.read_request(_pem(content, b"CERTIFICATE REQUEST").decode("latin-1"))
+    text = _pem(content, b"CERTIFICATE REQUEST").decode("latin-1")
+    is_asked = Wanted(DEVICE, Use.TLS, AUTHORITY[0]).is_asked_by(text, PUBLIC)
+    return is_asked, certificates.read_request(text)
 
 
 def _est(content: bytes) -> object:

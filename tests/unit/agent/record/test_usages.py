@@ -91,9 +91,9 @@ def test_content_credentials_need_a_profile_that_evidence_does_not() -> None:
     """A reader that does not know a key usage which is not critical goes on without it."""
     lax = AUTHORITY.issue(PUBLIC, "van-7", evidence=True, critical=False)
     for found, words in (
-        (lax, "keyUsage is not critical"),
+        (lax, "its keyUsage is not critical"),
         (issued(), "no emailProtection"),
-        (bare(), "not a certificate for Content Credentials"),
+        (bare(), "no keyUsage, no emailProtection, no authorityKeyIdentifier"),
     ):
         usages.check_evidence(found)
         with pytest.raises(NotGenuine, match=words):

@@ -1,0 +1,70 @@
+"""Capture's part of certificates as files: those for evidence and for serve."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+
+from agent.config import Config
+from agent.errors import ExitCode, NotGenuine
+from agent.identity import capture_part
+from agent.identity.authorities import expected, kept_evidence, kept_serve
+from agent.identity.capture_part import DocumentKind
+from agent.identity.given_files import Answers, Given, GivenFiles, Say
+from agent.queue.paths import Layout
+from agent.record import certificates, usages
+from agent.record.certificates import Certificate, CertificateChain, Request
+from agent.record.usages import Use
+from agent.trust.store import TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A certificate that capture keeps: what was asked for, and the chain that it keeps now."""
+
+    kind: DocumentKind
+    asked: Request
+    kept: CertificateChain
+
+
+def take(
+    config: Config, request: str, files: GivenFiles, others: Collection[int], say: Say
+) -> Answers:
+    """Hand the certificates for evidence and for serve to capture, and say what nobody takes.
+
+    Args:
+        config: with certificates as files.
+        request: the request for the evidence certificate, PEM.
+        files: the given certificates.
+        others: the numbers of the certificates that another owner knows.
+        say: gets the result of each step.
+    """
+    answers, trust = Answers(files, say), TrustStore(Layout.of(config.state))
+    asked = certificates.read_request(request)
+    wanted = [_Wanted("evidence", asked, kept_evidence(trust))]
+    if (text := trust.serve_request()) is not None:
+        wanted.append(_Wanted("serve", certificates.read_request(text), kept_serve(trust)))
+    for one in wanted:
+        answers.take(one.kind, one.asked.key, partial(_keep, config, files, one))
+    strangers = files.strangers({*others, *answers.numbers}, config.device.id)
+    for file, words in (*files.unreadable.items(), *strangers):
+        answers.refuse("certificate", file, words, ExitCode.NOT_GENUINE)
+    return answers
+
+
+def _keep(config: Config, files: GivenFiles, wanted: _Wanted, given: Given) -> str:
+    chain = files.chain(given, expected(config), Use(wanted.kind), wanted.asked.names)
+    until = f"until {certificates.ends(chain[0]):%Y-%m-%d}"
+    without = _without(chain[0]) if wanted.kind == "evidence" else ""
+    if chain == wanted.kept:
+        return f"is kept, {until}{without}"
+    capture_part.take(config, wanted.kind, certificates.pem(chain).decode())
+    return f"verified, and kept, {until}{without}"
+
+
+def _without(certificate: Certificate) -> str:
+    """Return what to add for a certificate that is for records, and not for photos."""
+    try:
+        usages.check_credentials(certificate)
+    except NotGenuine as error:
+        return f"; photos have no Content Credentials: {error}"
+    return ""
