@@ -19,10 +19,25 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 Source: the default clock skew of Kerberos (RFC 4120 section 8.2).
 """
 
+DUE_AT: Final = 2 / 3
+"""Share of its life after which a certificate is renewed: of a year, four months are left to try.
+
+Source: letsencrypt.org/docs/integration-guide, "when to renew": a third of life left.
+"""
+
+BY_HAND: Final = "`doorstep enrol --csr DIR` writes the requests, `--certificate` takes the answers"
+"""The renewal of certificates that come as files."""
+
 
 def now() -> datetime:
     """Return the time to judge certificates by; a clock before the build date knows nothing."""
     return max(datetime.now(UTC), BUILT)
+
+
+def due(chain: CertificateChain, share: float = DUE_AT) -> datetime:
+    """Return when to renew a certificate: when `share` of its life is over."""
+    starts, ends = certificates.starts(chain[0]), certificates.ends(chain[0])
+    return starts + (ends - starts) * share
 
 
 def check_dates(certificate: Certificate) -> None:

@@ -9,10 +9,9 @@ from typing import Final
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
-from agent.identity.authorities import expected, good_evidence, good_serve, now
+from agent.identity.authorities import due, expected, good_evidence, good_serve, now
 from agent.identity.est import EstClient, NotIssued, Pending
 from agent.identity.given_files import Say
-from agent.identity.renewal import due
 from agent.identity.sync_part import LIMITS, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates

@@ -1,4 +1,4 @@
-"""Renews this device's certificates in good time, without anybody's help."""
+"""Renews this device's certificates in good time, or says when a person must, with files."""
 
 import logging
 import random
@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
-from agent.identity.authorities import expected, good_serve, kept_evidence, now
+from agent.identity.authorities import (
+    BY_HAND,
+    DUE_AT,
+    due,
+    expected,
+    good_serve,
+    kept_evidence,
+    now,
+)
 from agent.identity.est import EstClient, Pending
 from agent.identity.tls_identity import IdentityStore
 from agent.models import rfc3339
@@ -27,12 +35,6 @@ from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
-DUE_AT: Final = 2 / 3
-"""Share of its life after which a certificate is renewed: of a year, four months are left to try.
-
-Source: letsencrypt.org/docs/integration-guide, "when to renew": a third of life left.
-"""
-
 SPREAD: Final = 1 / 30
 """Share of its life by which a renewal may be later: a fleet enrolled in a day spreads over 12."""
 
@@ -47,7 +49,7 @@ BACK_OFF_CAP_S: Final = 3_600.0
 
 _UNDECIDED: Final = "asked for a certificate; the authority has not decided yet"
 
-_NOT_ENROLLED: Final = "not enrolled: no TLS certificate yet; `doorstep enrol URL`"
+_NOT_ENROLLED: Final = "not enrolled: no TLS certificate yet; `doorstep enrol` gets one"
 
 _CAPTURE_TIMEOUT_S: Final = 10.0
 """Longest wait for what capture says: it signs a request and flushes a file."""
@@ -56,10 +58,11 @@ Asking = Callable[[control.Line], control.Line | None]
 """Asks the capture process; None when it does not run."""
 
 
-def due(chain: CertificateChain, share: float = DUE_AT) -> datetime:
-    """Return when to renew a certificate: when `share` of its life is over."""
-    starts, ends = certificates.starts(chain[0]), certificates.ends(chain[0])
-    return starts + (ends - starts) * share
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A certificate that a person must renew."""
+
+    words: str
 
 
 @dataclass
@@ -69,13 +72,19 @@ class _Task:
     due_s: float = float("-inf")
     failures: int = 0
     trouble: str | None = None
+    is_due: bool = False
 
-    def settle(self, now_s: float, wait: float | Pending) -> None:
-        """Look again after so many seconds, or when the authority may have decided."""
-        self.failures, self.trouble = 0, None
-        if isinstance(wait, Pending):
-            wait, self.trouble = wait.after_s, _UNDECIDED
-        self.due_s = now_s + wait
+    def settle(self, now_s: float, found: float | Pending | Due) -> None:
+        """Look again after so many seconds, when the authority may have decided, or soon."""
+        self.failures, self.trouble, self.is_due = 0, None, isinstance(found, Due)
+        match found:
+            case Pending(after_s):
+                wait_s, self.trouble = after_s, _UNDECIDED
+            case Due(words):
+                wait_s, self.trouble = SOON_S, words
+            case float():
+                wait_s = found
+        self.due_s = now_s + wait_s
 
     def fail(self, now_s: float, words: str, rng: random.Random) -> None:
         self.failures += 1
@@ -90,13 +99,18 @@ class Renewal:
 
     Args:
         config: with identity required.
-        est: the EST server, reached as this device.
+        est: the EST server, reached as this device; None if certificates come as files, which a
+            person renews.
         rng: for jitter.
         capture: asks the capture process, which has the key for evidence.
     """
 
     def __init__(
-        self, config: Config, est: EstClient, rng: random.Random, capture: Asking | None = None
+        self,
+        config: Config,
+        est: EstClient | None,
+        rng: random.Random,
+        capture: Asking | None = None,
     ) -> None:
         layout = Layout.of(config.state)
         self._config = config
@@ -106,7 +120,7 @@ class Renewal:
         self._folder = layout.sync_keys
         self._store = IdentityStore(layout)
         self._trust = TrustStore(layout)
-        self._late = rng.uniform(0.0, SPREAD)
+        self._late = 0.0 if est is None else rng.uniform(0.0, SPREAD)
         self._tasks = (
             (_Task(), self._renew_tls),
             (_Task(), self._renew_evidence),
@@ -117,7 +131,8 @@ class Renewal:
 
     def interrupt(self) -> None:
         """End what is running, from another thread."""
-        self._est.interrupt()
+        if self._est is not None:
+            self._est.interrupt()
 
     def make_due(self) -> None:
         """Look at the next tick."""
@@ -133,7 +148,8 @@ class Renewal:
                 task.settle(now_s, renew())
             except DoorstepError as error:
                 task.fail(now_s, str(error), self._rng)
-        self._est.hang_up()  # the next request is hours away
+        if self._est is not None:
+            self._est.hang_up()  # the next request is hours away
         troubles = self._troubles()
         if self._logged.changed(troubles):
             _log.warning("event=renewal tls=%r evidence=%r serve=%r", *troubles)
@@ -151,16 +167,19 @@ class Renewal:
 
     def status(self) -> control.Line:
         """Return sync's report on its identity."""
-        told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}
-        return told | {"identity_trouble": next(filter(None, self._troubles()), None)}
+        return {
+            "tls_until": self._ends and rfc3339(self._ends),
+            "identity_trouble": next(filter(None, self._troubles()), None),
+            "renewal_due": any(task.is_due for task, _ in self._tasks),
+        }
 
     def _troubles(self) -> tuple[str | None, ...]:
         """Return the trouble of each; a missing first certificate is no failure and not kept."""
         tls, *others = (task.trouble for task, _ in self._tasks)
         return (tls if self.is_enrolled() else _NOT_ENROLLED, *others)
 
-    def _renew_tls(self) -> float | Pending:
-        """Renew the TLS certificate if due; return the seconds until the next check, or Pending."""
+    def _renew_tls(self) -> float | Pending | Due:
+        """Renew the TLS certificate if due; return the seconds until the next check, or why not."""
         known = expected(self._config)
         with disk.lock(self._folder, exclusive=True, wait=False):
             current = self._store.read(known)
@@ -169,6 +188,8 @@ class Renewal:
             self._ends = current.ends
             if now() < due(current.chain, DUE_AT + self._late):
                 return LOOK_S
+            if self._est is None:
+                return _due("TLS", current.ends)
             try:
                 new = issuing.tls_identity(
                     self._store, self._est, known, current=current, login=None
@@ -181,7 +202,9 @@ class Renewal:
         _log.info("event=renewed what=tls until=%s", rfc3339(new.ends))
         return LOOK_S
 
-    def _renew_evidence(self) -> float | Pending:
+    def _renew_evidence(self) -> float | Pending | Due:
+        if self._est is None:
+            return self._look("evidence", kept_evidence(self._trust))
         if self._ends is None:  # nobody to ask as; the TLS certificate's trouble tells
             return SOON_S
         answer = self._capture({"request": "evidence"})
@@ -191,16 +214,23 @@ class Renewal:
         ask = partial(issuing.evidence, self._est, request, expected(self._config))
         return self._renew_for_capture("evidence", self._kept(request.key), ask)
 
-    def _renew_serve(self) -> float | Pending:
+    def _renew_serve(self) -> float | Pending | Due:
         """Renew serve's certificate by the request in `trust/`, if `doorstep enrol` made one."""
         text = self._trust.serve_request() if self._config.serve.names else None
         if text is None:
             return LOOK_S
+        request, known = certificates.read_request(text), expected(self._config)
+        if self._est is None:
+            return self._look("serve", good_serve(self._trust, request, known))
         if self._ends is None:
             return SOON_S
-        request, known = certificates.read_request(text), expected(self._config)
         ask = partial(issuing.serve, self._est, request, known)
         return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
+
+    def _look(self, kind: str, kept: CertificateChain) -> float | Due:
+        """Look at a certificate that a person renews; one that never came is not due."""
+        is_due = bool(kept) and now() >= due(kept)
+        return _due(kind, certificates.ends(kept[0])) if is_due else LOOK_S
 
     def _renew_for_capture(
         self, kind: str, kept: CertificateChain, ask: Callable[[], CertificateChain | Pending]
@@ -228,6 +258,11 @@ class Renewal:
         """Return the chain in `trust/` if it is for this key; otherwise none."""
         found = kept_evidence(self._trust)
         return found if found and certificates.is_for(found[0], key) else ()
+
+
+def _due(kind: str, ends: datetime) -> Due:
+    verb = "ended" if now() >= ends else "ends"
+    return Due(f"renew the {kind} certificate, which {verb} on {ends:%Y-%m-%d}: {BY_HAND}")
 
 
 def _ended(ends: datetime) -> str:

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
 
-_NOT_YET: Final = "serve has no certificate yet; `doorstep enrol URL` gets one"
+_NOT_YET: Final = "serve has no certificate yet; `doorstep enrol` gets one"
 
 
 class ServerTls:
@@ -69,7 +69,7 @@ def _context(chain: Path, key: Path, ca: Path) -> ssl.SSLContext:
         raise NotNow(_NOT_YET) from error
     except OSError as error:
         reason = error if not isinstance(error, ssl.SSLError) else "not a certificate and its key"
-        words = "`doorstep enrol URL --renew` makes another certificate"
+        words = "`doorstep enrol` gets another certificate"
         raise NotNow(f"{chain}, {key}: cannot be used: {reason}; {words}") from error
     return context
 
@@ -79,7 +79,7 @@ def _trust(context: ssl.SSLContext, ca: Path) -> None:
         context.load_verify_locations(ca)
     except FileNotFoundError as error:
         raise NotNow(
-            f"identity.ca: {ca} does not exist; `doorstep enrol URL` puts it there"
+            f"identity.ca: {ca} does not exist; `doorstep enrol URL --ca-sha256 HEX` puts it there"
         ) from error
     except ssl.SSLError as error:
         raise unreadable(f"identity.ca: {ca}: not certificates, PEM", error) from error

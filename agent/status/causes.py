@@ -45,14 +45,16 @@ def why_waits(status: Status) -> Trouble | None:
     return Trouble.SUSPECT if is_passing and queue.oldest_suspect else blocked_reason
 
 
-def needs(status: Status, now: datetime) -> list[Trouble]:
+def needs(status: Status, now: datetime, *, is_renewal_due: bool = False) -> list[Trouble]:
     """Return the troubles that a person must act on, worst first.
 
     Args:
         status: a status document; its `needs` and `queue.why` are ignored.
         now: the time; the device's own may be wrong.
+        is_renewal_due: whether sync says that a person must renew a certificate.
     """
     found = {
+        *([Trouble.CERTIFICATE_ENDS] if is_renewal_due else []),
         *_of_the_processes(status),
         *_of_the_disk(status),
         *_of_the_queue(status, now),

@@ -83,7 +83,8 @@ def document(
         doctor=kept.read_doctor(layout),
     )
     made = replace(made, queue=replace(queue, why=causes.why_waits(made)))
-    made = replace(made, needs=tuple(causes.needs(made, now)))
+    is_due = isinstance(by_sync, SyncReport) and by_sync.renewal_due
+    made = replace(made, needs=tuple(causes.needs(made, now, is_renewal_due=is_due)))
     return fitting(made, LIMIT_BYTES)
 
 

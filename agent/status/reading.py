@@ -49,6 +49,7 @@ class SyncReport:
     part: SyncPart = field(default_factory=SyncPart)
     tls_until: str | None = None
     identity_trouble: str | None = None
+    renewal_due: bool = False
 
 
 def _is_flag(told: object) -> bool:
@@ -80,7 +81,7 @@ def _is_blocked_reason(told: object) -> bool:
 
 
 _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
+    **dict.fromkeys(("ready", "writable", "simulated", "quiet", "renewal_due"), _is_flag),
     **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),

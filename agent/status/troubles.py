@@ -76,7 +76,7 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
     ),
     Trouble.NOT_ENROLLED: TroubleText(
         "this device is not enrolled: it has no TLS certificate, so it gets and sends nothing",
-        "make a one-time token (`devices add ID`); on the device `sudo doorstep enrol URL`",
+        "get a token (`devices add ID`) for `sudo doorstep enrol URL`; by files: `enrol --csr DIR`",
         _OFFICE,
     ),
     Trouble.NO_FLEET: TroubleText(
@@ -116,7 +116,7 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
     ),
     Trouble.CERTIFICATE: TroubleText(
         "the TLS certificate is unusable, has ended, or one end does not accept the other's",
-        "`doorstep doctor` says which; `doorstep enrol URL` with a new token gets another",
+        "`doorstep doctor` says which, and how to get another",
         _DEVICE,
     ),
     Trouble.NOT_LET_IN: TroubleText(
@@ -146,12 +146,12 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
     ),
     Trouble.CREDENTIALS: TroubleText(
         "the last photo was kept without Content Credentials, although they are on",
-        "`doorstep doctor` says why; where a certificate is missing, sync brings one",
+        "`doorstep doctor` says why, and how to get a missing certificate",
         _DEVICE,
     ),
     Trouble.CERTIFICATE_ENDS: TroubleText(
-        "a certificate has ended, or ends within 30 days, and was not renewed",
-        "`doorstep enrol URL --renew` says why not; a clock that is ahead looks like this too",
+        "a certificate was not renewed: it ends within 30 days or has ended, or is due as a file",
+        "`doorstep doctor` says what to do; a clock that is ahead looks like this too",
         _DEVICE,
     ),
     Trouble.WAITS_LONG: TroubleText(

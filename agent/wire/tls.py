@@ -134,11 +134,11 @@ def _show(context: ssl.SSLContext, own: Path) -> None:
     try:
         context.load_cert_chain(own, password="")
     except FileNotFoundError as error:
-        words = "not enrolled: this device has no TLS certificate yet; `doorstep enrol URL`"
+        words = "not enrolled: this device has no TLS certificate yet; `doorstep enrol` gets one"
         raise NotEnrolled(words) from error
     except OSError as error:
         reason = "not a key and its certificate" if isinstance(error, ssl.SSLError) else error
-        words = "`doorstep enrol URL` with a new token makes another"
+        words = "`doorstep enrol` gets another"
         raise NotNow(f"{own}: cannot be used: {reason}; {words}") from error
 
 

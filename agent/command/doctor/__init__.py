@@ -44,7 +44,7 @@ from hardware.errors import ScriptError
 from hardware.firmware import CONFIG as FIRMWARE_CONFIG
 
 _REMEDIES: Final = {
-    photo_credentials.NO_CERTIFICATE: "sync asks for one while capture runs; `doorstep enrol` too",
+    photo_credentials.NO_CERTIFICATE: "see `identity`",
     OUTSIDE: "look at the clock, and at the certificate's dates below `identity`",
 }
 _OFFICE: Final = "tell the office, and quote this"

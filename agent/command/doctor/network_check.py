@@ -9,8 +9,8 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
-from agent.identity.authorities import expected, kept_evidence, now
-from agent.identity.renewal import DUE_AT, SPREAD, due
+from agent.identity.authorities import BY_HAND, DUE_AT, due, expected, kept_evidence, now
+from agent.identity.renewal import SPREAD
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue.paths import Layout
 from agent.record import certificates
@@ -61,8 +61,14 @@ def _as_sync_says(config: Config) -> NetworkResult:
 
 
 def _enrol(config: Config) -> str:
+    if config.has_files:
+        return f"{NOT_ENROLLED}; {BY_HAND}"
     words = f"get a one-time token (`devices add {config.device.id}` in the office)"
     return f"{NOT_ENROLLED}; {words}, then `sudo doorstep enrol {config.est}`"
+
+
+def _another(config: Config) -> str:
+    return BY_HAND if config.has_files else f"`doorstep enrol {config.est}` with a new token"
 
 
 def _identity(config: Config) -> Iterator[NetworkResult]:
@@ -85,21 +91,23 @@ def _tls(config: Config) -> Iterator[NetworkResult]:
     try:
         found = IdentityStore(Layout.of(config.state)).read(expected(config))
     except DoorstepError as error:
-        yield "FAILED", f"{error}; `doorstep enrol {config.est}` with a new token"
+        yield "FAILED", f"{error}; {_another(config)}"
         return
     if found is None:
         yield "FAILED", _enrol(config)
     else:
-        yield _judged(found, config.est, now())
+        yield _judged(config, found, now())
 
 
-def _judged(found: TlsIdentity, est: str, at: datetime) -> NetworkResult:
+def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
     end = f"{found.ends:%Y-%m-%d}"
     if at >= found.ends:
-        words = f"sync renews it, or else `doorstep enrol {est}` with a new token"
+        words = BY_HAND if config.has_files else f"sync renews it, or else {_another(config)}"
         return "FAILED", f"the TLS certificate ended on {end}; {words}"
+    if config.has_files and at >= due(found.chain):
+        return "NOTE", f"the TLS certificate ends on {end}, and its renewal is due; {BY_HAND}"
     if at >= due(found.chain, DUE_AT + SPREAD) + timedelta(days=1):
-        words = f"sync should have renewed it; `doorstep enrol {est} --renew` says why not"
+        words = f"sync should have renewed it; `doorstep enrol {config.est} --renew` says why not"
         return "NOTE", f"the TLS certificate ends on {end}; {words}"
     return "OK", f"TLS certificate until {end}"
 
@@ -107,11 +115,16 @@ def _judged(found: TlsIdentity, est: str, at: datetime) -> NetworkResult:
 def _evidence(config: Config) -> Iterator[NetworkResult]:
     chain = kept_evidence(TrustStore(Layout.of(config.state)))
     if not chain:
-        yield "NOTE", "no evidence certificate yet; sync asks for one while capture runs"
+        words = BY_HAND if config.has_files else "sync asks for one while capture runs"
+        yield "NOTE", f"no evidence certificate yet; {words}"
         return
     ends = certificates.ends(chain[0])
     if now() >= ends:
-        yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; sync says why"
+        words = BY_HAND if config.has_files else "sync says why"
+        yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; {words}"
+    elif config.has_files and now() >= due(chain):
+        words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
+        yield "NOTE", f"the evidence certificate {words}"
     elif now() >= ends - ENDS_SOON:
         yield "NOTE", f"the evidence certificate ends on {ends:%Y-%m-%d}; sync renews it"
     else:
@@ -126,7 +139,7 @@ def _backend(config: Config) -> NetworkResult:
             answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
             if config.identity.mode is IdentityMode.REQUIRED and answer.status in {401, 403}:
                 said = quoted("it", backend.fleet(None))  # the answer to HEAD has no words
-                words = f"`doorstep enrol {config.est}` with a new token, if the office agrees"
+                words = f"{_another(config)}, if the office agrees"
                 return "FAILED", f"{url} does not let this device in: {said}; {words}"
     except NoAnswer as error:
         return "LATER", f"{url}: {error}"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from agent.command.doctor.finding import Level
 from agent.config import Config, IdentityMode
-from agent.identity.authorities import kept_serve, now
+from agent.identity.authorities import BY_HAND, due, kept_serve, now
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import Certificate
+from agent.record.certificates import CertificateChain
 from agent.status.causes import ENDS_SOON
 from agent.trust.store import TrustStore
 
@@ -29,21 +29,24 @@ def findings(config: Config) -> Iterator[ServeResult]:
 
 
 def _certificate(config: Config) -> ServeResult:
-    enrol = f"`doorstep enrol {config.est}`"
+    enrol = BY_HAND if config.has_files else f"`doorstep enrol {config.est}` asks for one"
     chain = kept_serve(TrustStore(Layout.of(config.state)))
     if not chain:
-        return Level.FAILED, f"no certificate yet; {enrol} asks for it, and says why there is none"
+        return Level.FAILED, f"no certificate yet; {enrol}"
     wanted, named = certificates.server_names(config.serve.names), certificates.names_of(chain[0])
     if missing := ", ".join(sorted(wanted - named)):
-        return Level.FAILED, f"its certificate is not for {missing}; {enrol} asks for one that is"
-    return _end(chain[0], ", ".join(sorted(wanted)))
+        return Level.FAILED, f"its certificate is not for {missing}; {enrol}"
+    return _end(config, chain, ", ".join(sorted(wanted)))
 
 
-def _end(certificate: Certificate, names: str) -> ServeResult:
-    ends = certificates.ends(certificate)
+def _end(config: Config, chain: CertificateChain, names: str) -> ServeResult:
+    ends = certificates.ends(chain[0])
     if now() >= ends:
-        words = "sync renews it, or says why"
+        words = BY_HAND if config.has_files else "sync renews it, or says why"
         return Level.FAILED, f"its certificate ended on {ends:%Y-%m-%d}; {words}"
+    if config.has_files and now() >= due(chain):
+        words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
+        return Level.NOTE, f"its certificate {words}"
     if now() >= ends - ENDS_SOON:
         words = "sync should have renewed it; see `doorstep status`"
         return Level.NOTE, f"its certificate ends on {ends:%Y-%m-%d}; {words}"

@@ -45,7 +45,7 @@ Besides, on 1 device something waits and goes on by itself,
 the oldest since 1 December 2026, 10:00 UTC.
 Needs a person
 {NO_CERTIFICATE} The TLS certificate is unusable, has ended, or one end does not accept the other's.
-On the device: doorstep doctor says which; doorstep enrol URL with a new token gets another.
+On the device: doorstep doctor says which, and how to get another.
 3 records wait since 1 December 2026, 09:00 UTC, because of this.
 {REFUSED} The backend has refused records, with its signature.
 {REVOKED} The office shut it out: it sends nothing, and what it has waits on it.

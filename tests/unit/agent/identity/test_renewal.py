@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config, ServeSettings, load
+from agent.identity.authorities import DUE_AT
 from agent.identity.device_key import device_key
 from agent.identity.est import EstClient
 from agent.identity.evidence import Evidence
-from agent.identity.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SOON_S, SPREAD, Renewal
+from agent.identity.renewal import BACK_OFF_CAP_S, LOOK_S, SOON_S, SPREAD, Renewal
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process.control import Line
@@ -259,7 +260,8 @@ def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a
     van.install(0)
 
     assert van.renewal.is_enrolled()
-    assert van.renewal.status() == {"tls_until": None, "identity_trouble": None}
+    told = {"tls_until": None, "identity_trouble": None, "renewal_due": False}
+    assert van.renewal.status() == told
     van.tick(60)
     assert van.renewal.status()["tls_until"] is not None
 
@@ -425,3 +427,47 @@ def test_renewals_take_turns_with_somebody_at_the_bench(van: RenewingDevice) -> 
     with lock(van.device.layout.sync_keys, exclusive=True, wait=False):
         assert "held by another process" in van.tick()
     assert "simplereenroll" not in van.server.paths()
+
+
+# As files
+
+
+def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice) -> None:
+    van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
+    van.install(365 * DUE_AT - 1)
+    assert (van.tick(), is_due(van)) == ("", False)
+
+    van.install(365 * DUE_AT + 1)
+    said = van.tick(LOOK_S)
+    assert said.startswith("renew the TLS certificate, which ends on ")
+    assert "`doorstep enrol --csr DIR` writes the requests" in said
+    assert is_due(van)
+
+    van.install(366)
+    assert "which ended on " in van.tick(SOON_S)
+    van.install(0)
+    assert (van.tick(SOON_S), is_due(van)) == ("", False)
+    assert (van.server.asked, van.capture.asked) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["evidence", "serve"])
+def test_person_is_told_of_the_certificates_of_others_too(van: RenewingDevice, kind: str) -> None:
+    van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
+    van.install(0)
+    key = device_key(van.device.layout)[0].public_key()
+    trust, starts = TrustStore(van.device.layout), datetime.now(UTC) - timedelta(days=250)
+    issue = van.server.authority.issue
+    if kind == "evidence":
+        made = issue(key, "van-7", evidence=True, starts=starts)
+        trust.keep_evidence(certificates.pem([made]))
+    else:
+        key = serve_request(van)
+        made = issue(key, "van-7", server=True, names=[NAME], starts=starts)
+        trust.keep_serve(certificates.pem([made]))
+
+    assert van.tick().startswith(f"renew the {kind} certificate, which ends on ")
+    assert is_due(van)
+
+
+def is_due(van: RenewingDevice) -> bool:
+    return van.renewal.status()["renewal_due"] is True

@@ -41,7 +41,7 @@ def test_a_wrong_setting_ends_it_with_2_and_words(
     assert said in capsys.readouterr().err
 
 
-NONE_YET: Final = "doorstep: serve has no certificate yet; `doorstep enrol URL` gets one\n"
+NONE_YET: Final = "doorstep: serve has no certificate yet; `doorstep enrol` gets one\n"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ NONE_YET: Final = "doorstep: serve has no certificate yet; `doorstep enrol URL` 
     [
         ("state/trust/serve.pem", None, (75, NONE_YET)),
         ("state/keys/serve/key.pem", None, (75, NONE_YET)),
-        ("fleet-ca.pem", None, (75, "`doorstep enrol URL` puts it there")),
+        ("fleet-ca.pem", None, (75, "`doorstep enrol URL --ca-sha256 HEX` puts it there")),
         ("state/trust/serve.pem", "", (75, "not a certificate and its key")),
         ("state/keys/serve/key.pem", "words", (75, "not a certificate and its key")),
         ("fleet-ca.pem", "words", (2, "identity.ca")),

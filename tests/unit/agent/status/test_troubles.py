@@ -195,6 +195,8 @@ CASES = (
         for days in (29, -1)
     ),
     Case("TLS certificate ends in 31 days", ends(31, "sync", "tls_until")),
+    Case("due as a file", says("sync", renewal_due=True), (Trouble.CERTIFICATE_ENDS,)),
+    Case("sync says nonsense", says("sync", renewal_due="soon")),
     # It takes long.
     Case("waits for 26 hours", waits(utc=ago(hours=26)), (Trouble.WAITS_LONG,), why=Trouble.NEXT),
     Case("waits for 23 hours", waits(utc=ago(hours=23)), why=Trouble.NEXT),

@@ -111,11 +111,11 @@ def test_device_without_certificate_says_what_to_do_and_goes_on_once_it_is_there
 ) -> None:
     own = tmp_path / "tls.pem"
     with closing(open_backend(server, own)) as backend:
-        with pytest.raises(NoAnswer, match=r"not enrolled.*doorstep enrol URL") as raised:
+        with pytest.raises(NoAnswer, match=r"not enrolled.*doorstep enrol` gets one") as raised:
             ask(backend)
         assert raised.value.blocked_reason is Trouble.NOT_ENROLLED
         own.write_bytes(identity(server.authority)[:300])
-        with pytest.raises(NoAnswer, match=r"tls\.pem: cannot be used: .*doorstep enrol URL"):
+        with pytest.raises(NoAnswer, match=r"tls\.pem: cannot be used: .*enrol` gets another"):
             ask(backend)
         put(own, identity(server.authority))
 

@@ -121,7 +121,7 @@ def signing_device(tmp_path: Path) -> Device:
     ("missing", "expected"),
     [
         (None, "ok on: photos carry a C2PA manifest"),
-        ("no evidence certificate yet", "FAILED .*: no evidence certificate yet; sync asks for"),
+        ("no evidence certificate yet", "FAILED .*: no evidence certificate yet; see `identity`"),
         ("outside its validity", "FAILED .*: outside its validity; look at the clock"),
         ("failed: no memory", "FAILED .*: failed: no memory; tell the office, and quote this"),
     ],

@@ -40,13 +40,18 @@ class Enrolled:
         IdentityStore(self.device.layout).install(made)
         return made
 
-    def keep_evidence(self, life: timedelta | None = None) -> None:
-        key = signing.new_key().public_key()
+    def use_files(self) -> None:
+        tables = required(self.server, self.device.folder, signing.new_key().public_key())
+        tables["identity"]["certificates"] = "files"
+        self.device.configure(**tables)
+
+    def keep_evidence(self, life: timedelta | None = None, age_days: int = 365) -> None:
+        key, age = signing.new_key().public_key(), timedelta(days=age_days)
         issue = self.server.authority.issue
         found = (
             issue(key, "van-7", evidence=True)
             if life is None
-            else issue(key, "van-7", starts=datetime.now(UTC) - YEAR, life=YEAR + life)
+            else issue(key, "van-7", starts=datetime.now(UTC) - age, life=life)
         )
         TrustStore(self.device.layout).keep_evidence(certificates.pem([found]))
 
@@ -155,10 +160,32 @@ def test_end_of_the_tls_certificate(
 def test_end_of_the_evidence_certificate(
     enrolled: Enrolled, left: timedelta, level: Level, words: str
 ) -> None:
-    enrolled.keep_evidence(left)
+    enrolled.keep_evidence(YEAR + left)
 
     told, said = enrolled.found()[1]
     assert (told, words in said) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("age_days", "level", "words"),
+    [
+        (243, Level.OK, "certificate until"),
+        (244, Level.NOTE, "and its renewal is due; `doorstep enrol --csr DIR` writes"),
+        (366, Level.FAILED, "`doorstep enrol --csr DIR` writes the requests"),
+    ],
+)
+def test_certificates_as_files_are_renewed_by_hand(
+    enrolled: Enrolled, age_days: int, level: Level, words: str
+) -> None:
+    enrolled.use_files()
+    assert all("`doorstep enrol --csr DIR`" in said for _, said in enrolled.found())
+    enrolled.install(age_days)
+    enrolled.keep_evidence(YEAR, age_days)
+
+    found = enrolled.found()
+
+    assert [told for told, _ in found] == [level, level]
+    assert all(words in said for _, said in found)
 
 
 def test_spoilt_identity_says_which_command_mends_it(enrolled: Enrolled) -> None:
