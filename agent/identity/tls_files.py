@@ -34,11 +34,9 @@ def take(config: Config, files: GivenFiles, say: Say) -> Answers:
     layout, known = Layout.of(config.state), expected(config)
     store, answers = IdentityStore(layout), Answers(files, say)
     with disk.lock(layout.sync_keys, exclusive=True, wait=True):
-        current, asked = _current(store, known), store.asked_key()
-        for key in (
-            current.key if current else None,
-            asked,
-        ):  # the next one last: it is used from then on
+        current = _current(store, known)
+        in_use = current.key if current else None
+        for key in (in_use, store.asked_key(current)):  # last the next one, which stays in use
             if key is not None:
                 accept = partial(_install, store, files, known, key)
                 answers.take("TLS certificate", key.public_key(), accept)

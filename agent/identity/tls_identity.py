@@ -76,12 +76,14 @@ class IdentityStore:
         """Return True if there is an identity, whole or not."""
         return self._file.exists()
 
-    def asked_key(self) -> PrivateKey | None:
+    def asked_key(self, current: TlsIdentity | None) -> PrivateKey | None:
         """Return the key of an unanswered request; None without one."""
         try:
-            return signing.read_private_key(self._next) if self._next.exists() else None
+            key = signing.read_private_key(self._next) if self._next.exists() else None
         except ConfigError:
             return None
+        is_used = key and current and certificates.is_for(current.chain[0], key.public_key())
+        return None if is_used else key
 
     def next_request(self, current: TlsIdentity | None, wanted: Wanted) -> str:
         """Return the request, PEM, that waits for an answer, or else a new one for `next_key`.

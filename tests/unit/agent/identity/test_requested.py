@@ -61,6 +61,10 @@ class Van:
         store = IdentityStore(self.layout)
         return store.next_request(store.read(expected(self.config)), wanted(self.config, Use.TLS))
 
+    def asked_key(self) -> signing.PrivateKey | None:
+        store = IdentityStore(self.layout)
+        return store.asked_key(store.read(expected(self.config)))
+
     def evidence(self) -> str:
         return Evidence(self.config, device_key(self.layout)[0]).request()
 
@@ -123,7 +127,7 @@ def test_request_stays_the_same_until_it_is_answered(van: Van) -> None:
     before = van.all()
     assert van.all() == before
 
-    key = IdentityStore(van.layout).asked_key()
+    key = van.asked_key()
     assert key is not None
     leaf = van.authority.issue(key.public_key(), "van-7")
     IdentityStore(van.layout).install(TlsIdentity(key, (leaf,)))
@@ -159,6 +163,22 @@ def test_request_for_serve_is_another_one_for_other_names(van: Van) -> None:
     assert van.serve() != before
 
 
+def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None:
+    """The power fails between the certificate's coming into use and the end of the request."""
+    before = van.tls()
+    left = {path: path.read_bytes() for path in van.layout.sync_keys.iterdir()}
+    key = van.asked_key()
+    assert key is not None
+    leaf = van.authority.issue(key.public_key(), "van-7")
+    IdentityStore(van.layout).install(TlsIdentity(key, (leaf,)))
+    for path, content in left.items():
+        path.write_bytes(content)
+
+    assert van.asked_key() is None
+    assert certificates.read_request(van.tls()).key != key.public_key()
+    assert van.tls() != before
+
+
 @pytest.mark.parametrize("lost", ["next.csr", "next-key.pem"])
 def test_request_that_is_lost_or_unreadable_is_made_again(van: Van, lost: str) -> None:
     before = van.tls()
@@ -167,6 +187,6 @@ def test_request_that_is_lost_or_unreadable_is_made_again(van: Van, lost: str) -
     after = van.tls()
 
     assert after != before
-    key = IdentityStore(van.layout).asked_key()
+    key = van.asked_key()
     assert key is not None
     assert certificates.read_request(after).key == key.public_key()
