@@ -15,6 +15,9 @@ from typing import Final
 
 from doorstep_backend.office.model import Office
 from tests.demo import people, screen, story
+from tests.demo.foreign import play as foreign
+from tests.demo.foreign import route
+from tests.demo.foreign.device import DEVICE
 from tests.demo.options import read_options
 from tests.demo.play import play
 from tests.demo.round import play_round
@@ -27,11 +30,17 @@ SETTINGS: Final = 'zone = "Europe/Berlin"\n'
 def main() -> int:
     """Play the round; 0 only when everything came to what the story says."""
     arguments = read_options()
+    if arguments.manifest:
+        print(route.town().manifest)
+        return 0
     if arguments.play and not screen.is_there():
         print("--play needs a terminal, whose keys are the device's buttons.", file=sys.stderr)
         print("Start it in one, or without --play: then it plays by itself.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
+    if arguments.backend:
+        with _folder(arguments.keep, DEVICE) as folder:
+            return foreign.play(folder, arguments.backend, arguments.config, arguments.token)
     with ExitStack() as opened:
         folder = opened.enter_context(_folder(arguments.keep))
         (folder / "backend.toml").write_text(SETTINGS)
@@ -63,7 +72,8 @@ def _play_by_itself(folder: Path, backend: Backend, office: Office) -> int:
 
 
 @contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
+def _folder(keep: Path | None, known: str | None = None) -> Iterator[Path]:
+    """Make a folder; one that has things in it is refused, except if one of them is `known`."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
             yield Path(folder).resolve()
@@ -72,7 +82,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(f"{keep} cannot be made: {error.strerror}")
-    if any(keep.iterdir()):
+    if any(keep.iterdir()) and not (known and (keep / known).exists()):
         sys.exit(f"{keep} is not empty; give an empty or a new folder")
     yield keep.resolve()
 

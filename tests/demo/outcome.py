@@ -3,7 +3,7 @@
 All of it is read from what the devices say and from the backend, not from the story.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
 from typing import Any, Final
@@ -97,18 +97,7 @@ class Outcome:
 
     def _wrong_presses(self) -> Iterator[str]:
         for press in self._pressed:
-            step, came = press.step, press.record
-            if step is None:
-                continue
-            found = came.get("reason") or came["stop"]["bound_by"]
-            if found != step.comes_to:
-                yield f"press {press.number}: {found} in place of {step.comes_to}"
-            named = self._order_at(came["stop"]["id"])
-            if found in {*BOUND, Reason.HANDED_OVER} and named != step.place_of:
-                wanted = step.place_of
-                yield f"press {press.number}: bound to order {named} in place of {wanted}"
-            if press.stayed_shut is False:
-                yield f"press {press.number}: the sensor exposed frames at a door without photos"
+            yield from wrong_press(press, self._order_at)
         blurred, retake = (self._find(number) for number in (story.BLURRED, story.RETAKE))
         if (
             blurred.light != lights.name(Signal.ONCE_MORE)
@@ -233,6 +222,21 @@ class Outcome:
 
     def _number(self, capture_id: str) -> int | None:
         return self._numbers.get(capture_id)
+
+
+def wrong_press(press: Pressed, order_at: Callable[[str | None], str | None]) -> Iterator[str]:
+    """Yield each difference of a press from its story; `order_at` finds an order by its stop."""
+    step, came = press.step, press.record
+    if step is None:
+        return
+    found = came.get("reason") or came["stop"]["bound_by"]
+    if found != step.comes_to:
+        yield f"press {press.number}: {found} in place of {step.comes_to}"
+    named = order_at(came["stop"]["id"])
+    if found in {*BOUND, Reason.HANDED_OVER} and named != step.place_of:
+        yield f"press {press.number}: bound to order {named} in place of {step.place_of}"
+    if press.stayed_shut is False:
+        yield f"press {press.number}: the sensor exposed frames at a door without photos"
 
 
 def why(order: Order) -> list[str]:

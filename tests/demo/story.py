@@ -21,6 +21,9 @@ STAIRWELL: Final = "1010"
 MISPLACED: Final = "1011"
 """A stop that the map has elsewhere: its door is where the map has YARD."""
 
+PRACTICE: Final = "DOORSTEP-PRACTICE"
+"""The label for practice, as the reference backend puts it into every manifest."""
+
 M_PER_DEG: Final = 111_195.0
 """Metres per degree of a great circle. Source: mean earth radius 6,371,008.8 m (IUGG)."""
 
@@ -41,6 +44,8 @@ class Turn(Enum):
     RANG_UP = "the customer of order 1005 rings up; dispatch notes that it was delivered"
     BOUND = "dispatch binds the photo of the stairwell to order 1010"
     KILLED = "no GPS in the stairwell; kill -9 of the capture process, and a new start"
+    STALLED = "the network falls silent in the middle of the next record"
+    KILLED_SENDING = "kill -9 of capture and sync while that record is sent, and a new start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +221,12 @@ def worlds() -> Iterator[str]:
             case Step():
                 steps.append(one)
             case Turn.SWAPPED:
-                yield _script(steps)
+                yield script(steps)
                 steps = []
 
 
-def _script(steps: list[Step]) -> str:
-    """By presses; a label is in front of the camera from the press before its own."""
+def script(steps: Sequence[Step]) -> str:
+    """Return a world script by presses; a label is shown from the press before its own on."""
     labels = [step.label for step in steps] + [""]
     doors = [f"door = {house}\nhouse = {house}" for house in (_HOUSES[step.at] for step in steps)]
     entries = [f'[[at]]\nsecond = 0\nlabel = "{labels[0]}"\n{doors[0]}\n']

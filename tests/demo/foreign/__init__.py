@@ -1,0 +1,1 @@
+"""The demo's round against the backend of somebody else."""

@@ -1,0 +1,176 @@
+"""`scripts/demo --backend`: what it prints about a right backend and about a wrong one."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent.errors import ConfigError
+from agent.models import BoundBy
+from tests.demo import story
+from tests.demo.foreign.device import DEVICE, given
+from tests.demo.foreign.round import ROUND
+from tests.demo.options import read_options
+from tests.demo.story import Step, Turn
+from tests.support.backend import Backend, running_backend
+from tests.support.device import REPOSITORY, towards
+from tests.support.enrolment import required
+from tests.support.sealed import NAMES
+
+PRESSES: Final = sum(isinstance(one, Step) for one in ROUND)
+RECORDS: Final = PRESSES + len(["chain_start", "void"])
+"""Of one boot whose clock is synchronised: its records need no `time`."""
+
+URL: Final = "https://127.0.0.1:9"
+
+
+def demo(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.demo", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+
+
+def ids(ended: subprocess.CompletedProcess[str]) -> list[str]:
+    """The records that got a receipt, as the table has them."""
+    return re.findall(r" in \d+ s +(\S{36})$", ended.stdout, re.MULTILINE)
+
+
+def written(folder: Path, **tables: dict[str, Any]) -> Path:
+    """Write what a backend's owner writes; by default for the bench, towards nothing."""
+    usual: dict[str, dict[str, Any]] = {
+        "identity": {"mode": "off"},
+        "policy": {"manifest": "required"},
+        "backend": {"recipients": NAMES, "receipt_keys": ["receipt-key.pem"]},
+    }
+    lines = []
+    for name, table in (usual | tables).items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    path = folder / "device.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[Backend]:
+    with running_backend(tmp_path / "backend") as backend:
+        yield backend
+
+
+def words(backend: Backend, folder: Path) -> list[str | Path]:
+    table = {"recipients": NAMES, **towards(backend)}
+    return ["--backend", backend.base_url, "--config", written(folder, backend=table)]
+
+
+@pytest.mark.slow
+def test_every_record_of_the_round_gets_its_receipt(backend: Backend, tmp_path: Path) -> None:
+    """Also the one whose transfer was cut: the rest of it follows by PATCH."""
+    story.demo_office(backend.data, DEVICE)
+
+    ended = demo(*words(backend, tmp_path))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Complete in" in ended.stdout
+    assert sorted(ids(ended)) == sorted(one.stem for one in (backend.data / "received").iterdir())
+    assert len(ids(ended)) == RECORDS
+    assert backend.counts().by_method["PATCH /files"] >= 1
+
+
+@pytest.mark.slow
+def test_a_device_that_enrolled_goes_on_with_its_keys(tmp_path: Path) -> None:
+    """The second round needs no token, and continues the chain."""
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        story.demo_office(backend.data, DEVICE)
+        token = tmp_path / "token"
+        token.write_text(backend.command("devices", "add", DEVICE).split()[-1])
+        file = written(tmp_path, identity=required(backend)["identity"], backend={})
+        kept = tmp_path / "kept"
+        command = ["--backend", backend.base_url, "--config", str(file), "--keep", str(kept)]
+
+        first = demo(*command, "--token", token)
+        backend.set_switches(refuse="this round is over")
+        second = demo(*command)
+
+    assert (first.returncode, len(ids(first))) == (0, RECORDS), first.stdout + first.stderr
+    assert "REFUSED: this round is over" in second.stdout, second.stdout + second.stderr
+    assert "chain_start" not in second.stdout
+
+
+@pytest.mark.slow
+def test_a_backend_without_a_route_is_told_what_to_serve(backend: Backend, tmp_path: Path) -> None:
+    ended = demo(*words(backend, tmp_path))
+
+    assert ended.returncode == 1
+    assert f"/manifest for {DEVICE}: 404" in ended.stderr
+    assert "scripts/demo --manifest" in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("switches", "told"),
+    [
+        ({"refuse": "no such order"}, "REFUSED: .*no such order"),
+        ({"receipt": "other_key"}, "PENDING: .*"),
+        ({"status": 500, "methods": ["POST"]}, "PENDING: .*500"),
+    ],
+)
+def test_a_record_without_a_receipt_ends_the_round(
+    backend: Backend, tmp_path: Path, switches: dict[str, Any], told: str
+) -> None:
+    """The first one does, and the demo says what the device was answered."""
+    story.demo_office(backend.data, DEVICE)
+    backend.set_switches(**switches)
+
+    ended = demo(*words(backend, tmp_path))
+
+    assert ended.returncode == 1
+    assert re.search(rf"WRONG: \S{{36}} is {told}", ended.stdout), ended.stdout + ended.stderr
+    assert "INCOMPLETE" in ended.stdout
+    assert "the network is lost" not in ended.stdout
+
+
+@pytest.mark.slow
+def test_a_backend_that_nobody_reaches_is_named(tmp_path: Path) -> None:
+    ended = demo("--backend", URL, "--config", written(tmp_path))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"GET {URL}/manifest: the connection failed: Connection refused\n"
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ({"policy": {"manifest": "off"}}, "policy.manifest: off: the round has doors"),
+        ({"camera": {"kind": "picamera2"}}, "camera: unknown setting"),
+        ({"backend": {"url": "https://elsewhere.example"}}, "is not --backend, which is"),
+        ({"identity": {}}, "identity.mode: missing"),
+    ],
+)
+def test_settings_that_the_round_cannot_use_are_refused(
+    tmp_path: Path, tables: dict[str, dict[str, Any]], told: str
+) -> None:
+    file = written(tmp_path, **tables)
+
+    with pytest.raises(ConfigError, match=f"^{file}: .*{told}"):
+        given(URL, file)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--backend", URL], ["--token", "t"], ["--backend", URL, "--config", "f", "--play"]],
+)
+def test_options_that_do_not_fit_are_refused(words: Sequence[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        read_options(words)
+
+
+def test_the_round_has_every_kind_of_press_that_needs_no_office() -> None:
+    turns = [one for one in ROUND if isinstance(one, Turn)]
+
+    assert {one.comes_to for one in ROUND if isinstance(one, Step)} == {
+        one.comes_to for one in story.ROUND if isinstance(one, Step)
+    } | {BoundBy.UNASSIGNED}
+    assert turns[-2:] == [Turn.STALLED, Turn.KILLED_SENDING]
