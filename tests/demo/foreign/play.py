@@ -53,7 +53,8 @@ def _play(van: DemoDevice, network: FaultProxy, served: Manifest) -> int:
     problems = [*_not_arrived(van, rows)]
     for press in played.pressed:
         problems += outcome.wrong_press(press, lambda stop: number_of.get(stop or ""))
-    print("\n".join(f"WRONG: {problem}" for problem in problems))
+    for problem in problems:
+        print(f"WRONG: {problem}")
     print(f"{'INCOMPLETE' if problems else 'Complete'} in {time.monotonic() - began_s:.0f} s.")
     return 1 if problems else 0
 
@@ -96,7 +97,7 @@ def _receipt(row: dict[str, Any]) -> str:
     if unsent([row]):
         return "NONE"
     made, received = (datetime.fromisoformat(row[name]) for name in ("utc", "decided_utc"))
-    return f"in {(received - made).total_seconds():.0f} s"
+    return f"in {max((received - made).total_seconds(), 0):.0f} s"
 
 
 def _not_arrived(van: DemoDevice, rows: list[dict[str, Any]]) -> Iterator[str]:
