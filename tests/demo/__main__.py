@@ -39,8 +39,9 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     if arguments.backend:
+        given = arguments.backend, arguments.config, arguments.token
         with _folder(arguments.keep, DEVICE) as folder:
-            return foreign.play(folder, arguments.backend, arguments.config, arguments.token)
+            return foreign.play(folder, *given, kept=arguments.keep is not None)
     with ExitStack() as opened:
         folder = opened.enter_context(_folder(arguments.keep))
         (folder / "backend.toml").write_text(SETTINGS)

@@ -115,11 +115,26 @@ class ProxiedDevice(Device):
             raise ConfigError(str(error).replace(str(self.config), str(file))) from error
 
     def enrol(self, config: Config, token: Path | None) -> None:
-        """Get certificates and the fleet document, if identity is required."""
+        """Get certificates and the fleet document, if identity is required.
+
+        Exits if a person must carry the requests to an authority first.
+        """
         if config.identity.mode is IdentityMode.OFF:
             return
-        words = [] if token is None else ["--token", str(token.resolve())]
-        ended = self.run("enrol", config.est, *words, stdin=subprocess.DEVNULL)
+        if not config.has_files:
+            self._enrol(config.est, *([] if token is None else ["--token", str(token.resolve())]))
+            return
+        requests, answers = self.folder / "requests", self.folder / "certificates"
+        answers.mkdir(exist_ok=True)
+        if files := sorted(map(str, answers.glob("*.pem"))):
+            self._enrol("--certificate", *files)
+            return
+        self._enrol("--csr", str(requests))
+        remedy = f"put them into {answers} as *.pem, and start this command again"
+        sys.exit(f"{DEVICE} needs certificates: have them made of {requests}/*.csr, {remedy}")
+
+    def _enrol(self, *words: str) -> None:
+        ended = self.run("enrol", *words, stdin=subprocess.DEVNULL)
         print("".join(f"   {line}\n" for line in ended.stdout.splitlines()), end="", flush=True)
         if ended.returncode != 0:
             sys.exit(f"{DEVICE}: `doorstep enrol` failed: {ended.stderr.strip()}")

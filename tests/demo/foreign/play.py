@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import DoorstepError
+from agent.errors import ConfigError, DoorstepError
 from agent.models import RecordKind
 from agent.rule.manifest import Manifest
 from tests.demo import outcome
@@ -23,8 +23,16 @@ COLUMNS: Final = "{:>5}  {:<18}  {:>6}  {:<7}  {}"
 HEAD: Final = ("press", "record", "bytes", "receipt", "capture_id")
 
 
-def play(folder: Path, url: str, file: Path, token: Path | None) -> int:
-    """Play; 0 only if every record came to what the story says, and has its receipt."""
+def play(folder: Path, url: str, file: Path, token: Path | None, *, kept: bool) -> int:
+    """Play; 0 only if every record came to what the story says, and has its receipt.
+
+    Args:
+        folder: of the device's folder.
+        url: of the backend.
+        file: with the settings of its owner.
+        token: file with the one-time token.
+        kept: whether the folder is there for the next round.
+    """
     try:
         settings = given(url, file)
         with FaultProxy(target(url)) as network, ExitStack() as opened:
@@ -33,6 +41,9 @@ def play(folder: Path, url: str, file: Path, token: Path | None) -> int:
             processes = ProxiedDevice(home, script(), settings, network, receiver)
             opened.callback(processes.stop_all)
             config = processes.settings(file)
+            if config.has_files and not kept:
+                words = "the keys of the requests must stay; give --keep DIR"
+                raise ConfigError(f'{file}: identity.certificates is "files": {words}')
             processes.enrol(config, token)
             van = DemoDevice(DEVICE, processes, receiver)
             return _play(van, network, route.fetch(config))

@@ -5,13 +5,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from cryptography.x509 import load_pem_x509_csr
 
 from agent.errors import ConfigError
 from agent.models import BoundBy
+from agent.record import certificates, signing
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.register import Register
 from tests.demo import story
 from tests.demo.foreign.device import DEVICE, given
 from tests.demo.foreign.round import ROUND
@@ -97,6 +102,50 @@ def test_a_device_that_enrolled_goes_on_with_its_keys(tmp_path: Path) -> None:
     assert (first.returncode, len(ids(first))) == (0, RECORDS), first.stdout + first.stderr
     assert "REFUSED: this round is over" in second.stdout, second.stdout + second.stderr
     assert "chain_start" not in second.stdout
+
+
+@pytest.mark.slow
+def test_a_device_takes_its_certificates_from_files(tmp_path: Path) -> None:
+    """The first run ends with requests; its next one plays with what the authority made of them."""
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        story.demo_office(backend.data, DEVICE)
+        backend.set_switches(refuse="this round is over")
+        identity = {**required(backend)["identity"], "certificates": "files"}
+        file = written(tmp_path, identity=identity, backend={})
+        command = ["--backend", backend.base_url, "--config", str(file)]
+
+        without = demo(*command)
+        first = demo(*command, "--keep", tmp_path / "kept")
+        answered(backend, tmp_path / "kept" / DEVICE)
+        rounds = [demo(*command, "--keep", tmp_path / "kept") for _ in range(2)]
+
+    assert (without.returncode, without.stdout) == (2, "")
+    assert "give --keep DIR" in without.stderr
+    assert first.returncode == 1
+    assert f"put them into {tmp_path / 'kept' / DEVICE / 'certificates'}" in first.stderr
+    for ended in rounds:
+        assert "REFUSED: this round is over" in ended.stdout, ended.stdout + ended.stderr
+
+
+def answered(backend: Backend, device: Path) -> None:
+    """Make certificates of a device's requests, as a person does with an authority."""
+    register, authority = Register(backend.data), Authority.of(backend.data / "ca")
+    register.let_in(DEVICE)
+    now = datetime.now(UTC)
+    tls, evidence = (
+        _key(device / "requests" / f"{DEVICE}-{use}.csr") for use in ("tls", "evidence")
+    )
+    made = [
+        register.enrol(DEVICE, tls, now, lambda: authority.tls(DEVICE, tls, now)).x509,
+        register.vouch(DEVICE, evidence, now, lambda: authority.evidence(DEVICE, evidence)).x509,
+    ]
+    (device / "certificates" / "both.pem").write_bytes(certificates.pem(made))
+
+
+def _key(request: Path) -> signing.PublicKey:
+    found = load_pem_x509_csr(request.read_bytes()).public_key()
+    assert isinstance(found, signing.PublicKey)
+    return found
 
 
 @pytest.mark.slow
