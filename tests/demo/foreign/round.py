@@ -121,6 +121,7 @@ class ForeignRound:
             case Turn.KILLED:
                 self.van.kill()
             case Turn.STALLED:
+                self._send()  # else an earlier record is the one that stalls
                 self.network.up = Line(silent_after_bytes=SILENT_AFTER_BYTES)
                 self.network.cut()
                 self.network.relayed_bytes.clear()

@@ -44,6 +44,15 @@ def ids(ended: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r" in \d+ s +(\S{36})$", ended.stdout, re.MULTILINE)
 
 
+def attempts(device: Path) -> dict[str, int]:
+    """Return how often a device tried to send each of its records."""
+    config = device / "config.toml"
+    command = [sys.executable, "-m", "agent", "queue", "--json", "--config", str(config)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    rows = map(json.loads, listed.stdout.splitlines())
+    return {row["capture_id"]: row["attempts"] for row in rows}
+
+
 def written(folder: Path, **tables: dict[str, Any]) -> Path:
     """Write what a backend's owner writes; by default for the bench, towards nothing."""
     usual: dict[str, dict[str, Any]] = {
@@ -72,16 +81,18 @@ def words(backend: Backend, folder: Path) -> list[str | Path]:
 
 @pytest.mark.slow
 def test_every_record_of_the_round_gets_its_receipt(backend: Backend, tmp_path: Path) -> None:
-    """Also the one whose transfer was cut: the rest of it follows by PATCH."""
+    """Also the one whose transfer was cut: the device sends it again."""
     story.demo_office(backend.data, DEVICE)
 
-    ended = demo(*words(backend, tmp_path))
+    ended = demo(*words(backend, tmp_path), "--keep", tmp_path / "kept")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Complete in" in ended.stdout
     assert sorted(ids(ended)) == sorted(one.stem for one in (backend.data / "received").iterdir())
     assert len(ids(ended)) == RECORDS
-    assert backend.counts().by_method["PATCH /files"] >= 1
+    cut = re.search(rf"^ +{PRESSES - 1} .* (\S+)$", ended.stdout, re.MULTILINE)
+    assert cut
+    assert attempts(tmp_path / "kept" / DEVICE)[cut.group(1)] > 1
 
 
 @pytest.mark.slow
