@@ -129,13 +129,14 @@ class ProxiedDevice(Device):
         if files := sorted(map(str, answers.glob("*.pem"))):
             self._enrol("--certificate", *files)
             return
-        self._enrol("--csr", str(requests))
+        self._enrol("--csr", str(requests), tells=False)  # it names the next command of a device
         remedy = f"put them into {answers} as *.pem, and start this command again"
         sys.exit(f"{DEVICE} needs certificates: have them made of {requests}/*.csr, {remedy}")
 
-    def _enrol(self, *words: str) -> None:
+    def _enrol(self, *words: str, tells: bool = True) -> None:
         ended = self.run("enrol", *words, stdin=subprocess.DEVNULL)
-        print("".join(f"   {line}\n" for line in ended.stdout.splitlines()), end="", flush=True)
+        if tells:
+            print("".join(f"   {line}\n" for line in ended.stdout.splitlines()), end="", flush=True)
         if ended.returncode != 0:
             sys.exit(f"{DEVICE}: `doorstep enrol` failed: {ended.stderr.strip()}")
 
