@@ -15,9 +15,11 @@ from cryptography.x509 import load_pem_x509_csr
 from agent.errors import ConfigError
 from agent.models import BoundBy
 from agent.record import certificates, signing
+from agent.rule.manifest import TYPE, Manifest, read
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.register import Register
 from tests.demo import story
+from tests.demo.foreign import route
 from tests.demo.foreign.device import DEVICE, given
 from tests.demo.foreign.round import ROUND
 from tests.demo.options import read_options
@@ -215,6 +217,34 @@ def test_settings_that_the_round_cannot_use_are_refused(
 
     with pytest.raises(ConfigError, match=f"^{file}: .*{told}"):
         given(URL, file)
+
+
+def served(said: dict[str, Any]) -> Manifest:
+    """Return a manifest as a backend serves it."""
+    key = signing.new_key()
+    token = signing.sign(said, key, typ=TYPE)
+    return read(token, {signing.thumbprint(key.public_key()): key.public_key()}, DEVICE)
+
+
+def test_a_route_may_name_its_stops_but_not_move_them() -> None:
+    town = route.town()
+    said = json.loads(town.manifest)
+    for number, stop in enumerate(said["stops"]):
+        stop |= {"id": f"own-{number}", "done": True}
+
+    assert set(route.stop_ids(served(said), town.orders)) == {stop["id"] for stop in said["stops"]}
+
+    said["stops"][0]["lat_deg"] = 52.6
+    said["stops"][1]["photo"] = "allowed"
+    del said["stops"][2]
+    with pytest.raises(SystemExit) as ended:
+        route.stop_ids(served(said | {"practice_codes": []}), town.orders)
+    assert str(ended.value).splitlines()[1:5] == [
+        "  the stop of DSTEP1001 is at 52.6, 13.3777",
+        "  the stop of DSTEP1002: radius_m 20.0, photo allowed",
+        "  no stop has the codes DSTEP1003 (and no others)",
+        "  practice_codes lacks DOORSTEP-PRACTICE",
+    ]
 
 
 @pytest.mark.parametrize(
