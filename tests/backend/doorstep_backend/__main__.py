@@ -15,6 +15,7 @@ from agent.command.commandline import parsed
 from agent.models import printable
 from agent.process import streams
 from doorstep_backend import keys, supporting, unusable
+from doorstep_backend.api import commands as tokens
 from doorstep_backend.app import Wiring, create_app
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import Missing
@@ -135,6 +136,8 @@ def _command(options: argparse.Namespace, data: Path) -> None:
             print(line, flush=True)
     elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
         print(IdentityCommands.of(data, office).run(options))
+    elif options.command == tokens.COMMAND:
+        print(tokens.run(options, office.ledger, office.ledger.now()))
     elif options.command == "objects":
         for line in orphans.run(options, office):
             print(line, flush=True)
@@ -284,6 +287,7 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = commands.add_to(whole)
     devices.add_to(verbs)
+    tokens.add_to(verbs)
     pull.add_to(verbs)
     orphans.add_to(verbs)
     supporting.add_to(verbs)

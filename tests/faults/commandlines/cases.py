@@ -55,6 +55,8 @@ STREAMS: Final = {
 
 RIGHT: Final = {
     "--data": "backend",
+    "--days": "30",
+    "--scope": "orders:write",
     "--cert": "client.pem",
     "--out": "new.zip",
     "devices": "https://127.0.0.1:9",
