@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from doorstep_backend import keys
+from doorstep_backend.api.service import Api
 from doorstep_backend.app import create_app
 from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import Languages
@@ -82,7 +83,8 @@ class Live:
         self.site = Site(office, self.clock, accounts, *known, languages=self.languages)
         self.site.accounts.add_all(ACCOUNTS)
         intake = Intake(store, key, office)
-        self.app = create_app(store, intake, key, office=office, site=self.site)
+        api = Api(office, known[0] if known else None, self.clock)
+        self.app = create_app(store, intake, key, office=office, site=self.site, api=api)
         return self.app
 
     def browser(self, viewer: Viewer | None = None) -> "Browser":

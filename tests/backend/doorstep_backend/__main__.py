@@ -16,6 +16,7 @@ from agent.models import printable
 from agent.process import streams
 from doorstep_backend import keys, supporting, unusable
 from doorstep_backend.api import commands as tokens
+from doorstep_backend.api.service import Api
 from doorstep_backend.app import Wiring, create_app
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import Missing
@@ -176,6 +177,7 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
         around=wiring.middleware(store),
         office=office,
         site=site,
+        api=Api(office, register),
         documents=documents,
         identity=identity,
         shown=_shown(identity, proxies) if behind else serial_by_tls,

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
 from doorstep_backend import health
+from doorstep_backend.api.service import Api
 from doorstep_backend.health import Health, Readiness
 from doorstep_backend.identity.admission import Admission
 from doorstep_backend.identity.ending import DeviceEnding
@@ -113,6 +114,7 @@ def create_app(
     around: Sequence[Middleware] = (),
     office: Office | None = None,
     site: Site | None = None,
+    api: Api | None = None,
     documents: FleetDocuments | None = None,
     identity: Identity | None = None,
     shown: Shown = serial_by_tls,
@@ -122,9 +124,9 @@ def create_app(
 
     The middleware `around` it sees each request first; only probes are answered before. Without an
     `office` it takes records in and files none, and has no manifests; without a `site` it has no
-    pages for people; without `documents` no fleet document. Without an `identity` it asks nobody
-    for a certificate; with one it asks for those that are `shown`, and only then, and with an
-    `office`, are there `reports` of devices.
+    pages for people, without an `api` nothing for other systems, without `documents` no fleet
+    document. Without an `identity` it asks nobody for a certificate; with one it asks for those
+    that are `shown`, and only then, and with an `office`, are there `reports` of devices.
     """
     routes: list[BaseRoute] = [
         *Tus(store, intake).routes(),
@@ -135,6 +137,8 @@ def create_app(
     if site is not None:
         routes += [Route(bare, _into_the_pages) for bare in ("/", PREFIX)]
         routes.append(site.mount())
+    if api is not None:
+        routes.append(api.mount())
     if documents is not None:
         routes += FleetRoute(documents).routes()
     proxies = () if office is None else office.settings.proxy

@@ -71,7 +71,7 @@ class Tokens:
         return secret
 
     def find(self, secret: str) -> Token | None:
-        """Return the token of this secret, ended or not; None if there is none.
+        """Return the token of this secret, also one that has ended; None without one.
 
         Only digests are compared, so the time that this takes tells nothing about a secret.
         """

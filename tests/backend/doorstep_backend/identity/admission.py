@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from doorstep_backend.api import is_for_systems
 from doorstep_backend.identity.clients import ClientCertificate, ClientKind, Clients
 from doorstep_backend.identity.closings import EndKind
 from doorstep_backend.identity.known import CertificateState, CertificateUse, IssuedCertificate
@@ -201,4 +202,4 @@ def technician_of(scope: Any) -> str | None:
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"] if scope["type"] == "http" else PREFIX
-    return path in _OPEN or is_for_people(path)
+    return path in _OPEN or is_for_people(path) or is_for_systems(path)

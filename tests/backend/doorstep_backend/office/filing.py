@@ -125,6 +125,12 @@ class Filing(Showing):
         query = "SELECT capture_id FROM captures WHERE number = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (number,))]
 
+    def has_history(self, number: str) -> bool:
+        """Return whether anything is kept about an order, or it was delivered."""
+        query = """SELECT 1 FROM orders o WHERE o.number = :number AND (o.done
+            OR EXISTS (SELECT 1 FROM captures c WHERE c.number = :number))"""
+        return self._ledger.execute(query, {"number": number}).fetchone() is not None
+
     def of_device(self, device_id: str) -> list[str]:
         """Return ids of all that a device sent, erased or not, in the order of receipt."""
         query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"

@@ -47,6 +47,7 @@ What a page asks:
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
 """
 
+import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,6 +156,28 @@ class Orders:
             VALUES (?, ?, ?, ?, ?)"""
         self._ledger.execute(into, row)
 
+    def put_address(self, one: Address, name: str) -> None:
+        """Add an address and its customer, or replace the line, the zone and the name.
+
+        An opt-out stays: only the customer takes it back.
+        """
+        row = (one.address, one.customer, one.line, one.opted_out, one.zone and one.zone.key)
+        named = """INSERT INTO customers VALUES (?, ?)
+            ON CONFLICT (customer) DO UPDATE SET name = excluded.name"""
+        upsert = """INSERT INTO addresses (address, customer, line, opted_out, zone)
+            VALUES (?, ?, ?, ?, ?) ON CONFLICT (address) DO UPDATE
+            SET line = excluded.line, zone = excluded.zone,
+            opted_out = (addresses.opted_out OR excluded.opted_out)"""
+        with self._ledger.transaction():
+            self._ledger.execute(named, (one.customer, name))
+            self._ledger.execute(upsert, row)
+
+    def customer_at(self, address: str) -> str | None:
+        """Return the customer of an address; None if there is no such address."""
+        query = "SELECT customer FROM addresses WHERE address = ?"
+        row = self._ledger.execute(query, (address,)).fetchone()
+        return None if row is None else str(row["customer"])
+
     def add(self, order: Order) -> None:
         """Add an order; `address_opted_out` and `zone` are the address's and passed over."""
         who = (order.number, order.customer, order.address, order.stop_id)
@@ -168,6 +191,32 @@ class Orders:
                 self._ledger.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", row)
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
+
+    def change(self, order: Order) -> None:
+        """Replace an order's address, place, codes and rule. Raises NoSuchOrder.
+
+        Its customer and stop stay, and whether it is done; so does an opt-out, which only the
+        customer takes back.
+        """
+        where = (order.address, order.lat_deg, order.lon_deg, order.radius_m)
+        flags = (order.signature_required, order.confidential, order.gift, order.opted_out)
+        change = """UPDATE orders SET address = ?, lat_deg = ?, lon_deg = ?, radius_m = ?,
+            signature_required = ?, confidential = ?, gift = ?, opted_out = (opted_out OR ?)
+            WHERE number = ?"""
+        with self._ledger.exclusive_transaction():
+            if self._ledger.execute(change, (*where, *flags, order.number)).rowcount == 0:
+                raise NoSuchOrder("no such order")
+            self._ledger.execute("DELETE FROM codes WHERE number = ?", (order.number,))
+            codes = [(order.number, code) for code in order.codes]
+            self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
+
+    def codes_beside(self, number: str, now: datetime) -> set[str]:
+        """Return the codes of all other orders on the routes of this one that have not ended."""
+        query = """SELECT c.code FROM route_orders own
+            JOIN routes USING (route) JOIN route_orders other USING (route)
+            JOIN codes c ON c.number = other.number
+            WHERE own.number = ? AND other.number <> own.number AND ends > ?"""
+        return {row["code"] for row in self._ledger.execute(query, (number, rfc3339(now)))}
 
     def find(self, number: str) -> Order:
         """Return the order. Raises NoSuchOrder."""
@@ -256,6 +305,11 @@ class Orders:
         if not found:
             raise NoSuchOrder("no such order")
         return found[0]
+
+
+def new_stop_id() -> str:
+    """Return the id of a new stop, which says nothing about its order."""
+    return f"s-{secrets.token_hex(8)}"
 
 
 def _orders(rows: Iterable[Row]) -> list[Order]:

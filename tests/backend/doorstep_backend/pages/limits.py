@@ -74,6 +74,25 @@ class Try:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TokenTry:
+    """A request with a token that nobody has; it locks out no person, and no right token.
+
+    Attributes:
+        address: of the network.
+    """
+
+    address: str
+
+    def place(self) -> tuple[str, ...]:
+        """Return what makes two tries the same system's."""
+        return "token", _network(self.address)
+
+    def limits(self) -> dict[tuple[str, ...], int]:
+        """Return what the try counts towards, with how many tries that may have."""
+        return {self.place(): PER_ADDRESS}
+
+
 class SignInLimit:
     """The count of tries, made before each, so that many at once count too, at any instance.
 
@@ -84,7 +103,7 @@ class SignInLimit:
         self._ledger = ledger
         ledger.migrate(TRIES)
 
-    def book(self, made: Try, now: datetime) -> bool:
+    def book(self, made: Try | TokenTry, now: datetime) -> bool:
         """Return whether this try may be made; if so it is counted."""
         limits = made.limits()
         count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"

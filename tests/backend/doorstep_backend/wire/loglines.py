@@ -14,6 +14,7 @@ NOISY: Final = (
     "asyncio",
     "doorstep_backend.wire.listener",
     "doorstep_backend.reports.intake",
+    "doorstep_backend.api.authority",
 )
 """Loggers in which any client can cause a line; in asyncio's a traceback."""
 

@@ -15,9 +15,9 @@ MAX_IDS: Final = 100
 """Ids in one POST to /receipts: the wire's limit, whose answer of 40 KB a device still reads."""
 
 
-async def json_object(request: Request) -> dict[str, Any]:
+async def json_object(request: Request, most_bytes: int = MAX_QUESTION_BYTES) -> dict[str, Any]:
     """Read the body. Raises 413 as soon as it is too long, 400 when it is no JSON object."""
-    body = await _body(request)
+    body = await _body(request, most_bytes)
     try:
         found = signing.read_json(body)
     except (ValueError, RecursionError) as error:
@@ -37,14 +37,14 @@ def asked_ids(question: dict[str, Any]) -> list[str]:
     return [headers.uuid(one) for one in dict.fromkeys(ids)]
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most_bytes: int) -> bytes:
     length, body = headers.body_length(request) or 0, bytearray()
-    if length <= MAX_QUESTION_BYTES:
+    if length <= most_bytes:
         async for chunk in request.stream():
             body += chunk
             length = max(length, len(body))
-            if length > MAX_QUESTION_BYTES:
+            if length > most_bytes:
                 break
-    if length > MAX_QUESTION_BYTES:
-        raise HTTPException(413, f"at most {MAX_QUESTION_BYTES} bytes in one question")
+    if length > most_bytes:
+        raise HTTPException(413, f"at most {most_bytes} bytes in one question")
     return bytes(body)

@@ -1,0 +1,74 @@
+"""PUT /api/addresses/{id}: an address and its customer, as a whole."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from doorstep_backend import zones
+from doorstep_backend.api.problem import Fault, pointer
+from doorstep_backend.api.reading import Members, check
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import Address
+
+MEMBERS: Final = "customer line zone opted_out"
+
+LONGEST_LINE: Final = 200
+"""Characters of a line. Source: the longest lines of the Universal Postal Union's S42 have 120."""
+
+OTHER_CUSTOMER: Final = (
+    "is another customer than before: its customer may opt out there, which deletes photos; "
+    "give each customer's address an id of its own"
+)
+
+
+def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[bool, Address]:
+    """Add or replace an address; return whether it is new, and the address as it is now.
+
+    A customer's opt-out stays. Photos are erased if the address takes none, also again if an
+    earlier request was interrupted.
+
+    Raises:
+        WrongDocumentError: nothing was changed.
+    """
+    faults: list[Fault] = []
+    entry, name = _read(address_id, given, faults)
+    with office.ledger.exclusive_transaction():
+        before = _found(office, address_id)
+        if before is not None and entry.customer and before.customer != entry.customer:
+            faults.append(Fault(pointer("customer", "id"), OTHER_CUSTOMER))
+        check(faults)
+        office.orders.put_address(entry, name)
+        after = office.orders.address(address_id)
+    if after.opted_out:
+        office.erasure.expire_address(address_id, office.ledger.now())
+    return before is None, after
+
+
+def document(address: Address, name: str) -> dict[str, Any]:
+    """Return the answer about an address."""
+    return {
+        "address": address.address,
+        "customer": {"id": address.customer, "name": name},
+        "line": address.line,
+        "zone": address.zone and address.zone.key,
+        "opted_out": address.opted_out,
+    }
+
+
+def _read(address_id: str, given: Mapping[str, Any], faults: list[Fault]) -> tuple[Address, str]:
+    members = Members(given, faults, known=MEMBERS)
+    customer = members.part("customer", "id name")
+    who, name = customer.id("id"), customer.line("name", LONGEST_LINE)
+    line, is_out = members.line("line", LONGEST_LINE), members.flag("opted_out")
+    zone = None
+    try:
+        zone = None if given.get("zone") is None else zones.named(str(given["zone"]))
+    except ValueError as error:
+        members.note(str(error), "zone")
+    return Address(address_id, who, line, is_out, zone), name
+
+
+def _found(office: Office, address_id: str) -> Address | None:
+    try:
+        return office.orders.address(address_id)
+    except LookupError:
+        return None

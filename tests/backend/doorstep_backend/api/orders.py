@@ -1,0 +1,136 @@
+"""PUT /api/orders/{number}: an order, as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from agent.rule.manifest import PhotoRule
+from doorstep_backend.api.problem import Fault, pointer
+from doorstep_backend.api.reading import Members, check
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import NoSuchOrder, Order, new_stop_id
+
+MEMBERS: Final = (
+    "address codes lat_deg lon_deg radius_m signature_required confidential gift opted_out"
+)
+
+RADIUS_M: Final = 20.0
+"""Greatest distance of a door from its position, unless the document says another one."""
+
+NO_ADDRESS: Final = "no such address; PUT /api/addresses/{id} comes first"
+OTHER_CUSTOMER: Final = (
+    "is an address of another customer, who would see the photos of this order; give the order a "
+    "new number"
+)
+HAS_HISTORY: Final = (
+    "is another address than before, and there are records of this order already; give the order "
+    "a new number"
+)
+NO_PLACE: Final = "with lat_deg 0: at 0, 0, where a place goes that nobody knows"
+PRACTICE: Final = "is a code for practice, and on no parcel"
+SHARED: Final = (
+    "is on another order of the same route already; a device cannot tell which one is meant"
+)
+
+
+def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[bool, Order]:
+    """Add or replace an order; return whether it is new, and the order as it is now.
+
+    Its stop, its customer, a customer's opt-out, its records and its outcome stay. Photos are
+    erased if the order takes none, also again if an earlier request was interrupted.
+
+    Raises:
+        WrongDocumentError: nothing was changed.
+    """
+    faults: list[Fault] = []
+    entry = _read(office, number, given, faults)
+    with office.ledger.exclusive_transaction():
+        office.orders.lock([number])
+        before = find(office, number)
+        entry = _fitted(office, entry, before, faults)
+        check(faults)
+        if before is None:
+            office.orders.add(entry)
+        else:
+            office.orders.change(entry)
+        after = office.orders.find(number)
+    if after.photo is PhotoRule.NO_PHOTO:
+        office.erasure.expire_order(number, office.ledger.now())
+    return before is None, after
+
+
+def document(order: Order) -> dict[str, Any]:
+    """Return the answer about an order: all that a PUT says, and the rule that follows."""
+    return {
+        "order": order.number,
+        "customer": order.customer,
+        "address": order.address,
+        "codes": list(order.codes),
+        "lat_deg": order.lat_deg,
+        "lon_deg": order.lon_deg,
+        "radius_m": order.radius_m,
+        "signature_required": order.signature_required,
+        "confidential": order.confidential,
+        "gift": order.gift,
+        "opted_out": order.opted_out,
+        "photo": order.photo.value,
+    }
+
+
+def find(office: Office, number: str) -> Order | None:
+    """Return the order of this number, if there is one."""
+    try:
+        return office.orders.find(number)
+    except NoSuchOrder:
+        return None
+
+
+def _read(office: Office, number: str, given: Mapping[str, Any], faults: list[Fault]) -> Order:
+    members = Members(given, faults, known=MEMBERS)
+    codes = members.codes("codes")
+    for place, code in enumerate(codes):
+        if code in office.settings.practice_codes:
+            members.note(PRACTICE, "codes", place)
+    lat_deg, lon_deg = members.number("lat_deg", -90, 90), members.number("lon_deg", -180, 180)
+    if lat_deg == 0 and lon_deg == 0:
+        members.note(NO_PLACE, "lon_deg")
+    return Order(
+        number=number,
+        customer="",
+        address=members.id("address"),
+        stop_id="",
+        codes=codes,
+        lat_deg=lat_deg,
+        lon_deg=lon_deg,
+        radius_m=members.number("radius_m", 1, 1_000, RADIUS_M),
+        signature_required=members.flag("signature_required"),
+        confidential=members.flag("confidential"),
+        gift=members.flag("gift"),
+        opted_out=members.flag("opted_out"),
+    )
+
+
+def _fitted(office: Office, entry: Order, before: Order | None, faults: list[Fault]) -> Order:
+    """Return the order with its customer and stop; note what contradicts the rows."""
+    customer = office.orders.customer_at(entry.address)
+    if entry.address and (why := _wrong_address(office, entry, before, customer)):
+        faults.append(Fault(pointer("address"), why))
+    if before is None:
+        return replace(entry, customer=customer or "", stop_id=new_stop_id())
+    shared = office.orders.codes_beside(entry.number, office.ledger.now())
+    for place, code in enumerate(entry.codes):
+        if code in shared:
+            faults.append(Fault(pointer("codes", place), SHARED))
+    return replace(entry, customer=before.customer, stop_id=before.stop_id)
+
+
+def _wrong_address(
+    office: Office, entry: Order, before: Order | None, customer: str | None
+) -> str | None:
+    if customer is None:
+        return NO_ADDRESS
+    if before is None or entry.address == before.address:
+        return None
+    if customer != before.customer:
+        return OTHER_CUSTOMER
+    return HAS_HISTORY if office.filing.has_history(entry.number) else None

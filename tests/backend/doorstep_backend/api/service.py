@@ -1,0 +1,147 @@
+"""The office's HTTP API, wired by hand; mounted below PREFIX."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from doorstep_backend.api import PREFIX, addresses, orders
+from doorstep_backend.api.authority import Authority
+from doorstep_backend.api.problem import (
+    Fault,
+    WrongDocumentError,
+    faults_found,
+    json_answer,
+    refusal,
+)
+from doorstep_backend.api.reading import AN_ID, ID
+from doorstep_backend.api.tokens import Scope
+from doorstep_backend.engines.unavailable import Unavailable
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.model import Office
+from doorstep_backend.pages.auth import Clock
+from doorstep_backend.wire.asking import in_page_thread
+from doorstep_backend.wire.outage import RETRY, note_away
+from doorstep_backend.wire.questions import json_object
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES: Final = 262_144
+"""Bytes of a document: the 5,000 stops of a manifest, with numbers of 48 characters each."""
+
+JSON: Final = "application/json"
+
+NOT_JSON: Final = f"Content-Type must be {JSON}"
+
+AWAY: Final = "the database cannot be asked now; repeat the same request later"
+"""Also after a timeout: the change may have been made, and a PUT repeats it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of a system that may make it.
+
+    Attributes:
+        path: the parameters of the path.
+        body: the document; empty for a GET.
+        query: the parameters behind the path.
+    """
+
+    path: Mapping[str, str]
+    body: Mapping[str, Any]
+    query: list[tuple[str, str]]
+
+
+Answer = Callable[[Call], Response]
+
+
+class Api:
+    """The routes of the API over one office; without a register, any device may have a route."""
+
+    def __init__(
+        self, office: Office, register: Register | None = None, now: Clock | None = None
+    ) -> None:
+        self._office = office
+        self._now = now or office.ledger.now
+        self._register = register
+        self._authority = Authority(office.ledger)
+
+    def mount(self) -> Mount:
+        """Mount everything below PREFIX; each error is a problem (RFC 9457)."""
+        app = Starlette(
+            routes=[
+                self._route("PUT", "/addresses/{address}", Scope.ORDERS, self.put_address),
+                self._route("PUT", "/orders/{number}", Scope.ORDERS, self.put_order),
+            ],
+            exception_handlers={
+                HTTPException: _refused,
+                WrongDocumentError: _wrong,
+                ClientDisconnect: _nobody_hears,
+                Unavailable: _away,
+            },
+        )
+        app.router.redirect_slashes = False
+        return Mount(PREFIX, app)
+
+    def put_address(self, call: Call) -> Response:
+        """Add or replace an address and its customer."""
+        is_new, address = addresses.put(self._office, _id(call, "address"), call.body)
+        name = self._office.orders.customer_name(address.customer)
+        return _put(is_new, addresses.document(address, name))
+
+    def put_order(self, call: Call) -> Response:
+        """Add or replace an order."""
+        is_new, order = orders.put(self._office, _id(call, "number"), call.body)
+        return _put(is_new, orders.document(order))
+
+    def _route(self, method: str, path: str, scope: Scope, answer: Answer) -> Route:
+        async def endpoint(request: Request) -> Response:
+            name = await in_page_thread(self._admitted, request, scope)
+            if method == "PUT" and request.headers.get("Content-Type", "").split(";")[0] != JSON:
+                raise HTTPException(415, NOT_JSON)
+            body = await json_object(request, MOST_BYTES) if method == "PUT" else {}
+            call = Call(request.path_params, body, request.query_params.multi_items())
+            response = await in_page_thread(answer, call)
+            if method == "PUT":
+                log.info("event=document_put token=%s path=%s", name, path)
+            return response
+
+        return Route(path, endpoint, methods=[method])
+
+    def _admitted(self, request: Request, scope: Scope) -> str:
+        return self._authority.check(request, scope, self._now()).name
+
+
+def _id(call: Call, name: str) -> str:
+    if not ID.fullmatch(call.path[name]):
+        raise WrongDocumentError([Fault(name, f"must be {AN_ID}")])
+    return call.path[name]
+
+
+def _put(is_new: bool, said: Mapping[str, Any]) -> Response:
+    return json_answer(said, 201 if is_new else 200)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refusal(error)
+
+
+async def _wrong(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, WrongDocumentError)
+    return faults_found(error)
+
+
+async def _away(_request: Request, error: Exception) -> Response:
+    note_away(error)
+    return refusal(HTTPException(503, AWAY, dict(RETRY)))
+
+
+async def _nobody_hears(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)
