@@ -67,11 +67,12 @@ class Members:
         return found is True
 
     def texts(self, name: str, fits: re.Pattern[str], what: str, most: int) -> tuple[str, ...]:
-        """Read a list of different texts."""
+        """Read a list of different texts; in the place of a wrong one is an empty text."""
         found = self._given.get(name)
         if not isinstance(found, list) or len(found) > most:
             self.note(f"must be a list of at most {most:,} texts", name)
             return ()
+        read: dict[int, str] = {}
         seen = set[str]()
         for place, one in enumerate(found):
             if not isinstance(one, str) or not fits.fullmatch(one):
@@ -80,7 +81,8 @@ class Members:
                 self.note("is in this list before", name, place)
             else:
                 seen.add(one)
-        return tuple(one for one in found if isinstance(one, str))
+                read[place] = one
+        return tuple(read.get(place, "") for place in range(len(found)))
 
     def codes(self, name: str) -> tuple[str, ...]:
         """Read the codes of a stop, as a manifest has them."""

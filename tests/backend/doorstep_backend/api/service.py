@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from doorstep_backend.api import PREFIX, addresses, orders
+from doorstep_backend.api import PREFIX, addresses, day_routes, orders
 from doorstep_backend.api.authority import Authority
 from doorstep_backend.api.problem import (
     Fault,
@@ -78,6 +78,7 @@ class Api:
             routes=[
                 self._route("PUT", "/addresses/{address}", Scope.ORDERS, self.put_address),
                 self._route("PUT", "/orders/{number}", Scope.ORDERS, self.put_order),
+                self._route("PUT", "/routes/{device}/{day}", Scope.ROUTES, self.put_route),
             ],
             exception_handlers={
                 HTTPException: _refused,
@@ -99,6 +100,14 @@ class Api:
         """Add or replace an order."""
         is_new, order = orders.put(self._office, _id(call, "number"), call.body)
         return _put(is_new, orders.document(order))
+
+    def put_route(self, call: Call) -> Response:
+        """Plan or replace a device's route of a day."""
+        asked = call.path["device"], call.path["day"]
+        is_new, planned = day_routes.put(
+            self._office, self._register, asked, call.body, self._now()
+        )
+        return _put(is_new, day_routes.document(planned))
 
     def _route(self, method: str, path: str, scope: Scope, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:

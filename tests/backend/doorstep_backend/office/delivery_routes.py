@@ -3,14 +3,19 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
 from agent.models import rfc3339
 from agent.record import signing
 from agent.rule.manifest import VALIDITY_LIMIT
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office.orders import Order, Orders
+
+EARLY: Final = timedelta(hours=12)
+"""Longest time before its begin at which a device gets a planned route: in the evening before, when
+it is in its cradle. A thief of the device finds the doors of one day in it.
+"""
 
 Sign = Callable[[dict[str, Any]], str]
 """Signs the payload of a manifest."""
@@ -22,6 +27,26 @@ class Issued:
 
     version: int
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoute:
+    """The route of a device on a day, which a system plans as a whole; `numbers` in driving order.
+
+    Attributes:
+        day: on which it begins, by the clocks of the backend's zone.
+    """
+
+    device_id: str
+    day: date
+    begins: datetime
+    ends: datetime
+    numbers: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the route; no other one has a blank in it."""
+        return f"{self.day} {self.device_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,77 @@ class DeliveryRoutes:
                 raise LookupError("no such route: plan it first")
             self._ledger.execute(planned, (route, device_id))
 
+    def put(self, planned: DayRoute, now: datetime) -> bool:
+        """Plan a device's route of a day, in place of the one before; return whether it is new.
+
+        It takes the place of any route that the device has at that time, and otherwise waits until
+        that has ended. An order that is left out counts as carried, because the device may have
+        taken its photo already.
+
+        Raises:
+            ValueError: it is longer than a manifest may be valid.
+        """
+        values = {"device": planned.device_id, "day": str(planned.day), "route": planned.name}
+        into = "INSERT INTO planned_routes VALUES (:device, :day, :route) ON CONFLICT DO NOTHING"
+        carries = "INSERT INTO route_devices VALUES (:route, :device) ON CONFLICT DO NOTHING"
+        with self._ledger.exclusive_transaction():
+            self._keep_left_out(planned)
+            self.plan(planned.name, planned.numbers, planned.begins, planned.ends)
+            is_new = self._ledger.execute(into, values).rowcount == 1
+            self._ledger.execute(carries, values)
+            if self._has_another_at(planned, now):
+                self.assign(planned.name, planned.device_id)
+            self._take_up(planned.device_id, now)
+        return is_new
+
+    def other_day_at(self, planned: DayRoute) -> str | None:
+        """Return the day of another planned route of the device at the same time, if any."""
+        query = """SELECT day FROM planned_routes JOIN routes USING (route)
+            WHERE device_id = ? AND day <> ? AND begins < ? AND ends > ?"""
+        row = (str(planned.day), rfc3339(planned.ends), rfc3339(planned.begins))
+        found = self._ledger.execute(query, (planned.device_id, *row)).fetchone()
+        return None if found is None else str(found["day"])
+
+    def _keep_left_out(self, planned: DayRoute) -> None:
+        """Put the orders that are left out now on a route beside, which no manifest has."""
+        query = "SELECT number FROM route_orders WHERE route = ?"
+        before = {row["number"] for row in self._ledger.execute(query, (planned.name,))}
+        if not (left_out := before - set(planned.numbers)):
+            return
+        past = f"{planned.name} past"
+        for into, row in (
+            ("routes VALUES (?, ?, ?)", (past, rfc3339(planned.begins), rfc3339(planned.ends))),
+            ("route_devices VALUES (?, ?)", (past, planned.device_id)),
+            *(("route_orders VALUES (?, ?, 0)", (past, one)) for one in left_out),
+        ):
+            self._ledger.execute(f"INSERT INTO {into} ON CONFLICT DO NOTHING", row)
+
+    def _has_another_at(self, planned: DayRoute, now: datetime) -> bool:
+        """Return whether the device has another route, or was taken one, within these times."""
+        query = """SELECT 1 FROM assignments WHERE device_id = ? AND route IS DISTINCT FROM ?
+            AND ends > ? AND begins < ? AND ends > ?"""
+        times = (rfc3339(now), rfc3339(planned.ends), rfc3339(planned.begins))
+        row = (planned.device_id, planned.name, *times)
+        return self._ledger.execute(query, row).fetchone() is not None
+
+    def _take_up(self, device_id: str, now: datetime) -> None:
+        """Give a device its next planned route, once the one before has ended."""
+        if self._next(device_id, now) is None:  # as at most requests
+            return
+        with self._ledger.exclusive_transaction():
+            if (route := self._next(device_id, now)) is not None:
+                self.assign(route, device_id)
+
+    def _next(self, device_id: str, now: datetime) -> str | None:
+        query = """SELECT p.route FROM planned_routes p JOIN routes r ON r.route = p.route
+            WHERE p.device_id = :device AND r.ends > :now AND r.begins <= :early
+            AND NOT EXISTS (SELECT 1 FROM assignments a
+                WHERE a.route = p.route OR a.device_id = p.device_id AND a.ends > :now)
+            ORDER BY r.begins LIMIT 1"""
+        values = {"device": device_id, "now": rfc3339(now), "early": rfc3339(now + EARLY)}
+        row = self._ledger.execute(query, values).fetchone()
+        return None if row is None else str(row["route"])
+
     def unassign(self, device_id: str) -> None:
         """Take its route from a device: it has an empty manifest from then on."""
         take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
@@ -92,6 +188,8 @@ class DeliveryRoutes:
             WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
         # If two dispatchers hand a route to one device at once, the second hand-over appends.
         with self._ledger.exclusive_transaction():
+            self._take_up(device_id, now)
+            self._take_up(other, now)
             given, own = self._route_of(device_id, now), self._route_of(other, now)
             if given is not None and own is None:
                 self.assign(given, other)
@@ -112,6 +210,7 @@ class DeliveryRoutes:
         when this database was lost or restored from a copy. A manifest that another key than `kid`
         signed is made again.
         """
+        self._take_up(device_id, now)
         found = self._found(device_id, now, kid)
         if not isinstance(found, _Changed):
             return found

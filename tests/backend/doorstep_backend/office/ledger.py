@@ -217,6 +217,14 @@ CREATE INDEX IF NOT EXISTS cases_by_order ON cases (number, opened_at);
 CREATE INDEX IF NOT EXISTS cases_closed ON cases (opened_at) WHERE closed_at IS NOT NULL;
 """
 
+_PLANNED: Final = """
+CREATE TABLE IF NOT EXISTS planned_routes (
+    device_id TEXT NOT NULL, day TEXT NOT NULL,
+    route TEXT NOT NULL UNIQUE REFERENCES routes ON DELETE CASCADE,
+    PRIMARY KEY (device_id, day));
+"""
+"""Routes by device and day (delivery_routes.py); `assignments` has the present one of a device."""
+
 OFFICE: Final = Schema(
     "office",
     [
@@ -245,6 +253,7 @@ OFFICE: Final = Schema(
         [
             "CREATE INDEX IF NOT EXISTS captures_corrected ON captures (version) WHERE version > 0",
         ],
+        statements(_PLANNED),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

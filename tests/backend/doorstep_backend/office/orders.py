@@ -210,6 +210,15 @@ class Orders:
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
 
+    def codes_of(self, numbers: Collection[str]) -> dict[str, list[str]]:
+        """Return the codes of those of these orders that there are."""
+        marks, found = ", ".join("?" * len(numbers)), dict[str, list[str]]()
+        query = f"""SELECT o.number, c.code FROM orders o LEFT JOIN codes c ON c.number = o.number
+            WHERE o.number IN ({marks})"""
+        for number, code in self._ledger.execute(query, [*numbers]) if numbers else ():
+            found.setdefault(number, []).extend([] if code is None else [code])
+        return found
+
     def codes_beside(self, number: str, now: datetime) -> set[str]:
         """Return the codes of all other orders on the routes of this one that have not ended."""
         query = """SELECT c.code FROM route_orders own
