@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from doorstep_backend.api import PREFIX, addresses, day_routes, orders
+from doorstep_backend.api import PREFIX, addresses, day_routes, orders, outcomes
 from doorstep_backend.api.authority import Authority
 from doorstep_backend.api.problem import (
     Fault,
@@ -79,6 +79,8 @@ class Api:
                 self._route("PUT", "/addresses/{address}", Scope.ORDERS, self.put_address),
                 self._route("PUT", "/orders/{number}", Scope.ORDERS, self.put_order),
                 self._route("PUT", "/routes/{device}/{day}", Scope.ROUTES, self.put_route),
+                self._route("GET", "/outcomes", Scope.OUTCOMES, self.changes),
+                self._route("GET", "/orders/{number}/outcome", Scope.OUTCOMES, self.outcome),
             ],
             exception_handlers={
                 HTTPException: _refused,
@@ -108,6 +110,14 @@ class Api:
             self._office, self._register, asked, call.body, self._now()
         )
         return _put(is_new, day_routes.document(planned))
+
+    def changes(self, call: Call) -> Response:
+        """Answer with a page of outcomes in the order of their changes."""
+        return json_answer(outcomes.page(self._office, call.query, self._now()))
+
+    def outcome(self, call: Call) -> Response:
+        """Answer with the outcome of an order."""
+        return json_answer(outcomes.of_order(self._office, call.path["number"]))
 
     def _route(self, method: str, path: str, scope: Scope, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:

@@ -89,7 +89,9 @@ class Filing(Showing):
             return
         query = "SELECT source, monotonic_ns FROM times WHERE device_id = ? AND boot_id = ?"
         known = self._ledger.execute(query, (told.device_id, told.boot_id)).fetchone()
-        if known is None or _dates_better(told, known):
+        if known is not None and not _dates_better(told, known):
+            return
+        with self.outcomes.noted(self.outcomes.proved_in(told.device_id, told.boot_id)):
             upsert = """INSERT INTO times VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (device_id, boot_id) DO UPDATE
                 SET monotonic_ns = excluded.monotonic_ns, utc = excluded.utc,

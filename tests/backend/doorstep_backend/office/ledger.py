@@ -2,17 +2,19 @@
 
 All code takes locks in this order, so that two transactions never wait for each other for good:
 
-1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`;
+1. the end of devices, `register.ending()`: `devices gone`, `POST /retire`, a route of another
+   system;
 2. an upload's row, `store.upload_locked(capture_id)`: the intake; erasing; corrections; reports;
 3. a customer's reports, `ledger.exclusive_transaction("reports of ...")`;
 4. routes, `ledger.exclusive_transaction()`, or a device's records,
-   `ledger.exclusive_transaction(device_id)`: planning and handing on a route; filing, corrections,
-   manifests, revoked keys;
+   `ledger.exclusive_transaction(device_id)`: planning and handing on a route, and the documents of
+   other systems; filing, corrections, manifests, revoked keys;
 5. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
-6. an order's address, `orders.lock_address_of(number)`: corrections.
+6. an order's address, `orders.lock_address_of(number)`: corrections;
+7. an order's place in the feed of outcomes (outcome_feed.py): whatever changes an outcome.
 
 A correction, also one that binds or discards what waits, is one transaction under the locks 2 and 4
-to 6. A dispatcher's cases have a lock of their own, under which nothing else is locked.
+to 7. A dispatcher's cases have a lock of their own, under which nothing else is locked.
 """
 
 from pathlib import Path
@@ -225,6 +227,17 @@ CREATE TABLE IF NOT EXISTS planned_routes (
 """
 """Routes by device and day (delivery_routes.py); `assignments` has the present one of a device."""
 
+_FEED: Final = """
+CREATE TABLE IF NOT EXISTS outcome_changes (
+    number TEXT PRIMARY KEY REFERENCES orders, change BIGINT);
+CREATE UNIQUE INDEX IF NOT EXISTS outcome_changes_in_order ON outcome_changes (change);
+CREATE INDEX IF NOT EXISTS outcome_changes_marked ON outcome_changes (number) WHERE change IS NULL;
+CREATE TABLE IF NOT EXISTS outcome_counter (
+    one BOOLEAN PRIMARY KEY CHECK (one), last BIGINT NOT NULL);
+INSERT INTO outcome_changes SELECT number, NULL FROM orders WHERE done ON CONFLICT DO NOTHING;
+"""
+"""The feed of outcomes (outcome_feed.py); `change` is NULL until an order has its next number."""
+
 OFFICE: Final = Schema(
     "office",
     [
@@ -254,6 +267,7 @@ OFFICE: Final = Schema(
             "CREATE INDEX IF NOT EXISTS captures_corrected ON captures (version) WHERE version > 0",
         ],
         statements(_PLANNED),
+        statements(_FEED),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -58,6 +58,7 @@ from agent.models import rfc3339
 from agent.rule.manifest import PhotoRule
 from doorstep_backend import zones
 from doorstep_backend.engines.sql import Database, Row
+from doorstep_backend.office.outcome_feed import OutcomeFeed
 
 
 class NoSuchOrder(LookupError):
@@ -189,6 +190,7 @@ class Orders:
             if order.done:  # nobody knows when
                 row = (order.number, "", "dispatch", "")
                 self._ledger.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?)", row)
+                OutcomeFeed(self._ledger).note(order.number)
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
 

@@ -4,7 +4,8 @@ An order is done while it has a row of `outcomes`: manifests, `devices gone --to
 pages ask nothing else. A row outlives the erasure of the photo that proved it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office.families import IS_HANDED_OVER
 from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.outcome_feed import OutcomeFeed
 from doorstep_backend.office.photos import believed_at
 from doorstep_backend.office.showing import REVOKED
 
@@ -75,6 +77,7 @@ class Outcomes:
         self._ledger = ledger
         self._orders = orders
         self._show_simulated = show_simulated
+        self.feed = OutcomeFeed(ledger)
 
     def of(self, number: str) -> Outcome | None:
         """Return how and when this order was delivered; None if it is not done."""
@@ -90,16 +93,14 @@ class Outcomes:
         self._orders.find(number)
         upsert = """INSERT INTO outcomes VALUES (?, ?, ?, ?)
             ON CONFLICT (number, how, source) DO UPDATE SET at = excluded.at"""
-        with self._ledger.transaction():
-            self._orders.lock([number])
+        with self._ledger.transaction(), self.noted([number]):
             self._ledger.execute(upsert, (number, who, How.DISPATCH, rfc3339(now)))
             self._set_done(number)
 
     def take_word_back(self, number: str) -> None:
         """Undo `mark_delivered`: the order is done only if something else proves it."""
         gone = "DELETE FROM outcomes WHERE number = ? AND how = ?"
-        with self._ledger.transaction():
-            self._orders.lock([number])
+        with self._ledger.transaction(), self.noted([number]):
             self._ledger.execute(gone, (number, How.DISPATCH))
             self._set_done(number)
 
@@ -117,14 +118,30 @@ class Outcomes:
         Two devices may deliver to one order at once: a transaction that changes its records locks
         its row until the end, and the next one then sees the change.
         """
+        with self.noted(numbers):
+            for number in numbers:
+                values = {"number": number, "simulated": self._show_simulated}
+                self._ledger.execute(f"DELETE FROM outcomes WHERE {_NOT_ANY_MORE}", values)
+                into = f"""INSERT INTO outcomes (number, source, how, at) {_PROOFS}
+                    ON CONFLICT DO NOTHING"""
+                self._ledger.execute(into, values)
+                self._set_done(number)
+
+    @contextmanager
+    def noted(self, numbers: Collection[str]) -> Iterator[None]:
+        """Lock these orders, and put those into the feed whose outcome the block changes."""
         self._orders.lock(numbers)
-        for number in numbers:
-            values = {"number": number, "simulated": self._show_simulated}
-            self._ledger.execute(f"DELETE FROM outcomes WHERE {_NOT_ANY_MORE}", values)
-            into = f"""INSERT INTO outcomes (number, source, how, at) {_PROOFS}
-                ON CONFLICT DO NOTHING"""
-            self._ledger.execute(into, values)
-            self._set_done(number)
+        before = {number: self.of(number) for number in sorted(numbers)}
+        yield
+        for number, outcome in before.items():
+            if self.of(number) != outcome:
+                self.feed.note(number)
+
+    def proved_in(self, device_id: str, boot_id: str) -> set[str]:
+        """Return the orders that presses of this boot prove; a `time` record may date them."""
+        query = """SELECT k.number FROM captures c JOIN outcomes k ON k.source = c.capture_id
+            WHERE c.device_id = ? AND c.boot_id = ? AND k.source <> ''"""
+        return {row["number"] for row in self._ledger.execute(query, (device_id, boot_id))}
 
     def forget_sources(self, before: datetime) -> int:
         """Forget which records proved what, received before a time; return how many.
