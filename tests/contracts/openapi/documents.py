@@ -22,7 +22,10 @@ BACKEND: Final = REPOSITORY / "tests" / "backend" / "openapi.json"
 SERVE: Final = REPOSITORY / "agent" / "serve" / "openapi.json"
 """Answers of `doorstep serve` to its clients."""
 
-BOTH: Final = [BACKEND, SERVE]
+OFFICE: Final = REPOSITORY / "tests" / "backend" / "openapi-office.json"
+"""Answers of a backend's office to other systems."""
+
+ALL: Final = [BACKEND, SERVE, OFFICE]
 
 _CHECKS: Final = [
     checks.status_code_conformance,

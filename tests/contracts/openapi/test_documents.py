@@ -15,6 +15,7 @@ from agent.serve.answer import HttpAnswer
 from agent.serve.answers import Answers
 from agent.serve.connection import METHODS
 from doorstep_backend import keys
+from doorstep_backend.api.service import Api
 from doorstep_backend.app import create_app
 from doorstep_backend.identity.est import Identity
 from doorstep_backend.identity.fleet import FleetDocuments
@@ -22,11 +23,11 @@ from doorstep_backend.office.model import open_office
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.wire.intake import Intake
 from doorstep_backend.wire.store import Store
-from tests.contracts.openapi.documents import BACKEND, BOTH, SERVE, allowed, read
+from tests.contracts.openapi.documents import ALL, BACKEND, OFFICE, SERVE, allowed, read
 from tests.support.device import Device
 
 
-@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_document_is_openapi_3_1_and_all_that_it_refers_to_is_there(path: Path) -> None:
     """Its schemas are JSON schema, and nothing in its components is left over."""
     text, document = path.read_text(), read(path)
@@ -47,6 +48,16 @@ def test_the_backends_device_routes_are_those_of_its_document(tmp_path: Path) ->
     document = read(BACKEND)
 
     assert device_routes(tmp_path) == {path: allowed(document, path) for path in document["paths"]}
+
+
+def test_the_offices_routes_are_those_of_its_document(tmp_path: Path) -> None:
+    document, mount = read(OFFICE), Api(open_office(Store(tmp_path))).mount()
+
+    routes: dict[str, set[str]] = {}
+    for route in mount.routes:
+        assert isinstance(route, Route)
+        routes.setdefault(mount.path + route.path, set()).update(route.methods or set())
+    assert routes == {path: allowed(document, path) for path in document["paths"]}
 
 
 def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: Path) -> None:

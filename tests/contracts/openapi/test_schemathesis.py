@@ -1,4 +1,4 @@
-"""Both servers, asked over mutual TLS what their documents allow and what they do not."""
+"""Both servers and the office, asked what their documents allow and what they do not."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
-from tests.contracts.openapi.documents import BACKEND, REPOSITORY, SERVE
+from tests.contracts.openapi.documents import BACKEND, OFFICE, REPOSITORY, SERVE
 from tests.contracts.openapi.hooks import BEGUN, CONTENT, RECEIVED, own_name
 from tests.contracts.openapi.queued import queued
 from tests.support.backend import running_backend
@@ -34,13 +34,11 @@ COMMAND: Final = Path(sys.executable).with_name("schemathesis")
 
 
 def asked_by_schemathesis(
-    document: Path, url: str, ca_file: Path, identity: tuple[Path, Path], *more: str, **env: str
+    document: Path, url: str, ca_file: Path, *more: str | Path, **env: str
 ) -> None:
     """Raises AssertionError, with what it printed, for what is not as the document says."""
-    certificate, key = identity
     words: list[str | Path] = [COMMAND, "--config-file", SETTINGS, "run", document]
-    words += ["--url", url, "--no-color", "--warnings", HOLLOW]
-    words += ["--tls-verify", ca_file, "--request-cert", certificate, "--request-cert-key", key]
+    words += ["--url", url, "--no-color", "--warnings", HOLLOW, "--tls-verify", ca_file]
     ran = subprocess.run(
         [*words, *more],
         cwd=REPOSITORY,
@@ -74,7 +72,7 @@ def test_the_backend_answers_its_devices_as_its_document_says(tmp_path: Path) ->
             BACKEND,
             backend.base_url,
             backend.ca_file,
-            van.files,
+            *by_certificate(van.files),
             "--auth",
             f"{van.device_id}:{token}",
             DOORSTEP_DEVICE=van.device_id,
@@ -86,4 +84,25 @@ def test_serve_answers_who_may_ask_as_its_document_says(tmp_path: Path) -> None:
     with served(tmp_path) as device, queued(tmp_path):
         both = device.client_file
 
-        asked_by_schemathesis(SERVE, device.url, device.ca_file, (both, both))
+        asked_by_schemathesis(SERVE, device.url, device.ca_file, *by_certificate((both, both)))
+
+
+def test_the_office_answers_other_systems_as_its_document_says(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "backend", identity=True, switches=False) as backend:
+        demo.settle(open_office(Store(backend.data)))
+        Register(backend.data).let_in("van-0042")
+        scopes = "orders:write,routes:write,outcomes:read"
+        token = backend.command("tokens", "add", "erp", "--scope", scopes).strip()
+
+        asked_by_schemathesis(
+            OFFICE,
+            backend.base_url,
+            backend.ca_file,
+            "--header",
+            f"Authorization: Bearer {token}",
+        )
+
+
+def by_certificate(identity: tuple[Path, Path]) -> list[str | Path]:
+    certificate, key = identity
+    return ["--request-cert", certificate, "--request-cert-key", key]

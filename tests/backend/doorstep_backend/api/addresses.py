@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from doorstep_backend import zones
+from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import Members, check
 from doorstep_backend.office.model import Office
@@ -20,8 +21,8 @@ OTHER_CUSTOMER: Final = (
 )
 
 
-def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[bool, Address]:
-    """Add or replace an address; return whether it is new, and the address as it is now.
+def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[Put, dict[str, Any]]:
+    """Add or replace an address; return the result, and the answer.
 
     A customer's opt-out stays. Photos are erased if the address takes none, also again if an
     earlier request was interrupted.
@@ -33,18 +34,20 @@ def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[bool
     entry, name = _read(address_id, given, faults)
     with office.ledger.exclusive_transaction():
         before = _found(office, address_id)
+        known = None if before is None else _document(office, before)
         if before is not None and entry.customer and before.customer != entry.customer:
             faults.append(Fault(pointer("customer", "id"), OTHER_CUSTOMER))
         check(faults)
         office.orders.put_address(entry, name)
         after = office.orders.address(address_id)
+        said = _document(office, after)
     if after.opted_out:
         office.erasure.expire_address(address_id, office.ledger.now())
-    return before is None, after
+    return put_result(known, said), said
 
 
-def document(address: Address, name: str) -> dict[str, Any]:
-    """Return the answer about an address."""
+def _document(office: Office, address: Address) -> dict[str, Any]:
+    name = office.orders.customer_name(address.customer)
     return {
         "address": address.address,
         "customer": {"id": address.customer, "name": name},

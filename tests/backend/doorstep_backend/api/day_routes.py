@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.rule.manifest import STOPS_LIMIT, VALIDITY_LIMIT
+from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import AN_ID, ID, Members, check
 from doorstep_backend.identity.known import DeviceState
@@ -31,8 +32,8 @@ def put(
     asked: tuple[str, str],
     given: Mapping[str, Any],
     now: datetime,
-) -> tuple[bool, DayRoute]:
-    """Plan or replace a route; return whether it is new, and the route.
+) -> tuple[Put, dict[str, Any]]:
+    """Plan or replace a route; return the result, and the answer.
 
     No device ends meanwhile: of two requests at once, the second one sees the first one's result.
 
@@ -52,12 +53,13 @@ def put(
                 why = f"is within the route of {other}, which this device has too"
                 faults.append(Fault(pointer("begins"), why))
             check(faults)
-            is_new = office.routes.put(planned, now)
-    return is_new, planned
+            before = office.routes.planned_on(planned.device_id, planned.day)
+            office.routes.put(planned, now)
+    said = _document(planned)
+    return put_result(before and _document(before), said), said
 
 
-def document(planned: DayRoute) -> dict[str, Any]:
-    """Return the answer about a route."""
+def _document(planned: DayRoute) -> dict[str, Any]:
     return {
         "device": planned.device_id,
         "day": str(planned.day),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agent.rule.manifest import PhotoRule
+from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import Members, check
 from doorstep_backend.office.model import Office
@@ -33,8 +34,8 @@ SHARED: Final = (
 )
 
 
-def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[bool, Order]:
-    """Add or replace an order; return whether it is new, and the order as it is now.
+def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[Put, dict[str, Any]]:
+    """Add or replace an order; return the result, and the answer.
 
     Its stop, its customer, a customer's opt-out, its records and its outcome stay. Photos are
     erased if the order takes none, also again if an earlier request was interrupted.
@@ -46,7 +47,7 @@ def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[bool, Or
     entry = _read(office, number, given, faults)
     with office.ledger.exclusive_transaction():
         office.orders.lock([number])
-        before = find(office, number)
+        before = _found(office, number)
         entry = _fitted(office, entry, before, faults)
         check(faults)
         if before is None:
@@ -56,11 +57,11 @@ def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[bool, Or
         after = office.orders.find(number)
     if after.photo is PhotoRule.NO_PHOTO:
         office.erasure.expire_order(number, office.ledger.now())
-    return before is None, after
+    return put_result(before, after), _document(after)
 
 
-def document(order: Order) -> dict[str, Any]:
-    """Return the answer about an order: all that a PUT says, and the rule that follows."""
+def _document(order: Order) -> dict[str, Any]:
+    """Return all that a PUT says, and the rule that follows from it."""
     return {
         "order": order.number,
         "customer": order.customer,
@@ -77,8 +78,7 @@ def document(order: Order) -> dict[str, Any]:
     }
 
 
-def find(office: Office, number: str) -> Order | None:
-    """Return the order of this number, if there is one."""
+def _found(office: Office, number: str) -> Order | None:
     try:
         return office.orders.find(number)
     except NoSuchOrder:

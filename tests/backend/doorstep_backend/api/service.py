@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from doorstep_backend.api import PREFIX, addresses, day_routes, orders, outcomes
+from doorstep_backend.api import PREFIX, Put, addresses, day_routes, orders, outcomes
 from doorstep_backend.api.authority import Authority
 from doorstep_backend.api.problem import (
     Fault,
@@ -48,11 +48,15 @@ class Call:
     """A request of a system that may make it.
 
     Attributes:
+        token: its name.
+        route: the path without its parameters.
         path: the parameters of the path.
         body: the document; empty for a GET.
         query: the parameters behind the path.
     """
 
+    token: str
+    route: str
     path: Mapping[str, str]
     body: Mapping[str, Any]
     query: list[tuple[str, str]]
@@ -94,22 +98,17 @@ class Api:
 
     def put_address(self, call: Call) -> Response:
         """Add or replace an address and its customer."""
-        is_new, address = addresses.put(self._office, _id(call, "address"), call.body)
-        name = self._office.orders.customer_name(address.customer)
-        return _put(is_new, addresses.document(address, name))
+        return _put(call, *addresses.put(self._office, _id(call, "address"), call.body))
 
     def put_order(self, call: Call) -> Response:
         """Add or replace an order."""
-        is_new, order = orders.put(self._office, _id(call, "number"), call.body)
-        return _put(is_new, orders.document(order))
+        return _put(call, *orders.put(self._office, _id(call, "number"), call.body))
 
     def put_route(self, call: Call) -> Response:
         """Plan or replace a device's route of a day."""
-        asked = call.path["device"], call.path["day"]
-        is_new, planned = day_routes.put(
-            self._office, self._register, asked, call.body, self._now()
-        )
-        return _put(is_new, day_routes.document(planned))
+        asked, now = (call.path["device"], call.path["day"]), self._now()
+        result = day_routes.put(self._office, self._register, asked, call.body, now)
+        return _put(call, *result)
 
     def changes(self, call: Call) -> Response:
         """Answer with a page of outcomes in the order of their changes."""
@@ -125,11 +124,9 @@ class Api:
             if method == "PUT" and request.headers.get("Content-Type", "").split(";")[0] != JSON:
                 raise HTTPException(415, NOT_JSON)
             body = await json_object(request, MOST_BYTES) if method == "PUT" else {}
-            call = Call(request.path_params, body, request.query_params.multi_items())
-            response = await in_page_thread(answer, call)
-            if method == "PUT":
-                log.info("event=document_put token=%s path=%s", name, path)
-            return response
+            query = request.query_params.multi_items()
+            call = Call(name, path, request.path_params, body, query)
+            return await in_page_thread(answer, call)
 
         return Route(path, endpoint, methods=[method])
 
@@ -143,8 +140,10 @@ def _id(call: Call, name: str) -> str:
     return call.path[name]
 
 
-def _put(is_new: bool, said: Mapping[str, Any]) -> Response:
-    return json_answer(said, 201 if is_new else 200)
+def _put(call: Call, result: Put, said: Mapping[str, Any]) -> Response:
+    if result is not Put.SAME:
+        log.info("event=document_put token=%s path=%s result=%s", call.token, call.route, result)
+    return json_answer(said, 201 if result is Put.NEW else 200)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

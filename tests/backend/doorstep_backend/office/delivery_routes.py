@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from agent.models import rfc3339
+from agent.models import from_rfc3339, rfc3339
 from agent.record import signing
 from agent.rule.manifest import VALIDITY_LIMIT
 from doorstep_backend.engines.sql import Database, Row
@@ -100,8 +100,20 @@ class DeliveryRoutes:
                 raise LookupError("no such route: plan it first")
             self._ledger.execute(planned, (route, device_id))
 
-    def put(self, planned: DayRoute, now: datetime) -> bool:
-        """Plan a device's route of a day, in place of the one before; return whether it is new.
+    def planned_on(self, device_id: str, day: date) -> DayRoute | None:
+        """Return the route of a device that was planned for a day, if any."""
+        query = """SELECT route, begins, ends FROM planned_routes JOIN routes USING (route)
+            WHERE device_id = ? AND day = ?"""
+        row = self._ledger.execute(query, (device_id, str(day))).fetchone()
+        if row is None:
+            return None
+        orders = "SELECT number FROM route_orders WHERE route = ? ORDER BY place"
+        numbers = tuple(one["number"] for one in self._ledger.execute(orders, (row["route"],)))
+        begins, ends = (from_rfc3339(row[name]) for name in ("begins", "ends"))
+        return DayRoute(device_id, day, begins, ends, numbers)
+
+    def put(self, planned: DayRoute, now: datetime) -> None:
+        """Plan a device's route of a day, in place of the one before.
 
         It takes the place of any route that the device has at that time, and otherwise waits until
         that has ended. An order that is left out counts as carried, because the device may have
@@ -116,12 +128,11 @@ class DeliveryRoutes:
         with self._ledger.exclusive_transaction():
             self._keep_left_out(planned)
             self.plan(planned.name, planned.numbers, planned.begins, planned.ends)
-            is_new = self._ledger.execute(into, values).rowcount == 1
+            self._ledger.execute(into, values)
             self._ledger.execute(carries, values)
             if self._has_another_at(planned, now):
                 self.assign(planned.name, planned.device_id)
             self._take_up(planned.device_id, now)
-        return is_new
 
     def other_day_at(self, planned: DayRoute) -> str | None:
         """Return the day of another planned route of the device at the same time, if any."""
