@@ -432,8 +432,9 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         RetentionLine(
             "That an order was delivered, how and when",
-            "The customer of the order, customer service and dispatch. Of a confidential order, a "
-            "gift and an order with “Don’t take delivery photos” they read the day alone.",
+            "The customer of the order, customer service, dispatch, and our systems that plan "
+            "deliveries. Of a confidential order, a gift and an order with “Don’t take delivery "
+            "photos” they read the day alone.",
             "As long as the order. Which record or which dispatcher said so: as long as a photo, "
             "also where the photo itself is deleted before",
         ),
