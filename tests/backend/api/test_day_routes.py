@@ -110,6 +110,18 @@ def test_a_route_takes_the_place_of_one_that_a_program_assigned(live: Live, erp:
     assert carried(demo_office, device_id=device_id) == [GIFT]
 
 
+def test_a_planned_route_that_a_program_gave_to_another_device_stays_there(
+    live: Live, erp: System
+) -> None:
+    begins, routes = NOON + timedelta(days=1), live.demo_office.office.routes
+    erp.put(TOMORROW, shift(GIFT, begins=begins))
+
+    routes.assign(f"2026-12-02 {VAN}", "van-21")
+
+    assert not has_manifest(live.demo_office, begins)
+    assert carried(live.demo_office, begins, "van-21") == [GIFT]
+
+
 def test_a_shift_may_end_on_the_next_day(erp: System) -> None:
     night = shift(ALLOWED, begins=NOON + 10 * HOUR, hours=8)
 
@@ -182,7 +194,8 @@ def test_a_planned_route_that_nobody_asked_for_is_handed_on(registered: Live) ->
     register, office = Register(live.demo_office.folder), live.demo_office.office
     for one in (VAN, "van-21"):
         register.let_in(one)
-    erp.put(TODAY, shift(ALLOWED, begins=NOON - 10 * HOUR, hours=9 + 12))
+    live.clock.now = NOON - timedelta(days=1)
+    erp.put(TODAY, shift(ALLOWED))
     erp.put("/routes/van-21/2026-12-01", shift(GIFT))
 
     DeviceEnding(register, office).now(VAN, EndKind.GONE, "office", NOON, to="van-21")

@@ -111,7 +111,7 @@ def _read(office: Office, number: str, given: Mapping[str, Any], faults: list[Fa
 
 
 def _fitted(office: Office, entry: Order, before: Order | None, faults: list[Fault]) -> Order:
-    """Return the order with its customer and stop; note what contradicts the rows."""
+    """Return the order, a new one with customer and stop; note what contradicts the rows."""
     customer = office.orders.customer_at(entry.address)
     if entry.address and (why := _wrong_address(office, entry, before, customer)):
         faults.append(Fault(pointer("address"), why))
@@ -121,7 +121,7 @@ def _fitted(office: Office, entry: Order, before: Order | None, faults: list[Fau
     for place, code in enumerate(entry.codes):
         if code in shared:
             faults.append(Fault(pointer("codes", place), SHARED))
-    return replace(entry, customer=before.customer, stop_id=before.stop_id)
+    return entry
 
 
 def _wrong_address(
