@@ -30,8 +30,7 @@ def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[Put,
     Raises:
         WrongDocumentError: nothing was changed.
     """
-    faults: list[Fault] = []
-    entry, name = _read(address_id, given, faults)
+    entry, name, faults = read(address_id, given)
     with office.ledger.exclusive_transaction():
         before = _found(office, address_id)
         known = None if before is None else _document(office, before)
@@ -57,8 +56,9 @@ def _document(office: Office, address: Address) -> dict[str, Any]:
     }
 
 
-def _read(address_id: str, given: Mapping[str, Any], faults: list[Fault]) -> tuple[Address, str]:
-    members = Members(given, faults, known=MEMBERS)
+def read(address_id: str, given: Mapping[str, Any]) -> tuple[Address, str, list[Fault]]:
+    """Read a document; return the address, its customer's name, and the faults. Pure."""
+    members = Members(given, [], known=MEMBERS)
     customer = members.part("customer", "id name")
     who, name = customer.id("id"), customer.line("name", LONGEST_LINE)
     line, is_out = members.line("line", LONGEST_LINE), members.flag("opted_out")
@@ -67,7 +67,7 @@ def _read(address_id: str, given: Mapping[str, Any], faults: list[Fault]) -> tup
         zone = None if given.get("zone") is None else zones.named(str(given["zone"]))
     except ValueError as error:
         members.note(str(error), "zone")
-    return Address(address_id, who, line, is_out, zone), name
+    return Address(address_id, who, line, is_out, zone), name, members.faults
 
 
 def _found(office: Office, address_id: str) -> Address | None:

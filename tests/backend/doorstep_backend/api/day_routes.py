@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.rule.manifest import STOPS_LIMIT, VALIDITY_LIMIT
@@ -43,7 +44,7 @@ def put(
     Raises:
         WrongDocumentError: nothing was changed.
     """
-    planned, faults = _read(office, *asked, given, now)
+    planned, faults = read(asked, given, office.settings.zone, now)
     with nullcontext() if register is None else register.ending():
         if register is not None:
             faults += _device_faults(register, planned.device_id)
@@ -69,9 +70,11 @@ def _document(planned: DayRoute) -> dict[str, Any]:
     }
 
 
-def _read(
-    office: Office, device_id: str, text: str, given: Mapping[str, Any], now: datetime
+def read(
+    asked: tuple[str, str], given: Mapping[str, Any], zone: ZoneInfo, now: datetime
 ) -> tuple[DayRoute, list[Fault]]:
+    """Read a document for a device and a day; return the route, and the faults. Pure."""
+    device_id, text = asked
     members = Members(given, [], known=MEMBERS)
     begins, ends = (members.parsed(name, from_rfc3339, A_TIME) for name in ("begins", "ends"))
     numbers = members.texts("orders", ID, AN_ID, STOPS_LIMIT)
@@ -80,11 +83,8 @@ def _read(
     day = _date(text, members.faults)
     if begins is not None and abs(begins - now) > FAR:
         members.note("is more than a year away", "begins")
-    elif begins is not None and day is not None:
-        zone = office.settings.zone
-        if (there := begins.astimezone(zone).date()) != day:
-            why = f"is on {there} in {zone.key}, the backend's zone, and not on {day}"
-            members.note(why, "begins")
+    elif begins is not None and day not in {None, begins.astimezone(zone).date()}:
+        members.note(f"is not on {day} in {zone.key}, the backend's zone", "begins")
     if begins is not None and ends is not None:
         if not timedelta(0) < ends - begins <= VALIDITY_LIMIT:
             members.note("must be after begins, and at most 24 hours after it", "ends")

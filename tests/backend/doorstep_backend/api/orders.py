@@ -1,6 +1,6 @@
 """PUT /api/orders/{number}: an order, as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -43,8 +43,7 @@ def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[Put, dic
     Raises:
         WrongDocumentError: nothing was changed.
     """
-    faults: list[Fault] = []
-    entry = _read(office, number, given, faults)
+    entry, faults = read(number, given, office.settings.practice_codes)
     with office.ledger.exclusive_transaction():
         office.orders.lock([number])
         before = _found(office, number)
@@ -85,16 +84,19 @@ def _found(office: Office, number: str) -> Order | None:
         return None
 
 
-def _read(office: Office, number: str, given: Mapping[str, Any], faults: list[Fault]) -> Order:
-    members = Members(given, faults, known=MEMBERS)
+def read(
+    number: str, given: Mapping[str, Any], practice_codes: Collection[str]
+) -> tuple[Order, list[Fault]]:
+    """Read a document; return the order without its customer and stop, and the faults. Pure."""
+    members = Members(given, [], known=MEMBERS)
     codes = members.codes("codes")
     for place, code in enumerate(codes):
-        if code in office.settings.practice_codes:
+        if code in practice_codes:
             members.note(PRACTICE, "codes", place)
     lat_deg, lon_deg = members.number("lat_deg", -90, 90), members.number("lon_deg", -180, 180)
     if lat_deg == 0 and lon_deg == 0:
         members.note(NO_PLACE, "lon_deg")
-    return Order(
+    order = Order(
         number=number,
         customer="",
         address=members.id("address"),
@@ -108,6 +110,7 @@ def _read(office: Office, number: str, given: Mapping[str, Any], faults: list[Fa
         gift=members.flag("gift"),
         opted_out=members.flag("opted_out"),
     )
+    return order, members.faults
 
 
 def _fitted(office: Office, entry: Order, before: Order | None, faults: list[Fault]) -> Order:

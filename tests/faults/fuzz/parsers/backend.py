@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from agent.status import header
+from doorstep_backend import zones
+from doorstep_backend.api import addresses, day_routes, orders, service
 from doorstep_backend.copies import labels, making
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.languages import Languages, drafts
@@ -52,8 +54,19 @@ def _question(content: bytes) -> object:
     return questions.asked_ids(_loop().run_until_complete(_json(asked_with({}, content))))
 
 
-async def _json(request: Request) -> dict[str, Any]:
-    return await questions.json_object(request)
+async def _json(request: Request, most_bytes: int = questions.MAX_QUESTION_BYTES) -> dict[str, Any]:
+    return await questions.json_object(request, most_bytes)
+
+
+def _documents(content: bytes) -> object:
+    """Read a document of another system as each of those that there are."""
+    given = _loop().run_until_complete(_json(asked_with({}, content), service.MOST_BYTES))
+    route = DEVICE, str(given.get("day", ""))
+    return (
+        addresses.read("home", given),
+        orders.read("2001", given, {"PRACTICE"}),
+        day_routes.read(route, given, zones.UTC_ZONE, NOW),
+    )
 
 
 def _report(content: bytes) -> object:
@@ -165,6 +178,7 @@ BACKEND: Final = (
     Parser("metadata", _metadata, (HTTPException,), most_bytes=_HEADER),
     Parser("numbers", _numbers, (HTTPException,), most_bytes=_HEADER),
     Parser("question", _question, (HTTPException,), Shape.JSON, 40_000),
+    Parser("office-document", _documents, (HTTPException,), Shape.JSON, service.MOST_BYTES),
     Parser("report", _report, (), Shape.JSON, _HEADER),
     Parser("pulled", _pulled, (), Shape.JSON, pull_one.MOST_BYTES),
     Parser("query", _query, (HTTPException, asked.NotAskedRightError), most_bytes=_HEADER),
