@@ -72,6 +72,19 @@ def test_a_body_that_is_no_document_is_refused(erp: System) -> None:
         assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
+@pytest.mark.slow
+def test_a_database_that_is_busy_is_a_problem_that_says_when_to_repeat(
+    live: Live, erp: System
+) -> None:
+    assert erp.put(HOME, ADDRESS).status_code == 201
+    with live.demo_office.office.ledger.exclusive_transaction():
+        answer = erp.put(HOME, ADDRESS | {"line": "changed"})
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert erp.put(HOME, ADDRESS).status_code == 200
+
+
 def test_a_missing_address_and_a_wrong_method_are_problems_too(erp: System) -> None:
     missing, wrong = erp.get("/photos"), erp.ask("DELETE", HOME)
 

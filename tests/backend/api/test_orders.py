@@ -1,5 +1,6 @@
 """Addresses and orders of another system: as a whole, repeatable, and by the rules of the pages."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,6 +31,15 @@ def test_an_order_put_twice_is_the_same_order(live: Live, erp: System) -> None:
     assert (order.customer, order.codes, order.lat_deg) == ("k-9", ("DSTEP2001",), 47.3769)
     assert str(order.zone) == "Europe/Zurich"
     assert "2001" not in order.stop_id
+
+
+def test_an_order_put_by_several_at_once_is_made_once(live: Live, erp: System) -> None:
+    erp.put("/addresses/home", ADDRESS)
+    with ThreadPoolExecutor(6) as pool:
+        done = [pool.submit(erp.put, "/orders/2001", ORDER) for _ in range(6)]
+
+    assert sorted(one.result().status_code for one in done) == [200] * 5 + [201]
+    assert live.demo_office.office.orders.find("2001").codes == ("DSTEP2001",)
 
 
 def test_an_order_is_replaced_as_a_whole_and_keeps_its_stop(live: Live, erp: System) -> None:
