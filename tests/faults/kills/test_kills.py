@@ -13,7 +13,7 @@ from tests.support.small_backends import (
     python_backend,
 )
 
-KILLS = 10
+KILLS = 5
 
 pytestmark = pytest.mark.slow
 

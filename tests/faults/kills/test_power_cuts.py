@@ -9,7 +9,7 @@ from tests.faults.powercut import disk
 from tests.support import needs
 from tests.support.small_backends import changed, node_backend, python_backend
 
-STATES = 60
+STATES = 30
 
 pytestmark = pytest.mark.slow
 
