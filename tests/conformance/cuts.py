@@ -16,7 +16,7 @@ CUTS: Final = ((1, True), (1, False), (100_000, True), (100_000, False), (-1, Tr
 """Bytes of the body that are sent, and whether the cut is a reset."""
 
 SETTLED_S: Final = 0.2
-"""Time in which a server acts on what it took for a whole request."""
+"""Time in which a server acts on a connection that has ended."""
 
 
 @check(RECORDS)
@@ -92,6 +92,7 @@ def lost_answer(target: Target) -> None:
         with upload.begun(method, upload.content) as line:
             if waits:
                 line.wait_for_answer()
+        time.sleep(SETTLED_S)
         upload.finish()
 
 
