@@ -4,7 +4,9 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Barrier
 from typing import Final
 
 from agent.errors import NotGenuine
@@ -22,6 +24,9 @@ from tests.support.wire import BODY, PHOTO, VERSION, announce
 PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Time after each attempt to finish an upload; a device takes longer ones."""
 
+SLICE_PAUSE_S: Final = 0.002
+"""Time after each slice of one of two requests, in which the other one sends a slice."""
+
 SMALL_PHOTO: Final = PHOTO[:20_000]
 """What most records have for a photo, so that a run sends little; others have PHOTO, 300 KB."""
 
@@ -30,6 +35,7 @@ JSON: Final = {"Content-Type": "application/json"}
 _GONE: Final = frozenset({404, 410})
 _BUSY: Final = frozenset({423, 429, *range(500, 600)})
 _LATER: Final = _BUSY | {404, 409, 410, 460}
+_OTHER_DIGEST: Final = 460
 _TOO_LONG: Final = 413
 """What a device does after these: see agent/sync/attempt.py."""
 
@@ -96,14 +102,44 @@ class Upload:
     @contextmanager
     def begun(self, method: str, sent: bytes, offset: int = 0) -> Iterator[Line]:
         """Begin a POST or a PATCH of the rest of the record, of which only these bytes are sent."""
+        with self._target.line(self.device) as line:
+            self._begin(line, method, offset)
+            line.send(sent)
+            yield line
+
+    def send_twice(self, method: str, slice_bytes: int) -> None:
+        """POST or PATCH the whole record on two connections at the same time, slice by slice.
+
+        Raises:
+            Failed: both are accepted, or the right bytes are told to have another digest.
+        """
+        start = Barrier(2)
+
+        def send(line: Line) -> Answer | None:
+            start.wait()
+            self._begin(line, method, 0)
+            for at in range(0, self.bytes, slice_bytes):
+                line.send(self.content[at : at + slice_bytes])
+                time.sleep(SLICE_PAUSE_S)
+            with suppress(NoAnswer):
+                return line.answer()
+            return None
+
+        with ExitStack() as opened, ThreadPoolExecutor(2) as pool:
+            lines = [opened.enter_context(self._target.line(self.device)) for _ in range(2)]
+            answers = [one for one in pool.map(send, lines) if one is not None]
+        if [one.status < 300 for one in answers] == [True, True]:
+            raise Failed(f"Both of two requests at the same time were accepted: {answers[0]}.")
+        for one in answers:
+            if one.status == _OTHER_DIGEST:
+                raise Failed(f"{one}: the bytes of two requests at the same time were mixed.")
+
+    def _begin(self, line: Line, method: str, offset: int) -> None:
         self._target.sent.records.setdefault(self.capture_id, False)
         is_post = method == "POST"
         path = "/files" if is_post else self.path
         headers = self.announced(has_body=True) if is_post else self.appending(offset)
-        with self._target.line(self.device) as line:
-            line.begin(method, path, headers, self.bytes - offset)
-            line.send(sent)
-            yield line
+        line.begin(method, path, headers, self.bytes - offset)
 
     def expect_offset(self, offset: int, after: str) -> None:
         """Raise Failed if HEAD tells another offset than this one, after what happened."""

@@ -1,22 +1,18 @@
 """Checks of several requests at once: for one upload, and for many."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
 
 from tests.conformance.check import RECORDS, Failed, NoAnswer, check
 from tests.conformance.devices import strangers
-from tests.conformance.line import Answer, Line
+from tests.conformance.line import Line
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload, subject
 from tests.support.wire import PHOTO
 
-BOTH_BYTES: Final = 200_000
-"""Bytes that two PATCHes send for one offset: more than a server reads at once."""
-
 SLICE_BYTES: Final = 20_000
-"""Bytes that each of them sends before the other one may."""
+"""Bytes that one of two PATCHes sends before the other one may."""
 
 SETTLED_S: Final = 5.0
 """Longest wait for the answer to a PATCH that was overtaken; it may have none."""
@@ -71,24 +67,7 @@ def two_patches_one_wins(target: Target) -> None:
     """
     upload = Upload(target, photo=PHOTO)
     upload.create().expect(201)
-    begin = Barrier(2)
-
-    def send() -> Answer | None:
-        with target.line(upload.device) as line:
-            line.begin("PATCH", upload.path, upload.appending(0), BOTH_BYTES)
-            begin.wait()
-            for at in range(0, BOTH_BYTES, SLICE_BYTES):
-                line.send(upload.content[at : at + SLICE_BYTES])
-                time.sleep(0.002)
-            try:
-                return line.answer()
-            except NoAnswer:
-                return None
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = [one.result() for one in (pool.submit(send), pool.submit(send))]
-    if all(one is not None and one.status < 300 for one in answers):
-        raise Failed(f"Both were accepted; {answers[0]}, and {answers[1]}.")
+    upload.send_twice("PATCH", SLICE_BYTES)
     upload.finish()
 
 
