@@ -1,11 +1,12 @@
 """One TLS connection to the backend under test, on which every byte is the check's own."""
 
+import errno
 import http.client
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
@@ -20,6 +21,9 @@ ANSWER_WITHIN_S: Final = Limits().read_s
 
 BODY_LIMIT_BYTES: Final = 1_048_576
 """Most of an answer that is read: a list of 100 receipts has 50 KB."""
+
+RESET_WITHIN_S: Final = 0.2
+"""Longest time from the end of TLS to a reset, of a server that closes at once."""
 
 QUOTE_LIMIT: Final = 100
 """Most of an answer's text that a report quotes, in characters: one line."""
@@ -85,6 +89,7 @@ class Line:
         self._prefix = prefix
         self._note = note
         self._method = self._asked = ""
+        self._is_broken = False
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +120,11 @@ class Line:
         return f"{method} {self._prefix}{path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
     def send(self, content: bytes) -> None:
-        """Send bytes; `answer` notices a server that has answered early and closed."""
-        with suppress(OSError):
+        """Send bytes; a server may have answered early, and closed."""
+        try:
             self.socket.sendall(content)
+        except OSError:
+            self._is_broken = True
 
     def cut(self, *, is_reset: bool) -> None:
         """End the connection, with a reset as some networks do, or without."""
@@ -131,6 +138,22 @@ class Line:
             self.socket.recv(1)
         except OSError as error:
             raise NoAnswer(f"{self._asked} got no answer: {error}.") from error
+
+    def was_reset(self) -> bool:
+        """Return whether the server ended the connection before it had read all that was sent.
+
+        To be asked after an answer that says so: this waits for the end.
+        """
+        try:
+            while not self._is_broken and self.socket.recv(BODY_LIMIT_BYTES):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        time.sleep(RESET_WITHIN_S)
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return self._is_broken or error == errno.ECONNRESET
 
     def answer(self) -> Answer:
         """Read the answer to the last request that was begun. Raises NoAnswer if there is none."""

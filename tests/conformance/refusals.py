@@ -19,6 +19,12 @@ BEGUN_BYTES: Final = 1000
 SIMULTANEOUS_TRIES: Final = 5
 """Pairs of POSTs at the same moment: a race does not show each time."""
 
+RESET_TRIES: Final = 3
+"""Tries of which one must end without a reset: busy servers that do read the body reset at times.
+
+@tus/server 2.4.5 did so in 2 of 20 requests (November 2026).
+"""
+
 LARGE_BYTES: Final = 4_000_000
 """Size of a large record: eight times a usual one."""
 
@@ -127,10 +133,16 @@ def connection_usable_after_error(target: Target) -> None:
         ("POST", "/files", wrong_id, begun.content),
     )
     for method, path, headers, body in requests:
-        with target.line() as line:
-            answer = line.ask(method, path, headers, body)
-            if not answer.closes:
-                begun.head(line).expect(200, 204)
+        for _ in range(RESET_TRIES):
+            with target.line() as line:
+                answer = line.ask(method, path, headers, body)
+                if not answer.closes:
+                    begun.head(line).expect(200, 204)
+                elif line.was_reset():
+                    continue
+            break
+        else:
+            raise Failed(f"{answer}, and the connection was reset before the body was read.")
 
 
 @check(RECORDS)
@@ -157,18 +169,19 @@ def digest_mismatch_no_receipt(target: Target) -> None:
 
 @check(RECORDS)
 def created_again_after_mismatch(target: Target) -> None:
-    """After a wrong digest the device can create the upload again, and deliver it.
+    """A wrong digest is answered 460, and the device can create the upload again, and deliver it.
 
-    If the wrong bytes stay, the record is stuck: it is on the device for ever.
+    If the wrong bytes stay, the record is on the device for ever; after another 4xx the device
+    waits up to a day.
     """
     upload = Upload(target)
-    upload.create(_flipped(upload.content))
+    upload.create(_flipped(upload.content)).expect(460)
     upload.finish()
 
 
 @check(RECORDS)
 def zero_bytes(target: Target) -> None:
-    """A PATCH without bytes changes nothing, and an upload of length 0 is answered.
+    """A PATCH without bytes changes nothing; an upload of length 0 is accepted or refused.
 
     A proxy that lost a body sends such requests; if the server hangs, all devices wait.
     """

@@ -1,5 +1,6 @@
 """A run reports every fault of a server by a sentence, and ends by itself, whatever is answered."""
 
+import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -7,16 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from agent.record import signing
 from tests.conformance import cuts, report, upload, writers
 from tests.conformance.check import Failed, NotChecked, Profile
 from tests.conformance.checks import CHECKS
 from tests.conformance.devices import given_keys, strangers
 from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.outcome import Result, State
+from tests.conformance.receipt_words import subject
 from tests.conformance.run import chosen, results
 from tests.conformance.target import Target
 from tests.support.backend import REPOSITORY
+from tests.support.factory import decoded, encoded, signed_by_hand
 from tests.support.rawserver import RawServer, Script, raw_server, whole
 
 RECEIPTS = chosen(CHECKS, Profile.RECEIPTS, [])
@@ -165,3 +170,23 @@ def test_operator_command_does_cannot_or_fails() -> None:
         OperatorCommand("sh -c 'echo no van-7 >&2; exit 3'").do("revoke", "van-7")
     with pytest.raises(Failed, match="did not restart"):
         OperatorCommand("/nowhere/operator").do("restart")
+
+
+def test_receipt_that_does_not_count_is_explained(server: RawServer) -> None:
+    record = upload.Upload(target_of(server))
+    payload = {"v": 1, "capture_id": record.capture_id, "sha256": record.sha256}
+    payload |= {"bytes": record.bytes, "received_at": "2026-12-01T09:15:02Z"}
+    good = signing.sign(payload, server.key, typ="doorstep-receipt")
+    signed, _, signature = good.rpartition(".")
+    raw = decoded(signature)
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    own_kid = signing.thumbprint(server.key.public_key())
+    other_kid = signed_by_hand({"kid": "key-1"}, json.dumps(payload).encode(), server.key)
+
+    assert record.counts(good)
+    assert subject(good) == record.capture_id
+    assert subject("no receipt") is None
+    with pytest.raises(Failed, match="its signature is in DER, and ES256 needs the 64 bytes"):
+        record.proven(f"{signed}.{encoded(der)}")
+    with pytest.raises(Failed, match=f"has the kid 'key-1'; .* thumbprint {own_kid}"):
+        record.proven(other_kid)

@@ -17,6 +17,7 @@ from agent.sync.attempt import PIECE_BYTES
 from agent.wire.tus import own_address
 from tests.conformance.check import Failed, NoAnswer
 from tests.conformance.line import Answer, Line
+from tests.conformance.receipt_words import explained
 from tests.conformance.target import Device, Target
 from tests.support.factory import new_id
 from tests.support.wire import BODY, PHOTO, VERSION, announce
@@ -182,10 +183,12 @@ class Upload:
 
     def proven(self, token: str) -> Receipt:
         """Return the receipt as a device reads it. Raises Failed if it does not count."""
+        keys = self._target.keys()
         try:
-            return verified_receipt(token, self, self._target.keys())
+            return verified_receipt(token, self, keys)
         except NotGenuine as error:
-            raise Failed(f"The receipt does not count: {error}.") from error
+            fault = explained(token, keys, error)
+            raise Failed(f"The receipt does not count: {fault}.") from error
 
     def deliver(self) -> str:
         """Deliver the record from its first attempt on, a POST of all bytes; return the receipt."""
@@ -284,14 +287,6 @@ def receipts(target: Target, *capture_ids: str, device: Device | None = None) ->
     if not isinstance(found, dict):
         raise Failed(f"{answer}, which is no JSON object of receipts by capture id.")
     return found
-
-
-def subject(receipt: str) -> object:
-    """Return the capture id in a receipt, which nobody has verified. Raises Failed."""
-    try:
-        return signing.unverified_payload(receipt).get("capture_id")
-    except NotGenuine as error:
-        raise Failed(f"A receipt cannot be read: {error}.") from error
 
 
 def _reason(refusal: str) -> str:
