@@ -4,13 +4,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from agent.errors import ConfigError
+from agent.record import signing
 from tests.conformance import report
 from tests.conformance.check import Check, Profile
 from tests.conformance.checks import CHECKS
-from tests.conformance.devices import fleet_keys, given_keys, read_devices, strangers
+from tests.conformance.devices import given_keys, read_devices, strangers
+from tests.conformance.documents import Fleet
+from tests.conformance.enrolment import Enrolment, read_tokens
 from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.options import read_options
 from tests.conformance.outcome import State
@@ -27,9 +33,14 @@ STRANGERS: Final = 2
 def main() -> int:
     """Make the checks, print each result when it is known, and return an exit code."""
     options = read_options()
+    with TemporaryDirectory(prefix="doorstep-conformance-") as folder:
+        return _main(options, Path(folder))
+
+
+def _main(options: Any, folder: Path) -> int:
     try:
         checks = chosen(CHECKS, Profile(options.profile), options.only)
-        target = _target(options)
+        target = _target(options, folder)
     except (ConfigError, OSError, ValueError) as error:
         print(f"{error}; see scripts/conformance --help", file=sys.stderr)
         return WRONG_OPTIONS
@@ -41,18 +52,21 @@ def main() -> int:
     return _run(checks, target, options)
 
 
-def _target(options: Any) -> Target:
-    profile = Profile(options.profile)
-    keys = given_keys(options.receipt_key) if options.receipt_key else fleet_keys(options.fleet_key)
-    devices = (
-        (lambda _target: strangers(STRANGERS))
-        if profile is Profile.RECEIPTS
-        else read_devices(options.device)
-    )
-    operator = OperatorCommand(options.operator)
-    return Target(
-        options.url, profile, ca=options.ca, keys=keys, devices=devices, operator=operator
-    )
+def _target(options: Any, folder: Path) -> Target:
+    profile, operator = Profile(options.profile), OperatorCommand(options.operator)
+    common = {"ca": options.ca, "operator": operator}
+    if profile is Profile.RECEIPTS:
+        devices, keys = strangers(STRANGERS), given_keys(options.receipt_key)
+        return Target(options.url, profile, keys=keys, devices=lambda _: devices, **common)
+    fleet = Fleet(signing.read_public_key(options.fleet_key))
+    common |= {"keys": fleet.keys, "fleet": fleet}
+    if profile is Profile.ROUTES:
+        return Target(options.url, profile, devices=read_devices(options.device), **common)
+    est = Target(options.est or urljoin(options.url, "/"), profile, devices=lambda _: (), **common)
+    enrolment = Enrolment(est, read_tokens(options.enrol), folder)
+    target = Target(options.url, profile, devices=enrolment.devices, enrolment=enrolment, **common)
+    est.sent = target.sent
+    return target
 
 
 def _run(checks: Sequence[Check], target: Target, options: Any) -> int:

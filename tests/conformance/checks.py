@@ -2,10 +2,19 @@
 
 from typing import Final
 
-from tests.conformance import cuts, receipts, refusals, uploads, writers
+from tests.conformance import (
+    cuts,
+    fleet,
+    operated,
+    receipts,
+    refusals,
+    routes,
+    uploads,
+    writers,
+)
 from tests.conformance.check import Check
 
-MODULES: Final = (uploads, cuts, writers, refusals, receipts)
+MODULES: Final = (uploads, cuts, writers, refusals, receipts, routes, fleet, operated)
 """Modules of checks, one per theme."""
 
 CHECKS: Final = tuple(

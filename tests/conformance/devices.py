@@ -7,11 +7,8 @@ from uuid import uuid4
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from agent.errors import NotGenuine
 from agent.record import signing
 from agent.record.receipt import Keys, read_keys
-from agent.trust import fleet
-from tests.conformance.check import Failed
 from tests.conformance.target import Device, Target
 from tests.support.factory import RecordMaker
 
@@ -42,20 +39,6 @@ def given_keys(receipt_key: Path) -> Callable[[Target], Keys]:
     """Return the keys of `backend.receipt_keys`. Raises ConfigError."""
     keys = read_keys([receipt_key])
     return lambda _target: keys
-
-
-def fleet_keys(fleet_key: Path) -> Callable[[Target], Keys]:
-    """Return the keys that the fleet document lists at the time. Raises ConfigError."""
-    pinned = signing.read_public_key(fleet_key)
-
-    def listed(target: Target) -> Keys:
-        answer = target.ask("GET", "/fleet").expect(200)
-        try:
-            return fleet.read(answer.body.decode("latin-1").strip(), [pinned]).receipt_keys
-        except NotGenuine as error:
-            raise Failed(f"The fleet document does not count: {error}.") from error
-
-    return listed
 
 
 def read_devices(folders: Sequence[Path]) -> Callable[[Target], Sequence[Device]]:

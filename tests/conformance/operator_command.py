@@ -19,6 +19,11 @@ class OperatorCommand:
     def __init__(self, command: str | None) -> None:
         self._words = shlex.split(command or "")
 
+    def expect(self, asked: str) -> None:
+        """Raise NotChecked if there is no command that could do what is asked."""
+        if not self._words:
+            raise NotChecked(f"--operator is missing, which is asked to {asked}")
+
     def do(self, *words: str) -> None:
         """Run the command with these words, such as `restart`, and return when that is done.
 
@@ -27,8 +32,7 @@ class OperatorCommand:
             Failed: it ended otherwise than with 0.
         """
         asked = " ".join(words)
-        if not self._words:
-            raise NotChecked(f"--operator is missing, which is asked to {asked}")
+        self.expect(asked)
         try:
             ended = subprocess.run(
                 [*self._words, *words],

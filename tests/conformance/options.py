@@ -95,6 +95,11 @@ def argument_parser() -> argparse.ArgumentParser:
         help="for fleet, twice: the id of a device, and the file of its enrolment token",
     )
     parser.add_argument(
+        "--est",
+        metavar="URL",
+        help="for fleet: the EST server, as `identity.est` of a device (default: URL's origin)",
+    )
+    parser.add_argument(
         "--operator",
         metavar="COMMAND",
         help="run this command for what only an operator can do, such as `COMMAND restart`",

@@ -27,6 +27,8 @@ def results(checks: Iterable[Check], target: Target) -> Iterator[Result]:
         began_s = time.monotonic()
         state, text = State.PASSED, ""
         try:
+            if check.operator:
+                target.operator.expect(check.operator)
             check.run(target)
         except Failed as error:
             state, text = State.FAILED, str(error)

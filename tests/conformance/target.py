@@ -5,9 +5,8 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agent.record.receipt import Keys
@@ -15,6 +14,10 @@ from tests.conformance.check import NoAnswer, NotChecked, Profile
 from tests.conformance.line import ANSWER_WITHIN_S, Answer, Line
 from tests.conformance.operator_command import OperatorCommand
 from tests.support.factory import RecordMaker
+
+if TYPE_CHECKING:  # these ask a target
+    from tests.conformance.documents import Fleet
+    from tests.conformance.enrolment import Enrolment
 
 REQUESTS_LIMIT: Final = 3000
 """Most requests of a run: several times what all checks need, so that no fault makes them many."""
@@ -65,7 +68,9 @@ class Target:
         url: `backend.url`, as a device has it.
         ca: PEM of the authority that devices trust; None for those of this machine.
         keys: returns the keys that may sign receipts.
-        devices: returns two devices or more; called once, when the first check needs one.
+        devices: returns two devices or more, as they are now.
+        fleet: the fleet document, for the profiles that have one.
+        enrolment: the devices that the run enrols, for the profile fleet.
 
     Attributes:
         sent: what the run sent until now.
@@ -80,6 +85,8 @@ class Target:
         keys: Callable[["Target"], Keys],
         devices: Callable[["Target"], Sequence[Device]],
         operator: OperatorCommand,
+        fleet: "Fleet | None" = None,
+        enrolment: "Enrolment | None" = None,
     ) -> None:
         parts = urlsplit(url)
         self.url = url.rstrip("/")
@@ -91,9 +98,11 @@ class Target:
         self._host, self._prefix = parts.netloc, parts.path.rstrip("/")
         self._keys = keys
         self._devices = devices
+        self._fleet = fleet
+        self._enrolment = enrolment
         self._contexts: dict[Path | None, ssl.SSLContext] = {}
 
-    @cached_property
+    @property
     def devices(self) -> Sequence[Device]:
         """The devices of the run, at least two."""
         return self._devices(self)
@@ -107,6 +116,18 @@ class Target:
     def other(self) -> Device:
         """A second device."""
         return self.devices[1]
+
+    @property
+    def fleet(self) -> "Fleet":
+        """The fleet document as devices keep it."""
+        assert self._fleet is not None, "chosen() makes no such check without one"
+        return self._fleet
+
+    @property
+    def enrolment(self) -> "Enrolment":
+        """The devices that the run enrols."""
+        assert self._enrolment is not None, "chosen() makes no such check without it"
+        return self._enrolment
 
     def keys(self) -> Keys:
         """Return the keys that may sign receipts now."""

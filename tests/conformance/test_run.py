@@ -69,7 +69,7 @@ def test_no_answer_of_a_server_crashes_a_run(
     monkeypatch.setattr(cuts, "SETTLED_S", 0)
     server.script = script
 
-    made = list(results(RECEIPTS, target_of(server)))
+    made = list(results([one for one in RECEIPTS if not one.operator], target_of(server)))
 
     passed = {one.check.name for one in made if one.state is not State.FAILED}
     assert passed <= {"tls-name", "connection-usable-after-error"}

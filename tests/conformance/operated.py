@@ -1,0 +1,156 @@
+"""Checks that need the operator's hand: a restart, a revocation, an end, a change."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Final
+
+from agent.record import signing
+from agent.trust import fleet
+from tests.conformance import documents
+from tests.conformance.check import Failed, NoAnswer, Profile, check
+from tests.conformance.devices import read_device
+from tests.conformance.documents import ask_manifest, manifest_of
+from tests.conformance.enrolment import REFUSALS
+from tests.conformance.routes import UNKNOWN_TAG, expect_shut_out
+from tests.conformance.target import Target
+from tests.conformance.upload import Upload
+
+LOADS: Final = 4
+"""Connections that deliver records while the server is killed."""
+
+LOADED_RECORDS: Final = 10
+"""Most records of each: a kill comes long before the last."""
+
+BACK_WITHIN_S: Final = 30.0
+"""Longest wait for the server's first answer after the operator command has ended."""
+
+
+@check("wire.md#receipts", operator="restart")
+def receipt_survives_kill(target: Target) -> None:
+    """After `kill -9` and a start, each record with a receipt is there, with the same receipt, and
+    an unfinished upload can be finished.
+
+    A device deletes a photo once it has the receipt. (No kill shows what a power cut loses: the
+    flush of file and folder must come before the receipt.)
+    """
+    whole, half = Upload(target), Upload(target)
+    whole.received(whole.create(whole.content))
+    half.create(half.content[: half.bytes // 2])
+    before = whole.verdict()
+    with delivering(target) as delivered:
+        target.operator.do("restart")
+    await_back(target)
+    for upload in (whole, *delivered):
+        upload.expect_offset(upload.bytes, "a kill")
+        if not upload.has_receipt():
+            raise Failed("A record that had its receipt has none after a kill.")
+    if whole.verdict() != before:
+        raise Failed("A record has another receipt after a kill.")
+    half.finish()
+
+
+@contextmanager
+def delivering(target: Target) -> Iterator[list[Upload]]:
+    """Deliver records on several connections meanwhile; give those that have a receipt."""
+    waiting = [[Upload(target) for _ in range(LOADED_RECORDS)] for _ in range(LOADS)]
+    delivered: list[Upload] = []
+    is_over = Event()
+
+    def deliver(uploads: list[Upload]) -> None:
+        for upload in uploads:
+            if is_over.is_set():
+                return
+            upload.received(upload.create(upload.content))  # raises once the server is killed
+            delivered.append(upload)
+
+    with ThreadPoolExecutor(LOADS) as pool:
+        running = [pool.submit(deliver, uploads) for uploads in waiting]
+        while not delivered and not all(one.done() for one in running):
+            time.sleep(0.01)
+        try:
+            yield delivered
+        finally:
+            is_over.set()
+
+
+def await_back(target: Target) -> None:
+    """Wait until the server answers. Raises NoAnswer if it does not."""
+    end_s = time.monotonic() + BACK_WITHIN_S
+    while time.monotonic() < end_s:
+        with suppress(NoAnswer), target.line():
+            return
+        time.sleep(0.05)
+    raise NoAnswer(f"The server does not answer {BACK_WITHIN_S:.0f} s after its restart.")
+
+
+@check("wire.md#the-wire", Profile.ROUTES, operator="expired DIR")
+def expired_certificate(target: Target) -> None:
+    """A certificate that has ended opens nothing, in TLS or by 403; an EST server may renew it.
+
+    The end of a certificate is what stops a stolen device that nobody has reported.
+    """
+    with TemporaryDirectory() as folder:
+        target.operator.do("expired", folder)
+        expect_shut_out(target, read_device(Path(folder)))
+
+
+@check("wire.md#manifest", Profile.ROUTES, operator="change-route ID")
+def manifest_version_rises(target: Target) -> None:
+    """A changed route is a manifest with another ETag and a higher version.
+
+    A device keeps the higher version: it would ask at doors, and photograph some, by the old route.
+    """
+    first = ask_manifest(target)
+    before = manifest_of(target, first, target.device)
+    target.operator.do("change-route", target.device.device_id)
+    headers = {"If-None-Match": first.headers.get("ETag", UNKNOWN_TAG)}
+    after = manifest_of(target, ask_manifest(target, headers=headers), target.device)
+    if after.version <= before.version:
+        raise Failed(f"The changed manifest has version {after.version}, after {before.version}.")
+
+
+@check("identity.md#the-fleet-document", Profile.ROUTES, operator="change-key")
+def key_change(target: Target) -> None:
+    """After a change of the signing key, a device that names its old fleet document gets one that
+    follows from it; it lists the new key, and the old one for what is dated earlier.
+
+    Otherwise no device believes a receipt, and each keeps all its records until its card is full.
+    """
+    old = Upload(target)
+    receipt_before = old.received(old.create(old.content))
+    before, tokens = target.fleet.document(target), target.fleet.tokens
+    target.operator.do("change-key")
+    answer = documents.ask(target, fleet.tag(tokens, target.fleet.pinned)).expect(200)
+    target.fleet.followed_by(answer)
+    if target.fleet.document(target).version <= before.version:
+        raise Failed("The fleet document has no higher version after a change of the key.")
+    new = Upload(target)
+    receipt_after = new.received(new.create(new.content))
+    if signing.key_id(receipt_after) == signing.key_id(receipt_before):
+        raise Failed("A receipt is by the old key after the change.")
+    new.proven(receipt_after)
+    old.proven(receipt_before)
+    manifest_of(target, ask_manifest(target), target.device)
+
+
+@check("wire.md#the-wire", Profile.FLEET, operator="revoke ID")
+def revoked_while_uploading(target: Target) -> None:
+    """A device that is revoked while it uploads gets no receipt for it, and is shut out at once.
+
+    Otherwise a thief with a device that was reported still delivers records in its name.
+    """
+    upload = Upload(target, target.other)
+    half = upload.bytes // 2
+    with upload.begun("POST", upload.content[:half]) as line:
+        target.operator.do("revoke", target.other.device_id)
+        line.send(upload.content[half:])
+        with suppress(NoAnswer):  # the server may just close the connection
+            answer = line.answer().expect(*REFUSALS)
+            if "Doorstep-Receipt" in answer.headers:
+                raise Failed(f"{answer}, with a receipt.")
+    expect_shut_out(target, target.other)
