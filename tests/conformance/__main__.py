@@ -30,9 +30,9 @@ STRANGERS: Final = 2
 """Devices without a certificate, for the receipts profile."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Make the checks, print each result when it is known, and return an exit code."""
-    options = read_options()
+    options = read_options(arguments)
     with TemporaryDirectory(prefix="doorstep-conformance-") as folder:
         return _main(options, Path(folder))
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from agent.record.certificates import common_name
 from agent.record.signing import PublicKey
 from doorstep_backend.__main__ import main
 from doorstep_backend.identity import admission
@@ -22,8 +23,9 @@ from doorstep_backend.identity.admission import Admission, device_of
 from doorstep_backend.identity.authority import EVIDENCE_BEGINS, EVIDENCE_ENDS, Authority
 from doorstep_backend.identity.est import EstRoutes
 from doorstep_backend.identity.fleet import FleetDocuments
-from doorstep_backend.identity.known import IssuedCertificate
+from doorstep_backend.identity.known import CertificateUse, IssuedCertificate
 from doorstep_backend.identity.register import Register
+from doorstep_backend.identity.shown import passed_on
 from doorstep_backend.office.delivery_routes import DeliveryRoutes, Issued, Sign
 from doorstep_backend.wire import manifest
 from doorstep_backend.wire.manifest import ManifestRoute
@@ -119,6 +121,26 @@ def _evidence_for_clients() -> None:
     _replace(Authority, "evidence", lambda _: evidence)
 
 
+def _any_authority() -> None:
+    """Believe the name in whatever certificate a proxy passes on."""
+
+    def by_name(init: Callable[..., None]) -> Callable[..., None]:
+        def begun(self: Admission, app: Any, register: Register, clients: Any, **_: Any) -> None:
+            init(self, app, register, clients, lambda scope: _serial_by_name(register, scope))
+
+        return begun
+
+    _replace(Admission, "__init__", by_name)
+
+
+def _serial_by_name(register: Register, scope: Any) -> int | None:
+    shown = passed_on(scope["headers"])
+    if shown is None:
+        return None
+    issued = register.certificates(common_name(shown))
+    return int([one for one in issued if one.use is CertificateUse.TLS][-1].serial, 16)
+
+
 def _asked_once() -> None:
     """Look at a certificate when a request begins, and not when its body has come."""
     _replace(Admission, "_asked_again", lambda _: lambda _self, _serial, receive: receive)
@@ -166,6 +188,7 @@ CHANGES: Final[Mapping[str, Callable[[], None]]] = {
     "token_for_any_number_of_keys": _token_for_any_number_of_keys,
     "renewal_of_the_old_key": _renewal_of_the_old_key,
     "evidence_for_clients": _evidence_for_clients,
+    "any_authority": _any_authority,
     "asked_once": _asked_once,
     "ended_certificates": _ended_certificates,
     "key_of_the_start": _key_of_the_start,

@@ -14,8 +14,6 @@ from tests.conformance.check import Failed
 from tests.conformance.line import Answer
 from tests.conformance.target import Device, Target
 
-NO_ROUTE = "the first device must have a route of today"
-
 
 class Fleet:
     """The fleet document as a device keeps it: each version follows from the one before.
@@ -67,7 +65,7 @@ def manifest_of(target: Target, answer: Answer, device: Device) -> Manifest:
         Failed: it is none that the device accepts.
     """
     if answer.status == 404 and device is target.device:
-        raise Failed(f"{answer}; {NO_ROUTE}.")
+        raise Failed(f"{answer}; the first device must have a route that is valid now.")
     token = answer.expect(200).body.decode("ascii", "replace")
     keys = target.fleet.document(target).manifest_keys
     try:

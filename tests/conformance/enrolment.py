@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine
-from agent.record import certificates, signing
+from agent.record import certificates, signing, usages
 from agent.record.certificates import Certificate, Expected
+from agent.record.usages import Use
 from agent.wire.http import basic
 from tests.conformance.check import Failed, NotChecked
 from tests.conformance.line import Answer
@@ -124,7 +125,7 @@ class Enrolment:
         return self.est.ask("POST", f"{EST}/{operation}", sent, body, device=device)
 
     def issued(
-        self, answer: Answer, key: signing.PrivateKey, device_id: str
+        self, answer: Answer, key: signing.PrivateKey, device_id: str, use: Use = Use.TLS
     ) -> tuple[Certificate, ...]:
         """Return the certificate for this key in an answer, and what leads to the authority.
 
@@ -133,12 +134,14 @@ class Enrolment:
         """
         try:
             found = certificates.read_answer(answer.expect(200).body)
-            if self.est.ca is None:
-                raise NotChecked("--ca is missing, the authority that a device trusts")
+            assert self.est.ca is not None, "the options see to it"
             expected = Expected(device_id, certificates.read_pem(self.est.ca.read_bytes()))
-            return certificates.issued([*found, *self.authorities()], key.public_key(), expected)
+            pool = [*found, *self.authorities()]
+            chain = certificates.issued(pool, key.public_key(), expected)
+            usages.check(use, chain[0], ())
         except NotGenuine as error:
             raise Failed(f"{answer.asked}: a device does not take the answer: {error}.") from error
+        return chain
 
     def installed(self, one: Newcomer, answer: Answer, key: signing.PrivateKey) -> Device:
         """Return the device with the TLS certificate in this answer. Raises Failed."""
@@ -147,12 +150,16 @@ class Enrolment:
         path.write_bytes(signing.private_pem(key) + certificates.pem(chain))
         return Device(one.maker, path)
 
+    def cacerts(self) -> Answer:
+        """Ask for the authorities, without a certificate to show."""
+        return self.est.ask("GET", f"{EST}/cacerts", device=Device(RecordMaker()))
+
     def authorities(self) -> Sequence[Certificate]:
         """Return those between a device's certificate and the trusted one; none without an answer.
 
         Whether there is a right one is a check of its own.
         """
-        answer = self.est.ask("GET", f"{EST}/cacerts", device=Device(RecordMaker()))
+        answer = self.cacerts()
         try:
             return certificates.read_answer(answer.body) if answer.status == 200 else ()
         except NotGenuine:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Final
 
+from agent.errors import ConfigError
 from agent.record import signing
 from agent.trust import fleet
 from tests.conformance import documents
@@ -32,8 +33,8 @@ BACK_WITHIN_S: Final = 30.0
 
 @check("wire.md#receipts", operator="restart")
 def receipt_survives_kill(target: Target) -> None:
-    """After `kill -9` and a start, each record with a receipt is there, with the same receipt, and
-    an unfinished upload can be finished.
+    """After `kill -9` and a start, each record that had its receipt has one, and an unfinished
+    upload can be finished.
 
     A device deletes a photo once it has the receipt. (No kill shows what a power cut loses: the
     flush of file and folder must come before the receipt.)
@@ -41,7 +42,6 @@ def receipt_survives_kill(target: Target) -> None:
     whole, half = Upload(target), Upload(target)
     whole.received(whole.create(whole.content))
     half.create(half.content[: half.bytes // 2])
-    before = whole.verdict()
     with delivering(target) as delivered:
         target.operator.do("restart")
     await_back(target)
@@ -49,8 +49,6 @@ def receipt_survives_kill(target: Target) -> None:
         upload.expect_offset(upload.bytes, "a kill")
         if not upload.has_receipt():
             raise Failed("A record that had its receipt has none after a kill.")
-    if whole.verdict() != before:
-        raise Failed("A record has another receipt after a kill.")
     half.finish()
 
 
@@ -96,7 +94,11 @@ def expired_certificate(target: Target) -> None:
     """
     with TemporaryDirectory() as folder:
         target.operator.do("expired", folder)
-        expect_shut_out(target, read_device(Path(folder)))
+        try:
+            device = read_device(Path(folder))
+        except (ConfigError, OSError, ValueError) as error:
+            raise Failed(f"The operator command wrote no device: {error}.") from error
+        expect_shut_out(target, device)
 
 
 @check("wire.md#manifest", Profile.ROUTES, operator="change-route ID")
@@ -123,6 +125,7 @@ def key_change(target: Target) -> None:
     """
     old = Upload(target)
     receipt_before = old.received(old.create(old.content))
+    old.proven(receipt_before)
     before, tokens = target.fleet.document(target), target.fleet.tokens
     target.operator.do("change-key")
     answer = documents.ask(target, fleet.tag(tokens, target.fleet.pinned)).expect(200)
@@ -131,10 +134,10 @@ def key_change(target: Target) -> None:
         raise Failed("The fleet document has no higher version after a change of the key.")
     new = Upload(target)
     receipt_after = new.received(new.create(new.content))
-    if signing.key_id(receipt_after) == signing.key_id(receipt_before):
-        raise Failed("A receipt is by the old key after the change.")
     new.proven(receipt_after)
     old.proven(receipt_before)
+    if signing.key_id(receipt_after) == signing.key_id(receipt_before):
+        raise Failed("A receipt is by the old key after the change.")
     manifest_of(target, ask_manifest(target), target.device)
 
 

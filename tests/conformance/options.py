@@ -23,7 +23,7 @@ PROFILES: Final = ("receipts", "routes", "fleet")
 NEEDS: Final = {
     "receipts": ("receipt_key",),
     "routes": ("fleet_key", "device"),
-    "fleet": ("fleet_key", "enrol"),
+    "fleet": ("fleet_key", "enrol", "ca"),
 }
 """The options that a profile cannot do without."""
 

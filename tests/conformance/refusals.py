@@ -242,7 +242,7 @@ def other_names_404(target: Target) -> None:
     Records are photos of front doors: no address may show them, or a key of the server.
     """
     whole = _whole(target)
-    up = "..%2F" * 6
+    up = "..%2F" * 12
     names = (f"{whole.path}/..", f"{whole.path}.rec", f"/files/{up}etc%2Fpasswd", "/files/../../x")
     for name in (*names, f"/conformance-{uuid4()}"):
         for method in ("GET", "HEAD"):

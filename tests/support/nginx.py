@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -39,11 +39,19 @@ def running(folder: Path, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def before(instances: Iterable[str], ca: Certificates, folder: Path) -> Iterator[str]:
-    """Run the backend's nginx before instances, each as in `server`; return its address."""
+def before(
+    instances: Iterable[str],
+    ca: Certificates,
+    folder: Path,
+    configured: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Run the backend's nginx before instances, each as in `server`; return its address.
+
+    `configured` makes another configuration of the backend's.
+    """
     port = free_port()
     folder.mkdir()
-    shutil.copy(CONFIGURATION, folder / "nginx.conf")
+    (folder / "nginx.conf").write_text(configured(CONFIGURATION.read_text()))
     shutil.copy(ca.ca_file, folder / "ca.pem")
     shutil.copy(ca.chain_file, folder / "server.pem")
     shutil.copy(ca.key_file, folder / "server-key.pem")

@@ -1,19 +1,64 @@
 """The operator of the reference backend: its office commands, and its office beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from agent.record import signing
+from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
-from tests.conformance.operators.commanded import Actions
+from tests.conformance.check import Profile
+from tests.conformance.operators.commanded import Actions, commanded
 from tests.support.backend import Backend
-from tests.support.enrolment import enrolled_beside
+from tests.support.enrolment import enrolled, enrolled_beside
 
 LONG_AGO = timedelta(days=395)
 """A certificate of then ended a month ago."""
+
+DEVICES = "van-1", "van-2"
+"""Devices that are let in; the first one has the demo's route."""
+
+
+@contextmanager
+def operated(
+    backend: Backend, folder: Path, *, url: str | None = None, profile: Profile = Profile.FLEET
+) -> Iterator[list[str]]:
+    """Give the words of a conformance command for a backend that runs, and its operator.
+
+    With a `url` the backend is asked there.
+    """
+    words = [url or backend.base_url, "--profile", profile, "--ca", str(backend.ca_file)]
+    words += ["--fleet-key", str(backend.fleet_key_file)]
+    send_out(backend, DEVICES[0])
+    name_devices = tokens if profile is Profile.FLEET else device_folders
+    words += name_devices(backend, folder)
+    with commanded(actions(backend)) as command:
+        yield [*words, "--operator", command]
+
+
+def tokens(backend: Backend, folder: Path) -> list[str]:
+    """Let the devices in; return the words that name their tokens, as `--enrol` takes them."""
+    words = []
+    for device_id in DEVICES:
+        token = folder / f"{device_id}.token"
+        token.write_text(Register(backend.data).let_in(device_id))
+        words += ["--enrol", f"{device_id}={token}"]
+    return words
+
+
+def device_folders(backend: Backend, folder: Path) -> list[str]:
+    """Enrol the devices; return the words that name their folders, as `--device` takes them."""
+    words = []
+    for device_id in DEVICES:
+        key, own = signing.new_key(), folder / device_id
+        enrolled(backend, folder, device_id, key).into(own)
+        (own / "device.pem").write_bytes(signing.private_pem(key))
+        words += ["--device", str(own)]
+    return words
 
 
 def actions(backend: Backend) -> Actions:
@@ -24,10 +69,9 @@ def actions(backend: Backend) -> Actions:
         backend.start()
 
     def expired(folder: str) -> None:
-        key = signing.new_key()
-        made = enrolled_beside(backend.data, Path(folder), f"van-{uuid4()}", key, LONG_AGO)
-        made.into(Path(folder))
-        (Path(folder) / "device.pem").write_bytes(signing.private_pem(key))
+        key, own = signing.new_key(), Path(folder)
+        enrolled_beside(backend.data, own, f"van-{uuid4()}", key, LONG_AGO).into(own)
+        (own / "device.pem").write_bytes(signing.private_pem(key))
 
     return {
         "restart": restart,

@@ -113,9 +113,16 @@ def conformance_options() -> str:
 def conformance_checks() -> str:
     """Return a row for each check of scripts/conformance, with its rule and what a breach costs."""
     rows = (
-        (f"[`{one.name}`](../../{one.link})", one.profile, one.rule, one.cost) for one in CHECKS
+        (
+            f"[`{one.name}`](../../{one.link})",
+            one.profile,
+            one.operator and f"`{one.operator}`",
+            one.rule,
+            one.cost,
+        )
+        for one in CHECKS
     )
-    return _table(("check", "profile", "rule", "what a breach costs"), *rows)
+    return _table(("check", "profile", "operator", "rule", "what a breach costs"), *rows)
 
 
 def stages() -> str:
