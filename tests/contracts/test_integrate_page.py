@@ -1,0 +1,316 @@
+"""The page for integrators: each block of code is run, and each printed byte is right."""
+
+import base64
+import hashlib
+import http.client
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.record import signing
+from agent.status import header
+from doorstep_backend import keys
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.fleet import DOCUMENTS
+from tests.support import nginx
+from tests.support.backend import running_backend
+from tests.support.device import REPOSITORY
+from tests.support.enrolment import enrolled
+from tests.support.wire import tls_line
+
+PAGE: Final = (REPOSITORY / "agent/docs/integrate.md").read_text(encoding="utf-8")
+
+SECTIONS: Final = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+BLOCKS: Final = re.findall(r"^```(\w*)\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+
+WORDS_LIMIT: Final = 900
+"""Most words of the receipts profile, with all of its code: what a developer reads in minutes."""
+
+TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+TOKENS: Final = list(dict.fromkeys(TOKEN.findall(PAGE)))
+"""The signed documents that the page prints."""
+
+KEY: Final = ec.derive_private_key(
+    int.from_bytes(base64.urlsafe_b64decode("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI="), "big"),
+    ec.SECP256R1(),
+)
+"""The key that signed them. Source: RFC 7515, appendix A.3."""
+
+
+KID: Final = signing.thumbprint(KEY.public_key())
+
+
+def blocks(kind: str) -> list[str]:
+    return [block for language, block in BLOCKS if language == kind]
+
+
+def signed(token: str) -> tuple[Any, dict[str, Any]]:
+    """Return header and payload of a document that the printed key signed."""
+    header = json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))
+    return header, signing.verify(token, {KID: KEY.public_key()})
+
+
+def test_every_block_is_of_a_kind_that_a_test_tries() -> None:
+    assert {language for language, _ in BLOCKS} == {"sh", "http", "json"}
+    assert PAGE.count("\n```") == 2 * len(BLOCKS)
+
+
+def test_receipts_profile_is_read_in_900_words() -> None:
+    text = PAGE.partition("\n## Routes\n")[0]
+
+    assert text != PAGE
+    assert len(re.findall(r"\S*\w\S*", text)) <= WORDS_LIMIT
+
+
+def test_smallest_backend_is_about_as_long_as_the_page_says() -> None:
+    lines = (REPOSITORY / "agent/docs/receipts_backend.py").read_text().splitlines()
+    (told,) = re.findall(r"(\d+) lines of Python", PAGE)
+
+    assert abs(len(lines) - int(told)) < 20
+
+
+# --- signed documents
+
+
+def objects(text: str) -> list[Any]:
+    """Return the JSON values of a text, one behind the other."""
+    found, at = [], 0
+    while at < len(text):
+        value, at = json.JSONDecoder().raw_decode(text, at)
+        found.append(value)
+        at += len(text[at:]) - len(text[at:].lstrip())
+    return found
+
+
+def test_printed_thumbprint_is_that_of_the_rfcs_key() -> None:
+    assert f'"kid": "{KID}"' in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("json"))
+def test_sign_makes_the_printed_document_of_each_json_block(block: str, tmp_path: Path) -> None:
+    """All bytes are those of `doorstep sign`, except the signature, which has chance in it."""
+    *header, members = objects(block)
+    key, document = tmp_path / "key.pem", tmp_path / "document.json"
+    key.write_bytes(signing.private_pem(KEY))
+    document.write_text(json.dumps(members))
+    printed = next(one for one in TOKENS if members.items() <= signed(one)[1].items())
+    kind, *said = signed(printed)[0]["typ"].removeprefix("doorstep-"), *header
+
+    made = subprocess.run(
+        [sys.executable, "-m", "agent", "sign", kind, document, "--key", key],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert made.rpartition(".")[0] == printed.rpartition(".")[0]
+    assert said in ([], [signed(printed)[0]])
+
+
+def test_every_printed_document_is_signed_and_has_its_etag() -> None:
+    documents = [token for token in TOKENS if signed(token)[0]["typ"] != "doorstep-receipt"]
+    printed = {tag for block in blocks("http") for tag in re.findall('"([0-9a-f]{64})"\n', block)}
+
+    assert printed == {hashlib.sha256(token.encode()).hexdigest() for token in documents}
+
+
+def test_printed_status_is_that_of_its_page() -> None:
+    (text,) = re.findall("^Doorstep-Status: (.*)$", PAGE, re.MULTILINE)
+    page = (REPOSITORY / "agent/docs/status.md").read_text(encoding="utf-8")
+
+    assert header.decoded(text) == json.loads(page.split("```json\n")[1].split("```")[0])
+
+
+# --- exchanges
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, as the page prints them."""
+
+    request: bytes
+    status: int
+    headers: Message
+    body: str
+
+
+def exchange(block: str) -> Exchange:
+    asked, _, answer = block.partition("\n\nHTTP/1.1 ")
+    head, _, sent = asked.partition("\n\n")
+    line, *fields = head.splitlines()
+    wired = [line, "Host: 127.0.0.1", *fields, "", sent]  # each client adds the host
+    head, _, body = answer.partition("\n\n")
+    status, *fields = head.splitlines()
+    return Exchange("\r\n".join(wired).encode(), int(status[:3]), message(fields), body)
+
+
+def message(fields: list[str]) -> Message:
+    made = Message()
+    for line in fields:
+        name, _, value = line.partition(": ")
+        made[name] = value
+    return made
+
+
+def answered(
+    port: int, ca_file: Path, request: bytes, identity: tuple[Path, Path] | None = None
+) -> tuple[int, Message, str]:
+    """Send a request as it is printed, and read the answer."""
+    with tls_line(port, ca_file, identity) as line:
+        line.sendall(request)
+        answer = http.client.HTTPResponse(line, method=request.split(b" ", 1)[0].decode())
+        answer.begin()
+        return answer.status, answer.headers, answer.read().decode()
+
+
+def assert_answered(printed: Exchange, answer: tuple[int, Message, str]) -> None:
+    status, headers, body = answer
+
+    assert (status, printed.status) == (printed.status, printed.status), body
+    if printed.body:
+        assert without_chance(body.strip()) == without_chance(printed.body)
+    for name, value in printed.headers.items():
+        assert without_chance(headers[name]) == without_chance(value), name
+
+
+def without_chance(text: str) -> str:
+    """Return a text in which signed documents are what they say, without the time of arrival."""
+    return TOKEN.sub(lambda token: said_by(token[0]), text)
+
+
+def said_by(token: str) -> str:
+    header, payload = signed(token)
+    return json.dumps([header, payload | {"received_at": ""}], sort_keys=True)
+
+
+def test_each_exchange_of_the_receipts_profile_is_answered_as_printed(tmp_path: Path) -> None:
+    printed = map(exchange, section_blocks("Receipts", "http"))
+    (manifest,) = [token for token in TOKENS if signed(token)[0]["typ"] == "doorstep-manifest"]
+
+    with smallest_backend(tmp_path, manifest) as (port, ca_file):
+        for one in printed:
+            assert_answered(one, answered(port, ca_file, one.request))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", ["Routes", "Fleet"])
+def test_each_exchange_of_the_others_is_answered_as_printed(section: str, tmp_path: Path) -> None:
+    """The reference backend has the printed fleet documents, up to those of the section."""
+    text = PAGE.partition(f"\n## {section}\n")
+    known = [token for token in TOKENS if token in text[0] + SECTIONS[section]]
+    folder = tmp_path / "backend"
+    give_documents(folder, [one for one in known if signed(one)[0]["typ"] == "doorstep-fleet"])
+
+    with running_backend(folder, identity=True) as backend:
+        van = enrolled(backend, tmp_path, "van-0042")
+        for one in map(exchange, section_blocks(section, "http")):
+            shown = None if one.status == 403 else van.files
+
+            assert_answered(one, answered(backend.port, backend.ca_file, one.request, shown))
+
+
+def give_documents(folder: Path, tokens: list[str]) -> None:
+    """Make the fleet documents of a backend that has not run yet, and the key of all."""
+    (folder / "keys").mkdir(mode=0o700, parents=True)
+    for name in ("fleet", "receipt"):
+        keys.put_key(folder / "keys" / f"{name}.pem", KEY)
+    database = open_database(folder, "backend")
+    database.migrate(DOCUMENTS)
+    for token in tokens:
+        said, tag = signed(token)[1], hashlib.sha256(token.encode()).hexdigest()
+        row = (said["version"], f'"{tag}"', KID, None, json.dumps(said), token)
+        database.execute("INSERT INTO fleet_documents VALUES (?, ?, ?, ?, ?, ?)", row)
+    database.close()
+
+
+def section_blocks(section: str, kind: str) -> list[str]:
+    return [block for block in blocks(kind) if block in SECTIONS[section]]
+
+
+@contextmanager
+def smallest_backend(folder: Path, manifest: str) -> Iterator[tuple[int, Path]]:
+    """Run the smallest backend by the printed key; it has the printed manifest."""
+    tls, data, key = keys.certificates(folder / "ca"), folder / "data", folder / "receipt-key.pem"
+    key.write_bytes(signing.private_pem(KEY))
+    (data / "manifests").mkdir(parents=True)
+    (data / "manifests/van-0042.jws").write_text(manifest)
+    program = REPOSITORY / "agent/docs/receipts_backend.py"
+    files = {"--data": data, "--cert": tls.chain_file, "--key": tls.key_file, "--receipt-key": key}
+    words = [word for pair in files.items() for word in pair]
+    with running([sys.executable, program, *words, "--port", "0"], folder) as url:
+        yield int(url.rpartition(":")[2]), tls.ca_file
+
+
+# --- commands
+
+
+COMMANDS: Final = {
+    ".venv/bin/python": "",
+    ".venv/bin/doorstep": "-m agent",
+    "scripts/demo": "-m tests.demo",
+    "scripts/conformance": "-m tests.conformance",
+}
+"""The commands of a clone that the page uses, and what each is to Python.
+
+The scripts also make the environment in `.venv`, which the tests have.
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the commands of a clone."""
+    for name, words in COMMANDS.items():
+        command = tmp_path / name
+        command.parent.mkdir(parents=True, exist_ok=True)
+        path = f"{REPOSITORY}:{REPOSITORY}/tests/backend"
+        line = f'PYTHONPATH={path} exec {sys.executable} {words} "$@"'
+        command.write_text(f"#!/bin/sh\n{line}\n")
+        command.chmod(0o755)
+    (tmp_path / "agent").symlink_to(REPOSITORY / "agent")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_commands_of_the_receipts_profile_deliver_a_round(clone: Path) -> None:
+    make_keys, start, try_out = section_blocks("Receipts", "sh")
+    port = str(nginx.free_port())
+
+    ran(clone, make_keys)
+    with running(["sh", "-c", f"exec {start.replace('8443', port)}"], clone):
+        ran(clone, try_out.replace("8443", port))
+
+    opened = {path.name for path in (clone / "trial/opened").iterdir()}
+    assert opened == {"label.json", "record.json", "photo.jpg"}
+
+
+def ran(clone: Path, block: str) -> str:
+    """Run a block of the page in a clone, and return its output."""
+    ended = subprocess.run(
+        ["sh", "-euc", block], cwd=clone, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@contextmanager
+def running(words: Sequence[str | Path], folder: Path) -> Iterator[str]:
+    """Run a backend in this folder; its first line names its address."""
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip().removeprefix("ready url=")
+        finally:
+            process.kill()
