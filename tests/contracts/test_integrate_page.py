@@ -5,11 +5,13 @@ import hashlib
 import http.client
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +23,14 @@ from agent.record import signing
 from agent.status import header
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.fleet import DOCUMENTS
+from doorstep_backend.identity.register import Register
+from tests.demo.story import demo_office
 from tests.support import nginx
 from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY
-from tests.support.enrolment import enrolled
+from tests.support.enrolment import enrolled, kept
 from tests.support.wire import tls_line
 
 PAGE: Final = (REPOSITORY / "agent/docs/integrate.md").read_text(encoding="utf-8")
@@ -73,11 +78,15 @@ def test_receipts_profile_is_read_in_900_words() -> None:
     assert len(re.findall(r"\S*\w\S*", text)) <= WORDS_LIMIT
 
 
-def test_smallest_backend_is_about_as_long_as_the_page_says() -> None:
-    lines = (REPOSITORY / "agent/docs/receipts_backend.py").read_text().splitlines()
-    (told,) = re.findall(r"(\d+) lines of Python", PAGE)
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [("receipts_backend.py", r"(\d+) lines of Python"), ("routes_backend.py", r"adds (\d+) lines")],
+)
+def test_small_backend_is_about_as_long_as_the_page_says(program: str, told: str) -> None:
+    lines = (REPOSITORY / "agent/docs" / program).read_text().splitlines()
+    (number,) = re.findall(told, PAGE)
 
-    assert abs(len(lines) - int(told)) < 20
+    assert abs(len(lines) - int(number)) < 20
 
 
 # --- signed documents
@@ -197,29 +206,60 @@ def said_by(token: str) -> str:
 
 
 def test_each_exchange_of_the_receipts_profile_is_answered_as_printed(tmp_path: Path) -> None:
-    printed = map(exchange, section_blocks("Receipts", "http"))
-    (manifest,) = [token for token in TOKENS if signed(token)[0]["typ"] == "doorstep-manifest"]
+    tls = given(tmp_path)
 
-    with smallest_backend(tmp_path, manifest) as (port, ca_file):
-        for one in printed:
-            assert_answered(one, answered(port, ca_file, one.request))
+    with running(words("receipts_backend.py", tmp_path, tls), tmp_path) as port:
+        for one in map(exchange, section_blocks("Receipts", "http")):
+            assert_answered(one, answered(port, tls.ca_file, one.request))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("section", ["Routes", "Fleet"])
-def test_each_exchange_of_the_others_is_answered_as_printed(section: str, tmp_path: Path) -> None:
-    """The reference backend has the printed fleet documents, up to those of the section."""
-    text = PAGE.partition(f"\n## {section}\n")
-    known = [token for token in TOKENS if token in text[0] + SECTIONS[section]]
-    folder = tmp_path / "backend"
-    give_documents(folder, [one for one in known if signed(one)[0]["typ"] == "doorstep-fleet"])
+def test_each_exchange_of_routes_is_answered_as_printed(tmp_path: Path) -> None:
+    """All devices but the one that is answered 403 show a certificate."""
+    tls, now = given(tmp_path), datetime.now(UTC)
+    key = signing.new_key()
+    made = Authority.of(tmp_path / "ca").tls("van-0042", key.public_key(), now)
+    van = kept(tmp_path, "van-0042", made, key).files
+    (tmp_path / "data/evidence/van-0042.pem").touch()
+    program = [*words("routes_backend.py", tmp_path, tls), "--ca", tls.ca_file]
 
-    with running_backend(folder, identity=True) as backend:
-        van = enrolled(backend, tmp_path, "van-0042")
-        for one in map(exchange, section_blocks(section, "http")):
-            shown = None if one.status == 403 else van.files
+    with running(program, tmp_path) as port:
+        for one in map(exchange, section_blocks("Routes", "http")):
+            shown = None if one.status == 403 else van
+            assert_answered(one, answered(port, tls.ca_file, one.request, shown))
 
-            assert_answered(one, answered(backend.port, backend.ca_file, one.request, shown))
+
+def given(folder: Path) -> keys.Certificates:
+    """Give a small backend the printed key and documents; return its certificates."""
+    (folder / "receipt-key.pem").write_bytes(signing.private_pem(KEY))
+    for name in ("manifests", "evidence"):
+        (folder / "data" / name).mkdir(parents=True)
+    (folder / "data/manifests/van-0042.jws").write_text(printed("manifest")[0])
+    (folder / "data/fleet.jws").write_text(printed("fleet")[0])
+    return keys.certificates(folder / "ca")
+
+
+def printed(kind: str) -> list[str]:
+    return [token for token in TOKENS if signed(token)[0]["typ"] == f"doorstep-{kind}"]
+
+
+def words(program: str, folder: Path, tls: keys.Certificates) -> list[str | Path]:
+    """Return the command line of one of the small backends, on any port."""
+    options = {"--data": folder / "data", "--cert": tls.chain_file, "--key": tls.key_file}
+    options["--receipt-key"] = folder / "receipt-key.pem"
+    given_words = [word for pair in options.items() for word in pair]
+    return [sys.executable, REPOSITORY / "agent/docs" / program, "--port", "0", *given_words]
+
+
+@pytest.mark.slow
+def test_each_exchange_of_fleet_is_answered_as_printed(tmp_path: Path) -> None:
+    """The reference backend has the printed fleet documents."""
+    give_documents(tmp_path / "backend", printed("fleet"))
+
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        van = enrolled(backend, tmp_path, "van-0042").files
+        for one in map(exchange, section_blocks("Fleet", "http")):
+            assert_answered(one, answered(backend.port, backend.ca_file, one.request, van))
 
 
 def give_documents(folder: Path, tokens: list[str]) -> None:
@@ -240,20 +280,6 @@ def section_blocks(section: str, kind: str) -> list[str]:
     return [block for block in blocks(kind) if block in SECTIONS[section]]
 
 
-@contextmanager
-def smallest_backend(folder: Path, manifest: str) -> Iterator[tuple[int, Path]]:
-    """Run the smallest backend by the printed key; it has the printed manifest."""
-    tls, data, key = keys.certificates(folder / "ca"), folder / "data", folder / "receipt-key.pem"
-    key.write_bytes(signing.private_pem(KEY))
-    (data / "manifests").mkdir(parents=True)
-    (data / "manifests/van-0042.jws").write_text(manifest)
-    program = REPOSITORY / "agent/docs/receipts_backend.py"
-    files = {"--data": data, "--cert": tls.chain_file, "--key": tls.key_file, "--receipt-key": key}
-    words = [word for pair in files.items() for word in pair]
-    with running([sys.executable, program, *words, "--port", "0"], folder) as url:
-        yield int(url.rpartition(":")[2]), tls.ca_file
-
-
 # --- commands
 
 
@@ -267,6 +293,10 @@ COMMANDS: Final = {
 
 The scripts also make the environment in `.venv`, which the tests have.
 """
+
+
+PORT: Final = nginx.free_port()
+"""The port in place of 8443."""
 
 
 @pytest.fixture
@@ -284,33 +314,60 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_commands_of_the_receipts_profile_deliver_a_round(clone: Path) -> None:
-    make_keys, start, try_out = section_blocks("Receipts", "sh")
-    port = str(nginx.free_port())
+def test_commands_of_receipts_and_of_routes_deliver_a_round(clone: Path) -> None:
+    """The second trial needs the keys of the first; each ends with exit code 0."""
+    make_keys, serve, try_out = commands("Receipts")
+    make_authority, sign_fleet, start, enrol, check = commands("Routes")
+    make_folders, python, serve_road = start.partition(".venv/bin/python")
 
     ran(clone, make_keys)
-    with running(["sh", "-c", f"exec {start.replace('8443', port)}"], clone):
-        ran(clone, try_out.replace("8443", port))
+    with running(["sh", "-c", f"exec {serve}"], clone):
+        ran(clone, try_out)
+    ran(clone, make_authority, sign_fleet, make_folders)
+    with running(["sh", "-c", f"exec {python}{serve_road}"], clone):
+        ran(clone, enrol, check)
 
     opened = {path.name for path in (clone / "trial/opened").iterdir()}
     assert opened == {"label.json", "record.json", "photo.jpg"}
+    assert len(list((clone / "trial/road/received").iterdir())) > 18
 
 
-def ran(clone: Path, block: str) -> str:
-    """Run a block of the page in a clone, and return its output."""
-    ended = subprocess.run(
-        ["sh", "-euc", block], cwd=clone, capture_output=True, text=True, check=False
-    )
+def commands(section: str) -> list[str]:
+    """Return the blocks of commands; the backend listens on a free port."""
+    return [block.replace("8443", str(PORT)) for block in section_blocks(section, "sh")]
+
+
+@pytest.mark.slow
+def test_commands_of_fleet_check_the_reference_backend(clone: Path) -> None:
+    with running_backend(clone / "backend", identity=True) as backend:
+        trial = clone / "trial"
+        trial.mkdir()
+        shutil.copy(backend.ca_file, trial / "ca.pem")
+        shutil.copy(backend.fleet_key_file, trial / "fleet-public.pem")
+        demo_office(backend.data, "van-1")
+        for name in ("van-1", "van-2"):
+            (trial / f"{name}.token").write_text(Register(backend.data).let_in(name))
+        (check,) = section_blocks("Fleet", "sh")
+
+        told = ran(clone, check.replace("8443", str(backend.port)))
+
+    assert " 0 failed" in told
+
+
+def ran(clone: Path, *written: str) -> str:
+    """Run blocks of the page in a clone, and return their output."""
+    words = ["sh", "-euc", "\n".join(written)]
+    ended = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
 
 @contextmanager
-def running(words: Sequence[str | Path], folder: Path) -> Iterator[str]:
-    """Run a backend in this folder; its first line names its address."""
+def running(words: Sequence[str | Path], folder: Path) -> Iterator[int]:
+    """Run a backend in this folder; its first line names its address. Return its port."""
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip().removeprefix("ready url=")
+            yield int(process.stdout.readline().rpartition(":")[2])
         finally:
             process.kill()

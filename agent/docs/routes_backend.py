@@ -1,0 +1,139 @@
+"""The smallest backend for the road: that of receipts_backend.py, over mutual TLS.
+
+integrate.md has the rules behind it. The operator puts two more kinds of files into DATA:
+`fleet.jws`, and for each device `evidence/DEVICE.pem`, the evidence certificates made for it;
+without this file the device is shut out.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import re
+import ssl
+from contextvars import ContextVar
+from http.client import HTTPMessage
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jwt  # noqa: TID251 - an example for integrators, which uses nothing of the agent
+from cryptography.x509 import load_pem_x509_certificates
+
+if TYPE_CHECKING:
+    from agent.docs.receipts_backend import DEVICE_ID, Answer, Backend
+else:
+    from receipts_backend import DEVICE_ID, Answer, Backend
+
+DEVICE: ContextVar[str] = ContextVar("DEVICE")
+"""The common name of the certificate on this connection; empty without one."""
+
+
+class RoutesBackend(Backend):
+    """A backend that knows who asks: an upload, a record and a manifest belong to one device."""
+
+    def __init__(self, data: Path, key: str) -> None:
+        super().__init__(data, key)
+        self.owners: dict[str, str] = {}  # of unfinished uploads
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Note who is at the other end, and answer."""
+        subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
+        name = dict(pair for names in subject for pair in names).get("commonName", "")
+        DEVICE.set(name if re.fullmatch(DEVICE_ID, name) else "")
+        await super().serve(reader, writer)
+
+    def answer(self, method: str, path: str, headers: HTTPMessage, body: bytes) -> Answer:
+        """Answer a device that shows its certificate."""
+        if not DEVICE.get():
+            return 403, {}, b"no certificate"
+        if not (self.data / "evidence" / f"{DEVICE.get()}.pem").exists():
+            return 403, {}, b"certificate unknown"
+        try:
+            if (method, path) == ("GET", "/fleet"):
+                return document(self.data / "fleet.jws", headers)
+            return super().answer(method, path, headers, body)
+        except PermissionError as error:
+            return 403, {}, str(error).encode()
+
+    def manifest(self, headers: HTTPMessage) -> Answer:
+        """Answer with the manifest of the device in the certificate."""
+        return document(self.data / "manifests" / f"{DEVICE.get()}.jws", headers)
+
+    def progress(self, capture_id: str) -> tuple[int, int]:
+        """Return how much came of an upload of this device, which is its owner if it is new."""
+        come = super().progress(capture_id)
+        if capture_id in self.uploads:
+            owner = self.owners.setdefault(capture_id, DEVICE.get())
+        else:
+            owner = label(self.record(capture_id).read_bytes())[0]["device_id"]
+        if owner != DEVICE.get():
+            raise PermissionError("this upload is another device's")
+        return come
+
+    def append(self, status: int, capture_id: str, offset: int, body: bytes) -> Answer:
+        """Append the body; before a record is whole, check who signed it."""
+        if self.progress(capture_id)[0] == offset and capture_id in self.uploads:
+            content, _, sha256 = self.uploads[capture_id]
+            if hashlib.sha256(content + body).hexdigest() == sha256:
+                self.check(capture_id, content + body)
+        answer = super().append(status, capture_id, offset, body)
+        if capture_id not in self.uploads:
+            self.owners.pop(capture_id, None)
+        return answer
+
+    def check(self, capture_id: str, content: bytes) -> None:
+        """Raise PermissionError unless this device signed the record, by a certified key."""
+        try:
+            said, key = label(content)
+            evidence = (self.data / "evidence" / f"{DEVICE.get()}.pem").read_bytes()
+        except (jwt.PyJWTError, KeyError, ValueError, FileNotFoundError) as error:
+            raise PermissionError(
+                f"the record is not signed by a known device: {error!r}"
+            ) from None
+        is_known = any(key == one.public_key() for one in load_pem_x509_certificates(evidence))
+        body = hashlib.sha256(content.partition(b"\n")[2]).hexdigest()
+        found = said["device_id"], said["capture_id"], said["body"]["sha256"]
+        if not is_known or found != (DEVICE.get(), capture_id, body):
+            raise PermissionError("the record is another device's, or by a key without evidence")
+
+    def receipt(self, capture_id: str) -> str:
+        """Sign for a record of this device. Raise FileNotFoundError without one."""
+        try:
+            self.progress(capture_id)
+        except PermissionError as error:
+            raise FileNotFoundError from error
+        return super().receipt(capture_id)
+
+
+def label(content: bytes) -> tuple[dict[str, Any], object]:
+    """Return what the label of a record says, and the key in it, which signed it."""
+    line = content.partition(b"\n")[0]
+    key = jwt.PyJWK(jwt.get_unverified_header(line)["jwk"], "ES256")
+    return jwt.decode(line, key, ["ES256"]), key.key
+
+
+def document(path: Path, headers: HTTPMessage) -> Answer:
+    """Answer with a signed document. Raise FileNotFoundError without it."""
+    token = path.read_bytes().strip()
+    tag = f'"{hashlib.sha256(token).hexdigest()}"'
+    status = 304 if tag in headers.get("If-None-Match", "") else 200
+    return status, {"ETag": tag, "Content-Type": "application/jose"}, token
+
+
+async def main() -> None:
+    """Serve until a signal ends it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("--data", "--cert", "--key", "--receipt-key", "--ca"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--port", type=int, default=8443)
+    args = parser.parse_args()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=args.ca)
+    tls.verify_mode = ssl.CERT_OPTIONAL  # without a certificate the answer is 403, with a text
+    tls.load_cert_chain(args.cert, args.key)
+    backend = RoutesBackend(args.data, args.receipt_key.read_text())
+    server = await asyncio.start_server(backend.serve, "127.0.0.1", args.port, ssl=tls)
+    print(f"ready url=https://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
