@@ -8,10 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
 from typing import Any, Final
@@ -23,14 +22,14 @@ from agent.record import signing
 from agent.status import header
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.fleet import DOCUMENTS
 from doorstep_backend.identity.register import Register
 from tests.demo.story import demo_office
 from tests.support import nginx
 from tests.support.backend import running_backend
-from tests.support.device import REPOSITORY
-from tests.support.enrolment import enrolled, kept
+from tests.support.device import REPOSITORY, Reachable
+from tests.support.enrolment import certified, enrolled
+from tests.support.small_backends import SmallBackend, python_backend, routes_backend
 from tests.support.wire import tls_line
 
 PAGE: Final = (REPOSITORY / "agent/docs/integrate.md").read_text(encoding="utf-8")
@@ -174,25 +173,22 @@ def message(fields: list[str]) -> Message:
     return made
 
 
-def answered(
-    port: int, ca_file: Path, request: bytes, identity: tuple[Path, Path] | None = None
-) -> tuple[int, Message, str]:
-    """Send a request as it is printed, and read the answer."""
-    with tls_line(port, ca_file, identity) as line:
-        line.sendall(request)
-        answer = http.client.HTTPResponse(line, method=request.split(b" ", 1)[0].decode())
+def assert_answered(
+    printed: Exchange, backend: Reachable, identity: tuple[Path, Path] | None = None
+) -> None:
+    """Send a request as it is printed; all that is printed must be in the answer."""
+    port = int(backend.base_url.rpartition(":")[2])
+    with tls_line(port, backend.ca_file, identity) as line:
+        line.sendall(printed.request)
+        answer = http.client.HTTPResponse(line, method=printed.request.split(b" ", 1)[0].decode())
         answer.begin()
-        return answer.status, answer.headers, answer.read().decode()
+        body = answer.read().decode()
 
-
-def assert_answered(printed: Exchange, answer: tuple[int, Message, str]) -> None:
-    status, headers, body = answer
-
-    assert (status, printed.status) == (printed.status, printed.status), body
+    assert (answer.status, printed.request) == (printed.status, printed.request), body
     if printed.body:
         assert without_chance(body.strip()) == without_chance(printed.body)
     for name, value in printed.headers.items():
-        assert without_chance(headers[name]) == without_chance(value), name
+        assert without_chance(answer.headers[name]) == without_chance(value), name
 
 
 def without_chance(text: str) -> str:
@@ -205,50 +201,19 @@ def said_by(token: str) -> str:
     return json.dumps([header, payload | {"received_at": ""}], sort_keys=True)
 
 
-def test_each_exchange_of_the_receipts_profile_is_answered_as_printed(tmp_path: Path) -> None:
-    tls = given(tmp_path)
-
-    with running(words("receipts_backend.py", tmp_path, tls), tmp_path) as port:
+def test_each_exchange_of_receipts_is_answered_as_printed(tmp_path: Path) -> None:
+    with given(python_backend(tmp_path), tmp_path) as backend:
         for one in map(exchange, section_blocks("Receipts", "http")):
-            assert_answered(one, answered(port, tls.ca_file, one.request))
+            assert_answered(one, backend)
 
 
 @pytest.mark.slow
 def test_each_exchange_of_routes_is_answered_as_printed(tmp_path: Path) -> None:
-    """All devices but the one that is answered 403 show a certificate."""
-    tls, now = given(tmp_path), datetime.now(UTC)
-    key = signing.new_key()
-    made = Authority.of(tmp_path / "ca").tls("van-0042", key.public_key(), now)
-    van = kept(tmp_path, "van-0042", made, key).files
-    (tmp_path / "data/evidence/van-0042.pem").touch()
-    program = [*words("routes_backend.py", tmp_path, tls), "--ca", tls.ca_file]
-
-    with running(program, tmp_path) as port:
+    """Each device shows a certificate, except the one that is answered 403."""
+    with given(routes_backend(tmp_path), tmp_path) as backend:
+        van = certified("van-0042", tmp_path)
         for one in map(exchange, section_blocks("Routes", "http")):
-            shown = None if one.status == 403 else van
-            assert_answered(one, answered(port, tls.ca_file, one.request, shown))
-
-
-def given(folder: Path) -> keys.Certificates:
-    """Give a small backend the printed key and documents; return its certificates."""
-    (folder / "receipt-key.pem").write_bytes(signing.private_pem(KEY))
-    for name in ("manifests", "evidence"):
-        (folder / "data" / name).mkdir(parents=True)
-    (folder / "data/manifests/van-0042.jws").write_text(printed("manifest")[0])
-    (folder / "data/fleet.jws").write_text(printed("fleet")[0])
-    return keys.certificates(folder / "ca")
-
-
-def printed(kind: str) -> list[str]:
-    return [token for token in TOKENS if signed(token)[0]["typ"] == f"doorstep-{kind}"]
-
-
-def words(program: str, folder: Path, tls: keys.Certificates) -> list[str | Path]:
-    """Return the command line of one of the small backends, on any port."""
-    options = {"--data": folder / "data", "--cert": tls.chain_file, "--key": tls.key_file}
-    options["--receipt-key"] = folder / "receipt-key.pem"
-    given_words = [word for pair in options.items() for word in pair]
-    return [sys.executable, REPOSITORY / "agent/docs" / program, "--port", "0", *given_words]
+            assert_answered(one, backend, None if one.status == 403 else van)
 
 
 @pytest.mark.slow
@@ -259,7 +224,26 @@ def test_each_exchange_of_fleet_is_answered_as_printed(tmp_path: Path) -> None:
     with running_backend(tmp_path / "backend", identity=True) as backend:
         van = enrolled(backend, tmp_path, "van-0042").files
         for one in map(exchange, section_blocks("Fleet", "http")):
-            assert_answered(one, answered(backend.port, backend.ca_file, one.request, van))
+            assert_answered(one, backend, van)
+
+
+@contextmanager
+def given(backend: SmallBackend, folder: Path) -> Iterator[SmallBackend]:
+    """Run a small backend with the printed key and documents."""
+    keys.put_key(folder / "receipt.pem", KEY)
+    files = {"manifests/van-0042.jws": printed("manifest")[0], "fleet.jws": printed("fleet")[0]}
+    for name, token in {**files, "evidence/van-0042.pem": ""}.items():
+        (backend.data / name).parent.mkdir(parents=True, exist_ok=True)
+        (backend.data / name).write_text(token)
+    backend.start()
+    try:
+        yield backend
+    finally:
+        backend.kill()
+
+
+def printed(kind: str) -> list[str]:
+    return [token for token in TOKENS if signed(token)[0]["typ"] == f"doorstep-{kind}"]
 
 
 def give_documents(folder: Path, tokens: list[str]) -> None:
@@ -314,21 +298,29 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_commands_of_receipts_and_of_routes_deliver_a_round(clone: Path) -> None:
-    """The second trial needs the keys of the first; each ends with exit code 0."""
+def test_commands_of_receipts_deliver_a_round(clone: Path) -> None:
+    """Each command ends with 0: no check fails, and each record gets its receipt."""
     make_keys, serve, try_out = commands("Receipts")
-    make_authority, sign_fleet, start, enrol, check = commands("Routes")
-    make_folders, python, serve_road = start.partition(".venv/bin/python")
 
     ran(clone, make_keys)
-    with running(["sh", "-c", f"exec {serve}"], clone):
+    with running(serve, clone):
         ran(clone, try_out)
-    ran(clone, make_authority, sign_fleet, make_folders)
-    with running(["sh", "-c", f"exec {python}{serve_road}"], clone):
-        ran(clone, enrol, check)
 
     opened = {path.name for path in (clone / "trial/opened").iterdir()}
     assert opened == {"label.json", "record.json", "photo.jpg"}
+
+
+@pytest.mark.slow
+def test_commands_of_routes_deliver_a_round(clone: Path) -> None:
+    """The first block is that of Receipts: this trial needs its keys."""
+    make_keys, *_ = commands("Receipts")
+    make_authority, sign_fleet, start, enrol, check = commands("Routes")
+    make_folders, python, serve = start.partition(".venv/bin/python")
+
+    ran(clone, make_keys, make_authority, sign_fleet, make_folders)
+    with running(python + serve, clone):
+        ran(clone, enrol, check)
+
     assert len(list((clone / "trial/road/received").iterdir())) > 18
 
 
@@ -363,11 +355,13 @@ def ran(clone: Path, *written: str) -> str:
 
 
 @contextmanager
-def running(words: Sequence[str | Path], folder: Path) -> Iterator[int]:
-    """Run a backend in this folder; its first line names its address. Return its port."""
-    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+def running(serve: str, clone: Path) -> Iterator[None]:
+    """Run a command of the page that serves; its first line says that it listens."""
+    words = ["sh", "-c", f"exec {serve}"]
+    with subprocess.Popen(words, cwd=clone, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline().rpartition(":")[2])
+            assert process.stdout.readline().startswith("ready url=")
+            yield
         finally:
             process.kill()

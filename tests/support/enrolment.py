@@ -111,6 +111,13 @@ def kept(
     return made
 
 
+def certified(device_id: str, folder: Path) -> tuple[Path, Path]:
+    """Make a TLS certificate by the authority in `folder`/ca, which no office keeps."""
+    key = signing.new_key()
+    made = Authority.of(folder / "ca").tls(device_id, key.public_key(), datetime.now(UTC))
+    return kept(folder, device_id, made, key).files
+
+
 def asked(name: str, key: Any, names: Sequence[str] = ()) -> bytes:
     """Make a request for a certificate, as the body of a POST; with `names` for a server."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

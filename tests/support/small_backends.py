@@ -1,4 +1,4 @@
-"""The two smallest backends, for Python and for Node, as processes that can be killed."""
+"""The smallest backends, for Python and for Node, as processes that can be killed."""
 
 import subprocess
 import sys
@@ -13,6 +13,9 @@ from tests.support.npm import install, program
 
 SMALLEST: Final = REPOSITORY / "agent/docs/receipts_backend.py"
 """The one for Python."""
+
+SMALLEST_ROUTES: Final = SMALLEST.with_name("routes_backend.py")
+"""Source of its extension with mutual TLS and a fleet document."""
 
 _READY: Final = "ready url="
 
@@ -77,6 +80,12 @@ def python_backend(folder: Path, data: Path | None = None, source: Path = SMALLE
     """Return the one for Python; `source` is another program than ours."""
     command = [sys.executable, "-I", str(source)]
     return SmallBackend(folder, command, data or folder / "data", "received/{}.rec")
+
+
+def routes_backend(folder: Path) -> SmallBackend:
+    """Return the one for the road; its authority and that of its devices is in `folder`/ca."""
+    command = [sys.executable, str(SMALLEST_ROUTES), "--ca", str(folder / "ca/ca.pem")]
+    return SmallBackend(folder, command, folder / "data", "received/{}.rec")
 
 
 def node_backend(folder: Path, data: Path | None = None) -> SmallBackend:
