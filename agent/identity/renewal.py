@@ -12,7 +12,6 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import (
-    BY_HAND,
     DUE_AT,
     due,
     expected,
@@ -262,7 +261,7 @@ class Renewal:
 
 def _due(kind: str, ends: datetime) -> Due:
     verb = "ended" if now() >= ends else "ends"
-    return Due(f"renew the {kind} certificate, which {verb} on {ends:%Y-%m-%d}: {BY_HAND}")
+    return Due(f"renew the {kind} certificate by hand: it {verb} on {ends:%Y-%m-%d}")
 
 
 def _ended(ends: datetime) -> str:

@@ -83,7 +83,7 @@ def _identity(config: Config) -> Iterator[NetworkResult]:
     running = reading.ask_sync(Layout.of(config.state))
     if not isinstance(running, SyncReport) or running.part.hindrance == Trouble.NOT_ENROLLED:
         return  # the latter is told above
-    if running.identity_trouble:
+    if running.identity_trouble and not running.renewal_due:  # else it is told above
         yield "NOTE", f"sync says: {running.identity_trouble}"
 
 

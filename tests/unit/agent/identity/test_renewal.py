@@ -439,12 +439,11 @@ def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice
 
     van.install(365 * DUE_AT + 1)
     said = van.tick(LOOK_S)
-    assert said.startswith("renew the TLS certificate, which ends on ")
-    assert "`doorstep enrol --csr DIR` writes the requests" in said
+    assert said.startswith("renew the TLS certificate by hand: it ends on ")
     assert is_due(van)
 
     van.install(366)
-    assert "which ended on " in van.tick(SOON_S)
+    assert "it ended on " in van.tick(SOON_S)
     van.install(0)
     assert (van.tick(SOON_S), is_due(van)) == ("", False)
     assert (van.server.asked, van.capture.asked) == ([], [])
@@ -465,7 +464,7 @@ def test_person_is_told_of_the_certificates_of_others_too(van: RenewingDevice, k
         made = issue(key, "van-7", server=True, names=[NAME], starts=starts)
         trust.keep_serve(certificates.pem([made]))
 
-    assert van.tick().startswith(f"renew the {kind} certificate, which ends on ")
+    assert van.tick().startswith(f"renew the {kind} certificate by hand: it ends on ")
     assert is_due(van)
 
 

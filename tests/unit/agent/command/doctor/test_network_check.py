@@ -182,7 +182,9 @@ def test_certificates_as_files_are_renewed_by_hand(
     enrolled.install(age_days)
     enrolled.keep_evidence(YEAR, age_days)
 
-    found = enrolled.found()
+    said_by_sync = {"identity_trouble": "renew it", "renewal_due": True}
+    with control.serve(enrolled.device.layout.sync_socket, lambda *_: dict(said_by_sync)):
+        found = enrolled.found()
 
     assert [told for told, _ in found] == [level, level]
     assert all(words in said for _, said in found)
