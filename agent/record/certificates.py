@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from agent.errors import NotGenuine
@@ -39,8 +40,13 @@ UNREADABLE: Final = (
     x509.ExtensionNotFound,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
 )
-"""Errors of the library for wrong certificates, some raised only at a later use."""
+"""Errors of the library for wrong certificates, some raised only at a later use.
+
+The last is for what its next releases will refuse, such as a negative serial number; it is an error
+where warnings are, as in tests.
+"""
 
 
 @dataclass(frozen=True, slots=True)

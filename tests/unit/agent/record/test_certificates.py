@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
@@ -55,6 +56,17 @@ def test_answer_is_read_in_lines_and_in_one(authority: Authority, wrapped: bool)
 def test_garbage_is_no_answer(body: bytes) -> None:
     with pytest.raises(NotGenuine, match="no certificates in it"):
         certificates.read_answer(body)
+
+
+def test_certificate_with_a_negative_serial_number_is_unreadable(authority: Authority) -> None:
+    """RFC 5280 section 4.1.2.2 forbids it; the library only warns as yet."""
+    leaf = authority.issue(PUBLIC, "van-7")
+    der = bytearray(leaf.public_bytes(Encoding.DER))
+    serial = leaf.serial_number.to_bytes((leaf.serial_number.bit_length() + 8) // 8)
+    der[der.index(serial)] |= 0x80
+
+    with pytest.raises(NotGenuine, match="no certificate, or damaged"):
+        certificates.read_der(bytes(der))
 
 
 def test_too_many_certificates_are_refused(authority: Authority) -> None:
