@@ -100,6 +100,21 @@ def test_the_route_of_tomorrow_waits_until_todays_has_ended(live: Live, erp: Sys
     assert office.orders.carried_by(VAN, NOON, NOON + HOUR)[0].number == ALLOWED
 
 
+def test_a_route_that_is_prolonged_comes_back_before_that_of_tomorrow(
+    live: Live, erp: System
+) -> None:
+    """In the evening the device has tomorrow's already, as dispatch adds a parcel to today's."""
+    evening, demo_office = NOON + 9 * HOUR, live.demo_office
+    erp.put(TODAY, shift(ALLOWED))
+    erp.put(TOMORROW, shift(GIFT, begins=NOON + 16 * HOUR))
+    assert carried(demo_office, evening) == [GIFT]
+
+    erp.put(TODAY, shift(ALLOWED, RIGHT_DOOR, hours=10))
+
+    assert carried(demo_office, evening) == [ALLOWED, RIGHT_DOOR]
+    assert carried(demo_office, NOON + 10 * HOUR) == [GIFT]
+
+
 def test_a_route_takes_the_place_of_one_that_a_program_assigned(live: Live, erp: System) -> None:
     demo_office = live.demo_office
     device_id = demo_office.van.device_id

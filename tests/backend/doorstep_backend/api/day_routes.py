@@ -90,8 +90,8 @@ def read(
             members.note("must be after begins, and at most 24 hours after it", "ends")
         elif ends <= now:
             members.note("has passed: no device gets this route any more", "ends")
-    read = DayRoute(device_id, day or now.date(), begins or now, ends or now, numbers)
-    return read, members.faults
+    route = DayRoute(device_id, day or now.date(), begins or now, ends or now, numbers)
+    return route, members.faults
 
 
 def _date(day: str, faults: list[Fault]) -> date | None:

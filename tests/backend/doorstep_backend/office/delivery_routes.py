@@ -115,9 +115,9 @@ class DeliveryRoutes:
     def put(self, planned: DayRoute, now: datetime) -> None:
         """Plan a device's route of a day, in place of the one before.
 
-        It takes the place of any route that the device has at that time, and otherwise waits until
-        that has ended. An order that is left out counts as carried, because the device may have
-        taken its photo already.
+        It takes the place of a route that the device has at that time or for later, and otherwise
+        waits until that has ended. An order that is left out counts as carried, because the device
+        may have taken its photo already.
 
         Raises:
             ValueError: it is longer than a manifest may be valid.
@@ -130,7 +130,7 @@ class DeliveryRoutes:
             self.plan(planned.name, planned.numbers, planned.begins, planned.ends)
             self._ledger.execute(into, values)
             self._ledger.execute(carries, values)
-            if self._has_another_at(planned, now):
+            if self._has_later_one(planned, now):
                 self.assign(planned.name, planned.device_id)
             self._take_up(planned.device_id, now)
 
@@ -156,12 +156,11 @@ class DeliveryRoutes:
         ):
             self._ledger.execute(f"INSERT INTO {into} ON CONFLICT DO NOTHING", row)
 
-    def _has_another_at(self, planned: DayRoute, now: datetime) -> bool:
-        """Return whether the device has another route, or was taken one, within these times."""
+    def _has_later_one(self, planned: DayRoute, now: datetime) -> bool:
+        """Return whether the device has, or had, another route that ends after this one begins."""
         query = """SELECT 1 FROM assignments WHERE device_id = ? AND route IS DISTINCT FROM ?
-            AND ends > ? AND begins < ? AND ends > ?"""
-        times = (rfc3339(now), rfc3339(planned.ends), rfc3339(planned.begins))
-        row = (planned.device_id, planned.name, *times)
+            AND ends > ? AND ends > ?"""
+        row = (planned.device_id, planned.name, rfc3339(now), rfc3339(planned.begins))
         return self._ledger.execute(query, row).fetchone() is not None
 
     def _take_up(self, device_id: str, now: datetime) -> None:
