@@ -57,6 +57,11 @@ EXPECTED: Final = """
 route                                          nobody other owner unverified verified later dispatch device device2
 GET /                                             307   307   307        307      307   307      307    307     307
 GET /pages                                        307   307   307        307      307   307      307    307     307
+PUT /api/addresses/{address}                      401   401   401        401      401   401      401    401     401
+PUT /api/orders/{number}                          401   401   401        401      401   401      401    401     401
+PUT /api/routes/{device}/{day}                    401   401   401        401      401   401      401    401     401
+GET /api/orders/{number}/outcome                  401   401   401        401      401   401      401    401     401
+GET /api/outcomes                                 401   401   401        401      401   401      401    401     401
 GET /pages/                                       303   303   303        303      303   303      303    303     303
 GET /pages/sign-in                                200   200   200        200      200   200      200    200     200
 POST /pages/sign-in                               403   403   403        403      403   403      403    403     403
@@ -216,6 +221,10 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
     return path.format(**places), form if method == "POST" else None, {}
 
 
+PLACES: Final = {"address": "a-1", "number": ALLOWED, "device": "van-7", "day": "2026-12-01"}
+"""What other systems name; a session and a certificate open nothing to them."""
+
+
 def fill_for_devices(scene: Scene, route: str, role: Role) -> Filled:
     """Return what a role asks where devices ask."""
     method, path = route.split()
@@ -227,7 +236,7 @@ def fill_for_devices(scene: Scene, route: str, role: Role) -> Filled:
         body = f'{{"capture_ids": ["{scene.photo}"]}}'.encode()
         return path, body, {"Content-Type": "application/json"}
     patch = BODY | {"Upload-Offset": "0"} if method == "PATCH" else {}
-    return path.format(capture_id=scene.photo), None, VERSION | patch
+    return path.format(**PLACES, capture_id=scene.photo), None, VERSION | patch
 
 
 def _sender(scene: Scene, role: Role) -> RecordMaker:
