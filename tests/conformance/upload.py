@@ -108,8 +108,11 @@ class Upload:
             line.send(sent)
             yield line
 
-    def send_twice(self, method: str, slice_bytes: int) -> None:
+    def send_twice(self, method: str, slice_bytes: int) -> bool:
         """POST or PATCH the whole record on two connections at the same time, slice by slice.
+
+        Returns:
+            Whether one of the answers has the receipt.
 
         Raises:
             Failed: both are accepted, or the right bytes are told to have another digest.
@@ -134,6 +137,7 @@ class Upload:
         for one in answers:
             if one.status == _OTHER_DIGEST:
                 raise Failed(f"{one}: the bytes of two requests at the same time were mixed.")
+        return any("Doorstep-Receipt" in one.headers for one in answers)
 
     def _begin(self, line: Line, method: str, offset: int) -> None:
         self._target.sent.records.setdefault(self.capture_id, False)
