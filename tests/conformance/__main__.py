@@ -21,7 +21,8 @@ from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.options import read_options
 from tests.conformance.outcome import State
 from tests.conformance.run import chosen, results
-from tests.conformance.target import Target
+from tests.conformance.target import Device, Target
+from tests.support.factory import RecordMaker
 
 PASSED, FAILED, WRONG_OPTIONS, NOBODY_THERE, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes; the help has their meaning."""
@@ -57,6 +58,8 @@ def _target(options: Any, folder: Path) -> Target:
     common = {"ca": options.ca, "operator": operator}
     if profile is Profile.RECEIPTS:
         devices, keys = strangers(STRANGERS), given_keys(options.receipt_key)
+        name = options.manifest_of
+        common["routed"] = None if name is None else Device(RecordMaker(name))
         return Target(options.url, profile, keys=keys, devices=lambda _: devices, **common)
     fleet = Fleet(signing.read_public_key(options.fleet_key))
     common |= {"keys": fleet.keys, "fleet": fleet}

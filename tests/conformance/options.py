@@ -73,6 +73,12 @@ def argument_parser() -> argparse.ArgumentParser:
         help="for receipts: the public key in PEM that must have signed the receipts",
     )
     parser.add_argument(
+        "--manifest-of",
+        metavar="ID",
+        help="for receipts: the id of a device that has a manifest, valid now and signed by the "
+        "receipt key (default: manifests are not checked)",
+    )
+    parser.add_argument(
         "--fleet-key",
         type=_file,
         metavar="FILE",

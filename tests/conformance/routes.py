@@ -19,20 +19,20 @@ UNKNOWN_TAG: Final = f'"{"0" * 64}"'
 """An ETag of no document."""
 
 
-@check("wire.md#manifest", Profile.ROUTES)
+@check("wire.md#manifest")
 def manifest_type_and_key(target: Target) -> None:
     """The manifest is a JWS of type `doorstep-manifest` for this device, by a manifest key of the
-    fleet document, for 24 hours at most, and valid now.
+    fleet document (in the profile receipts the receipt key), for 24 hours at most, and valid now.
 
     A device refuses any other one as a whole, and then takes no photo.
     """
-    found = manifest_of(target, ask_manifest(target), target.device)
+    found = manifest_of(target, ask_manifest(target), target.routed)
     now = datetime.now(UTC)
     if not found.begins <= now < found.ends:
         raise Failed(f"The manifest is valid from {found.begins} to {found.ends}, and not now.")
 
 
-@check("wire.md#manifest", Profile.ROUTES)
+@check("wire.md#manifest")
 def manifest_etag_304(target: Target) -> None:
     """The manifest has an ETag; the answer to an If-None-Match with it is 304 without a body.
 
@@ -59,7 +59,7 @@ def manifest_of_own_certificate(target: Target) -> None:
         raise Failed("A device that named another one in Authorization got the other's manifest.")
 
 
-@check("wire.md#manifest", Profile.ROUTES)
+@check("wire.md#manifest")
 def manifest_404_without_route(target: Target) -> None:
     """The answer to a device without a route is 404.
 

@@ -69,6 +69,7 @@ class Target:
         ca: PEM of the authority that devices trust; None for those of this machine.
         keys: returns the keys that may sign receipts.
         devices: returns two devices or more, as they are now.
+        routed: the device that has a manifest, in the profile receipts.
         fleet: the fleet document, for the profiles that have one.
         enrolment: the devices that the run enrols, for the profile fleet.
 
@@ -85,6 +86,7 @@ class Target:
         keys: Callable[["Target"], Keys],
         devices: Callable[["Target"], Sequence[Device]],
         operator: OperatorCommand,
+        routed: Device | None = None,
         fleet: "Fleet | None" = None,
         enrolment: "Enrolment | None" = None,
     ) -> None:
@@ -98,6 +100,7 @@ class Target:
         self._host, self._prefix = parts.netloc, parts.path.rstrip("/")
         self._keys = keys
         self._devices = devices
+        self._routed = routed
         self._fleet = fleet
         self._enrolment = enrolment
         self._contexts: dict[Path | None, ssl.SSLContext] = {}
@@ -116,6 +119,19 @@ class Target:
     def other(self) -> Device:
         """A second device."""
         return self.devices[1]
+
+    @property
+    def routed(self) -> Device:
+        """The device that has a manifest. Raises NotChecked without one."""
+        if self.profile is not Profile.RECEIPTS:
+            return self.device
+        if self._routed is None:
+            raise NotChecked("--manifest-of is missing, which names a device with a manifest")
+        return self._routed
+
+    def manifest_keys(self) -> Keys:
+        """Return the keys that may sign manifests now."""
+        return self.keys() if self._fleet is None else self._fleet.document(self).manifest_keys
 
     @property
     def fleet(self) -> "Fleet":

@@ -190,7 +190,7 @@ def only(change: Change) -> list[str]:
     chosen = [
         check.name
         for check in CHECKS
-        if check.profile is not Profile.RECEIPTS
+        if (check.profile is not Profile.RECEIPTS or check.name.startswith("manifest-"))
         and (not check.operator or is_operated[change.named_by])
     ]
     return [word for name in chosen for word in ("--only", name)]

@@ -52,6 +52,7 @@ def target_of(server: RawServer, ca_file: Path | None = None, path: str = "") ->
         keys=given_keys(server.receipt_key_file),
         devices=lambda _target: devices,
         operator=OperatorCommand(None),
+        routed=devices[0],
     )
 
 

@@ -152,7 +152,7 @@ EDITS: Final = (
         'return 404, {}, b"nothing of this name is here"',
         'return 400, {}, b"nothing of this name is here"',
         "head-unknown-404",
-        frozenset({"created-again-after-mismatch"}),
+        frozenset({"created-again-after-mismatch", "manifest-404-without-route"}),
     ),
     Edit(
         "shows records",

@@ -2,9 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from agent.models import rfc3339
+from agent.record import signing
+from agent.rule.manifest import TYPE
 from tests.conformance.operators.commanded import commanded
 from tests.support.small_backends import SmallBackend
+
+DEVICE: Final = "conformance-routed"
+"""Device that has a manifest."""
+
+
+def _write_manifest(backend: SmallBackend) -> None:
+    now = datetime.now(UTC)
+    payload = {"v": 1, "version": int(now.timestamp()), "device_id": DEVICE, "stops": []}
+    payload |= {"begins": rfc3339(now), "ends": rfc3339(now + timedelta(hours=12))}
+    payload |= {"practice_codes": []}
+    key = signing.read_private_key(backend.receipt_key_file.with_name("receipt.pem"))
+    folder = backend.data / "manifests"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{DEVICE}.jws").write_text(signing.sign(payload, key, typ=TYPE))
 
 
 @contextmanager
@@ -16,8 +35,9 @@ def operated(backend: SmallBackend) -> Iterator[list[str]]:
         backend.start()
 
     backend.start()
+    _write_manifest(backend)
     words = [backend.base_url, "--profile", "receipts", "--ca", str(backend.ca_file)]
-    words += ["--receipt-key", str(backend.receipt_key_file)]
+    words += ["--receipt-key", str(backend.receipt_key_file), "--manifest-of", DEVICE]
     try:
         with commanded({"restart": restart}) as command:
             yield [*words, "--operator", command]
