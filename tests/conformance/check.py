@@ -12,9 +12,8 @@ if TYPE_CHECKING:  # a target raises what is defined here
 DOCS: Final = "agent/docs"
 """Folder of the pages that a failure links to."""
 
-RECORDS: Final = "wire.md#records"
-RECEIPTS: Final = "wire.md#receipts"
-"""Page and heading with the rules of most checks."""
+RULES: Final = "integrate.md#write-your-own"
+"""Page and heading with the rules of the profile receipts."""
 
 
 class Profile(StrEnum):

@@ -4,7 +4,7 @@ import time
 from itertools import pairwise, product
 from typing import Final
 
-from tests.conformance.check import RECEIPTS, RECORDS, Failed, check
+from tests.conformance.check import RULES, Failed, check
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.wire import PHOTO
@@ -19,7 +19,7 @@ SETTLED_S: Final = 0.2
 """Time in which a server acts on a connection that has ended."""
 
 
-@check(RECORDS)
+@check(RULES)
 def cut_in_header(target: Target) -> None:
     """A request that ends within its header makes no upload.
 
@@ -36,7 +36,7 @@ def cut_in_header(target: Target) -> None:
         upload.received(upload.create(upload.content).expect(201))
 
 
-@check(RECORDS)
+@check(RULES)
 def cut_in_post_body(target: Target) -> None:
     """After a POST that was cut, HEAD tells how much came; the rest makes the record whole.
 
@@ -53,7 +53,7 @@ def cut_in_post_body(target: Target) -> None:
         upload.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def cut_in_patch(target: Target) -> None:
     """After a PATCH that was cut, HEAD tells how much came, and never less than was acknowledged.
 
@@ -94,7 +94,7 @@ def _expect_between(least: int, most: int, upload: Upload) -> None:
         )
 
 
-@check(RECEIPTS)
+@check(RULES)
 def lost_answer(target: Target) -> None:
     """If all bytes came and the answer was lost, the receipt can be asked for.
 
@@ -111,7 +111,7 @@ def lost_answer(target: Target) -> None:
         upload.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def resume_at_every_boundary(target: Target) -> None:
     """An upload goes on from any offset: in the label, at its end, near 4 and 64 KiB, elsewhere.
 

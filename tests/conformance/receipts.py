@@ -7,7 +7,7 @@ from typing import Final
 from agent.errors import NotGenuine
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
-from tests.conformance.check import RECEIPTS, Failed, check
+from tests.conformance.check import RULES, Failed, check
 from tests.conformance.target import Target
 from tests.conformance.upload import JSON, Upload, receipts
 from tests.support.factory import new_id
@@ -19,7 +19,7 @@ LIST_LIMIT: Final = 100
 """Most ids in a question."""
 
 
-@check(RECEIPTS)
+@check(RULES)
 def receipt_type_key_digest_date(target: Target) -> None:
     """A receipt has its type, and the right key signed it, for id, digest and length, with a time.
 
@@ -38,7 +38,7 @@ def receipt_type_key_digest_date(target: Target) -> None:
         raise Failed(f"{told}; one of the two clocks, or the time zone, is wrong.")
 
 
-@check(RECEIPTS)
+@check(RULES)
 def receipts_list(target: Target) -> None:
     """POST /receipts answers a receipt or null for each of up to 100 ids, and refuses the rest.
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
-from tests.conformance.check import RECORDS, Failed, check
+from tests.conformance.check import RULES, Failed, check
 from tests.conformance.line import Answer
 from tests.conformance.target import Target
 from tests.conformance.upload import SMALL_PHOTO, Upload
@@ -59,7 +59,7 @@ def _flipped(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
-@check(RECORDS)
+@check(RULES)
 def wrong_offset_409(target: Target) -> None:
     """A PATCH at another offset than that of the upload is answered 409, and changes nothing.
 
@@ -72,7 +72,7 @@ def wrong_offset_409(target: Target) -> None:
     upload.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def past_the_end(target: Target) -> None:
     """A body that is longer than what is left is refused, and the upload can still be finished.
 
@@ -85,7 +85,7 @@ def past_the_end(target: Target) -> None:
     whole.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def second_post_409(target: Target) -> None:
     """A POST of an id that exists, begun or complete, is answered 409.
 
@@ -95,7 +95,7 @@ def second_post_409(target: Target) -> None:
         upload.create().expect(409)
 
 
-@check(RECORDS)
+@check(RULES)
 def second_post_keeps_bytes(target: Target) -> None:
     """A second POST of an id changes no byte of an upload, begun or complete, nor at the same time.
 
@@ -118,7 +118,7 @@ def second_post_keeps_bytes(target: Target) -> None:
             raise Failed("After two POSTs at the same time, POST /receipts has no receipt.")
 
 
-@check(RECORDS)
+@check(RULES)
 def connection_usable_after_error(target: Target) -> None:
     """An error is readable after a long body, and the connection then works on or is closed.
 
@@ -145,7 +145,7 @@ def connection_usable_after_error(target: Target) -> None:
             raise Failed(f"{answer}, and the connection was reset before the body was read.")
 
 
-@check(RECORDS)
+@check(RULES)
 def digest_mismatch_no_receipt(target: Target) -> None:
     """A record with another digest than announced gets neither a receipt nor a signed refusal.
 
@@ -167,7 +167,7 @@ def digest_mismatch_no_receipt(target: Target) -> None:
             raise Failed(f"For bytes of another digest, POST /receipts has {verdict} and not null.")
 
 
-@check(RECORDS)
+@check(RULES)
 def created_again_after_mismatch(target: Target) -> None:
     """A wrong digest is answered 460, and the device can create the upload again, and deliver it.
 
@@ -181,7 +181,7 @@ def created_again_after_mismatch(target: Target) -> None:
     upload.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def zero_bytes(target: Target) -> None:
     """A PATCH without bytes changes nothing; an upload of length 0 is accepted or refused.
 
@@ -199,7 +199,7 @@ def _expect_no_fault(answer: Answer) -> None:
         raise Failed(f"{answer}; it should be an answer that is no fault of the server.")
 
 
-@check(RECORDS)
+@check(RULES)
 def largest_or_413(target: Target) -> None:
     """A record of 4 MB is taken, if need be in pieces after a 413; a terabyte is refused with 413.
 
@@ -212,7 +212,7 @@ def largest_or_413(target: Target) -> None:
     _announce(target, new_id(), length).expect(413)
 
 
-@check(RECORDS)
+@check(RULES)
 def bad_id_400(target: Target) -> None:
     """A POST with a capture_id that is no UUID in lower case, or without one, is answered 400.
 
@@ -237,7 +237,7 @@ WRONG_IDS: Final = (
 """Texts that are no capture ids."""
 
 
-@check(RECORDS)
+@check(RULES)
 def other_names_404(target: Target) -> None:
     """An address that no device uses is refused (404), also one that leads out of the folder.
 
@@ -251,7 +251,7 @@ def other_names_404(target: Target) -> None:
             target.ask(method, name, VERSION).expect_refused()
 
 
-@check(RECORDS)
+@check(RULES)
 def get_and_delete_refused(target: Target) -> None:
     """A device can neither read an upload nor delete it: GET and DELETE are refused (405).
 

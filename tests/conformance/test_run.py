@@ -131,7 +131,7 @@ def test_report_says_what_happened_with_the_rule_its_cost_and_a_link(server: Raw
         'POST /files was answered 404 "nothing here"; it should be 201.',
         f"The rule: {result.check.rule}",
         result.check.cost,
-        "See agent/docs/wire.md#records",
+        "See agent/docs/integrate.md#write-your-own",
     ]
     assert list(target.sent.records) == list(report.left_behind(target.sent))[1].split()
 

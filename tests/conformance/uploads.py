@@ -3,7 +3,7 @@
 import ssl
 from itertools import pairwise
 
-from tests.conformance.check import RECORDS, Failed, Profile, check
+from tests.conformance.check import RULES, Failed, Profile, check
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.factory import new_id
@@ -25,7 +25,7 @@ def tls_name(target: Target) -> None:
         raise Failed(f"There was no TLS handshake: {error}.") from error
 
 
-@check(RECORDS)
+@check(RULES)
 def create_with_body(target: Target) -> None:
     """A POST with the whole record is answered 201, with its length as Upload-Offset and a receipt.
 
@@ -38,7 +38,7 @@ def create_with_body(target: Target) -> None:
         raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
 
 
-@check(RECORDS)
+@check(RULES)
 def create_then_patch(target: Target) -> None:
     """After a POST without a body and a PATCH of the whole record, the PATCH has the receipt.
 
@@ -54,7 +54,7 @@ def create_then_patch(target: Target) -> None:
         raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
 
 
-@check(RECORDS)
+@check(RULES)
 def pieces(target: Target) -> None:
     """Each PATCH of a piece is answered with the new Upload-Offset; only the last has a receipt.
 
@@ -73,7 +73,7 @@ def pieces(target: Target) -> None:
     upload.received(answer)
 
 
-@check(RECORDS)
+@check(RULES)
 def head_offset_and_length(target: Target) -> None:
     """HEAD tells how many bytes have arrived (Upload-Offset), and of how many (Upload-Length).
 
@@ -90,7 +90,7 @@ def head_offset_and_length(target: Target) -> None:
         raise Failed(f"{told}, and not with the length {upload.bytes} in both headers.")
 
 
-@check(RECORDS)
+@check(RULES)
 def head_unknown_404(target: Target) -> None:
     """HEAD of an upload that was never created is answered 404.
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
 
-from tests.conformance.check import RECORDS, Failed, NoAnswer, check
+from tests.conformance.check import RULES, Failed, NoAnswer, check
 from tests.conformance.devices import strangers
 from tests.conformance.line import Line
 from tests.conformance.receipt_words import subject
@@ -22,7 +22,7 @@ DEVICES: Final = 20
 """Devices that deliver at once, as the name of the check says."""
 
 
-@check(RECORDS)
+@check(RULES)
 def stalled_patch_overtaken(target: Target) -> None:
     """A newer PATCH goes on while an older one stalls; the older one appends no more bytes.
 
@@ -60,7 +60,7 @@ def _send_the_rest(older: Line, sent: int, end: int) -> None:
         raise Failed(f"{answer}, although a newer request had overtaken it.")
 
 
-@check(RECORDS)
+@check(RULES)
 def two_patches_one_wins(target: Target) -> None:
     """If two PATCHes come at one offset at the same time, at most one is accepted.
 
@@ -72,7 +72,7 @@ def two_patches_one_wins(target: Target) -> None:
         upload.finish()
 
 
-@check(RECORDS)
+@check(RULES)
 def twenty_devices(target: Target) -> None:
     """Twenty devices that deliver at once get their receipts, while other connections are silent.
 
