@@ -100,6 +100,8 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/docs/receipts_backend.py:Backend.create": _EXAMPLE,
     "agent/docs/receipts_backend.py:Backend.manifest": _EXAMPLE,
     "agent/docs/receipts_backend.py:Backend.serve": _EXAMPLE,
+    "agent/docs/routes_backend.py:RoutesBackend.check": _EXAMPLE,
+    "agent/docs/routes_backend.py:label": _EXAMPLE,
     "agent/models.py:has_host": _OPERATOR,
     "agent/process/control.py:_user": "reads what the kernel says of a socket",
     "agent/queue/content.py:<module>": _NO_PARSER,
