@@ -24,7 +24,8 @@ from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.fleet import DOCUMENTS
 from doorstep_backend.identity.register import Register
-from tests.demo.story import demo_office
+from tests.demo.foreign.round import ROUND
+from tests.demo.story import Step, demo_office
 from tests.support import nginx
 from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY, Reachable
@@ -282,6 +283,9 @@ The scripts also make the environment in `.venv`, which the tests have.
 PORT: Final = nginx.free_port()
 """The port in place of 8443."""
 
+PRESSES: Final = sum(isinstance(one, Step) for one in ROUND)
+"""Presses of the demo's round; the transfer of the last but one is cut."""
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
@@ -304,24 +308,38 @@ def test_commands_of_receipts_deliver_a_round(clone: Path) -> None:
 
     ran(clone, make_keys)
     with running(serve, clone):
-        ran(clone, try_out)
+        told = ran(clone, try_out)
 
+    received = {path.stem for path in (clone / "trial/data/received").iterdir()}
+    assert set(re.findall(r" in \d+ s +(\S{36})$", told, re.MULTILINE)) <= received
     opened = {path.name for path in (clone / "trial/opened").iterdir()}
     assert opened == {"label.json", "record.json", "photo.jpg"}
 
 
 @pytest.mark.slow
 def test_commands_of_routes_deliver_a_round(clone: Path) -> None:
-    """The first block is that of Receipts: this trial needs its keys."""
+    """The first block is that of Receipts: this trial needs its keys.
+
+    The record whose transfer was cut is one that the device had to send again.
+    """
     make_keys, *_ = commands("Receipts")
     make_authority, sign_fleet, start, enrol, check = commands("Routes")
     make_folders, python, serve = start.partition(".venv/bin/python")
 
     ran(clone, make_keys, make_authority, sign_fleet, make_folders)
     with running(python + serve, clone):
-        ran(clone, enrol, check)
+        told = ran(clone, enrol, check)
 
     assert len(list((clone / "trial/road/received").iterdir())) > 18
+    (cut,) = re.findall(rf"^ +{PRESSES - 1} .* (\S+)$", told, re.MULTILINE)
+    assert attempts(clone, "trial/round/demo-01")[cut] > 1
+
+
+def attempts(clone: Path, device: str) -> dict[str, int]:
+    """Return how often a device tried to send each of its records."""
+    listed = ran(clone, f".venv/bin/doorstep queue --json --config {device}/config.toml")
+    rows = map(json.loads, listed.splitlines())
+    return {row["capture_id"]: row["attempts"] for row in rows}
 
 
 def commands(section: str) -> list[str]:
