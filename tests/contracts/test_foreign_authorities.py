@@ -21,28 +21,14 @@ from tests.support.foreign_authorities import ForeignAuthority, OpensslCa, Opens
 
 pytestmark = pytest.mark.slow
 
-CONFIG: Final = """\
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-    log_format shown '$request_method $uri $ssl_client_verify $ssl_client_serial';
-    access_log {folder}/access.log shown;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
+LINES: Final = """\
         ssl_certificate {certificate};
         ssl_certificate_key {key};
         ssl_client_certificate {ca};
         ssl_verify_client on;
         client_max_body_size 20m;
-        location = /fleet {{ alias {folder}/fleet.jws; default_type application/jose; }}
+        location = /fleet {{ alias {document}; default_type application/jose; }}
         location / {{ proxy_pass {upstream}; proxy_set_header Host $http_host; }}
-    }}
-}}
 """
 """Mutual TLS by the foreign authority, the fleet document as a file, and the rest by a backend."""
 
@@ -112,22 +98,20 @@ def depot(folder: Path, authority: ForeignAuthority) -> Iterator[Depot]:
         signs = signing.read_public_key(backend.receipt_key_file, "the receipt key")
         office = FleetOffice()
         listed = [{"jwk": signing.jwk(signs), "until": None}]
-        place, port = folder / "nginx", nginx.free_port()
-        place.mkdir()
-        (place / "fleet.jws").write_text(office.document(receipt_keys=listed))
+        document = folder / "fleet.jws"
+        document.write_text(office.document(receipt_keys=listed))
         certificate, key = authority.server()
         names = {"certificate": certificate, "key": key, "ca": authority.ca_file}
-        text = CONFIG.format(folder=place, port=port, upstream=backend.base_url, **names)
-        (place / "nginx.conf").write_text(text)
+        lines = LINES.format(document=document, upstream=backend.base_url, **names)
         fleet_key = folder / "fleet-key.pem"
         fleet_key.write_bytes(signing.public_pem(office.key.public_key()))
         identity = {"mode": "required", "certificates": "files", "fleet_key": str(fleet_key)}
         with (
-            nginx.running(place, port),
+            nginx.minimal(folder / "nginx", lines) as url,
             device(
                 folder / "van",
                 identity={**identity, "ca": str(authority.ca_file)},
-                backend={"url": f"https://127.0.0.1:{port}", "receipt_keys": []},
+                backend={"url": url, "receipt_keys": []},
                 policy={"manifest": "off", "credentials": "on"},
                 serve={"names": ["van-7.example"]},
             ) as van,

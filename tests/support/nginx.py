@@ -16,6 +16,26 @@ from tests.support.npm import program
 CONFIGURATION: Final = Path(__file__).parents[1] / "backend/doorstep_backend/nginx.conf"
 """Configuration of the proxy before the backend's instances."""
 
+MINIMAL: Final = """\
+pid nginx.pid;
+events {{}}
+http {{
+    log_format shown '$request_method $status '
+                     '$ssl_client_verify $ssl_client_serial $ssl_client_s_dn';
+    access_log access.log shown;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+{lines}
+    }}
+}}
+"""
+"""Only what nginx needs to start as any user, and to tell who asked; the rest is its default."""
+
 START_WITHIN_S: Final = 20.0
 """Longest start that is waited for."""
 
@@ -36,6 +56,16 @@ def running(folder: Path, port: int) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+@contextmanager
+def minimal(folder: Path, lines: str) -> Iterator[str]:
+    """Run an nginx with these lines of its `server`, and defaults; return its address."""
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    (folder / "nginx.conf").write_text(MINIMAL.format(port=port, lines=lines))
+    with running(folder, port):
+        yield f"https://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -14,29 +14,15 @@ from tests.support.npm import install, program
 FOLDER: Final = Path(__file__).parent
 """Holds package.json; `npm ci` puts node_modules here, which git ignores."""
 
-NGINX_CONFIG: Final = """\
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-    log_format peer '$request_method $status $ssl_client_verify $ssl_client_s_dn';
-    access_log {folder}/access.log peer;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
+NGINX_LINES: Final = """\
         ssl_certificate {chain};
         ssl_certificate_key {key};
         ssl_client_certificate {ca};
         ssl_verify_client optional;
         location / {{ proxy_pass {upstream}; }}
-    }}
-}}
 """
-"""Only what it needs to start as any user, and to ask for a device's certificate; everything else
-is nginx's default on purpose: 1 MB of body, requests buffered, Host rewritten to the upstream's."""
+"""Only what it needs to ask for a device's certificate; everything else is nginx's default on
+purpose: 1 MB of body, requests buffered, Host rewritten to the upstream's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +71,12 @@ def nginx_peer(data: Path, *, own_ids: bool = False) -> Iterator[Peer]:
     certificates = keys.certificates(data / "ca")
     peer = Peer("", certificates.ca_file, data / "receipt-key.pem", data)
     more = ["--own-ids"] if own_ids else []
-    with _node(data, more) as upstream, _nginx(data / "nginx", certificates, upstream) as base_url:
-        yield replace(peer, base_url=base_url)
+    files = {"chain": certificates.chain_file, "key": certificates.key_file}
+    files |= {"ca": certificates.ca_file}
+    with _node(data, more) as upstream:
+        lines = NGINX_LINES.format(upstream=upstream, **files)
+        with nginx.minimal(data / "nginx", lines) as base_url:
+            yield replace(peer, base_url=base_url)
 
 
 @contextmanager
@@ -108,20 +98,3 @@ def _node(data: Path, more: list[str]) -> Iterator[str]:
             yield line.strip().removeprefix("ready url=")
         finally:
             running.kill()
-
-
-@contextmanager
-def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iterator[str]:
-    folder.mkdir(exist_ok=True)
-    port = nginx.free_port()
-    text = NGINX_CONFIG.format(
-        folder=folder,
-        port=port,
-        chain=certificates.chain_file,
-        key=certificates.key_file,
-        ca=certificates.ca_file,
-        upstream=upstream,
-    )
-    (folder / "nginx.conf").write_text(text)
-    with nginx.running(folder, port):
-        yield f"https://127.0.0.1:{port}"
