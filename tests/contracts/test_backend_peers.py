@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from doorstep_backend.wire.store import Store
-from tests.contracts.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, is_high, new_id
+from tests.support.small_backends import SmallBackend, node_backend, node_behind_nginx
 from tests.support.waiting import until
 from tests.support.wire import (
     PHOTO,
@@ -25,14 +25,14 @@ from tests.support.wire import (
     speaking_to,
 )
 
-Server = Backend | Peer
+Server = Backend | SmallBackend
 
 
 @pytest.fixture(
     scope="module",
     params=[
         "backend",
-        *(pytest.param(one, marks=pytest.mark.slow) for one in (tus_peer, nginx_peer)),
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (node_backend, node_behind_nginx)),
     ],
 )
 def server(
@@ -41,7 +41,7 @@ def server(
     if request.param == "backend":
         yield request.getfixturevalue("backend")
         return
-    run: Callable[[Path], AbstractContextManager[Peer]] = request.param
+    run: Callable[[Path], AbstractContextManager[SmallBackend]] = request.param
     with run(tmp_path_factory.mktemp("peer")) as running:
         yield running
 
@@ -180,7 +180,7 @@ def test_the_peers_signatures_are_the_higher_of_two_that_verify(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
     """So every receipt that a device gets from it is one that some libraries would refuse."""
-    with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+    with node_backend(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         for _ in range(8):
             content = record(maker, capture_id := new_id())
             receipt = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
@@ -196,7 +196,7 @@ def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
     """Its defaults are what the field has: 413 from a proxy, and buffered requests."""
     big, cut = new_id(), new_id()
     content = record(maker, big, PHOTO * 5)
-    with nginx_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+    with node_behind_nginx(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         assert wire.post(big, content, content).status_code == 413
         assert "nginx" in wire.post(big, content, content).text
 
@@ -211,7 +211,7 @@ def test_tus_server_tells_the_exact_offset_after_a_silent_line(
     tmp_path: Path, capture_id: str, content: bytes
 ) -> None:
     """HEAD takes some 3 s there: it waits for the writer before it cuts it off."""
-    with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+    with node_backend(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         announced = announce(capture_id, content)
         with begun_post(peer.port, peer.ca_file, announced, content[:1000]):
             part = peer.received_file(capture_id)

@@ -236,11 +236,8 @@ def given(backend: SmallBackend, folder: Path) -> Iterator[SmallBackend]:
     for name, token in {**files, "evidence/van-0042.pem": ""}.items():
         (backend.data / name).parent.mkdir(parents=True, exist_ok=True)
         (backend.data / name).write_text(token)
-    backend.start()
-    try:
+    with backend:
         yield backend
-    finally:
-        backend.kill()
 
 
 def printed(kind: str) -> list[str]:

@@ -23,9 +23,8 @@ from tests.support.wire import (
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallBackend]:
-    running = python_backend(tmp_path_factory.mktemp("smallest")).start()
-    yield running
-    running.kill()
+    with python_backend(tmp_path_factory.mktemp("smallest")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -23,10 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def backend(folder: Path) -> Iterator[SmallBackend]:
-    running = routes_backend(folder).start()
-    (running.data / "evidence").mkdir()
-    yield running
-    running.kill()
+    with routes_backend(folder) as running:
+        (running.data / "evidence").mkdir()
+        yield running
 
 
 @contextmanager

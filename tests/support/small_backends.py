@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from doorstep_backend import keys
-from tests.contracts.peer.process import FOLDER as PEER
+from tests.support import nginx
 from tests.support.backend import REPOSITORY
 from tests.support.npm import install, program
 
@@ -17,14 +18,28 @@ SMALLEST: Final = REPOSITORY / "agent/docs/receipts_backend.py"
 SMALLEST_ROUTES: Final = SMALLEST.with_name("routes_backend.py")
 """Source of its extension with mutual TLS and a fleet document."""
 
+NODE: Final = REPOSITORY / "tests/contracts/peer"
+"""Folder of the one for Node; `npm ci` puts node_modules here, which git ignores."""
+
+NGINX_LINES: Final = """\
+        ssl_certificate {tls.chain_file};
+        ssl_certificate_key {tls.key_file};
+        ssl_client_certificate {tls.ca_file};
+        ssl_verify_client optional;
+        location / {{ proxy_pass {upstream}; }}
+"""
+"""Only what it needs to ask for a device's certificate; everything else is nginx's default on
+purpose: 1 MB of body, requests buffered, Host rewritten to the upstream's."""
+
 _READY: Final = "ready url="
 
 
 class SmallBackend:
-    """A backend over one folder; it starts again at the same address.
+    """A backend over one folder, which runs in a `with`; it starts again at the same address.
 
     Attributes:
         base_url: always https; known once it was started.
+        tls: the files of its certificate, and of the authority in `folder`/ca.
         ca_file: PEM of the CA that a device must trust.
         receipt_key_file: PEM of the public key that signs receipts.
         data: its folder.
@@ -33,13 +48,19 @@ class SmallBackend:
     base_url: str
 
     def __init__(self, folder: Path, command: Sequence[str], data: Path, record: str) -> None:
-        found = keys.certificates(folder / "ca")
+        self.tls = keys.certificates(folder / "ca")
         private, self.receipt_key_file = folder / "receipt.pem", folder / "receipt-public.pem"
         keys.receipt_key(private, self.receipt_key_file)
-        self.ca_file, self.data, self._record = found.ca_file, data, record
+        self.ca_file, self.data, self._record = self.tls.ca_file, data, record
         self._log, self._asked_port = folder / "backend.log", 0
         self._command = [*command, "--data", str(data), "--receipt-key", str(private)]
-        self._command += ["--cert", str(found.chain_file), "--key", str(found.key_file)]
+        self._command += ["--cert", str(self.tls.chain_file), "--key", str(self.tls.key_file)]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self) -> Self:
         """Start it, and return once it listens. Raises RuntimeError if it ends before."""
@@ -88,11 +109,29 @@ def routes_backend(folder: Path) -> SmallBackend:
     return SmallBackend(folder, command, folder / "data", "received/{}.rec")
 
 
-def node_backend(folder: Path, data: Path | None = None) -> SmallBackend:
-    """Return the one for Node. Raises RuntimeError if Node is missing."""
-    install(PEER)
-    command = [program("node", "nodejs"), str(PEER / "server.mjs")]
+def node_backend(folder: Path, data: Path | None = None, *, own_ids: bool = False) -> SmallBackend:
+    """Return the one for Node; with `own_ids` it names uploads itself.
+
+    Raises:
+        RuntimeError: Node is missing.
+    """
+    install(NODE)
+    command = [program("node", "nodejs"), str(NODE / "server.mjs")]
+    command += ["--own-ids"] if own_ids else []
     return SmallBackend(folder, command, data or folder / "data", "files/{}")
+
+
+@contextmanager
+def node_behind_nginx(folder: Path, *, own_ids: bool = False) -> Iterator[SmallBackend]:
+    """Run the one for Node behind a default nginx, whose log is `folder`/nginx/access.log.
+
+    With `own_ids` its Location has a scheme, a name and a port of its own.
+    """
+    with node_backend(folder, own_ids=own_ids) as backend:
+        lines = NGINX_LINES.format(tls=backend.tls, upstream=backend.base_url)
+        with nginx.minimal(folder / "nginx", lines) as url:
+            backend.base_url = url
+            yield backend
 
 
 def changed(folder: Path, *edits: tuple[str, str]) -> Path:

@@ -3,7 +3,6 @@
 // overwritten, read or deleted, signs receipts, and hands out the manifests of an operator.
 import { createHash, createPrivateKey, createPublicKey, randomUUID, sign, verify } from 'node:crypto'
 import fs from 'node:fs/promises'
-import http from 'node:http'
 import https from 'node:https'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -168,10 +167,8 @@ function answer(request, response) {
   }
 }
 
-const scheme = given.cert ? 'https' : 'http'
-const server = given.cert
-  ? https.createServer({ cert: await fs.readFile(given.cert), key: await fs.readFile(given.key) }, answer)
-  : http.createServer(answer)
+const tls = { cert: await fs.readFile(given.cert), key: await fs.readFile(given.key) }
+const server = https.createServer(tls, answer)
 server.listen(Number(given.port), '127.0.0.1', () => {
-  console.log(`ready url=${scheme}://127.0.0.1:${server.address().port}`)
+  console.log(`ready url=https://127.0.0.1:${server.address().port}`)
 })
