@@ -3,8 +3,10 @@
 With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from threading import Barrier
 
 import pytest
@@ -12,9 +14,10 @@ import pytest
 from agent.record import signing
 from doorstep_backend.office import claims
 from doorstep_backend.office.claims import FilingEntry
-from doorstep_backend.office.delivery_routes import Issued
+from doorstep_backend.office.delivery_routes import DayRoute, Issued
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
 from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.office.orders import Order
 from doorstep_backend.wire import manifest
 from doorstep_backend.wire.asking import PEOPLES_THREADS
 from doorstep_backend.wire.intake import MOST_JUDGED_AT_ONCE
@@ -172,3 +175,28 @@ def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
         assert elsewhere.submit(other.erasure.expire, later).result(1) == 4
 
     assert other.erasure.expire(later) == 1
+
+
+def test_a_manifest_has_times_and_orders_of_one_plan(
+    demo_office: DemoOffice,
+    other: Office,
+    elsewhere: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A system plans the route again between the two questions for its times and its orders."""
+    office, questions, again = demo_office.office, count(), list[Future[None]]()
+    long = DayRoute("van-7", NOON.date(), NOON, NOON + timedelta(hours=8), (ALLOWED, LEFT_DOOR))
+    short = replace(long, ends=NOON + timedelta(hours=4), numbers=(LEFT_DOOR,))
+    office.routes.put(long, NOON)
+    read_orders = office.orders.on_route
+
+    def on_route(route: str) -> list[Order]:
+        if next(questions) == 1:  # the first one only finds that the manifest has changed
+            again.append(waited(elsewhere, other.routes.put, short, NOON))
+        return read_orders(route)
+
+    monkeypatch.setattr(office.orders, "on_route", on_route)
+    made = demo_office.manifest()
+    again[0].result()
+
+    assert (made.ends, len(made.stops)) == (long.ends, 2)

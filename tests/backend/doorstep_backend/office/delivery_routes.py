@@ -224,7 +224,11 @@ class DeliveryRoutes:
         found = self._found(device_id, now, kid)
         if not isinstance(found, _Changed):
             return found
-        with self._ledger.exclusive_transaction(device_id):  # two requests at once issue one
+        # Of two requests at once one issues it. A plan that changes meanwhile waits for the row, so
+        # that times and orders are of one plan.
+        hold = "UPDATE assignments SET route = route WHERE device_id = ?"
+        with self._ledger.exclusive_transaction(device_id):
+            self._ledger.execute(hold, (device_id,))
             found = self._found(device_id, now, kid)
             return self._issue(found, now, sign) if isinstance(found, _Changed) else found
 

@@ -8,7 +8,8 @@ All code takes locks in this order, so that two transactions never wait for each
 3. a customer's reports, `ledger.exclusive_transaction("reports of ...")`;
 4. routes, `ledger.exclusive_transaction()`, or a device's records,
    `ledger.exclusive_transaction(device_id)`: planning and handing on a route, and the documents of
-   other systems; filing, corrections, manifests, revoked keys;
+   other systems; filing, corrections, manifests, revoked keys; then the row of a device's
+   assignment: planning, manifests;
 5. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
 6. an order's address, `orders.lock_address_of(number)`: corrections;
 7. an order's place in the feed of outcomes (outcome_feed.py): whatever changes an outcome.
