@@ -137,6 +137,21 @@ def test_a_planned_route_that_a_program_gave_to_another_device_stays_there(
     assert carried(live.demo_office, begins, "van-21") == [GIFT]
 
 
+def test_a_route_that_was_handed_on_stays_there_if_its_put_is_repeated(
+    live: Live, erp: System
+) -> None:
+    """Systems repeat what they planned; the second device is on the road with the parcels."""
+    demo_office = live.demo_office
+    erp.put(TODAY, shift(GIFT))
+    assert carried(demo_office) == [GIFT]
+    demo_office.office.routes.assign(f"2026-12-01 {VAN}", "van-21")
+
+    assert erp.put(TODAY, shift(GIFT)).status_code == 200
+    assert carried(demo_office, device_id="van-21") == [GIFT]
+    assert erp.put(TODAY, shift(GIFT, ALLOWED)).status_code == 200
+    assert carried(demo_office) == [GIFT, ALLOWED]
+
+
 def test_a_shift_may_end_on_the_next_day(erp: System) -> None:
     night = shift(ALLOWED, begins=NOON + 10 * HOUR, hours=8)
 

@@ -55,9 +55,11 @@ def put(
                 faults.append(Fault(pointer("begins"), why))
             check(faults)
             before = office.routes.planned_on(planned.device_id, planned.day)
-            office.routes.put(planned, now)
-    said = _document(planned)
-    return put_result(before and _document(before), said), said
+            said = _document(planned)
+            result = put_result(before and _document(before), said)
+            if result is not Put.SAME:  # repeated, it takes no route back that was handed on
+                office.routes.put(planned, now)
+    return result, said
 
 
 def _document(planned: DayRoute) -> dict[str, Any]:
