@@ -1,5 +1,6 @@
 """Who may use the API: a token that permits it, and nothing else."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -59,17 +60,24 @@ def test_wrong_tokens_are_limited_and_lock_out_no_right_one(live: Live, erp: Sys
 
 
 def test_a_body_that_is_no_document_is_refused(erp: System) -> None:
-    json = {"Content-Type": "application/json"}
+    typed = {"Content-Type": "application/json"}
     for body, headers, status in (
-        (b"{", json, 400),
-        (b"[]", json, 400),
-        (b'{"line": "a", "line": "b"}', json, 400),
+        (b"{", typed, 400),
+        (b"[]", typed, 400),
+        (b'{"line": "a", "line": "b"}', typed, 400),
         (b"{}", {"Content-Type": "text/plain"}, 415),
-        (b" " * 300_000, json, 413),
+        (b" " * 300_000, typed, 413),
     ):
         answer = erp.ask("PUT", HOME, data=body, headers=headers)
 
         assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+@pytest.mark.parametrize("written", ["application/json;charset=utf-8", "Application/JSON ; q=1"])
+def test_the_type_of_a_body_is_read_as_http_writes_it(erp: System, written: str) -> None:
+    body = json.dumps(ADDRESS)
+
+    assert erp.ask("PUT", HOME, data=body, headers={"Content-Type": written}).status_code == 201
 
 
 @pytest.mark.slow

@@ -121,9 +121,7 @@ class Api:
     def _route(self, method: str, path: str, scope: Scope, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
             name = await in_page_thread(self._admitted, request, scope)
-            if method == "PUT" and request.headers.get("Content-Type", "").split(";")[0] != JSON:
-                raise HTTPException(415, NOT_JSON)
-            body = await json_object(request, MOST_BYTES) if method == "PUT" else {}
+            body = await _document(request) if method == "PUT" else {}
             query = request.query_params.multi_items()
             call = Call(name, path, request.path_params, body, query)
             return await in_page_thread(answer, call)
@@ -132,6 +130,13 @@ class Api:
 
     def _admitted(self, request: Request, scope: Scope) -> str:
         return self._authority.check(request, scope, self._now()).name
+
+
+async def _document(request: Request) -> Mapping[str, Any]:
+    given = request.headers.get("Content-Type", "").partition(";")[0]
+    if given.strip().lower() != JSON:  # any case, and blanks: RFC 9110 section 8.3.1
+        raise HTTPException(415, NOT_JSON)
+    return await json_object(request, MOST_BYTES)
 
 
 def _id(call: Call, name: str) -> str:
