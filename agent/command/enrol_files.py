@@ -7,13 +7,15 @@ from typing import Final
 from agent.command.enrol_steps import Owners, end, report, say
 from agent.command.owners import Report
 from agent.config import Config
-from agent.errors import ConfigError, ExitCode, StorageFault
+from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
 from agent.identity import capture_files, for_capture, tls_files
 from agent.identity.authorities import kept_evidence
 from agent.identity.given_files import Answers, GivenFiles
+from agent.identity.requested import wanted
 from agent.identity.tls_identity import IdentityStore
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
+from agent.record import certificates
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
 
@@ -30,13 +32,25 @@ def write_requests(config: Config, folder: Path) -> int:
     evidence = owners.evidence_request(config)
     tls = str(owners.sync(lambda: {"made": tls_files.request(config)}).get("made"))
     requests = {Use.TLS: tls, Use.EVIDENCE: evidence, Use.SERVE: owners.serve_request(config)}
-    for use, text in requests.items():
-        if text is not None:
-            path = folder / f"{config.device.id}-{use}.csr"
-            _write(path, text)
-            say(use, str(path))
+    checked = {use: _checked(config, use, text) for use, text in requests.items() if text}
+    for use, text in checked.items():
+        path = folder / f"{config.device.id}-{use}.csr"
+        _write(path, text)
+        say(use, str(path))
     print("have certificates made of these, then `doorstep enrol --certificate FILE...`")
     return ExitCode.DONE
+
+
+def _checked(config: Config, use: Use, text: str) -> str:
+    """Return an owner's request, PEM and nothing else, if it asks for what it should.
+
+    Otherwise a process that was taken over could ask for a certificate for evidence.
+    """
+    asked = certificates.read_request(text)
+    if not wanted(config, use).is_asked_by(text, asked.key):
+        words = "if its process has an older configuration, restart that, then run this again"
+        raise NotNow(f"the request for {use} is not as this configuration needs it; {words}")
+    return certificates.request_pem(asked)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ All input is untrusted: an unreadable one raises NotGenuine with the reason.
 
 import base64
 import hashlib
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,9 +100,9 @@ def server_names(names: Collection[str]) -> frozenset[str]:
 
 
 def request_pem(asked: Request) -> str:
-    """Write the request as PEM."""
-    text = base64.encodebytes(asked.der).decode()
-    return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
+    """Write the request as PEM, in lines of 64 characters (RFC 7468 section 2)."""
+    text = "\n".join(textwrap.wrap(base64.b64encode(asked.der).decode(), 64))
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n"
 
 
 def read_request(pem: str) -> Request:

@@ -1,5 +1,6 @@
 """The usages of certificates: requests for each, and which certificate counts for it."""
 
+import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -79,30 +80,47 @@ class Wanted:
         each time: `openssl ca` gives no two valid certificates to one name. It also asks for the
         usages, for an authority that copies what a request asks for.
         """
-        unit = f"{self.use} {secrets.token_hex(4)}"
-        others = (NameOID.ORGANIZATIONAL_UNIT_NAME, unit), (NameOID.COMMON_NAME, self.device_id)
-        parts = [*self._shared(), *(x509.NameAttribute(kind, text) for kind, text in others)]
-        purpose = x509.ExtendedKeyUsage([_PURPOSE[self.use]])
-        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
-        builder = builder.add_extension(_USAGE, critical=True)
-        builder = builder.add_extension(purpose, critical=False)
-        if self.names:
-            shown = x509.SubjectAlternativeName(map(general_name, sorted(self.names)))
-            builder = builder.add_extension(shown, critical=False)
+        builder = x509.CertificateSigningRequestBuilder()
+        builder = builder.subject_name(self._subject(f"{self.use} {secrets.token_hex(4)}"))
+        for value, critical in self._extensions():
+            builder = builder.add_extension(value, critical)
         made = builder.sign(key, hashes.SHA256())
         return made.public_bytes(serialization.Encoding.PEM).decode()
 
     def is_asked_by(self, text: str, key: PublicKey) -> bool:
-        """Return True if this request, PEM, still asks for this certificate, for `key`."""
+        """Return True if this request, PEM, still asks for this certificate, for `key`.
+
+        It asks for nothing else: an authority may copy whatever usage a request asks for.
+        """
         try:
             asked = read_request(text)
             with readable("not a certificate request"):
-                subject = list(x509.load_pem_x509_csr(text.encode()).subject)
+                found = x509.load_pem_x509_csr(text.encode())
+                units = found.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+                unit = str(units[0].value) if units else ""
+                is_named = found.subject.public_bytes() == self._subject(unit).public_bytes()
+                asks = [(one.value, one.critical) for one in found.extensions]
         except NotGenuine:
             return False
-        shared = [one for one in subject if one.oid in _AS_THE_AUTHORITY]
-        is_same = (asked.key, asked.device_id, asked.names) == (key, self.device_id, self.names)
-        return is_same and shared == self._shared()
+        is_own = re.fullmatch(rf"{self.use} [0-9a-f]{{8}}", unit) is not None
+        return asked.key == key and is_own and is_named and asks == self._extensions()
+
+    def _subject(self, unit: str) -> x509.Name:
+        others = (NameOID.ORGANIZATIONAL_UNIT_NAME, unit), (NameOID.COMMON_NAME, self.device_id)
+        return x509.Name(
+            [*self._shared(), *(x509.NameAttribute(kind, text) for kind, text in others)]
+        )
+
+    def _extensions(self) -> list[tuple[x509.ExtensionType, bool]]:
+        """Return what the request asks for, and whether each of it is critical."""
+        asked: list[tuple[x509.ExtensionType, bool]] = [
+            (_USAGE, True),
+            (x509.ExtendedKeyUsage([_PURPOSE[self.use]]), False),
+        ]
+        if self.names:
+            shown = x509.SubjectAlternativeName(map(general_name, sorted(self.names)))
+            asked.append((shown, False))
+        return asked
 
     def _shared(self) -> list[x509.NameAttribute[str | bytes]]:
         """Return the authority's fields: `openssl ca` also compares their kinds of text."""

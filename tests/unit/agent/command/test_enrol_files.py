@@ -1,6 +1,7 @@
 """`doorstep enrol --csr` and `--certificate`: requests and certificates that a person carries."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from agent.__main__ import main
+from agent.config import CertificateSource, load
+from agent.identity.device_key import device_key
+from agent.identity.evidence import Evidence
+from agent.process import control
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.record.usages import Use
@@ -252,6 +257,20 @@ def test_old_and_next_certificate_together_leave_the_next_one_in_use(desk: Desk)
     assert desk.answer(new, old) == 0
 
     assert desk.bench.identity().key.public_key() == desk.key(Use.TLS)
+
+
+def test_request_by_an_older_configuration_is_not_written(desk: Desk) -> None:
+    """Capture runs, and has read the configuration before certificates came as files."""
+    layout, before = desk.device.layout, desk.folder.joinpath("van-7-evidence.csr").read_bytes()
+    config = load(desk.device.config)
+    before_files = replace(config.identity, certificates=CertificateSource.EST)
+    capture = Evidence(replace(config, identity=before_files), device_key(layout)[0])
+
+    with control.serve(layout.capture_socket, lambda *_: {"request": capture.request()}):
+        assert desk.ask() == 75
+
+    assert "the request for evidence is not as this configuration needs it" in desk.said()
+    assert desk.folder.joinpath("van-7-evidence.csr").read_bytes() == before
 
 
 def test_evidence_without_emailprotection_is_kept_for_records_alone(desk: Desk) -> None:

@@ -179,6 +179,18 @@ def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None
     assert van.tls() != before
 
 
+@pytest.mark.parametrize("use", [Use.EVIDENCE, Use.SERVE])
+def test_request_for_another_use_is_not_handed_out_in_its_place(van: Van, use: Use) -> None:
+    """Who takes sync over could plant it: an authority may copy the usage that it asks for."""
+    van.tls()
+    key = van.asked_key()
+    assert key is not None
+    planted = replace(wanted(van.config, Use.TLS), use=use).request(key)
+    (van.layout.sync_keys / "next.csr").write_text(planted)
+
+    assert van.tls() != planted
+
+
 @pytest.mark.parametrize("lost", ["next.csr", "next-key.pem"])
 def test_request_that_is_lost_or_unreadable_is_made_again(van: Van, lost: str) -> None:
     before = van.tls()
