@@ -124,13 +124,15 @@ class IdentityStore:
         return made
 
     def install(self, new: TlsIdentity) -> None:
-        """Use this identity from now on.
+        """Use this identity from now on; a request for another key still waits for its answer.
 
         Raises:
             StorageFault: the disk failed; the old one is still whole and in use.
         """
         text = signing.private_pem(new.key) + certificates.pem(new.chain)
         write_durably(self._file, text, _MODE, whole=True)
+        if self.asked_key(new) is not None:
+            return
         with disk_errors("cannot delete the key that was asked with"):
             self._next.unlink(missing_ok=True)
             self._request.unlink(missing_ok=True)

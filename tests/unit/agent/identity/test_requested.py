@@ -20,7 +20,7 @@ from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.usages import Use
-from tests.support.authority import Authority, new_authority
+from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.device import Device
 
 NAMES: Final = ("Van-7.vans.example", "10.8.0.7")
@@ -177,6 +177,21 @@ def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None
     assert van.asked_key() is None
     assert certificates.read_request(van.tls()).key != key.public_key()
     assert van.tls() != before
+
+
+def test_request_waits_while_another_key_gets_a_certificate(van: Van) -> None:
+    """An authority that signs the request of the key in use once more answers that one only."""
+    van.tls()
+    used = van.asked_key()
+    assert used is not None
+    store, issue = IdentityStore(van.layout), van.authority.issue
+    store.install(TlsIdentity(used, (issue(used.public_key(), "van-7"),)))
+    before = van.tls()
+
+    longer = issue(used.public_key(), "van-7", life=YEAR * 2)
+    store.install(TlsIdentity(used, (longer,)))
+
+    assert van.tls() == before
 
 
 @pytest.mark.parametrize("use", [Use.EVIDENCE, Use.SERVE])
