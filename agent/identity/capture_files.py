@@ -1,7 +1,6 @@
 """Capture's part of certificates as files: those for evidence and for serve."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
 
 from agent.config import Config
@@ -12,18 +11,9 @@ from agent.identity.capture_part import DocumentKind
 from agent.identity.given_files import Answers, Given, GivenFiles, Say
 from agent.queue.paths import Layout
 from agent.record import certificates, usages
-from agent.record.certificates import Certificate, CertificateChain, Request
+from agent.record.certificates import Certificate, Request
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A certificate that capture keeps: what was asked for, and the chain that it keeps now."""
-
-    kind: DocumentKind
-    asked: Request
-    kept: CertificateChain
 
 
 def take(
@@ -39,25 +29,27 @@ def take(
         say: gets the result of each step.
     """
     answers, trust = Answers(files, say), TrustStore(Layout.of(config.state))
-    asked = certificates.read_request(request)
-    wanted = [_Wanted("evidence", asked, kept_evidence(trust))]
-    if (text := trust.serve_request()) is not None:
-        wanted.append(_Wanted("serve", certificates.read_request(text), kept_serve(trust)))
-    for one in wanted:
-        answers.take(one.kind, one.asked.key, partial(_keep, config, files, one))
+    wanted: dict[DocumentKind, str | None] = {"evidence": request, "serve": trust.serve_request()}
+    for kind, text in wanted.items():
+        if text is not None:
+            asked = certificates.read_request(text)
+            answers.take(kind, asked.key, partial(_keep, config, files, kind, asked))
     strangers = files.strangers({*others, *answers.numbers}, config.device.id)
     for file, words in (*files.unreadable.items(), *strangers):
         answers.refuse("certificate", file, words, ExitCode.NOT_GENUINE)
     return answers
 
 
-def _keep(config: Config, files: GivenFiles, wanted: _Wanted, given: Given) -> str:
-    chain = files.chain(given, expected(config), Use(wanted.kind), wanted.asked.names)
+def _keep(
+    config: Config, files: GivenFiles, kind: DocumentKind, asked: Request, given: Given
+) -> str:
+    chain = files.chain(given, expected(config), Use(kind), asked.names)
     until = f"until {certificates.ends(chain[0]):%Y-%m-%d}"
-    without = _without(chain[0]) if wanted.kind == "evidence" else ""
-    if chain == wanted.kept:
+    without = _without(chain[0]) if kind == "evidence" else ""
+    trust = TrustStore(Layout.of(config.state))
+    if chain == (kept_evidence(trust) if kind == "evidence" else kept_serve(trust)):
         return f"is kept, {until}{without}"
-    capture_part.take(config, wanted.kind, certificates.pem(chain).decode())
+    capture_part.take(config, kind, certificates.pem(chain).decode())
     return f"verified, and kept, {until}{without}"
 
 

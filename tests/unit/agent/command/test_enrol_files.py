@@ -259,6 +259,16 @@ def test_old_and_next_certificate_together_leave_the_next_one_in_use(desk: Desk)
     assert desk.bench.identity().key.public_key() == desk.key(Use.TLS)
 
 
+def test_old_evidence_behind_the_new_one_does_not_count_as_kept(desk: Desk) -> None:
+    old = desk.file("old.pem", desk.issue(Use.EVIDENCE, starts=datetime.now(UTC)))
+    desk.answer(old)
+    desk.said()
+
+    desk.answer(desk.file("new.pem", desk.issue(Use.EVIDENCE)), old)
+
+    assert "old.pem: capture does not take it: it ends on " in desk.said()
+
+
 def test_request_by_an_older_configuration_is_not_written(desk: Desk) -> None:
     """Capture runs, and has read the configuration before certificates came as files."""
     layout, before = desk.device.layout, desk.folder.joinpath("van-7-evidence.csr").read_bytes()
