@@ -1,5 +1,6 @@
 """The certificates that count: their authorities, their ends, and the kept ones."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -61,20 +62,26 @@ def is_synchronised() -> bool:
 
 
 def kept_evidence(store: TrustStore) -> CertificateChain:
-    """Return the evidence certificate that capture verified and kept; empty if it is missing."""
-    return _kept(store.evidence())
+    """Return the evidence certificate that capture verified and kept; empty if it is missing.
+
+    One that is for TLS too counts as missing: an earlier release may have kept it.
+    """
+    return _kept(store.evidence(), usages.check_evidence)
 
 
 def kept_serve(store: TrustStore) -> CertificateChain:
     """Return serve's certificate that capture verified and kept; empty if it is missing."""
-    return _kept(store.serve())
+    return _kept(store.serve(), lambda _: None)
 
 
-def _kept(text: bytes | None) -> CertificateChain:
+def _kept(text: bytes | None, check: Callable[[Certificate], None]) -> CertificateChain:
     try:
-        return () if text is None else certificates.read_pem(text)
+        chain = () if text is None else certificates.read_pem(text)
+        for leaf in chain[:1]:
+            check(leaf)
     except NotGenuine:
         return ()
+    return chain
 
 
 def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> CertificateChain:

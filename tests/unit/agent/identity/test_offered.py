@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.config import load
 from agent.errors import NotGenuine
@@ -240,6 +241,17 @@ def test_one_without_photos_does_not_replace_one_that_serves_for_both(
 
     evidence.keep(pem(evidence.issue(days_ago=366)).encode())
     assert evidence.taker.offer(pem(plain)) == ACCEPTED
+
+
+def test_kept_one_that_is_for_tls_too_counts_as_missing(evidence: ForEvidence) -> None:
+    """Earlier releases kept such; a right one that ends earlier replaces it."""
+    for_both = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH)
+    key = evidence.key.public_key()
+    wrong = AUTHORITY.issue(key, "van-7", evidence=True, purposes=for_both)
+    evidence.keep(pem(wrong).encode())
+    assert evidence.restarted().ends is None
+
+    assert evidence.taker.offer(pem(evidence.issue(days_ago=1))) == ACCEPTED
 
 
 # For serve

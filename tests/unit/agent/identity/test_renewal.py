@@ -7,8 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.config import Config, ServeSettings, load
 from agent.identity.authorities import DUE_AT
@@ -46,10 +48,10 @@ class RenewingDevice:
     capture: "Capture"
     now_s: float = 1000.0
 
-    def install(self, age_days: float, life: timedelta = YEAR) -> TlsIdentity:
-        key = signing.new_key()
+    def install(self, age_days: float, life: timedelta = YEAR, **how: Any) -> TlsIdentity:
+        key, issue = signing.new_key(), self.server.authority.issue
         starts = datetime.now(UTC) - timedelta(days=age_days)
-        leaf = self.server.authority.issue(key.public_key(), "van-7", starts=starts, life=life)
+        leaf = issue(key.public_key(), "van-7", starts=starts, life=life, **how)
         made = TlsIdentity(key, (leaf,))
         IdentityStore(self.device.layout).install(made)
         return made
@@ -379,6 +381,42 @@ def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
     assert certificates.is_for(after, key)
     assert (after != before) is is_renewed
     assert van.server.paths().count(f"{kind}/simpleenroll") == is_renewed
+
+
+def test_evidence_certificate_that_is_for_tls_too_is_replaced_at_once(van: RenewingDevice) -> None:
+    """An earlier release kept it; records by its key do not count until there is another."""
+    van.install(0)
+    key = device_key(van.device.layout)[0].public_key()
+    both = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH)
+    before = van.server.authority.issue(key, "van-7", evidence=True, purposes=both)
+    TrustStore(van.device.layout).keep_evidence(certificates.pem([before]))
+
+    assert not van.tick()
+
+    assert van.kept("evidence") != [before]
+
+
+def test_tls_certificate_that_no_release_would_take_now_stays_until_its_end(
+    van: RenewingDevice,
+) -> None:
+    """A device whose authority names no purpose delivers after an update, and tells why not."""
+    before, authority = van.install(300, purposes=()), van.server.authority
+
+    def bare(asked: Asked) -> Answered | None:
+        if "simplereenroll" not in asked.path:
+            return None
+        key = requested(asked).public_key()
+        assert isinstance(key, signing.PublicKey)
+        return Answered(200, certs_only([authority.issue(key, "van-7", purposes=())]))
+
+    van.server.script = bare
+
+    assert "not renewed yet" in (said := van.tick())
+    assert "no clientAuth" in said
+    assert van.identity().chain == before.chain
+    van.server.script = lambda _: None
+    assert not van.tick(BACK_OFF_CAP_S)
+    assert van.identity().chain != before.chain
 
 
 def test_serve_certificate_for_another_question_is_replaced_at_once(van: RenewingDevice) -> None:
