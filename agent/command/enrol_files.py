@@ -48,8 +48,8 @@ def _checked(config: Config, use: Use, text: str) -> str:
     """
     asked = certificates.read_request(text)
     if not wanted(config, use).is_asked_by(text, asked.key):
-        words = "if its process has an older configuration, restart that, then run this again"
-        raise NotNow(f"the request for {use} is not as this configuration needs it; {words}")
+        words = "`systemctl restart doorstep-capture` reads a changed one; then run this again"
+        raise NotNow(f"the {use} request is not as this configuration needs it; {words}")
     return certificates.request_pem(asked)
 
 

@@ -34,8 +34,11 @@ def take(
         if text is not None:
             asked = certificates.read_request(text)
             answers.take(kind, asked.key, partial(_keep, config, files, kind, asked))
-    strangers = files.strangers({*others, *answers.numbers}, config.device.id)
-    for file, words in (*files.unreadable.items(), *strangers):
+    known = {*others, *answers.numbers}
+    wrong = [*files.unreadable.items(), *files.strangers(known, config.device.id)]
+    if not (known or wrong):
+        wrong = [("only authorities", "none of this device's certificates is in these files")]
+    for file, words in wrong:
         answers.refuse("certificate", file, words, ExitCode.NOT_GENUINE)
     return answers
 

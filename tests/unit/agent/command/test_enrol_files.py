@@ -279,7 +279,7 @@ def test_request_by_an_older_configuration_is_not_written(desk: Desk) -> None:
     with control.serve(layout.capture_socket, lambda *_: {"request": capture.request()}):
         assert desk.ask() == 75
 
-    assert "the request for evidence is not as this configuration needs it" in desk.said()
+    assert "the evidence request is not as this configuration needs it" in desk.said()
     assert desk.folder.joinpath("van-7-evidence.csr").read_bytes() == before
 
 
@@ -305,6 +305,15 @@ def test_backend_that_does_not_answer_leaves_what_was_taken(desk: Desk) -> None:
 
     assert desk.bench.is_enrolled()
     assert "evidence          none yet" in desk.said()
+
+
+def test_certificates_of_authorities_alone_are_no_answer(desk: Desk) -> None:
+    desk.answer(desk.file("tls.pem", desk.issue(Use.TLS)))
+    desk.said()
+
+    assert desk.answer(desk.file("ca.pem", desk.server.authority.certificate)) == 65
+
+    assert "none of this device's certificates is in these files" in desk.said()
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"\xff\x00"], ids=str)
