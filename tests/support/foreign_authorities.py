@@ -89,12 +89,14 @@ class OpensslCa(ForeignAuthority):
 
 
 class OpensslX509(ForeignAuthority):
-    """`openssl x509 -req`, told to copy what the request asks for."""
+    """`openssl x509 -req`, told to copy what the request asks for, but to make no authority."""
 
     def sign(self, csr: Path, *, days: int = 90) -> Path:
-        out = csr.with_suffix(".pem")
+        out, extensions = csr.with_suffix(".pem"), self.folder / "device.cnf"
+        extensions.write_text("basicConstraints = critical, CA:FALSE\n")
         by = ("-CA", self.ca_file, "-CAkey", self.key_file, "-days", days)
-        run("openssl", "x509", "-req", "-in", csr, *by, "-copy_extensions", "copy", "-out", out)
+        how = ("-copy_extensions", "copy", "-extfile", extensions)
+        run("openssl", "x509", "-req", "-in", csr, *by, *how, "-out", out)
         return out
 
 
