@@ -18,10 +18,12 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.record import signing
+from agent.record import certificates, signing
+from agent.record import file as recordfile
 from agent.status import header
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.fleet import DOCUMENTS
 from doorstep_backend.identity.register import Register
 from tests.demo.foreign.round import ROUND
@@ -44,7 +46,7 @@ WORDS_LIMIT: Final = 900
 
 TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 TOKENS: Final = list(dict.fromkeys(TOKEN.findall(PAGE)))
-"""The signed documents that the page prints."""
+"""Everything signed that the page prints: documents, and a record label, which has no type."""
 
 KEY: Final = ec.derive_private_key(
     int.from_bytes(base64.urlsafe_b64decode("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI="), "big"),
@@ -106,16 +108,19 @@ def test_printed_thumbprint_is_that_of_the_rfcs_key() -> None:
     assert f'"kid": "{KID}"' in PAGE
 
 
+LABEL_BLOCK: Final = next(block for block in blocks("json") if '"jwk"' in block.split("\n")[0])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("block", blocks("json"))
+@pytest.mark.parametrize("block", [block for block in blocks("json") if block != LABEL_BLOCK])
 def test_sign_makes_the_printed_document_of_each_json_block(block: str, tmp_path: Path) -> None:
     """All bytes are those of `doorstep sign`, except the signature, which has chance in it."""
     *header, members = objects(block)
     key, document = tmp_path / "key.pem", tmp_path / "document.json"
     key.write_bytes(signing.private_pem(KEY))
     document.write_text(json.dumps(members))
-    printed = next(one for one in TOKENS if members.items() <= signed(one)[1].items())
-    kind, *said = signed(printed)[0]["typ"].removeprefix("doorstep-"), *header
+    token = next(one for one in TOKENS if members.items() <= signed(one)[1].items())
+    kind, *said = signed(token)[0]["typ"].removeprefix("doorstep-"), *header
 
     made = subprocess.run(
         [sys.executable, "-m", "agent", "sign", kind, document, "--key", key],
@@ -125,15 +130,30 @@ def test_sign_makes_the_printed_document_of_each_json_block(block: str, tmp_path
         check=True,
     ).stdout
 
-    assert made.rpartition(".")[0] == printed.rpartition(".")[0]
-    assert said in ([], [signed(printed)[0]])
+    assert made.rpartition(".")[0] == token.rpartition(".")[0]
+    assert said in ([], [signed(token)[0]])
+
+
+def test_printed_record_is_one_that_a_device_could_send() -> None:
+    """Its label verifies, says what the page prints, and has the digest of the body."""
+    (record,) = (
+        exchange(block).request.partition(b"\r\n\r\n")[2]
+        for block in section_blocks("Routes", "http")
+        if block.startswith("POST /files")
+    )
+    label = record.partition(b"\n")[0].decode()
+
+    checked = recordfile.check(record)
+
+    assert [*signed(label)] == objects(LABEL_BLOCK)
+    assert checked.key.public_numbers() == KEY.public_key().public_numbers()
 
 
 def test_every_printed_document_is_signed_and_has_its_etag() -> None:
-    documents = [token for token in TOKENS if signed(token)[0]["typ"] != "doorstep-receipt"]
-    printed = {tag for block in blocks("http") for tag in re.findall('"([0-9a-f]{64})"\n', block)}
+    documents = [*printed("manifest"), *printed("fleet")]
+    tags = {tag for block in blocks("http") for tag in re.findall('"([0-9a-f]{64})"\n', block)}
 
-    assert printed == {hashlib.sha256(token.encode()).hexdigest() for token in documents}
+    assert tags == {hashlib.sha256(token.encode()).hexdigest() for token in documents}
 
 
 def test_printed_status_is_that_of_its_page() -> None:
@@ -232,16 +252,21 @@ def test_each_exchange_of_fleet_is_answered_as_printed(tmp_path: Path) -> None:
 def given(backend: SmallBackend, folder: Path) -> Iterator[SmallBackend]:
     """Run a small backend with the printed key and documents."""
     keys.put_key(folder / "receipt.pem", KEY)
-    files = {"manifests/van-0042.jws": printed("manifest")[0], "fleet.jws": printed("fleet")[0]}
-    for name, token in {**files, "evidence/van-0042.pem": ""}.items():
+    evidence = Authority.of(folder / "ca").evidence("van-0042", KEY.public_key())
+    files = {
+        "manifests/van-0042.jws": printed("manifest")[0],
+        "fleet.jws": printed("fleet")[0],
+        "evidence/van-0042.pem": certificates.pem([evidence]).decode(),
+    }
+    for name, text in files.items():
         (backend.data / name).parent.mkdir(parents=True, exist_ok=True)
-        (backend.data / name).write_text(token)
+        (backend.data / name).write_text(text)
     with backend:
         yield backend
 
 
 def printed(kind: str) -> list[str]:
-    return [token for token in TOKENS if signed(token)[0]["typ"] == f"doorstep-{kind}"]
+    return [token for token in TOKENS if signed(token)[0].get("typ") == f"doorstep-{kind}"]
 
 
 def give_documents(folder: Path, tokens: list[str]) -> None:
