@@ -1,6 +1,6 @@
-"""The smallest backend, for a bench: it keeps records, signs receipts and hands out manifests.
+"""The smallest backend, for a bench: it keeps records, signs receipts and gives out manifests.
 
-integrate.md has the rules behind it. Here no client proves which device it is.
+integrate.md explains its rules. Here no client proves which device it is.
 """
 
 import argparse
@@ -27,13 +27,13 @@ Answer = tuple[int, dict[str, str], bytes]
 class Backend:
     """The whole records, in `received/ID.rec`, and the unfinished uploads, in memory.
 
-    After a restart a device begins its upload again. A request changes an upload when all of its
-    body is here, and nothing else runs meanwhile: each upload has one writer at a time.
+    After a restart a device begins its upload again. A request changes an upload only once its
+    body has arrived, and without a pause in between: each upload has one writer at a time.
     """
 
     def __init__(self, data: Path, key: str) -> None:
         self.data, self.key = data, key
-        self.uploads: dict[str, tuple[bytes, int, str]] = {}  # what came, length, SHA-256
+        self.uploads: dict[str, tuple[bytes, int, str]] = {}  # bytes that arrived, length, SHA-256
         es256 = jwt.get_algorithm_by_name("ES256")
         jwk = es256.to_jwk(es256.prepare_key(key), as_dict=True)
         members = ",".join(f'"{name}":"{jwk[name]}"' for name in ("crv", "kty", "x", "y"))
@@ -46,24 +46,24 @@ class Backend:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of a connection until it ends, is cut off or is silent."""
         with closing(writer), suppress(ConnectionError, EOFError, TimeoutError, ssl.SSLError):
-            left = 0
-            while not left:
+            unread = 0
+            while not unread:
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SILENCE_S)
                 line, _, rest = head.partition(b"\r\n")
                 method, path, _ = line.decode().split(" ")
-                asked = parse_headers(BytesIO(rest))
-                is_endless = "Transfer-Encoding" in asked
-                length = -1 if is_endless else int(asked.get("Content-Length", "0"))
-                body = await received(reader, min(length, MAX_BYTES + 1))
-                left = length - len(body)  # it was cut off, is too long, or was not read
-                status, headers, text = self.answer(method, path, asked, body)
+                request = parse_headers(BytesIO(rest))
+                is_endless = "Transfer-Encoding" in request
+                length = -1 if is_endless else int(request.get("Content-Length", "0"))
+                body = await read_body(reader, min(length, MAX_BYTES + 1))
+                unread = length - len(body)  # it was cut off, is too long, or has no length
+                status, headers, text = self.answer(method, path, request, body)
                 headers |= {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
-                headers |= {"Connection": "close"} if left else {}
+                headers |= {"Connection": "close"} if unread else {}
                 headers |= {} if status == 204 else {"Content-Length": str(len(text))}
                 lines = [f"HTTP/1.1 {status} {responses.get(status, '')}"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
-                shown = b"" if method == "HEAD" or status == 304 else text
-                writer.write("\r\n".join([*lines, "", ""]).encode() + shown)
+                sent = b"" if method == "HEAD" or status == 304 else text
+                writer.write("\r\n".join([*lines, "", ""]).encode() + sent)
                 await writer.drain()
 
     def answer(  # noqa: PLR0911 - a line for each request
@@ -75,8 +75,8 @@ class Backend:
                 case "POST", ["files"]:
                     return self.create(headers, body)
                 case "HEAD", ["files", capture_id]:
-                    come, length = self.progress(capture_id)
-                    return 200, {"Upload-Offset": str(come), "Upload-Length": str(length)}, b""
+                    arrived, length = self.progress(capture_id)
+                    return 200, {"Upload-Offset": str(arrived), "Upload-Length": str(length)}, b""
                 case "PATCH", ["files", capture_id]:
                     return self.append(204, capture_id, int(headers["Upload-Offset"]), body)
                 case "POST", ["receipts"]:
@@ -89,7 +89,7 @@ class Backend:
             return 400, {}, f"a header or the body is wrong: {error!r}".encode()
         except FileNotFoundError:
             pass
-        return 404, {}, b"nothing of this name is here"
+        return 404, {}, b"no such upload, path or manifest"
 
     def record(self, capture_id: str) -> Path:
         """Return the file of a whole record."""
@@ -98,7 +98,7 @@ class Backend:
         return self.data / "received" / f"{capture_id}.rec"
 
     def progress(self, capture_id: str) -> tuple[int, int]:
-        """Return how many bytes came, and of how many. Raise FileNotFoundError: none began."""
+        """Return how many bytes arrived, and of how many; or raise FileNotFoundError."""
         if capture_id in self.uploads:
             content, length, _ = self.uploads[capture_id]
             return len(content), length
@@ -107,20 +107,20 @@ class Backend:
     def create(self, headers: HTTPMessage, body: bytes) -> Answer:
         """Begin an upload, never twice, and append the body."""
         pairs = [pair.split(" ") for pair in headers.get("Upload-Metadata", "").split(",")]
-        said = {name: b64decode(text, validate=True).decode() for name, text in pairs}
-        capture_id, length = said["capture_id"], max(0, int(headers["Upload-Length"]))
+        metadata = {name: b64decode(text, validate=True).decode() for name, text in pairs}
+        capture_id, length = metadata["capture_id"], max(0, int(headers["Upload-Length"]))
         if length > MAX_BYTES:
             return 413, {}, b"the record is too long"
         if self.record(capture_id).exists() or capture_id in self.uploads:
             return 409, {}, b"this upload was begun before: ask for its offset by HEAD"
-        self.uploads[capture_id] = b"", length, said["sha256"]
+        self.uploads[capture_id] = b"", length, metadata["sha256"]
         return self.append(201, capture_id, 0, body)
 
     def append(self, status: int, capture_id: str, offset: int, body: bytes) -> Answer:
         """Append the body; a record that is whole now is kept, and its upload closed."""
-        come, length = self.progress(capture_id)
-        if offset != come:
-            return 409, {}, f"the upload has {come} bytes".encode()
+        arrived, length = self.progress(capture_id)
+        if offset != arrived:
+            return 409, {}, f"the upload has {arrived} bytes".encode()
         if offset + len(body) > length:
             return 413, {}, b"the body is longer than what is missing"
         headers = {"Location": f"/files/{capture_id}", "Upload-Offset": str(offset + len(body))}
@@ -136,13 +136,13 @@ class Backend:
         return status, headers | {"Doorstep-Receipt": self.receipt(capture_id)}, b""
 
     def receipt(self, capture_id: str) -> str:
-        """Sign what is on the disk, with its name. Raise FileNotFoundError without a record."""
+        """Flush the file's name, and sign what is on the disk; or raise FileNotFoundError."""
         record = self.record(capture_id)
         flush(record.parent)
         content, at = record.read_bytes(), gmtime(record.stat().st_mtime)
-        what = {"v": 1, "capture_id": capture_id, "sha256": hashlib.sha256(content).hexdigest()}
-        what |= {"bytes": len(content), "received_at": strftime("%Y-%m-%dT%H:%M:%SZ", at)}
-        return jwt.encode(what, self.key, "ES256", self.header)
+        members = {"v": 1, "capture_id": capture_id, "sha256": hashlib.sha256(content).hexdigest()}
+        members |= {"bytes": len(content), "received_at": strftime("%Y-%m-%dT%H:%M:%SZ", at)}
+        return jwt.encode(members, self.key, "ES256", self.header)
 
     def receipts(self, capture_ids: list[str]) -> Answer:
         """Answer with the receipts of whole records, and null for others."""
@@ -165,8 +165,8 @@ class Backend:
         return status, {"ETag": tag, "Content-Type": "application/jose"}, token
 
 
-async def received(reader: asyncio.StreamReader, length: int) -> bytes:
-    """Return a body, or what came of it before the connection was cut off or silent."""
+async def read_body(reader: asyncio.StreamReader, length: int) -> bytes:
+    """Return a body, or the part that arrived before the connection was cut off or silent."""
     body = bytearray()
     with suppress(ConnectionError, TimeoutError):
         while len(body) < length and not reader.at_eof():
@@ -175,7 +175,7 @@ async def received(reader: asyncio.StreamReader, length: int) -> bytes:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write a file, and flush its bytes before it gets its name: it is never there by half."""
+    """Write a file, and flush its bytes before it gets its name, so that no half of it is kept."""
     new = path.with_suffix(".new")
     new.write_bytes(content)
     flush(new)
@@ -190,7 +190,7 @@ def flush(path: Path) -> None:
 
 
 async def main() -> None:
-    """Serve until a signal ends it: what has a receipt is on the disk."""
+    """Serve until a signal ends the process, at any moment."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--data", "--cert", "--key", "--receipt-key"):
         parser.add_argument(name, type=Path, required=True)

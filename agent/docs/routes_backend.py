@@ -1,8 +1,8 @@
 """The smallest backend for the road: that of receipts_backend.py, over mutual TLS.
 
-integrate.md has the rules behind it. The operator puts two more kinds of files into DATA:
-`fleet.jws`, and for each device `evidence/DEVICE.pem`, the evidence certificates made for it;
-without this file the device is shut out.
+integrate.md explains its rules. The operator puts two more kinds of files into DATA: `fleet.jws`,
+and for each device `evidence/DEVICE.pem`, its evidence certificates. To shut a device out, delete
+its file.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class RoutesBackend(Backend):
         self.owners: dict[str, str] = {}  # of unfinished uploads
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Note who is at the other end, and answer."""
+        """Read the device's name from the certificate, and answer."""
         subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
         name = dict(pair for names in subject for pair in names).get("commonName", "")
         DEVICE.set(name if re.fullmatch(DEVICE_ID, name) else "")
@@ -59,15 +59,15 @@ class RoutesBackend(Backend):
         return document(self.data / "manifests" / f"{DEVICE.get()}.jws", headers)
 
     def progress(self, capture_id: str) -> tuple[int, int]:
-        """Return how much came of an upload of this device, which is its owner if it is new."""
-        come = super().progress(capture_id)
+        """Return how much arrived of an upload; the device that begins it owns it."""
+        progress = super().progress(capture_id)
         if capture_id in self.uploads:
             owner = self.owners.setdefault(capture_id, DEVICE.get())
         else:
             owner = label(self.record(capture_id).read_bytes())[0]["device_id"]
         if owner != DEVICE.get():
             raise PermissionError("this upload is another device's")
-        return come
+        return progress
 
     def append(self, status: int, capture_id: str, offset: int, body: bytes) -> Answer:
         """Append the body; before a record is whole, check who signed it."""
@@ -81,9 +81,9 @@ class RoutesBackend(Backend):
         return answer
 
     def check(self, capture_id: str, content: bytes) -> None:
-        """Raise PermissionError unless this device signed the record, by a certified key."""
+        """Raise PermissionError unless this device signed the record with a certified key."""
         try:
-            said, key = label(content)
+            members, key = label(content)
             evidence = (self.data / "evidence" / f"{DEVICE.get()}.pem").read_bytes()
         except (jwt.PyJWTError, KeyError, ValueError, FileNotFoundError) as error:
             raise PermissionError(
@@ -91,9 +91,9 @@ class RoutesBackend(Backend):
             ) from None
         is_known = any(key == one.public_key() for one in load_pem_x509_certificates(evidence))
         body = hashlib.sha256(content.partition(b"\n")[2]).hexdigest()
-        found = said["device_id"], said["capture_id"], said["body"]["sha256"]
+        found = members["device_id"], members["capture_id"], members["body"]["sha256"]
         if not is_known or found != (DEVICE.get(), capture_id, body):
-            raise PermissionError("the record is another device's, or by a key without evidence")
+            raise PermissionError("the record is another device's, or its key is not certified")
 
     def receipt(self, capture_id: str) -> str:
         """Sign for a record of this device. Raise FileNotFoundError without one."""
@@ -105,7 +105,7 @@ class RoutesBackend(Backend):
 
 
 def label(content: bytes) -> tuple[dict[str, Any], object]:
-    """Return what the label of a record says, and the key in it, which signed it."""
+    """Return the members of a record's label, and the key in it, which must have signed it."""
     line = content.partition(b"\n")[0]
     key = jwt.PyJWK(jwt.get_unverified_header(line)["jwk"], "ES256")
     return jwt.decode(line, key, ["ES256"]), key.key

@@ -48,7 +48,7 @@ class Edit:
 EDITS: Final = (
     Edit(
         "appends at any offset",
-        "if offset != come:",
+        "if offset != arrived:",
         "if False:",
         "wrong-offset-409",
         frozenset(
@@ -57,13 +57,13 @@ EDITS: Final = (
     ),
     Edit(
         "goes on with an overtaken request",
-        "                body = await received(reader, min(length, MAX_BYTES + 1))\n",
+        "                body = await read_body(reader, min(length, MAX_BYTES + 1))\n",
         """\
                 before = self.uploads.get(path[7:], (b"",))[0]
-                body = await received(reader, min(length, MAX_BYTES + 1))
+                body = await read_body(reader, min(length, MAX_BYTES + 1))
                 now, total, _ = self.uploads.get(path[7:], (b"", 0, ""))
-                if before != now and asked.get("Upload-Offset") == str(len(before)):
-                    asked.replace_header("Upload-Offset", str(len(now)))
+                if before != now and request.get("Upload-Offset") == str(len(before)):
+                    request.replace_header("Upload-Offset", str(len(now)))
                     body = body[: total - len(now)]
 """,
         "stalled-patch-overtaken",
@@ -89,7 +89,7 @@ EDITS: Final = (
         "empties an upload that is begun again, and says 409",
         '            return 409, {}, b"this upload was begun before: ask for its offset by HEAD"\n',
         """\
-            self.uploads[capture_id] = b"", length, said["sha256"]
+            self.uploads[capture_id] = b"", length, metadata["sha256"]
             return 409, {}, b"this upload was begun before"
 """,
         "second-post-keeps-bytes",
@@ -128,8 +128,8 @@ EDITS: Final = (
     ),
     Edit(
         "takes an unknown upload for a wrong request",
-        'return 404, {}, b"nothing of this name is here"',
-        'return 400, {}, b"nothing of this name is here"',
+        'return 404, {}, b"no such upload, path or manifest"',
+        'return 400, {}, b"no such upload, path or manifest"',
         "head-unknown-404",
         frozenset(
             {
@@ -168,7 +168,7 @@ EDITS: Final = (
         "                await writer.drain()\n",
         """\
                 await writer.drain()
-                left = left or status >= 400
+                unread = unread or status >= 400
 """,
         "connection-usable-after-error",
     ),
@@ -196,10 +196,10 @@ EDITS: Final = (
     ),
     Edit(
         "counts a byte too many of a POST that was cut",
-        "                left = length - len(body)",
+        "                unread = length - len(body)",
         """\
                 body += b"?" if method == "POST" and len(body) < length else b""
-                left = length - len(body)""",
+                unread = length - len(body)""",
         "cut-in-post-body",
     ),
     Edit(
@@ -218,11 +218,11 @@ EDITS: Final = (
     ),
     Edit(
         "breaks on a PATCH without bytes",
-        "        if offset != come:\n",
+        "        if offset != arrived:\n",
         """\
         if status == 204 and not body:
             return 500, {}, b"nothing came"
-        if offset != come:
+        if offset != arrived:
 """,
         "zero-bytes",
     ),

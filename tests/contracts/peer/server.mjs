@@ -30,7 +30,7 @@ const isUuid = (id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
 
 const ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551n
 
-/** Of the two signatures that verify, the one with the higher s: half of all signers' are such. */
+/** Returns the signature with the higher s, so that a test meets it each time; leave this out. */
 function high(signature) {
   const s = BigInt(`0x${signature.subarray(32).toString('hex')}`)
   const other = (ORDER - s).toString(16).padStart(64, '0')
@@ -65,7 +65,7 @@ async function flush(place) {
   await handle.sync().finally(() => handle.close())
 }
 
-/** Flushes, reads back and signs; asked again, it says the same of the same date. */
+/** Flushes the file, reads it back and signs; asked again, it signs the same members. */
 async function judge({ id, metadata }) {
   const file = path.join(folder, id)
   for (const place of [file, folder]) await flush(place)
