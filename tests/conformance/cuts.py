@@ -21,7 +21,7 @@ SETTLED_S: Final = 0.2
 
 @check(RULES)
 def cut_in_header(target: Target) -> None:
-    """A request that ends within its header makes no upload.
+    """A POST that is cut within its header creates no upload.
 
     The next attempt would find an upload with a wrong length or digest, which is never complete.
     """
@@ -38,10 +38,11 @@ def cut_in_header(target: Target) -> None:
 
 @check(RULES)
 def cut_in_post_body(target: Target) -> None:
-    """After a POST that was cut, HEAD tells how much came; the rest makes the record whole.
+    """After a POST that was cut, HEAD says how many bytes arrived, and the rest completes the
+    record.
 
-    The device sends what is missing after that offset: if it is too large, the photo has a hole.
-    Behind a proxy that buffers requests nothing came, and HEAD is 404.
+    The device sends the bytes after that offset; if the offset is too large, the photo has a hole.
+    Behind a proxy that buffers requests nothing arrives, and HEAD is answered 404.
     """
     _expect_kept_upload(Upload(target, photo=PHOTO))
     for sent, is_reset in CUTS:
@@ -55,9 +56,10 @@ def cut_in_post_body(target: Target) -> None:
 
 @check(RULES)
 def cut_in_patch(target: Target) -> None:
-    """After a PATCH that was cut, HEAD tells how much came, and never less than was acknowledged.
+    """After a PATCH that was cut, HEAD says how many bytes arrived, and never fewer than were
+    acknowledged.
 
-    The device sends what is missing after that offset: if it is too large, the photo has a hole.
+    The device sends the bytes after that offset; if the offset is too large, the photo has a hole.
     """
     for sent, is_reset in CUTS:
         upload = Upload(target, photo=PHOTO)
@@ -96,7 +98,7 @@ def _expect_between(least: int, most: int, upload: Upload) -> None:
 
 @check(RULES)
 def lost_answer(target: Target) -> None:
-    """If all bytes came and the answer was lost, the receipt can be asked for.
+    """If all bytes arrived and the answer was lost, the device can ask for the receipt.
 
     Otherwise the device can neither delete the record nor send it again: it waits for ever.
     """
@@ -113,9 +115,10 @@ def lost_answer(target: Target) -> None:
 
 @check(RULES)
 def resume_at_every_boundary(target: Target) -> None:
-    """An upload goes on from any offset: in the label, at its end, near 4 and 64 KiB, elsewhere.
+    """An upload continues from any offset: within the label, at its end, near 4 and 64 KiB,
+    elsewhere.
 
-    A device sends each byte once; a backend that loses or doubles one has no whole photo.
+    A device sends each byte once; a backend that loses or repeats one never has the whole photo.
     """
     upload = Upload(target, photo=PHOTO)
     label = upload.content.index(b"\n")

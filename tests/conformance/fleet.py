@@ -19,9 +19,10 @@ WIRE = "identity.md#est-on-the-wire"
 
 @check(WIRE, Profile.FLEET)
 def cacerts(target: Target) -> None:
-    """`cacerts` is a certs-only CMS message in base64, for anybody, and has authorities only.
+    """`cacerts` answers anybody with a certs-only CMS message in base64, which has authorities
+    only.
 
-    A device whose certificate is by an intermediate authority cannot enrol without it.
+    A device whose certificate is from an intermediate authority cannot enrol without it.
     """
     answer = target.enrolment.cacerts().expect(200)
     try:
@@ -34,8 +35,8 @@ def cacerts(target: Target) -> None:
 
 @check(WIRE, Profile.FLEET)
 def enrol_by_token(target: Target) -> None:
-    """`simpleenroll` gives a TLS certificate for a one-time token: for the key and the name that
-    were asked for, with `clientAuth`; a wrong token is 401, and uses nothing up.
+    """`simpleenroll` answers a one-time token with a TLS certificate for the key and the name in
+    the request, with `clientAuth`; a wrong token is answered 401, and uses up nothing.
 
     Otherwise a device never enrols, or anybody enrols in its name.
     """
@@ -45,7 +46,7 @@ def enrol_by_token(target: Target) -> None:
 
 @check(WIRE, Profile.FLEET)
 def token_once(target: Target) -> None:
-    """The same request with the same token gets a certificate again; one for another key is
+    """The same request with the same token gets a certificate again; a request for another key is
     refused.
 
     A device whose answer was lost asks again; a thief with a used token must get nothing.
@@ -60,8 +61,8 @@ def token_once(target: Target) -> None:
 
 @check(WIRE, Profile.FLEET)
 def re_enrol(target: Target) -> None:
-    """`simplereenroll` over mutual TLS gives a certificate for a new key; until this one is used,
-    the old one still gets the answer again.
+    """`simplereenroll` over mutual TLS gives a certificate for a new key; until the device uses it,
+    its old certificate gets the answer again.
 
     A device renews by itself, also on a bad network; otherwise a year later it delivers no more.
     """
@@ -78,9 +79,10 @@ def re_enrol(target: Target) -> None:
 @check(WIRE, Profile.FLEET)
 def evidence_certificate(target: Target) -> None:
     """`evidence/simpleenroll` gives a certificate for the signing key, whenever it is asked, with
-    neither `clientAuth` nor `serverAuth`; a record by another key is 403, without a signed refusal.
+    neither `clientAuth` nor `serverAuth`; a record signed by another key is answered 403, without a
+    signed refusal.
 
-    Otherwise a stolen TLS key signs evidence, or a refusal makes a device give its records up.
+    Otherwise a stolen TLS key signs evidence, or a device gives up the records that were refused.
     """
     enrolment = target.enrolment
     one = enrolment.newcomers[0]
@@ -98,7 +100,7 @@ def evidence_certificate(target: Target) -> None:
 
 @check(WIRE, Profile.FLEET)
 def foreign_authority_refused(target: Target) -> None:
-    """A certificate by another authority is refused, in TLS or by 403, whatever name it has.
+    """A certificate from another authority is refused, in TLS or by 403, whatever name it has.
 
     Otherwise anybody makes a certificate with a device's name, and reads its route.
     """

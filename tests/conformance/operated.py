@@ -33,11 +33,10 @@ BACK_WITHIN_S: Final = 30.0
 
 @check("wire.md#receipts", operator="restart")
 def receipt_survives_kill(target: Target) -> None:
-    """After `kill -9` and a start, each record that had its receipt has one, and an unfinished
-    upload can be finished.
+    """After `kill -9` and a restart, each record that had a receipt still has one, and an
+    unfinished upload can be completed.
 
-    A device deletes a photo once it has the receipt. (No kill shows what a power cut loses: the
-    flush of file and folder must come before the receipt.)
+    A device deletes a photo once it has the receipt.
     """
     whole, half = Upload(target), Upload(target)
     whole.received(whole.create(whole.content))
@@ -88,7 +87,8 @@ def await_back(target: Target) -> None:
 
 @check("wire.md#the-wire", Profile.ROUTES, operator="expired DIR")
 def expired_certificate(target: Target) -> None:
-    """A certificate that has ended opens nothing, in TLS or by 403; an EST server may renew it.
+    """A certificate that has ended is refused, in TLS or by 403; only an EST server may still renew
+    it.
 
     The end of a certificate is what stops a stolen device that nobody has reported.
     """
@@ -103,9 +103,9 @@ def expired_certificate(target: Target) -> None:
 
 @check("wire.md#manifest", Profile.ROUTES, operator="change-route ID")
 def manifest_version_rises(target: Target) -> None:
-    """A changed route is a manifest with another ETag and a higher version.
+    """After a change of the route, the manifest has another ETag and a higher version.
 
-    A device keeps the higher version: it would ask at doors, and photograph some, by the old route.
+    A device keeps the manifest with the higher version: it would photograph doors by the old route.
     """
     first = ask_manifest(target)
     before = manifest_of(target, first, target.device)
@@ -118,8 +118,8 @@ def manifest_version_rises(target: Target) -> None:
 
 @check("identity.md#the-fleet-document", Profile.ROUTES, operator="change-key")
 def key_change(target: Target) -> None:
-    """After a change of the signing key, a device that names its old fleet document gets one that
-    follows from it; it lists the new key, and the old one for what is dated earlier.
+    """After a change of the signing key, a device that sends the ETag of its old fleet document
+    gets one that follows from it; that one lists the new key, and the old one for earlier dates.
 
     Otherwise no device believes a receipt, and each keeps all its records until its card is full.
     """
@@ -145,7 +145,7 @@ def key_change(target: Target) -> None:
 def revoked_while_uploading(target: Target) -> None:
     """A device that is revoked while it uploads gets no receipt for it, and is shut out at once.
 
-    Otherwise a thief with a device that was reported still delivers records in its name.
+    Otherwise the thief of a device that was reported still delivers records in its name.
     """
     upload = Upload(target, target.other)
     half = upload.bytes // 2

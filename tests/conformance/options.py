@@ -7,12 +7,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 ABOUT: Final = (
-    "Checks from outside whether a backend keeps what devices rely on. It sends records of kind "
-    "`test` only, and prints the ids that it leaves behind."
+    "Check from outside whether a backend keeps the rules that devices rely on. All records are of "
+    "kind `test`, and the command prints their ids at the end."
 )
 
 EXITS: Final = (
-    "exit codes: 0 no check failed, 1 a check failed, 2 wrong options, 3 no backend is at URL. "
+    "exit codes: 0 no check failed, 1 a check failed, 2 wrong options, 3 no server answers at URL. "
     "Example: scripts/conformance https://127.0.0.1:8443 --profile receipts --ca ca.pem "
     "--receipt-key receipts.pub.pem"
 )
@@ -53,12 +53,12 @@ def argument_parser() -> argparse.ArgumentParser:
     """Return the parser, for the page that lists the options."""
     parser = argparse.ArgumentParser("scripts/conformance", description=ABOUT, epilog=EXITS)
     parser.add_argument(
-        "url", nargs="?", metavar="URL", help="the backend, as `backend.url` of a device"
+        "url", nargs="?", metavar="URL", help="address of the backend, as a device's `backend.url`"
     )
     parser.add_argument(
         "--profile",
         choices=PROFILES,
-        help="what is checked: receipts, routes (and receipts), or fleet (and both)",
+        help="profile to check; routes includes receipts, and fleet includes both",
     )
     parser.add_argument(
         "--ca",
@@ -70,19 +70,19 @@ def argument_parser() -> argparse.ArgumentParser:
         "--receipt-key",
         type=_file,
         metavar="FILE",
-        help="for receipts: the public key in PEM that must have signed the receipts",
+        help="for receipts: public key (PEM) that signs receipts",
     )
     parser.add_argument(
         "--manifest-of",
         metavar="ID",
-        help="for receipts: the id of a device that has a manifest, valid now and signed by the "
+        help="for receipts: id of a device that has a manifest, valid now and signed by the "
         "receipt key (default: manifests are not checked)",
     )
     parser.add_argument(
         "--fleet-key",
         type=_file,
         metavar="FILE",
-        help="for routes and fleet: the public key in PEM that must have signed the fleet document",
+        help="for routes and fleet: public key (PEM) that signs the fleet document",
     )
     parser.add_argument(
         "--device",
@@ -90,33 +90,36 @@ def argument_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="for routes, twice: a device with tls.pem (its key, certificate and chain) and "
-        "device.pem (the key that signs its records); its id is the CN of its certificate",
+        help="for routes, twice: folder of a device with tls.pem (key, certificate and chain) and "
+        "device.pem (the key that signs records); the CN of the certificate is its id",
     )
     parser.add_argument(
         "--enrol",
         action="append",
         default=[],
         metavar="ID=FILE",
-        help="for fleet, twice: the id of a device, and the file of its enrolment token",
+        help="for fleet, twice: id of a device, and file with its one-time token",
     )
     parser.add_argument(
         "--est",
         metavar="URL",
-        help="for fleet: the EST server, as `identity.est` of a device (default: URL's origin)",
+        help="for fleet: address of the EST server, as a device's `identity.est` (default: URL's)",
     )
     parser.add_argument(
         "--operator",
         metavar="COMMAND",
-        help="run this command for what only an operator can do, such as `COMMAND restart`",
+        help="command for what only an operator can do, such as `COMMAND restart` (default: such "
+        "checks are not made)",
     )
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML to FILE too")
+    parser.add_argument(
+        "--junit", type=Path, metavar="FILE", help="also write the results to FILE, as JUnit XML"
+    )
     parser.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="CHECK",
-        help="make only this check; may be repeated",
+        help="make only this check; repeat the option for more",
     )
     return parser
 

@@ -21,7 +21,7 @@ LIST_LIMIT: Final = 100
 
 @check(RULES)
 def receipt_type_key_digest_date(target: Target) -> None:
-    """A receipt has its type, and the right key signed it, for id, digest and length, with a time.
+    """A receipt has the right type, key, id, digest and length, and a time.
 
     A device ignores any other receipt, and never deletes the record.
     """
@@ -40,9 +40,10 @@ def receipt_type_key_digest_date(target: Target) -> None:
 
 @check(RULES)
 def receipts_list(target: Target) -> None:
-    """POST /receipts answers a receipt or null for each of up to 100 ids, and refuses the rest.
+    """POST /receipts answers each of up to 100 ids with a receipt or null, and refuses wrong
+    questions.
 
-    A device that lost the answer asks here; without an answer it keeps the record for ever.
+    A device whose receipt was lost asks here; without an answer it keeps the record for ever.
     """
     whole, begun, unknown = Upload(target), Upload(target), new_id()
     first = whole.received(whole.create(whole.content))

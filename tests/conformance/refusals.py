@@ -61,9 +61,9 @@ def _flipped(content: bytes) -> bytes:
 
 @check(RULES)
 def wrong_offset_409(target: Target) -> None:
-    """A PATCH at another offset than that of the upload is answered 409, and changes nothing.
+    """A PATCH at a wrong offset is answered 409, and changes nothing.
 
-    Bytes at a wrong place make a digest that never fits: the photo does not arrive.
+    With bytes at a wrong place the digest never matches: the photo does not arrive.
     """
     upload = _begun(target)
     for offset in (0, BEGUN_BYTES - 1, BEGUN_BYTES + 1):
@@ -74,7 +74,8 @@ def wrong_offset_409(target: Target) -> None:
 
 @check(RULES)
 def past_the_end(target: Target) -> None:
-    """A body that is longer than what is left is refused, and the upload can still be finished.
+    """A body that is longer than the missing part is refused, and the upload can still be
+    completed.
 
     An upload that is longer than announced is never complete.
     """
@@ -97,7 +98,7 @@ def second_post_409(target: Target) -> None:
 
 @check(RULES)
 def second_post_keeps_bytes(target: Target) -> None:
-    """A second POST of an id changes no byte of an upload, begun or complete, nor at the same time.
+    """A second POST of an id changes no byte of an upload that is begun, complete or just arriving.
 
     Plain tus servers overwrite a finished upload: the photo is gone, although it has its receipt.
     """
@@ -120,9 +121,10 @@ def second_post_keeps_bytes(target: Target) -> None:
 
 @check(RULES)
 def connection_usable_after_error(target: Target) -> None:
-    """An error is readable after a long body, and the connection then works on or is closed.
+    """An error is readable after a long body; the connection then stays usable, or is announced as
+    closed.
 
-    A device that cannot read the answer takes the network for bad, and does the same again.
+    A device that cannot read the answer blames the network, and sends the same again.
     """
     begun, unknown = _begun(target, PHOTO), Upload(target, photo=PHOTO)
     wrong_id = VERSION | announce("1", begun.content) | BODY
@@ -171,8 +173,8 @@ def digest_mismatch_no_receipt(target: Target) -> None:
 def created_again_after_mismatch(target: Target) -> None:
     """A wrong digest is answered 460, and the device can create the upload again, and deliver it.
 
-    If the wrong bytes stay, the record is on the device for ever; after another 4xx the device
-    waits up to a day.
+    If the wrong bytes stay, the device never delivers the record; after another 4xx it waits up to
+    a day.
     """
     upload = Upload(target)
     answer = upload.create(_flipped(upload.content))
@@ -201,10 +203,10 @@ def _expect_no_fault(answer: Answer) -> None:
 
 @check(RULES)
 def largest_or_413(target: Target) -> None:
-    """A record of 4 MB is taken, if need be in pieces after a 413; a terabyte is refused with 413.
+    """A record of 4 MB is accepted, after a 413 in pieces; a terabyte is refused with 413.
 
-    A limit of 1 MB, the default of nginx, holds for a piece and not for the record; a backend
-    without any limit fills its disk.
+    nginx's default limit of 1 MB must hold for a piece and not for the record; a backend without
+    any limit fills its disk.
     """
     upload = Upload(target, photo=secrets.token_bytes(LARGE_BYTES))
     upload.deliver()
@@ -214,7 +216,7 @@ def largest_or_413(target: Target) -> None:
 
 @check(RULES)
 def bad_id_400(target: Target) -> None:
-    """A POST with a capture_id that is no UUID in lower case, or without one, is answered 400.
+    """A POST without a capture_id, or with one that is no lower-case UUID, is answered 400.
 
     An id becomes the name of a file: one with dots or slashes could replace another file.
     """
@@ -239,9 +241,9 @@ WRONG_IDS: Final = (
 
 @check(RULES)
 def other_names_404(target: Target) -> None:
-    """An address that no device uses is refused (404), also one that leads out of the folder.
+    """A path that no device uses is refused (404), also one that leads out of the folder.
 
-    Records are photos of front doors: no address may show them, or a key of the server.
+    Otherwise a thief reads photos of front doors, or a key of the server.
     """
     whole = _whole(target)
     up = "..%2F" * 12
@@ -255,7 +257,7 @@ def other_names_404(target: Target) -> None:
 def get_and_delete_refused(target: Target) -> None:
     """A device can neither read an upload nor delete it: GET and DELETE are refused (405).
 
-    Otherwise the thief of a device sees photos of front doors, or makes them disappear.
+    Otherwise the thief of a device sees photos of front doors, or deletes them.
     """
     upload = _whole(target)
     for method in ("GET", "DELETE"):

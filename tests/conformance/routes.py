@@ -21,10 +21,10 @@ UNKNOWN_TAG: Final = f'"{"0" * 64}"'
 
 @check("wire.md#manifest")
 def manifest_type_and_key(target: Target) -> None:
-    """The manifest is a JWS of type `doorstep-manifest` for this device, by a manifest key of the
-    fleet document (in the profile receipts the receipt key), for 24 hours at most, and valid now.
+    """The manifest is a JWS of type `doorstep-manifest` for this device, signed by a manifest key
+    (in the profile receipts by the receipt key), and valid now, for 24 hours at most.
 
-    A device refuses any other one as a whole, and then takes no photo.
+    A device refuses any other manifest as a whole, and then takes no photo.
     """
     found = manifest_of(target, ask_manifest(target), target.routed)
     now = datetime.now(UTC)
@@ -34,9 +34,10 @@ def manifest_type_and_key(target: Target) -> None:
 
 @check("wire.md#manifest")
 def manifest_etag_304(target: Target) -> None:
-    """The manifest has an ETag; the answer to an If-None-Match with it is 304 without a body.
+    """The manifest has an ETag; a request that has it in If-None-Match is answered 304, without a
+    body.
 
-    A device asks every minute: it would load the whole route each time, over a metered line.
+    A device asks every minute, and would load the whole route each time, over a metered line.
     """
     tag = ask_manifest(target).expect(200).headers.get("ETag")
     if tag is None:
@@ -49,7 +50,7 @@ def manifest_etag_304(target: Target) -> None:
 
 @check("wire.md#manifest", Profile.ROUTES)
 def manifest_of_own_certificate(target: Target) -> None:
-    """The manifest is that of the device in the certificate, whatever else the request says.
+    """The manifest is that of the device in the certificate, whatever other name the request has.
 
     Otherwise one stolen device reads the doors of every other one.
     """
@@ -63,8 +64,8 @@ def manifest_of_own_certificate(target: Target) -> None:
 def manifest_404_without_route(target: Target) -> None:
     """The answer to a device without a route is 404.
 
-    To a device any other answer is a fault of the backend: its status shows a trouble, and the
-    office is called for nothing.
+    A device takes any other answer for a fault of the backend, and its status calls the office for
+    nothing.
     """
     answer = ask_manifest(target, target.other)
     if answer.status == 200:
@@ -75,11 +76,11 @@ def manifest_404_without_route(target: Target) -> None:
 
 @check("identity.md#the-fleet-document", Profile.ROUTES)
 def fleet_etag_walk(target: Target) -> None:
-    """The ETag of the fleet document is its SHA-256, 64 hex digits in quotes; a device that names
-    the newest gets 304, and one that names none or an unknown one gets the newest.
+    """The ETag of the fleet document is its SHA-256, 64 hex digits in quotes; a device that sends
+    the newest ETag gets 304, and one that sends none or an unknown one gets the newest document.
 
-    Otherwise a device loads the document for ever, or never learns of new keys, and then believes
-    no receipt: its card fills up.
+    Otherwise a device loads the document again and again, or never learns of new keys; then it
+    believes no receipt, and its card fills up.
     """
     first = documents.ask(target, None)
     tokens = target.fleet.followed_by(first)

@@ -12,7 +12,8 @@ from tests.support.wire import PHOTO, VERSION
 
 @check("wire.md#the-wire")
 def tls_name(target: Target) -> None:
-    """The server's certificate is by the authority that devices trust, and has the name in the URL.
+    """The server's certificate is from the authority that devices trust, and has the host's name in
+    the URL.
 
     A device sends no record to a server that does not prove its name.
     """
@@ -40,9 +41,9 @@ def create_with_body(target: Target) -> None:
 
 @check(RULES)
 def create_then_patch(target: Target) -> None:
-    """After a POST without a body and a PATCH of the whole record, the PATCH has the receipt.
+    """After a POST without a body, a PATCH of the whole record is answered with the receipt.
 
-    A device does so behind a proxy that lets no long body through, such as nginx with its default.
+    A device does this behind a proxy that refuses long bodies, such as nginx by default.
     """
     upload = Upload(target, photo=PHOTO)
     created = upload.create().expect(201)
@@ -56,7 +57,8 @@ def create_then_patch(target: Target) -> None:
 
 @check(RULES)
 def pieces(target: Target) -> None:
-    """Each PATCH of a piece is answered with the new Upload-Offset; only the last has a receipt.
+    """Each PATCH of a piece is answered with the new Upload-Offset; only the last answer has a
+    receipt.
 
     On a bad network a device sends a record in pieces; a receipt before the last byte loses the
     rest of the photo.
@@ -75,9 +77,10 @@ def pieces(target: Target) -> None:
 
 @check(RULES)
 def head_offset_and_length(target: Target) -> None:
-    """HEAD tells how many bytes have arrived (Upload-Offset), and of how many (Upload-Length).
+    """HEAD says how many bytes arrived (Upload-Offset), and of how many (Upload-Length).
 
-    A device goes on from there; a wrong offset costs the whole record again, or for ever.
+    A device continues from there; after a wrong offset it sends the whole record again, or never
+    delivers it.
     """
     upload = Upload(target)
     upload.create().expect(201)

@@ -24,10 +24,11 @@ DEVICES: Final = 20
 
 @check(RULES)
 def stalled_patch_overtaken(target: Target) -> None:
-    """A newer PATCH goes on while an older one stalls; the older one appends no more bytes.
+    """A newer PATCH continues the upload while an older one stalls; the older one appends no more
+    bytes.
 
-    A device whose network came back begins again, while its old connection still seems open. Bytes
-    that the old one appends later ruin the photo, even after its receipt.
+    A device whose network returns sends again, while its old connection still seems open. Bytes
+    that the old request appends later destroy the photo, even after its receipt.
     """
     upload = Upload(target, photo=PHOTO)
     half, most = upload.bytes // 2, 3 * upload.bytes // 4
@@ -62,9 +63,9 @@ def _send_the_rest(older: Line, sent: int, end: int) -> None:
 
 @check(RULES)
 def two_patches_one_wins(target: Target) -> None:
-    """If two PATCHes come at one offset at the same time, at most one is accepted.
+    """If two PATCHes arrive at one offset at the same time, at most one is accepted.
 
-    A device that reconnects may be there twice; bytes that both append ruin the photo.
+    A device that reconnects may have two open requests; if both append, the photo is destroyed.
     """
     upload = Upload(target, photo=PHOTO)
     upload.create().expect(201)
@@ -76,7 +77,7 @@ def two_patches_one_wins(target: Target) -> None:
 def twenty_devices(target: Target) -> None:
     """Twenty devices that deliver at once get their receipts, while other connections are silent.
 
-    In the morning and after an outage a whole fleet comes at once.
+    In the morning, and after an outage, a whole fleet delivers at once.
     """
     devices = strangers(DEVICES)
     if target.device.tls is not None:
