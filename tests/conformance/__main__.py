@@ -1,4 +1,4 @@
-"""`python -m tests.conformance`: makes the checks of a profile against a backend, from outside."""
+"""`python -m tests.conformance`: makes the checks of a profile on a backend, from outside."""
 
 import signal
 import sys
@@ -14,20 +14,20 @@ from agent.record import signing
 from tests.conformance import report
 from tests.conformance.check import Check, Profile
 from tests.conformance.checks import CHECKS
-from tests.conformance.devices import given_keys, read_devices, strangers
+from tests.conformance.devices import given_keys, new_devices, read_devices
 from tests.conformance.documents import Fleet
 from tests.conformance.enrolment import Enrolment, read_tokens
 from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.options import read_options
-from tests.conformance.outcome import State
+from tests.conformance.result import State
 from tests.conformance.run import chosen, results
 from tests.conformance.target import Device, Target
 from tests.support.factory import RecordMaker
 
-PASSED, FAILED, WRONG_OPTIONS, NOBODY_THERE, INTERRUPTED = 0, 1, 2, 3, 130
+PASSED, FAILED, WRONG_OPTIONS, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes; the help has their meaning."""
 
-STRANGERS: Final = 2
+NEW_DEVICES: Final = 2
 """Devices without a certificate, for the receipts profile."""
 
 
@@ -46,10 +46,10 @@ def _main(options: Any, folder: Path) -> int:
         print(f"{error}; see scripts/conformance --help", file=sys.stderr)
         return WRONG_OPTIONS
     try:
-        target.reach().close()
+        target.tcp_connection().close()
     except OSError as error:
-        print(f"There is no server at {target.url}: {error}.", file=sys.stderr)
-        return NOBODY_THERE
+        print(f"No server answers at {target.url}: {error}.", file=sys.stderr)
+        return NO_SERVER
     return _run(checks, target, options)
 
 
@@ -57,7 +57,7 @@ def _target(options: Any, folder: Path) -> Target:
     profile, operator = Profile(options.profile), OperatorCommand(options.operator)
     common = {"ca": options.ca, "operator": operator}
     if profile is Profile.RECEIPTS:
-        devices, keys = strangers(STRANGERS), given_keys(options.receipt_key)
+        devices, keys = new_devices(NEW_DEVICES), given_keys(options.receipt_key)
         name = options.manifest_of
         common["routed"] = None if name is None else Device(RecordMaker(name))
         return Target(options.url, profile, keys=keys, devices=lambda _: devices, **common)

@@ -32,8 +32,8 @@ def cut_in_header(target: Target) -> None:
             line.cut(is_reset=is_reset)
         time.sleep(SETTLED_S)
         if upload.head().status in {200, 204}:
-            raise Failed("A POST whose header was cut off has made an upload.")
-        upload.received(upload.create(upload.content).expect(201))
+            raise Failed("A POST whose header was cut off has created an upload.")
+        upload.receipt_in(upload.create(upload.content).expect(201))
 
 
 @check(RULES)
@@ -81,18 +81,18 @@ def _expect_kept_upload(upload: Upload) -> None:
     time.sleep(SETTLED_S)
     after = upload.head()
     if before in {200, 204} and after.status in {404, 410}:
-        raise Failed(f"{after} after its POST was cut, and was there before.")
+        raise Failed(f"{after} after its POST was cut, although it was there before.")
     upload.finish()
 
 
 def _expect_between(least: int, most: int, upload: Upload) -> None:
-    told = upload.head()
-    if told.status not in {200, 204} and (least == 0 or told.status not in {404, 410}):
+    answer = upload.head()
+    if answer.status not in {200, 204} and (least == 0 or answer.status not in {404, 410}):
         return  # a device asks again, as `finish` does
-    offset = told.expect(200, 204).number("Upload-Offset")
+    offset = answer.expect(200, 204).number("Upload-Offset")
     if not least <= offset <= most:
         raise Failed(
-            f"HEAD says {offset} bytes are there; {least} were acknowledged, and {most} were sent."
+            f"HEAD says that {offset} bytes are there; {least} were acknowledged, and {most} sent."
         )
 
 
@@ -128,4 +128,4 @@ def resume_at_every_boundary(target: Target) -> None:
     for begin, end in pairwise((0, *sorted(ends))):
         upload.expect_offset(begin, f"{begin} bytes")
         answer = upload.patch(begin, upload.content[begin:end]).expect(200, 204)
-    upload.received(answer)
+    upload.receipt_in(answer)

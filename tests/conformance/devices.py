@@ -1,4 +1,4 @@
-"""The devices that a run shows to the backend, and the keys that it believes, by profile."""
+"""The devices of a run, and the keys that may sign receipts, by profile."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from tests.conformance.target import Device, Target
 from tests.support.factory import RecordMaker
 
 
-def strangers(count: int) -> list[Device]:
-    """Return devices without a certificate, which no backend has seen yet."""
+def new_devices(count: int) -> list[Device]:
+    """Return devices without a certificate, unknown to every backend."""
     makers = (RecordMaker.begun(f"conformance-{uuid4()}") for _ in range(count))
     return [Device(maker) for maker in makers]
 

@@ -20,20 +20,20 @@ EST: Final = "/.well-known/est"
 """Source: RFC 7030 section 3.2.2."""
 
 REFUSALS: Final = (401, 403)
-"""Answers by which a device knows that it is not let in, and keeps its records."""
+"""Answers that shut a device out; it then keeps its records."""
 
 
 @dataclass
-class Newcomer:
-    """A device that has a token, and gets its certificates when the first check needs them.
+class NewDevice:
+    """A device with a token, which gets its certificates when the first check needs them.
 
     Attributes:
         key: the key of its first TLS certificate.
         maker: makes its records; its key is what the evidence certificate is for.
         wrong: the answer to a request by a wrong token, which comes before the first one.
         first: the answer to its first request for a TLS certificate.
-        now: the device with the TLS certificate that it uses; None before the first.
-        is_vouched: whether its signing key has an evidence certificate.
+        now: the device with its present TLS certificate; None before the first.
+        is_certified: whether its signing key has an evidence certificate.
     """
 
     device_id: str
@@ -43,7 +43,7 @@ class Newcomer:
     wrong: Answer | None = None
     first: Answer | None = None
     now: Device | None = None
-    is_vouched: bool = False
+    is_certified: bool = False
 
 
 def read_tokens(given: Sequence[str]) -> dict[str, str]:
@@ -63,7 +63,7 @@ class Enrolment:
     """The devices of a run in the profile fleet.
 
     Args:
-        est: the EST server; at first it is asked by nobody.
+        est: the EST server.
         tokens: the token of each device, by its id.
         folder: for their keys and certificates.
     """
@@ -71,8 +71,8 @@ class Enrolment:
     def __init__(self, est: Target, tokens: dict[str, str], folder: Path) -> None:
         self.est = est
         self._folder = folder
-        self.newcomers = [
-            Newcomer(one, token, signing.new_key(), RecordMaker.begun(one))
+        self.new_devices = [
+            NewDevice(one, token, signing.new_key(), RecordMaker.begun(one))
             for one, token in tokens.items()
         ]
 
@@ -82,16 +82,16 @@ class Enrolment:
         Raises:
             NotChecked: that failed.
         """
-        return [self._vouched(one) for one in self.newcomers]
+        return [self._certified(one) for one in self.new_devices]
 
-    def enrolled(self, one: Newcomer) -> Device:
+    def enrolled(self, one: NewDevice) -> Device:
         """Return the device with its TLS certificate; enrol it first. Raises NotChecked."""
         try:
             return self.enrol(one)
         except Failed as error:
             raise NotChecked("no device could be enrolled: see enrol-by-token") from error
 
-    def enrol(self, one: Newcomer) -> Device:
+    def enrol(self, one: NewDevice) -> Device:
         """Return the device with its TLS certificate; enrol it by its token if it has none.
 
         Raises:
@@ -106,7 +106,7 @@ class Enrolment:
             one.now = self.installed(one, one.first, one.key)
         return one.now
 
-    def by_token(self, one: Newcomer, key: signing.PrivateKey, token: str) -> Answer:
+    def by_token(self, one: NewDevice, key: signing.PrivateKey, token: str) -> Answer:
         """Ask for a TLS certificate for this key, without one to show."""
         nobody = Device(one.maker)
         return self.ask("simpleenroll", nobody, key, {"Authorization": basic(one.device_id, token)})
@@ -143,7 +143,7 @@ class Enrolment:
             raise Failed(f"{answer.asked}: a device does not take the answer: {error}.") from error
         return chain
 
-    def installed(self, one: Newcomer, answer: Answer, key: signing.PrivateKey) -> Device:
+    def installed(self, one: NewDevice, answer: Answer, key: signing.PrivateKey) -> Device:
         """Return the device with the TLS certificate in this answer. Raises Failed."""
         chain = self.issued(answer, key, one.device_id)
         path = self._folder / f"{chain[0].serial_number:x}.pem"
@@ -155,9 +155,9 @@ class Enrolment:
         return self.est.ask("GET", f"{EST}/cacerts", device=Device(RecordMaker()))
 
     def authorities(self) -> Sequence[Certificate]:
-        """Return those between a device's certificate and the trusted one; none without an answer.
+        """Return the authorities between a device's certificate and the trusted one, if any.
 
-        Whether there is a right one is a check of its own.
+        The check `cacerts` verifies them.
         """
         answer = self.cacerts()
         try:
@@ -165,11 +165,11 @@ class Enrolment:
         except NotGenuine:
             return ()
 
-    def _vouched(self, one: Newcomer) -> Device:
+    def _certified(self, one: NewDevice) -> Device:
         device = self.enrolled(one)
-        if not one.is_vouched:
+        if not one.is_certified:
             answer = self.ask("evidence/simpleenroll", device, one.maker.key)
             if answer.status != 200:
-                raise NotChecked("no signing key is certified: see evidence-certificate")
-            one.is_vouched = True
+                raise NotChecked("no signing key got a certificate: see evidence-certificate")
+            one.is_certified = True
         return device

@@ -40,7 +40,7 @@ def enrol_by_token(target: Target) -> None:
 
     Otherwise a device never enrols, or anybody enrols in its name.
     """
-    device = target.enrolment.enrol(target.enrolment.newcomers[0])
+    device = target.enrolment.enrol(target.enrolment.new_devices[0])
     target.ask("GET", "/fleet", device=device).expect(200)
 
 
@@ -52,7 +52,7 @@ def token_once(target: Target) -> None:
     A device whose answer was lost asks again; a thief with a used token must get nothing.
     """
     enrolment = target.enrolment
-    one = enrolment.newcomers[1]
+    one = enrolment.new_devices[1]
     enrolment.enrolled(one)
     again = enrolment.by_token(one, one.key, one.token)
     enrolment.issued(again, one.key, one.device_id)
@@ -67,7 +67,7 @@ def re_enrol(target: Target) -> None:
     A device renews by itself, also on a bad network; otherwise a year later it delivers no more.
     """
     enrolment = target.enrolment
-    one = enrolment.newcomers[0]
+    one = enrolment.new_devices[0]
     old, key = enrolment.enrolled(one), signing.new_key()
     for _ in range(2):
         answer = enrolment.ask("simplereenroll", old, key)
@@ -85,7 +85,7 @@ def evidence_certificate(target: Target) -> None:
     Otherwise a stolen TLS key signs evidence, or a device gives up the records that were refused.
     """
     enrolment = target.enrolment
-    one = enrolment.newcomers[0]
+    one = enrolment.new_devices[0]
     device, key = enrolment.enrolled(one), one.maker.key
     for _ in range(2):
         answer = enrolment.ask("evidence/simpleenroll", device, key)

@@ -133,7 +133,7 @@ class Line:
         self.socket.close()
 
     def wait_for_answer(self) -> None:
-        """Return when the first byte of an answer has come. Raises NoAnswer if none comes."""
+        """Return when the first byte of an answer arrives. Raises NoAnswer if none does."""
         try:
             self.socket.recv(1)
         except OSError as error:
@@ -167,5 +167,5 @@ class Line:
             text = f"{self._asked} got no answer within {ANSWER_WITHIN_S:.0f} s."
             raise NoAnswer(text) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            told = printable(str(error)).strip() or type(error).__name__
-            raise NoAnswer(f"{self._asked} got no answer that can be read: {told}.") from error
+            text = printable(str(error)).strip() or type(error).__name__
+            raise NoAnswer(f"{self._asked} got no answer that can be read: {text}.") from error

@@ -39,7 +39,7 @@ def receipt_survives_kill(target: Target) -> None:
     A device deletes a photo once it has the receipt.
     """
     whole, half = Upload(target), Upload(target)
-    whole.received(whole.create(whole.content))
+    whole.receipt_in(whole.create(whole.content))
     half.create(half.content[: half.bytes // 2])
     with delivering(target) as delivered:
         target.operator.do("restart")
@@ -62,7 +62,7 @@ def delivering(target: Target) -> Iterator[list[Upload]]:
         for upload in uploads:
             if is_over.is_set():
                 return
-            upload.received(upload.create(upload.content))  # raises once the server is killed
+            upload.receipt_in(upload.create(upload.content))  # raises once the server is killed
             delivered.append(upload)
 
     with ThreadPoolExecutor(LOADS) as pool:
@@ -124,8 +124,8 @@ def key_change(target: Target) -> None:
     Otherwise no device believes a receipt, and each keeps all its records until its card is full.
     """
     old = Upload(target)
-    receipt_before = old.received(old.create(old.content))
-    old.proven(receipt_before)
+    receipt_before = old.receipt_in(old.create(old.content))
+    old.verified(receipt_before)
     before, tokens = target.fleet.document(target), target.fleet.tokens
     target.operator.do("change-key")
     answer = documents.ask(target, fleet.tag(tokens, target.fleet.pinned)).expect(200)
@@ -133,9 +133,9 @@ def key_change(target: Target) -> None:
     if target.fleet.document(target).version <= before.version:
         raise Failed("The fleet document has no higher version after a change of the key.")
     new = Upload(target)
-    receipt_after = new.received(new.create(new.content))
-    new.proven(receipt_after)
-    old.proven(receipt_before)
+    receipt_after = new.receipt_in(new.create(new.content))
+    new.verified(receipt_after)
+    old.verified(receipt_before)
     if signing.key_id(receipt_after) == signing.key_id(receipt_before):
         raise Failed("A receipt is by the old key after the change.")
     manifest_of(target, ask_manifest(target), target.device)

@@ -14,15 +14,15 @@ WITHIN_S: Final = 120.0
 
 
 class OperatorCommand:
-    """The command line of `--operator`, or none."""
+    """The command line of `--operator`; it may be missing."""
 
     def __init__(self, command: str | None) -> None:
         self._words = shlex.split(command or "")
 
-    def expect(self, asked: str) -> None:
-        """Raise NotChecked if there is no command that could do what is asked."""
+    def expect(self, words: str) -> None:
+        """Raise NotChecked if there is no command that could be run with these words."""
         if not self._words:
-            raise NotChecked(f"--operator is missing, which is asked to {asked}")
+            raise NotChecked(f"--operator is missing, and the check runs COMMAND {words}")
 
     def do(self, *words: str) -> None:
         """Run the command with these words, such as `restart`, and return when that is done.
@@ -43,10 +43,11 @@ class OperatorCommand:
                 timeout=WITHIN_S,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Failed(f"The operator command did not {asked}: {error}.") from error
-        said = " ".join(ended.stdout.split())
+            raise Failed(f'The operator command could not run "{asked}": {error}.') from error
+        output = " ".join(ended.stdout.split())
         if ended.returncode == CANNOT:
-            raise NotChecked(said or f"the operator command cannot {asked}")
+            raise NotChecked(output or f'the operator command cannot run "{asked}"')
         if ended.returncode != DONE:
-            told = " ".join(ended.stderr.split())[-200:] or said
-            raise Failed(f'The operator command ended "{asked}" with {ended.returncode}: {told}')
+            text = " ".join(ended.stderr.split())[-200:] or output
+            code = f"exit code {ended.returncode}"
+            raise Failed(f'The operator command ended "{asked}" with {code}: {text}')

@@ -26,16 +26,16 @@ def receipt_type_key_digest_date(target: Target) -> None:
     A device ignores any other receipt, and never deletes the record.
     """
     upload = Upload(target)
-    token = upload.received(upload.create(upload.content))
+    token = upload.receipt_in(upload.create(upload.content))
     began = datetime.now(UTC)
-    receipt = upload.proven(token)
+    receipt = upload.verified(token)
     try:
         signing.check_type(token, RECEIPT_TYPE)
     except NotGenuine as error:
         raise Failed(f"The receipt's header has no typ {RECEIPT_TYPE}: {error}.") from error
     if abs(receipt.received - began) > CLOCK_TOLERANCE:
-        told = f"received_at is {receipt.received.isoformat()}, and it is {began.isoformat()} here"
-        raise Failed(f"{told}; one of the two clocks, or the time zone, is wrong.")
+        times = f"received_at is {receipt.received.isoformat()}, but here it is {began.isoformat()}"
+        raise Failed(f"{times}; one of the two clocks, or the time zone, is wrong.")
 
 
 @check(RULES)
@@ -46,18 +46,22 @@ def receipts_list(target: Target) -> None:
     A device whose receipt was lost asks here; without an answer it keeps the record for ever.
     """
     whole, begun, unknown = Upload(target), Upload(target), new_id()
-    first = whole.received(whole.create(whole.content))
+    first = whole.receipt_in(whole.create(whole.content))
     begun.create().expect(201)
     ids = [whole.capture_id, begun.capture_id, unknown, whole.capture_id]
     found = receipts(target, *ids)
     if set(found) != set(ids):
-        raise Failed(f"POST /receipts answers for {len(found)} ids, and was asked for {ids[:3]}.")
+        raise Failed(f"POST /receipts answers for {len(found)} ids; the question had {ids[:3]}.")
     match found[whole.capture_id]:
         case {"receipt": str(token)}:
-            if whole.counts(first) and not whole.counts(token):
-                raise Failed("POST /receipts has a receipt that does not count, unlike the first.")
+            if whole.is_valid(first) and not whole.is_valid(token):
+                raise Failed(
+                    "POST /receipts has a receipt that a device does not accept, unlike the first."
+                )
         case other:
-            raise Failed(f'POST /receipts has {other} for a record that is there, not a "receipt".')
+            raise Failed(
+                f'POST /receipts has {other} for a record that is there, and no "receipt".'
+            )
     if (found[begun.capture_id], found[unknown]) != (None, None):
         raise Failed("POST /receipts has more than null for a record that is not there.")
     if len(receipts(target, *(new_id() for _ in range(LIST_LIMIT)))) != LIST_LIMIT:

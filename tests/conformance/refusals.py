@@ -41,7 +41,7 @@ def _begun(target: Target, photo: bytes = SMALL_PHOTO) -> Upload:
 
 def _whole(target: Target) -> Upload:
     upload = Upload(target)
-    upload.received(upload.create(upload.content))
+    upload.receipt_in(upload.create(upload.content))
     return upload
 
 
@@ -165,7 +165,7 @@ def digest_mismatch_no_receipt(target: Target) -> None:
             if name in answer.headers:
                 raise Failed(f"{answer} with a {name}, for bytes of another digest than announced.")
         answer.expect_refused()
-        if (verdict := upload.verdict()) is not None:
+        if (verdict := upload.receipts_answer()) is not None:
             raise Failed(f"For bytes of another digest, POST /receipts has {verdict} and not null.")
 
 

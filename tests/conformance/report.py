@@ -1,4 +1,4 @@
-"""The report of a run: a table, what went wrong, what was left behind, and JUnit XML."""
+"""The report of a run: a table, each failure, the ids left behind, and JUnit XML."""
 
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import printable
-from tests.conformance.outcome import Result, State
+from tests.conformance.result import Result, State
 from tests.conformance.target import Sent
 
 NAME_CHARS: Final = 34
@@ -15,13 +15,13 @@ NAME_CHARS: Final = 34
 
 
 def line(result: Result) -> str:
-    """Return the row of one check, with what happened below it."""
+    """Return the row of one check, and below it what happened."""
     check = result.check
     row = f"{result.state:<12} {check.name:<{NAME_CHARS}} {result.took_s:6.2f} s"
     match result.state:
         case State.FAILED:
-            told = [printable(result.text), f"The rule: {check.rule}", check.cost]
-            return "\n".join([row, *(f"    {one}" for one in (*told, f"See {check.link}"))])
+            text = [printable(result.text), f"The rule: {check.rule}", check.cost]
+            return "\n".join([row, *(f"    {one}" for one in (*text, f"See {check.link}"))])
         case State.NOT_CHECKED:
             return f"{row}\n    not checked, because {printable(result.text)}"
     return row
@@ -30,9 +30,9 @@ def line(result: Result) -> str:
 def summary(results: Sequence[Result], sent: Sent, took_s: float) -> str:
     """Return the counts of a run, in two lines."""
     counts = Counter(result.state for result in results)
-    told = ", ".join(f"{counts[state]} {state.lower()}" for state in State)
+    by_state = ", ".join(f"{counts[state]} {state.lower()}" for state in State)
     return (
-        f"{len(results)} checks: {told}.\n"
+        f"{len(results)} checks: {by_state}.\n"
         f"{sent.requests} requests, {sent.bytes / 1_000_000:.1f} MB, {took_s:.1f} s."
     )
 

@@ -84,9 +84,9 @@ def fleet_etag_walk(target: Target) -> None:
     """
     first = documents.ask(target, None)
     tokens = target.fleet.followed_by(first)
-    told, tag = first.headers.get("ETag"), fleet.tag(tokens, target.fleet.pinned)
-    if told is None or told.removeprefix("W/") != tag:
-        raise Failed(f"The fleet document has the ETag {told}, and its SHA-256 is {tag}.")
+    found, tag = first.headers.get("ETag"), fleet.tag(tokens, target.fleet.pinned)
+    if found is None or found.removeprefix("W/") != tag:
+        raise Failed(f"The fleet document has the ETag {found}; by its SHA-256 it is {tag}.")
     documents.ask(target, tag).expect(304)
     target.fleet.followed_by(documents.ask(target, UNKNOWN_TAG))
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from tests.conformance.check import Check, Failed, NotChecked, Profile
-from tests.conformance.outcome import Result, State
+from tests.conformance.result import Result, State
 from tests.conformance.target import Target
 
 

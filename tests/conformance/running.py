@@ -29,10 +29,10 @@ def conformance(folder: Path, words: Sequence[str]) -> Run:
     junit = folder / "junit.xml"
     code = main([*words, "--junit", str(junit)])
     cases = ET.parse(junit).getroot().iter("testcase")
-    told = [(one.get("name", ""), one.find("failure"), one.find("skipped")) for one in cases]
+    found = [(one.get("name", ""), one.find("failure"), one.find("skipped")) for one in cases]
     return Run(
         code,
-        frozenset(name for name, failure, skipped in told if failure is None and skipped is None),
-        {name: found.get("message", "") for name, found, _ in told if found is not None},
-        {name: found.get("message", "") for name, _, found in told if found is not None},
+        frozenset(name for name, failure, skipped in found if failure is None and skipped is None),
+        {name: one.get("message", "") for name, one, _ in found if one is not None},
+        {name: one.get("message", "") for name, _, one in found if one is not None},
     )

@@ -58,7 +58,7 @@ class Sent:
             self.bytes += sent_bytes
         if self.requests > REQUESTS_LIMIT or self.bytes > SENT_LIMIT_BYTES:
             limits = f"{REQUESTS_LIMIT:,} requests or {SENT_LIMIT_BYTES // 1_000_000} MB"
-            raise NotChecked(f"this run has sent all that it may, {limits}")
+            raise NotChecked(f"this run has reached its limit of {limits}")
 
 
 class Target:
@@ -169,24 +169,24 @@ class Target:
             NoAnswer: it cannot be reached, or refuses the device.
         """
         try:
-            connection = self.connection((device or self.device).tls)
+            connection = self.tls_connection((device or self.device).tls)
         except ssl.SSLCertVerificationError as error:
             raise NotChecked("the server does not prove its name: see tls-name") from error
         except OSError as error:
-            told = str(error) or type(error).__name__
-            raise NoAnswer(f"{self.url} took no connection: {told}.") from error
+            text = str(error) or type(error).__name__
+            raise NoAnswer(f"{self.url} accepted no connection: {text}.") from error
         return Line(connection, self._host, self._prefix, self.sent.note)
 
-    def connection(self, tls: Path | None = None) -> ssl.SSLSocket:
+    def tls_connection(self, tls: Path | None = None) -> ssl.SSLSocket:
         """Return a TLS connection that shows this key and chain, if any. Raises OSError."""
-        plain = self.reach()
+        plain = self.tcp_connection()
         try:
             return self._context(tls).wrap_socket(plain, server_hostname=self._place[0])
         except OSError:
             plain.close()
             raise
 
-    def reach(self) -> socket.socket:
+    def tcp_connection(self) -> socket.socket:
         """Return a TCP connection. Raises OSError."""
         plain = socket.create_connection(self._place, ANSWER_WITHIN_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

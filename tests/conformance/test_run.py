@@ -14,10 +14,10 @@ from agent.record import signing
 from tests.conformance import cuts, report, upload, writers
 from tests.conformance.check import Failed, NotChecked, Profile
 from tests.conformance.checks import CHECKS
-from tests.conformance.devices import given_keys, strangers
+from tests.conformance.devices import given_keys, new_devices
 from tests.conformance.operator_command import OperatorCommand
-from tests.conformance.outcome import Result, State
-from tests.conformance.receipt_words import subject
+from tests.conformance.receipt_faults import subject
+from tests.conformance.result import Result, State
 from tests.conformance.run import chosen, results
 from tests.conformance.target import Target
 from tests.support.backend import REPOSITORY
@@ -44,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[RawServer]:
 
 
 def target_of(server: RawServer, ca_file: Path | None = None, path: str = "") -> Target:
-    devices = strangers(2)
+    devices = new_devices(2)
     return Target(
         server.base_url + path,
         Profile.RECEIPTS,
@@ -101,14 +101,14 @@ def test_addresses_are_below_the_path_of_the_url_and_follow_a_location(server: R
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
-        ([], 3, "There is no server at https://127.0.0.1:1"),
+        ([], 3, "No server answers at https://127.0.0.1:1"),
         (["--only", "nonsense"], 2, "receipts has no check named nonsense"),
     ],
 )
 def test_run_that_cannot_begin_says_why_by_its_exit_code(
-    server: RawServer, words: list[str], code: int, told: str
+    server: RawServer, words: list[str], code: int, message: str
 ) -> None:
     command = [sys.executable, "-m", "tests.conformance", "https://127.0.0.1:1"]
     command += ["--profile", "receipts", "--receipt-key", str(server.receipt_key_file), *words]
@@ -116,7 +116,7 @@ def test_run_that_cannot_begin_says_why_by_its_exit_code(
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert ended.returncode == code
-    assert told in ended.stderr
+    assert message in ended.stderr
 
 
 def test_report_says_what_happened_with_the_rule_its_cost_and_a_link(server: RawServer) -> None:
@@ -163,17 +163,19 @@ def test_a_profile_contains_those_before_it_and_a_wrong_name_is_an_error() -> No
 
 def test_operator_command_does_cannot_or_fails() -> None:
     OperatorCommand("sh -c 'test $1 = restart' -").do("restart")
-    with pytest.raises(NotChecked, match="--operator is missing, which is asked to restart"):
+    with pytest.raises(
+        NotChecked, match="--operator is missing, and the check runs COMMAND restart"
+    ):
         OperatorCommand(None).do("restart")
     with pytest.raises(NotChecked, match="the service is shared"):
         OperatorCommand("sh -c 'echo the service is shared; exit 75'").do("restart")
-    with pytest.raises(Failed, match='ended "revoke van-7" with 3: no van-7'):
+    with pytest.raises(Failed, match='ended "revoke van-7" with exit code 3: no van-7'):
         OperatorCommand("sh -c 'echo no van-7 >&2; exit 3'").do("revoke", "van-7")
-    with pytest.raises(Failed, match="did not restart"):
+    with pytest.raises(Failed, match='could not run "restart"'):
         OperatorCommand("/nowhere/operator").do("restart")
 
 
-def test_receipt_that_does_not_count_is_explained(server: RawServer) -> None:
+def test_receipt_that_a_device_refuses_is_explained(server: RawServer) -> None:
     record = upload.Upload(target_of(server))
     payload = {"v": 1, "capture_id": record.capture_id, "sha256": record.sha256}
     payload |= {"bytes": record.bytes, "received_at": "2026-12-01T09:15:02Z"}
@@ -184,10 +186,10 @@ def test_receipt_that_does_not_count_is_explained(server: RawServer) -> None:
     own_kid = signing.thumbprint(server.key.public_key())
     other_kid = signed_by_hand({"kid": "key-1"}, json.dumps(payload).encode(), server.key)
 
-    assert record.counts(good)
+    assert record.is_valid(good)
     assert subject(good) == record.capture_id
     assert subject("no receipt") is None
     with pytest.raises(Failed, match="its signature is in DER, and ES256 needs the 64 bytes"):
-        record.proven(f"{signed}.{encoded(der)}")
+        record.verified(f"{signed}.{encoded(der)}")
     with pytest.raises(Failed, match=f"has the kid 'key-1'; .* thumbprint {own_kid}"):
-        record.proven(other_kid)
+        record.verified(other_kid)

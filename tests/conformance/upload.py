@@ -17,7 +17,7 @@ from agent.sync.attempt import PIECE_BYTES
 from agent.wire.tus import own_address
 from tests.conformance.check import Failed, NoAnswer
 from tests.conformance.line import Answer, Line
-from tests.conformance.receipt_words import explained
+from tests.conformance.receipt_faults import explained
 from tests.conformance.target import Device, Target
 from tests.support.factory import new_id
 from tests.support.wire import BODY, PHOTO, VERSION, announce
@@ -29,7 +29,7 @@ SLICE_PAUSE_S: Final = 0.002
 """Time after each slice of one of two requests, in which the other one sends a slice."""
 
 SMALL_PHOTO: Final = PHOTO[:20_000]
-"""What most records have for a photo, so that a run sends little; others have PHOTO, 300 KB."""
+"""Photo of most records, so that a run sends little; others have PHOTO, 300 KB."""
 
 JSON: Final = {"Content-Type": "application/json"}
 
@@ -115,7 +115,7 @@ class Upload:
             Whether one of the answers has the receipt.
 
         Raises:
-            Failed: both are accepted, or the right bytes are told to have another digest.
+            Failed: both are accepted, or the right bytes get the answer for a wrong digest.
         """
         start = Barrier(2)
 
@@ -150,27 +150,27 @@ class Upload:
         """Raise Failed if HEAD tells another offset than this one, after what happened."""
         found = self.offset()
         if found != offset:
-            raise Failed(f"After {after}, HEAD says {found} bytes are there and not {offset}.")
+            raise Failed(f"After {after}, HEAD says that {found} bytes are there, not {offset}.")
 
-    def verdict(self, device: Device | None = None) -> object:
-        """Return what POST receipts says about the record: `{"receipt": …}` or None."""
+    def receipts_answer(self, device: Device | None = None) -> object:
+        """Return the answer of POST /receipts about the record: `{"receipt": …}` or None."""
         found = receipts(self._target, self.capture_id, device=device or self.device)
         return found.get(self.capture_id)
 
     def has_receipt(self) -> bool:
-        """Return whether POST receipts has a receipt for it."""
-        match self.verdict():
+        """Return whether POST /receipts answers with a receipt."""
+        match self.receipts_answer():
             case {"receipt": str()}:
                 return True
         return False
 
-    def received(self, answer: Answer) -> str:
-        """Return the receipt on a final answer. Raises Failed if it is missing.
+    def receipt_in(self, answer: Answer) -> str:
+        """Return the receipt in a final answer. Raises Failed if it is missing.
 
-        Whether it is right is a check of its own.
+        Other checks verify it.
         """
         if (refusal := answer.headers.get("Doorstep-Refusal")) is not None:
-            raise Failed(f"{answer.asked} was answered by a signed refusal; {_reason(refusal)}.")
+            raise Failed(f"{answer.asked} was answered with a signed refusal; {_reason(refusal)}.")
         answer.expect(200, 201, 204)
         token = answer.headers.get("Doorstep-Receipt")
         if token is None:
@@ -178,21 +178,21 @@ class Upload:
         self._target.sent.records[self.capture_id] = True
         return token
 
-    def counts(self, token: str) -> bool:
-        """Return whether the receipt counts for a device."""
+    def is_valid(self, token: str) -> bool:
+        """Return whether a device accepts the receipt."""
         try:
-            return bool(self.proven(token))
+            return bool(self.verified(token))
         except Failed:
             return False
 
-    def proven(self, token: str) -> Receipt:
-        """Return the receipt as a device reads it. Raises Failed if it does not count."""
+    def verified(self, token: str) -> Receipt:
+        """Return the receipt as a device reads it. Raises Failed if a device refuses it."""
         keys = self._target.keys()
         try:
             return verified_receipt(token, self, keys)
         except NotGenuine as error:
             fault = explained(token, keys, error)
-            raise Failed(f"The receipt does not count: {fault}.") from error
+            raise Failed(f"A device does not accept the receipt: {fault}.") from error
 
     def deliver(self) -> str:
         """Deliver the record from its first attempt on, a POST of all bytes; return the receipt."""
@@ -223,54 +223,54 @@ class Upload:
                 why = str(later)
             time.sleep(pause_s)
         tries = f"{len(PAUSES_S)} attempts within {sum(PAUSES_S):.0f} s"
-        raise Failed(f"{tries} did not deliver the record; the last one ended so: {why}")
+        raise Failed(f"{tries} did not deliver the record; the last one: {why}")
 
     def _attempt(self, end: int) -> str:
         """Make one attempt: HEAD, then what is missing. Raises _Later if another one may help."""
-        told = self.head()
-        if told.status in _BUSY:
-            raise _Later(f"{told}.")
-        if told.status in _GONE:
+        answer = self.head()
+        if answer.status in _BUSY:
+            raise _Later(f"{answer}.")
+        if answer.status in _GONE:
             self.path = f"/files/{self.capture_id}"
             return self._created(self.create(self.content[:end]))
-        offset = told.expect(200, 204).number("Upload-Offset")
+        offset = answer.expect(200, 204).number("Upload-Offset")
         if offset > end:
-            raise Failed(f"HEAD says {offset} bytes are there, and a device has sent only {end}.")
+            raise Failed(f"HEAD says that {offset} bytes are there, but only {end} were sent.")
         while offset < end:
-            told = self.patch(offset, self.content[offset : min(offset + PIECE_BYTES, end)])
-            offset = self._offset_after(told, offset)
+            answer = self.patch(offset, self.content[offset : min(offset + PIECE_BYTES, end)])
+            offset = self._offset_after(answer, offset)
             if offset == self.bytes:
-                return self.received(told)
+                return self.receipt_in(answer)
         return self._receipt_of_all() if end == self.bytes else ""
 
     def _receipt_of_all(self) -> str:
-        match self.verdict():
+        match self.receipts_answer():
             case {"receipt": str(token)}:
                 self._target.sent.records[self.capture_id] = True
                 return token
             case {"refusal": str(token)}:
                 raise Failed(f"POST /receipts has a signed refusal; {_reason(token)}.")
-        raise _Later("HEAD says that all bytes are there, and POST /receipts answers null.")
+        raise _Later("HEAD says that all bytes are there, but POST /receipts answers null.")
 
-    def _offset_after(self, told: Answer, before: int) -> int:
-        if told.status in _LATER:
-            raise _Later(f"{told}.")
-        if told.headers.get("Doorstep-Refusal") is None:
-            told.expect(200, 204)
-        offset = told.number("Upload-Offset")
+    def _offset_after(self, answer: Answer, before: int) -> int:
+        if answer.status in _LATER:
+            raise _Later(f"{answer}.")
+        if answer.headers.get("Doorstep-Refusal") is None:
+            answer.expect(200, 204)
+        offset = answer.number("Upload-Offset")
         if not before < offset <= self.bytes:
-            raise Failed(f"{told}, with an Upload-Offset of {offset} after {before}.")
+            raise Failed(f"{answer}, with an Upload-Offset of {offset} after {before}.")
         return offset
 
-    def _created(self, told: Answer) -> str:
+    def _created(self, answer: Answer) -> str:
         """Return the receipt on the answer to a POST, empty if it was not of all bytes."""
-        if told.status == _TOO_LONG:
+        if answer.status == _TOO_LONG:
             self.create().expect(201)
             raise _Later("the upload was created again, without a body.")
-        if told.status in _LATER:
-            raise _Later(f"{told}.")
-        is_whole = told.headers.get("Upload-Offset") in {str(self.bytes), None}
-        return self.received(told) if is_whole or told.status != 201 else ""
+        if answer.status in _LATER:
+            raise _Later(f"{answer}.")
+        is_whole = answer.headers.get("Upload-Offset") in {str(self.bytes), None}
+        return self.receipt_in(answer) if is_whole or answer.status != 201 else ""
 
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, line: Line | None
@@ -281,7 +281,7 @@ class Upload:
 
 
 def receipts(target: Target, *capture_ids: str, device: Device | None = None) -> dict[str, object]:
-    """Return what POST receipts says about these records. Raises Failed if that is no object."""
+    """Return the answer of POST /receipts. Raises Failed if it is no JSON object."""
     question = json.dumps({"capture_ids": capture_ids}).encode()
     answer = target.ask("POST", "/receipts", JSON, question, device).expect(200)
     try:

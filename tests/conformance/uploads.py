@@ -19,11 +19,11 @@ def tls_name(target: Target) -> None:
     """
     tls = None if target.profile is Profile.FLEET else target.device.tls
     try:
-        target.connection(tls).close()
+        target.tls_connection(tls).close()
     except ssl.SSLCertVerificationError as error:
-        raise Failed(f"The handshake ended with: {error.verify_message}.") from error
+        raise Failed(f"The TLS handshake failed: {error.verify_message}.") from error
     except OSError as error:
-        raise Failed(f"There was no TLS handshake: {error}.") from error
+        raise Failed(f"The TLS handshake failed: {error}.") from error
 
 
 @check(RULES)
@@ -34,7 +34,7 @@ def create_with_body(target: Target) -> None:
     """
     upload = Upload(target, photo=PHOTO)
     answer = upload.create(upload.content).expect(201)
-    upload.received(answer)
+    upload.receipt_in(answer)
     if answer.number("Upload-Offset") != upload.bytes:
         raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
 
@@ -50,7 +50,7 @@ def create_then_patch(target: Target) -> None:
     if "Doorstep-Receipt" in created.headers:
         raise Failed(f"{created}, with a receipt before the first byte.")
     answer = upload.patch(0, upload.content).expect(200, 204)
-    upload.received(answer)
+    upload.receipt_in(answer)
     if answer.number("Upload-Offset") != upload.bytes:
         raise Failed(f"{answer}, with another Upload-Offset than {upload.bytes}, the length.")
 
@@ -69,10 +69,10 @@ def pieces(target: Target) -> None:
     for begin, end in pairwise(ends):
         answer = upload.patch(begin, upload.content[begin:end]).expect(200, 204)
         if answer.number("Upload-Offset") != end:
-            raise Failed(f"{answer}, with another Upload-Offset than {end}, after so many bytes.")
+            raise Failed(f"{answer}, with another Upload-Offset than {end}.")
         if end < upload.bytes and "Doorstep-Receipt" in answer.headers:
             raise Failed(f"{answer}, with a receipt after {end} of {upload.bytes} bytes.")
-    upload.received(answer)
+    upload.receipt_in(answer)
 
 
 @check(RULES)
@@ -87,10 +87,10 @@ def head_offset_and_length(target: Target) -> None:
     for offset, sent in ((0, upload.content[:7]), (7, upload.content[7:])):
         upload.expect_offset(offset, f"{offset} bytes")
         answer = upload.patch(offset, sent)
-    upload.received(answer)
-    told = upload.head().expect(200, 204)
-    if (told.number("Upload-Offset"), told.number("Upload-Length")) != (upload.bytes,) * 2:
-        raise Failed(f"{told}, and not with the length {upload.bytes} in both headers.")
+    upload.receipt_in(answer)
+    answer = upload.head().expect(200, 204)
+    if (answer.number("Upload-Offset"), answer.number("Upload-Length")) != (upload.bytes,) * 2:
+        raise Failed(f"{answer}, without the length {upload.bytes} in both headers.")
 
 
 @check(RULES)

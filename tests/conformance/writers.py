@@ -5,9 +5,9 @@ from threading import Barrier
 from typing import Final
 
 from tests.conformance.check import RULES, Failed, NoAnswer, check
-from tests.conformance.devices import strangers
+from tests.conformance.devices import new_devices
 from tests.conformance.line import Line
-from tests.conformance.receipt_words import subject
+from tests.conformance.receipt_faults import subject
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 from tests.support.wire import PHOTO
@@ -79,7 +79,7 @@ def twenty_devices(target: Target) -> None:
 
     In the morning, and after an outage, a whole fleet delivers at once.
     """
-    devices = strangers(DEVICES)
+    devices = new_devices(DEVICES)
     if target.device.tls is not None:
         devices = [target.devices[at % len(target.devices)] for at in range(DEVICES)]
     uploads = [Upload(target, device, PHOTO) for device in devices]
@@ -93,7 +93,7 @@ def twenty_devices(target: Target) -> None:
         if (about := subject(token)) not in {upload.capture_id, None}:
             raise Failed(f"The receipt for {upload.capture_id} is for {about}.")
 
-    with target.reach(), target.line(), ThreadPoolExecutor(DEVICES) as pool:
+    with target.tcp_connection(), target.line(), ThreadPoolExecutor(DEVICES) as pool:
         sending = [pool.submit(send, one, at % 2 == 1) for at, one in enumerate(uploads)]
     for one in sending:
         one.result()

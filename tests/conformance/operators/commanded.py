@@ -45,9 +45,9 @@ def _obey(listener: Listener, actions: Actions) -> None:
 def _answer(actions: Actions, words: list[str]) -> tuple[int, str]:
     verb, *arguments = words
     if verb not in actions:
-        return CANNOT, f"this backend cannot {verb}"
+        return CANNOT, f'this backend has no "{verb}"'
     try:
         actions[verb](*arguments)
-    except Exception:  # noqa: BLE001 - the command says it, and ends
+    except Exception:  # noqa: BLE001 - the command prints it, and fails
         return FAILED, traceback.format_exc()
     return DONE, ""

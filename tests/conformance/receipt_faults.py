@@ -1,4 +1,4 @@
-"""What a receipt says, and the mistake in its signer if it does not count."""
+"""Faults of receipts: which mistake of a signer makes a device refuse one."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ DER_SEQUENCE: Final = b"\x30"
 
 
 def explained(token: str, keys: Keys, error: NotGenuine) -> str:
-    """Return what is wrong with a receipt that a device refused with this error."""
+    """Return the fault of a receipt that a device refused with this error."""
     parts = token.split(".")
     signature = _decoded(parts[-1])
     if len(parts) == 3 and len(signature) != SIGNATURE_BYTES and signature[:1] == DER_SEQUENCE:
@@ -26,14 +26,14 @@ def explained(token: str, keys: Keys, error: NotGenuine) -> str:
         )
     if isinstance(error, UnknownSigner):
         return (
-            f"its header has the kid {_members(parts).get('kid')!r}; the key that should sign "
-            f"has the RFC 7638 thumbprint {' or '.join(sorted(keys))}"
+            f"its header has the kid {_members(parts).get('kid')!r}; the right key has the "
+            f"RFC 7638 thumbprint {' or '.join(sorted(keys))}"
         )
     return str(error)
 
 
 def subject(token: str) -> object:
-    """Return the capture id in a receipt, which nobody has verified; None if it cannot be read."""
+    """Return the capture id in an unverified receipt; None if it cannot be read."""
     return _members(token.split(".")[1:2]).get("capture_id")
 
 
