@@ -51,7 +51,7 @@ class Enrolled:
         found = (
             issue(key, "van-7", evidence=True)
             if life is None
-            else issue(key, "van-7", starts=datetime.now(UTC) - age, life=life)
+            else issue(key, "van-7", starts=datetime.now(UTC) - age, life=life, evidence=True)
         )
         TrustStore(self.device.layout).keep_evidence(certificates.pem([found]))
 
