@@ -233,6 +233,24 @@ def test_a_planned_route_that_nobody_asked_for_is_handed_on(registered: Live) ->
     assert carried(live.demo_office, device_id="van-21") == [GIFT, ALLOWED]
 
 
+def test_a_route_is_handed_on_for_now_to_a_device_that_has_tomorrows(registered: Live) -> None:
+    """In the evening: the undone stops are photographed today, and not with tomorrow's."""
+    live, erp = registered, System.of(registered)
+    register, demo_office = Register(live.demo_office.folder), live.demo_office
+    evening, morning = NOON + 7 * HOUR, NOON + 18 * HOUR
+    for one in (VAN, "van-21"):
+        register.let_in(one)
+    erp.put(TODAY, shift(ALLOWED))
+    erp.put("/routes/van-21/2026-12-02", shift(GIFT, begins=morning))
+    assert carried(demo_office, evening, "van-21") == [GIFT]
+
+    ending = DeviceEnding(register, demo_office.office)
+    ending.now(VAN, EndKind.GONE, "office", evening, to="van-21")
+
+    assert carried(demo_office, evening, "van-21") == [ALLOWED]
+    assert carried(demo_office, morning, "van-21") == [GIFT]
+
+
 def test_two_routes_at_once_are_one_of_them(live: Live, erp: System) -> None:
     """Never a mixture: the manifest has the orders of the one that came last."""
     both = ([ALLOWED, GIFT], [RIGHT_DOOR, SIGNATURE, ALLOWED])

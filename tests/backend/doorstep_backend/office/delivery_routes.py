@@ -190,7 +190,8 @@ class DeliveryRoutes:
     def hand_on(self, device_id: str, other: str, now: datetime) -> None:
         """Give a device's route to another: whole, or behind its own what is not done yet.
 
-        It stays planned as it was: what the first device still has to send is bound all the same.
+        The other one's next route, if that was planned for it, waits meanwhile. The route stays
+        planned as it was: what the first device still has to send is bound all the same.
         """
         append = """INSERT INTO route_orders SELECT :to, r.number, r.place + 1 + coalesce(
                 (SELECT max(place) FROM route_orders WHERE route = :to), 0)
@@ -201,10 +202,17 @@ class DeliveryRoutes:
             self._take_up(device_id, now)
             self._take_up(other, now)
             given, own = self._route_of(device_id, now), self._route_of(other, now)
-            if given is not None and own is None:
+            if given is not None and (own is None or self._is_next(own, other, given)):
                 self.assign(given, other)
             elif given is not None:
                 self._ledger.execute(append, {"to": own, "of": given})
+
+    def _is_next(self, own: str, device_id: str, given: str) -> bool:
+        """Return whether the device's own route is one that it takes up again after a given one."""
+        query = """SELECT 1 FROM planned_routes p JOIN routes o ON o.route = p.route
+            JOIN routes g ON g.route = ?
+            WHERE p.route = ? AND p.device_id = ? AND o.begins >= g.ends"""
+        return self._ledger.execute(query, (given, own, device_id)).fetchone() is not None
 
     def _route_of(self, device_id: str, now: datetime) -> str | None:
         """Return the route; None without one, or if it has ended."""
