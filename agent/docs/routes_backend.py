@@ -84,14 +84,12 @@ class RoutesBackend(Backend):
         """Raise PermissionError unless this device signed the record with a certified key."""
         try:
             members, key = label(content)
+            found = members["device_id"], members["capture_id"], members["body"]["sha256"]
             evidence = (self.data / "evidence" / f"{DEVICE.get()}.pem").read_bytes()
-        except (jwt.PyJWTError, KeyError, ValueError, FileNotFoundError) as error:
-            raise PermissionError(
-                f"the record is not signed by a known device: {error!r}"
-            ) from None
+        except (jwt.PyJWTError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise PermissionError(f"the record has no label of a device: {error!r}") from None
         is_known = any(key == one.public_key() for one in load_pem_x509_certificates(evidence))
         body = hashlib.sha256(content.partition(b"\n")[2]).hexdigest()
-        found = members["device_id"], members["capture_id"], members["body"]["sha256"]
         if not is_known or found != (DEVICE.get(), capture_id, body):
             raise PermissionError("the record is another device's, or its key is not certified")
 

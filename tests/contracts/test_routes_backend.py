@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.record import certificates
+from agent.record import certificates, signing
 from doorstep_backend.identity.authority import Authority
 from tests.support.enrolment import certified
 from tests.support.factory import RecordMaker, new_id
@@ -75,6 +75,26 @@ def test_a_record_that_is_not_by_its_device_gets_no_receipt(
 
     with van(backend, folder, shown) as wire:
         refused = wire.post(capture_id, content, content)
+
+    assert refused.status_code == 403
+    assert "Doorstep-Receipt" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        b"no label",
+        b"eyJhbGciOiJFUzI1NiIsImp3ayI6Im5vIGtleSJ9.e30.AAAA",  # its jwk is a text
+        signing.sign({"device_id": "van-3"}, MAKER.key, embed_key=True).encode(),
+    ],
+)
+def test_a_record_whose_label_cannot_be_read_gets_no_receipt(
+    backend: SmallBackend, folder: Path, label: bytes
+) -> None:
+    content = label + b"\nbody"
+
+    with van(backend, folder, MAKER) as wire:
+        refused = wire.post(new_id(), content, content)
 
     assert refused.status_code == 403
     assert "Doorstep-Receipt" not in refused.headers
