@@ -43,7 +43,7 @@ def test_an_order_without_an_outcome_says_so_and_an_unknown_one_is_missing(erp: 
     answer = erp.get("/orders/9999/outcome")
 
     assert erp.get(f"/orders/{ALLOWED}/outcome").json()["delivered"] is None
-    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no such order")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "no such order")
 
 
 def test_of_an_order_that_takes_no_photo_the_day_is_told_alone(live: Live, erp: System) -> None:

@@ -11,7 +11,7 @@ from doorstep_backend.office.erasure import NotDone
 from tests.support.demo_office import NOON, DemoOffice
 
 
-def said(demo_office: DemoOffice, *words: str) -> str:
+def typed(demo_office: DemoOffice, *words: str) -> str:
     """Type a command on tokens, and return its output."""
     parser = argparse.ArgumentParser()
     commands.add_to(parser.add_subparsers(dest="command"))
@@ -21,7 +21,7 @@ def said(demo_office: DemoOffice, *words: str) -> str:
 def test_a_token_is_shown_once_and_no_row_has_it(demo_office: DemoOffice) -> None:
     ledger = demo_office.office.ledger
 
-    secret = said(demo_office, "add", "erp", "--scope", "orders:write,outcomes:read")
+    secret = typed(demo_office, "add", "erp", "--scope", "orders:write,outcomes:read")
 
     found = Tokens(ledger).find(secret)
     assert found is not None
@@ -29,22 +29,22 @@ def test_a_token_is_shown_once_and_no_row_has_it(demo_office: DemoOffice) -> Non
     assert found.scopes == {Scope.ORDERS, Scope.OUTCOMES}
     assert found.ends == NOON + timedelta(days=commands.DAYS)
     assert secret not in str([tuple(row) for row in ledger.execute("SELECT * FROM api_tokens")])
-    listed = said(demo_office, "list")
+    listed = typed(demo_office, "list")
     assert listed == "erp: orders:write, outcomes:read; until 2027-03-01"
     assert Tokens(ledger).find(f"{secret[:-1]}{'a' if secret[-1] != 'a' else 'b'}") is None
 
 
 def test_a_revoked_token_opens_nothing_and_its_name_is_free(demo_office: DemoOffice) -> None:
-    secret = said(demo_office, "add", "erp", "--scope", "orders:write", "--days", "1")
-    with pytest.raises(NotDone, match="called so already"):
-        said(demo_office, "add", "erp", "--scope", "orders:write")
+    secret = typed(demo_office, "add", "erp", "--scope", "orders:write", "--days", "1")
+    with pytest.raises(NotDone, match="another token has this name"):
+        typed(demo_office, "add", "erp", "--scope", "orders:write")
 
-    said(demo_office, "revoke", "erp")
+    typed(demo_office, "revoke", "erp")
 
     assert Tokens(demo_office.office.ledger).find(secret) is None
-    assert said(demo_office, "add", "erp", "--scope", "orders:write") != secret
+    assert typed(demo_office, "add", "erp", "--scope", "orders:write") != secret
     with pytest.raises(NotDone, match="no token tms"):
-        said(demo_office, "revoke", "tms")
+        typed(demo_office, "revoke", "tms")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,6 @@ def test_a_scope_or_life_that_there_is_not_makes_no_token(
     demo_office: DemoOffice, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(SystemExit):
-        said(demo_office, *words)
+        typed(demo_office, *words)
 
-    assert said(demo_office, "list").startswith("no token was made yet")
+    assert typed(demo_office, "list").startswith("no token was made yet")

@@ -1,10 +1,10 @@
-"""The office for a company's other systems: orders and routes in, outcomes out, by a token."""
+"""The office's HTTP API for other systems: orders and routes in, outcomes out."""
 
 from enum import StrEnum
 from typing import Final
 
 PREFIX: Final = "/api"
-"""Every address of it is below, and none that a device or a person asks."""
+"""All its paths are below, and no path for devices or people is."""
 
 
 class Put(StrEnum):
@@ -16,12 +16,12 @@ class Put(StrEnum):
 
 
 def put_result(before: object | None, after: object) -> Put:
-    """Return the result of a PUT by what there was and what there is. Pure."""
+    """Return the result of a PUT from the states before and after it. Pure."""
     if before is None:
         return Put.NEW
     return Put.SAME if before == after else Put.CHANGED
 
 
 def is_for_systems(path: str) -> bool:
-    """Return whether another system asks there. Pure."""
+    """Return whether a path is of this API. Pure."""
     return path.startswith(f"{PREFIX}/")

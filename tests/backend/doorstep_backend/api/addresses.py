@@ -16,8 +16,8 @@ LONGEST_LINE: Final = 200
 """Characters of a line. Source: the longest lines of the Universal Postal Union's S42 have 120."""
 
 OTHER_CUSTOMER: Final = (
-    "is another customer than before: its customer may opt out there, which deletes photos; "
-    "give each customer's address an id of its own"
+    "is another customer than before, who could opt out and so delete photos; give each "
+    "customer's address an id of its own"
 )
 
 
@@ -33,16 +33,16 @@ def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[Put,
     entry, name, faults = read(address_id, given)
     with office.ledger.exclusive_transaction():
         before = _found(office, address_id)
-        known = None if before is None else _document(office, before)
+        earlier = None if before is None else _document(office, before)
         if before is not None and entry.customer and before.customer != entry.customer:
             faults.append(Fault(pointer("customer", "id"), OTHER_CUSTOMER))
         check(faults)
         office.orders.put_address(entry, name)
         after = office.orders.address(address_id)
-        said = _document(office, after)
+        answer = _document(office, after)
     if after.opted_out:
         office.erasure.expire_address(address_id, office.ledger.now())
-    return put_result(known, said), said
+    return put_result(earlier, answer), answer
 
 
 def _document(office: Office, address: Address) -> dict[str, Any]:
@@ -58,16 +58,16 @@ def _document(office: Office, address: Address) -> dict[str, Any]:
 
 def read(address_id: str, given: Mapping[str, Any]) -> tuple[Address, str, list[Fault]]:
     """Read a document; return the address, its customer's name, and the faults. Pure."""
-    members = Members(given, [], known=MEMBERS)
+    members = Members(given, [], names=MEMBERS)
     customer = members.part("customer", "id name")
-    who, name = customer.id("id"), customer.line("name", LONGEST_LINE)
+    customer_id, name = customer.id("id"), customer.line("name", LONGEST_LINE)
     line, is_out = members.line("line", LONGEST_LINE), members.flag("opted_out")
     zone = None
     try:
         zone = None if given.get("zone") is None else zones.named(str(given["zone"]))
     except ValueError as error:
         members.note(str(error), "zone")
-    return Address(address_id, who, line, is_out, zone), name, members.faults
+    return Address(address_id, customer_id, line, is_out, zone), name, members.faults
 
 
 def _found(office: Office, address_id: str) -> Address | None:

@@ -1,4 +1,4 @@
-"""Which system asks, and whether its token permits what it asks for."""
+"""The check of a request's token: which system asks, and whether it may."""
 
 import logging
 from datetime import datetime
@@ -17,14 +17,14 @@ REALM: Final = 'Bearer realm="doorstep"'
 """Source: RFC 6750 section 3."""
 
 NO_TOKEN: Final = "no token: send `Authorization: Bearer TOKEN`; `tokens add` makes one"  # noqa: S105 - an error text
-WRONG_TOKEN: Final = "no such token: it was revoked, or is not of this backend"  # noqa: S105 - an error text
+WRONG_TOKEN: Final = "no such token: it was revoked, or another backend made it"  # noqa: S105 - an error text
 ENDED: Final = "the token ended on {}: `tokens add` makes the next one"
-NOT_PERMITTED: Final = "the token does not permit this: {} is missing"
+NOT_PERMITTED: Final = "the token lacks the scope {}"
 TOO_OFTEN: Final = "too many wrong tokens from this network address: try again later"
 
 
 class Authority:
-    """The check of tokens; a wrong one counts towards a limit, and a right one is never late."""
+    """The check of tokens; wrong ones have a limit, which does not touch right ones."""
 
     def __init__(self, ledger: Database) -> None:
         self._tokens = Tokens(ledger)

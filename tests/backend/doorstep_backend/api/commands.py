@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
     """Add `tokens ...` to the office's own commands."""
     tokens = commands.add_parser(COMMAND, help="let other systems use the office's HTTP API")
     what = tokens.add_subparsers(dest="what", required=True)
-    add = what.add_parser("add", help="make a token, and print it: it is shown only now")
+    add = what.add_parser("add", help="make a token, and print it this once")
     add.add_argument("name", metavar="NAME", help="the name of the system that gets the token")
     add.add_argument(
         "--scope",
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
     )
     what.add_parser("list", help="list every token, with what it permits and its end")
     revoke = what.add_parser("revoke", help="end a token at once")
-    revoke.add_argument("name", metavar="NAME")
+    revoke.add_argument("name", metavar="NAME", help="the name that `tokens list` shows")
 
 
 def _scopes(text: str) -> frozenset[Scope]:
@@ -70,13 +70,13 @@ def run(options: argparse.Namespace, ledger: Database, now: datetime) -> str:
                 tokens.revoke(options.name)
             except LookupError as error:
                 raise NotDone(str(error)) from error
-            return f"{options.name}: opens nothing any more"
+            return f"{options.name}: revoked"
 
 
 def _add(tokens: Tokens, options: argparse.Namespace, now: datetime) -> str:
     name = options.name
     if not DEVICE_ID.fullmatch(name):
-        raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
+        raise NotDone(f"{name} is not a name of 1 to 63 letters, digits, . _ -")
     try:
         return tokens.add(name, options.scope, now + timedelta(days=options.days))
     except TokenNameTakenError as error:

@@ -51,15 +51,15 @@ def put(
         with office.ledger.exclusive_transaction():
             faults += _order_faults(office, planned.numbers)
             if not faults and (other := office.routes.other_day_at(planned)) is not None:
-                why = f"is within the route of {other}, which this device has too"
+                why = f"the route overlaps that of {other}, which this device has too"
                 faults.append(Fault(pointer("begins"), why))
             check(faults)
             before = office.routes.planned_on(planned.device_id, planned.day)
-            said = _document(planned)
-            result = put_result(before and _document(before), said)
-            if result is not Put.SAME:  # repeated, it takes no route back that was handed on
+            answer = _document(planned)
+            result = put_result(before and _document(before), answer)
+            if result is not Put.SAME:  # a repeated PUT takes back no route that was handed on
                 office.routes.put(planned, now)
-    return result, said
+    return result, answer
 
 
 def _document(planned: DayRoute) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def read(
 ) -> tuple[DayRoute, list[Fault]]:
     """Read a document for a device and a day; return the route, and the faults. Pure."""
     device_id, text = asked
-    members = Members(given, [], known=MEMBERS)
+    members = Members(given, [], names=MEMBERS)
     begins, ends = (members.parsed(name, from_rfc3339, A_TIME) for name in ("begins", "ends"))
     numbers = members.texts("orders", ID, AN_ID, STOPS_LIMIT)
     if not DEVICE_ID.fullmatch(device_id):
@@ -91,7 +91,7 @@ def read(
         if not timedelta(0) < ends - begins <= VALIDITY_LIMIT:
             members.note("must be after begins, and at most 24 hours after it", "ends")
         elif ends <= now:
-            members.note("has passed: no device gets this route any more", "ends")
+            members.note("has passed, so no device would get this route", "ends")
     route = DayRoute(device_id, day or now.date(), begins or now, ends or now, numbers)
     return route, members.faults
 
@@ -111,19 +111,19 @@ def _device_faults(register: Register, device_id: str) -> list[Fault]:
     if state is DeviceState.IN:
         return []
     if state is None:
-        return [Fault("device", "there is no such device; `devices list` names all")]
+        return [Fault("device", "no such device; `devices list` names all")]
     return [Fault("device", f"this device is not let in: {state}")]
 
 
 def _order_faults(office: Office, numbers: Sequence[str]) -> list[Fault]:
-    """Return orders that are missing, and those that share a code: a device could not tell them."""
+    """Return the faults of orders that are missing, or that share a code."""
     codes, faults, seen = office.orders.codes_of(numbers), list[Fault](), dict[str, int]()
     for place, number in enumerate(numbers):
         if number and number not in codes:
-            why = "there is no such order; PUT /api/orders/{number} comes first"
+            why = "no such order; send PUT /api/orders/{number} first"
             faults.append(Fault(pointer("orders", place), why))
         for code in codes.get(number, ()):
             if (first := seen.setdefault(code, place)) != place:
-                why = f"has a code in common with the order at {first}: give each its own"
+                why = f"has a code that the order at {first} has too; give each its own codes"
                 faults.append(Fault(pointer("orders", place), why))
     return faults

@@ -18,19 +18,18 @@ MEMBERS: Final = (
 RADIUS_M: Final = 20.0
 """Greatest distance of a door from its position, unless the document says another one."""
 
-NO_ADDRESS: Final = "no such address; PUT /api/addresses/{id} comes first"
+NO_ADDRESS: Final = "no such address; send PUT /api/addresses/{id} first"
 OTHER_CUSTOMER: Final = (
     "is an address of another customer, who would see the photos of this order; give the order a "
     "new number"
 )
 HAS_HISTORY: Final = (
-    "is another address than before, and there are records of this order already; give the order "
-    "a new number"
+    "is another address than before, although this order has records; give the order a new number"
 )
-NO_PLACE: Final = "with lat_deg 0: at 0, 0, where a place goes that nobody knows"
-PRACTICE: Final = "is a code for practice, and on no parcel"
+NO_PLACE: Final = "0, 0 stands for an unknown place; send the place of the door"
+PRACTICE: Final = "is a code for practice, which no parcel has"
 SHARED: Final = (
-    "is on another order of the same route already; a device cannot tell which one is meant"
+    "another order of the same route has this code, so a device could not tell which one is meant"
 )
 
 
@@ -88,7 +87,7 @@ def read(
     number: str, given: Mapping[str, Any], practice_codes: Collection[str]
 ) -> tuple[Order, list[Fault]]:
     """Read a document; return the order without its customer and stop, and the faults. Pure."""
-    members = Members(given, [], known=MEMBERS)
+    members = Members(given, [], names=MEMBERS)
     codes = members.codes("codes")
     for place, code in enumerate(codes):
         if code in practice_codes:

@@ -18,7 +18,7 @@ from doorstep_backend.office.outcome_feed import PAGE
 from doorstep_backend.office.outcomes import Outcome
 from doorstep_backend.pages import PREFIX
 
-NO_ORDER: Final = "there is no such order"
+NO_ORDER: Final = "no such order"
 
 _CURSOR: Final = re.compile(r"[0-9]{1,16}")
 
@@ -45,11 +45,11 @@ def page(office: Office, query: Sequence[tuple[str, str]], now: datetime) -> dic
 
 def _after(query: Sequence[tuple[str, str]]) -> int:
     faults = [
-        Fault(name, "no such parameter; there is `after`") for name, _ in query if name != "after"
+        Fault(name, "no such parameter, only `after`") for name, _ in query if name != "after"
     ]
     given = [text for name, text in query if name == "after"]
     if len(given) > 1:
-        faults.append(Fault("after", "is there twice"))
+        faults.append(Fault("after", "is given twice"))
     elif given and not _CURSOR.fullmatch(given[0]):
         faults.append(Fault("after", "must be `next` of an earlier answer"))
     check(faults)

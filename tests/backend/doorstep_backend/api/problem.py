@@ -61,16 +61,16 @@ def faults_found(error: WrongDocumentError) -> Response:
 
 def _problem(status: int, detail: str, headers: Mapping[str, str], **more: Any) -> Response:
     title = HTTPStatus(status).phrase
-    said = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return json_answer(said, status, headers, MEDIA_TYPE)
+    members = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return json_answer(members, status, headers, MEDIA_TYPE)
 
 
 def json_answer(
-    said: Mapping[str, Any],
+    members: Mapping[str, Any],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    """Return an answer in JSON, in ASCII: the other side's text may be no valid Unicode."""
-    text = json.dumps(said, separators=(",", ":"))
+    """Return an answer in JSON and ASCII, because it may quote text that is no valid Unicode."""
+    text = json.dumps(members, separators=(",", ":"))
     return Response(text, status, {**HEADERS, **(headers or {})}, media_type)

@@ -1,4 +1,4 @@
-"""The reader of a document's members, which notes each fault and goes on."""
+"""The reader of a document's members, which notes each fault and continues."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,22 +17,22 @@ _MISSING: Final = object()
 
 
 class Members:
-    """The members of one JSON object; what cannot be read is a fault, and has a neutral value.
+    """The members of one JSON object; a wrong one is a fault, and is read as a neutral value.
 
     Attributes:
         faults: all that were found; the parts of a document share them.
     """
 
     def __init__(
-        self, given: Mapping[str, Any], faults: list[Fault], *where: str | int, known: str
+        self, given: Mapping[str, Any], faults: list[Fault], *where: str | int, names: str
     ) -> None:
         self._given = given
         self._where = where
         self.faults = faults
-        names = known.split()
+        known = names.split()
         for name in given:
-            if name not in names:
-                self.note(f"no such member; there are {', '.join(names)}", name)
+            if name not in known:
+                self.note(f"no such member, only {', '.join(known)}", name)
 
     def note(self, detail: str, *place: str | int) -> None:
         """Note a fault at a place in this object."""
@@ -67,7 +67,7 @@ class Members:
         return found is True
 
     def texts(self, name: str, fits: re.Pattern[str], what: str, most: int) -> tuple[str, ...]:
-        """Read a list of different texts; in the place of a wrong one is an empty text."""
+        """Read a list of different texts; a wrong one is read as an empty text."""
         found = self._given.get(name)
         if not isinstance(found, list) or len(found) > most:
             self.note(f"must be a list of at most {most:,} texts", name)
@@ -78,7 +78,7 @@ class Members:
             if not isinstance(one, str) or not fits.fullmatch(one):
                 self.note(f"must be {what}", name, place)
             elif one in seen:
-                self.note("is in this list before", name, place)
+                self.note("is in this list twice", name, place)
             else:
                 seen.add(one)
                 read[place] = one
@@ -97,13 +97,13 @@ class Members:
         except ValueError:
             return self.note(f"must be {what}", name)
 
-    def part(self, name: str, known: str) -> "Members":
+    def part(self, name: str, names: str) -> "Members":
         """Read an object inside."""
         found = self._given.get(name)
         if not isinstance(found, dict):
             self.note("must be an object", name)
-            return Members({}, [], *self._where, name, known=known)
-        return Members(found, self.faults, *self._where, name, known=known)
+            return Members({}, [], *self._where, name, names=names)
+        return Members(found, self.faults, *self._where, name, names=names)
 
     def _fitting(self, name: str, fits: Callable[[str], bool], what: str) -> str:
         found = self._given.get(name)

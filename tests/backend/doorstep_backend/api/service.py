@@ -1,4 +1,4 @@
-"""The office's HTTP API, wired by hand; mounted below PREFIX."""
+"""The requests of the office's HTTP API, below PREFIX."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ JSON: Final = "application/json"
 
 NOT_JSON: Final = f"Content-Type must be {JSON}"
 
-AWAY: Final = "the database cannot be asked now; repeat the same request later"
+AWAY: Final = "the database is unavailable; repeat the same request later"
 """Also after a timeout: the change may have been made, and a PUT repeats it."""
 
 
@@ -89,7 +89,7 @@ class Api:
             exception_handlers={
                 HTTPException: _refused,
                 WrongDocumentError: _wrong,
-                ClientDisconnect: _nobody_hears,
+                ClientDisconnect: _disconnected,
                 Unavailable: _away,
             },
         )
@@ -145,10 +145,10 @@ def _id(call: Call, name: str) -> str:
     return call.path[name]
 
 
-def _put(call: Call, result: Put, said: Mapping[str, Any]) -> Response:
+def _put(call: Call, result: Put, members: Mapping[str, Any]) -> Response:
     if result is not Put.SAME:
         log.info("event=document_put token=%s path=%s result=%s", call.token, call.route, result)
-    return json_answer(said, 201 if result is Put.NEW else 200)
+    return json_answer(members, 201 if result is Put.NEW else 200)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
@@ -166,5 +166,5 @@ async def _away(_request: Request, error: Exception) -> Response:
     return refusal(HTTPException(503, AWAY, dict(RETRY)))
 
 
-async def _nobody_hears(_request: Request, _error: Exception) -> Response:
+async def _disconnected(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)

@@ -1,4 +1,4 @@
-"""The tokens of other systems: shown once, and kept as a digest, with what each may do and when."""
+"""The tokens of other systems: shown once, and kept as a digest, with scopes and an end."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from doorstep_backend.engines.sql import Conflict, Database, Row, Schema, statem
 from doorstep_backend.pages.accounts import digest
 
 PREFIX: Final = "doorstep_"
-"""Beginning of each token, by which programs find one that got into a repository or a log."""
+"""Beginning of each token, by which scanners find one in a repository or a log."""
 
 _TOKEN: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
@@ -67,7 +67,7 @@ class Tokens:
         try:
             self._ledger.execute("INSERT INTO api_tokens VALUES (?, ?, ?, ?)", row)
         except Conflict as error:
-            raise TokenNameTakenError(f"{name}: a token is called so already") from error
+            raise TokenNameTakenError(f"{name}: another token has this name") from error
         return secret
 
     def find(self, secret: str) -> Token | None:
@@ -87,8 +87,8 @@ class Tokens:
 
     def revoke(self, name: str) -> None:
         """End a token at once, and free its name. Raises LookupError."""
-        gone = "DELETE FROM api_tokens WHERE name = ?"
-        if self._ledger.execute(gone, (name,)).rowcount == 0:
+        delete = "DELETE FROM api_tokens WHERE name = ?"
+        if self._ledger.execute(delete, (name,)).rowcount == 0:
             raise LookupError(f"no token {name}: `tokens list` names all")
 
 
