@@ -123,9 +123,9 @@ class IdentityMode(StrEnum):
 
 
 class CertificateSource(StrEnum):
-    """The way on which certificates come to the device.
+    """The source of the device's certificates.
 
-    EST: the device asks a server, and renews them by itself.
+    EST: the device asks a server, and renews the certificates by itself.
     FILES: a person carries requests and certificates; `doorstep enrol --csr` and `--certificate`.
     """
 
@@ -250,8 +250,8 @@ class Config:
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
-    def has_files(self) -> bool:
-        """True if certificates come as files: then no EST server is asked."""
+    def uses_certificate_files(self) -> bool:
+        """True if a person carries the certificates, and no EST server is asked."""
         return self.identity.certificates is CertificateSource.FILES
 
     @property

@@ -231,7 +231,7 @@ def _add_open(add: _Add) -> None:
         "--identity",
         type=Path,
         metavar="FILE",
-        help="age identity that opens a sealed body (default: it is checked, not opened)",
+        help="age identity that opens a sealed body (default: check it only)",
     )
     how = verb.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print one JSON document")
@@ -253,7 +253,7 @@ def _add_sign(add: _Add) -> None:
         "kind",
         choices=("receipt", "refusal", "manifest", "fleet"),
         metavar="receipt|refusal|manifest|fleet",
-        help="what the document is",
+        help="kind of the document",
     )
     verb.add_argument(
         "document", type=Path, metavar="FILE", help="the document; - is standard input"
@@ -295,7 +295,9 @@ def _add_enrol(add: _Add) -> None:
         "get this device's certificates, and the fleet document",
         "https://backend.example --token token",
     )
-    words = 'address of the server that issues certificates; not with identity.certificates "files"'
+    words = (
+        'address of the server that issues certificates (not with identity.certificates = "files")'
+    )
     verb.add_argument("url", nargs="?", metavar="URL", help=words)
     verb.add_argument("--renew", action="store_true", help="renew the certificates now")
     verb.add_argument(
@@ -311,14 +313,14 @@ def _add_enrol(add: _Add) -> None:
         help="SHA-256 of the authority's public key; if identity.ca does not exist, fetch it",
     )
     verb.add_argument(
-        "--csr", type=Path, metavar="DIR", help="write this device's requests into DIR, as files"
+        "--csr", type=Path, metavar="DIR", help="write this device's certificate requests into DIR"
     )
     verb.add_argument(
         "--certificate",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="take the certificates that were made of the requests, PEM, from files",
+        help="take the certificates (PEM) that an authority made of the requests",
     )
 
 

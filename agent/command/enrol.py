@@ -22,7 +22,7 @@ from agent.command.owners import Report
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, ExitCode, is_missing
 from agent.identity import for_capture, sync_part
-from agent.identity.authorities import given
+from agent.identity.authorities import BY_HAND, given
 from agent.identity.given_files import Say
 from agent.queue.disk import write_durably
 from agent.record import certificates
@@ -91,7 +91,7 @@ def _check(config: Config, arguments: argparse.Namespace) -> None:
         words = 'set it to "required", with identity.ca and identity.fleet_key, to enrol'
         raise ConfigError(f"identity.mode is off: there is nothing to enrol; {words}")
     by_files = [one for one in (arguments.csr, arguments.certificate) if one is not None]
-    if config.has_files:
+    if config.uses_certificate_files:
         _check_files(arguments, by_files)
     elif by_files:
         words = f'`doorstep enrol {config.est}` asks the server; set it to "files" for this'
@@ -103,13 +103,12 @@ def _check(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _check_files(arguments: argparse.Namespace, by_files: Sequence[object]) -> None:
-    words = "`doorstep enrol --csr DIR` writes the requests, `--certificate FILE...` takes answers"
     for_est = (arguments.url, arguments.token, arguments.ca_sha256, arguments.renew or None)
     if any(one is not None for one in for_est):
         what = "URL, --token, --ca-sha256 and --renew are for an EST server"
-        raise ConfigError(f'identity.certificates is "files": {what}; {words}')
+        raise ConfigError(f'identity.certificates is "files": {what}; {BY_HAND}')
     if len(by_files) != 1:
-        raise ConfigError(f'identity.certificates is "files": {words}; give one of both')
+        raise ConfigError(f'identity.certificates is "files": {BY_HAND}; give one of both')
 
 
 def _check_est(config: Config, url: str | None) -> None:

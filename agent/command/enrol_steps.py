@@ -1,4 +1,4 @@
-"""The steps that both ways of `doorstep enrol` share: by EST, and by files."""
+"""The steps of `doorstep enrol` by EST and by files."""
 
 import sys
 from collections.abc import Callable
@@ -49,21 +49,21 @@ class Owners:
         return str(kept.get("kept"))
 
     def keep(self, config: Config, fetched: Report) -> ExitCode | None:
-        """Verify the `report` of what came and keep it, as capture; return why not."""
+        """Verify and keep fetched documents, as capture; return the exit code of a failure."""
         code = self.capture(lambda: _kept(config, fetched)).get("exit")
         return ExitCode(code) if code else None
 
 
 def say(step: str, words: str) -> None:
-    """Print a line per step; at once, also into a pipe."""
+    """Print the result of a step at once, also into a pipe."""
     print(f"{step:<16}  {words}", flush=True)
 
 
 def report(fetched: Fetched) -> Report:
-    """Return what came over the network as JSON types, for another owner's part."""
+    """Return the fetched documents as JSON types, for another owner's part."""
     code = fetched.trouble and int(fetched.trouble.exit_code)
-    told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
-    return {**told, "exit": code}
+    documents = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
+    return {**documents, "exit": code}
 
 
 def end(config: Config, code: ExitCode) -> int:

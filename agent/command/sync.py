@@ -103,7 +103,7 @@ def sync_loop(config: Config) -> Iterator[Sync]:
 def _renewal(config: Config, rng: random.Random, opened: ExitStack) -> Renewal | None:
     if config.identity.mode is not IdentityMode.REQUIRED:
         return None
-    if config.has_files:
+    if config.uses_certificate_files:
         return Renewal(config, None, rng)
     est = EstClient(config.est, tls.for_est(config), sync_part.LIMITS, alive=sd_notify.alive)
     opened.callback(est.close)

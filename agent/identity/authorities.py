@@ -14,7 +14,7 @@ from agent.trust.store import TrustStore
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemWitness
 
-CLOCKS_APART: Final = timedelta(minutes=5)
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 """Time by which an authority's clock may be ahead: it dates a certificate from its own now.
 
 Source: the default clock skew of Kerberos (RFC 4120 section 8.2).
@@ -26,7 +26,9 @@ DUE_AT: Final = 2 / 3
 Source: letsencrypt.org/docs/integration-guide, "when to renew": a third of life left.
 """
 
-BY_HAND: Final = "`doorstep enrol --csr DIR` writes the requests, `--certificate` takes the answers"
+BY_HAND: Final = (
+    "`doorstep enrol --csr DIR` writes the requests, `--certificate` takes the certificates"
+)
 """The renewal of certificates that come as files."""
 
 
@@ -50,7 +52,7 @@ def check_dates(certificate: Certificate) -> None:
     if (ended := certificates.ends(certificate)) <= at:
         raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
     begins = certificates.starts(certificate)
-    if begins > at + CLOCKS_APART and is_synchronised():
+    if begins > at + CLOCK_TOLERANCE and is_synchronised():
         words = "try again then, or have one made that is valid now"
         raise NotGenuine(f"not valid before {begins:%Y-%m-%d %H:%M} UTC; {words}")
 

@@ -19,13 +19,13 @@ from agent.trust.store import TrustStore
 def take(
     config: Config, request: str, files: GivenFiles, others: Collection[int], say: Say
 ) -> Answers:
-    """Hand the certificates for evidence and for serve to capture, and say what nobody takes.
+    """Let capture keep the certificates for evidence and serve; name each file that is of no use.
 
     Args:
         config: with certificates as files.
         request: the request for the evidence certificate, PEM.
         files: the given certificates.
-        others: the numbers of the certificates that another owner knows.
+        others: the numbers of the certificates for keys of another owner.
         say: gets the result of each step.
     """
     answers, trust = Answers(files, say), TrustStore(Layout.of(config.state))
@@ -35,7 +35,7 @@ def take(
             asked = certificates.read_request(text)
             answers.take(kind, asked.key, partial(_keep, config, files, kind, asked))
     known = {*others, *answers.numbers}
-    wrong = [*files.unreadable.items(), *files.strangers(known, config.device.id)]
+    wrong = [*files.unreadable.items(), *files.unrecognised(known, config.device.id)]
     if not (known or wrong):
         wrong = [("only authorities", "none of this device's certificates is in these files")]
     for file, words in wrong:

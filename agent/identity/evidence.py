@@ -55,7 +55,7 @@ class Evidence:
             ConfigError: with certificates as files, `identity.ca` cannot be read.
             StorageFault: the request could not be kept.
         """
-        if self._config.has_files:
+        if self._config.uses_certificate_files:
             asked, kept = wanted(self._config, Use.EVIDENCE), self._store.evidence_request()
             return unanswered(asked, self.key, kept, self._store.keep_evidence_request)
         return certificates.request_pem(certificates.request(self.key, self._config.device.id))
@@ -72,7 +72,7 @@ class Evidence:
         check_dates(chain[0])
         self._check_not_worse(chain)
         self._store.keep_evidence(certificates.pem(chain))
-        if self._config.has_files:
+        if self._config.uses_certificate_files:
             self._store.delete_evidence_request()
         self.chain = chain
 
@@ -88,7 +88,7 @@ class Evidence:
             try:
                 usages.check_credentials(chain[0])
             except NotGenuine as error:
-                raise NotGenuine(f"{error}, and the one that is kept serves for both") from error
+                raise NotGenuine(f"{error}, unlike the present one") from error
 
 
 def _is_for_photos(certificate: Certificate) -> bool:

@@ -1,4 +1,4 @@
-"""Certificates that a person brings as files: which of them is for which key of this device."""
+"""Certificates in files: which of them is for which key of this device."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Given:
     """A certificate in a file.
 
     Attributes:
-        number: its place among all of them: the owners' processes tell each other this number.
+        number: its place among all of them, by which the owners' processes name it.
         file: the name of the file.
     """
 
@@ -70,17 +70,17 @@ class GivenFiles:
         try:
             chain = certificates.path(given.certificate, pool, known.trusted)
         except NotTrusted as error:
-            words = "if another is between it and identity.ca, give that one's certificate too"
+            words = "if an intermediate authority made it, give that authority's certificate too"
             raise NotGenuine(f"{error}; {words}") from error
         check_dates(chain[0])
         try:
             usages.check(use, chain[0], names)
         except NotGenuine as error:
-            words = "the request asks for the right usage: have the authority copy that"
+            words = "the request asks for the right usage: let the authority copy it"
             raise NotGenuine(f"{error}; {words}") from error
         return chain
 
-    def strangers(self, known: Collection[int], device_id: str) -> Iterator[tuple[str, str]]:
+    def unrecognised(self, known: Collection[int], device_id: str) -> Iterator[tuple[str, str]]:
         """Yield the file of each certificate that is for no key of this device, and why.
 
         Args:
@@ -96,15 +96,15 @@ def _stranger(certificate: Certificate, device_id: str) -> str:
     try:
         certificates.check_named(certificate, device_id)
         if not certificates.has_p256_key(certificate):
-            return "its key is not a P-256 key, so it is by no request of this device"
+            return "its key is not a P-256 key, so no request of this device was for it"
     except NotGenuine as error:
         return str(error)
     words = "`doorstep enrol --csr DIR` writes the requests that wait for an answer"
-    return f"for another key than those of this device; {words}"
+    return f"it is for another key than those of this device; {words}"
 
 
 class Answers:
-    """The certificates for the keys of one owner, and what became of them.
+    """The certificates for the keys of one owner, and the results.
 
     Attributes:
         numbers: of the certificates that are for a key of this owner, right or wrong.
@@ -127,6 +127,6 @@ class Answers:
                 self.refuse(step, one.file, str(error), int(error.exit_code))
 
     def refuse(self, step: str, file: str, words: str, exit_code: int) -> None:
-        """Say what is wrong with a file."""
+        """Print what is wrong with a file."""
         self._say(step, f"{file}: {words}")
         self.exit_code = self.exit_code or exit_code

@@ -65,7 +65,7 @@ class ServeCertificate:
         self.ends = certificates.ends(chain[0])
 
     def _is_same(self, asked: Request, kept: Request) -> bool:
-        if self._config.has_files:
+        if self._config.uses_certificate_files:
             known = wanted(self._config, Use.SERVE)
             return known.is_asked_by(certificates.request_pem(kept), asked.key)
         return replace(kept, der=asked.der) == asked

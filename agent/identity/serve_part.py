@@ -31,7 +31,7 @@ def request(config: Config) -> str:
     except ConfigError as error:
         words = "move it away and run this again: the next one is as good"
         raise StorageFault(f"{error}; {words}") from error
-    if config.has_files:
+    if config.uses_certificate_files:
         return wanted(config, Use.SERVE).request(key)
     asked = certificates.request(key, config.device.id, config.serve.names)
     return certificates.request_pem(asked)

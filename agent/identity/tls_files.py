@@ -58,6 +58,8 @@ def _install(
         if chain[0] == current.chain[0]:
             return f"is in use, until {current.ends:%Y-%m-%d}"
         if certificates.ends(chain[0]) <= current.ends:
-            raise NotGenuine(f"the one in use counts until {current.ends:%Y-%m-%d}, not shorter")
+            raise NotGenuine(
+                f"it ends before the one in use, which ends on {current.ends:%Y-%m-%d}"
+            )
     store.install(TlsIdentity(key, chain))
     return f"is in use now, until {certificates.ends(chain[0]):%Y-%m-%d}"

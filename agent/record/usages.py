@@ -1,4 +1,4 @@
-"""The usages of certificates: requests for each, and which certificate counts for it."""
+"""The usages of certificates: requests for each, and checks of the certificates."""
 
 import re
 import secrets
@@ -76,9 +76,9 @@ class Wanted:
     def request(self, key: PrivateKey) -> str:
         """Return a new request, PEM, for `key`.
 
-        Its name has fields of the authority's, and the device's id as CN. Its OU is another one
-        each time: `openssl ca` gives no two valid certificates to one name. It also asks for the
-        usages, for an authority that copies what a request asks for.
+        Its name has fields of the authority's name, and the device's id as CN. The OU differs each
+        time, because `openssl ca` gives no two valid certificates to one name. It also asks for
+        the usages, for authorities that copy them.
         """
         builder = x509.CertificateSigningRequestBuilder()
         builder = builder.subject_name(self._subject(f"{self.use} {secrets.token_hex(4)}"))
@@ -118,8 +118,8 @@ class Wanted:
             (x509.ExtendedKeyUsage([_PURPOSE[self.use]]), False),
         ]
         if self.names:
-            shown = x509.SubjectAlternativeName(map(general_name, sorted(self.names)))
-            asked.append((shown, False))
+            names = x509.SubjectAlternativeName(map(general_name, sorted(self.names)))
+            asked.append((names, False))
         return asked
 
     def _shared(self) -> list[x509.NameAttribute[str | bytes]]:

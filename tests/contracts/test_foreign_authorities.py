@@ -162,5 +162,5 @@ def test_default_configuration_of_openssl_ca_takes_each_request(tmp_path: Path) 
     assert code == 65
     assert "van-7-tls.pem: not a certificate for TLS: no clientAuth" in said
     assert "van-7-serve.pem: not a certificate for a server: no serverAuth" in said
-    assert "have the authority copy that" in said
+    assert "let the authority copy it" in said
     assert "van-7-evidence.pem: verified, and kept, until" in said

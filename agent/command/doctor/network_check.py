@@ -61,14 +61,18 @@ def _as_sync_says(config: Config) -> NetworkResult:
 
 
 def _enrol(config: Config) -> str:
-    if config.has_files:
+    if config.uses_certificate_files:
         return f"{NOT_ENROLLED}; {BY_HAND}"
     words = f"get a one-time token (`devices add {config.device.id}` in the office)"
     return f"{NOT_ENROLLED}; {words}, then `sudo doorstep enrol {config.est}`"
 
 
 def _another(config: Config) -> str:
-    return BY_HAND if config.has_files else f"`doorstep enrol {config.est}` with a new token"
+    return (
+        BY_HAND
+        if config.uses_certificate_files
+        else f"`doorstep enrol {config.est}` with a new token"
+    )
 
 
 def _identity(config: Config) -> Iterator[NetworkResult]:
@@ -102,9 +106,13 @@ def _tls(config: Config) -> Iterator[NetworkResult]:
 def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
     end = f"{found.ends:%Y-%m-%d}"
     if at >= found.ends:
-        words = BY_HAND if config.has_files else f"sync renews it, or else {_another(config)}"
+        words = (
+            BY_HAND
+            if config.uses_certificate_files
+            else f"sync renews it, or else {_another(config)}"
+        )
         return "FAILED", f"the TLS certificate ended on {end}; {words}"
-    if config.has_files and at >= due(found.chain):
+    if config.uses_certificate_files and at >= due(found.chain):
         return "NOTE", f"the TLS certificate ends on {end}, and its renewal is due; {BY_HAND}"
     if at >= due(found.chain, DUE_AT + SPREAD) + timedelta(days=1):
         words = f"sync should have renewed it; `doorstep enrol {config.est} --renew` says why not"
@@ -115,14 +123,14 @@ def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
 def _evidence(config: Config) -> Iterator[NetworkResult]:
     chain = kept_evidence(TrustStore(Layout.of(config.state)))
     if not chain:
-        words = BY_HAND if config.has_files else "sync asks for one while capture runs"
+        words = BY_HAND if config.uses_certificate_files else "sync asks for one while capture runs"
         yield "NOTE", f"no evidence certificate yet; {words}"
         return
     ends = certificates.ends(chain[0])
     if now() >= ends:
-        words = BY_HAND if config.has_files else "sync says why"
+        words = BY_HAND if config.uses_certificate_files else "sync says why"
         yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; {words}"
-    elif config.has_files and now() >= due(chain):
+    elif config.uses_certificate_files and now() >= due(chain):
         words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
         yield "NOTE", f"the evidence certificate {words}"
     elif now() >= ends - ENDS_SOON:

@@ -29,7 +29,9 @@ def findings(config: Config) -> Iterator[ServeResult]:
 
 
 def _certificate(config: Config) -> ServeResult:
-    enrol = BY_HAND if config.has_files else f"`doorstep enrol {config.est}` asks for one"
+    enrol = (
+        BY_HAND if config.uses_certificate_files else f"`doorstep enrol {config.est}` asks for one"
+    )
     chain = kept_serve(TrustStore(Layout.of(config.state)))
     if not chain:
         return Level.FAILED, f"no certificate yet; {enrol}"
@@ -42,9 +44,9 @@ def _certificate(config: Config) -> ServeResult:
 def _end(config: Config, chain: CertificateChain, names: str) -> ServeResult:
     ends = certificates.ends(chain[0])
     if now() >= ends:
-        words = BY_HAND if config.has_files else "sync renews it, or says why"
+        words = BY_HAND if config.uses_certificate_files else "sync renews it, or says why"
         return Level.FAILED, f"its certificate ended on {ends:%Y-%m-%d}; {words}"
-    if config.has_files and now() >= due(chain):
+    if config.uses_certificate_files and now() >= due(chain):
         words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
         return Level.NOTE, f"its certificate {words}"
     if now() >= ends - ENDS_SOON:

@@ -121,7 +121,7 @@ class ProxiedDevice(Device):
         """
         if config.identity.mode is IdentityMode.OFF:
             return
-        if not config.has_files:
+        if not config.uses_certificate_files:
             self._enrol(config.est, *([] if token is None else ["--token", str(token.resolve())]))
             return
         requests, answers = self.folder / "requests", self.folder / "certificates"

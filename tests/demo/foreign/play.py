@@ -41,7 +41,7 @@ def play(folder: Path, url: str, file: Path, token: Path | None, *, kept: bool) 
             processes = ProxiedDevice(home, script(), settings, network, receiver)
             opened.callback(processes.stop_all)
             config = processes.settings(file)
-            if config.has_files and not kept:
+            if config.uses_certificate_files and not kept:
                 words = "the keys of the requests must stay; give --keep DIR"
                 raise ConfigError(f'{file}: identity.certificates is "files": {words}')
             processes.enrol(config, token)

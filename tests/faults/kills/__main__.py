@@ -1,7 +1,4 @@
-"""`python -m tests.faults.kills`: kills the smallest backends, and cuts their power.
-
-It counts the records that a backend lost after their receipt. Power cuts need root.
-"""
+"""Kill the smallest backends, cut their power, and count the records lost after their receipt."""
 
 import argparse
 import logging
@@ -59,9 +56,13 @@ def _cut(name: str, folder: Path, options: argparse.Namespace) -> tuple[int, str
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="of each backend (default: 200)")
-    parser.add_argument("--states", type=int, default=600, help="power cuts (default: 600)")
-    parser.add_argument("--seed", type=int, default=1, help="of their times (default: 1)")
+    parser.add_argument(
+        "--kills", type=int, default=200, help="kills of each backend (default: 200)"
+    )
+    parser.add_argument(
+        "--states", type=int, default=600, help="power cuts of each backend, as root (default: 600)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of their moments (default: 1)")
     parser.add_argument("only", nargs="*", metavar="BACKEND", help="python, node (default: both)")
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import NotGenuine
 from agent.identity import authorities
-from agent.identity.authorities import CLOCKS_APART
+from agent.identity.authorities import CLOCK_TOLERANCE
 from agent.record import signing
 from agent.record.certificates import Certificate
 from hardware.clock import ClockSource
@@ -44,6 +44,6 @@ def test_certificate_of_tomorrow_is_refused_by_a_synchronised_clock_only(
 def test_clock_of_an_authority_may_be_somewhat_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authorities, "SystemWitness", lambda: lambda: ClockSource.NTP)
 
-    authorities.check_dates(begins_in(CLOCKS_APART - timedelta(minutes=1)))
+    authorities.check_dates(begins_in(CLOCK_TOLERANCE - timedelta(minutes=1)))
     with pytest.raises(NotGenuine, match="not valid before"):
-        authorities.check_dates(begins_in(CLOCKS_APART + timedelta(minutes=1)))
+        authorities.check_dates(begins_in(CLOCK_TOLERANCE + timedelta(minutes=1)))
