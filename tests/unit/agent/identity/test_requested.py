@@ -17,6 +17,7 @@ from agent.identity.evidence import Evidence
 from agent.identity.requested import wanted
 from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
+from agent.process.offer_result import ACCEPTED
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.usages import Use
@@ -177,6 +178,21 @@ def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None
     assert van.asked_key() is None
     assert certificates.read_request(van.tls()).key != key.public_key()
     assert van.tls() != before
+
+
+def test_request_for_evidence_never_stays_beside_its_answer(van: Van) -> None:
+    """`openssl ca` signs it no second time; what a cut leaves without one is given again."""
+    key = device_key(van.layout)[0]
+    leaf = van.authority.issue(key.public_key(), "van-7", evidence=True)
+    answer = certificates.pem([leaf]).decode()
+    undeletable = van.layout.trust / "evidence.csr"
+    undeletable.mkdir(parents=True)
+
+    assert Evidence(van.config, key).offer(answer).retry
+
+    assert not Evidence(van.config, key).chain
+    undeletable.rmdir()
+    assert Evidence(van.config, key).offer(answer) == ACCEPTED
 
 
 def test_request_waits_while_another_key_gets_a_certificate(van: Van) -> None:
