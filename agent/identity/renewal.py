@@ -59,7 +59,7 @@ Asking = Callable[[control.Line], control.Line | None]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A certificate that a person must renew."""
+    """A certificate that a person must renew, or bring for the first time."""
 
     words: str
 
@@ -227,9 +227,12 @@ class Renewal:
         return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
 
     def _look(self, kind: str, kept: CertificateChain) -> float | Due:
-        """Look at a certificate that a person renews; one that never came is not due."""
-        is_due = bool(kept) and now() >= due(kept)
-        return _due(kind, certificates.ends(kept[0])) if is_due else LOOK_S
+        """Look at a certificate that a person renews; a missing first one is due too."""
+        if self._ends is None:  # the trouble of the TLS certificate comes first
+            return SOON_S
+        if not kept:
+            return Due(f"no {kind} certificate counts: have one made by hand")
+        return _due(kind, certificates.ends(kept[0])) if now() >= due(kept) else LOOK_S
 
     def _renew_for_capture(
         self, kind: str, kept: CertificateChain, ask: Callable[[], CertificateChain | Pending]

@@ -472,6 +472,7 @@ def test_renewals_take_turns_with_somebody_at_the_bench(van: RenewingDevice) -> 
 
 def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice) -> None:
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
+    keep(van, "evidence", 0)
     van.install(365 * DUE_AT - 1)
     assert (van.tick(), is_due(van)) == ("", False)
 
@@ -487,20 +488,29 @@ def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice
     assert (van.server.asked, van.capture.asked) == ([], [])
 
 
+def test_person_is_told_of_a_certificate_that_never_came(van: RenewingDevice) -> None:
+    """Without evidence, the device delivers, and nobody knows whose records these are."""
+    van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
+    assert not is_due(van)
+    assert van.tick().startswith("not enrolled")
+    assert not is_due(van)
+
+    van.install(0)
+    assert van.tick(SOON_S) == "no evidence certificate counts: have one made by hand"
+    assert is_due(van)
+
+    keep(van, "evidence", 0)
+    assert (van.tick(SOON_S), is_due(van)) == ("", False)
+    serve_request(van)
+    assert van.tick(LOOK_S) == "no serve certificate counts: have one made by hand"
+
+
 @pytest.mark.parametrize("kind", ["evidence", "serve"])
 def test_person_is_told_of_the_certificates_of_others_too(van: RenewingDevice, kind: str) -> None:
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
     van.install(0)
-    key = device_key(van.device.layout)[0].public_key()
-    trust, starts = TrustStore(van.device.layout), datetime.now(UTC) - timedelta(days=250)
-    issue = van.server.authority.issue
-    if kind == "evidence":
-        made = issue(key, "van-7", evidence=True, starts=starts)
-        trust.keep_evidence(certificates.pem([made]))
-    else:
-        key = serve_request(van)
-        made = issue(key, "van-7", server=True, names=[NAME], starts=starts)
-        trust.keep_serve(certificates.pem([made]))
+    keep(van, "evidence", 0)
+    keep(van, kind, 250)
 
     assert van.tick().startswith(f"renew the {kind} certificate by hand: it ends on ")
     assert is_due(van)
