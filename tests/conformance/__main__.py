@@ -19,8 +19,7 @@ from tests.conformance.documents import Fleet
 from tests.conformance.enrolment import Enrolment, read_tokens
 from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.options import read_options
-from tests.conformance.result import State
-from tests.conformance.run import chosen, results
+from tests.conformance.run import State, chosen, results
 from tests.conformance.target import Device, Target
 from tests.support.factory import RecordMaker
 

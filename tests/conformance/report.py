@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import printable
-from tests.conformance.result import Result, State
+from tests.conformance.run import Result, State
 from tests.conformance.target import Sent
 
 NAME_CHARS: Final = 34

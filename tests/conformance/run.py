@@ -2,10 +2,29 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
 from tests.conformance.check import Check, Failed, NotChecked, Profile
-from tests.conformance.result import Result, State
 from tests.conformance.target import Target
+
+
+class State(StrEnum):
+    """The state of a check after the run, as the table shows it."""
+
+    PASSED = "passed"
+    FAILED = "FAILED"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one check; `text` says what happened, or why nothing was checked."""
+
+    check: Check
+    state: State
+    text: str
+    took_s: float
 
 
 def chosen(checks: Iterable[Check], profile: Profile, only: Iterable[str]) -> list[Check]:

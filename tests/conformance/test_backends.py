@@ -8,15 +8,15 @@ import pytest
 
 from doorstep_backend import keys
 from doorstep_backend.engines.opening import URL
-from tests.conformance import upload, writers
+from tests.conformance import upload
 from tests.conformance.broken_reference import BROKEN
 from tests.conformance.check import Check, Profile
-from tests.conformance.checks import CHECKS
+from tests.conformance.checks import CHECKS, writers
 from tests.conformance.operators import reference, smallest
-from tests.conformance.running import conformance
 from tests.conformance.variants import CHANGES, EDITS, Edit
 from tests.support import nginx
 from tests.support.backend import REPOSITORY, Backend, running_backend
+from tests.support.conformance import conformance
 from tests.support.device import environment
 from tests.support.engines import only_sqlite
 from tests.support.instances import address

@@ -11,14 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from agent.record import signing
-from tests.conformance import cuts, report, upload, writers
+from tests.conformance import report, upload
 from tests.conformance.check import Failed, NotChecked, Profile
-from tests.conformance.checks import CHECKS
+from tests.conformance.checks import CHECKS, cuts, writers
 from tests.conformance.devices import given_keys, new_devices
 from tests.conformance.operator_command import OperatorCommand
 from tests.conformance.receipt_faults import subject
-from tests.conformance.result import Result, State
-from tests.conformance.run import chosen, results
+from tests.conformance.run import Result, State, chosen, results
 from tests.conformance.target import Target
 from tests.support.backend import REPOSITORY
 from tests.support.factory import decoded, encoded, signed_by_hand

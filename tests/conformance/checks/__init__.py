@@ -1,8 +1,9 @@
-"""All checks, in the order in which they are made."""
+"""The checks of `scripts/conformance`, in the order in which they are made."""
 
 from typing import Final
 
-from tests.conformance import (
+from tests.conformance.check import Check
+from tests.conformance.checks import (
     cuts,
     fleet,
     operated,
@@ -12,7 +13,6 @@ from tests.conformance import (
     uploads,
     writers,
 )
-from tests.conformance.check import Check
 
 MODULES: Final = (uploads, cuts, writers, refusals, receipts, routes, fleet, operated)
 """Modules of checks, one per theme."""

@@ -14,10 +14,10 @@ from agent.record import signing
 from agent.trust import fleet
 from tests.conformance import documents
 from tests.conformance.check import Failed, NoAnswer, Profile, check
+from tests.conformance.checks.routes import UNKNOWN_TAG, expect_shut_out
 from tests.conformance.devices import read_device
 from tests.conformance.documents import ask_manifest, manifest_of
 from tests.conformance.enrolment import REFUSALS
-from tests.conformance.routes import UNKNOWN_TAG, expect_shut_out
 from tests.conformance.target import Target
 from tests.conformance.upload import Upload
 

@@ -7,8 +7,8 @@ from agent.errors import NotGenuine
 from agent.record import certificates, signing
 from agent.record.usages import Use
 from tests.conformance.check import Failed, Profile, check
+from tests.conformance.checks.routes import expect_shut_out
 from tests.conformance.enrolment import REFUSALS
-from tests.conformance.routes import expect_shut_out
 from tests.conformance.target import Device, Target
 from tests.conformance.upload import Upload
 from tests.support.authority import new_authority
