@@ -4,6 +4,6 @@
 results. A check is a function in `checks/`: it sends Uploads (`upload`) or single requests to the
 Target, byte by byte over a Line (`line`) if need be, and raises Failed.
 
-Only the tests use `operators/`, and `variants` and `broken_reference`: backends with one fault
-each, which show that every check can fail.
+Only the tests use `operators/`, and `broken_smallest` and `broken_reference`: backends with one
+fault each, which show that the checks can fail.
 """

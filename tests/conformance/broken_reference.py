@@ -1,4 +1,4 @@
-"""The reference backend with one rule of the wire broken: its environment says which."""
+"""The reference backend with one fault: its environment has the check that must name it."""
 
 import functools
 import os
@@ -31,7 +31,7 @@ from doorstep_backend.wire import manifest
 from doorstep_backend.wire.manifest import ManifestRoute
 
 BROKEN: Final = "DOORSTEP_BROKEN"
-"""Environment variable with a name of CHANGES."""
+"""Environment variable with a check of FAULTS."""
 
 
 def _replace(owner: object, name: str, changed: Callable[[Any], object]) -> None:
@@ -176,26 +176,26 @@ def _version_that_stays() -> None:
     _replace(DeliveryRoutes, "_issue", same)
 
 
-CHANGES: Final[Mapping[str, Callable[[], None]]] = {
-    "manifest_of_another_type": _manifest_of_another_type,
-    "manifest_never_304": _manifest_never_304,
-    "manifest_of_the_name_in_basic": _manifest_of_the_name_in_basic,
-    "empty_object_without_a_route": _empty_object_without_a_route,
-    "etag_that_is_no_digest": _etag_that_is_no_digest,
-    "fleet_document_for_everybody": _fleet_document_for_everybody,
-    "cacerts_in_binary": _cacerts_in_binary,
-    "any_token": _any_token,
-    "token_for_any_number_of_keys": _token_for_any_number_of_keys,
-    "renewal_of_the_old_key": _renewal_of_the_old_key,
-    "evidence_for_clients": _evidence_for_clients,
-    "any_authority": _any_authority,
-    "asked_once": _asked_once,
-    "ended_certificates": _ended_certificates,
-    "key_of_the_start": _key_of_the_start,
-    "version_that_stays": _version_that_stays,
+FAULTS: Final[Mapping[str, Callable[[], None]]] = {
+    "manifest-type-and-key": _manifest_of_another_type,
+    "manifest-etag-304": _manifest_never_304,
+    "manifest-of-own-certificate": _manifest_of_the_name_in_basic,
+    "manifest-404-without-route": _empty_object_without_a_route,
+    "fleet-etag-walk": _etag_that_is_no_digest,
+    "no-certificate-403": _fleet_document_for_everybody,
+    "cacerts": _cacerts_in_binary,
+    "enrol-by-token": _any_token,
+    "token-once": _token_for_any_number_of_keys,
+    "re-enrol": _renewal_of_the_old_key,
+    "evidence-certificate": _evidence_for_clients,
+    "foreign-authority-refused": _any_authority,
+    "revoked-while-uploading": _asked_once,
+    "expired-certificate": _ended_certificates,
+    "key-change": _key_of_the_start,
+    "manifest-version-rises": _version_that_stays,
 }
-"""What each breaks, before the backend starts."""
+"""Faults by the check that must name each; called before the backend starts."""
 
 if __name__ == "__main__":
-    CHANGES[os.environ[BROKEN]]()
+    FAULTS[os.environ[BROKEN]]()
     sys.exit(main())

@@ -1,20 +1,23 @@
 """The operator of the reference backend: its office commands, and its office beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from agent.record import signing
+from doorstep_backend import keys
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
 from tests.conformance.check import Profile
 from tests.conformance.operators.commanded import Actions, commanded
+from tests.support import nginx
 from tests.support.backend import Backend
 from tests.support.enrolment import enrolled, enrolled_beside
+from tests.support.instances import address
 
 LONG_AGO = timedelta(days=395)
 """A certificate of then ended a month ago."""
@@ -38,6 +41,25 @@ def operated(
     words += name_devices(backend, folder)
     with commanded(actions(backend)) as command:
         yield [*words, "--operator", command]
+
+
+@contextmanager
+def behind_nginx(
+    backend: Backend, folder: Path, configured: Callable[[str], str] = str
+) -> Iterator[list[str]]:
+    """Run a backend behind its nginx, configured otherwise if need be; give such words."""
+    backend.data.mkdir(mode=0o700)
+    (backend.data / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    backend.start()
+    try:
+        ca = keys.certificates(backend.data / "ca")
+        with (
+            nginx.before([address(backend)], ca, folder / "nginx", configured) as url,
+            operated(backend, folder, url=url) as words,
+        ):
+            yield words
+    finally:
+        backend.kill()
 
 
 def tokens(backend: Backend, folder: Path) -> list[str]:

@@ -1,35 +1,12 @@
-"""Backends with one fault each, and the check that must name it.
+"""The smallest backend with one fault, and the check that must name it, for many faults."""
 
-A check that cannot fail proves nothing.
-"""
-
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-CHANGES: Final[Mapping[str, str]] = {
-    "manifest_of_another_type": "manifest-type-and-key",
-    "manifest_never_304": "manifest-etag-304",
-    "manifest_of_the_name_in_basic": "manifest-of-own-certificate",
-    "empty_object_without_a_route": "manifest-404-without-route",
-    "etag_that_is_no_digest": "fleet-etag-walk",
-    "fleet_document_for_everybody": "no-certificate-403",
-    "cacerts_in_binary": "cacerts",
-    "any_token": "enrol-by-token",
-    "token_for_any_number_of_keys": "token-once",
-    "renewal_of_the_old_key": "re-enrol",
-    "evidence_for_clients": "evidence-certificate",
-    "asked_once": "revoked-while-uploading",
-    "ended_certificates": "expired-certificate",
-    "key_of_the_start": "key-change",
-    "version_that_stays": "manifest-version-rises",
-}
-"""The check that names a fault of the reference backend, by its name in broken_reference.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A fault of the smallest backend: a text of its source that is replaced.
+    """A fault: a text of the source that is replaced.
 
     Attributes:
         name: the fault.
