@@ -6,6 +6,7 @@ from typing import Final
 
 from agent.command.enrol_steps import Owners, end, report, say
 from agent.command.owners import Report
+from agent.command.shared import named, read_input
 from agent.config import Config
 from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
 from agent.identity import capture_files, for_capture, tls_files
@@ -64,7 +65,8 @@ def _write(path: Path, text: str) -> None:
 
 def take(config: Config, paths: Sequence[Path]) -> int:
     """Give each owner the certificates for its keys; then fetch the fleet document."""
-    texts = {str(path): _read(path) for path in paths}  # by root, before the user changes
+    # By root, before the user changes.
+    texts = {named(path): read_input(path, FILE_LIMIT_BYTES) for path in paths}
     owners = Owners.of(config)
     request = owners.evidence_request(config)
     by_sync = owners.sync(lambda: _as_sync(config, texts))
@@ -78,17 +80,6 @@ def take(config: Config, paths: Sequence[Path]) -> int:
         say("TLS certificate", "none yet, so the device cannot reach the backend")
         codes.append(ExitCode.LATER)
     return end(config, next((ExitCode(code) for code in codes if code), ExitCode.DONE))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            text = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(text) > FILE_LIMIT_BYTES:
-        raise ConfigError(f"{path}: too long for a file of certificates")
-    return text
 
 
 def _as_sync(config: Config, texts: dict[str, bytes]) -> Report:
