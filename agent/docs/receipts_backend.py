@@ -159,10 +159,15 @@ class Backend:
         device_id = b64decode(headers.get("Authorization", "")[len("Basic ") :]).decode()[:-1]
         if not re.fullmatch(DEVICE_ID, device_id):
             return 401, {"WWW-Authenticate": 'Basic realm="device"'}, b"no device is named"
-        token = (self.data / "manifests" / f"{device_id}.jws").read_bytes().strip()
-        tag = f'"{hashlib.sha256(token).hexdigest()}"'
-        status = 304 if tag in headers.get("If-None-Match", "") else 200
-        return status, {"ETag": tag, "Content-Type": "application/jose"}, token
+        return document(self.data / "manifests" / f"{device_id}.jws", headers)
+
+
+def document(path: Path, headers: HTTPMessage) -> Answer:
+    """Answer with a signed document. Raise FileNotFoundError without it."""
+    token = path.read_bytes().strip()
+    tag = f'"{hashlib.sha256(token).hexdigest()}"'
+    status = 304 if tag in headers.get("If-None-Match", "") else 200
+    return status, {"ETag": tag, "Content-Type": "application/jose"}, token
 
 
 async def read_body(reader: asyncio.StreamReader, length: int) -> bytes:

@@ -19,9 +19,9 @@ import jwt  # noqa: TID251 - an example for integrators, which uses nothing of t
 from cryptography.x509 import load_pem_x509_certificates
 
 if TYPE_CHECKING:
-    from agent.docs.receipts_backend import DEVICE_ID, Answer, Backend
+    from agent.docs.receipts_backend import DEVICE_ID, Answer, Backend, document
 else:
-    from receipts_backend import DEVICE_ID, Answer, Backend
+    from receipts_backend import DEVICE_ID, Answer, Backend, document
 
 DEVICE: ContextVar[str] = ContextVar("DEVICE")
 """The common name of the certificate on this connection; empty without one."""
@@ -107,14 +107,6 @@ def label(content: bytes) -> tuple[dict[str, Any], object]:
     line = content.partition(b"\n")[0]
     key = jwt.PyJWK(jwt.get_unverified_header(line)["jwk"], "ES256")
     return jwt.decode(line, key, ["ES256"]), key.key
-
-
-def document(path: Path, headers: HTTPMessage) -> Answer:
-    """Answer with a signed document. Raise FileNotFoundError without it."""
-    token = path.read_bytes().strip()
-    tag = f'"{hashlib.sha256(token).hexdigest()}"'
-    status = 304 if tag in headers.get("If-None-Match", "") else 200
-    return status, {"ETag": tag, "Content-Type": "application/jose"}, token
 
 
 async def main() -> None:
