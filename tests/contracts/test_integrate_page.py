@@ -1,11 +1,10 @@
-"""The page for integrators: each block of code is run, and each printed byte is right."""
+"""The page for integrators: each byte of its documents and exchanges is right."""
 
 import base64
 import hashlib
 import http.client
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,21 +24,12 @@ from doorstep_backend import keys
 from doorstep_backend.engines.opening import open_database
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.fleet import DOCUMENTS
-from doorstep_backend.identity.register import Register
-from tests.demo.foreign.round import ROUND
-from tests.demo.story import Step, demo_office
-from tests.support import nginx
 from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY, Reachable
 from tests.support.enrolment import certified, enrolled
+from tests.support.integrate_page import BLOCKS, PAGE, blocks, section_blocks
 from tests.support.small_backends import SmallBackend, python_backend, routes_backend
 from tests.support.wire import tls_line
-
-PAGE: Final = (REPOSITORY / "agent/docs/integrate.md").read_text(encoding="utf-8")
-
-SECTIONS: Final = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-
-BLOCKS: Final = re.findall(r"^```(\w*)\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
 
 WORDS_LIMIT: Final = 900
 """Most words of the receipts profile, with all of its code: what a developer reads in minutes."""
@@ -56,10 +46,6 @@ KEY: Final = ec.derive_private_key(
 
 
 KID: Final = signing.thumbprint(KEY.public_key())
-
-
-def blocks(kind: str) -> list[str]:
-    return [block for language, block in BLOCKS if language == kind]
 
 
 def signed(token: str) -> tuple[Any, dict[str, Any]]:
@@ -281,127 +267,3 @@ def give_documents(folder: Path, tokens: list[str]) -> None:
         row = (said["version"], f'"{tag}"', KID, None, json.dumps(said), token)
         database.execute("INSERT INTO fleet_documents VALUES (?, ?, ?, ?, ?, ?)", row)
     database.close()
-
-
-def section_blocks(section: str, kind: str) -> list[str]:
-    return [block for block in blocks(kind) if block in SECTIONS[section]]
-
-
-# --- commands
-
-
-COMMANDS: Final = {
-    ".venv/bin/python": "",
-    ".venv/bin/doorstep": "-m agent",
-    "scripts/demo": "-m tests.demo",
-    "scripts/conformance": "-m tests.conformance",
-}
-"""The commands of a clone that the page uses, and what each is to Python.
-
-The scripts also make the environment in `.venv`, which the tests have.
-"""
-
-
-PORT: Final = nginx.free_port()
-"""The port in place of 8443."""
-
-PRESSES: Final = sum(isinstance(one, Step) for one in ROUND)
-"""Presses of the demo's round; the transfer of the last but one is cut."""
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder with the commands of a clone."""
-    for name, words in COMMANDS.items():
-        command = tmp_path / name
-        command.parent.mkdir(parents=True, exist_ok=True)
-        path = f"{REPOSITORY}:{REPOSITORY}/tests/backend"
-        line = f'PYTHONPATH={path} exec {sys.executable} {words} "$@"'
-        command.write_text(f"#!/bin/sh\n{line}\n")
-        command.chmod(0o755)
-    (tmp_path / "agent").symlink_to(REPOSITORY / "agent")
-    return tmp_path
-
-
-@pytest.mark.slow
-def test_commands_of_receipts_deliver_a_round(clone: Path) -> None:
-    """Each command ends with 0: no check fails, and each record gets its receipt."""
-    make_keys, serve, try_out = commands("Receipts")
-
-    ran(clone, make_keys)
-    with running(serve, clone):
-        told = ran(clone, try_out)
-
-    received = {path.stem for path in (clone / "trial/data/received").iterdir()}
-    assert set(re.findall(r" in \d+ s +(\S{36})$", told, re.MULTILINE)) <= received
-    opened = {path.name for path in (clone / "trial/opened").iterdir()}
-    assert opened == {"label.json", "record.json", "photo.jpg"}
-
-
-@pytest.mark.slow
-def test_commands_of_routes_deliver_a_round(clone: Path) -> None:
-    """The first block is that of Receipts: this trial needs its keys.
-
-    The record whose transfer was cut is one that the device had to send again.
-    """
-    make_keys, *_ = commands("Receipts")
-    make_authority, sign_fleet, start, enrol, check = commands("Routes")
-    make_folders, python, serve = start.partition(".venv/bin/python")
-
-    ran(clone, make_keys, make_authority, sign_fleet, make_folders)
-    with running(python + serve, clone):
-        told = ran(clone, enrol, check)
-
-    assert len(list((clone / "trial/road/received").iterdir())) > 18
-    (cut,) = re.findall(rf"^ +{PRESSES - 1} .* (\S+)$", told, re.MULTILINE)
-    assert attempts(clone, "trial/round/demo-01")[cut] > 1
-
-
-def attempts(clone: Path, device: str) -> dict[str, int]:
-    """Return how often a device tried to send each of its records."""
-    listed = ran(clone, f".venv/bin/doorstep queue --json --config {device}/config.toml")
-    rows = map(json.loads, listed.splitlines())
-    return {row["capture_id"]: row["attempts"] for row in rows}
-
-
-def commands(section: str) -> list[str]:
-    """Return the blocks of commands; the backend listens on a free port."""
-    return [block.replace("8443", str(PORT)) for block in section_blocks(section, "sh")]
-
-
-@pytest.mark.slow
-def test_commands_of_fleet_check_the_reference_backend(clone: Path) -> None:
-    with running_backend(clone / "backend", identity=True) as backend:
-        trial = clone / "trial"
-        trial.mkdir()
-        shutil.copy(backend.ca_file, trial / "ca.pem")
-        shutil.copy(backend.fleet_key_file, trial / "fleet-public.pem")
-        demo_office(backend.data, "van-1")
-        for name in ("van-1", "van-2"):
-            (trial / f"{name}.token").write_text(Register(backend.data).let_in(name))
-        (check,) = section_blocks("Fleet", "sh")
-
-        told = ran(clone, check.replace("8443", str(backend.port)))
-
-    assert " 0 failed" in told
-
-
-def ran(clone: Path, *written: str) -> str:
-    """Run blocks of the page in a clone, and return their output."""
-    words = ["sh", "-euc", "\n".join(written)]
-    ended = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-@contextmanager
-def running(serve: str, clone: Path) -> Iterator[None]:
-    """Run a command of the page that serves; its first line says that it listens."""
-    words = ["sh", "-c", f"exec {serve}"]
-    with subprocess.Popen(words, cwd=clone, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert process.stdout.readline().startswith("ready url=")
-            yield
-        finally:
-            process.kill()
