@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _opened(checked: CheckedRecord, identities: Sequence[AgeIdentity]) -> RecordFile | None:
-    """Open a record; return None if it is sealed, and nobody asked to open it."""
+    """Open a record; return None if it is sealed and there is no identity."""
     if checked.label.body.type == sealing.SEALED_TYPE and not identities:
         return None
     return recordfile.open_checked(checked, identities)

@@ -100,9 +100,7 @@ def signed(kind: Kind, content: bytes, key: signing.PrivateKey, now: datetime) -
     try:
         token = signing.sign(document, key, typ=_TYPES[kind])
     except UnicodeEncodeError as error:
-        raise NotGenuine(
-            f"a text in it has half a character, {error.object[error.start]!a}"
-        ) from None
+        raise NotGenuine(f"a text has half a character, {error.object[error.start]!a}") from None
     _read(kind, token, document, key.public_key())
     return token
 
@@ -130,7 +128,7 @@ def _check_names(members: Mapping[str, Any], known: frozenset[str], where: str =
 
 
 def _defaults(kind: Kind, document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the members that need nobody's decision."""
+    """Return the members that have a default."""
     version = int(now.timestamp())
     match kind:
         case Kind.RECEIPT:
@@ -170,7 +168,9 @@ def _reference(document: Mapping[str, Any]) -> _Reference:
     size = document.get("bytes")
     if type(size) is not int or not 0 < size <= LARGEST_RECORD_BYTES:
         raise NotGenuine(f"bytes: not the size of a file, from 1 to {LARGEST_RECORD_BYTES:,}")
-    capture_id = _text(document, "capture_id", re.compile(UUID4, re.ASCII), "an id, a UUIDv4")
+    capture_id = _text(
+        document, "capture_id", re.compile(UUID4, re.ASCII), "a UUIDv4 in lower case"
+    )
     sha256 = _text(document, "sha256", SHA256, "64 hexadecimal digits in lower case")
     return _Reference(CaptureId(capture_id), sha256, size)
 

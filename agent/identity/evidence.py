@@ -81,7 +81,7 @@ class Evidence:
         return kept if kept and certificates.is_for(kept[0], self.key.public_key()) else ()
 
     def _check_not_worse(self, chain: CertificateChain) -> None:
-        """Raise NotGenuine where the kept one counts, and for longer or for photos too."""
+        """Raise NotGenuine if the kept one is valid for longer, or for photos too."""
         kept = good_evidence(self._store, self.key.public_key(), expected(self._config))
         check_not_shorter(chain, kept)
         if kept and now() < certificates.ends(kept[0]) and _is_for_photos(kept[0]):

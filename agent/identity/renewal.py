@@ -227,7 +227,7 @@ class Renewal:
         return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
 
     def _look(self, kind: str, kept: CertificateChain) -> float | Due:
-        """Look at a certificate that a person renews; a missing first one is due too."""
+        """Check a certificate that a person renews; a missing one is due too."""
         if self._ends is None:  # the trouble of the TLS certificate comes first
             return SOON_S
         if not kept:

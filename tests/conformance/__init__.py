@@ -1,8 +1,8 @@
-"""`scripts/conformance`: whether somebody's own backend keeps what a device relies on.
+"""`scripts/conformance`: whether a backend keeps the rules that devices rely on.
 
-`__main__` makes a Target of the options; `run` tries the checks on it, and `report` prints the
+`__main__` makes a Target from the options, `run` makes the checks on it, and `report` prints the
 results. A check is a function in `checks/`: it sends Uploads (`upload`) or single requests to the
-Target, byte by byte over a Line (`line`) if need be, and raises Failed.
+Target, or bytes over a Line (`line`), and raises Failed.
 
 Only the tests use `operators/`, and `broken_smallest` and `broken_reference`: backends with one
 fault each, which show that the checks can fail.

@@ -142,7 +142,7 @@ def _serial_by_name(register: Register, scope: Any) -> int | None:
 
 
 def _asked_once() -> None:
-    """Look at a certificate when a request begins, and not when its body has come."""
+    """Check a certificate when a request begins, and not again when its body has arrived."""
     _replace(Admission, "_asked_again", lambda _: lambda _self, _serial, receive: receive)
 
 

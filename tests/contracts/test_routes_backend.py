@@ -1,4 +1,4 @@
-"""The smallest backend for the road: whose upload, whose record, who gets in."""
+"""The smallest backend for the road gives each device its own uploads and records only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -87,7 +87,7 @@ def _identity(config: Config) -> Iterator[NetworkResult]:
     running = reading.ask_sync(Layout.of(config.state))
     if not isinstance(running, SyncReport) or running.part.hindrance == Trouble.NOT_ENROLLED:
         return  # the latter is told above
-    if running.identity_trouble and not running.renewal_due:  # else it is told above
+    if running.identity_trouble and not running.renewal_due:  # otherwise the lines above say it
         yield "NOTE", f"sync says: {running.identity_trouble}"
 
 

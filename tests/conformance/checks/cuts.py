@@ -1,4 +1,4 @@
-"""Checks of uploads whose connection ends where it should not: what a bad network does."""
+"""Checks of uploads whose connection is cut, as on a bad network."""
 
 import time
 from itertools import pairwise, product

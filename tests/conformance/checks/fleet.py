@@ -1,4 +1,4 @@
-"""Checks of the profile fleet: certificates over EST, and who is let in by them."""
+"""Checks of the profile fleet: certificates over EST, and the access that they give."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,1 +1,1 @@
-"""Operator commands for the backends of the tests: what an operator does by hand or by script."""
+"""Operator commands for the backends in the tests."""

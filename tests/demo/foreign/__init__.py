@@ -1,1 +1,1 @@
-"""The demo's round against the backend of somebody else."""
+"""The demo's round against a foreign backend."""

@@ -1,4 +1,4 @@
-"""The simulated device of somebody's backend: its settings, its network and its identity."""
+"""The simulated device that delivers to a foreign backend: settings, network and identity."""
 
 import os
 import subprocess
@@ -62,10 +62,10 @@ def given(url: str, file: Path) -> Given:
 def _misfits(found: Given, url: str) -> Iterator[str]:
     """Yield the settings with which the round cannot be played."""
     if found.backend.url.rstrip("/") != url.rstrip("/"):
-        yield f"backend.url: {found.backend.url} is not --backend, which is {url}"
+        yield f"backend.url: {found.backend.url} differs from --backend {url}"
     if found.policy.manifest is not ManifestPolicy.REQUIRED:
         words = 'the round has doors that take no photo; set it to "required"'
-        yield f"policy.manifest: {found.policy.manifest}: {words}"
+        yield f"policy.manifest: {found.policy.manifest}; {words}"
 
 
 def target(url: str) -> tuple[str, int]:
@@ -129,13 +129,13 @@ class ProxiedDevice(Device):
         if files := sorted(map(str, answers.glob("*.pem"))):
             self._enrol("--certificate", *files)
             return
-        self._enrol("--csr", str(requests), tells=False)  # it names the next command of a device
+        self._enrol("--csr", str(requests), prints=False)  # it names the next command of a device
         remedy = f"put them into {answers} as *.pem, and start this command again"
         sys.exit(f"{DEVICE} needs certificates: have them made of {requests}/*.csr, {remedy}")
 
-    def _enrol(self, *words: str, tells: bool = True) -> None:
+    def _enrol(self, *words: str, prints: bool = True) -> None:
         ended = self.run("enrol", *words, stdin=subprocess.DEVNULL)
-        if tells:
+        if prints:
             print("".join(f"   {line}\n" for line in ended.stdout.splitlines()), end="", flush=True)
         if ended.returncode != 0:
             sys.exit(f"{DEVICE}: `doorstep enrol` failed: {ended.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""`scripts/demo --backend`: the round against somebody's backend, and what arrived there."""
+"""`scripts/demo --backend`: the round against a foreign backend, and its results."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ HEAD: Final = ("press", "record", "bytes", "receipt", "capture_id")
 
 
 def play(folder: Path, url: str, file: Path, token: Path | None, *, kept: bool) -> int:
-    """Play; 0 only if every record came to what the story says, and has its receipt.
+    """Play; return 0 only if every record is as the story says, and has its receipt.
 
     Args:
         folder: of the device's folder.
@@ -42,7 +42,7 @@ def play(folder: Path, url: str, file: Path, token: Path | None, *, kept: bool) 
             opened.callback(processes.stop_all)
             config = processes.settings(file)
             if config.uses_certificate_files and not kept:
-                words = "the keys of the requests must stay; give --keep DIR"
+                words = "the device must keep the keys of its requests; give --keep DIR"
                 raise ConfigError(f'{file}: identity.certificates is "files": {words}')
             processes.enrol(config, token)
             van = DemoDevice(DEVICE, processes, receiver)
@@ -114,7 +114,7 @@ def _receipt(row: dict[str, Any]) -> str:
 def _not_arrived(van: DemoDevice, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield what has no receipt, and why."""
     for row in unsent(rows):
-        yield f"{row['capture_id']} is {row['state']}: {row['answer'] or 'never tried'}"
+        yield f"{row['capture_id']} is {row['state']}: {row['answer'] or 'never sent'}"
     sync = van.processes.ask("sync", {"status": True}) or {}
     if unsent(rows) and sync.get("pause"):
         yield f"the device has paused: {sync['pause']}"

@@ -1,4 +1,4 @@
-"""The round that is played against somebody's backend: what needs no office of ours."""
+"""The round against a foreign backend: the presses that need no office."""
 
 import signal
 import subprocess
@@ -27,7 +27,7 @@ TRIES: Final = 5
 """Most tries while no record arrives, a second apart: a backend may still hold a cut request."""
 
 OFFICE: Final = {story.MISPLACED, demo.CHANGES_MIND}
-"""Orders whose steps in the demo's round need its office."""
+"""Orders whose steps need the office of the reference backend."""
 
 TURNS: Final[Mapping[Turn, str]] = {
     turn: turn.value
@@ -141,10 +141,10 @@ class ForeignRound:
         self.network.cut()
         self.van.start()
 
-    def _keep(self, pressed: Pressed, told: str) -> None:
+    def _keep(self, pressed: Pressed, text: str) -> None:
         self.pressed.append(pressed)
         kind = pressed.label["kind"].replace("_", " ")
-        print(f"{pressed.number:>2} {pressed.light:<9}  {kind:<8}  {told}", flush=True)
+        print(f"{pressed.number:>2} {pressed.light:<9}  {kind:<8}  {text}", flush=True)
 
 
 def unsent(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

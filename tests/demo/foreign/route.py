@@ -1,4 +1,4 @@
-"""The demo's town as a route of somebody's backend, and what that backend serves of it."""
+"""The round's route for a foreign backend, and the check of the route that it serves."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def town() -> Town:
 def fetch(config: Config) -> Manifest:
     """Return the route that the backend serves, verified as the device does.
 
-    It is asked without a process of a device, so that what is wrong is said at once.
+    No process of a device asks for it, so that a fault is printed at once.
     """
     url = f"{config.backend.url.rstrip('/')}/manifest"
     is_off = config.identity.mode is IdentityMode.OFF
@@ -64,28 +64,30 @@ def fetch(config: Config) -> Manifest:
     except NoAnswer as error:
         sys.exit(f"GET {url}: {error}")
     if answer.status != 200:
-        told = answer.body[:200].decode(errors="replace").strip()
-        sys.exit(f"GET {url} for {DEVICE}: {answer.status} {told}\n{REMEDY}")
+        text = answer.body[:200].decode(errors="replace").strip()
+        sys.exit(f"GET {url} for {DEVICE}: {answer.status} {text}\n{REMEDY}")
     keys = receipt.public(manifest_keys(config))
     try:
         route = manifest.read(answer.body.decode("ascii"), keys, DEVICE)
     except (NotGenuine, UnicodeDecodeError) as error:
-        sys.exit(f"GET {url} for {DEVICE}: not a manifest that counts: {error}\n{REMEDY}")
+        sys.exit(f"GET {url} for {DEVICE}: the device refuses this manifest: {error}\n{REMEDY}")
     if not route.begins <= datetime.now(UTC) < route.ends:
-        sys.exit(f"GET {url}: valid from {route.begins} until {route.ends} only\n{REMEDY}")
+        sys.exit(f"GET {url}: valid from {route.begins} until {route.ends}, and not now\n{REMEDY}")
     return route
 
 
 def stop_ids(route: Manifest, orders: Mapping[str, Order]) -> dict[str, str]:
     """Return the order's number by the id of each stop of the round."""
     if wrong := list(_wrong(route, orders)):
-        sys.exit("\n".join(["the route is not the round's:", *wrong, REMEDY]))
+        sys.exit(
+            "\n".join(["the route differs from that of `scripts/demo --manifest`:", *wrong, REMEDY])
+        )
     stops = _by_codes(route)
     return {stops[frozenset(order.codes)].id: order.number for order in orders.values()}
 
 
 def _wrong(route: Manifest, orders: Mapping[str, Order]) -> Iterator[str]:
-    """Yield the differences; the ids of stops, and what is done, are the backend's own."""
+    """Yield the differences; the backend chooses the ids of stops, and which are done."""
     stops = _by_codes(route)
     for order in orders.values():
         code, stop = order.codes[0], stops.get(frozenset(order.codes))

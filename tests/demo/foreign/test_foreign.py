@@ -66,9 +66,9 @@ def test_a_round_without_a_receipt_ends_at_its_first_record(tmp_path: Path) -> N
         untrusted = demo(*command)
 
     answers = {"REFUSED: .*no such order": refused, "PENDING: .*not trusted here": untrusted}
-    for told, ended in answers.items():
+    for text, ended in answers.items():
         assert ended.returncode == 1
-        assert re.search(rf"WRONG: \S{{36}} is {told}", ended.stdout), ended.stdout + ended.stderr
+        assert re.search(rf"WRONG: \S{{36}} is {text}", ended.stdout), ended.stdout + ended.stderr
         assert "INCOMPLETE" in ended.stdout
         assert "the network is lost" not in ended.stdout
     assert ["chain_start" in ended.stdout for ended in (refused, untrusted)] == [True, False]
@@ -106,20 +106,20 @@ def test_a_backend_that_nobody_reaches_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tables", "told"),
+    ("tables", "message"),
     [
-        ({"policy": {"manifest": "off"}}, "policy.manifest: off: the round has doors"),
+        ({"policy": {"manifest": "off"}}, "policy.manifest: off; the round has doors"),
         ({"camera": {"kind": "picamera2"}}, "camera: unknown setting"),
-        ({"backend": {"url": "https://elsewhere.example"}}, "is not --backend, which is"),
+        ({"backend": {"url": "https://elsewhere.example"}}, "differs from --backend"),
         ({"identity": {}}, "identity.mode: missing"),
     ],
 )
 def test_settings_that_the_round_cannot_use_are_refused(
-    tmp_path: Path, tables: dict[str, dict[str, Any]], told: str
+    tmp_path: Path, tables: dict[str, dict[str, Any]], message: str
 ) -> None:
     file = written(tmp_path, **tables)
 
-    with pytest.raises(ConfigError, match=f"^{file}: .*{told}"):
+    with pytest.raises(ConfigError, match=f"^{file}: .*{message}"):
         given(URL, file)
 
 

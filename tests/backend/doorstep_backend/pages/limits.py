@@ -76,7 +76,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class TokenTry:
-    """A request with a token that nobody has; it locks out no person, and no right token.
+    """A request with an unknown token; it locks out neither people nor right tokens.
 
     Attributes:
         address: of the network.

@@ -137,7 +137,7 @@ def test_a_manifest_ends_a_day_after_its_own_beginning() -> None:
         (Kind.FLEET, FLEET | {"revoked": [{"kids": "x"}]}, "revoked[0].kids: devices know"),
         (Kind.RECEIPT, RECORD | {"sha256": "0" * 63}, "sha256: not 64"),
         (Kind.RECEIPT, RECORD | {"bytes": True}, "bytes: not the size"),
-        (Kind.RECEIPT, RECORD | {"capture_id": "x"}, "capture_id: not an id"),
+        (Kind.RECEIPT, RECORD | {"capture_id": "x"}, "capture_id: not a UUIDv4"),
         (Kind.RECEIPT, RECORD | {"received_at": "now"}, "received_at is not a time"),
         (Kind.RECEIPT, RECORD | {"reason": "x"}, "reason: devices know"),
         (Kind.REFUSAL, RECORD, "not a refusal with a reason"),
