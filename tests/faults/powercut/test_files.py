@@ -6,6 +6,7 @@ from tests.faults.powercut.files import WRITERS
 from tests.support.device import REPOSITORY
 
 OTHERS: Final = {
+    "agent.command.enrol_files": "requests for a person: `--csr` writes the same ones again",
     "agent.status.kept": "what doctor found: the next run finds it again",
     "agent.sync.folder_delivery": "receipts beside the records of a dead card, on another disk",
 }
