@@ -71,8 +71,7 @@ class Evidence:
         usages.check_evidence(chain[0])
         check_dates(chain[0])
         self._check_not_worse(chain)
-        if self._config.uses_certificate_files:
-            self._store.delete_evidence_request()  # first: once answered, a cut must not leave it
+        self._store.delete_evidence_request()  # first: once answered, a cut must not leave it
         self._store.keep_evidence(certificates.pem(chain))
         self.chain = chain
 
