@@ -26,6 +26,7 @@ _VALUES: Final[dict[str, Any]] = {
     "doorstep_deploy_version": "1",
     "deploy_watch_s": 1,
     "doorstep_est": "https://10.77.9.1:9443",
+    "doorstep_enrolment_requests": "/root/doorstep-requests",
     "doorstep_serve_names": ["van-0042.example.com"],
     "item": "/opt/doorstep/current",
 }
