@@ -71,7 +71,7 @@ def end(config: Config, code: ExitCode) -> int:
     if code is ExitCode.DONE:
         print(f"enrolled: {config.device.id}")
     else:
-        words = "not finished: see above, then run this again; it goes on where it was"
+        words = "not finished: see above, then run this again; it continues where it was"
         print(words, file=sys.stderr)
     return code
 
