@@ -399,7 +399,7 @@ def test_evidence_certificate_that_is_for_tls_too_is_replaced_at_once(van: Renew
 def test_tls_certificate_that_no_release_would_take_now_stays_until_its_end(
     van: RenewingDevice,
 ) -> None:
-    """A device whose authority names no purpose delivers after an update, and tells why not."""
+    """A device whose authority names no purpose still delivers after an update, and says why."""
     before, authority = van.install(300, purposes=()), van.server.authority
 
     def bare(asked: Asked) -> Answered | None:
@@ -489,7 +489,7 @@ def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice
 
 
 def test_person_is_told_of_a_certificate_that_never_came(van: RenewingDevice) -> None:
-    """Without evidence, the device delivers, and nobody knows whose records these are."""
+    """Without evidence, the device delivers, but nothing proves whose records these are."""
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
     assert not is_due(van)
     assert van.tick().startswith("not enrolled")

@@ -86,7 +86,7 @@ def csr(text: str) -> x509.CertificateSigningRequest:
 
 
 def encoded(parts: list[x509.NameAttribute[Any]]) -> bytes:
-    """Return a name's DER, which also tells the kinds of text apart."""
+    """Return a name's DER, which differs for each kind of text."""
     return x509.Name(parts).public_bytes()
 
 
@@ -165,7 +165,7 @@ def test_request_for_serve_is_another_one_for_other_names(van: Van) -> None:
 
 
 def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None:
-    """The power fails between the certificate's coming into use and the end of the request."""
+    """The power fails after the certificate is in use, and before the request is deleted."""
     before = van.tls()
     left = {path: path.read_bytes() for path in van.layout.sync_keys.iterdir()}
     key = van.asked_key()
@@ -181,7 +181,7 @@ def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None
 
 
 def test_request_for_evidence_never_stays_beside_its_answer(van: Van) -> None:
-    """`openssl ca` signs it no second time; what a cut leaves without one is given again."""
+    """The same answer can be given again: `openssl ca` signs no request twice."""
     key = device_key(van.layout)[0]
     leaf = van.authority.issue(key.public_key(), "van-7", evidence=True)
     answer = certificates.pem([leaf]).decode()
@@ -212,7 +212,7 @@ def test_request_waits_while_another_key_gets_a_certificate(van: Van) -> None:
 
 @pytest.mark.parametrize("use", [Use.EVIDENCE, Use.SERVE])
 def test_request_for_another_use_is_not_handed_out_in_its_place(van: Van, use: Use) -> None:
-    """Who takes sync over could plant it: an authority may copy the usage that it asks for."""
+    """A process that took over sync could plant it, and an authority may copy its usage."""
     van.tls()
     key = van.asked_key()
     assert key is not None

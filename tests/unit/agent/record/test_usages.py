@@ -88,7 +88,7 @@ def test_authority_is_no_evidence() -> None:
 
 
 def test_content_credentials_need_a_profile_that_evidence_does_not() -> None:
-    """A reader that does not know a key usage which is not critical goes on without it."""
+    """A reader may ignore a key usage that is not critical."""
     lax = AUTHORITY.issue(PUBLIC, "van-7", evidence=True, critical=False)
     for found, words in (
         (lax, "its keyUsage is not critical"),
