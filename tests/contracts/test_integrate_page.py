@@ -67,12 +67,12 @@ def test_receipts_profile_is_read_in_900_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "pattern"),
     [("receipts_backend.py", r"(\d+) lines of Python"), ("routes_backend.py", r"adds (\d+) lines")],
 )
-def test_small_backend_is_about_as_long_as_the_page_says(program: str, told: str) -> None:
+def test_small_backend_is_about_as_long_as_the_page_says(program: str, pattern: str) -> None:
     lines = (REPOSITORY / "agent/docs" / program).read_text().splitlines()
-    (number,) = re.findall(told, PAGE)
+    (number,) = re.findall(pattern, PAGE)
 
     assert abs(len(lines) - int(number)) < 20
 
