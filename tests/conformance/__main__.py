@@ -81,8 +81,8 @@ def _run(checks: Sequence[Check], target: Target, options: Any) -> int:
     except KeyboardInterrupt:
         print("interrupted")
     took_s = time.monotonic() - began_s
-    print("\n" + report.summary(done, target.sent, took_s))
     print("\n".join(report.left_behind(target.sent)))
+    print("\n" + report.summary(done, target.sent, took_s))
     if options.junit:
         about = {"url": target.url, "profile": target.profile}
         about["left behind"] = " ".join(target.sent.records)

@@ -43,7 +43,7 @@ def left_behind(sent: Sent) -> Iterator[str]:
         ids = [one for one, received in sent.records.items() if received is has_receipt]
         if ids:
             yield f"\nLeft behind {title}, {len(ids)} records of kind `test`:"
-            yield from (f"    {one}" for one in ids)
+            yield from (f"  {' '.join(ids[at : at + 2])}" for at in range(0, len(ids), 2))
 
 
 def write_junit(
