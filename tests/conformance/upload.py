@@ -38,7 +38,7 @@ _BUSY: Final = frozenset({423, 429, *range(500, 600)})
 _LATER: Final = _BUSY | {404, 409, 410, 460}
 _OTHER_DIGEST: Final = 460
 _TOO_LONG: Final = 413
-"""What a device does after these: see agent/sync/attempt.py."""
+"""Answers that a device treats alike. Source: agent/sync/attempt.py."""
 
 
 class _Later(Exception):

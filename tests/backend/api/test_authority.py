@@ -1,4 +1,4 @@
-"""Who may use the API: a token that permits it, and nothing else."""
+"""Admission to the API: by a token that permits the request, and by nothing else."""
 
 import json
 from datetime import timedelta

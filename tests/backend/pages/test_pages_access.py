@@ -222,7 +222,7 @@ def fill(scene: Scene, route: str, browser: Browser) -> Filled:
 
 
 PLACES: Final = {"address": "a-1", "number": ALLOWED, "device": "van-7", "day": "2026-12-01"}
-"""What other systems name; a session and a certificate open nothing to them."""
+"""Parts of paths of the API for other systems; a session and a certificate open nothing there."""
 
 
 def fill_for_devices(scene: Scene, route: str, role: Role) -> Filled:

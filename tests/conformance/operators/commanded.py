@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Final
 
 Actions = Mapping[str, Callable[..., object]]
-"""What an operator can do, by the first word of the command; the other words are the arguments."""
+"""Actions of an operator, by the first word of the command; the other words are arguments."""
 
 DONE: Final = 0
 FAILED: Final = 1

@@ -33,7 +33,7 @@ TURNS: Final[Mapping[Turn, str]] = {
     turn: turn.value
     for turn in (Turn.NETWORK_LOST, Turn.TAKEN_BACK, Turn.KILLED, Turn.STALLED, Turn.KILLED_SENDING)
 } | {Turn.NETWORK_BACK: "the network is back: what waited is sent"}
-"""What happens between two presses, in words."""
+"""Events between two presses, as the demo prints them."""
 
 
 def _steps() -> Iterator[Step | Turn]:

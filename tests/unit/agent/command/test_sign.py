@@ -190,7 +190,7 @@ def test_sign_writes_a_new_file_that_only_its_owner_reads(desk: Desk) -> None:
 
 @pytest.mark.parametrize("is_link", [False, True])
 def test_sign_overwrites_nothing(desk: Desk, is_link: bool) -> None:
-    """Neither a file nor what a link leads to."""
+    """Overwrite no file, and no target of a link."""
     there, out = desk.folder / "there", desk.folder / "out"
     there.write_text("kept")
     out.symlink_to(there) if is_link else there.rename(out)
