@@ -9,14 +9,11 @@ from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import Members, check
 from doorstep_backend.office.model import Office
-from doorstep_backend.office.orders import NoSuchOrder, Order, new_stop_id
+from doorstep_backend.office.orders import RADIUS_M, NoSuchOrder, Order, new_stop_id
 
 MEMBERS: Final = (
     "address codes lat_deg lon_deg radius_m signature_required confidential gift opted_out"
 )
-
-RADIUS_M: Final = 20.0
-"""Greatest distance of a door from its position, unless the document says another one."""
 
 NO_ADDRESS: Final = "no such address; send PUT /api/addresses/{id} first"
 OTHER_CUSTOMER: Final = (

@@ -51,7 +51,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from agent.models import rfc3339
@@ -59,6 +59,9 @@ from agent.rule.manifest import PhotoRule
 from doorstep_backend import zones
 from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office.outcome_feed import OutcomeFeed
+
+RADIUS_M: Final = 20.0
+"""Greatest distance of a door from its position, unless an order says another one."""
 
 
 class NoSuchOrder(LookupError):
@@ -102,7 +105,7 @@ class Order:
     codes: tuple[str, ...]
     lat_deg: float
     lon_deg: float
-    radius_m: float = 20.0
+    radius_m: float = RADIUS_M
     signature_required: bool = False
     confidential: bool = False
     gift: bool = False
