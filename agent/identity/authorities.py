@@ -32,6 +32,11 @@ BY_HAND: Final = (
 """The renewal of certificates that come as files."""
 
 
+def remedy(config: Config, by_sync: str) -> str:
+    """Return how to get another certificate: by hand if they come as files, or else `by_sync`."""
+    return BY_HAND if config.uses_certificate_files else by_sync
+
+
 def now() -> datetime:
     """Return the time to judge certificates by; a clock before the build date knows nothing."""
     return max(datetime.now(UTC), BUILT)

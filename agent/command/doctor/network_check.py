@@ -9,7 +9,15 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
-from agent.identity.authorities import BY_HAND, DUE_AT, due, expected, kept_evidence, now
+from agent.identity.authorities import (
+    BY_HAND,
+    DUE_AT,
+    due,
+    expected,
+    kept_evidence,
+    now,
+    remedy,
+)
 from agent.identity.renewal import SPREAD
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue.paths import Layout
@@ -61,18 +69,13 @@ def _as_sync_says(config: Config) -> NetworkResult:
 
 
 def _enrol(config: Config) -> str:
-    if config.uses_certificate_files:
-        return f"{NOT_ENROLLED}; {BY_HAND}"
     words = f"get a one-time token (`devices add {config.device.id}` in the office)"
-    return f"{NOT_ENROLLED}; {words}, then `sudo doorstep enrol {config.est}`"
+    by_est = f"{words}, then `sudo doorstep enrol {config.est}`"
+    return f"{NOT_ENROLLED}; {remedy(config, by_est)}"
 
 
 def _another(config: Config) -> str:
-    return (
-        BY_HAND
-        if config.uses_certificate_files
-        else f"`doorstep enrol {config.est}` with a new token"
-    )
+    return remedy(config, f"`doorstep enrol {config.est}` with a new token")
 
 
 def _identity(config: Config) -> Iterator[NetworkResult]:
@@ -106,11 +109,7 @@ def _tls(config: Config) -> Iterator[NetworkResult]:
 def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
     end = f"{found.ends:%Y-%m-%d}"
     if at >= found.ends:
-        words = (
-            BY_HAND
-            if config.uses_certificate_files
-            else f"sync renews it, or else {_another(config)}"
-        )
+        words = remedy(config, f"sync renews it, or else {_another(config)}")
         return "FAILED", f"the TLS certificate ended on {end}; {words}"
     if config.uses_certificate_files and at >= due(found.chain):
         return "NOTE", f"the TLS certificate ends on {end}, and its renewal is due; {BY_HAND}"
@@ -123,18 +122,19 @@ def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
 def _evidence(config: Config) -> Iterator[NetworkResult]:
     chain = kept_evidence(TrustStore(Layout.of(config.state)))
     if not chain:
-        words = BY_HAND if config.uses_certificate_files else "sync asks for one while capture runs"
+        words = remedy(config, "sync asks for one while capture runs")
         yield "NOTE", f"no evidence certificate yet; {words}"
         return
     ends = certificates.ends(chain[0])
     if now() >= ends:
-        words = BY_HAND if config.uses_certificate_files else "sync says why"
+        words = remedy(config, "sync says why")
         yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; {words}"
     elif config.uses_certificate_files and now() >= due(chain):
         words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
         yield "NOTE", f"the evidence certificate {words}"
     elif now() >= ends - ENDS_SOON:
-        yield "NOTE", f"the evidence certificate ends on {ends:%Y-%m-%d}; sync renews it"
+        words = remedy(config, "sync renews it")
+        yield "NOTE", f"the evidence certificate ends on {ends:%Y-%m-%d}; {words}"
     else:
         yield "OK", f"evidence certificate until {ends:%Y-%m-%d}"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agent.command.doctor.finding import Level
 from agent.config import Config, IdentityMode
-from agent.identity.authorities import BY_HAND, due, kept_serve, now
+from agent.identity.authorities import BY_HAND, due, kept_serve, now, remedy
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
@@ -29,9 +29,7 @@ def findings(config: Config) -> Iterator[ServeResult]:
 
 
 def _certificate(config: Config) -> ServeResult:
-    enrol = (
-        BY_HAND if config.uses_certificate_files else f"`doorstep enrol {config.est}` asks for one"
-    )
+    enrol = remedy(config, f"`doorstep enrol {config.est}` asks for one")
     chain = kept_serve(TrustStore(Layout.of(config.state)))
     if not chain:
         return Level.FAILED, f"no certificate yet; {enrol}"
@@ -44,12 +42,12 @@ def _certificate(config: Config) -> ServeResult:
 def _end(config: Config, chain: CertificateChain, names: str) -> ServeResult:
     ends = certificates.ends(chain[0])
     if now() >= ends:
-        words = BY_HAND if config.uses_certificate_files else "sync renews it, or says why"
+        words = remedy(config, "sync renews it, or says why")
         return Level.FAILED, f"its certificate ended on {ends:%Y-%m-%d}; {words}"
     if config.uses_certificate_files and now() >= due(chain):
         words = f"ends on {ends:%Y-%m-%d}, and its renewal is due; {BY_HAND}"
         return Level.NOTE, f"its certificate {words}"
     if now() >= ends - ENDS_SOON:
-        words = "sync should have renewed it; see `doorstep status`"
+        words = remedy(config, "sync should have renewed it; see `doorstep status`")
         return Level.NOTE, f"its certificate ends on {ends:%Y-%m-%d}; {words}"
     return Level.OK, f"certificate until {ends:%Y-%m-%d} for {names}"
