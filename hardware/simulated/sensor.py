@@ -1,7 +1,8 @@
 """An image sensor and its processor: linear light -> the picture that a camera gives; pure.
 
-The order is that of the Raspberry Pi's image signal processor. Source: Raspberry Pi Camera
-Algorithm and Tuning Guide; libcamera v0.7.1+rpt20260429, src/ipa/rpi.
+The steps are those of a Raspberry Pi 4's image signal processor, and of a webcam's.
+Lens shading, binning and noise reduction over several frames are left out.
+"Tuning" is libcamera's src/ipa/rpi/vc4/data/imx708.json, v0.7.1+rpt20260429.
 """
 
 from collections.abc import Iterator
@@ -15,40 +16,61 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Raw = NDArray[np.uint16]
 Light = NDArray[np.float32] | NDArray[np.uint16]
+Plane = NDArray[np.float32]
 
 FULL_WELL_E: Final = 4_000.0
-"""Electrons at white and gain 1. Source: 1.12 um pixels of about 3,400 electrons per square um, as
-measured on another sensor of that family (strollswithmydog.com, Pi HQ Cam Sensor Performance)."""
+"""Electrons at white and gain 1: a pixel of 1.1 um, as in webcams and the Camera Module 2.
+
+Source: 3,400 electrons a square um, measured on an IMX477 (strollswithmydog.com, "Pi HQ Cam Sensor
+Performance")."""
+
+GAMMA: Final = 2.2
+"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
 
 _READ_E: Final = 1.5
 _READ_GAIN_1_E: Final = 3.0
-"""Read noise at a high gain, and at gain 1. Source: the same measurement."""
+"""Read noise in electrons at gain 16, and at gain 1. Source: the same measurement."""
 
 _BLACK: Final = 64
-_RAW_WHITE: Final = 1023
-"""Black and white of 10 bits. Source: black_level 4096 of 65536, libcamera's imx708.json."""
+_WHITE: Final = 1023
+"""Black and white of a raw pixel, 10 bits. Source: the tuning's black_level, 4096 of 65536."""
 
-_GAINS_BGR: Final = (1 / 0.6246, 1.0, 1 / 0.4274)
-"""White balance in daylight, 5753 K. Source: ct_curve in libcamera's vc4/imx708.json."""
+_STEP: Final = 64
+"""From 10 to 16 bits."""
 
-_CCM_BGR: Final = np.array(
+_SITES: Final = ((0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0))
+"""Row, column and colour (of BGR) of the four pixels of RGGB."""
+
+_GAINS: Final = (1 / 0.6246, 1.0, 1 / 0.4274)
+"""White balance by daylight, BGR. Source: the tuning's ct_curve at 5753 K."""
+
+_COLOURS: Final[NDArray[Any]] = np.array(
     [
         [1.43525, -0.40662, -0.02862],
         [-0.32079, 1.59354, -0.27275],
         [-0.14719, -0.42159, 1.56879],
     ]
 )
-"""Colour matrix in daylight, 5910 K, as BGR. Source: ccms in libcamera's vc4/imx708.json."""
+"""From the sensor's colours to the picture's, BGR. Source: the tuning's ccm at 5910 K."""
 
-_GAMMA: Final = 2.2
-"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
+_TO_SENSOR: Final[NDArray[Any]] = np.diag(1 / np.array(_GAINS)) @ np.linalg.inv(_COLOURS)
+
+_GREY: Final = 0.18
+"""Light of a grey card that is well exposed."""
 
 _DENOISE_DEVIATION: Final = 3.2
 _DENOISE_STRENGTH: Final = 0.75
-"""Neighbours within so many standard deviations are averaged; share of the average in the result.
+"""Deviations within which neighbours are averaged, and the average's share in the result.
+
 Source: the defaults of libcamera's src/ipa/rpi/controller/rpi/sdn.cpp."""
 
-_SHARPEN: Final = np.array(
+_CHROMA_PX: Final = 9
+"""Width in which colour is averaged, at half size, since eyes mind its noise more than grain.
+
+With 5, colour noise of a grey card at 120 electrons is 0.73 of luma's, with 9 it is 0.46 (2026-11).
+"""
+
+_DETAIL: Final[NDArray[Any]] = np.array(
     [
         [-1, -2, -2, -2, -1],
         [-2, 2, 2, 2, -2],
@@ -57,14 +79,20 @@ _SHARPEN: Final = np.array(
         [-1, -2, -2, -2, -1],
     ]
 )
-"""Fine detail in every direction. Source: filter4 of libpisp's backend_default_config.json."""
+"""Fine detail in any direction. Source: filter4 of libpisp's backend_default_config.json."""
+
+_DETAIL_SUM: Final = 28
+"""Sum of the filter's positive weights."""
+
+_SHARPEN_THRESHOLD: Final = 0.75
+"""Deviations of the noise at gain 1 from which detail is sharpened. Source: the tuning."""
 
 _SHARPEN_LIMIT: Final = 8.0
-"""Most that sharpening adds. Source: limit 4000 of 65536 there, times 0.5 in imx708.json."""
+"""Levels that sharpening adds at most. Source: the tuning's 0.5 times libpisp's 4000 of 65536."""
 
 _BAND_PX: Final = 144
 _MARGIN_PX: Final = 16
-"""Rows that are processed at once, and rows around them that have a part in the result."""
+"""Rows that are processed at once, and rows around them that their filters reach, at most 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,7 @@ class Processing:
     Attributes:
         denoise: 1.0 is the usual strength, 0 none.
         sharpen: 1.0 is the usual strength, 0 none.
-        jpeg_pct: quality of a JPEG that the camera sends, as a webcam does; None for none.
+        jpeg_pct: quality of the JPEG that the camera sends, as a webcam does; None for none.
     """
 
     denoise: float = 1.0
@@ -83,16 +111,12 @@ class Processing:
 
 
 def developed(
-    light: Light,
-    white_e: float,
-    rng: np.random.Generator,
-    processing: Processing = Processing(),
+    light: Light, white_e: float, rng: np.random.Generator, processing: Processing = Processing()
 ) -> Image:
     """Return the picture that a camera gives of some light: height x width x 3, uint8, BGR.
 
     Args:
-        light: height x width x 3, linear BGR, of even sides; 1.0 is the sensor's limit, of uint16
-            65,535.
+        light: height x width x 3, linear BGR; the sensor's limit is 1.0, of uint16 65,535.
         white_e: electrons at the sensor's limit: FULL_WELL_E / gain.
         rng: the source of the noise.
         processing: settings of the image signal processor.
@@ -105,26 +129,26 @@ def developed(
 
 
 def sensed(light: Light, white_e: float, rng: np.random.Generator, noise: float = 1.0) -> Raw:
-    """Return what a Bayer sensor reads, RGGB, 10 bits; the first row is an even row.
+    """Return what a sensor reads of some rows, the first of them an even one: height x width.
 
-    `noise` multiplies the noise. The rest is as for `developed`.
+    `noise` multiplies the noise; the other arguments are those of `developed`.
     """
     scale = 1 / 65_535 if light.dtype == np.uint16 else 1.0
-    colours = cv2.transform(light.astype(np.float32, copy=False), _TO_CAMERA * scale)
-    filtered = np.empty(light.shape[:2], np.float32)
-    for down, across, colour in _SITES:
-        filtered[down::2, across::2] = colours[down::2, across::2, colour]
-    electrons = np.clip(filtered, 0, 1) * np.float32(white_e)
-    deviation = np.sqrt(electrons + np.float32(_read_e(white_e) ** 2)) * np.float32(noise)
-    # Shot noise is nearly Gaussian from ten electrons on; below that read noise hides the rest.
-    electrons += rng.standard_normal(electrons.shape, dtype=np.float32) * deviation
-    electrons *= (_RAW_WHITE - _BLACK) / white_e
-    electrons += _BLACK + 0.5
-    return np.asarray(np.clip(electrons, 0, _RAW_WHITE), np.uint16)
+    colours = cv2.transform(light.astype(np.float32, copy=False), _TO_SENSOR * scale)
+    pixels = np.empty(light.shape[:2], np.float32)
+    for row, column, colour in _SITES:
+        pixels[row::2, column::2] = colours[row::2, column::2, colour]
+    pixels = np.clip(pixels, 0, 1) * np.float32(white_e)
+    # The Gaussian stands for Poisson's distribution: below ten electrons read noise covers both.
+    deviation = np.sqrt(pixels + np.float32(_read_noise_e(white_e) ** 2)) * np.float32(noise)
+    pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * deviation
+    pixels *= (_WHITE - _BLACK) / white_e
+    pixels += _BLACK + 0.5
+    return np.asarray(np.clip(pixels, 0, _WHITE), np.uint16)
 
 
 def processed(raw: Raw, white_e: float, processing: Processing) -> Image:
-    """Return the picture of a sensor's values."""
+    """Return the picture that the image signal processor makes of a sensor's pixels."""
     picture = np.empty((*raw.shape, 3), np.uint8)
     for rows, around in _bands(len(raw)):
         inner = slice(rows.start - around.start, rows.stop - around.start)
@@ -132,101 +156,97 @@ def processed(raw: Raw, white_e: float, processing: Processing) -> Image:
     if processing.jpeg_pct is None:
         return picture
     quality = [cv2.IMWRITE_JPEG_QUALITY, processing.jpeg_pct]
-    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], 1), np.uint8)
+    sent = cv2.imencode(".jpg", picture, quality)[1]
+    return np.asarray(cv2.imdecode(sent, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _read_e(white_e: float) -> float:
-    gain = FULL_WELL_E / white_e
-    return float(np.hypot(_READ_E, np.sqrt(_READ_GAIN_1_E**2 - _READ_E**2) / max(gain, 1.0)))
+def _read_noise_e(white_e: float) -> float:
+    """Return the read noise: a part before the gain, and a part behind it that gain divides."""
+    gain = max(FULL_WELL_E / white_e, 1.0)
+    behind_e = np.sqrt(_READ_GAIN_1_E**2 - _READ_E**2)
+    return float(np.hypot(_READ_E, behind_e / gain))
 
 
 def _bands(high: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows of each band, and these with the rows around them."""
     for top in range(0, high, _BAND_PX):
         bottom = min(top + _BAND_PX, high)
-        around = slice(max(0, top - _MARGIN_PX), min(high, bottom + _MARGIN_PX))
-        yield slice(top, bottom), around
+        yield (
+            slice(top, bottom),
+            slice(max(0, top - _MARGIN_PX), min(high, bottom + _MARGIN_PX)),
+        )
 
 
 def _coloured(raw: Raw) -> Image:
-    """Balance white, fill in the colours, correct them, and bend light to a picture's levels.
+    """Balance white, fill in the missing colours, correct colours, and bend light to levels.
 
-    The black level stays below all of it, so that no noise is cut off before the end.
+    All are done above the black level, so that nothing cuts noise off before the end.
     """
     balanced = np.empty_like(raw)
-    for down, across, colour in _SITES:
-        balanced[down::2, across::2] = _BALANCED[colour][raw[down::2, across::2]]
+    for row, column, colour in _SITES:
+        balanced[row::2, column::2] = _BALANCED[colour][raw[row::2, column::2]]
     full = cv2.demosaicing(balanced, cv2.COLOR_BayerRGGB2BGR_EA)
-    return np.asarray(_CURVE[cv2.transform(full, _CCM_BGR)], np.uint8)
+    return np.asarray(_CURVE[cv2.transform(full, _COLOURS)], np.uint8)
+
+
+def _balanced(gain: float) -> Raw:
+    values = (np.arange(_WHITE + 1) - _BLACK) * gain + _BLACK
+    return np.asarray(np.clip(values * _STEP, 0, 65_535), np.uint16)
+
+
+def _curve() -> Image:
+    black, white = _BLACK * _STEP, _WHITE * _STEP
+    light = np.clip((np.arange(65_536) - black) / (white - black), 0, 1)
+    return np.asarray(np.rint(light ** (1 / GAMMA) * 255), np.uint8)
+
+
+_BALANCED: Final = tuple(_balanced(gain) for gain in _GAINS)
+_CURVE: Final = _curve()
 
 
 def _finished(picture: Image, white_e: float, processing: Processing) -> Image:
     """Take noise out and sharpen, in luma and chroma."""
     planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb))
     luma, *chroma = (np.asarray(plane, np.uint8) for plane in planes)
-    noise = _expected_noise(white_e)
     if processing.denoise > 0:
-        luma = _smoothed(luma, noise * processing.denoise)
-        chroma = [_smooth_chroma(plane, 2 * noise * processing.denoise) for plane in chroma]
+        noise = _grey_noise(white_e) * processing.denoise
+        luma = _smoothed(luma, noise)
+        chroma = [_smoothed_chroma(plane, noise) for plane in chroma]
     if processing.sharpen > 0:
-        luma = _sharpened(luma, noise, processing.sharpen)
+        luma = _sharpened(luma, processing.sharpen)
     return np.asarray(cv2.cvtColor(cv2.merge([luma, *chroma]), cv2.COLOR_YCrCb2BGR), np.uint8)
 
 
-def _expected_noise(white_e: float) -> float:
-    """Return the noise of a grey card in levels: nearly the same at every brightness."""
-    grey = 0.18
-    variance = grey / white_e + (_read_e(white_e) / white_e) ** 2
-    return float(255 * grey ** (1 / _GAMMA) / _GAMMA / grey * np.sqrt(variance))
+def _grey_noise(white_e: float) -> float:
+    """Return the noise of a grey card in levels; it is nearly the same at every brightness."""
+    variance = _GREY / white_e + (_read_noise_e(white_e) / white_e) ** 2
+    return float(255 * _GREY ** (1 / GAMMA - 1) / GAMMA * np.sqrt(variance))
 
 
 def _smoothed(luma: Image, noise: float) -> Image:
-    smooth = cv2.bilateralFilter(luma, 5, _DENOISE_DEVIATION / 2 * noise, 2)
-    return np.asarray(
-        cv2.addWeighted(luma, 1 - _DENOISE_STRENGTH, smooth, _DENOISE_STRENGTH, 0), np.uint8
-    )
+    """Average neighbours that differ by no more than noise does, so that edges stay."""
+    exact = luma.astype(np.float32)  # of bytes, OpenCV's filter would cut the fractions off
+    smooth = cv2.bilateralFilter(exact, 5, _DENOISE_DEVIATION / 2 * noise, 2)
+    share = _DENOISE_STRENGTH
+    mixed = cv2.addWeighted(exact, 1 - share, smooth, share, 0, dtype=cv2.CV_8U)
+    return np.asarray(mixed, np.uint8)
 
 
-def _smooth_chroma(plane: Image, noise: float) -> Image:
+def _smoothed_chroma(plane: Image, noise: float) -> Image:
+    """Average more widely than luma: colour has twice the noise, and coarser detail."""
     half_px = (plane.shape[1] // 2, plane.shape[0] // 2)
-    half = cv2.resize(plane, half_px, interpolation=cv2.INTER_AREA)
-    smooth = cv2.bilateralFilter(half, 5, _DENOISE_DEVIATION / 2 * noise, 2)
-    return np.asarray(cv2.resize(smooth, plane.shape[::-1]), np.uint8)
+    half = cv2.resize(plane.astype(np.float32), half_px, interpolation=cv2.INTER_AREA)
+    smooth = cv2.bilateralFilter(half, _CHROMA_PX, _DENOISE_DEVIATION * noise, _CHROMA_PX / 3)
+    whole = cv2.resize(np.rint(smooth).astype(np.uint8), plane.shape[::-1])
+    return np.asarray(whole, np.uint8)
 
 
-def _sharpened(luma: Image, noise: float, strength: float) -> Image:
-    """Add the detail that is over the noise, up to a limit."""
-    detail = cv2.filter2D(luma, cv2.CV_16S, _SHARPEN)
-    added = _added(noise, strength)[detail + _DETAIL_MAX]
-    return np.asarray(cv2.add(luma, added, dtype=cv2.CV_8U), np.uint8)
-
-
-_DETAIL_SCALE: Final = 28
-_DETAIL_MAX: Final = 255 * _DETAIL_SCALE
-
-
-def _added(noise: float, strength: float) -> NDArray[np.int16]:
-    detail = np.arange(-_DETAIL_MAX, _DETAIL_MAX + 1) / _DETAIL_SCALE
-    over = np.maximum(np.abs(detail) - 0.75 * noise, 0) * strength
-    return np.asarray(np.rint(np.sign(detail) * np.minimum(over, _SHARPEN_LIMIT)), np.int16)
-
-
-def _balanced(gain: float) -> Raw:
-    values = (np.arange(_RAW_WHITE + 1) - _BLACK) * gain + _BLACK
-    return np.asarray(np.clip(values * _STEP, 0, 65_535), np.uint16)
-
-
-def _curve() -> Image:
-    black, white = _BLACK * _STEP, _RAW_WHITE * _STEP
-    light = np.clip((np.arange(65_536) - black) / (white - black), 0, 1)
-    return np.asarray(np.rint(light ** (1 / _GAMMA) * 255), np.uint8)
-
-
-_STEP: Final = 64
-"""From 10 to 16 bits."""
-
-_SITES: Final = ((0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0))
-"""Row, column and colour of the four pixels of RGGB."""
-
-_TO_CAMERA: Final[NDArray[Any]] = np.diag(1 / np.array(_GAINS_BGR)) @ np.linalg.inv(_CCM_BGR)
-_BALANCED: Final = tuple(_balanced(gain) for gain in _GAINS_BGR)
-_CURVE: Final = _curve()
+def _sharpened(luma: Image, strength: float) -> Image:
+    """Add the detail that is over a threshold, up to a limit."""
+    detail = cv2.filter2D(luma, cv2.CV_16S, _DETAIL)
+    most = 255 * _DETAIL_SUM
+    levels = np.arange(-most, most + 1) / _DETAIL_SUM
+    over = np.maximum(np.abs(levels) - _SHARPEN_THRESHOLD * _grey_noise(FULL_WELL_E), 0)
+    added = np.sign(levels) * np.minimum(over * strength, _SHARPEN_LIMIT)
+    picked = np.rint(added).astype(np.int16)[detail + most]
+    return np.asarray(cv2.add(luma, picked, dtype=cv2.CV_8U), np.uint8)
