@@ -53,7 +53,8 @@ _COLOURS: Final[NDArray[Any]] = np.array(
 )
 """From the sensor's colours to the picture's, BGR. Source: the tuning's ccm at 5910 K."""
 
-_TO_SENSOR: Final[NDArray[Any]] = np.diag(1 / np.array(_GAINS)) @ np.linalg.inv(_COLOURS)
+_TO_SENSOR: Final[NDArray[Any]] = cv2.invert(_COLOURS)[1] / np.array(_GAINS)[:, None]
+"""The way back. OpenCV inverts it, since numpy would load 3 MB of LAPACK for that."""
 
 _GREY: Final = 0.18
 """Light of a grey card that is well exposed."""
@@ -178,7 +179,7 @@ def _bands(high: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _coloured(raw: Raw) -> Image:
-    """Balance white, fill in the missing colours, correct colours, and bend light to levels.
+    """Correct white, fill in the missing colours, correct these, and bend light to levels.
 
     All are done above the black level, so that nothing cuts noise off before the end.
     """
@@ -224,7 +225,7 @@ def _grey_noise(white_e: float) -> float:
 
 
 def _smoothed(luma: Image, noise: float) -> Image:
-    """Average neighbours that differ by no more than noise does, so that edges stay."""
+    """Mix neighbours that differ by no more than noise does, so that edges stay."""
     exact = luma.astype(np.float32)  # of bytes, OpenCV's filter would cut the fractions off
     smooth = cv2.bilateralFilter(exact, 5, _DENOISE_DEVIATION / 2 * noise, 2)
     share = _DENOISE_STRENGTH
@@ -233,7 +234,7 @@ def _smoothed(luma: Image, noise: float) -> Image:
 
 
 def _smoothed_chroma(plane: Image, noise: float) -> Image:
-    """Average more widely than luma: colour has twice the noise, and coarser detail."""
+    """Mix more widely than in luma: colour has twice the noise, and coarser detail."""
     half_px = (plane.shape[1] // 2, plane.shape[0] // 2)
     half = cv2.resize(plane.astype(np.float32), half_px, interpolation=cv2.INTER_AREA)
     smooth = cv2.bilateralFilter(half, _CHROMA_PX, _DENOISE_DEVIATION * noise, _CHROMA_PX / 3)
