@@ -141,7 +141,7 @@ def sensed(light: Light, white_e: float, rng: np.random.Generator, noise: float 
         pixels[row::2, column::2] = colours[row::2, column::2, colour]
     pixels = np.clip(pixels, 0, 1) * np.float32(white_e)
     # The Gaussian stands for Poisson's distribution: below ten electrons read noise covers both.
-    deviation = np.sqrt(pixels + np.float32(_read_noise_e(white_e) ** 2)) * np.float32(noise)
+    deviation = np.sqrt(pixels + np.float32(read_noise_e(white_e) ** 2)) * np.float32(noise)
     pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * deviation
     pixels *= (_WHITE - _BLACK) / white_e
     pixels += _BLACK + 0.5
@@ -161,7 +161,7 @@ def processed(raw: Raw, white_e: float, processing: Processing) -> Image:
     return np.asarray(cv2.imdecode(sent, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _read_noise_e(white_e: float) -> float:
+def read_noise_e(white_e: float) -> float:
     """Return the read noise: a part before the gain, and a part behind it that gain divides."""
     gain = max(FULL_WELL_E / white_e, 1.0)
     behind_e = np.sqrt(_READ_GAIN_1_E**2 - _READ_E**2)
@@ -220,7 +220,7 @@ def _finished(picture: Image, white_e: float, processing: Processing) -> Image:
 
 def _grey_noise(white_e: float) -> float:
     """Return the noise of a grey card in levels; it is nearly the same at every brightness."""
-    variance = _GREY / white_e + (_read_noise_e(white_e) / white_e) ** 2
+    variance = _GREY / white_e + (read_noise_e(white_e) / white_e) ** 2
     return float(255 * _GREY ** (1 / GAMMA - 1) / GAMMA * np.sqrt(variance))
 
 
