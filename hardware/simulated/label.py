@@ -12,6 +12,7 @@ from hardware.camera import Luma
 from hardware.errors import CameraFailed
 from hardware.simulated.scenes import EXPOSURE_LUX_US, Exposure
 from hardware.simulated.script import LabelKind
+from hardware.simulated.sensor import FULL_WELL_E, GAMMA, read_noise_e
 
 HOLDS_DEG: Final = (-2.5, 1.0, 3.5)
 """Angles of the paper, frame by frame: a hand is never still."""
@@ -29,8 +30,8 @@ _WHITE: Final = 0.85
 _INK: Final = 0.05
 """Reflectance of paper and ink, roughly: a thermal label is greyer than paper."""
 
-_GAMMA: Final = 2.2
-"""Near enough to the curve of BT.709 video."""
+_AVERAGED_PX: Final = 3
+"""The sensor's pixels in one of a picture to read labels from: 2304x1296 becomes 1280x720."""
 
 _FORMATS: Final = {
     LabelKind.CODE128: zxingcpp.BarcodeFormat.Code128,
@@ -95,10 +96,11 @@ def _printed(paper: Paper, width_px: int, height_px: int) -> Luma:
 def _sensed(printed: Luma, taken: Exposure, turn: int) -> Luma:
     """Expose paper and ink as the scene is, with the sensor's noise, to the luma of BT.601."""
     seen = (_INK + (_WHITE - _INK) / 255 * printed.astype(np.float32)) * _exposed(taken)
-    spread = np.sqrt(seen * (6e-5 * taken.gain) + (1.2e-3 * taken.gain) ** 2)
+    white_e = FULL_WELL_E / taken.gain
+    spread = np.sqrt((seen * white_e + read_noise_e(white_e) ** 2) / _AVERAGED_PX) / white_e
     rng = np.random.default_rng(turn)
     grain = rng.standard_normal(seen.shape, dtype=np.float32) * spread
-    luma = 16 + 219 * np.clip(seen + grain, 0, 1) ** (1 / _GAMMA)
+    luma = 16 + 219 * np.clip(seen + grain, 0, 1) ** (1 / GAMMA)
     return np.asarray(luma, np.uint8)
 
 
