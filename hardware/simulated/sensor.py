@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Raw = NDArray[np.uint16]
 Light = NDArray[np.float32] | NDArray[np.uint16]
-Plane = NDArray[np.float32]
 
 FULL_WELL_E: Final = 4_000.0
 """Electrons at white and gain 1: a pixel of 1.1 um, as in webcams and the Camera Module 2.
@@ -123,8 +122,7 @@ def developed(
         processing: settings of the image signal processor.
     """
     raw = np.empty(light.shape[:2], np.uint16)
-    for top in range(0, len(light), _BAND_PX):
-        rows = slice(top, top + _BAND_PX)
+    for rows, _ in _bands(len(raw)):
         raw[rows] = sensed(light[rows], white_e, rng)
     return processed(raw, white_e, processing)
 
@@ -172,10 +170,8 @@ def _bands(high: int) -> Iterator[tuple[slice, slice]]:
     """Yield the rows of each band, and these with the rows around them."""
     for top in range(0, high, _BAND_PX):
         bottom = min(top + _BAND_PX, high)
-        yield (
-            slice(top, bottom),
-            slice(max(0, top - _MARGIN_PX), min(high, bottom + _MARGIN_PX)),
-        )
+        around = slice(max(0, top - _MARGIN_PX), min(high, bottom + _MARGIN_PX))
+        yield slice(top, bottom), around
 
 
 def _coloured(raw: Raw) -> Image:
