@@ -21,7 +21,8 @@ FULL_WELL_E: Final = 4_000.0
 """Electrons at white and gain 1: a pixel of 1.1 um, as in webcams and the Camera Module 2.
 
 Source: 3,400 electrons a square um, measured on an IMX477 (strollswithmydog.com, "Pi HQ Cam Sensor
-Performance")."""
+Performance"). A Camera Module 3 joins four pixels of 1.4 um at 2304x1296 and has six times as many:
+this is the worse camera."""
 
 GAMMA: Final = 2.2
 """Near enough to the curve of sRGB (IEC 61966-2-1)."""
