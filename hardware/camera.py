@@ -34,6 +34,8 @@ class Frame:
         lux: scene illuminance as the image processor estimates it; None without an estimate.
         sensor_time_ns: CLOCK_MONOTONIC when the exposure ended.
         focused: True if the lens reports that it found its focus; None without a report.
+        converged: True if the exposure had settled when its burst began; None if the camera does
+            not report exposures.
     """
 
     pixels: NDArray[np.uint8]
@@ -42,6 +44,7 @@ class Frame:
     lux: float | None
     sensor_time_ns: int
     focused: bool | None = None
+    converged: bool | None = None
 
     @property
     def exposure_began_ns(self) -> int:
@@ -77,19 +80,40 @@ class Camera(Protocol):
     def stop(self) -> None:
         """Stop the sensor; the configuration stays. No effect while stopped."""
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
         """Yield `count` consecutive frames whose exposure began after `after_ns`.
 
         The newest that ended before the call counts too where the driver still has it.
+        A camera that reports exposures first waits until they have settled
+        (`hardware/settling.py`), for at most FRAMES_MOST frames or `deadline_s`; all frames say in
+        `converged` whether they did. Frames that streamed before the call count, so that a camera
+        that has long been on does not wait; of those that began before `light_changed_ns`, the
+        moment when the caller lit the lamp, none counts, and none is yielded.
         Each frame is yielded as soon as it is there, so that work on one overlaps the next.
         Closing the generator gives back what was asked for and is not wanted; a burst that is not
         read to its end is closed before the next is asked for.
-        `deadline_s` is for each frame, from the call or from the frame before. Real drivers do not
-        count the time in which this process used a processor or waited for one (`HangTimeout`).
+        `deadline_s` is for each frame, from the call, the wait for the exposure or the frame
+        before. Real drivers do not count the time in which this process used a processor or waited
+        for one (`HangTimeout`).
 
         Raises:
             CameraStalled: a frame missed the deadline; of no more use in this process.
             CameraFailed: the camera reported an error.
+        """
+
+    def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
+        """Return the illuminance that the newest frame reports; None if the camera reports none.
+
+        It waits for a frame that began after `light_changed_ns`, or for the first after a start,
+        but not until the exposure has settled: a frame that is far too bright may report too
+        little, and one that is far too dark too much.
+        `deadline_s` counts from the call.
+
+        Raises:
+            CameraStalled: no frame came in time; of no more use in this process.
+            CameraFailed: the camera is stopped, or reported an error.
         """
 
     def look(self, deadline_s: float) -> Luma:

@@ -82,18 +82,31 @@ def i420_to_luma(rows: NDArray[np.uint8], width_px: int, height_px: int) -> Luma
     return rows[:height_px, :width_px].copy()
 
 
-def frame(pixels: NDArray[np.uint8], metadata: Mapping[str, Any]) -> Frame:
+def frame(
+    pixels: NDArray[np.uint8], metadata: Mapping[str, Any], *, converged: bool | None = None
+) -> Frame:
     """Join pixels with libcamera's metadata: us, gains, lux, and ns of CLOCK_MONOTONIC.
 
     Raises:
         KeyError: the metadata lacks the time, the exposure or the gain.
     """
-    lux = metadata.get("Lux")
     return Frame(
         pixels,
         exposure_us=int(metadata["ExposureTime"]),
-        gain=float(metadata["AnalogueGain"]) * float(metadata.get("DigitalGain", 1.0)),
-        lux=None if lux is None else float(lux),
+        gain=gain(metadata),
+        lux=lux(metadata),
         sensor_time_ns=int(metadata["SensorTimestamp"]),
         focused={AF_STATE_FOCUSED: True, AF_STATE_FAILED: False}.get(metadata.get("AfState", -1)),
+        converged=converged,
     )
+
+
+def gain(metadata: Mapping[str, Any]) -> float:
+    """Return analogue times digital gain."""
+    return float(metadata["AnalogueGain"]) * float(metadata.get("DigitalGain", 1.0))
+
+
+def lux(metadata: Mapping[str, Any]) -> float | None:
+    """Return the estimated illuminance; None if the pipeline does not estimate it."""
+    told = metadata.get("Lux")
+    return None if told is None else float(told)

@@ -25,8 +25,9 @@ from hardware.camera import Frame, Luma
 from hardware.driver import CameraDriver, DeviceFiles
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.hang_timeout import HangTimeout
-from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
+from hardware.picamera2_frames import controls, frame, gain, i420_to_bgr, i420_to_luma, lux, streams
 from hardware.settings import Autofocus, CameraSettings
+from hardware.settling import FRAMES_MOST, Settling
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ class PiCamera:
         self._seen: Final = Condition()
         self._first_frame_ns: int | None = None
         self._last_frame_ns: int | None = None
+        self._newest_began_ns = 0
+        self._frames = 0
+        self._settling = Settling()
+        self._lux: float | None = None
         self._scanning = False
         self._dead = False
         self._closed = False
@@ -91,6 +96,7 @@ class PiCamera:
         if self.streaming:
             return
         self._first_frame_ns = None
+        self._settling = Settling()
         self._call("start", self._start)
 
     def stop(self) -> None:
@@ -98,20 +104,32 @@ class PiCamera:
         if self.streaming:
             self._call("stop", self._picamera.stop)
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        """Yield consecutive frames as the protocol says, the lens at rest.
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
+        """Yield consecutive frames as the protocol says, the lens at rest, the exposure settled.
 
         All frames are requested at once, so that no frame is missed while another is copied. Each
         buffer goes back to the sensor before its frame is yielded, the others at an early stop.
         """
-        if not self.streaming:
-            raise CameraFailed("the camera is stopped: start it before taking frames")
-        return self._burst(after_ns, count, deadline_s, HangTimeout(deadline_s))
+        self._require_streaming("taking frames")
+        return self._burst(after_ns, count, deadline_s, light_changed_ns, HangTimeout(deadline_s))
 
     def _burst(
-        self, after_ns: int, count: int, deadline_s: float, timeout: HangTimeout
+        self,
+        after_ns: int,
+        count: int,
+        deadline_s: float,
+        light_changed_ns: int | None,
+        timeout: HangTimeout,
     ) -> Generator[Frame]:
-        after_ns = self._focus(after_ns, timeout)
+        frames_before = self._frames
+        after_ns = self._focus(max(after_ns, light_changed_ns or 0), timeout)
+        after_ns, converged = self._settle(
+            after_ns, light_changed_ns, frames_before + FRAMES_MOST, timeout
+        )
+        if self._frames > frames_before:
+            timeout = HangTimeout(deadline_s)
         jobs: list[Any] = []
         try:
             with _translated("takes no request for a frame"):
@@ -119,19 +137,29 @@ class PiCamera:
                     job = self._picamera.capture_request(wait=False, flush=after_ns)
                     jobs.append(job)
             while jobs:
-                taken = self._taken(jobs.pop(0), timeout)
+                taken = self._taken(jobs.pop(0), timeout, converged)
                 yield taken
                 timeout = HangTimeout(deadline_s)
         finally:
             self._give_back(jobs, HangTimeout(deadline_s))
+
+    def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
+        """Return the illuminance as the protocol says, from metadata alone."""
+        self._require_streaming("asking for the light")
+        timeout = HangTimeout(deadline_s)
+        with self._seen:
+            while self._first_frame_ns is None or self._newest_began_ns < (light_changed_ns or 0):
+                if not (wait_s := timeout.wait_s()):
+                    raise self._stalled()
+                self._seen.wait(wait_s)
+            return self._lux
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says; the lens stays free, and is not waited for.
 
         Its exposure began after the call, since that is what picamera2 can be asked for.
         """
-        if not self.streaming:
-            raise CameraFailed("the camera is stopped: start it before looking")
+        self._require_streaming("looking")
         timeout = HangTimeout(deadline_s)
         with _translated("takes no request for a picture"):
             job = self._picamera.capture_request(wait=False, flush=time.monotonic_ns())
@@ -145,6 +173,10 @@ class PiCamera:
             with suppress(CameraFailed, CameraStalled):
                 self._call("close", self._picamera.close)
         self._closed = True
+
+    def _require_streaming(self, before: str) -> None:
+        if not self.streaming:
+            raise CameraFailed(f"the camera is stopped: start it before {before}")
 
     def _configure(self, settings: CameraSettings, colour_space: Any) -> dict[str, Any]:
         """Configure, once for good; return what libcamera made of our sizes."""
@@ -178,7 +210,13 @@ class PiCamera:
         with self._seen:
             self._last_frame_ns = int(metadata["SensorTimestamp"])
             self._first_frame_ns = self._first_frame_ns or self._last_frame_ns
+            self._frames += 1
             self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
+            self._lux = lux(metadata)
+            with suppress(KeyError):  # reading the frame tells what its metadata lacks
+                exposure_us = int(metadata["ExposureTime"])
+                self._newest_began_ns = self._last_frame_ns - 1000 * exposure_us
+                self._settling.add(self._newest_began_ns, exposure_us * gain(metadata))
             self._seen.notify_all()
 
     def _focus(self, after_ns: int, timeout: HangTimeout) -> int:
@@ -199,14 +237,32 @@ class PiCamera:
         self._pause_lens(AF_PAUSE_IMMEDIATE)
         return max(after_ns, time.monotonic_ns()) if waited else after_ns
 
+    def _settle(
+        self, after_ns: int, light_changed_ns: int | None, most: int, timeout: HangTimeout
+    ) -> tuple[int, bool]:
+        """Wait for the exposure; return from when on frames count, and whether it has settled.
+
+        It waits until `most` frames were seen since the camera was opened. No pixel is touched.
+        """
+        waited = False
+        with self._seen:
+            while not (settled := self._settling.settled(light_changed_ns)):
+                wait_s = timeout.wait_s()
+                if self._frames >= most or not wait_s:
+                    break
+                waited = True
+                self._seen.wait(wait_s)
+            newest_ns = self._newest_began_ns - 1
+        return max(after_ns, newest_ns) if waited else after_ns, settled
+
     def _pause_lens(self, pause: int) -> None:
         with _translated("does not hold or release its lens"):
             self._picamera.set_controls({"AfPause": pause})
 
-    def _taken(self, job: Any, timeout: HangTimeout) -> Frame:
+    def _taken(self, job: Any, timeout: HangTimeout, converged: bool) -> Frame:
         rows, metadata = self._read(job, timeout, "main")
         with _translated("gave a frame that cannot be read"):
-            return frame(i420_to_bgr(rows, self._width_px), metadata)
+            return frame(i420_to_bgr(rows, self._width_px), metadata, converged=converged)
 
     def _read(self, job: Any, timeout: HangTimeout, stream: str) -> tuple[NDArray[np.uint8], Any]:
         """Copy a stream's buffer and the metadata, and give the buffer back."""
@@ -225,8 +281,7 @@ class PiCamera:
             except TimeoutError as error:
                 if wait_s:
                     continue
-                self._die()
-                raise CameraStalled("no frame before the deadline: the camera is stuck") from error
+                raise self._stalled() from error
             except PICAMERA_ERRORS as error:
                 raise CameraFailed(f"the camera reported an error: {error}") from error
 
@@ -265,6 +320,10 @@ class PiCamera:
             done.result()
         except PICAMERA_ERRORS as error:
             raise CameraFailed(f"the camera did not {what}: {error}") from error
+
+    def _stalled(self) -> CameraStalled:
+        self._die()
+        return CameraStalled("no frame before the deadline: the camera is stuck")
 
     def _die(self) -> None:
         """Touch it no more, and keep picamera2 from closing it at exit, where it would hang."""

@@ -112,9 +112,26 @@ class WebCamera:
             self._reader = None
             self._last_frame_ns = newest_ns
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        """Yield frames as the protocol says."""
+    def take(
+        self,
+        after_ns: int,
+        count: int,
+        deadline_s: float,
+        *,
+        light_changed_ns: int | None = None,
+    ) -> Generator[Frame]:
+        """Yield frames as the protocol says; a webcam reports no exposures to wait for."""
+        after_ns = max(after_ns, light_changed_ns or 0)
         return self._burst(self._running(), after_ns, count, deadline_s, HangTimeout(deadline_s))
+
+    def lux(
+        self,
+        deadline_s: float,  # noqa: ARG002 - part of the protocol
+        *,
+        light_changed_ns: int | None = None,  # noqa: ARG002 - part of the protocol
+    ) -> None:
+        """Return None: a webcam does not measure the light."""
+        self._running()
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says: the frame, scaled down."""

@@ -14,6 +14,7 @@ from hardware.camera import Frame, Luma, lores_px
 from hardware.driver import CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
+from hardware.settling import FRAMES_MOST, STEPS, Settling
 from hardware.simulated.drawing import SHAKES_PX
 from hardware.simulated.film import Film
 from hardware.simulated.label import Paper, draw_label
@@ -124,13 +125,30 @@ class SimulatedCamera:
         self.stop()
         self._film.close()
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
         """Yield frames as the protocol says; of those that ended before the call the newest is had.
 
         So a frame that ends while the button is debounced is not lost, as on a Pi: picamera2 hangs
         on to the last completed request. Source: picamera2 0.3.38, `process_requests`.
         """
-        return self._take(after_ns, count, round(deadline_s * 1e9), time.monotonic_ns())
+        deadline_ns, called_ns = round(deadline_s * 1e9), time.monotonic_ns()
+        return self._take(after_ns, count, deadline_ns, called_ns, light_changed_ns)
+
+    def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
+        """Return the illuminance as the protocol says."""
+        called_ns = time.monotonic_ns()
+        run = self._running()
+        number = max(0, run.ended(called_ns) - 1)
+        due_ns = called_ns + round(deadline_s * 1e9)
+        while True:
+            self._wait_for_frame(run, number, due_ns)
+            end_ns = run.end_ns(number)
+            _, taken = self._seen(end_ns)
+            if end_ns - 1000 * taken.exposure_us >= (light_changed_ns or 0):
+                return taken.lux
+            number += 1
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says, with the label that is held up at its end."""
@@ -155,19 +173,50 @@ class SimulatedCamera:
         return self._run
 
     def _take(
-        self, after_ns: int, count: int, deadline_ns: int, called_ns: int
+        self,
+        after_ns: int,
+        count: int,
+        deadline_ns: int,
+        called_ns: int,
+        light_changed_ns: int | None,
     ) -> Generator[Frame]:
         run = self._running()
+        after_ns = max(after_ns, light_changed_ns or 0)
         number = max(0, run.ended(called_ns) - 1)
         due_ns = called_ns + deadline_ns
+        number, converged = self._settle(run, number, due_ns, light_changed_ns)
         while count:
             self._wait_for_frame(run, number, due_ns)
             scene, taken = self._seen(run.end_ns(number))
             if run.end_ns(number) - 1000 * taken.exposure_us > after_ns:
-                yield self._frame(scene, taken, run, number)
+                yield self._frame(scene, taken, run, number, converged)
                 count -= 1
                 due_ns = time.monotonic_ns() + deadline_ns
             number += 1
+
+    def _settle(
+        self, run: _Run, number: int, due_ns: int, light_changed_ns: int | None
+    ) -> tuple[int, bool]:
+        """Wait until the exposure has settled; return the first frame from then on, and if it has.
+
+        The frames before `number` count too.
+        """
+        settling = Settling()
+        for before in range(max(0, number - STEPS), number):
+            self._expose(settling, run, before)
+        for waited in range(number, number + FRAMES_MOST):
+            self._wait_for_frame(run, waited, due_ns)
+            self._expose(settling, run, waited)
+            if settling.settled(light_changed_ns):
+                return waited, True
+            if run.end_ns(waited + 1) > due_ns:
+                break
+        return waited, False
+
+    def _expose(self, settling: Settling, run: _Run, number: int) -> None:
+        end_ns = run.end_ns(number)
+        _, taken = self._seen(end_ns)
+        settling.add(end_ns - 1000 * taken.exposure_us, taken.exposure_us * taken.gain)
 
     def _wait_for_frame(self, run: _Run, number: int, due_ns: int) -> None:
         """Wait until the frame has ended; raise if it will not, or not in time."""
@@ -187,12 +236,21 @@ class SimulatedCamera:
         if self._halted.wait(max(0.0, wait_s)) or self._run is not run:
             raise CameraFailed("the camera was stopped while a frame was waited for")
 
-    def _frame(self, scene: Scene, taken: Exposure, run: _Run, number: int) -> Frame:
+    def _frame(
+        self, scene: Scene, taken: Exposure, run: _Run, number: int, converged: bool
+    ) -> Frame:
         strip = self._film.strip(scene)
         pixels = np.asarray(
             cv2.cvtColor(strip[number % len(SHAKES_PX)], cv2.COLOR_YUV2BGR_I420), np.uint8
         )
-        return Frame(pixels, taken.exposure_us, taken.gain, taken.lux, run.end_ns(number))
+        return Frame(
+            pixels,
+            taken.exposure_us,
+            taken.gain,
+            taken.lux,
+            run.end_ns(number),
+            converged=converged,
+        )
 
     def _frames_of_run(self) -> int:
         """Count the frames of this stretch: until now, or until the fault that ended them."""

@@ -80,7 +80,7 @@ class Pictures:
     Attributes:
         pictures: the next ones, over and over.
         lit_picture: what it sees instead while the lamp is on.
-        lux: what it measures without the lamp.
+        unlit_lux: what it measures without the lamp.
         error: raised instead of a frame.
         taken: all frames so far.
         starts: how often it was started.
@@ -94,7 +94,7 @@ class Pictures:
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.pictures: list[Image] = [picture()]
         self.lit_picture = picture(0.02, lamp=True)
-        self.lux: float | None = 2_000.0
+        self.unlit_lux: float | None = 2_000.0
         self.error: DeviceError | None = None
         self.lamp: SetLamp | None = None
         self.taken: list[Frame] = []
@@ -117,6 +117,14 @@ class Pictures:
     def close(self) -> None:
         self.stop()
 
+    def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
+        assert self.streaming
+        assert deadline_s > 0
+        assert light_changed_ns is None or light_changed_ns <= self._now_ns()
+        if self.error is not None:
+            raise self.error
+        return self.unlit_lux
+
     def look(self, deadline_s: float) -> Luma:
         assert self.streaming
         assert deadline_s > 0
@@ -129,16 +137,19 @@ class Pictures:
             draw_label(Paper(self.label, LabelKind.QR, taken), picture, 0)
         return picture
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
         assert self.streaming
         assert deadline_s > 0
+        after_ns = max(after_ns, light_changed_ns or 0)
         for number in range(1, count + 1):
             if self.error is not None:
                 raise self.error
             unlit = self.pictures[len(self.taken) % len(self.pictures)]
             pixels = self.lit_picture if self._is_lit() else unlit
             end_ns = after_ns + 1000 * EXPOSURE_US + number * FRAME_NS
-            frame = Frame(pixels, EXPOSURE_US, 1.0, self.lux, end_ns)
+            frame = Frame(pixels, EXPOSURE_US, 1.0, self.unlit_lux, end_ns)
             self.taken.append(frame)
             self.frames_exposed += 1
             self.last_frame_ns = self._now_ns()
@@ -151,8 +162,10 @@ class Pictures:
 class StallsAtTheThird(Pictures):
     """A camera that stalls at the last frame of each burst."""
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        yield from super().take(after_ns, count - 1, deadline_s)
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
+        yield from super().take(after_ns, count - 1, deadline_s, light_changed_ns=light_changed_ns)
         raise CameraStalled("no frame in time")
 
 

@@ -33,6 +33,7 @@ class Request:
             "SensorTimestamp": self.sensor_time_ns,
             "ExposureTime": EXPOSURE_US,
             "AnalogueGain": 2.0,
+            "Lux": 300.0,
             "AfState": AF_STATE_FOCUSED,
         }
 

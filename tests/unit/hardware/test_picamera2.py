@@ -36,12 +36,15 @@ from hardware.picamera2_frames import (
     streams,
 )
 from hardware.settings import Autofocus, CameraSettings
+from hardware.settling import STEPS
 from tests.support.sensor import work
 
 SETTINGS = CameraSettings("picamera2", width_px=320, height_px=240)
 FIXED_LENS = CameraSettings("picamera2", width_px=320, height_px=240, autofocus=Autofocus.NONE)
 AF_STATE_FOCUSED = 2
 DEADLINE_S = 2.0
+SETTLED = STEPS + 1
+"""Frames of one exposure after which it has settled."""
 
 
 def metadata(sensor_time_ns: int, **more: Any) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class Picamera:
     def start(self) -> None:
         self._maybe_hang()
         self.started = True
-        for state in self.af_states[:1]:
+        for state in self.af_states[:1] * SETTLED:
             self.see(state)
 
     def stop(self) -> None:

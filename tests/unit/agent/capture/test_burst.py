@@ -24,7 +24,7 @@ EVENING = Scene(seed=1, width_px=640, height_px=360, light=0.1)
 
 def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
     camera = Parts().camera
-    camera.lamp, camera.lux = lamp, lux
+    camera.lamp, camera.unlit_lux = lamp, lux
     return camera
 
 
@@ -40,8 +40,14 @@ class Noting(Pictures):
         super().start()
         self.steps.append("start")
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        self.bursts.append(self._noted(super().take(after_ns, count, deadline_s), count))
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
+        self.bursts.append(
+            self._noted(
+                super().take(after_ns, count, deadline_s, light_changed_ns=light_changed_ns), count
+            )
+        )
         return self.bursts[-1]
 
     def _noted(self, frames: Generator[Frame], left: int) -> Generator[Frame]:
@@ -164,8 +170,16 @@ def test_while_the_last_frame_is_exposed_only_the_favourite_is_held(sharpest: in
     held: list[bool] = []
 
     class Forgets(Pictures):
-        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+        def take(
+            self,
+            after_ns: int,
+            count: int,
+            deadline_s: float,
+            *,
+            light_changed_ns: int | None = None,
+        ) -> Generator[Frame]:
             assert deadline_s > 0
+            assert light_changed_ns is None
             for number in range(count):
                 held[:] = [one() is not None for one in pictures]
                 pixels = picture(motion_px=0.0 if number == sharpest else 6.0).copy()
@@ -217,7 +231,7 @@ def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit_and_the_lit_one_to
             camera.steps.append("lit")
 
     lamp = camera.lamp = NotedLamp()
-    camera.lux = 1.0
+    camera.unlit_lux = 1.0
 
     shoot(camera, lamp)
 
@@ -233,7 +247,7 @@ def test_watchdog_is_fed_between_any_two_waits_for_the_camera(
     camera = Noting()
     monkeypatch.setattr(sd_notify, "alive", lambda: camera.steps.append("fed"))
     lamp = camera.lamp = SetLamp()
-    camera.lux = lux
+    camera.unlit_lux = lux
 
     shoot(camera, lamp)
 

@@ -94,9 +94,9 @@ def test_green_and_amber_come_only_when_file_and_row_are_there(
 
 
 def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(device: Bench) -> None:
-    device.parts.camera.lux = 0.1
+    device.parts.camera.unlit_lux = 0.1
     in_the_dark = device.press()["record"]["photo"]
-    device.parts.camera.lux = 2_000.0
+    device.parts.camera.unlit_lux = 2_000.0
     by_day = device.press()["record"]["photo"]
 
     assert (in_the_dark["lamp"], by_day["lamp"]) == (True, False)

@@ -72,8 +72,10 @@ class Sensor(Pictures):
         self._await_frame()
         return super().look(deadline_s)
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        for frame in super().take(after_ns, count, deadline_s):
+    def take(
+        self, after_ns: int, count: int, deadline_s: float, *, light_changed_ns: int | None = None
+    ) -> Generator[Frame]:
+        for frame in super().take(after_ns, count, deadline_s, light_changed_ns=light_changed_ns):
             self._await_frame()
             yield frame
 

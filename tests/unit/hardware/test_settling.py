@@ -1,0 +1,42 @@
+"""When an exposure counts as settled."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from hardware.settling import STEPS, TOLERANCE, Settling
+
+FRAME_NS = 33_333_333
+STILL = [1_000.0] * (STEPS + 1)
+
+
+def settled(exposures: Sequence[float], light_changed_ns: int | None = None) -> bool:
+    """Add frames that begin at 0, a thirtieth of a second, and so on."""
+    settling = Settling()
+    for number, exposure in enumerate(exposures):
+        settling.add(number * FRAME_NS, exposure)
+    return settling.settled(light_changed_ns)
+
+
+def test_exposure_has_settled_after_small_steps_alone() -> None:
+    assert settled(STILL)
+    assert not settled(STILL[1:])
+    assert not settled([])
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+@pytest.mark.parametrize("up", [True, False])
+def test_one_great_step_among_the_newest_is_enough_to_wait(step: int, *, up: bool) -> None:
+    """It is one whether the picture grows brighter or darker."""
+    for share, expected in ((TOLERANCE * 0.99, True), (TOLERANCE * 1.01, False)):
+        factor = 1 + share if up else 1 / (1 + share)
+        moved = [1_000.0] * (step + 1) + [1_000.0 * factor] * (STEPS - step)
+
+        assert settled(moved) is expected
+        assert settled([*moved, *moved[-1:] * step, moved[-1]])
+
+
+def test_frames_before_the_light_was_changed_do_not_count() -> None:
+    """Those that began before it are dark, and as steady as can be."""
+    assert settled([*STILL, *STILL], light_changed_ns=(STEPS + 1) * FRAME_NS)
+    assert not settled([*STILL, *STILL], light_changed_ns=(STEPS + 1) * FRAME_NS + 1)
