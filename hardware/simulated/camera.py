@@ -4,52 +4,40 @@ import logging
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Final
 
 import cv2  # noqa: TID251 - from the strip's colours to BGR
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware.camera import Frame, Luma, lores_px
 from hardware.driver import CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
 from hardware.settling import FRAMES_MOST, STEPS, Settling
+from hardware.simulated.auto_exposure import STABLE, AutoExposure
 from hardware.simulated.drawing import SHAKES_PX
 from hardware.simulated.film import Film
 from hardware.simulated.label import Paper, draw_label
-from hardware.simulated.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
+from hardware.simulated.scenes import Scene
 from hardware.simulated.script import CameraFault, WorldState
+from hardware.simulated.stream import HIDDEN, Stream, lamp_shows
 from hardware.simulated.world import World
 
 _log = logging.getLogger(__name__)
 
-FRAME_NS: Final = 1_000_000_000 // 30
-"""Time from frame to frame. Thirty a second, as common sensors give at this size."""
-
-START_NS: Final = 500_000_000
-"""From start to the end of the first frame. Half a second, in which exposure and gain settle."""
-
 QUIET_NS: Final = 1_000_000_000
 """Time after a press without drawing ahead: a press turns the light green in less."""
 
+FULL: Final = (0, 255)
+LIMITED: Final = (16, 235)
+"""Black and white of a frame, and of a look."""
+
+_GAMMA: Final = 2.2
+"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
+
 AHEAD_NS: Final = 5_000_000_000
 """Time before a scripted second at which its scene is drawn: twice the 2.5 s on 2 cores."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A stretch of streaming; times are CLOCK_MONOTONIC."""
-
-    started_ns: int
-
-    def end_ns(self, number: int) -> int:
-        """Return when frame `number`, counted from 0, ends."""
-        return self.started_ns + START_NS + number * FRAME_NS
-
-    def ended(self, now_ns: int) -> int:
-        """Count the frames that have ended at `now_ns`."""
-        return max(0, (now_ns - self.started_ns - START_NS) // FRAME_NS + 1)
 
 
 class SimulatedCamera:
@@ -70,7 +58,9 @@ class SimulatedCamera:
         self._world: Final = world
         self._lock: Final = threading.RLock()
         self._halted: Final = threading.Event()
-        self._run: _Run | None = None
+        self._automatic: Final = AutoExposure()
+        self._hidden = HIDDEN
+        self._run: Stream | None = None
         self._frames_before = 0
         self._last_frame_ns: int | None = None
         self._stalled = False
@@ -107,14 +97,19 @@ class SimulatedCamera:
                     "the simulated sensor does not start: camera = fail in the world"
                 )
             self._halted.clear()
-            self._run = _Run(time.monotonic_ns())
+            self._run = Stream(
+                time.monotonic_ns(), self._world, self._automatic, hidden=self._hidden
+            )
+            self._hidden = 0
         _log.info("event=sensor on=true")
 
     def stop(self) -> None:
         """End the stream at once; the log says how many frames it had."""
         with self._lock:
             if self._run:
-                _log.info("event=sensor on=false frames=%d", self._frames_of_run())
+                frames = self._frames_of_run()
+                _log.info("event=sensor on=false frames=%d", frames)
+                self._run.expose(frames - 1)
             self._last_frame_ns = self.last_frame_ns
             self._frames_before = self.frames_exposed
             self._run = None
@@ -144,10 +139,8 @@ class SimulatedCamera:
         due_ns = called_ns + round(deadline_s * 1e9)
         while True:
             self._wait_for_frame(run, number, due_ns)
-            end_ns = run.end_ns(number)
-            _, taken = self._seen(end_ns)
-            if end_ns - 1000 * taken.exposure_us >= (light_changed_ns or 0):
-                return taken.lux
+            if run.exposed(number)[0] >= (light_changed_ns or 0):
+                return run.seen(number).taken.lux
             number += 1
 
     def look(self, deadline_s: float) -> Luma:
@@ -156,18 +149,18 @@ class SimulatedCamera:
         run = self._running()
         number = run.ended(called_ns)
         self._wait_for_frame(run, number, called_ns + round(deadline_s * 1e9))
-        end_ns = run.end_ns(number)
-        scene, taken = self._seen(end_ns)
-        strip = self._film.strip(scene)
-        luma = strip[number % len(SHAKES_PX), : scene.height_px]
+        seen = run.seen(number)
+        scene = self._scene(seen.state, seen.lamp)
+        luma = self._film.strip(scene)[number % len(SHAKES_PX), : scene.height_px]
         size_px = lores_px(scene.width_px, scene.height_px)
-        picture = np.asarray(cv2.resize(luma, size_px, interpolation=cv2.INTER_AREA), np.uint8)
-        state = self._world.state(end_ns)
-        if state.label:
-            draw_label(Paper(state.label, state.label_kind, taken), picture, number)
+        small = np.asarray(cv2.resize(luma, size_px, interpolation=cv2.INTER_AREA), np.uint8)
+        picture = _shown(small, seen.over, *LIMITED)
+        if seen.state.label:
+            paper = Paper(seen.state.label, seen.state.label_kind, seen.taken)
+            draw_label(paper, picture, number)
         return picture
 
-    def _running(self) -> _Run:
+    def _running(self) -> Stream:
         if self._run is None:
             raise CameraFailed("the camera is stopped: start it before taking frames")
         return self._run
@@ -182,43 +175,38 @@ class SimulatedCamera:
     ) -> Generator[Frame]:
         run = self._running()
         after_ns = max(after_ns, light_changed_ns or 0)
-        number = max(0, run.ended(called_ns) - 1)
-        due_ns = called_ns + deadline_ns
-        number, converged = self._settle(run, number, due_ns, light_changed_ns)
+        number, converged = self._settle(run, called_ns, deadline_ns, light_changed_ns)
+        due_ns = time.monotonic_ns() + deadline_ns
         while count:
             self._wait_for_frame(run, number, due_ns)
-            scene, taken = self._seen(run.end_ns(number))
-            if run.end_ns(number) - 1000 * taken.exposure_us > after_ns:
-                yield self._frame(scene, taken, run, number, converged)
+            if run.exposed(number)[0] > after_ns:
+                yield self._frame(run, number, converged)
                 count -= 1
                 due_ns = time.monotonic_ns() + deadline_ns
             number += 1
 
     def _settle(
-        self, run: _Run, number: int, due_ns: int, light_changed_ns: int | None
+        self, run: Stream, called_ns: int, deadline_ns: int, light_changed_ns: int | None
     ) -> tuple[int, bool]:
-        """Wait until the exposure has settled; return the first frame from then on, and if it has.
+        """Wait until the exposure has settled; return the frame that shows it, and whether it has.
 
-        The frames before `number` count too.
+        Frames from before the call count too.
         """
-        settling = Settling()
-        for before in range(max(0, number - STEPS), number):
-            self._expose(settling, run, before)
-        for waited in range(number, number + FRAMES_MOST):
-            self._wait_for_frame(run, waited, due_ns)
-            self._expose(settling, run, waited)
+        settling, ended, due_ns = Settling(), run.ended(called_ns), called_ns + deadline_ns
+        newest = max(0, ended - 1)
+        run.expose(ended - 1)
+        for number in range(max(0, newest - STEPS), newest):
+            settling.add(*run.exposed(number))
+        for number in range(newest, ended + FRAMES_MOST):
+            self._wait_for_frame(run, number, due_ns)
+            settling.add(*run.exposed(number))
             if settling.settled(light_changed_ns):
-                return waited, True
-            if run.end_ns(waited + 1) > due_ns:
+                return number, True
+            if run.end_ns(number + 1) > due_ns:
                 break
-        return waited, False
+        return number, False
 
-    def _expose(self, settling: Settling, run: _Run, number: int) -> None:
-        end_ns = run.end_ns(number)
-        _, taken = self._seen(end_ns)
-        settling.add(end_ns - 1000 * taken.exposure_us, taken.exposure_us * taken.gain)
-
-    def _wait_for_frame(self, run: _Run, number: int, due_ns: int) -> None:
+    def _wait_for_frame(self, run: Stream, number: int, due_ns: int) -> None:
         """Wait until the frame has ended; raise if it will not, or not in time."""
         end_ns = run.end_ns(number)
         self._pause_until(run, min(end_ns, due_ns))
@@ -231,23 +219,20 @@ class SimulatedCamera:
             self._stalled = True
             raise CameraStalled("no frame before the deadline: the camera is stuck, start again")
 
-    def _pause_until(self, run: _Run, moment_ns: int) -> None:
+    def _pause_until(self, run: Stream, moment_ns: int) -> None:
         wait_s = (moment_ns - time.monotonic_ns()) / 1e9
         if self._halted.wait(max(0.0, wait_s)) or self._run is not run:
             raise CameraFailed("the camera was stopped while a frame was waited for")
 
-    def _frame(
-        self, scene: Scene, taken: Exposure, run: _Run, number: int, converged: bool
-    ) -> Frame:
-        strip = self._film.strip(scene)
-        pixels = np.asarray(
-            cv2.cvtColor(strip[number % len(SHAKES_PX)], cv2.COLOR_YUV2BGR_I420), np.uint8
-        )
+    def _frame(self, run: Stream, number: int, converged: bool) -> Frame:
+        seen = run.seen(number)
+        drawn = self._film.strip(self._scene(seen.state, seen.lamp))[number % len(SHAKES_PX)]
+        pixels = np.asarray(cv2.cvtColor(drawn, cv2.COLOR_YUV2BGR_I420), np.uint8)
         return Frame(
-            pixels,
-            taken.exposure_us,
-            taken.gain,
-            taken.lux,
+            _shown(pixels, seen.over, *FULL),
+            seen.taken.exposure_us,
+            seen.taken.gain,
+            seen.taken.lux,
             run.end_ns(number),
             converged=converged,
         )
@@ -260,19 +245,14 @@ class SimulatedCamera:
         fault = self._world.first_fault(self._run.started_ns, now_ns)
         return self._run.ended(fault[0] - 1 if fault else now_ns)
 
-    def _seen(self, end_ns: int) -> tuple[Scene, Exposure]:
-        lit = self._world.lamp_lit(end_ns - 1000 * EXPOSURE_MAX_US)
-        scene = self._scene(self._world.state(end_ns), lit)
-        return scene, exposure(scene)
-
-    def _scene(self, state: WorldState, lit: bool) -> Scene:
+    def _scene(self, state: WorldState, lamp: bool) -> Scene:
         return Scene(
             seed=state.door,
             width_px=self._settings.width_px,
             height_px=self._settings.height_px,
             house=state.house,
             light=state.light,
-            lamp=lit and _lamp_shows(state),
+            lamp=lamp,
             motion_px=state.motion_px,
             noise=state.noise,
             cover=state.cover,
@@ -287,16 +267,27 @@ class SimulatedCamera:
             self._world.state(now_ns),
             self._world.state(now_ns + AHEAD_NS),
         ]
-        return [self._scene(state, lit) for state in states for lit in (True, False)]
+        return [
+            self._scene(state, lit and lamp_shows(state))
+            for state in states
+            for lit in (True, False)
+        ]
 
     def _may_draw(self) -> bool:
         pressed_ns = self._world.last_press_ns
         return pressed_ns is None or time.monotonic_ns() > pressed_ns + QUIET_NS
 
 
-def _lamp_shows(state: WorldState) -> bool:
-    """Return True if the lamp adds a tenth or more of the present light."""
-    return exposure(Scene(light=state.light)).lux < 10 * LAMP_LUX
+def _shown(picture: NDArray[np.uint8], over: float, black: int, white: int) -> NDArray[np.uint8]:
+    """Return a picture as it is at another exposure: in linear light, through a table.
+
+    Within what the automatic leaves alone it is the picture itself.
+    """
+    if abs(over - 1) <= 2 * STABLE:
+        return picture
+    light = np.clip((np.arange(256) - black) / (white - black), 0, 1) ** _GAMMA * over
+    table = black + (white - black) * np.clip(light, 0, 1) ** (1 / _GAMMA)
+    return np.asarray(cv2.LUT(picture, table.astype(np.uint8)), np.uint8)
 
 
 DRIVER: Final = CameraDriver(

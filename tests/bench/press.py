@@ -11,7 +11,8 @@ import cv2  # noqa: TID251 - the bare loop has nothing of the product in it
 
 from agent.capture.burst import BURST, JPEG_QUALITY_PCT
 from hardware.settings import CameraSettings
-from hardware.simulated.camera import FRAME_NS, SimulatedCamera
+from hardware.simulated.camera import SimulatedCamera
+from hardware.simulated.stream import FRAME_NS
 from hardware.simulated.world import World
 from tests.bench.bare import FRAME_BYTES, RawDisk, Sizes
 from tests.bench.device import new_device, running

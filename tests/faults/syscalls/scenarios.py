@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import agent
 import hardware
-import hardware.simulated.camera
+import hardware.simulated.stream
 from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, RecordState, rfc3339
@@ -85,7 +85,7 @@ def command(*words: str) -> Act:
     """A command of the product, in this process; the simulated sensor starts at once."""
 
     def act(van: Device) -> int:
-        hardware.simulated.camera.START_NS = 30_000_000  # type: ignore[misc]  # a sensor in a hurry
+        hardware.simulated.stream.START_NS = 30_000_000  # type: ignore[misc]  # a sensor in a hurry
         return main([*words, "--config", str(van.config)])
 
     return act

@@ -13,7 +13,8 @@ import pytest
 from hardware.camera import Frame
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
-from hardware.simulated.camera import FRAME_NS, START_NS, SimulatedCamera
+from hardware.simulated.camera import SimulatedCamera
+from hardware.simulated.stream import FRAME_NS, START_NS
 from hardware.simulated.world import World
 from tests.unit.hardware.simulated.worlds import scripted
 
@@ -25,7 +26,7 @@ SMALL = CameraSettings("simulated", width_px=320, height_px=240)
 @pytest.fixture
 def open_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     """Open a camera in a world and start it; its first frame comes early, to save time."""
-    monkeypatch.setattr("hardware.simulated.camera.START_NS", FRAME_NS)
+    monkeypatch.setattr("hardware.simulated.stream.START_NS", FRAME_NS)
     opened = []
 
     def opener(script: str) -> tuple[SimulatedCamera, World]:
@@ -128,8 +129,9 @@ def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in:
 
     day = press(camera, world)[0]
     dark = press(camera, world)[0]
-    world.light_lamp(lit=True, at_ns=time.monotonic_ns())
-    lit = press(camera, world, count=3)[-1]
+    lit_ns = time.monotonic_ns()
+    world.light_lamp(lit=True, at_ns=lit_ns)
+    (lit,) = camera.take(lit_ns, 1, 2, light_changed_ns=lit_ns)
     world.light_lamp(lit=False, at_ns=time.monotonic_ns())
 
     assert dark.exposure_us > day.exposure_us

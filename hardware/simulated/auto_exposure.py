@@ -1,0 +1,128 @@
+"""The automatic exposure of a Raspberry Pi's camera, frame by frame; pure.
+
+After libcamera 0.7.1, src/ipa/rpi/controller/rpi/agc_channel.cpp: `computeGain` (of a scene that is
+lit evenly), `computeTargetExposure` and `filterExposure`, which 0.4.0 has too. An exposure is the
+time in us times the gain. What is left out: the way in which it is divided into both, flicker
+periods, and the fast reduction by digital gain, which the tunings of our sensors never ask for.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from hardware.simulated.scenes import (
+    EXPOSURE_LUX_US,
+    EXPOSURE_MAX_US,
+    EXPOSURE_MIN_US,
+    GAIN_MAX,
+)
+
+DELAY: Final = 3
+"""Frames until a control acts. Source: libcamera's vblankDelay of the IMX708, the longest of its
+delays (0.7.1, camera_sensor_properties.cpp)."""
+
+FIRST_US: Final = 1_000.0
+"""Exposure of a process's first frame. Source: `default_exposure_time`, at gain 1."""
+
+TARGET: Final = 0.16
+"""Mean brightness that is aimed at, as a share of white. Source: y_target of imx708.json."""
+
+LEAST_GAIN: Final = 0.2
+"""Greatest correction downwards in one step. Source: the lower bound of imx708.json for the
+brightest 2 %, which in a picture that is white are at 1."""
+
+NOISE: Final = 3e-4
+"""Mean brightness of a picture without light.
+
+Source: read noise of 3 electrons with 4,000 at white, measured on an IMX477 (strollswithmydog.com,
+"Pi HQ Cam Sensor Performance"); what of it is below black is cut off, which leaves a mean of 0.4.
+"""
+
+STABLE: Final = 0.02
+"""Share of the exposure by which a target must differ to be followed. Source: `stable_region`."""
+
+NEAR: Final = 0.2
+"""Share within which a target is followed faster. Source: `filterExposure`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The speed of the automatic.
+
+    Attributes:
+        speed: share of the way to the target that a frame goes.
+        startup_frames: number of a process's first frames that go all the way.
+    """
+
+    speed: float = 0.2
+    startup_frames: int = 10
+
+
+LIBCAMERA: Final = Tuning()
+"""The defaults of agc_channel.cpp, which most sensors keep (the OV5647 and the IMX219 do)."""
+
+IMX708: Final = Tuning(0.15, 5)
+"""The Camera Module 3. Source: imx708.json of 0.4.0 and 0.7.1."""
+
+
+class AutoExposure:
+    """The state that a process has for its camera; it outlasts the stop of the camera."""
+
+    def __init__(self, tuning: Tuning = LIBCAMERA, delay: int = DELAY) -> None:
+        self._tuning: Final = tuning
+        self._delay: Final = delay
+        self._filtered = FIRST_US
+        self._measured = 0
+        self._coming: deque[float] = deque()
+        self.start()
+
+    @property
+    def exposure(self) -> float:
+        """The exposure of the present frame, us times gain."""
+        return self._coming[0]
+
+    def start(self) -> None:
+        """Begin to stream: the sensor has the last exposure that was chosen, at once."""
+        self._coming = deque([self._filtered] * self._delay)
+
+    def follow(self, lux: float) -> None:
+        """Have the exposure that the light asks for, as if it had been so for a while."""
+        self._filtered = limited(EXPOSURE_LUX_US / lux)
+        self.start()
+
+    def measure(self, brightness: float) -> None:
+        """Take the mean brightness of the present frame, 0 to 1; the next one is the present."""
+        self._measured += 1
+        gain = max(TARGET / brightness, LEAST_GAIN)
+        target = limited(self.exposure * gain)
+        self._filtered = self._towards(target)
+        self._coming.popleft()
+        self._coming.append(self._filtered)
+
+    def _towards(self, target: float) -> float:
+        if self._measured <= self._tuning.startup_frames:
+            return target
+        if 1 - STABLE < target / self._filtered < 1 + STABLE:
+            return self._filtered
+        speed = self._tuning.speed
+        if (1 - NEAR) * target < self._filtered < (1 + NEAR) * target:
+            speed **= 0.5
+        return speed * target + (1 - speed) * self._filtered
+
+
+def brightness(exposure: float, lux: float) -> float:
+    """Return the mean brightness of an evenly lit picture, 0 to 1: it ends at white."""
+    return min(1.0, TARGET * exposure * lux / EXPOSURE_LUX_US + NOISE)
+
+
+def measured_lux(exposure: float, lux: float) -> float:
+    """Return the illuminance as libcamera estimates it (lux.cpp): by brightness and exposure.
+
+    So a picture that is white reports too little, and one that is black too much.
+    """
+    return brightness(exposure, lux) * EXPOSURE_LUX_US / (TARGET * exposure)
+
+
+def limited(exposure: float) -> float:
+    """Return the exposure that the sensor has within its limits, us times gain."""
+    return min(max(exposure, EXPOSURE_MIN_US), EXPOSURE_MAX_US * GAIN_MAX)
