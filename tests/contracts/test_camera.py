@@ -1,38 +1,83 @@
-"""The contract of every camera, on the simulated one, on a device also on its own."""
+"""The contract of every camera, on the simulated one and on stand-ins, on a device on its own."""
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from hardware.camera import Camera, lores_px
+from hardware.camera import Camera, Frame, lores_px
 from hardware.drivers.camera_picamera2 import Opened, PiCamera
+from hardware.drivers.camera_v4l2 import WebCamera
 from hardware.errors import CameraFailed, DeviceMissing
 from hardware.settings import Autofocus, CameraSettings
+from hardware.settling import FRAMES_MOST, STEPS
 from hardware.simulated.camera import SimulatedCamera
+from hardware.simulated.scenes import DAY_LUX
 from hardware.simulated.world import World
-from tests.support.sensor import StreamingPicamera
+from tests.support.sensor import DIM_LUX, StreamingPicamera
+from tests.support.webcam import Port
 
 DEADLINE_S = 3.0
 
+Lights = Sequence[tuple[float, float]]
+"""Seconds from now, and the illuminance from then on, lux."""
 
-def simulated(run_dir: Path) -> Camera:
+FRAME_S: Final = 1 / 30
+
+MOVES_S: Final = 6 * FRAME_S
+"""Time from a change of light until the exposure moves: a frame of it, and a control's delay."""
+
+RESTLESS: Final[Lights] = [
+    (number / 10, DIM_LUX * (1 if number % 2 else 6)) for number in range(40)
+]
+"""Light that changes every three frames, for four seconds."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A camera, and how to change its light; None where a test cannot."""
+
+    camera: Camera
+    set_lights: Callable[[Lights], None] | None = None
+
+
+def simulated(run_dir: Path) -> Subject:
+    """In a world whose script sets the light by the second."""
+    script = run_dir / "world.toml"
+    script.write_text("", encoding="utf-8")
+    world = World(script, run_dir)
     settings = CameraSettings("simulated", width_px=320, height_px=240)
-    return SimulatedCamera(settings, World(None, run_dir))
+
+    def set_lights(lights: Lights) -> None:
+        now_s = (time.monotonic_ns() - world.began_ns) / 1e9
+        entries = [
+            f"{{ second = {now_s + after_s}, light = {(lux / DAY_LUX) ** 0.4} }}"
+            for after_s, lux in lights
+        ]
+        part = script.with_suffix(".part")
+        part.write_text(f"at = [{', '.join(entries)}]", encoding="utf-8")
+        part.replace(script)
+
+    set_lights([(0.0, DIM_LUX)])
+    return Subject(SimulatedCamera(settings, world), set_lights)
 
 
-def webcam(_run_dir: Path) -> Camera:
+def webcam(_run_dir: Path) -> Subject:
     if not Path("/dev/video0").exists():
         pytest.skip("there is no webcam here: /dev/video0 is missing")
-    from hardware.drivers.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
-
-    return WebCamera(CameraSettings("v4l2", width_px=640, height_px=480))
+    return Subject(WebCamera(CameraSettings("v4l2", width_px=640, height_px=480)))
 
 
-def picamera(_run_dir: Path) -> Camera:
+def webcam_stand_in(_run_dir: Path) -> Subject:
+    """The same driver on a stand-in for OpenCV: a camera that reports no exposures."""
+    return Subject(WebCamera(CameraSettings("v4l2", width_px=320, height_px=240), Port()))
+
+
+def picamera(_run_dir: Path) -> Subject:
     """As a device has it; a module with a fixed lens is opened as such."""
     pytest.importorskip("picamera2")
     settings = CameraSettings("picamera2")
@@ -40,43 +85,62 @@ def picamera(_run_dir: Path) -> Camera:
         width_px, height_px = map(int, px.split("x"))
         settings = replace(settings, width_px=width_px, height_px=height_px)
     try:
-        return PiCamera(settings)
+        return Subject(PiCamera(settings))
     except DeviceMissing as error:
         if "fixed lens" not in str(error):
             raise
-    return PiCamera(replace(settings, autofocus=Autofocus.NONE))
+    return Subject(PiCamera(replace(settings, autofocus=Autofocus.NONE)))
 
 
-def picamera_stand_in(_run_dir: Path) -> Camera:
+def picamera_stand_in(_run_dir: Path) -> Subject:
     """The same driver on a stand-in for picamera2, so that the suite is known to suit it."""
     settings = CameraSettings("picamera2", width_px=320, height_px=240)
-    return PiCamera(settings, Opened(StreamingPicamera(), "smpte170m"))
+    picamera = StreamingPicamera()
+
+    def set_lights(lights: Lights) -> None:
+        now_ns = time.monotonic_ns()
+        picamera.lights = [(now_ns + round(after_s * 1e9), lux) for after_s, lux in lights]
+
+    return Subject(PiCamera(settings, Opened(picamera, "smpte170m")), set_lights)
 
 
 CAMERAS = [
     simulated,
     picamera_stand_in,
+    webcam_stand_in,
     pytest.param(webcam, marks=pytest.mark.device),
     pytest.param(picamera, marks=pytest.mark.device),
 ]
 
 
 @pytest.fixture(scope="module", params=CAMERAS, ids=lambda opener: opener.__name__)
-def opened(
+def subject(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Camera]:
-    opener: Callable[[Path], Camera] = request.param
-    camera = opener(tmp_path_factory.mktemp("run"))
-    yield camera
-    camera.close()
-    camera.close()
+) -> Iterator[Subject]:
+    opener: Callable[[Path], Subject] = request.param
+    subject = opener(tmp_path_factory.mktemp("run"))
+    yield subject
+    subject.camera.close()
+    subject.camera.close()
 
 
 @pytest.fixture
-def camera(opened: Camera) -> Camera:
+def camera(subject: Subject) -> Camera:
     """Streaming; left so, since starting takes half a second."""
-    opened.start()
-    return opened
+    subject.camera.start()
+    return subject.camera
+
+
+@pytest.fixture
+def set_lights(subject: Subject, camera: Camera) -> Iterator[Callable[[Lights], None]]:
+    """Change the light of the streaming camera, whose exposure has settled in a dim one."""
+    if subject.set_lights is None:
+        pytest.skip("nothing changes the light of this camera")
+    subject.set_lights([(0.0, DIM_LUX)])
+    time.sleep(MOVES_S)
+    list(camera.take(0, 1, DEADLINE_S))
+    yield subject.set_lights
+    subject.set_lights([(0.0, DIM_LUX)])
 
 
 def test_every_frame_began_after_the_press(camera: Camera) -> None:
@@ -226,3 +290,158 @@ def test_a_stopped_camera_starts_again_in_the_same_configuration(camera: Camera)
     after = next(camera.take(pressed_ns, 1, DEADLINE_S))
     assert after.pixels.shape == before.pixels.shape
     assert after.exposure_began_ns > pressed_ns
+
+
+def exposure(frame: Frame) -> float:
+    return frame.exposure_us * frame.gain
+
+
+def settled(camera: Camera, deadline_s: float = DEADLINE_S) -> Frame:
+    """Return the first frame of a burst from now on."""
+    frames = camera.take(0, 1, deadline_s)
+    return next(frames)
+
+
+def test_a_burst_of_a_settled_stream_does_not_wait_and_says_so(camera: Camera) -> None:
+    """All its frames say the same; a camera that reports no exposure says nothing."""
+    list(camera.take(0, 1, DEADLINE_S))
+    began = time.monotonic()
+
+    frames = list(camera.take(time.monotonic_ns(), 3, DEADLINE_S))
+
+    assert time.monotonic() - began < (3 + STEPS) * FRAME_S
+    assert {frame.converged for frame in frames} in ({True}, {None})
+
+
+def test_a_camera_without_exposures_says_nothing_and_waits_for_nothing(camera: Camera) -> None:
+    camera.stop()
+    camera.start()
+    frame = settled(camera)
+    if frame.converged is not None:
+        pytest.skip("this camera reports exposures")
+    changed_ns = time.monotonic_ns()
+
+    (changed,) = camera.take(0, 1, DEADLINE_S, light_changed_ns=changed_ns)
+
+    assert (changed.converged, changed.lux, camera.lux(DEADLINE_S)) == (None, None, None)
+    assert changed.sensor_time_ns - changed_ns < (STEPS - 1) * FRAME_S * 1e9
+
+
+@pytest.mark.parametrize("lux", [DIM_LUX * 6, DIM_LUX / 15])
+def test_a_burst_waits_until_the_exposure_follows_the_light(
+    camera: Camera, set_lights: Callable[[Lights], None], lux: float
+) -> None:
+    """Half a stop is near enough; a change of that size takes less than 30 frames."""
+    before = settled(camera)
+    set_lights([(0.0, lux)])
+    time.sleep(MOVES_S)
+
+    frames = list(camera.take(time.monotonic_ns(), 3, DEADLINE_S))
+
+    assert [frame.converged for frame in frames] == [True] * 3
+    for frame in frames:
+        off = exposure(frame) / exposure(before) * lux / DIM_LUX
+        assert 1 / 1.5 < off < 1.5
+
+
+def test_a_light_that_never_rests_ends_the_wait_after_thirty_frames(
+    camera: Camera, set_lights: Callable[[Lights], None]
+) -> None:
+    """The newest frames come then, and tell that their exposure had not settled."""
+    set_lights(RESTLESS)
+    time.sleep(MOVES_S)
+    called_ns = time.monotonic_ns()
+
+    frames = list(camera.take(called_ns, 3, DEADLINE_S))
+
+    assert [frame.converged for frame in frames] == [False] * 3
+    waited_s = (frames[0].sensor_time_ns - called_ns) / 1e9
+    assert (FRAMES_MOST - 2) * FRAME_S < waited_s < (FRAMES_MOST + 10) * FRAME_S
+
+
+def test_a_wait_ends_at_the_deadline_too(
+    camera: Camera, set_lights: Callable[[Lights], None]
+) -> None:
+    """A frame that is off is better than none."""
+    set_lights(RESTLESS)
+    time.sleep(MOVES_S)
+    began = time.monotonic()
+
+    frame = settled(camera, deadline_s=0.2)
+
+    assert frame.converged is False
+    assert 0.1 < time.monotonic() - began < 0.6
+
+
+def test_an_exposure_resumes_after_a_restart(
+    camera: Camera, set_lights: Callable[[Lights], None]
+) -> None:
+    """So the first frame is stale if the light changed meanwhile, and a burst waits."""
+    before = settled(camera)
+    camera.stop()
+    set_lights([(0.0, DIM_LUX / 15)])
+    camera.start()
+    camera.lux(DEADLINE_S)
+
+    stale = settled(camera, deadline_s=0.05)
+    right = settled(camera)
+
+    assert (stale.converged, right.converged) == (False, True)
+    assert exposure(stale) < 3 * exposure(before)
+    assert exposure(right) > 10 * exposure(before)
+
+
+def test_frames_from_before_the_light_was_changed_do_not_count(camera: Camera) -> None:
+    """They are as steady as can be, and show what the caller does not want."""
+    if settled(camera).converged is None:
+        pytest.skip("this camera reports no exposures")
+    changed_ns = time.monotonic_ns()
+
+    frame = next(camera.take(0, 1, DEADLINE_S, light_changed_ns=changed_ns))
+
+    assert frame.exposure_began_ns >= changed_ns
+    assert frame.sensor_time_ns - changed_ns >= STEPS * FRAME_S * 1e9
+
+
+def test_lux_is_told_without_a_burst(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
+    for lux in (DIM_LUX, DIM_LUX / 15):
+        set_lights([(0.0, lux)])
+        frame = next(camera.take(0, 1, DEADLINE_S, light_changed_ns=time.monotonic_ns()))
+
+        assert frame.lux == pytest.approx(lux, rel=0.1)
+        assert camera.lux(DEADLINE_S) == pytest.approx(lux, rel=0.1)
+
+
+def test_lux_is_that_of_the_newest_frame_and_at_once(camera: Camera) -> None:
+    camera.lux(DEADLINE_S)
+    began = time.monotonic()
+
+    lux = camera.lux(DEADLINE_S)
+
+    assert time.monotonic() - began < FRAME_S / 2
+    assert lux is None or lux >= 0
+
+
+def test_lux_waits_for_a_frame_of_the_changed_light(camera: Camera) -> None:
+    changed_ns = time.monotonic_ns()
+
+    if camera.lux(DEADLINE_S, light_changed_ns=changed_ns) is not None:
+        assert camera.last_frame_ns is not None
+        assert camera.last_frame_ns > changed_ns
+
+
+def test_lux_waits_for_the_first_frame_after_a_start(camera: Camera) -> None:
+    camera.stop()
+    started_ns = time.monotonic_ns()
+    camera.start()
+
+    if camera.lux(DEADLINE_S) is not None:
+        assert camera.last_frame_ns is not None
+        assert camera.last_frame_ns > started_ns
+
+
+def test_a_stopped_camera_tells_no_lux(camera: Camera) -> None:
+    camera.stop()
+
+    with pytest.raises(CameraFailed, match="stopped"):
+        camera.lux(DEADLINE_S)

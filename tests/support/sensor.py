@@ -1,4 +1,7 @@
-"""A stand-in for picamera2's object that streams: frames at 30 a second, jobs, and buffers."""
+"""A stand-in for picamera2's object that streams: frames at 30 a second, jobs, and buffers.
+
+Its exposures are those of libcamera's automatic, in a light that the test sets.
+"""
 
 import time
 from collections import deque
@@ -12,10 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.picamera2_frames import BUFFERS
+from hardware.simulated.auto_exposure import AutoExposure, brightness, measured_lux
+from hardware.simulated.scenes import EXPOSURE_LUX_US, EXPOSURE_MAX_US
+from hardware.simulated.stream import HIDDEN
 
 FRAME_S: Final = 1 / 30
-EXPOSURE_US: Final = 30_000
-"""Nearly the whole frame: the one that is under way at a press began before it."""
+
+DIM_LUX: Final = EXPOSURE_LUX_US / 30_000
+"""An exposure takes nearly the whole frame: the one that is under way at a press began before it.
+"""
 
 AF_STATE_FOCUSED: Final = 2
 
@@ -25,15 +33,21 @@ class Request:
     """A completed request: the buffers of one frame, and what the sensor says of it."""
 
     sensor_time_ns: int
+    exposure: float
+    lux: float
     sizes_px: dict[str, tuple[int, int]]
     buffers: Semaphore
+
+    @property
+    def exposure_us(self) -> int:
+        return round(min(self.exposure, EXPOSURE_MAX_US))
 
     def get_metadata(self) -> dict[str, Any]:
         return {
             "SensorTimestamp": self.sensor_time_ns,
-            "ExposureTime": EXPOSURE_US,
-            "AnalogueGain": 2.0,
-            "Lux": 300.0,
+            "ExposureTime": self.exposure_us,
+            "AnalogueGain": self.exposure / self.exposure_us,
+            "Lux": self.lux,
             "AfState": AF_STATE_FOCUSED,
         }
 
@@ -60,9 +74,15 @@ class Job:
 
 
 class StreamingPicamera:
-    """The part of Picamera2 that our driver uses, with the same names and jobs in their order."""
+    """The part of Picamera2 that our driver uses, with the same names and jobs in their order.
+
+    `lights` are moments of CLOCK_MONOTONIC in ns and the illuminance from then on, in lux.
+    """
 
     def __init__(self) -> None:
+        self.lights: list[tuple[int, float]] = [(0, DIM_LUX)]
+        self._automatic: Final = AutoExposure()
+        self._hidden = HIDDEN
         self.camera_controls: Final = {"AfMode": (0, 2, 0)}
         self.started = False
         self.pre_callback: Any = None
@@ -87,6 +107,10 @@ class StreamingPicamera:
 
     def start(self) -> None:
         self._stopping.clear()
+        self._automatic.start()
+        while self._hidden:
+            self._expose(time.monotonic_ns())
+            self._hidden -= 1
         self._thread = Thread(target=self._stream, daemon=True)
         self._thread.start()
         self.started = True
@@ -110,13 +134,21 @@ class StreamingPicamera:
         names = ("main", "lores")
         sizes_px = {name: self._configuration[name]["size"] for name in names}
         while not self._stopping.wait(FRAME_S):
-            request = Request(time.monotonic_ns(), sizes_px, self._buffers)
+            end_ns = time.monotonic_ns()
+            request = Request(end_ns, *self._expose(end_ns), sizes_px, self._buffers)
             self.pre_callback(request)
             self._give(request)
 
+    def _expose(self, end_ns: int) -> tuple[float, float]:
+        """Return the exposure of a frame, and the lux that it tells."""
+        exposure = self._automatic.exposure
+        lux = [lux for since_ns, lux in self.lights if since_ns <= end_ns][-1]
+        self._automatic.measure(brightness(exposure, lux))
+        return exposure, measured_lux(exposure, lux)
+
     def _give(self, request: Request) -> None:
         """Give it to the first job that may have it, as long as a buffer is free."""
-        began_ns = request.sensor_time_ns - EXPOSURE_US * 1000
+        began_ns = request.sensor_time_ns - request.exposure_us * 1000
         with self._lock:
             is_wanted = bool(self._jobs) and began_ns > self._jobs[0].flush
             if is_wanted and self._buffers.acquire(blocking=False):

@@ -2,72 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hardware.camera import Camera
 from hardware.drivers import camera_v4l2
 from hardware.drivers.camera_v4l2 import LATE_NS, WebCamera, sensor_time_ns
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.settings import CameraSettings
+from tests.support.webcam import BRIGHT, DARK, PERIOD_S, Port
 
 SETTINGS = CameraSettings("v4l2", width_px=320, height_px=240)
-PERIOD_S = 0.005
 DEADLINE_S = 2.0
-
-
-@dataclass
-class Webcam:
-    """An open capture that grabs a frame every 5 ms, until it hangs or is unplugged."""
-
-    hung: Event = field(default_factory=Event)
-    free: Event = field(default_factory=Event)
-    unplugged: Event = field(default_factory=Event)
-    released: bool = False
-    decoded: int = 0
-    height_px: int = 240
-    width_px: int = 320
-    late_s: float = 0.0
-
-    def grab(self) -> bool:
-        time.sleep(PERIOD_S)
-        if self.hung.is_set():
-            self.free.wait()
-        return not self.unplugged.is_set()
-
-    def get(self, _: int) -> float:
-        return (time.monotonic() - self.late_s) * 1000
-
-    def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
-        self.decoded += 1
-        return True, np.full((self.height_px, self.width_px, 3), 77, np.uint8)
-
-    def release(self) -> None:
-        self.released = True
-
-
-class Port:
-    """A stand-in for cv2 with webcams; every opening is a new capture."""
-
-    def __init__(self) -> None:
-        self.captures: list[Webcam] = []
-        self.empty = False
-
-    def __call__(self, _: CameraSettings) -> Any:
-        if self.empty:
-            raise DeviceMissing("camera.device = 0: no webcam opens at /dev/video0")
-        self.captures.append(Webcam())
-        return self.captures[-1]
-
-    @property
-    def now(self) -> Webcam:
-        return self.captures[-1]
 
 
 @pytest.fixture
@@ -108,7 +55,8 @@ def test_a_look_is_the_frame_scaled_down(camera: Camera, port: Port) -> None:
     luma = camera.look(DEADLINE_S)
 
     assert luma.shape == (720, 960)
-    assert (luma == 77).all()
+    assert (luma[:360] == BRIGHT).all()
+    assert (luma[360:] == DARK).all()
 
 
 def test_a_look_passes_over_frames_from_before_the_call(camera: Camera, port: Port) -> None:
