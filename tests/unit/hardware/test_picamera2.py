@@ -451,6 +451,16 @@ def test_a_sensor_that_does_not_start_is_told() -> None:
         camera.start()
 
 
+def test_a_camera_without_a_frame_tells_no_lux() -> None:
+    """It is stuck: the process must end."""
+    camera = started(Picamera(af_states=[]))
+
+    with pytest.raises(CameraStalled, match="deadline"):
+        camera.lux(0.05)
+
+    assert not camera.streaming
+
+
 def test_frames_that_nobody_takes_prove_that_the_camera_lives() -> None:
     """The watchdog sees every sensor frame."""
     picamera = Picamera(af_states=[])
@@ -474,6 +484,21 @@ def test_a_lens_at_rest_is_held_and_let_go() -> None:
 
     assert picamera.flushes == [77]
     assert picamera.told == [{"AfPause": AF_PAUSE_IMMEDIATE}, {"AfPause": AF_PAUSE_RESUME}]
+
+
+def test_no_frame_from_before_the_exposure_settled_is_asked_for() -> None:
+    """picamera2 may still have one when the wait is over."""
+    picamera = Picamera([*requests(1)], af_states=[])
+    camera = started(picamera, FIXED_LENS)
+    seen = [Timer(0.02 * number, picamera.see, [None]) for number in range(1, SETTLED + 1)]
+    for timer in seen:
+        timer.start()
+
+    (frame,) = camera.take(after_ns=77, count=1, deadline_s=DEADLINE_S)
+
+    assert frame.converged
+    assert camera.last_frame_ns is not None
+    assert picamera.flushes == [camera.last_frame_ns - 8_000 * 1000 - 1]
 
 
 def test_a_scan_is_waited_for() -> None:

@@ -141,6 +141,38 @@ def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in:
     assert (day.lux or 0) > (lit.lux or 0) > (dark.lux or 0)
 
 
+def test_a_camera_that_was_used_to_the_dusk_starts_with_white_pictures(open_in: Opener) -> None:
+    """Then they are as they would be, in frames and in looks."""
+    camera, world = open_in("at = [{ press = 1, light = 0.3 }, { press = 2, light = 1 }]")
+    press(camera, world)
+    camera.stop()
+    world.press(time.monotonic_ns())
+    camera.start()
+
+    white_look = camera.look(2)
+    (white,) = camera.take(0, 1, 0.03)
+    (day,) = camera.take(0, 1, 2)
+    day_look = camera.look(2)
+
+    assert (white.converged, day.converged) == (False, True)
+    assert white.pixels.mean() > day.pixels.mean() + 50
+    assert white_look.mean() > day_look.mean() + 50
+    assert white.exposure_us * white.gain > 10 * day.exposure_us * day.gain
+
+
+def test_exposure_follows_the_light_while_nobody_takes_a_frame(open_in: Opener) -> None:
+    camera, _ = open_in("[[at]]\nsecond = 0.3\nlight = 0.3")
+    time.sleep(1.3)
+    camera.stop()
+    camera.start()
+
+    camera.lux(2)
+    (resumed,) = camera.take(0, 1, 0.03)
+    (right,) = camera.take(0, 1, 2)
+
+    assert resumed.exposure_us * resumed.gain == pytest.approx(right.exposure_us * right.gain)
+
+
 def test_a_label_is_seen_by_a_look_and_by_no_photo(open_in: Opener) -> None:
     camera, world = open_in('at = [{ press = 2, label = "JD0146" }, { press = 3, label = "" }]')
     press(camera, world)
