@@ -16,6 +16,7 @@ from hardware.simulated.scenes import (
     EXPOSURE_MIN_US,
     GAIN_MAX,
 )
+from hardware.simulated.sensor import FULL_WELL_E
 
 DELAY: Final = 3
 """Frames until a control acts. Source: libcamera's vblankDelay of the IMX708, the longest of its
@@ -31,11 +32,10 @@ LEAST_GAIN: Final = 0.2
 """Greatest correction downwards in one step. Source: the lower bound of imx708.json for the
 brightest 2 %, which in a picture that is white are at 1."""
 
-NOISE: Final = 3e-4
-"""Mean brightness of a picture without light.
+NOISE: Final = 0.4 * 3.0 / FULL_WELL_E
+"""Mean brightness of a picture without light: read noise of 3 electrons, as in sensor.py.
 
-Source: read noise of 3 electrons with 4,000 at white, measured on an IMX477 (strollswithmydog.com,
-"Pi HQ Cam Sensor Performance"); what of it is below black is cut off, which leaves a mean of 0.4.
+What is below black is cut off, which leaves a mean of 0.4 deviations.
 """
 
 STABLE: Final = 0.02

@@ -21,6 +21,7 @@ from hardware.simulated.film import Film
 from hardware.simulated.label import Paper, draw_label
 from hardware.simulated.scenes import Scene
 from hardware.simulated.script import CameraFault, WorldState
+from hardware.simulated.sensor import GAMMA
 from hardware.simulated.stream import HIDDEN, Stream, lamp_shows
 from hardware.simulated.world import World
 
@@ -32,9 +33,6 @@ QUIET_NS: Final = 1_000_000_000
 FULL: Final = (0, 255)
 LIMITED: Final = (16, 235)
 """Black and white of a frame, and of a look."""
-
-_GAMMA: Final = 2.2
-"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
 
 AHEAD_NS: Final = 5_000_000_000
 """Time before a scripted second at which its scene is drawn: twice the 2.5 s on 2 cores."""
@@ -285,8 +283,8 @@ def _shown(picture: NDArray[np.uint8], over: float, black: int, white: int) -> N
     """
     if abs(over - 1) <= 2 * STABLE:
         return picture
-    light = np.clip((np.arange(256) - black) / (white - black), 0, 1) ** _GAMMA * over
-    table = black + (white - black) * np.clip(light, 0, 1) ** (1 / _GAMMA)
+    light = np.clip((np.arange(256) - black) / (white - black), 0, 1) ** GAMMA * over
+    table = black + (white - black) * np.clip(light, 0, 1) ** (1 / GAMMA)
     return np.asarray(cv2.LUT(picture, table.astype(np.uint8)), np.uint8)
 
 
