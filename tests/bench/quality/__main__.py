@@ -1,56 +1,73 @@
-"""`python -m tests.bench.quality`: blur on real photographs, as tables in Markdown."""
+"""`python -m tests.bench.quality`: what the check says of real photographs, as Markdown."""
 
 import argparse
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from itertools import chain
+from multiprocessing import Pool
+from pathlib import Path
 
-from agent.models import QualityVerdict
-from tests.bench.quality import judging
-from tests.bench.quality.judging import GRAINS, SHARP, SMEARS_PX, SOFT, Judged, Spoilt, smears
-from tests.bench.quality.photographs import PLACES
-from tests.support import needs
+import cv2  # noqa: TID251 - one thread for each process
+
+from tests.bench.quality import fetching, side_by_side
+from tests.bench.quality.judging import judged
+from tests.bench.quality.photographs import PHOTOGRAPHS, Half, Photograph, missing
+from tests.bench.quality.table import tables
 
 
 def main() -> None:
-    """Judge every photograph, spoilt in every way, and print the tables."""
-    argparse.ArgumentParser(prog="python -m tests.bench.quality", description=__doc__).parse_args()
-    needs.check("mate")
-    rows = list(judging.judged(PLACES, judging.ALL))
-    print("\n".join([*_verdicts(rows), "", *_scores(rows)]))
+    """Fetch, or judge one half of the photographs in every class and print the tables."""
+    options = _options()
+    if options.fetch:
+        fetching.fetch(PHOTOGRAPHS)
+        return
+    if options.pictures:
+        _check([side_by_side.PHOTOGRAPH])
+        side_by_side.draw(options.pictures)
+        return
+    chosen = sample(options.half, options.photographs)
+    _check(chosen)
+    with Pool(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        rows = list(chain.from_iterable(pool.imap(judged, chosen)))
+    print("\n".join(tables(rows)))
 
 
-def _verdicts(rows: Sequence[Judged]) -> Iterator[str]:
-    yield "| photographs | grain | pictures | blurred | noisy |"
-    yield "| --- | --- | --- | --- | --- |"
-    for words, ways in _kinds():
-        for grain in GRAINS:
-            found = [row.verdict for row in rows if row.spoilt in ways and row.grain == grain]
-            blurred, noisy = found.count(QualityVerdict.BLURRED), found.count(QualityVerdict.NOISY)
-            yield f"| {words} | {grain} | {len(found)} | {blurred} | {noisy} |"
+def sample(half: Half, count: int | None) -> list[Photograph]:
+    """Return the photographs of a half, or some of them: the first by the hash of the name."""
+    mixed = sorted(PHOTOGRAPHS, key=lambda one: sha256(one.name.encode()).digest())
+    return [one for one in mixed if one.half is half][:count]
 
 
-def _kinds() -> Iterator[tuple[str, tuple[Spoilt, ...]]]:
-    yield "sharp", (SHARP,)
-    for soft in SOFT:
-        yield f"softened, {soft.softness_px} px", (soft,)
-    for length_px in SMEARS_PX:
-        yield f"smeared, {length_px} px, eight directions", smears(length_px)
-
-
-def _scores(rows: Sequence[Judged]) -> Iterator[str]:
-    heads = " | ".join(f"smeared, {length_px} px" for length_px in SMEARS_PX)
-    yield f"| sharpness | grain | sharp | softened, 1, 2, 4 px | {heads} |"
-    yield "| --- " * (4 + len(SMEARS_PX)) + "|"
-    for (name, grain), group in groupby(
-        sorted(rows, key=lambda row: row.grain), key=lambda row: (row.name, row.grain)
-    ):
-        score = {row.spoilt: row.sharpness for row in group}
-        sharp, *soft = (f"{score[way]:.0f}" for way in (SHARP, *SOFT))
-        spans = ([score[way] for way in smears(length_px)] for length_px in SMEARS_PX)
-        smeared = " | ".join(
-            f"{min(span):.0f} to {max(span):.0f}, {max(span) / min(span):.1f}x" for span in spans
+def _check(photographs: Iterable[Photograph]) -> None:
+    if lacking := missing(photographs):
+        packages = ", ".join(dict.fromkeys(one.package for one in lacking))
+        sys.stderr.write(
+            f"{len(lacking)} photographs are missing, of {packages}.\n"
+            "Fetch their packages: python -m tests.bench.quality --fetch\n"
         )
-        yield f"| {name} | {grain} | {sharp} | {', '.join(soft)} | {smeared} |"
+        sys.exit(2)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.bench.quality", description=__doc__)
+    parser.add_argument(
+        "--half",
+        type=Half,
+        choices=tuple(Half),
+        default=Half.HELD,
+        help="which photographs: those that thresholds are chosen by, or those kept apart (held)",
+    )
+    parser.add_argument(
+        "--photographs", type=int, metavar="N", help="judge only N photographs, for a quick look"
+    )
+    parser.add_argument(
+        "--fetch", action="store_true", help="download the photographs' packages, 300 MB"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FILE", help="draw four pictures side by side in FILE"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
