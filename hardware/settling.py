@@ -11,11 +11,13 @@ A control acts two to four frames later (libcamera, `camera_sensor_properties.cp
 exposure stays as it is for as many frames.
 """
 
-RISE: Final = 0.10
-FALL: Final = 0.05
-"""Greatest share by which the exposure may rise or fall in each of these steps.
+MOVE: Final = 0.10
+"""Greatest share by which the exposure may rise or fall in each of these steps."""
 
-A damped exposure goes a share of the way that is left: the same step is a smaller share of the
+FALL: Final = 0.07
+"""Greatest share by which the exposure may fall in the newest two steps together.
+
+A damped exposure goes a share of the way that is left. The same step is a smaller share of the
 exposure if it falls, from far above, than if it rises. Source: 2,000 simulated presses
 (`python -m tests.bench.cold_press`, 2026-11), in none of which a kept frame is 1.5 times off.
 """
@@ -25,10 +27,10 @@ FRAMES_MOST: Final = 30
 
 
 class Steady(NamedTuple):
-    """A rule: how many steps must be how small; see STEPS, RISE and FALL."""
+    """A rule: how many steps must be how small; see STEPS, MOVE and FALL."""
 
     steps: int = STEPS
-    rise: float = RISE
+    move: float = MOVE
     fall: float = FALL
 
 
@@ -60,7 +62,8 @@ class Settling:
             return False
         if light_changed_ns is not None and self._newest[0].began_ns < light_changed_ns:
             return False
-        return all(
-            after <= (1 + self._rule.rise) * before and before <= (1 + self._rule.fall) * after
-            for (_, before), (_, after) in pairwise(self._newest)
+        exposures = [one.exposure for one in self._newest]
+        is_still = all(
+            max(step) <= (1 + self._rule.move) * min(step) for step in pairwise(exposures)
         )
+        return is_still and exposures[-3] <= (1 + self._rule.fall) * exposures[-1]

@@ -1,6 +1,7 @@
 """`python -m tests.bench.cold_press`: how well and how long several rules wait for the exposure."""
 
 import argparse
+import math
 import random
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,15 +15,16 @@ SEED: Final = 29
 PRESSES: Final = 1_000
 
 RULES: Final = (
-    Steady(4, 0.10, 0.10),
-    Steady(4, 0.05, 0.05),
-    Steady(5, 0.10, 0.10),
-    Steady(5, 0.05, 0.05),
+    Steady(4, 0.10, math.inf),
+    Steady(5, 0.10, math.inf),
+    Steady(4, 0.05, math.inf),
+    Steady(5, 0.05, math.inf),
+    Steady(4, 0.10, 0.07),
     USUAL,
-    Steady(5, 0.10, 0.07),
-    Steady(6, 0.10, 0.05),
+    Steady(5, 0.10, 0.10),
+    Steady(6, 0.10, 0.07),
 )
-"""The rules that are compared: some around the product's own."""
+"""The rules that are compared: with steps alone, and around the product's own."""
 
 
 WAITING: Final = ("cold", "after the lamp")
@@ -39,7 +41,7 @@ def main() -> None:
         name: [group(chance) for _ in range(options.presses)] for name, group in GROUPS.items()
     }
     heads = [f"{name}: off, worst | not settled: off, all | added s" for name in WAITING]
-    print(f"| steps, up, down | {' | '.join(heads)} | warm: added s |")
+    print(f"| steps, each at most, newest two down | {' | '.join(heads)} | warm: added s |")
     print("|" + " --- |" * (2 + 3 * len(heads)))
     for rule in RULES:
         ours = "the product's: " if rule == USUAL else ""
@@ -81,7 +83,8 @@ def _added(waits: Sequence[Wait]) -> str:
 
 
 def _name(rule: Steady) -> str:
-    return f"{rule.steps}, {rule.rise:.0%}, {rule.fall:.0%}"
+    fall = "any" if math.isinf(rule.fall) else f"{rule.fall:.0%}"
+    return f"{rule.steps}, {rule.move:.0%}, {fall}"
 
 
 if __name__ == "__main__":

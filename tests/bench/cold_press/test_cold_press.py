@@ -1,5 +1,6 @@
 """The product's rule keeps no frame that is far off, and the bench sees rules that do."""
 
+import math
 import random
 import statistics
 
@@ -28,7 +29,7 @@ def test_no_settled_exposure_is_far_off(group: str, at_most_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [Steady(2, USUAL.rise, USUAL.fall), Steady(USUAL.steps, USUAL.rise, 0.1)]
+    "rule", [Steady(2, USUAL.move, USUAL.fall), Steady(USUAL.steps, USUAL.move, math.inf)]
 )
 def test_bench_finds_rules_that_are_too_short_or_too_wide(rule: Steady) -> None:
     """A stale exposure is stable until a control acts, and a damped one moves slowly."""

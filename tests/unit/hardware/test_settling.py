@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hardware.settling import FALL, RISE, STEPS, Settling
+from hardware.settling import FALL, MOVE, STEPS, Settling
 
 FRAME_NS = 33_333_333
 STILL = [1_000.0] * (STEPS + 1)
@@ -27,13 +27,22 @@ def test_exposure_has_settled_after_small_steps_alone() -> None:
 @pytest.mark.parametrize("step", range(STEPS))
 @pytest.mark.parametrize("rises", [True, False])
 def test_one_great_step_among_the_newest_is_enough_to_wait(step: int, *, rises: bool) -> None:
-    """It is one whether the exposure rises or falls, and falling it is smaller."""
-    for share, expected in ((0.99, True), (1.01, False)):
-        factor = 1 + RISE * share if rises else 1 / (1 + FALL * share)
+    """It is one whether the exposure rises or falls."""
+    for share, expected in ((0.99, rises or step < STEPS - 2), (1.01, False)):
+        factor = 1 + MOVE * share if rises else 1 / (1 + MOVE * share)
         moved = [1_000.0] * (step + 1) + [1_000.0 * factor] * (STEPS - step)
 
         assert settled(moved) is expected
         assert settled([*moved, *moved[-1:] * (step + 1)])
+
+
+@pytest.mark.parametrize("first", [0.0, 0.5, 1.0])
+def test_the_newest_two_steps_fall_little_together(first: float) -> None:
+    """An exposure that falls may be further from its goal than each step shows."""
+    for fall, expected in ((FALL * 0.99, True), (FALL * 1.01, False)):
+        between, newest = 1_000 / (1 + fall) ** first, 1_000 / (1 + fall)
+
+        assert settled([*STILL, between, newest]) is expected
 
 
 def test_frames_before_the_light_was_changed_do_not_count() -> None:
