@@ -1,7 +1,7 @@
 """The burst: frames from after the press, one of them kept, the lamp lit when it is dark."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -27,7 +27,10 @@ JPEG_QUALITY_PCT: Final = 85
 """About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
 
 LAMP_SETTLE_MS: Final = 150
-"""Time from lamp to exposure: automatic exposure follows within four or five frames at 30 fps."""
+"""Time from a change of the lamp to the first exposure: four or five frames at 30 fps.
+
+It decides only with a camera that does not report its exposure; `take` waits longer with others.
+"""
 
 LAMP_BELOW_LUX: Final = 20.0
 """Dark enough for the lamp: a lit street has 5 to 20 lux at night. Source: EN 13201, classes C."""
@@ -55,11 +58,13 @@ def shoot(
     after_ns: int,
     deadline_s: float,
     *,
+    light_changed_ns: int | None = None,
     blurred_below: float,
     on_exposed: Callable[[], None],
 ) -> Shot:
     """Take a burst whose exposures began after `after_ns`; a stopped camera is started.
 
+    `light_changed_ns` is when the lamp was put out; None if it was not lit before.
     A photo less sharp than `blurred_below` would be asked for again. `on_exposed` is called as soon
     as the last frame is there and the lamp is out.
 
@@ -72,13 +77,16 @@ def shoot(
     """
     camera.start()
     sd_notify.alive()
-    with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
-        first = next(frames)
+    if lamp is None or not _is_dark(camera.lux(deadline_s, light_changed_ns=light_changed_ns)):
         sd_notify.alive()
-        if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
-            burst = chain(iter([first]), frames)  # an iterator lets go of what it gave, a list not
-            del first  # 9 MB, to be held only while it is the favourite
-            return _keep_sharpest(burst, blurred_below, on_exposed, lamp=False)
+        with _burst(camera, after_ns, deadline_s, light_changed_ns) as frames:
+            first = next(frames)
+            sd_notify.alive()
+            # Again: a frame that is exposed for the sun tells too much light of a dark door.
+            if lamp is None or not _is_dark(first.lux):
+                burst = chain(iter([first]), frames)  # an iterator lets go of what it gave
+                del first  # 9 MB, to be held only while it is the favourite
+                return _keep_sharpest(burst, blurred_below, on_exposed, lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
     sd_notify.alive()
     lamp.on()
@@ -88,9 +96,7 @@ def shoot(
         on_exposed()
 
     try:
-        # From now, not from the first frame: that one may have come late.
-        settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
-        with closing(camera.take(settled_ns, BURST, deadline_s)) as frames:
+        with _burst(camera, after_ns, deadline_s, time.monotonic_ns()) as frames:
             return _keep_sharpest(frames, blurred_below, put_out, lamp=True)
     finally:
         lamp.off()
@@ -104,6 +110,20 @@ def last_frame_replaces(last: float, favourite: float, blurred_below: float) -> 
     """
     is_clear = last >= CLEARLY_SHARPER * favourite
     return last > favourite and (is_clear or favourite < blurred_below)
+
+
+def _is_dark(lux: float | None) -> bool:
+    """Return True if it is dark enough for the lamp."""
+    return lux is not None and lux < LAMP_BELOW_LUX
+
+
+def _burst(
+    camera: Camera, after_ns: int, deadline_s: float, light_changed_ns: int | None
+) -> closing[Generator[Frame]]:
+    """Take a burst whose exposure follows the light since the lamp was lit or put out."""
+    if light_changed_ns is not None:
+        after_ns = max(after_ns, light_changed_ns + LAMP_SETTLE_MS * 1_000_000)
+    return closing(camera.take(after_ns, BURST, deadline_s, light_changed_ns=light_changed_ns))
 
 
 def _keep_sharpest(

@@ -253,8 +253,13 @@ class CaptureLoop:
 
     def _press(self, edge_ns: int, *, handed_over: bool = False) -> Press:
         context, trigger = self._gate.context(edge_ns), self._socket_presses.trigger(edge_ns)
-        expose_from_ns = max(self._window.unlit_ns, self._light.quiet_from_ns)
-        return Press(context, trigger, expose_from_ns, handed_over=handed_over)
+        return Press(
+            context,
+            trigger,
+            expose_from_ns=self._light.quiet_from_ns,
+            lamp_out_ns=self._window.lamp_out_ns,
+            handed_over=handed_over,
+        )
 
     def _settle(self, edge_ns: int, result: PressResult | PressFailed) -> Reply:
         match result:

@@ -48,14 +48,15 @@ class Press:
 
     Attributes:
         context: the state of the devices at its first edge.
-        expose_from_ns: exposures before it may show the lamp of a scan window, or be shaken by the
-            answer to the press before.
+        expose_from_ns: exposures before it may be shaken by the answer to the press before.
+        lamp_out_ns: when a scan window put the lamp out; None if none has lit it.
         handed_over: True if the driver says by it that the parcel was handed over.
     """
 
     context: PressContext
     trigger: Trigger
     expose_from_ns: int = 0
+    lamp_out_ns: int | None = None
     handed_over: bool = False
 
     @property
@@ -210,6 +211,7 @@ class Capture:
             self._board.lamp,
             after_ns,
             deadline_s,
+            light_changed_ns=press.lamp_out_ns,
             blurred_below=self._config.quality.blurred_below,
             on_exposed=self._light.exposed,
         )

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.capture import barcodes
-from agent.capture.burst import LAMP_SETTLE_MS
 from agent.capture.current_manifest import CurrentManifest
 from agent.config import Config
 from agent.rule import scanning
@@ -14,8 +13,6 @@ from hardware.board import Board
 
 WINDOW_S: Final = 10.0
 """Time for which codes are read: enough to find the parcel label and hold it up."""
-
-_LONG_AGO_NS: Final = -(10**12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class ScanWindow:
 
     Attributes:
         opened: the window, while it is open.
-        unlit_ns: time from which no picture shows the lamp of the window, nor is exposed for it.
+        lamp_out_ns: when the window put its lamp out; None if it has not lit it.
     """
 
     def __init__(self, config: Config, board: Board, current_manifest: CurrentManifest) -> None:
@@ -68,7 +65,7 @@ class ScanWindow:
         self._current_manifest = current_manifest
         self._is_lit = False
         self.opened: OpenWindow | None = None
-        self.unlit_ns = _LONG_AGO_NS
+        self.lamp_out_ns: int | None = None
 
     @property
     def reads_codes(self) -> bool:
@@ -87,7 +84,7 @@ class ScanWindow:
         if self._board.lamp is not None and self._is_lit:
             self._board.lamp.off()
             self._is_lit = False
-            self.unlit_ns = now_ns + LAMP_SETTLE_MS * 1_000_000
+            self.lamp_out_ns = now_ns
 
     def is_looking(self, now_ns: int) -> bool:
         """Return True if codes are read now: the window is open, and there is still a manifest."""

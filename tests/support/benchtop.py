@@ -81,6 +81,9 @@ class Pictures:
         pictures: the next ones, over and over.
         lit_picture: what it sees instead while the lamp is on.
         unlit_lux: what it measures without the lamp.
+        first_lux: what it measures instead before its first frame.
+        converged: whether it says that its exposure had settled.
+        light_changed_ns: of each question for the light and each burst, in order.
         error: raised instead of a frame.
         taken: all frames so far.
         starts: how often it was started.
@@ -95,6 +98,9 @@ class Pictures:
         self.pictures: list[Image] = [picture()]
         self.lit_picture = picture(0.02, lamp=True)
         self.unlit_lux: float | None = 2_000.0
+        self.first_lux: float | None = None
+        self.converged: bool | None = True
+        self.light_changed_ns: list[int | None] = []
         self.error: DeviceError | None = None
         self.lamp: SetLamp | None = None
         self.taken: list[Frame] = []
@@ -120,10 +126,10 @@ class Pictures:
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         assert self.streaming
         assert deadline_s > 0
-        assert light_changed_ns is None or light_changed_ns <= self._now_ns()
+        self.light_changed_ns.append(light_changed_ns)
         if self.error is not None:
             raise self.error
-        return self.unlit_lux
+        return self.unlit_lux if self.taken or self.first_lux is None else self.first_lux
 
     def look(self, deadline_s: float) -> Luma:
         assert self.streaming
@@ -142,6 +148,7 @@ class Pictures:
     ) -> Generator[Frame]:
         assert self.streaming
         assert deadline_s > 0
+        self.light_changed_ns.append(light_changed_ns)
         after_ns = max(after_ns, light_changed_ns or 0)
         for number in range(1, count + 1):
             if self.error is not None:
@@ -149,7 +156,9 @@ class Pictures:
             unlit = self.pictures[len(self.taken) % len(self.pictures)]
             pixels = self.lit_picture if self._is_lit() else unlit
             end_ns = after_ns + 1000 * EXPOSURE_US + number * FRAME_NS
-            frame = Frame(pixels, EXPOSURE_US, 1.0, self.unlit_lux, end_ns)
+            frame = Frame(
+                pixels, EXPOSURE_US, 1.0, self.unlit_lux, end_ns, converged=self.converged
+            )
             self.taken.append(frame)
             self.frames_exposed += 1
             self.last_frame_ns = self._now_ns()

@@ -50,6 +50,10 @@ class Noting(Pictures):
         )
         return self.bursts[-1]
 
+    def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
+        self.steps.append("lux")
+        return super().lux(deadline_s, light_changed_ns=light_changed_ns)
+
     def _noted(self, frames: Generator[Frame], left: int) -> Generator[Frame]:
         try:
             for frame in frames:
@@ -65,9 +69,18 @@ def shoot(
     lamp: SetLamp | None = None,
     *,
     cut: float = CUT,
+    light_changed_ns: int | None = None,
     on_exposed: Callable[[], None] = lambda: None,
 ) -> burst.Shot:
-    return burst.shoot(camera, lamp, AFTER_NS, 2.0, blurred_below=cut, on_exposed=on_exposed)
+    return burst.shoot(
+        camera,
+        lamp,
+        AFTER_NS,
+        2.0,
+        light_changed_ns=light_changed_ns,
+        blurred_below=cut,
+        on_exposed=on_exposed,
+    )
 
 
 @pytest.mark.parametrize("kept", range(3))
@@ -205,24 +218,50 @@ def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: floa
 
 
 def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> None:
-    """The unlit frame is not kept, and the automatic exposure gets time to follow the lamp."""
+    """The exposure has to follow the lamp, and a camera that reports none gets time for it."""
     lamp = SetLamp()
     camera = camera_with(lamp, 19.9)
 
     shot = shoot(camera, lamp)
 
-    unlit, *lit = camera.taken
-    settled_ns = lamp.lit_ns + burst.LAMP_SETTLE_MS * 1_000_000
+    _, lit_ns = camera.light_changed_ns
     assert shot.lamp
-    assert len(lit) == 3
-    assert shot.frame is not unlit
-    assert all(frame.exposure_began_ns > settled_ns for frame in lit)
+    assert len(camera.taken) == 3
+    assert lit_ns is not None
+    assert lit_ns >= lamp.lit_ns
+    settled_ns = lit_ns + burst.LAMP_SETTLE_MS * 1_000_000
+    assert all(frame.exposure_began_ns > settled_ns for frame in camera.taken)
     assert lamp.times_lit == 1
     assert not lamp.lit
 
 
-def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit_and_the_lit_one_too() -> None:
-    """The sensor has buffers for one burst: what the first holds, the lit one has to miss."""
+@pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
+def test_a_burst_waits_for_what_the_press_waits_for(lux: float) -> None:
+    """The motor is still: a lamp that is lit before that does not hasten the first exposure."""
+    lamp, still_ns = SetLamp(), time.monotonic_ns() + 10_000_000_000
+    camera = camera_with(lamp, lux)
+
+    burst.shoot(camera, lamp, still_ns, 2.0, blurred_below=CUT, on_exposed=lambda: None)
+
+    assert all(frame.exposure_began_ns > still_ns for frame in camera.taken)
+
+
+@pytest.mark.parametrize("has_lamp", [True, False])
+def test_after_a_lamp_was_put_out_neither_light_nor_exposure_is_of_a_frame_that_it_lit(
+    *, has_lamp: bool
+) -> None:
+    lamp, out_ns = SetLamp() if has_lamp else None, time.monotonic_ns()
+    camera = camera_with(lamp)
+
+    shoot(camera, lamp, light_changed_ns=out_ns)
+
+    assert camera.light_changed_ns == [out_ns] * (1 + has_lamp)
+    settled_ns = out_ns + burst.LAMP_SETTLE_MS * 1_000_000
+    assert all(frame.exposure_began_ns > settled_ns for frame in camera.taken)
+
+
+def test_the_lamp_is_lit_before_any_frame_is_asked_for() -> None:
+    """An unlit burst would wait for an exposure that nobody wants."""
     camera = Noting()
 
     class NotedLamp(SetLamp):
@@ -235,23 +274,43 @@ def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit_and_the_lit_one_to
 
     shoot(camera, lamp)
 
+    assert camera.steps == ["start", "lux", "lit", "frame", "frame", "frame", "end"]
+
+
+def test_a_door_that_turns_out_to_be_dark_is_taken_again_with_the_lamp() -> None:
+    """Exposed for the sun, the sensor's own noise looks like light; the exposure settles later.
+
+    The sensor has buffers for one burst: the unlit one is given back before the lit one.
+    """
+    camera = Noting()
+    lamp = camera.lamp = SetLamp()
+    camera.first_lux, camera.unlit_lux = 300.0, 1.0
+
+    shot = shoot(camera, lamp)
+
     unlit, lit = ["frame", "give back"], ["frame", "frame", "frame", "end"]
-    assert camera.steps == ["start", *unlit, "lit", *lit]
+    assert camera.steps == ["start", "lux", *unlit, *lit]
+    assert shot.lamp
+    assert shot.frame in camera.taken[1:]
 
 
-@pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
+@pytest.mark.parametrize(
+    ("first_lux", "lux"),
+    [(1.0, 1.0), (300.0, 1.0), (2_000.0, 2_000.0)],
+    ids=["lit", "taken again", "by day"],
+)
 def test_watchdog_is_fed_between_any_two_waits_for_the_camera(
-    monkeypatch: pytest.MonkeyPatch, lux: float
+    monkeypatch: pytest.MonkeyPatch, first_lux: float, lux: float
 ) -> None:
     """On a slow processor each wait may last three times its limit; their sum ends the process."""
     camera = Noting()
     monkeypatch.setattr(sd_notify, "alive", lambda: camera.steps.append("fed"))
     lamp = camera.lamp = SetLamp()
-    camera.unlit_lux = lux
+    camera.first_lux, camera.unlit_lux = first_lux, lux
 
     shoot(camera, lamp)
 
-    waits = {"start", "frame", "give back"}
+    waits = {"start", "lux", "frame", "give back"}
     assert [pair for pair in pairwise(camera.steps) if set(pair) <= waits] == []
 
 
