@@ -164,6 +164,7 @@ def _photo(photo: StoredPhoto) -> dict[str, Any]:
         "height_px": height_px,
         "exposure_us": photo.frame.exposure_us,
         "gain": round(photo.frame.gain, 2),
+        "converged": photo.frame.converged,
         "lux": None if photo.frame.lux is None else round(photo.frame.lux, 1),
         "lamp": photo.lamp,
         "exposed_after_press_ms": round(began_ms, 1),

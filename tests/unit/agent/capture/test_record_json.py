@@ -1,6 +1,7 @@
 """record.json: every name as the contract has it, and no coordinate without a fresh fix."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ POWER = PowerReading(64, external=False, under_voltage=False)
 PROVENANCE = Provenance(simulated=False, manifest="off")
 SCORES = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
 REPORT = QualityReport(QualityVerdict.OK, SCORES, "2026.12")
-FRAME = Frame(picture(), 8000, 2.104, 410.04, PRESS_NS + 69_200_000)
+FRAME = Frame(picture(), 8000, 2.104, 410.04, PRESS_NS + 69_200_000, converged=True)
 
 
 def fix_at(age_s: float, **changes: Any) -> Fix:
@@ -29,9 +30,13 @@ def fix_at(age_s: float, **changes: Any) -> Fix:
 
 
 def of_photo(
-    fix: Fix | None, *, credentials_missing: str | None = None, **changes: Any
+    fix: Fix | None,
+    *,
+    frame: Frame = FRAME,
+    credentials_missing: str | None = None,
+    **changes: Any,
 ) -> dict[str, Any]:
-    photo = StoredPhoto("9f86d0", 412_345, FRAME, False, PRESS_NS, credentials_missing)
+    photo = StoredPhoto("9f86d0", 412_345, frame, False, PRESS_NS, credentials_missing)
     more: dict[str, Any] = {"stop": UNASSIGNED, "fix": fix, "power": POWER, "retake_of": None}
     return record_json.photo_record(PROVENANCE, BUTTON, photo, REPORT, **more | changes)
 
@@ -60,6 +65,7 @@ def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> Non
             "height_px": 360,
             "exposure_us": 8000,
             "gain": 2.1,
+            "converged": True,
             "lux": 410.0,
             "lamp": False,
             "exposed_after_press_ms": 61.2,
@@ -73,6 +79,13 @@ def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> Non
         "agent": __version__,
         "manifest": "off",
     }
+
+
+@pytest.mark.parametrize("converged", [True, False, None])
+def test_photo_says_if_its_exposure_had_settled(converged: bool | None) -> None:
+    photo = of_photo(None, frame=replace(FRAME, converged=converged))["photo"]
+
+    assert photo["converged"] is converged
 
 
 def test_a_photo_without_credentials_says_why() -> None:

@@ -197,6 +197,7 @@ ALONE: Final[Mapping[str, str]] = {
     "record.stop.ring": "the same",
     "record.photo.lux": "EXIF would have BrightnessValue, which no device writes",
     "record.photo.lamp": "EXIF would have Flash, which no device writes",
+    "record.photo.converged": "EXIF has no tag for it",
     "record.quality.verdict": "a judgement of the picture, which only record.json has",
     "record.quality.scores.mean_pct": "the same",
     "record.quality.thresholds": "the same",

@@ -145,6 +145,15 @@ def test_what_is_no_contradiction_is_a_remark(
 OPENED = recordfile.unpack(Camera().make(signs=False).content)
 
 
+def test_photo_of_an_earlier_release_does_not_say_if_its_exposure_had_settled() -> None:
+    told = {name: said for name, said in OPENED.record["photo"].items() if name != "converged"}
+    earlier = replace(OPENED, record=OPENED.record | {"photo": told})
+
+    assert told != OPENED.record["photo"]
+    assert inside.look(earlier, ()) == inside.look(OPENED, ())
+    assert not inside.look(earlier, ()).problems
+
+
 def test_a_photo_record_without_a_photo_is_told() -> None:
     assert inside.look(replace(OPENED, photo=None), ()).problems == [
         "a photo record without photo.jpg"
