@@ -27,8 +27,13 @@ def page() -> Pixels:
     return softened(drawn, 0.7)
 
 
-def figures(pixels: Pixels, gain: float = 1.0, focused: bool | None = None) -> dict[str, Any]:
-    return testcard.figures(Frame(pixels, 8_000, gain, None, 0, focused), LIMITS)
+def figures(
+    pixels: Pixels,
+    gain: float = 1.0,
+    focused: bool | None = None,
+    converged: bool | None = True,
+) -> dict[str, Any]:
+    return testcard.figures(Frame(pixels, 8_000, gain, None, 0, focused, converged), LIMITS)
 
 
 def told(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -88,6 +93,17 @@ def test_what_cannot_be_judged_is_a_failure_and_nothing_is_said_of_its_sharpness
 def test_little_light_is_noted() -> None:
     assert told(figures(page(), gain=8.0))["exposure"][0] == "NOTE"
     assert told(figures(page(), gain=7.9))["exposure"][0] == "OK"
+
+
+@pytest.mark.parametrize(("converged", "level"), [(True, "OK"), (None, "OK"), (False, "NOTE")])
+def test_exposure_that_has_not_settled_is_noted(converged: bool | None, level: str) -> None:
+    assert told(figures(page(), converged=converged))["exposure"][0] == level
+
+
+def test_figures_of_an_earlier_release_do_not_say_if_the_exposure_had_settled() -> None:
+    earlier = {name: figure for name, figure in figures(page()).items() if name != "converged"}
+
+    assert told(earlier)["exposure"][0] == "OK"
 
 
 @pytest.mark.parametrize(
