@@ -23,6 +23,7 @@ from tests.bench import (
     peak,
     press,
     row_count,
+    settling,
     upload,
     verify,
 )
@@ -34,6 +35,7 @@ from tests.support.backend import REPOSITORY, running_backend
 MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "machine": machine.measure,
     "press": press.measure,
+    "settling": settling.measure,
     "memory": memory.measure,
     "enqueue": enqueue.measure,
     "upload": upload.measure,

@@ -8,8 +8,8 @@ from typing import Any, Final
 ABOUT: Final = "Measures what the product does, beside what this machine can do."
 
 SECTIONS: Final = (
-    *("machine", "press", "memory", "enqueue", "upload"),
-    *("depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
+    *("machine", "press", "settling", "memory", "enqueue"),
+    *("upload", "depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
 """What can be measured; the machine's own limits always are, first."""
 
