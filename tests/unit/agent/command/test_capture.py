@@ -6,9 +6,11 @@ import stat
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.capture.gestures import ONE_PRESS_S
 from agent.capture.socket_presses import Reply
 from agent.command import capture, capture_process
 from agent.errors import StorageFault
@@ -20,6 +22,8 @@ from agent.queue.paths import Layout
 from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.indicator import Signal
+from hardware.settling import STEPS
+from hardware.simulated.stream import FRAME_NS, START_NS
 from tests.support.benchtop import Parts, SetLight, bench
 from tests.support.device import Device, device
 from tests.support.factory import owned_by_a_user, queue
@@ -82,6 +86,40 @@ def test_capture_once_asks_a_running_process_and_it_goes_on(device: Device) -> N
         device.stop_all()
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["record"]["trigger"]["by"] == "command"
+
+
+@pytest.mark.slow
+def test_cold_press_waits_for_an_exposure_that_suits_its_door(tmp_path: Path) -> None:
+    """Exposed as at the last door, the day would be white and the dusk black."""
+    doors = {1: 0.3, 4: 0.6, 7: 0.15}
+    world = "".join(f"[[at]]\npress = {n}\nlight = {light}\n" for n, light in doors.items())
+    settled_ms = (START_NS + STEPS * FRAME_NS) / 1e6
+
+    with device(tmp_path, world, lamp={"kind": "none"}) as van:
+        van.start("capture")
+        for _ in doors:
+            cold, warm = (press(van, {"press": "photo"}) for _ in range(2))
+            press(van, {"hand_over": True})  # which stops the camera
+
+            assert cold["quality"]["verdict"] not in {"dark", "clipped"}
+            assert [one["photo"]["converged"] for one in (cold, warm)] == [True, True]
+            assert ended_ms(cold) >= settled_ms
+            assert ended_ms(warm) < START_NS / 1e6
+
+
+def press(van: Device, request: dict[str, object]) -> dict[str, Any]:
+    """Press far enough after the press before; return record.json."""
+    time.sleep(ONE_PRESS_S)
+    reply = van.ask("capture", request)
+    assert reply is not None
+    record: dict[str, Any] = reply["record"]
+    return record
+
+
+def ended_ms(record: dict[str, Any]) -> float:
+    """Return the time from the press to the end of the kept frame, by the sensor's clock."""
+    photo = record["photo"]
+    return float(photo["exposed_after_press_ms"] + photo["exposure_us"] / 1000)
 
 
 def test_capture_once_does_not_press_on_a_provisioned_device_whose_process_runs(
