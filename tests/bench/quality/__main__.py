@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 from multiprocessing import Pool
@@ -11,7 +12,7 @@ from pathlib import Path
 import cv2  # noqa: TID251 - one thread for each process
 
 from tests.bench.quality import fetching, side_by_side
-from tests.bench.quality.judging import judged
+from tests.bench.quality.judging import CHECKS, PRODUCT, judged
 from tests.bench.quality.photographs import PHOTOGRAPHS, Half, Photograph, missing
 from tests.bench.quality.table import tables
 
@@ -29,7 +30,7 @@ def main() -> None:
     chosen = sample(options.half, options.photographs)
     _check(chosen)
     with Pool(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        rows = list(chain.from_iterable(pool.imap(judged, chosen)))
+        rows = list(chain.from_iterable(pool.imap(partial(judged, check=options.check), chosen)))
     print("\n".join(tables(rows)))
 
 
@@ -57,6 +58,13 @@ def _options() -> argparse.Namespace:
         choices=tuple(Half),
         default=Half.HELD,
         help="which photographs: those that thresholds are chosen by, or those kept apart (held)",
+    )
+    parser.add_argument(
+        "--check",
+        choices=CHECKS,
+        default=PRODUCT,
+        help="which score of sharpness: the product's (default: product) or that of "
+        "edge profiles (edges)",
     )
     parser.add_argument(
         "--photographs", type=int, metavar="N", help="judge only N photographs, for a quick look"

@@ -1,11 +1,13 @@
-"""What the product says of a photograph in every class."""
+"""What the product, or another score of sharpness, says of a photograph in every class."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from agent.capture import quality
 from agent.config import Thresholds
 from agent.models import QualityVerdict
+from tests.bench.quality import edge_profiles
 from tests.bench.quality.classes import BLURS, pictures
 from tests.bench.quality.photographs import Photograph
 
@@ -20,13 +22,33 @@ class Judged:
     verdict: QualityVerdict
 
 
-def judged(photograph: Photograph, blurs: Iterable[str] = tuple(BLURS)) -> list[Judged]:
-    """Ask the product about a photograph in every class, or with some blurs."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A score of sharpness, and the limit below which a picture is called blurred."""
+
+    sharpness: Callable[[quality.Pixels], float]
+    blurred_below: float
+
+
+PRODUCT: Final = "product"
+
+CHECKS: Final = {
+    PRODUCT: Check(quality.sharpness, Thresholds().blurred_below),
+    "edges": Check(edge_profiles.sharpness, edge_profiles.BLURRED_BELOW),
+}
+"""The product's score and those that it is compared with; all else is the product's."""
+
+
+def judged(
+    photograph: Photograph, blurs: Iterable[str] = tuple(BLURS), check: str = PRODUCT
+) -> list[Judged]:
+    """Ask one of CHECKS about a photograph in every class, or with some blurs."""
     return [
-        Judged(photograph.name, blur, exposure.words, _verdict(pixels))
+        Judged(photograph.name, blur, exposure.words, _verdict(pixels, CHECKS[check]))
         for blur, exposure, pixels in pictures(photograph, blurs)
     ]
 
 
-def _verdict(pixels: quality.Pixels) -> QualityVerdict:
-    return quality.assess(pixels, Thresholds()).verdict
+def _verdict(pixels: quality.Pixels, check: Check) -> QualityVerdict:
+    thresholds = replace(Thresholds(), blurred_below=check.blurred_below)
+    return quality.assess(pixels, thresholds, check.sharpness(pixels)).verdict
