@@ -63,8 +63,8 @@ def _options() -> argparse.Namespace:
         "--check",
         choices=CHECKS,
         default=PRODUCT,
-        help="which score of sharpness: the product's (default: product) or that of "
-        "edge profiles (edges)",
+        help="which score of sharpness: the product's (default: product), that of edge profiles "
+        "(edges), or the product's until 2026.12 (before)",
     )
     parser.add_argument(
         "--photographs", type=int, metavar="N", help="judge only N photographs, for a quick look"

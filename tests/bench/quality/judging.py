@@ -7,7 +7,7 @@ from typing import Final
 from agent.capture import quality
 from agent.config import Thresholds
 from agent.models import QualityVerdict
-from tests.bench.quality import edge_profiles
+from tests.bench.quality import checkerboard, edge_profiles
 from tests.bench.quality.classes import BLURS, pictures
 from tests.bench.quality.photographs import Photograph
 
@@ -35,6 +35,7 @@ PRODUCT: Final = "product"
 CHECKS: Final = {
     PRODUCT: Check(quality.sharpness, Thresholds().blurred_below),
     "edges": Check(edge_profiles.sharpness, edge_profiles.BLURRED_BELOW),
+    "before": Check(checkerboard.sharpness, checkerboard.BLURRED_BELOW),
 }
 """The product's score and those that it is compared with; all else is the product's."""
 
