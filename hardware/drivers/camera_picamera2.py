@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from threading import Condition, Thread
+from threading import Thread
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,30 +25,22 @@ from hardware.camera import Frame, Luma
 from hardware.driver import CameraDriver, DeviceFiles
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.hang_timeout import HangTimeout
-from hardware.picamera2_frames import controls, frame, gain, i420_to_bgr, i420_to_luma, lux, streams
+from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
+from hardware.picamera2_seen import SeenFrames
 from hardware.settings import Autofocus, CameraSettings
-from hardware.settling import FRAMES_MOST, Settling
+from hardware.settling import FRAMES_MOST
 
 log = logging.getLogger(__name__)
-
-FOCUS_NS: Final = 600_000_000
-"""Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
 
 CALL_S: Final = 5.0
 """Longest wait for start and stop; they take about half a second. See `HangTimeout`."""
 
 AF_PAUSE_IMMEDIATE: Final = 0
 AF_PAUSE_RESUME: Final = 2
-AF_STATE_SCANNING: Final = 1
 """Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
 
 PICAMERA_ERRORS: Final = (RuntimeError, OSError, KeyError, ValueError, IndexError)
 """Errors of picamera2 and libcamera; picamera2 has no class of its own."""
-
-
-def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
-    """Return when to expose without focus: 600 ms after the press and the first frame."""
-    return max(after_ns, first_frame_ns) + FOCUS_NS
 
 
 class PiCamera:
@@ -62,14 +54,7 @@ class PiCamera:
         opened = opened or open_device(settings.device)
         self._picamera: Final = opened.picamera
         self._controls: Final = controls(settings)
-        self._seen: Final = Condition()
-        self._first_frame_ns: int | None = None
-        self._last_frame_ns: int | None = None
-        self._newest_began_ns = 0
-        self._frames = 0
-        self._settling = Settling()
-        self._lux: float | None = None
-        self._scanning = False
+        self._seen: Final = SeenFrames()
         self._dead = False
         self._closed = False
         actual = self._configure(settings, opened.colour_space)
@@ -89,14 +74,13 @@ class PiCamera:
     @property
     def last_frame_ns(self) -> int | None:
         """CLOCK_MONOTONIC of the newest sensor frame; None before the first."""
-        return self._last_frame_ns
+        return self._seen.newest_ns
 
     def start(self) -> None:
         """Start streaming in the one configuration; no effect while streaming."""
         if self.streaming:
             return
-        self._first_frame_ns = None
-        self._settling = Settling()
+        self._seen.restart()
         self._call("start", self._start)
 
     def stop(self) -> None:
@@ -123,12 +107,12 @@ class PiCamera:
         light_changed_ns: int | None,
         timeout: HangTimeout,
     ) -> Generator[Frame]:
-        frames_before = self._frames
+        frames_before = self._seen.count
         after_ns = self._focus(max(after_ns, light_changed_ns or 0), timeout)
-        after_ns, converged = self._settle(
-            after_ns, light_changed_ns, frames_before + FRAMES_MOST, timeout
-        )
-        if self._frames > frames_before:
+        most = frames_before + FRAMES_MOST
+        from_ns, converged = self._seen.wait_for_exposure(light_changed_ns, most, timeout)
+        after_ns = max(after_ns, from_ns)
+        if self._seen.count > frames_before:
             timeout = HangTimeout(deadline_s)
         jobs: list[Any] = []
         try:
@@ -146,13 +130,9 @@ class PiCamera:
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         """Return the illuminance as the protocol says, from metadata alone."""
         self._require_streaming("asking for the light")
-        timeout = HangTimeout(deadline_s)
-        with self._seen:
-            while self._first_frame_ns is None or self._newest_began_ns < (light_changed_ns or 0):
-                if not (wait_s := timeout.wait_s()):
-                    raise self._stalled()
-                self._seen.wait(wait_s)
-            return self._lux
+        if not self._seen.wait_for_frame(light_changed_ns or 0, HangTimeout(deadline_s)):
+            raise self._stalled()
+        return self._seen.newest_lux
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says; the lens stays free, and is not waited for.
@@ -206,54 +186,15 @@ class PiCamera:
 
     def _on_frame(self, request: Any) -> None:
         """See each frame in picamera2's thread, taken or not."""
-        metadata = request.get_metadata()
-        with self._seen:
-            self._last_frame_ns = int(metadata["SensorTimestamp"])
-            self._first_frame_ns = self._first_frame_ns or self._last_frame_ns
-            self._frames += 1
-            self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
-            self._lux = lux(metadata)
-            with suppress(KeyError):  # reading the frame tells what its metadata lacks
-                exposure_us = int(metadata["ExposureTime"])
-                self._newest_began_ns = self._last_frame_ns - 1000 * exposure_us
-                self._settling.add(self._newest_began_ns, exposure_us * gain(metadata))
-            self._seen.notify_all()
+        self._seen.add(request.get_metadata())
 
     def _focus(self, after_ns: int, timeout: HangTimeout) -> int:
         """Wait for the lens and hold it; return from when on frames count."""
         if "AfMode" not in self._controls:
             return after_ns
-        waited = False
-        with self._seen:
-            while wait_s := timeout.wait_s():
-                first_ns = self._first_frame_ns
-                now_ns = time.monotonic_ns()
-                if first_ns is not None:
-                    if not self._scanning or now_ns >= focus_due_ns(after_ns, first_ns):
-                        break
-                    wait_s = min(wait_s, (focus_due_ns(after_ns, first_ns) - now_ns) / 1e9)
-                waited = True
-                self._seen.wait(wait_s)
+        waited = self._seen.wait_for_focus(after_ns, timeout)
         self._pause_lens(AF_PAUSE_IMMEDIATE)
         return max(after_ns, time.monotonic_ns()) if waited else after_ns
-
-    def _settle(
-        self, after_ns: int, light_changed_ns: int | None, most: int, timeout: HangTimeout
-    ) -> tuple[int, bool]:
-        """Wait for the exposure; return from when on frames count, and whether it has settled.
-
-        It waits until `most` frames were seen since the camera was opened. No pixel is touched.
-        """
-        waited = False
-        with self._seen:
-            while not (settled := self._settling.settled(light_changed_ns)):
-                wait_s = timeout.wait_s()
-                if self._frames >= most or not wait_s:
-                    break
-                waited = True
-                self._seen.wait(wait_s)
-            newest_ns = self._newest_began_ns - 1
-        return max(after_ns, newest_ns) if waited else after_ns, settled
 
     def _pause_lens(self, pause: int) -> None:
         with _translated("does not hold or release its lens"):

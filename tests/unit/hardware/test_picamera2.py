@@ -19,11 +19,8 @@ from hardware.drivers import camera_picamera2
 from hardware.drivers.camera_picamera2 import (
     AF_PAUSE_IMMEDIATE,
     AF_PAUSE_RESUME,
-    AF_STATE_SCANNING,
-    FOCUS_NS,
     Opened,
     PiCamera,
-    focus_due_ns,
     open_device,
 )
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
@@ -35,6 +32,7 @@ from hardware.picamera2_frames import (
     i420_to_luma,
     streams,
 )
+from hardware.picamera2_seen import AF_STATE_SCANNING, FOCUS_NS, focus_due_ns
 from hardware.settings import Autofocus, CameraSettings
 from hardware.settling import STEPS
 from tests.support.sensor import work

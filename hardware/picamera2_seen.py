@@ -1,0 +1,104 @@
+"""The frames of a picamera2 stream by their metadata, taken or not: lens, light, exposure."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from threading import Condition
+from typing import Any, Final
+
+from hardware.hang_timeout import HangTimeout
+from hardware.picamera2_frames import gain, lux
+from hardware.settling import Settling
+
+FOCUS_NS: Final = 600_000_000
+"""Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
+
+AF_STATE_SCANNING: Final = 1
+"""Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
+
+
+def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
+    """Return when to expose without focus: 600 ms after the press and the first frame."""
+    return max(after_ns, first_frame_ns) + FOCUS_NS
+
+
+class SeenFrames:
+    """The newest frames as picamera2's thread adds them, and waits for them in another thread.
+
+    Attributes:
+        count: number of frames since the camera was opened.
+        newest_ns: CLOCK_MONOTONIC of the newest; None before the first.
+        newest_began_ns: when the exposure of the newest began.
+        newest_lux: the illuminance that it tells; None without an estimate.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.newest_ns: int | None = None
+        self.newest_began_ns = 0
+        self.newest_lux: float | None = None
+        self._first_ns: int | None = None
+        self._settling = Settling()
+        self._scanning = False
+        self._changed: Final = Condition()
+
+    def restart(self) -> None:
+        """Begin a stretch: exposures of the one before do not count."""
+        self._first_ns = None
+        self._settling = Settling()
+
+    def add(self, metadata: Mapping[str, Any]) -> None:
+        """Add the next frame."""
+        with self._changed:
+            self.newest_ns = self.newest_began_ns = int(metadata["SensorTimestamp"])
+            self._first_ns = self._first_ns or self.newest_ns
+            self.count += 1
+            self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
+            self.newest_lux = lux(metadata)
+            with suppress(KeyError):  # reading the frame tells what its metadata lacks
+                exposure_us = int(metadata["ExposureTime"])
+                self.newest_began_ns -= 1000 * exposure_us
+                self._settling.add(self.newest_began_ns, exposure_us * gain(metadata))
+            self._changed.notify_all()
+
+    def wait_for_frame(self, began_ns: int, timeout: HangTimeout) -> bool:
+        """Wait for a frame of this stretch that began then or later; return whether it came."""
+        with self._changed:
+            while self._first_ns is None or self.newest_began_ns < began_ns:
+                if not (wait_s := timeout.wait_s()):
+                    return False
+                self._changed.wait(wait_s)
+        return True
+
+    def wait_for_focus(self, after_ns: int, timeout: HangTimeout) -> bool:
+        """Wait until the lens rests, or is due to be held; return whether it did not at once."""
+        waited = False
+        with self._changed:
+            while wait_s := timeout.wait_s():
+                now_ns = time.monotonic_ns()
+                if self._first_ns is not None:
+                    due_ns = focus_due_ns(after_ns, self._first_ns)
+                    if not self._scanning or now_ns >= due_ns:
+                        break
+                    wait_s = min(wait_s, (due_ns - now_ns) / 1e9)
+                waited = True
+                self._changed.wait(wait_s)
+        return waited
+
+    def wait_for_exposure(
+        self, light_changed_ns: int | None, most: int, timeout: HangTimeout
+    ) -> tuple[int, bool]:
+        """Wait until the exposure has settled, or `count` is `most`.
+
+        Returns:
+            From when on frames count, 0 for any, and whether the exposure has settled.
+        """
+        waited = False
+        with self._changed:
+            while not (settled := self._settling.settled(light_changed_ns)):
+                wait_s = timeout.wait_s()
+                if self.count >= most or not wait_s:
+                    break
+                waited = True
+                self._changed.wait(wait_s)
+            return (self.newest_began_ns - 1 if waited else 0), settled
