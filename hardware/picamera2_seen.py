@@ -95,7 +95,7 @@ class SeenFrames:
         """
         waited = False
         with self._changed:
-            while not (settled := self._settling.settled(light_changed_ns)):
+            while not (settled := self._settling.settled(light_changed_ns or 0)):
                 wait_s = timeout.wait_s()
                 if self.count >= most or not wait_s:
                     break

@@ -11,6 +11,11 @@ A control acts two to four frames later (libcamera, `camera_sensor_properties.cp
 exposure stays as it is for as many frames.
 """
 
+AGAIN: Final = 2
+"""Newest steps in which it must hardly move once it has settled: the stretch is not stale any more,
+but the light may have changed, as for a device that comes out of its holster.
+"""
+
 MOVE: Final = 0.10
 """Greatest share by which the exposure may rise or fall in each of these steps."""
 
@@ -27,11 +32,12 @@ FRAMES_MOST: Final = 30
 
 
 class Steady(NamedTuple):
-    """A rule: how many steps must be how small; see STEPS, MOVE and FALL."""
+    """A rule: how many steps must be how small; see STEPS, AGAIN, MOVE and FALL."""
 
     steps: int = STEPS
     move: float = MOVE
     fall: float = FALL
+    again: int = AGAIN
 
 
 USUAL: Final = Steady()
@@ -43,27 +49,35 @@ class _Exposed(NamedTuple):
 
 
 class Settling:
-    """The exposures of the newest frames of a stream, of which each must be added, in order."""
+    """The exposures of the newest frames of a stretch, of which each must be added, in order."""
 
     def __init__(self, rule: Steady = USUAL) -> None:
         self._rule: Final = rule
         self._newest: Final[deque[_Exposed]] = deque(maxlen=rule.steps + 1)
+        self._settled_from_ns: int | None = None
 
     def add(self, began_ns: int, exposure: float) -> None:
         """Add the next frame: when its exposure began, and exposure time times gain."""
         self._newest.append(_Exposed(began_ns, exposure))
+        if self._is_still(self._rule.steps):
+            self._settled_from_ns = self._newest[0].began_ns
 
-    def settled(self, light_changed_ns: int | None = None) -> bool:
-        """Return True if the exposure hardly moved in the newest steps.
+    def settled(self, light_changed_ns: int = 0) -> bool:
+        """Return True if the exposure has settled, and hardly moved in the newest steps.
 
         Of frames that were exposed before the light was changed by us, none counts.
         """
-        if len(self._newest) <= self._rule.steps:
-            return False
-        if light_changed_ns is not None and self._newest[0].began_ns < light_changed_ns:
-            return False
-        exposures = [one.exposure for one in self._newest]
-        is_still = all(
-            max(step) <= (1 + self._rule.move) * min(step) for step in pairwise(exposures)
+        since_ns = self._settled_from_ns
+        return (
+            since_ns is not None
+            and since_ns >= light_changed_ns
+            and self._is_still(self._rule.again)
         )
-        return is_still and exposures[-3] <= (1 + self._rule.fall) * exposures[-1]
+
+    def _is_still(self, steps: int) -> bool:
+        newest = [one.exposure for one in self._newest][-steps - 1 :]
+        return (
+            len(newest) > steps
+            and all(max(step) <= (1 + self._rule.move) * min(step) for step in pairwise(newest))
+            and (steps < 2 or newest[-3] <= (1 + self._rule.fall) * newest[-1])
+        )

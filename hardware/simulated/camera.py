@@ -14,7 +14,7 @@ from hardware.camera import Frame, Luma, lores_px
 from hardware.driver import CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
-from hardware.settling import FRAMES_MOST, STEPS, Settling
+from hardware.settling import FRAMES_MOST
 from hardware.simulated.auto_exposure import STABLE, AutoExposure
 from hardware.simulated.drawing import SHAKES_PX
 from hardware.simulated.film import Film
@@ -190,15 +190,13 @@ class SimulatedCamera:
 
         Frames from before the call count too.
         """
-        settling, ended, due_ns = Settling(), run.ended(called_ns), called_ns + deadline_ns
+        ended, due_ns = run.ended(called_ns), called_ns + deadline_ns
         newest = max(0, ended - 1)
-        run.expose(ended - 1)
-        for number in range(max(0, newest - STEPS), newest):
-            settling.add(*run.exposed(number))
+        run.expose(newest)
         for number in range(newest, ended + FRAMES_MOST):
             self._wait_for_frame(run, number, due_ns)
-            settling.add(*run.exposed(number))
-            if settling.settled(light_changed_ns):
+            run.expose(number)
+            if run.settling.settled(light_changed_ns or 0):
                 return number, True
             if run.end_ns(number + 1) > due_ns:
                 break

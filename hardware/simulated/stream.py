@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
+from hardware.settling import Settling
 from hardware.simulated.auto_exposure import AutoExposure, brightness, measured_lux
 from hardware.simulated.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
 from hardware.simulated.script import WorldState
@@ -57,6 +58,7 @@ class Stream:
     ) -> None:
         automatic.start()
         self.started_ns: Final = started_ns
+        self.settling = Settling()
         self._world: Final = world
         self._automatic: Final = automatic
         self._next = -hidden
@@ -108,12 +110,20 @@ class Stream:
             if (passed := bisect_right(doors_ns, end_ns)) > self._doors:
                 self._doors = passed
                 self._automatic.follow(lux[light])
-                self._exposures = dict.fromkeys(self._exposures, self._automatic.exposure)
-            exposed = self._exposures[now] = self._automatic.exposure
+                before, self._exposures, self.settling = self._exposures, {}, Settling()
+                for earlier in before:
+                    self._keep(earlier, self._automatic.exposure)
+            exposed = self._automatic.exposure
+            self._keep(now, exposed)
             self._automatic.measure(brightness(exposed, lux[light]))
         self._next = number + 1
         while len(self._exposures) > _KEPT:
             del self._exposures[next(iter(self._exposures))]
+
+    def _keep(self, number: int, exposed: float) -> None:
+        self._exposures[number] = exposed
+        if number >= 0:
+            self.settling.add(self._began_ns(number, exposed), exposed)
 
     def _began_ns(self, number: int, exposed: float) -> int:
         return self.end_ns(number) - round(1000 * min(exposed, EXPOSURE_MAX_US))

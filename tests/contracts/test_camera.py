@@ -31,10 +31,8 @@ FRAME_S: Final = 1 / 30
 MOVES_S: Final = 6 * FRAME_S
 """Time from a change of light until the exposure moves: a frame of it, and a control's delay."""
 
-RESTLESS: Final[Lights] = [
-    (number / 10, DIM_LUX * (1 if number % 2 else 6)) for number in range(40)
-]
-"""Light that changes every three frames, for four seconds."""
+RESTLESS: Final[Lights] = [(number * FRAME_S, 20.0 * 1.07**number) for number in range(68)]
+"""Light that grows from frame to frame, for more than two seconds."""
 
 
 @dataclass(frozen=True)
@@ -345,12 +343,20 @@ def test_a_burst_waits_until_the_exposure_follows_the_light(
         assert 1 / 1.5 < off < 1.5
 
 
-def test_a_light_that_never_rests_ends_the_wait_after_thirty_frames(
+def follow_growing(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
+    """Return when the exposure follows a growing light, which takes some frames to show."""
+    set_lights(RESTLESS[:1])
+    time.sleep(MOVES_S)
+    settled(camera)
+    set_lights(RESTLESS)
+    time.sleep(2 * MOVES_S)
+
+
+def test_a_light_that_always_grows_ends_the_wait_after_thirty_frames(
     camera: Camera, set_lights: Callable[[Lights], None]
 ) -> None:
     """The newest frames come then, and tell that their exposure had not settled."""
-    set_lights(RESTLESS)
-    time.sleep(MOVES_S)
+    follow_growing(camera, set_lights)
     called_ns = time.monotonic_ns()
 
     frames = list(camera.take(called_ns, 3, DEADLINE_S))
@@ -364,8 +370,7 @@ def test_a_wait_ends_at_the_deadline_too(
     camera: Camera, set_lights: Callable[[Lights], None]
 ) -> None:
     """A frame that is off is better than none."""
-    set_lights(RESTLESS)
-    time.sleep(MOVES_S)
+    follow_growing(camera, set_lights)
     began = time.monotonic()
 
     frame = settled(camera, deadline_s=0.2)

@@ -1,4 +1,4 @@
-"""Simulated presses after a start, after the lamp was lit, and while the camera streams.
+"""Simulated presses after a start, after the lamp was lit, and in light that changed or did not.
 
 The exposures are those of the simulated camera's automatic, and the product's own rule waits
 (`hardware/settling.py`).
@@ -205,7 +205,22 @@ def warm(chance: random.Random) -> Press:
     return _press(conditions, frames, 60, lit=0)
 
 
-GROUPS: Final = {"cold": cold, "after the lamp": after_lamp, "warm": warm}
+def light_changed(chance: random.Random) -> Press:
+    """Press 0 to 2 s after a camera that has long been streaming came out of its holster."""
+    lux, lux_before = (_log_uniform(chance, 0.1, 100_000) for _ in range(2))
+    conditions = _conditions(chance, lux, lux_before)
+    automatic = _automatic(conditions, right_exposure(lux_before, conditions.spread))
+    newest = 40 + math.floor(chance.uniform(0, 2) * conditions.fps)
+    frames = [*islice(_frames(automatic, conditions, chance, before=40), newest + 80)]
+    return _press(conditions, frames, newest, lit=0)
+
+
+GROUPS: Final = {
+    "cold": cold,
+    "after the lamp": after_lamp,
+    "light changed": light_changed,
+    "warm": warm,
+}
 
 
 def _press(
@@ -225,7 +240,7 @@ def wait(press: Press, rule: Steady) -> Wait:
     for number, exposure in enumerate(press.exposures):
         settling.add(number * frame_ns, exposure)
         if number >= press.newest:
-            settled = settling.settled(press.lit * frame_ns or None)
+            settled = settling.settled(press.lit * frame_ns)
             if settled or number == press.newest + FRAMES_MOST:
                 break
     begin = max(number, press.first)

@@ -51,6 +51,11 @@ def main() -> None:
     by_day, in_the_dark, still = wrong_lamps(presses["cold"], USUAL)
     print(f"By the newest frame's lux at cold presses, the lamp is lit by day in {by_day}, and not")
     print(f"lit in the dark in {in_the_dark}; after a look at the settled burst in {still}.")
+    print("\n| newest steps that count once it has settled | light changed: off, worst |", end="")
+    print(" not settled: off, all | added s |\n" + "| --- " * 4 + "|")
+    for again in (0, USUAL.again, USUAL.steps):
+        waits = [wait(one, USUAL._replace(again=again)) for one in presses["light changed"]]
+        print(f"| {again} | {_cells(waits)} |")
 
 
 def _of_the_device(presses: Mapping[str, Sequence[Press]]) -> dict[str, list[Press]]:

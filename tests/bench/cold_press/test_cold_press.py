@@ -36,6 +36,16 @@ def test_bench_finds_rules_that_are_too_short_or_too_wide(rule: Steady) -> None:
     assert [one for one in waits("after the lamp", rule) if one.settled and one.is_off]
 
 
+def test_press_after_a_change_of_light_waits_for_the_newest_steps() -> None:
+    """Otherwise more than twice as many photos would be too bright or too dark."""
+    ours, unwaiting = (
+        sum(one.is_off for one in waits("light changed", rule))
+        for rule in (USUAL, USUAL._replace(again=0))
+    )
+
+    assert unwaiting > 2 * ours
+
+
 def test_warm_press_does_not_wait() -> None:
     """A few per cent of noise in the brightness are no change of light."""
     assert {one.added_s for one in waits("warm", USUAL)} == {0.0}

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from hardware.settling import FALL, MOVE, STEPS, Settling
+from hardware.settling import AGAIN, FALL, MOVE, STEPS, Settling
 
 FRAME_NS = 33_333_333
 STILL = [1_000.0] * (STEPS + 1)
 
 
-def settled(exposures: Sequence[float], light_changed_ns: int | None = None) -> bool:
+def settled(exposures: Sequence[float], light_changed_ns: int = 0) -> bool:
     """Add frames that begin at 0, a thirtieth of a second, and so on."""
     settling = Settling()
     for number, exposure in enumerate(exposures):
@@ -43,6 +43,15 @@ def test_the_newest_two_steps_fall_little_together(first: float) -> None:
         between, newest = 1_000 / (1 + fall) ** first, 1_000 / (1 + fall)
 
         assert settled([*STILL, between, newest]) is expected
+
+
+def test_exposure_that_has_settled_waits_for_its_newest_steps_alone() -> None:
+    """The light changed: as soon as the exposure has followed, it has settled again."""
+    far = [1_000.0 * 2**step for step in range(5)]
+
+    for again in range(AGAIN):
+        assert not settled([*STILL, *far, *far[-1:] * again])
+    assert settled([*STILL, *far, *far[-1:] * AGAIN])
 
 
 def test_frames_before_the_light_was_changed_do_not_count() -> None:
