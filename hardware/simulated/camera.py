@@ -250,9 +250,11 @@ class SimulatedCamera:
             light=state.light,
             lamp=lamp,
             motion_px=state.motion_px,
+            motion_arc_deg=state.motion_arc_deg,
             noise=state.noise,
             cover=state.cover,
             over_stops=state.over_stops,
+            jpeg_pct=state.jpeg_pct,
         )
 
     def _ahead(self) -> list[Scene]:

@@ -1,6 +1,6 @@
 """Draws the strips of a simulated camera; big ones in a process of their own.
 
-A frame of 2304x1296 takes 0.5 s and 330 MB to draw (x86-64, 2026-11): neither may be seen in the
+A frame of 2304x1296 takes 0.5 s and 130 MB to draw (x86-64, 2026-11): neither may be seen in the
 capture process. The strip comes back in anonymous memory, resident here only where it is looked at.
 Run as a module it is that process: a scene as JSON on stdin, its strip on stdout.
 """

@@ -1,17 +1,18 @@
 """Doorstep scenes for the simulated camera: a door, a mat, a parcel with a label, and light.
 
-The painted room (scene_room.py) comes first; then light, blur, a finger, exposure and sensor noise
-follow in linear light, as they do in a camera.
+The painted room (scene_room.py) comes first; then motion, light, a finger and exposure follow in
+linear light, and the sensor (sensor.py) makes a picture of it, as in a camera.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-import cv2  # noqa: TID251 - one of the importers
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.simulated.motion import arc, moved
 from hardware.simulated.scene_room import Image, Linear, bands, painted
+from hardware.simulated.sensor import FULL_WELL_E, GAMMA, Processing, Raw, processed, sensed
 
 EXPOSURE_MAX_US: Final = 33_333
 """Longest exposure: 30 frames a second leave no more."""
@@ -31,9 +32,6 @@ LAMP_LUX: Final = 60.0
 EXPOSURE_LUX_US: Final = 4_000.0 * 2_000.0
 """Exposure times illuminance of a well exposed picture at gain 1. Source: f/1.8, ISO 100."""
 
-_GAMMA: Final = 2.2
-"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
-
 _WHITE: Final = 65_535
 """Light is counted in 16 bits: dark scenes keep their steps."""
 
@@ -50,10 +48,12 @@ class Scene:
         house: the house number beside the door, 1 to 99; 0 lets the seed choose it.
         light: 1.0 is day, 0.3 dusk, 0.02 night without a street lamp.
         lamp: the device's white lamp is on.
-        motion_px: length of the motion blur.
+        motion_px: largest extent of the motion blur.
+        motion_arc_deg: part of a circle that the motion follows; 0 is straight.
         noise: 1.0 is a clean sensor; multiplies its noise, which grows with the gain.
         cover: 0 to 1, how much of the lens a finger covers.
         over_stops: how far the exposure is off; 3 is a wall in the sun.
+        jpeg_pct: quality of the JPEG that the camera sends, as a webcam does; 0 is none.
     """
 
     seed: int = 0
@@ -64,9 +64,11 @@ class Scene:
     light: float = 1.0
     lamp: bool = False
     motion_px: float = 0.0
+    motion_arc_deg: float = 0.0
     noise: float = 1.0
     cover: float = 0.0
     over_stops: float = 0.0
+    jpeg_pct: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,26 @@ def render(scene: Scene) -> Image:
 
     The room of the latest scene is kept, 9 MB at full size, so that a burst paints it once.
     """
+    raw = _exposed_raw(scene)
+    return processed(raw, _white_e(scene), Processing(jpeg_pct=scene.jpeg_pct or None))
+
+
+def _exposed_raw(scene: Scene) -> Raw:
     room = painted(scene.seed, scene.house, scene.width_px, scene.height_px)
-    light = _moved(_linear(room), scene) if scene.motion_px >= 1 else _linear(room)
+    light = _moved(_linear(room), scene) if scene.motion_px > 0 else _linear(room)
     rng = _rng(scene, "noise")
-    picture = np.empty_like(room)
+    raw = np.empty(room.shape[:2], np.uint16)
     for rows in bands(scene.height_px):
         seen = light[rows].astype(np.float32) * _light(scene, rows)
         if scene.cover > 0:
             seen = _covered(seen, scene, rows)
-        picture[rows] = _sensed(seen, scene, rng)
-    return picture
+        raw[rows] = sensed(seen, _white_e(scene), rng, scene.noise)
+    return raw
+
+
+def _white_e(scene: Scene) -> float:
+    """Return the electrons at the sensor's limit."""
+    return FULL_WELL_E / exposure(scene).gain
 
 
 def _ambient_lux(scene: Scene) -> float:
@@ -110,7 +122,7 @@ def _ambient_lux(scene: Scene) -> float:
 
 def _linear(picture: Image) -> NDArray[np.uint16]:
     """Return linear light, 16 bits of it: half the memory of floats, and no visible steps."""
-    curve = (np.linspace(0, 1, 256) ** _GAMMA * _WHITE).astype(np.uint16)
+    curve = (np.linspace(0, 1, 256) ** GAMMA * _WHITE).astype(np.uint16)
     return curve[picture]
 
 
@@ -141,21 +153,9 @@ def _grid(scene: Scene, rows: slice) -> tuple[Linear, Linear]:
 
 
 def _moved(picture: NDArray[np.uint16], scene: Scene) -> NDArray[np.uint16]:
-    """Smear along a line, as a hand that has not come to rest does."""
-    angle = _rng(scene, "motion").uniform(0, np.pi)
-    half = scene.motion_px / 2
-    size = int(np.ceil(half)) * 2 + 3
-    kernel = np.zeros((size, size), np.float32)
-    middle = size // 2
-    for step in np.linspace(-half, half, size * 4):
-        x, y = middle + step * np.cos(angle), middle + step * np.sin(angle)
-        left, top = int(x), int(y)
-        right_share, low_share = x - left, y - top
-        kernel[top, left] += (1 - right_share) * (1 - low_share)
-        kernel[top, left + 1] += right_share * (1 - low_share)
-        kernel[top + 1, left] += (1 - right_share) * low_share
-        kernel[top + 1, left + 1] += right_share * low_share
-    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.uint16)
+    """Smear as a hand that has not come to rest does."""
+    direction_deg = _rng(scene, "motion").uniform(0, 360)
+    return moved(picture, arc(scene.motion_px, scene.motion_arc_deg, direction_deg))
 
 
 def _covered(seen: Linear, scene: Scene, rows: slice) -> Linear:
@@ -167,16 +167,6 @@ def _covered(seen: Linear, scene: Scene, rows: slice) -> Linear:
     edge = 1.15 - 1.5 * scene.cover + 0.25 * (y - 0.5) ** 2
     share = np.clip((x - edge) / 0.30, 0, 1)[..., None]
     return np.asarray(seen * (1 - share) + finger * share, np.float32)
-
-
-def _sensed(seen: Linear, scene: Scene, rng: np.random.Generator) -> Image:
-    """Add shot and read noise, clip as the sensor does, and bend linear light to a picture."""
-    gain = exposure(scene).gain
-    variance = np.clip(seen, 0, 1) * (6e-5 * gain) + (1.2e-3 * gain) ** 2
-    grain = rng.standard_normal(seen.shape, dtype=np.float32) * np.sqrt(variance)
-    exposed = np.clip(seen + grain * scene.noise, 0, 1)
-    curve = ((np.arange(4096) / 4095) ** (1 / _GAMMA) * 255).astype(np.uint8)
-    return np.asarray(curve[(exposed * 4095).astype(np.uint16)], np.uint8)
 
 
 def _rng(scene: Scene, purpose: str) -> np.random.Generator:

@@ -65,9 +65,11 @@ class WorldState:
     house: Annotated[int, Range(0, 99, "a house number, 0 lets the door choose")] = 0
     light: Annotated[float, Range(0.001, 1, "a light, 1 is day, 0.3 dusk, 0.02 night")] = 1.0
     motion_px: Annotated[float, Range(0, 200, "a motion blur in pixels")] = 0.0
+    motion_arc_deg: Annotated[float, Range(0, 360, "an arc in degrees, 0 is straight")] = 0.0
     noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0
     cover: Annotated[float, Range(0, 1, "the covered share of the lens")] = 0.0
     over_stops: Annotated[float, Range(-10, 10, "an exposure error in stops")] = 0.0
+    jpeg_pct: Annotated[int, Range(0, 100, "a webcam's JPEG quality, 0 is none")] = 0
     label: Annotated[str, Match(r"(?s).{0,2000}", "text of at most 2,000 characters")] = ""
     label_kind: LabelKind = LabelKind.QR
     camera: CameraFault = CameraFault.NONE

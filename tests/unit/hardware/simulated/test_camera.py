@@ -124,6 +124,20 @@ def test_motion_blurs_the_whole_burst(open_in: Opener) -> None:
     assert moved < still / 2
 
 
+@pytest.mark.parametrize("setting", ["motion_arc_deg = 200", "jpeg_pct = 30"])
+def test_the_script_chooses_the_way_of_a_motion_and_a_webcams_jpeg(
+    open_in: Opener, setting: str
+) -> None:
+    """All else stays, the noise too."""
+    camera, world = open_in(f"[[at]]\npress = 1\nmotion_px = 8\n[[at]]\npress = 3\n{setting}")
+
+    first, second, other = (
+        {frame.pixels.tobytes() for frame in press(camera, world, count=3)} for _ in range(3)
+    )
+    assert first == second
+    assert not first & other
+
+
 def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in: Opener) -> None:
     camera, world = open_in("[[at]]\npress = 2\nlight = 0.05")
 

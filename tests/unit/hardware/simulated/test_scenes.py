@@ -31,6 +31,17 @@ def test_frames_of_a_burst_differ_by_noise_only() -> None:
     assert abs(difference.mean()) < 0.1
 
 
+def test_the_dark_is_noisier_since_its_gain_is_higher() -> None:
+    """As bright a picture as by day, of a sixteenth of the electrons."""
+    noise = []
+    for light, over_stops in ((1, 0), (0.08, 2)):
+        scene = replace(SMALL, light=light, over_stops=over_stops)
+        one, other = (render(replace(scene, frame=frame)).astype(float) for frame in (0, 1))
+        noise.append((one - other).std())
+
+    assert noise[1] > 2.5 * noise[0]
+
+
 def test_a_house_number_changes_the_plaque_and_nothing_else() -> None:
     """The door of a seed stays the same, whichever number it is given."""
     one, other = (render(replace(SMALL, noise=0, house=house)) for house in (1, 88))
@@ -49,6 +60,26 @@ def test_the_lamp_lights_the_parcel_more_than_the_corners() -> None:
     gained = lit.mean(axis=2) - dark.mean(axis=2)
     assert gained[200:260, 280:360].mean() > 2 * gained[:40, :60].mean() > 0
     assert exposure(replace(night, lamp=True)).gain < exposure(night).gain
+
+
+@pytest.mark.parametrize(("arc_deg", "least", "most"), [(0, 1, 9), (180, 1, 9), (360, 0, 0.3)])
+def test_motion_goes_another_way_in_each_frame(arc_deg: float, least: float, most: float) -> None:
+    """Except for a whole turn, which is the same wherever it begins."""
+    moving = replace(SMALL, noise=0, motion_px=16, motion_arc_deg=arc_deg)
+
+    one, other = render(moving).astype(float), render(replace(moving, frame=1))
+    assert least < np.abs(one - other).mean() < most
+
+
+def test_a_webcams_scene_has_been_a_jpeg() -> None:
+    """What JPEG loses is gone: another of that quality loses little."""
+    losses = []
+    for jpeg_pct in (0, 85):
+        seen = render(replace(SMALL, jpeg_pct=jpeg_pct))
+        again = cv2.imdecode(cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, 85])[1], 1)
+        losses.append(np.abs(seen.astype(float) - again).mean())
+
+    assert losses[1] < 0.3 * losses[0]
 
 
 @pytest.mark.slow
