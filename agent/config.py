@@ -192,11 +192,11 @@ class ServeSettings:
 class Thresholds:
     """`[quality]`: thresholds from scores to a verdict; they depend on camera and processor.
 
-    The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs
-    (tests/bench/quality) of November 2026, not from the device's camera.
+    The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs exposed by
+    a sensor's model (tests/bench/quality) of November 2026, not from the device's camera.
     """
 
-    version: str = "2026.12"
+    version: str = "2026.12.1"
     """Goes into every record; change it with any of the others."""
     dark_below_pct: _Percent = 11.0
     """Mean luma, % of full scale."""
@@ -204,10 +204,10 @@ class Thresholds:
     """Share of clipped pixels, %."""
     covered_below_pct: _Percent = 0.5
     """Spread of a thumbnail without its gradients, % of full scale."""
-    noisy_above: _Score = 14.0
-    """Standard deviation of the pixel noise, grey levels of 255."""
-    blurred_below: _Score = 95.0
-    """Sharpness; photographs smeared over 12 px or more had 85 at most, sharp ones 125 or more."""
+    noisy_above: _Score = 10.0
+    """Standard deviation of the noise in a view of half the size, grey levels of 255."""
+    blurred_below: _Score = 52.0
+    """Sharpness, where 100 is a perfect edge; sharp photographs had 54 or more by day."""
 
 
 @dataclass(frozen=True, slots=True)

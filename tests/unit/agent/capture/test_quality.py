@@ -10,7 +10,9 @@ from agent.capture import quality
 from agent.capture.quality import assess, sharpness
 from agent.config import Thresholds
 from agent.models import QualityReport, QualityVerdict
+from hardware.simulated.motion import Path, arc, line, moved
 from hardware.simulated.scenes import Scene, render
+from hardware.simulated.sensor import FULL_WELL_E, GAMMA, Light, Processing, developed
 from tests.bench.quality.leaves import dead_leaves
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, smeared
 from tests.support.peak import peak_mb
@@ -19,6 +21,7 @@ SMALL: Final = Scene(width_px=1280, height_px=720)
 NIGHT: Final = replace(SMALL, light=0.02)
 LAMP: Final = replace(NIGHT, lamp=True)
 DEFAULT: Final = Thresholds()
+BLURRED: Final = QualityVerdict.BLURRED
 
 STATES: Final = {
     "day": (SMALL, QualityVerdict.OK),
@@ -31,9 +34,10 @@ STATES: Final = {
     "covered": (replace(SMALL, cover=1), QualityVerdict.COVERED),
     "covered, with lamp": (replace(LAMP, cover=1), QualityVerdict.COVERED),
     "noisy": (replace(SMALL, light=0.08, noise=4), QualityVerdict.NOISY),
-    "blurred": (replace(SMALL, motion_px=12), QualityVerdict.BLURRED),
-    "very blurred": (replace(SMALL, motion_px=24), QualityVerdict.BLURRED),
-    "blurred, with lamp": (replace(LAMP, motion_px=12), QualityVerdict.BLURRED),
+    "blurred": (replace(SMALL, motion_px=12), BLURRED),
+    "very blurred": (replace(SMALL, motion_px=24), BLURRED),
+    "blurred, with lamp": (replace(LAMP, motion_px=12), BLURRED),
+    "blurred, in the evening": (replace(SMALL, light=0.1, motion_px=24), BLURRED),
 }
 
 
@@ -48,10 +52,10 @@ def test_a_door_gets_its_verdict(state: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_verdicts_hold_for_many_doors_at_full_size_with_margin(seed: int) -> None:
-    """Thresholds a fifth lower or higher change nothing."""
+    """Thresholds a seventh lower or higher change nothing."""
     for state, (scene, verdict) in STATES.items():
         pixels = render(replace(scene, seed=seed, width_px=2304, height_px=1296))
-        for factor in (1, 0.8, 1.2):
+        for factor in (1, 0.85, 1.15):
             report = assess(pixels, _scaled(factor))
             assert report.verdict is verdict, (state, factor, report.scores)
 
@@ -60,15 +64,15 @@ def test_verdicts_hold_for_many_doors_at_full_size_with_margin(seed: int) -> Non
 @pytest.mark.parametrize("width_px", [1536, 2304, 4608])
 @pytest.mark.parametrize("light", [SMALL, LAMP], ids=["day", "lamp"])
 def test_verdict_on_a_door_is_the_same_at_every_camera_width(width_px: int, light: Scene) -> None:
-    """A still door passes, and a moving hand is called blurred, with a fifth to spare.
+    """A still door passes, and a moving hand is called blurred, with a seventh to spare.
 
     Of eight doors this one has the lowest score at 4608 px.
     """
     still = replace(light, seed=4, width_px=width_px, height_px=width_px * 9 // 16)
     moving = replace(still, motion_px=12)
 
-    assert assess(render(still), _scaled(1.2)).verdict is QualityVerdict.OK
-    assert assess(render(moving), _scaled(0.8)).verdict is QualityVerdict.BLURRED
+    assert assess(render(still), _scaled(1.15)).verdict is QualityVerdict.OK
+    assert assess(render(moving), _scaled(0.85)).verdict is QualityVerdict.BLURRED
 
 
 def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
@@ -82,12 +86,39 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
         assert sorted(range(4), key=burst.__getitem__) == [2, 0, 3, 1]
 
 
+@pytest.mark.parametrize("light", [SMALL, LAMP], ids=["day", "lamp"])
+def test_a_hand_that_moves_along_an_arc_is_told(light: Scene) -> None:
+    """No direction is spared, so the least one says little: the scales must tell."""
+    moving = replace(light, motion_px=24, motion_arc_deg=180)
+
+    assert assess(render(moving), DEFAULT).verdict is BLURRED
+
+
 def test_noise_does_not_make_a_picture_sharp() -> None:
-    """Grain on nothing has no common part in two disjoint pixel sets."""
+    """Grain on nothing is no detail."""
     rng = np.random.default_rng(5)
     grain = rng.normal(120, 6, (1296, 2304, 1)).astype(np.uint8).repeat(3, axis=2)
 
-    assert abs(sharpness(grain)) < DEFAULT.blurred_below
+    assert sharpness(grain) < DEFAULT.blurred_below / 2
+
+
+@pytest.mark.parametrize("white_e", [FULL_WELL_E, 250, 120, 60])
+@pytest.mark.parametrize("path", [line(24, 30), arc(24, 180, 30)], ids=["line", "arc"])
+def test_a_smear_is_told_in_noise_that_neighbours_share(white_e: float, path: Path) -> None:
+    """A camera's processor spreads the noise of a pixel over its neighbours, as it does detail."""
+    still = ((dead_leaves(seed=1) / 255) ** GAMMA).astype(np.float32)
+
+    sharp, blurred = (sharpness(taken(light, white_e)) for light in (still, moved(still, path)))
+
+    assert 1.1 * blurred < DEFAULT.blurred_below < sharp / 1.2
+
+
+def test_noise_that_neighbours_share_is_noise() -> None:
+    """Differences of next neighbours would show a third of it."""
+    card = taken(np.full((480, 640, 3), 0.18, np.float32), 60)
+    deviation = float(quality.luma(card).std())
+
+    assert assess(card, DEFAULT).scores["noise"] > 0.55 * deviation
 
 
 def test_a_smear_scores_the_same_in_every_direction() -> None:
@@ -96,7 +127,7 @@ def test_a_smear_scores_the_same_in_every_direction() -> None:
     scores = [sharpness(smeared(chart, 12, direction)) for direction in DIRECTIONS_DEG]
 
     assert 0 < max(scores) < DEFAULT.blurred_below < sharpness(chart)
-    assert max(scores) < 1.1 * min(scores)
+    assert max(scores) < 1.2 * min(scores)
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -110,23 +141,13 @@ def test_a_fine_pattern_is_sharp_on_either_diagonal(side: int) -> None:
     assert sharpness(patterned) == pytest.approx(sharpness(chart), rel=0.25)
 
 
-def test_half_of_a_picture_says_what_the_whole_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    upright = render(SMALL)
-    pictures = [upright, np.ascontiguousarray(upright.transpose(1, 0, 2)), dead_leaves(seed=1)]
-    by_strips = [sharpness(pixels) for pixels in pictures]
+def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = render(SMALL)
+    by_strips = sharpness(pixels)
 
-    # Strips that begin where the margin of the one before begins: nothing is left out.
-    monkeypatch.setattr(quality, "_STRIP_PITCH_ROWS", 60)
+    monkeypatch.setattr(quality, "_STRIP_ROWS", 720)
 
-    assert by_strips == pytest.approx([sharpness(pixels) for pixels in pictures], rel=0.15)
-
-
-def test_white_is_no_detail() -> None:
-    """The halves of a checkerboard that is all white sum up to more than a byte holds."""
-    chart = dead_leaves(seed=1)
-    near, full = (np.where(chart > 200, white, chart).astype(np.uint8) for white in (253, 255))
-
-    assert sharpness(full) == pytest.approx(sharpness(near), rel=0.05)
+    assert by_strips == pytest.approx(sharpness(pixels), rel=1e-4)
 
 
 def test_what_comes_first_in_order_is_the_verdict() -> None:
@@ -144,8 +165,8 @@ def test_what_comes_first_in_order_is_the_verdict() -> None:
         ("dark_below_pct", 0.0, QualityVerdict.DARK),
         ("clipped_above_pct", 100.0, QualityVerdict.CLIPPED),
         ("covered_below_pct", 0.0, QualityVerdict.COVERED),
-        ("noisy_above", 1e9, QualityVerdict.NOISY),
         ("blurred_below", -1e9, QualityVerdict.BLURRED),
+        ("noisy_above", 1e9, QualityVerdict.NOISY),
     ]
 
     for name, lenient, verdict in passes:
@@ -181,8 +202,8 @@ def test_what_is_no_picture_is_refused_with_its_shape(shape: tuple[int, ...]) ->
         assess(np.zeros(shape, np.uint8), DEFAULT)
 
 
-def test_odd_sizes_are_judged_like_even_ones() -> None:
-    """Webcams have odd sizes."""
+def test_odd_and_small_sizes_are_judged() -> None:
+    """Webcams have odd sizes; the smallest has one block."""
     pixels = render(SMALL)
 
     odd = assess(pixels[:-1, :-1], DEFAULT)
@@ -191,6 +212,7 @@ def test_odd_sizes_are_judged_like_even_ones() -> None:
     assert odd.scores["sharpness"] == pytest.approx(
         assess(pixels, DEFAULT).scores["sharpness"], rel=0.1
     )
+    assert np.isfinite(sharpness(pixels[:64, :65]))
 
 
 def test_a_full_frame_is_judged_in_little_memory() -> None:
@@ -198,6 +220,11 @@ def test_a_full_frame_is_judged_in_little_memory() -> None:
     pixels = np.zeros((1296, 2304, 3), np.uint8)
 
     assert peak_mb(lambda: assess(pixels, DEFAULT)) < 12
+
+
+def taken(light: Light, white_e: float) -> quality.Pixels:
+    """A webcam's picture."""
+    return developed(light, white_e, np.random.default_rng(3), Processing(jpeg_pct=85))
 
 
 def _scaled(factor: float) -> Thresholds:

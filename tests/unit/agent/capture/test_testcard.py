@@ -10,6 +10,7 @@ from agent.capture import testcard
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
 from hardware.camera import Frame
+from hardware.simulated.sensor import FULL_WELL_E, GAMMA, developed
 from tests.bench.quality.spoiling import smeared, softened
 from tests.support.benchtop import picture
 
@@ -24,7 +25,8 @@ def page() -> Pixels:
     for y in range(104, 574, 34):
         font = cv2.FONT_HERSHEY_SIMPLEX
         cv2.putText(drawn, LINE, (222, y), font, 0.7, (40, 40, 40), 2, cv2.LINE_AA)
-    return softened(drawn, 0.7)
+    light = ((softened(drawn, 0.7) / 255) ** GAMMA).astype(np.float32)
+    return developed(light, FULL_WELL_E, np.random.default_rng(1))
 
 
 def figures(
@@ -50,7 +52,7 @@ def test_a_printed_page_is_sharp_well_exposed_and_grey() -> None:
     found = figures(page())
 
     assert {level for level, _ in told(found).values()} == {"OK"}
-    assert found["sharpness"] > 2 * LIMITS.blurred_below
+    assert found["sharpness"] > 1.2 * LIMITS.blurred_below
     assert max(found[f"{name}_pct"] for name in ("red", "green", "blue")) < 70
 
 
@@ -63,12 +65,10 @@ def test_a_page_out_of_focus_is_a_failure_with_what_to_do(sigma_px: float) -> No
     assert "hold a printed page at 40 cm" in words
 
 
-def test_a_page_that_moved_along_its_lines_may_count_as_sharp() -> None:
-    """The figures cannot show this: strokes of letters along the smear stay as they are."""
-    across, along = (smeared(page(), 12, direction_deg) for direction_deg in (90.0, 0.0))
-
-    assert told(figures(across))["sharpness"][0] == "FAILED"
-    assert told(figures(along))["sharpness"][0] == "OK"
+@pytest.mark.parametrize("direction_deg", [0.0, 45.0, 90.0])
+def test_a_page_that_moved_is_a_failure(direction_deg: float) -> None:
+    """Strokes of letters along the smear stay as they are."""
+    assert told(figures(smeared(page(), 12, direction_deg)))["sharpness"][0] == "FAILED"
 
 
 @pytest.mark.parametrize(
