@@ -108,10 +108,11 @@ class PiCamera:
         timeout: HangTimeout,
     ) -> Generator[Frame]:
         frames_before = self._seen.count
-        after_ns = self._focus(max(after_ns, light_changed_ns or 0), timeout)
+        after_ns = max(after_ns, light_changed_ns or 0)
         most = frames_before + FRAMES_MOST
-        from_ns, converged = self._seen.wait_for_exposure(light_changed_ns, most, timeout)
-        after_ns = max(after_ns, from_ns)
+        settled_ns, converged = self._seen.wait_for_exposure(light_changed_ns, most, timeout)
+        # The lens is held last: it focuses best in light that suits the exposure.
+        after_ns = max(settled_ns, self._focus(after_ns, timeout))
         if self._seen.count > frames_before:
             timeout = HangTimeout(deadline_s)
         jobs: list[Any] = []

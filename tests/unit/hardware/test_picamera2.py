@@ -511,6 +511,21 @@ def test_a_scan_is_waited_for() -> None:
     assert 0.1 <= (picamera.flushes[0] - press_ns) / 1e9 < FOCUS_NS / 1e9
 
 
+def test_a_lens_is_free_until_the_exposure_has_settled() -> None:
+    """It begins to scan when it sees something: after a start, or when the lamp is lit."""
+    picamera = Picamera([*requests(1)], af_states=[])
+    camera = started(picamera)
+    states = [AF_STATE_FOCUSED, *[AF_STATE_SCANNING] * (SETTLED + 1), AF_STATE_FOCUSED]
+    for number, state in enumerate(states):
+        Timer(0.02 * number, picamera.see, [state]).start()
+
+    (frame,) = camera.take(time.monotonic_ns(), 1, DEADLINE_S)
+
+    assert frame.converged
+    assert camera.last_frame_ns is not None
+    assert picamera.flushes[0] >= camera.last_frame_ns, "it is the last that shows the lens at rest"
+
+
 def test_a_scan_without_end_is_shot_at_the_deadline() -> None:
     """600 ms after the press the photo is taken anyhow."""
     picamera = Picamera([*requests(1)], af_states=[AF_STATE_SCANNING])
