@@ -8,8 +8,8 @@ from typing import Final
 MOST: Final = 3
 """The longest wait in multiples of its limit, on any processor.
 
-So the longest wait, a camera's start (5 s), ends after 15 s. The unit's watchdog waits 30 s, and
-capture feeds it after each wait for the camera.
+So a camera's start (5 s) ends after 15 s, and the wait for an exposure and then for a frame (3 s
+each) after 18 s. The unit's watchdog waits 30 s, and capture feeds it after each of these.
 """
 
 LEAST_S: Final = 0.005

@@ -66,7 +66,10 @@ class CameraSettings:
     mains_hz: Annotated[int, Range(0, 60, "a mains frequency: 0 (no lamps), 50 or 60")] = 50
     """Frequency of the lamps at the doors: the exposure avoids their flicker."""
     frame_deadline_ms: Annotated[int, Range(200, 3_000, "a time in milliseconds")] = 2_000
-    """Longest wait for one frame; from a stopped camera the first takes about half a second."""
+    """Longest wait for one frame, and before it for the exposure to settle.
+
+    From a stopped camera the first frame takes about half a second.
+    """
 
 
 @dataclass(frozen=True, slots=True)

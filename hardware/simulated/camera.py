@@ -192,7 +192,6 @@ class SimulatedCamera:
         """
         ended, due_ns = run.ended(called_ns), called_ns + deadline_ns
         newest = max(0, ended - 1)
-        run.expose(newest)
         for number in range(newest, ended + FRAMES_MOST):
             self._wait_for_frame(run, number, due_ns)
             run.expose(number)
