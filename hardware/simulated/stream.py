@@ -58,7 +58,7 @@ class Stream:
     ) -> None:
         automatic.start()
         self.started_ns: Final = started_ns
-        self.settling = Settling()
+        self.settling: Final = Settling()
         self._world: Final = world
         self._automatic: Final = automatic
         self._next = -hidden
@@ -110,8 +110,7 @@ class Stream:
             if (passed := bisect_right(doors_ns, end_ns)) > self._doors:
                 self._doors = passed
                 self._automatic.follow(lux[light])
-                before, self._exposures, self.settling = self._exposures, {}, Settling()
-                for earlier in before:
+                for earlier in self._exposures:
                     self._keep(earlier, self._automatic.exposure)
             exposed = self._automatic.exposure
             self._keep(now, exposed)
