@@ -301,8 +301,13 @@ def settled(camera: Camera, deadline_s: float = DEADLINE_S) -> Frame:
 
 
 def test_a_burst_of_a_settled_stream_does_not_wait_and_says_so(camera: Camera) -> None:
-    """All its frames say the same; a camera that reports no exposure says nothing."""
+    """All its frames say the same; a camera that reports no exposure says nothing.
+
+    Each press starts the camera, and a scan window looks: neither forgets the frames before.
+    """
     list(camera.take(0, 1, DEADLINE_S))
+    camera.look(DEADLINE_S)
+    camera.start()
     called_ns = time.monotonic_ns()
 
     frames = list(camera.take(called_ns, 3, DEADLINE_S))

@@ -459,6 +459,19 @@ def test_a_camera_without_a_frame_tells_no_lux() -> None:
     assert not camera.streaming
 
 
+def test_a_frame_without_an_exposure_time_tells_its_lux() -> None:
+    """Reading such a frame fails, which the press then records; nothing waits for another one."""
+    picamera = Picamera(af_states=[])
+    camera = started(picamera)
+    changed_ns = time.monotonic_ns()
+    told = metadata(time.monotonic_ns())
+    del told["ExposureTime"]
+
+    picamera.pre_callback(Request(told))
+
+    assert camera.lux(0.05, light_changed_ns=changed_ns) == told["Lux"]
+
+
 def test_frames_that_nobody_takes_prove_that_the_camera_lives() -> None:
     """The watchdog sees every sensor frame."""
     picamera = Picamera(af_states=[])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hardware.settling import STEPS
 from hardware.simulated.auto_exposure import DELAY, FIRST_US, AutoExposure
 from hardware.simulated.scenes import EXPOSURE_LUX_US, EXPOSURE_MAX_US, Scene, exposure
 from hardware.simulated.stream import FRAME_NS, HIDDEN, START_NS, Stream
@@ -22,6 +23,16 @@ def test_hidden_frames_of_a_first_start_have_converged_in_daylight() -> None:
 
     assert streamed(world, AutoExposure(), hidden=HIDDEN).seen(0).over == pytest.approx(1, rel=0.01)
     assert streamed(world, AutoExposure()).exposed(0)[1] == FIRST_US
+
+
+def test_hidden_frames_do_not_show_that_the_exposure_has_settled() -> None:
+    """Nobody is given them, as on a Pi."""
+    stream = streamed(World(None, None), AutoExposure(), hidden=HIDDEN)
+
+    stream.expose(STEPS - 1)
+    assert not stream.settling.settled()
+    stream.expose(STEPS)
+    assert stream.settling.settled()
 
 
 def test_a_frame_tells_its_exposure_and_what_it_is_off() -> None:
