@@ -512,6 +512,18 @@ def test_no_frame_from_before_the_exposure_settled_is_asked_for() -> None:
     assert picamera.flushes == [camera.last_frame_ns - 8_000 * 1000 - 1]
 
 
+def test_no_frame_from_before_a_change_of_light_is_asked_for_although_the_wait_ended() -> None:
+    """Here no frame came meanwhile, and picamera2 still has an earlier one."""
+    picamera = Picamera([*requests(1)])
+    camera = started(picamera, FIXED_LENS)
+    changed_ns = time.monotonic_ns()
+
+    (frame,) = camera.take(0, 1, 0.02, light_changed_ns=changed_ns)
+
+    assert frame.converged is False
+    assert picamera.flushes == [changed_ns]
+
+
 def test_a_scan_is_waited_for() -> None:
     """Frames count from when the lens came to rest."""
     picamera = Picamera([*requests(1)], af_states=[AF_STATE_SCANNING])
