@@ -13,6 +13,7 @@ from hardware.camera import Camera, Frame, lores_px
 from hardware.drivers.camera_picamera2 import Opened, PiCamera
 from hardware.drivers.camera_v4l2 import WebCamera
 from hardware.errors import CameraFailed, DeviceMissing
+from hardware.hang_timeout import MOST
 from hardware.settings import Autofocus, CameraSettings
 from hardware.settling import FRAMES_MOST, STEPS
 from hardware.simulated.camera import SimulatedCamera
@@ -181,13 +182,14 @@ def test_a_frame_is_its_takers_own(camera: Camera) -> None:
     assert (second.pixels == second_before).all()
 
 
-def test_the_deadline_runs_from_the_call_and_then_from_frame_to_frame(camera: Camera) -> None:
-    frames = camera.take(time.monotonic_ns(), 2, DEADLINE_S)
-    next(frames)
+def test_the_deadline_runs_from_frame_to_frame(camera: Camera) -> None:
+    """A burst may take longer than the longest wait for one of its frames, on any processor."""
+    first, second = camera.take(time.monotonic_ns(), 2, DEADLINE_S)
+    frame_s = max(FRAME_S, (second.sensor_time_ns - first.sensor_time_ns) / 1e9)
 
-    began = time.monotonic()
-    next(frames)
-    assert time.monotonic() - began < DEADLINE_S
+    frames = list(camera.take(time.monotonic_ns(), 5 * MOST, deadline_s=4 * frame_s))
+
+    assert len(frames) == 5 * MOST
 
 
 def test_the_newest_frame_is_known_without_taking_one(camera: Camera) -> None:
@@ -404,14 +406,14 @@ def test_an_exposure_resumes_after_a_restart(
 
 def test_frames_from_before_the_light_was_changed_do_not_count(camera: Camera) -> None:
     """They are as steady as can be, and show what the caller does not want."""
-    if settled(camera).converged is None:
-        pytest.skip("this camera reports no exposures")
+    list(camera.take(0, 1, DEADLINE_S))
     changed_ns = time.monotonic_ns()
 
     frame = next(camera.take(0, 1, DEADLINE_S, light_changed_ns=changed_ns))
 
     assert frame.exposure_began_ns >= changed_ns
-    assert frame.sensor_time_ns - changed_ns >= STEPS * FRAME_S * 1e9
+    if frame.converged is not None:
+        assert frame.sensor_time_ns - changed_ns >= STEPS * FRAME_S * 1e9
 
 
 def test_lux_is_told_without_a_burst(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
