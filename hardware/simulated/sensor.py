@@ -1,7 +1,8 @@
 """An image sensor and its processor: linear light -> the picture that a camera gives; pure.
 
-The steps are those of a Raspberry Pi 4's image signal processor, and of a webcam's.
-Lens shading, binning and noise reduction over several frames are left out.
+The steps are those of a webcam, which denoises and sharpens the picture as it will be seen.
+A Raspberry Pi does so before colours and curve (libpisp's pisp_be_config.h); its constants serve
+here. Lens shading, binning and noise reduction over several frames are left out.
 "Tuning" is libcamera's src/ipa/rpi/vc4/data/imx708.json, v0.7.1+rpt20260429.
 """
 
@@ -138,7 +139,8 @@ def sensed(light: Light, white_e: float, rng: np.random.Generator, noise: float 
     pixels = np.empty(light.shape[:2], np.float32)
     for row, column, colour in _SITES:
         pixels[row::2, column::2] = colours[row::2, column::2, colour]
-    pixels = np.clip(pixels, 0, 1) * np.float32(white_e)
+    # More light than the limit is cut off after its noise: what is blown out is white, and clean.
+    pixels = np.maximum(pixels, 0) * np.float32(white_e)
     # The Gaussian stands for Poisson's distribution: below ten electrons read noise covers both.
     deviation = np.sqrt(pixels + np.float32(read_noise_e(white_e) ** 2)) * np.float32(noise)
     pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * deviation

@@ -90,6 +90,14 @@ def test_black_keeps_its_noise() -> None:
     assert raw.std() == pytest.approx(1.5 * (1023 - 64) / NIGHT_E, rel=0.05)
 
 
+@pytest.mark.parametrize("white_e", [FULL_WELL_E, 60])
+def test_blown_out_light_is_white_without_noise(white_e: float) -> None:
+    """The limit cuts the noise off too: a lamp at night is no grey grain."""
+    lamp = np.full((60, 80, 3), 16, np.float32)
+
+    assert (developed(lamp, white_e, np.random.default_rng(1)) == 255).all()
+
+
 def test_a_band_of_rows_shows_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows around a band have their part in it."""
     light = np.random.default_rng(1).random((400, 320, 3)).astype(np.float32)
