@@ -175,8 +175,8 @@ def test_a_camera_that_was_used_to_the_dusk_starts_with_white_pictures(open_in: 
 
 
 def test_exposure_follows_the_light_while_nobody_takes_a_frame(open_in: Opener) -> None:
-    camera, _ = open_in("[[at]]\nsecond = 0.3\nlight = 0.3")
-    time.sleep(1.3)
+    camera, _ = open_in("[[at]]\nsecond = 0.2\nlight = 0.7")
+    time.sleep(0.8)
     camera.stop()
     camera.start()
 
