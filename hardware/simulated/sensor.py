@@ -226,6 +226,7 @@ def _grey_noise(white_e: float) -> float:
 def _smoothed(luma: Image, noise: float) -> Image:
     """Mix neighbours that differ by no more than noise does, so that edges stay."""
     exact = luma.astype(np.float32)  # of bytes, OpenCV's filter would cut the fractions off
+    # The filter weighs by a Gaussian, which still counts neighbours at two of its deviations.
     smooth = cv2.bilateralFilter(exact, 5, _DENOISE_DEVIATION / 2 * noise, 2)
     share = _DENOISE_STRENGTH
     mixed = cv2.addWeighted(exact, 1 - share, smooth, share, 0, dtype=cv2.CV_8U)

@@ -34,8 +34,9 @@ def share(rows: Iterable[Judged], verdicts: Sequence[QualityVerdict]) -> Share:
     """Return the mean of the photographs' shares with one of these verdicts.
 
     The interval is Wilson's (1927), with as many trials as photographs: the pictures of one
-    photograph are alike, and count as one. It says something also if no picture passes, of which
-    a bootstrap makes an interval without width.
+    photograph are alike, and count as one. Shares between 0 and 1 vary less than yes and no do, so
+    the interval is rather too wide. It says something also if no picture passes, of which a
+    bootstrap makes an interval without width.
     """
     found: dict[str, list[bool]] = defaultdict(list)
     for row in rows:
