@@ -34,10 +34,10 @@ def main() -> None:
     print("\n".join(tables(rows)))
 
 
-def sample(half: Half, count: int | None) -> list[Photograph]:
+def sample(half: str, count: int | None) -> list[Photograph]:
     """Return the photographs of a half, or some of them: the first by the hash of the name."""
     mixed = sorted(PHOTOGRAPHS, key=lambda one: sha256(one.name.encode()).digest())
-    return [one for one in mixed if one.half is half][:count]
+    return [one for one in mixed if one.half == half][:count]
 
 
 def _check(photographs: Iterable[Photograph]) -> None:
@@ -54,10 +54,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.bench.quality", description=__doc__)
     parser.add_argument(
         "--half",
-        type=Half,
-        choices=tuple(Half),
-        default=Half.HELD,
-        help="which photographs: those that thresholds are chosen by, or those kept apart (held)",
+        choices=[half.value for half in Half],
+        default=Half.HELD.value,
+        help="which photographs: those that thresholds are chosen by, or those kept apart "
+        "(default: held)",
     )
     parser.add_argument(
         "--check",

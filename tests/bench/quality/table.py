@@ -66,8 +66,10 @@ def tables(rows: Sequence[Judged]) -> Iterator[str]:
                 yield _line(rows, blur, f"{blur}: ok or noisy", passed)
     yield ""
     counted = sum(row.verdict in _ABOUT_BLUR for row in rows)
-    yield f"{counted} pictures of {len({row.photograph for row in rows})} photographs; "
-    yield f"another {len(rows) - counted} are dark, clipped or covered, and do not count."
+    yield (
+        f"{counted} pictures of {len({row.photograph for row in rows})} photographs; "
+        f"another {len(rows) - counted} are dark, clipped or covered, and do not count."
+    )
 
 
 def _line(rows: Sequence[Judged], blur: str, words: str, verdicts: Sequence[QualityVerdict]) -> str:
