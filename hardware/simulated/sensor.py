@@ -1,8 +1,9 @@
 """An image sensor and its processor: linear light -> the picture that a camera gives; pure.
 
 The steps are those of a webcam, which denoises and sharpens the picture as it will be seen.
-A Raspberry Pi does so before colours and curve (libpisp's pisp_be_config.h); its constants serve
-here. Lens shading, binning and noise reduction over several frames are left out.
+A Raspberry Pi denoises before demosaicing and sharpens before the curve (libpisp's
+pisp_be_config.h); its constants serve here.
+Lens shading, binning and noise reduction over several frames are left out.
 "Tuning" is libcamera's src/ipa/rpi/vc4/data/imx708.json, v0.7.1+rpt20260429.
 """
 
