@@ -87,10 +87,10 @@ class Camera(Protocol):
 
         The newest that ended before the call counts too where the driver still has it.
         A camera that reports exposures first waits until they have settled
-        (`hardware/settling.py`), for at most FRAMES_MOST frames or `deadline_s`; all frames say in
-        `converged` whether they did. Frames that streamed before the call count, so that a camera
-        that has long been on does not wait; of those that began before `light_changed_ns`, the
-        moment when the caller lit the lamp, none counts, and none is yielded.
+        (`hardware/settling.py`), for at most FRAMES_MOST frames or `deadline_s`; `converged` of
+        all frames says whether they have. Frames that streamed before the call count, so a camera
+        that has long been on does not wait. Frames that began before `light_changed_ns`, when the
+        caller lit the lamp or put it out, neither count nor are yielded.
         Each frame is yielded as soon as it is there, so that work on one overlaps the next.
         Closing the generator gives back what was asked for and is not wanted; a burst that is not
         read to its end is closed before the next is asked for.
@@ -106,13 +106,13 @@ class Camera(Protocol):
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         """Return the illuminance that the newest frame reports; None if the camera reports none.
 
-        It waits for a frame that began after `light_changed_ns`, or for the first after a start,
-        but not until the exposure has settled: a frame that is far too bright may report too
-        little, and one that is far too dark too much.
+        The camera waits for a frame that began after `light_changed_ns`, or for the first one
+        after a start, but not until the exposure has settled. So a frame that is far too bright
+        may report too little light, and one that is far too dark too much.
         `deadline_s` counts from the call.
 
         Raises:
-            CameraStalled: no frame came in time; of no more use in this process.
+            CameraStalled: no frame came in time; the camera is of no more use in this process.
             CameraFailed: the camera is stopped, or reported an error.
         """
 

@@ -1,4 +1,7 @@
-"""When automatic exposure has settled, told by the exposures of consecutive frames; pure."""
+"""When automatic exposure has settled, by the exposures of consecutive frames; pure.
+
+An exposure here is exposure time times gain.
+"""
 
 from collections import deque
 from itertools import pairwise
@@ -7,13 +10,15 @@ from typing import Final, NamedTuple
 STEPS: Final = 5
 """Consecutive steps from frame to frame in which the exposure must hardly move.
 
-A control acts two to four frames later (libcamera, `camera_sensor_properties.cpp`): a stale
-exposure stays as it is for as many frames.
+Source: a control acts two to four frames later (libcamera, `camera_sensor_properties.cpp`), so a
+stale exposure does not move for as many frames.
 """
 
-AGAIN: Final = 2
-"""Newest steps in which it must hardly move once it has settled: the stretch is not stale any more,
-but the light may have changed, as for a device that comes out of its holster.
+RESETTLE_STEPS: Final = 2
+"""Newest steps in which the exposure must hardly move after it has settled once.
+
+Source: the exposure is not stale any more, but the light may have changed, as for a device that
+comes out of its holster.
 """
 
 MOVE: Final = 0.10
@@ -22,25 +27,26 @@ MOVE: Final = 0.10
 FALL: Final = 0.07
 """Greatest share by which the exposure may fall in the newest two steps together.
 
-A damped exposure goes a share of the way that is left. The same step is a smaller share of the
-exposure if it falls, from far above, than if it rises. Source: 2,000 simulated presses
-(`python -m tests.bench.cold_press`, 2026-11), in none of which a kept frame is 1.5 times off.
+A damped exposure moves by a share of the distance to its target. From far above the target, the
+same step is a smaller share of the exposure than from far below. Source: of 2,000 simulated
+presses (`python -m tests.bench.cold_press`, 2026-11), those with a settled exposure keep no frame
+that is 1.5 times off.
 """
 
 FRAMES_MOST: Final = 30
-"""Frames that are waited for at most: a second at 30 a second."""
+"""Frames that a burst waits for at most: one second at 30 frames a second."""
 
 
-class Steady(NamedTuple):
-    """A rule: how many steps must be how small; see STEPS, AGAIN, MOVE and FALL."""
+class SettlingRule(NamedTuple):
+    """The number and size of steps that count as settled; see the constants of these names."""
 
     steps: int = STEPS
     move: float = MOVE
     fall: float = FALL
-    again: int = AGAIN
+    resettle_steps: int = RESETTLE_STEPS
 
 
-USUAL: Final = Steady()
+SETTLING_RULE: Final = SettlingRule()
 
 
 class _Exposed(NamedTuple):
@@ -49,32 +55,32 @@ class _Exposed(NamedTuple):
 
 
 class Settling:
-    """The exposures of the newest frames of a stretch, of which each must be added, in order."""
+    """The exposures of the newest frames of a stream; every frame must be added, in order."""
 
-    def __init__(self, rule: Steady = USUAL) -> None:
+    def __init__(self, rule: SettlingRule = SETTLING_RULE) -> None:
         self._rule: Final = rule
         self._newest: Final[deque[_Exposed]] = deque(maxlen=rule.steps + 1)
         self._settled_from_ns: int | None = None
 
     def add(self, began_ns: int, exposure: float) -> None:
-        """Add the next frame: when its exposure began, and exposure time times gain."""
+        """Add the next frame: when its exposure began, and its exposure in any unit."""
         self._newest.append(_Exposed(began_ns, exposure))
-        if self._is_still(self._rule.steps):
+        if self._hardly_moved(self._rule.steps):
             self._settled_from_ns = self._newest[0].began_ns
 
     def settled(self, light_changed_ns: int = 0) -> bool:
-        """Return True if the exposure has settled, and hardly moved in the newest steps.
+        """Return True if the exposure has settled and hardly moved in the newest steps.
 
-        Of frames that were exposed before the light was changed by us, none counts.
+        Frames whose exposure began before `light_changed_ns` do not count.
         """
         since_ns = self._settled_from_ns
         return (
             since_ns is not None
             and since_ns >= light_changed_ns
-            and self._is_still(self._rule.again)
+            and self._hardly_moved(self._rule.resettle_steps)
         )
 
-    def _is_still(self, steps: int) -> bool:
+    def _hardly_moved(self, steps: int) -> bool:
         newest = [one.exposure for one in self._newest][-steps - 1 :]
         return (
             len(newest) > steps

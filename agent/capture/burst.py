@@ -20,8 +20,8 @@ BURST: Final = 3
 CLEARLY_SHARPER: Final = 1.1
 """Factor of sharpness from which the last frame replaces a favourite that would pass.
 
-Source: between frames of a scene at rest noise alone makes up to 1.07; motion of 1.5 px makes 1.14
-and more (scenes, 2026-11).
+Source: between frames of a scene at rest, noise alone makes up to 1.07; motion of 1.5 px makes at
+least 1.14 (scenes, 2026-11).
 """
 
 JPEG_QUALITY_PCT: Final = 85
@@ -30,7 +30,7 @@ JPEG_QUALITY_PCT: Final = 85
 LAMP_SETTLE_MS: Final = 150
 """Time from a change of the lamp to the first exposure: four or five frames at 30 fps.
 
-It decides only with a camera that does not report its exposure; `take` waits longer with others.
+It matters only if the camera does not report its exposure; with others, `take` waits longer.
 """
 
 LAMP_BELOW_LUX: Final = 20.0
@@ -83,7 +83,7 @@ def shoot(
         with _burst(camera, after_ns, deadline_s, light_changed_ns) as frames:
             first = next(frames)
             sd_notify.alive()
-            # Again: a frame that is exposed for the sun tells too much light of a dark door.
+            # Asked again: a frame exposed for the sun reports too much light at a dark door.
             if lamp is None or not _is_dark(first.lux):
                 burst = chain(iter([first]), frames)  # an iterator lets go of what it gave
                 del first  # 9 MB, to be held only while it is the favourite

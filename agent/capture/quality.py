@@ -24,32 +24,34 @@ SIDE_MIN_PX: Final = 64
 """Shortest side that can be judged. Source: a block has 48 px."""
 
 BLOCK_PX: Final = 48
-"""Side of the blocks that detail is summed in. Source: 48 divides the device's frame; sides of 32
-to 64 judge photographs nearly alike (tests/bench/quality, 2026-11)."""
+"""Side of the blocks in which detail is summed. Source: 48 divides the device's frame; with sides
+of 32 to 64, verdicts on photographs are nearly the same (tests/bench/quality, 2026-11)."""
 
 FINE_WEIGHT: Final = 6.0
-"""Weight of the fine view's detail where coarse detail is compared with it: lines of print have
-little in the middle view. It is less than the 8 of an edge, and half of the noise counts against
-it, since some noise is left. Source: photographs are judged the same without it, a printed page is
-sharp with it only (tests/bench/quality, 2026-11)."""
+"""Weight of the fine view's detail in its comparison with the coarse view's.
+
+Lines of print have little detail in the middle view, so the fine view may speak for it. An edge
+would need 8; 6 is less, and half of the noise is taken off, because some noise is left. Source:
+only with this weight is a printed page sharp; photographs are judged the same without it
+(tests/bench/quality, 2026-11)."""
 
 CONTRAST_FLOOR: Final = 25.0
-"""Added to the detail of the coarser view, so that grain on nothing is not sharp. Source: 6 to 25
-judge photographs alike (tests/bench/quality, 2026-11)."""
+"""Added to the detail of the coarser view, so that grain on nothing is not sharp. Source: with 6
+to 25, verdicts on photographs are the same (tests/bench/quality, 2026-11)."""
 
 _FLAT_SHARE: Final = 3
 _BRIGHTNESS_BANDS: Final = 6
-"""Noise is what the flattest third of the blocks show, in each of six bands of brightness.
+"""Noise is the detail of the flattest third of the blocks, in each of six bands of brightness.
 
-Source: noise depends on brightness; a quarter to a third, and four to nine bands, judge photographs
-alike (tests/bench/quality, 2026-11)."""
+Source: noise depends on brightness; with a quarter to a third, and with four to nine bands,
+verdicts on photographs are the same (tests/bench/quality, 2026-11)."""
 
 _THUMBNAIL_PX: Final = (64, 36)
 _GAUSSIAN_MEDIAN: Final = 0.6745
 _NOISE_ROWS: Final = 32
 
 _STRIP_ROWS: Final = 48
-"""Rows of a view that are worked on at once: their floats stay in the processor's cache."""
+"""Rows of a view that are computed at once: their floats stay in the processor's cache."""
 
 _ANGLES: Final = np.radians(np.arange(0, 180, 7.5))
 _ALONG: Final[Detail] = np.stack(
@@ -77,19 +79,20 @@ def luma(pixels_bgr: Pixels) -> Pixels:
 
 
 def sharpness(frame_pixels_bgr: Pixels) -> float:
-    """Return how much fine detail there is for the coarse detail there is: 100 is a perfect edge.
+    """Return the ratio of fine to coarse detail, in the direction where it is least.
 
-    Detail is the second derivative, squared. It is asked along 24 directions, since a smear spares
-    the edges that it follows. The ratio of two views takes contrast, light and subject out: an
-    edge has it in proportion to their scales. Fine to middle finds defocus, middle to coarse finds
-    smears and arcs; the least ratio of both, in all directions, counts.
+    A perfect edge has 100. Detail is the second derivative, squared, in views of a half, a quarter
+    and a sixteenth of the size: fine, middle and coarse. It is measured along 24 directions,
+    because a smear spares the edges that it follows. A ratio does not depend on contrast, light
+    or subject. Fine to middle finds defocus, middle to coarse finds smears along lines and arcs,
+    and the smaller one counts.
 
-    Noise is everywhere, edges are not: noise is measured where the picture is flat, and
-    subtracted; the mean of the blocks' cubes listens to the strongest blocks.
+    Noise is everywhere, edges are not. So noise is measured where the picture is flat, and
+    subtracted, and a cubic mean gives the blocks with the strongest edges the most weight.
 
     Args:
-        frame_pixels_bgr: height x width x 3, uint8; what is over after the last block of 48 px is
-            left out.
+        frame_pixels_bgr: height x width x 3, uint8; rows and columns after the last whole block of
+            48 px do not count.
 
     Raises:
         ValueError: not such a picture, or a side shorter than 64 px.
@@ -142,7 +145,7 @@ def assess(
 
 
 def _verdict(scores: Mapping[str, float], thresholds: Thresholds) -> QualityVerdict:
-    """Ask in this order: each check is only true of a picture that passed those before it."""
+    """Return the first verdict that applies: each check needs a picture that passed the others."""
     if scores["mean_pct"] < thresholds.dark_below_pct:
         return QualityVerdict.DARK
     if scores["clipped_pct"] > thresholds.clipped_above_pct:
@@ -176,7 +179,7 @@ def _noise(gray: Pixels) -> float:
 
 
 def _half(pixels_bgr: Pixels) -> Pixels:
-    """Return luma of half the size; by strips, which stay in the processor's cache."""
+    """Return luma of half the size, made in strips that stay in the processor's cache."""
     height, width = (side // 2 for side in pixels_bgr.shape[:2])
     half = np.empty((height, width), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
@@ -194,13 +197,14 @@ def _products(view: Pixels, side: int, every: int = 1) -> Detail:
     """Return the mean products of the second derivatives xx, xy and yy: 6 x blocks.
 
     Args:
-        view: its sides are multiples of `side`.
-        side: of a block.
-        every: the rows that are looked at: 2 saves a quarter of the time, and changes no verdict.
+        view: height x width, both multiples of `side`.
+        side: a block's, in pixels of the view.
+        every: 1 to use each row, 2 for every other row: a quarter of the time less, and no other
+            verdict.
     """
     sums: list[list[Detail]] = []
     for top in range(0, len(view), _STRIP_ROWS):
-        rows = view[max(0, top - 1) : top + _STRIP_ROWS + 1]  # a row more on either side
+        rows = view[max(0, top - 1) : top + _STRIP_ROWS + 1]  # with one more row on either side
         inner = slice(min(top, 1), min(top, 1) + min(_STRIP_ROWS, len(view) - top), every)
         whole = (cv2.Sobel(rows, cv2.CV_32F, x, y, ksize=3, scale=0.25) for x, y in _ORDERS)
         bends = [bend[inner].reshape(-1, side // every, view.shape[1]) for bend in whole]
@@ -212,11 +216,11 @@ def _products(view: Pixels, side: int, every: int = 1) -> Detail:
 def _without_noise(
     fine: Detail, middle: Detail, brightness: Pixels
 ) -> tuple[Detail, Detail, float]:
-    """Take from every block what the flattest blocks of its brightness have.
+    """Subtract from each block's products those of the flattest blocks of its brightness.
 
     Returns:
-        both views' blocks in another order, and the mean of the noise along a direction of the
-        fine view.
+        The blocks of both views, ordered by brightness, and the mean of what was subtracted from
+        the fine view, along one direction.
     """
     before = fine[[0, 2]].mean()
     order = np.argsort(brightness, kind="stable")

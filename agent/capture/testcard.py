@@ -17,7 +17,7 @@ from agent.models import QualityVerdict
 from hardware.camera import Camera, Frame
 
 SETTLE_S: Final = 1.0
-"""Time from a cold camera's start to the frame: its colours settle meanwhile, in 30 frames."""
+"""Time from a cold camera's start to the frame: white balance settles within 30 frames."""
 
 GAIN_NOTED: Final = 8.0
 """Gain from which the light is too dim: half of the gain that common sensors have (IMX708: 16)."""
@@ -103,7 +103,7 @@ def _exposure(figures: Mapping[str, Any], verdict: QualityVerdict) -> Judged:
         case QualityVerdict.NOISY:
             words = "too much noise to be judged: make light"
         case _:
-            if figures.get("converged") is False:  # an earlier release does not tell
+            if figures.get("converged") is False:  # an earlier release has no such figure
                 return "NOTE", f"exposure: {told}; it changed, as in light that flickers: {CARD}"
             if gain < GAIN_NOTED:
                 return "OK", f"exposure: {told}"

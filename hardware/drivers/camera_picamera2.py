@@ -26,7 +26,7 @@ from hardware.driver import CameraDriver, DeviceFiles
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.hang_timeout import HangTimeout
 from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
-from hardware.picamera2_seen import SeenFrames
+from hardware.picamera2_state import StreamState
 from hardware.settings import Autofocus, CameraSettings
 from hardware.settling import FRAMES_MOST
 
@@ -54,7 +54,7 @@ class PiCamera:
         opened = opened or open_device(settings.device)
         self._picamera: Final = opened.picamera
         self._controls: Final = controls(settings)
-        self._seen: Final = SeenFrames()
+        self._state: Final = StreamState()
         self._dead = False
         self._closed = False
         actual = self._configure(settings, opened.colour_space)
@@ -74,13 +74,13 @@ class PiCamera:
     @property
     def last_frame_ns(self) -> int | None:
         """CLOCK_MONOTONIC of the newest sensor frame; None before the first."""
-        return self._seen.newest_ns
+        return self._state.newest_ns
 
     def start(self) -> None:
         """Start streaming in the one configuration; no effect while streaming."""
         if self.streaming:
             return
-        self._seen.restart()
+        self._state.restart()
         self._call("start", self._start)
 
     def stop(self) -> None:
@@ -107,13 +107,13 @@ class PiCamera:
         light_changed_ns: int | None,
         timeout: HangTimeout,
     ) -> Generator[Frame]:
-        frames_before = self._seen.count
+        frames_before = self._state.count
         after_ns = max(after_ns, light_changed_ns or 0)
         most = frames_before + FRAMES_MOST
-        settled_ns, converged = self._seen.wait_for_exposure(light_changed_ns, most, timeout)
+        settled_ns, converged = self._state.wait_for_exposure(light_changed_ns, most, timeout)
         # The lens is held last: it focuses best in light that suits the exposure.
         after_ns = max(settled_ns, self._focus(after_ns, timeout))
-        if self._seen.count > frames_before:
+        if self._state.count > frames_before:
             timeout = HangTimeout(deadline_s)
         jobs: list[Any] = []
         try:
@@ -131,9 +131,9 @@ class PiCamera:
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         """Return the illuminance as the protocol says, from metadata alone."""
         self._require_streaming("asking for the light")
-        if not self._seen.wait_for_frame(light_changed_ns or 0, HangTimeout(deadline_s)):
+        if not self._state.wait_for_frame(light_changed_ns or 0, HangTimeout(deadline_s)):
             raise self._stalled()
-        return self._seen.newest_lux
+        return self._state.newest_lux
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says; the lens stays free, and is not waited for.
@@ -187,13 +187,13 @@ class PiCamera:
 
     def _on_frame(self, request: Any) -> None:
         """See each frame in picamera2's thread, taken or not."""
-        self._seen.add(request.get_metadata())
+        self._state.add(request.get_metadata())
 
     def _focus(self, after_ns: int, timeout: HangTimeout) -> int:
         """Wait for the lens and hold it; return from when on frames count."""
         if "AfMode" not in self._controls:
             return after_ns
-        waited = self._seen.wait_for_focus(after_ns, timeout)
+        waited = self._state.wait_for_focus(after_ns, timeout)
         self._pause_lens(AF_PAUSE_IMMEDIATE)
         return max(after_ns, time.monotonic_ns()) if waited else after_ns
 

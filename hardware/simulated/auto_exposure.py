@@ -1,9 +1,10 @@
 """The automatic exposure of a Raspberry Pi's camera, frame by frame; pure.
 
-After libcamera 0.7.1, src/ipa/rpi/controller/rpi/agc_channel.cpp: `computeGain` (of a scene that is
-lit evenly), `computeTargetExposure` and `filterExposure`, which 0.4.0 has too. An exposure is the
-time in us times the gain. What is left out: the way in which it is divided into both, flicker
-periods, and the fast reduction by digital gain, which the tunings of our sensors never ask for.
+Source: libcamera 0.7.1, src/ipa/rpi/controller/rpi/agc_channel.cpp: `computeGain` (of a scene that
+is lit evenly), `computeTargetExposure` and `filterExposure`, which 0.4.0 has too. An exposure here
+is exposure time in us times gain. Three things are left out: how an exposure is divided into time
+and gain, flicker periods, and the fast reduction by digital gain, which the tunings of our sensors
+never ask for.
 """
 
 from collections import deque
@@ -35,11 +36,11 @@ brightest 2 %, which in a picture that is white are at 1."""
 NOISE: Final = 0.4 * 3.0 / FULL_WELL_E
 """Mean brightness of a picture without light: read noise of 3 electrons, as in sensor.py.
 
-What is below black is cut off, which leaves a mean of 0.4 deviations.
+Values below black are cut off, which leaves a mean of 0.4 standard deviations.
 """
 
 STABLE: Final = 0.02
-"""Share of the exposure by which a target must differ to be followed. Source: `stable_region`."""
+"""Share of the exposure by which its target must differ to be followed. Source: `stable_region`."""
 
 NEAR: Final = 0.2
 """Share within which a target is followed faster. Source: `filterExposure`."""
@@ -50,8 +51,8 @@ class Tuning:
     """The speed of the automatic.
 
     Attributes:
-        speed: share of the way to the target that a frame goes.
-        startup_frames: number of a process's first frames that go all the way.
+        speed: share of the way to the target that the exposure goes in a frame.
+        startup_frames: number of a process's first frames, in which it goes all the way.
     """
 
     speed: float = 0.2
@@ -66,7 +67,7 @@ IMX708: Final = Tuning(0.15, 5)
 
 
 class AutoExposure:
-    """The state that a process has for its camera; it outlasts the stop of the camera."""
+    """The exposure that a process chooses for its camera; it survives a stop of the camera."""
 
     def __init__(self, tuning: Tuning = LIBCAMERA, delay: int = DELAY) -> None:
         self._tuning: Final = tuning
@@ -82,16 +83,16 @@ class AutoExposure:
         return self._coming[0]
 
     def start(self) -> None:
-        """Begin to stream: the sensor has the last exposure that was chosen, at once."""
+        """Begin a stream: its first frames have the last chosen exposure."""
         self._coming = deque([self._filtered] * self._delay)
 
     def follow(self, lux: float) -> None:
-        """Have the exposure that the light asks for, as if it had been so for a while."""
+        """Set the exposure that this light needs, as if the light had long been so."""
         self._filtered = limited(EXPOSURE_LUX_US / lux)
         self.start()
 
     def measure(self, brightness: float) -> None:
-        """Take the mean brightness of the present frame, 0 to 1; the next one is the present."""
+        """Choose an exposure by the mean brightness of the present frame, 0 to 1, and go on."""
         self._measured += 1
         gain = max(TARGET / brightness, LEAST_GAIN)
         target = limited(self.exposure * gain)
@@ -111,18 +112,18 @@ class AutoExposure:
 
 
 def brightness(exposure: float, lux: float) -> float:
-    """Return the mean brightness of an evenly lit picture, 0 to 1: it ends at white."""
+    """Return the mean brightness of an evenly lit picture, 0 to 1 (white)."""
     return min(1.0, TARGET * exposure * lux / EXPOSURE_LUX_US + NOISE)
 
 
 def measured_lux(exposure: float, lux: float) -> float:
     """Return the illuminance as libcamera estimates it (lux.cpp): by brightness and exposure.
 
-    So a picture that is white reports too little, and one that is black too much.
+    So the estimate is too low from a white picture, and too high from a black one.
     """
     return brightness(exposure, lux) * EXPOSURE_LUX_US / (TARGET * exposure)
 
 
 def limited(exposure: float) -> float:
-    """Return the exposure that the sensor has within its limits, us times gain."""
+    """Return the nearest exposure within the sensor's limits, us times gain."""
     return min(max(exposure, EXPOSURE_MIN_US), EXPOSURE_MAX_US * GAIN_MAX)

@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 QUIET_NS: Final = 1_000_000_000
 """Time after a press without drawing ahead: a press turns the light green in less."""
 
-FULL: Final = (0, 255)
-LIMITED: Final = (16, 235)
-"""Black and white of a frame, and of a look."""
+FULL_RANGE: Final = (0, 255)
+LIMITED_RANGE: Final = (16, 235)
+"""Black and white levels of a frame, and of a look."""
 
 AHEAD_NS: Final = 5_000_000_000
 """Time before a scripted second at which its scene is drawn: twice the 2.5 s on 2 cores."""
@@ -138,7 +138,7 @@ class SimulatedCamera:
         while True:
             self._wait_for_frame(run, number, due_ns)
             if run.exposed(number)[0] >= (light_changed_ns or 0):
-                return run.seen(number).taken.lux
+                return run.frame(number).taken.lux
             number += 1
 
     def look(self, deadline_s: float) -> Luma:
@@ -147,14 +147,14 @@ class SimulatedCamera:
         run = self._running()
         number = run.ended(called_ns)
         self._wait_for_frame(run, number, called_ns + round(deadline_s * 1e9))
-        seen = run.seen(number)
-        scene = self._scene(seen.state, seen.lamp)
+        exposed = run.frame(number)
+        scene = self._scene(exposed.state, exposed.lamp)
         luma = self._film.strip(scene)[number % len(SHAKES_PX), : scene.height_px]
         size_px = lores_px(scene.width_px, scene.height_px)
         small = np.asarray(cv2.resize(luma, size_px, interpolation=cv2.INTER_AREA), np.uint8)
-        picture = _shown(small, seen.over, *LIMITED)
-        if seen.state.label:
-            paper = Paper(seen.state.label, seen.state.label_kind, seen.taken)
+        picture = _reexposed(small, exposed.exposure_ratio, *LIMITED_RANGE)
+        if exposed.state.label:
+            paper = Paper(exposed.state.label, exposed.state.label_kind, exposed.taken)
             draw_label(paper, picture, number)
         return picture
 
@@ -186,9 +186,10 @@ class SimulatedCamera:
     def _settle(
         self, run: Stream, called_ns: int, deadline_ns: int, light_changed_ns: int | None
     ) -> tuple[int, bool]:
-        """Wait until the exposure has settled; return the frame that shows it, and whether it has.
+        """Wait until the exposure has settled, or for as long as the protocol says.
 
-        Frames from before the call count too.
+        Returns:
+            The number of the newest frame, and True if the exposure has settled.
         """
         ended, due_ns = run.ended(called_ns), called_ns + deadline_ns
         newest = max(0, ended - 1)
@@ -220,14 +221,14 @@ class SimulatedCamera:
             raise CameraFailed("the camera was stopped while a frame was waited for")
 
     def _frame(self, run: Stream, number: int, converged: bool) -> Frame:
-        seen = run.seen(number)
-        drawn = self._film.strip(self._scene(seen.state, seen.lamp))[number % len(SHAKES_PX)]
+        exposed = run.frame(number)
+        drawn = self._film.strip(self._scene(exposed.state, exposed.lamp))[number % len(SHAKES_PX)]
         pixels = np.asarray(cv2.cvtColor(drawn, cv2.COLOR_YUV2BGR_I420), np.uint8)
         return Frame(
-            _shown(pixels, seen.over, *FULL),
-            seen.taken.exposure_us,
-            seen.taken.gain,
-            seen.taken.lux,
+            _reexposed(pixels, exposed.exposure_ratio, *FULL_RANGE),
+            exposed.taken.exposure_us,
+            exposed.taken.gain,
+            exposed.taken.lux,
             run.end_ns(number),
             converged=converged,
         )
@@ -275,14 +276,16 @@ class SimulatedCamera:
         return pressed_ns is None or time.monotonic_ns() > pressed_ns + QUIET_NS
 
 
-def _shown(picture: NDArray[np.uint8], over: float, black: int, white: int) -> NDArray[np.uint8]:
-    """Return a picture as it is at another exposure: in linear light, through a table.
+def _reexposed(
+    picture: NDArray[np.uint8], exposure_ratio: float, black: int, white: int
+) -> NDArray[np.uint8]:
+    """Return a picture as another exposure shows it, by a table that works in linear light.
 
-    Within what the automatic leaves alone it is the picture itself.
+    Differences that automatic exposure leaves alone change nothing.
     """
-    if abs(over - 1) <= 2 * STABLE:
+    if abs(exposure_ratio - 1) <= 2 * STABLE:
         return picture
-    light = np.clip((np.arange(256) - black) / (white - black), 0, 1) ** GAMMA * over
+    light = np.clip((np.arange(256) - black) / (white - black), 0, 1) ** GAMMA * exposure_ratio
     table = black + (white - black) * np.clip(light, 0, 1) ** (1 / GAMMA)
     return np.asarray(cv2.LUT(picture, table.astype(np.uint8)), np.uint8)
 

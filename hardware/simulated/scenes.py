@@ -49,7 +49,7 @@ class Scene:
         light: 1.0 is day, 0.3 dusk, 0.02 night without a street lamp.
         lamp: the device's white lamp is on.
         motion_px: largest extent of the motion blur.
-        motion_arc_deg: part of a circle that the motion follows; 0 is straight.
+        motion_arc_deg: angle of the arc that the motion follows; 0 is straight.
         noise: 1.0 is a clean sensor; multiplies its noise, which grows with the gain.
         cover: 0 to 1, how much of the lens a finger covers.
         over_stops: how far the exposure is off; 3 is a wall in the sun.

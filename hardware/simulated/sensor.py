@@ -27,18 +27,18 @@ Performance"). A Camera Module 3 joins four pixels of 1.4 um at 2304x1296 and ha
 this is the worse camera."""
 
 GAMMA: Final = 2.2
-"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
+"""Exponent of the tone curve: near enough to that of sRGB (IEC 61966-2-1)."""
 
 _READ_E: Final = 1.5
 _READ_GAIN_1_E: Final = 3.0
-"""Read noise in electrons at gain 16, and at gain 1. Source: the same measurement."""
+"""Read noise in electrons at gain 16, and at gain 1. Source: the measurement of FULL_WELL_E."""
 
 _BLACK: Final = 64
 _WHITE: Final = 1023
 """Black and white of a raw pixel, 10 bits. Source: the tuning's black_level, 4096 of 65536."""
 
 _STEP: Final = 64
-"""From 10 to 16 bits."""
+"""Factor from 10 to 16 bits."""
 
 _SITES: Final = ((0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0))
 """Row, column and colour (of BGR) of the four pixels of RGGB."""
@@ -56,21 +56,22 @@ _COLOURS: Final[NDArray[Any]] = np.array(
 """From the sensor's colours to the picture's, BGR. Source: the tuning's ccm at 5910 K."""
 
 _TO_SENSOR: Final[NDArray[Any]] = cv2.invert(_COLOURS)[1] / np.array(_GAINS)[:, None]
-"""The way back. OpenCV inverts it, since numpy would load 3 MB of LAPACK for that."""
+"""From the picture's colours to the sensor's. numpy would load 3 MB of LAPACK to invert it."""
 
 _GREY: Final = 0.18
-"""Light of a grey card that is well exposed."""
+"""Light from a well exposed grey card, as a share of white."""
 
 _DENOISE_DEVIATION: Final = 3.2
 _DENOISE_STRENGTH: Final = 0.75
-"""Deviations within which neighbours are averaged, and the average's share in the result.
+"""Standard deviations within which neighbours are averaged, and the share of their average.
 
 Source: the defaults of libcamera's src/ipa/rpi/controller/rpi/sdn.cpp."""
 
 _CHROMA_PX: Final = 9
-"""Width in which colour is averaged, at half size, since eyes mind its noise more than grain.
+"""Width over which colour is averaged, at half size.
 
-With 5, colour noise of a grey card at 120 electrons is 0.73 of luma's, with 9 it is 0.46 (2026-11).
+Source: eyes mind coloured noise more than grey grain. On a grey card at 120 electrons, the noise of
+colour is 0.73 of luma's with 5 px, and 0.46 with 9 px (2026-11).
 """
 
 _DETAIL: Final[NDArray[Any]] = np.array(
@@ -88,14 +89,14 @@ _DETAIL_SUM: Final = 28
 """Sum of the filter's positive weights."""
 
 _SHARPEN_THRESHOLD: Final = 0.75
-"""Deviations of the noise at gain 1 from which detail is sharpened. Source: the tuning."""
+"""Least detail that is sharpened, in deviations of the noise at gain 1. Source: the tuning."""
 
 _SHARPEN_LIMIT: Final = 8.0
-"""Levels that sharpening adds at most. Source: the tuning's 0.5 times libpisp's 4000 of 65536."""
+"""Levels that sharpening adds at most: the tuning's 0.5 times libpisp's 4000 of 65536."""
 
 _BAND_PX: Final = 144
 _MARGIN_PX: Final = 16
-"""Rows that are processed at once, and rows around them that their filters reach, at most 12."""
+"""Rows processed at once, and more rows on either side: the filters reach 12 rows at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,10 @@ class Processing:
 def developed(
     light: Light, white_e: float, rng: np.random.Generator, processing: Processing = Processing()
 ) -> Image:
-    """Return the picture that a camera gives of some light: height x width x 3, uint8, BGR.
+    """Return the picture that a camera makes of light: height x width x 3, uint8, BGR.
 
     Args:
-        light: height x width x 3, linear BGR; the sensor's limit is 1.0, of uint16 65,535.
+        light: height x width x 3, linear BGR; the sensor's limit is 1.0, or 65,535 if uint16.
         white_e: electrons at the sensor's limit: FULL_WELL_E / gain.
         rng: the source of the noise.
         processing: settings of the image signal processor.
@@ -131,7 +132,7 @@ def developed(
 
 
 def sensed(light: Light, white_e: float, rng: np.random.Generator, noise: float = 1.0) -> Raw:
-    """Return what a sensor reads of some rows, the first of them an even one: height x width.
+    """Return the raw pixels of some rows, which begin with an even one: height x width.
 
     `noise` multiplies the noise; the other arguments are those of `developed`.
     """
@@ -164,14 +165,14 @@ def processed(raw: Raw, white_e: float, processing: Processing) -> Image:
 
 
 def read_noise_e(white_e: float) -> float:
-    """Return the read noise: a part before the gain, and a part behind it that gain divides."""
+    """Return the read noise in electrons: one part before the gain, and one that gain divides."""
     gain = max(FULL_WELL_E / white_e, 1.0)
     behind_e = np.sqrt(_READ_GAIN_1_E**2 - _READ_E**2)
     return float(np.hypot(_READ_E, behind_e / gain))
 
 
 def _bands(high: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the rows of each band, and these with the rows around them."""
+    """Yield the rows of each band, and the same rows with those around them."""
     for top in range(0, high, _BAND_PX):
         bottom = min(top + _BAND_PX, high)
         around = slice(max(0, top - _MARGIN_PX), min(high, bottom + _MARGIN_PX))
@@ -179,9 +180,9 @@ def _bands(high: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _coloured(raw: Raw) -> Image:
-    """Correct white, fill in the missing colours, correct these, and bend light to levels.
+    """Return levels: balance white, demosaic, correct the colours, and apply the tone curve.
 
-    All are done above the black level, so that nothing cuts noise off before the end.
+    The black level stays until the end, so that noise below black is not cut off before.
     """
     balanced = np.empty_like(raw)
     for row, column, colour in _SITES:
@@ -219,14 +220,14 @@ def _finished(picture: Image, white_e: float, processing: Processing) -> Image:
 
 
 def _grey_noise(white_e: float) -> float:
-    """Return the noise of a grey card in levels; it is nearly the same at every brightness."""
+    """Return a grey card's noise in levels; other brightnesses have nearly the same."""
     variance = _GREY / white_e + (read_noise_e(white_e) / white_e) ** 2
     return float(255 * _GREY ** (1 / GAMMA - 1) / GAMMA * np.sqrt(variance))
 
 
 def _smoothed(luma: Image, noise: float) -> Image:
     """Mix neighbours that differ by no more than noise does, so that edges stay."""
-    exact = luma.astype(np.float32)  # of bytes, OpenCV's filter would cut the fractions off
+    exact = luma.astype(np.float32)  # with bytes, the filter would cut off fractions
     # The filter weighs by a Gaussian, which still counts neighbours at two of its deviations.
     smooth = cv2.bilateralFilter(exact, 5, _DENOISE_DEVIATION / 2 * noise, 2)
     share = _DENOISE_STRENGTH
@@ -244,11 +245,11 @@ def _smoothed_chroma(plane: Image, noise: float) -> Image:
 
 
 def _sharpened(luma: Image, strength: float) -> Image:
-    """Add the detail that is over a threshold, up to a limit."""
+    """Add the detail above a threshold, up to a limit."""
     detail = cv2.filter2D(luma, cv2.CV_16S, _DETAIL)
     most = 255 * _DETAIL_SUM
     levels = np.arange(-most, most + 1) / _DETAIL_SUM
-    over = np.maximum(np.abs(levels) - _SHARPEN_THRESHOLD * _grey_noise(FULL_WELL_E), 0)
-    added = np.sign(levels) * np.minimum(over * strength, _SHARPEN_LIMIT)
+    excess = np.maximum(np.abs(levels) - _SHARPEN_THRESHOLD * _grey_noise(FULL_WELL_E), 0)
+    added = np.sign(levels) * np.minimum(excess * strength, _SHARPEN_LIMIT)
     picked = np.rint(added).astype(np.int16)[detail + most]
     return np.asarray(cv2.add(luma, picked, dtype=cv2.CV_8U), np.uint8)

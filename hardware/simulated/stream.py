@@ -1,4 +1,4 @@
-"""A stretch of a simulated camera's streaming: when its frames end, and how they are exposed."""
+"""The frames of a simulated camera from start to stop: when they end, how they are exposed."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -14,43 +14,43 @@ FRAME_NS: Final = 1_000_000_000 // 30
 """Time from frame to frame. Thirty a second, as common sensors give at this size."""
 
 START_NS: Final = 500_000_000
-"""From start to the end of the first frame that is given: half a second."""
+"""Time from the start to the end of the first frame that is not hidden. It is assumed."""
 
 HIDDEN: Final = 7
-"""Frames that a process exposes before the first that it is given.
+"""Frames at a process's first start that its program never gets.
 
-Source: libcamera 0.4.0 and 0.7.1, `IpaBase::start`: convergence_frames, 6, and one that is not
-trusted. 0.4 hides them; 0.7 tags them as FrameStartup, and picamera2 0.3.38 drops what is not
-Success. At later starts neither version hides a frame.
+Source: libcamera 0.4.0 and 0.7.1, `IpaBase::start`: six convergence frames, and one that is not
+trusted. 0.4 hides them; 0.7 tags them as FrameStartup, and picamera2 0.3.38 drops frames whose
+status is not Success. At later starts neither version hides a frame.
 """
 
 _KEPT: Final = 90
-"""Frames whose exposures are known: three seconds, longer than any exposure takes to settle."""
+"""Newest frames whose exposures are kept: 3 s, longer than any exposure takes to settle."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ExposedFrame:
     """A frame without its pixels.
 
     Attributes:
         state: the world at the end of its exposure.
-        lamp: the lamp lights it.
-        taken: how it is exposed.
-        over: its exposure as a share of the one that its light asks for.
+        lamp: True if the lamp lights it.
+        taken: its exposure time, its gain, and the illuminance that it reports.
+        exposure_ratio: its exposure over the one that its light needs.
     """
 
     state: WorldState
     lamp: bool
     taken: Exposure
-    over: float
+    exposure_ratio: float
 
 
 class Stream:
-    """The frames of a stretch, counted from 0; times are CLOCK_MONOTONIC.
+    """The frames of a stream, counted from 0; times are CLOCK_MONOTONIC.
 
-    Exposures are calculated when they are asked for, so that a stream costs nothing meanwhile.
-    A script that sets the light at a press says how light it is at that door, where the camera has
-    been for a while: if it streams, its exposure suits that light, also in the frames before.
+    Exposures are calculated only when they are asked for, so an unused stream costs nothing.
+    If a script sets the light at a press, that is the light of a door where the driver has been
+    for a while. So the exposure of a camera that streams suits it, also in the frames before.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Stream:
         exposed = self._exposures[number]
         return self._began_ns(number, exposed), exposed
 
-    def seen(self, number: int) -> Seen:
-        """Return what such a frame shows."""
+    def frame(self, number: int) -> ExposedFrame:
+        """Return one of the same frames."""
         began_ns, exposed = self.exposed(number)
         end_ns = self.end_ns(number)
         state = self._world.state(end_ns)
@@ -92,10 +92,10 @@ class Stream:
         exposure_us = min(exposed, EXPOSURE_MAX_US)
         lux = measured_lux(exposed, wanted.lux)
         taken = Exposure(round(exposure_us), round(exposed / exposure_us, 2), round(lux, 2))
-        return Seen(state, lamp, taken, exposed / (wanted.exposure_us * wanted.gain))
+        return ExposedFrame(state, lamp, taken, exposed / (wanted.exposure_us * wanted.gain))
 
     def expose(self, number: int) -> None:
-        """Expose all frames up to this one; of a longer stretch only the newest."""
+        """Expose all frames up to this one; in a long stream only the newest `_KEPT`."""
         if number < self._next:
             return
         changes = self._world.changes()
@@ -129,13 +129,13 @@ class Stream:
 
 
 def _doors_ns(changes: list[ScriptedChange]) -> list[int]:
-    """Return when presses set the light."""
+    """Return when a press sets the light, for each such press."""
     doors = (change for change in changes if change.entry.press is not None)
     return [change.at_ns for change in doors if "light" in change.entry.values]
 
 
 def _lux(changes: list[ScriptedChange], passed: int, lit: bool) -> float:
-    """Return the illuminance after the first changes."""
+    """Return the illuminance after the first `passed` changes."""
     state = state_at(changes[:passed], changes[passed - 1].at_ns if passed else 0)
     return exposure(Scene(light=state.light, lamp=lit and lamp_shows(state))).lux
 

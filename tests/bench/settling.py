@@ -1,7 +1,7 @@
-"""The wait for a settled exposure: presses of the real capture process, by the records' own times.
+"""The wait for a settled exposure: presses of the real capture process, timed by their records.
 
-Beside it, a process that never waits is pressed at the same doors. Frames are small: no pixel
-matters.
+A second process, which never waits, gets the same presses at the same doors. Frames are small,
+because no pixel matters.
 """
 
 import math
@@ -20,18 +20,21 @@ from tests.bench.frame import Figure, Rig
 from tests.support.device import Device
 
 PACE_S: Final = 1.5
-"""From press to press: meanwhile the exposure follows the light, also after the lamp."""
+"""Time from press to press, in which the exposure follows the light, also after the lamp."""
 
 LUX: Final = (0.1, DAY_LUX)
-"""From night to day; the light of each cold press is drawn from it, evenly by its logarithm."""
+"""Range of the light at cold presses, night to day; its logarithm is drawn evenly."""
 
 NIGHT: Final = 0.02
+"""Key `light` of the world script at the lit presses."""
+
 SEED: Final = 29
 
 COLD_MS: Final = 400.0
 LAMP_MS: Final = 700.0
+"""Targets for the medians. Source: chosen, as what a driver hardly notices."""
 
-NOTE: Final = "by the end of the exposure; {:.0f} % had settled, and the longest wait was {:.0f} ms"
+NOTE: Final = "to the end of the exposure; {:.0f} % had settled; the longest wait was {:.0f} ms"
 
 HASTY: Final = """
 from agent.__main__ import main
@@ -42,7 +45,7 @@ burst.LAMP_SETTLE_MS = 0
 Settling.settled = lambda *_: True
 raise SystemExit(main())
 """
-"""The product, except that it takes every exposure for settled."""
+"""Program of the product, changed so that every exposure counts as settled."""
 
 
 class HastyDevice(Device):
@@ -53,11 +56,11 @@ class HastyDevice(Device):
 
 
 class Pair:
-    """The product and a hasty device, pressed together.
+    """The product and a hasty device, which get the same presses.
 
     Attributes:
-        photos: of the product, as record.json has them.
-        waits_ms: by which time its exposures ended later than those of the hasty device.
+        photos: member `photo` of the product's records.
+        waits_ms: how much later its exposures ended than those of the hasty device.
     """
 
     def __init__(self, folder: Path, world: str, lamp: str) -> None:
@@ -82,7 +85,7 @@ class Pair:
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
-    """Press cold in changing light, and warm by night, where each press lights the lamp."""
+    """Press cold in changing light, and warm at night, when each press lights the lamp."""
     count = rig.times(30, 6)
     cold = Pair(rig.folder / "cold", _changing_light(count), lamp="none")
     lit = Pair(rig.folder / "lit", f"[[at]]\nsecond = 0\nlight = {NIGHT}\n", lamp="simulated")
@@ -94,12 +97,12 @@ def measure(rig: Rig) -> Iterator[Figure]:
             cold.hand_over()
         for _ in range(count):
             lit.press()
-    yield _figure("waiting for the exposure, cold", cold, COLD_MS)
-    yield _figure("waiting for the exposure, by the lamp", lit, LAMP_MS)
+    yield _figure("wait for the exposure, cold", cold, COLD_MS)
+    yield _figure("wait for the exposure, with the lamp", lit, LAMP_MS)
 
 
 def _changing_light(count: int) -> str:
-    """Return a world script of doors with a light from LUX; every other press is a hand-over."""
+    """Return a world script with another light at every other press; between are hand-overs."""
     chance, script = random.Random(SEED), ""
     for number in range(count):
         lux = math.exp(chance.uniform(*map(math.log, LUX)))

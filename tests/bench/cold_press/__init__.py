@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from agent.capture.burst import BURST, LAMP_BELOW_LUX
-from hardware.settling import FRAMES_MOST, Settling, Steady
+from hardware.settling import FRAMES_MOST, Settling, SettlingRule
 from hardware.simulated.auto_exposure import (
     IMX708,
     LIBCAMERA,
@@ -29,26 +29,31 @@ from hardware.simulated.scenes import (
 )
 from hardware.simulated.stream import HIDDEN, START_NS
 
-OFF: Final = 1.5
-"""Times off the right exposure from which a kept frame counts as wrong: over half a stop."""
+WRONG_TIMES: Final = 1.5
+"""Factor between a kept frame's exposure and the right one, from which it counts as wrong.
+
+It is a little over half a stop."""
 
 DARKEST: Final = float(EXPOSURE_MAX_US * GAIN_MAX)
 
 NOISES: Final = ((0.0, 0.0), (0.01, 0.01), (0.02, 0.02), (0.03, 0.0), (0.0, 0.04), (0.02, 0.03))
-"""Deviation of the brightness from frame to frame, and amplitude of its slow wave: a hand that
-shakes, and lamps that flicker; a few per cent are assumed."""
+"""Deviation of the brightness from frame to frame, and amplitude of a slow wave of it.
+
+A hand shakes, and lamps flicker; a few per cent are assumed."""
 
 SPREADS: Final = (0.0, 0.5, 1.0, 1.5)
-"""Spread of the light within a scene, as a deviation of its logarithm: none, and a door in the sun
-beside one in the shade. Parts of a wide scene are white while its mean is right."""
+"""Spread of the light within a scene, as the deviation of its logarithm.
+
+From none to that of a door in the sun beside one in the shade. In a scene with a wide spread, parts
+are white while the mean is right."""
 
 LAMP_LUX: Final = (3.0, 300.0)
-"""Light that the lamp adds: four LEDs give 14 lx at 1 m (hardware/README.md), here 0.2 to 2 m."""
+"""Light that the lamp adds at 2 m and at 0.2 m: four LEDs add 14 lx at 1 m (hardware/README.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a press meets; the light has a mean of `lux` from frame 0 on, and of `lux_before`."""
+    """The camera and the light of a press: a mean of `lux_before` first, of `lux` later."""
 
     tuning: Tuning
     delay: int
@@ -61,15 +66,15 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Frames from the first that is seen, and what the press could do best.
+    """The frames of a stream, counted from 0, and the press among them.
 
     Attributes:
-        exposures: us times gain of each frame.
-        right: the exposure that would be right.
-        newest: the frame that is the newest at the press; -1 for none.
+        exposures: exposure of each frame, us times gain.
+        right: the right exposure, us times gain.
+        newest: the newest frame at the press; -1 for none.
         first: the first frame that began after the press.
-        lit: the first frame that began after the lamp was lit; 0 if it was not.
-        measured_lux: what each frame tells.
+        lit: the first frame that began after the lamp was lit; 0 if it was not lit.
+        measured_lux: the illuminance that each frame reports.
     """
 
     conditions: Conditions
@@ -83,22 +88,22 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The end of a wait: how far the worst frame of the burst is off, and what the wait added."""
+    """The end of a wait: the factor by which the burst's worst frame is off, and the delay."""
 
     settled: bool
     times_off: float
     added_s: float
 
     @property
-    def is_off(self) -> bool:
+    def is_wrong(self) -> bool:
         """True if a frame that may be kept is wrong."""
-        return self.times_off > OFF
+        return self.times_off > WRONG_TIMES
 
 
 def brightness(exposure: float, lux: float, spread: float) -> float:
     """Return the mean brightness of a scene whose light has a log-normal distribution.
 
-    Its parts end at white: the mean of min(1, x) for the mean of x that the exposure gives.
+    Parts that are too bright are white: this is the mean of min(1, x) for a log-normal x.
     """
     mean = TARGET * exposure * lux / EXPOSURE_LUX_US
     if not spread:
@@ -112,7 +117,7 @@ def _normal(deviations: float) -> float:
 
 
 def right_exposure(lux: float, spread: float) -> float:
-    """Return where the automatic comes to rest without noise."""
+    """Return the exposure that the automatic reaches without noise, us times gain."""
     automatic = AutoExposure(LIBCAMERA, delay=1)
     for _ in range(120):
         automatic.measure(brightness(automatic.exposure, lux, spread))
@@ -134,7 +139,7 @@ def _conditions(chance: random.Random, lux: float, lux_before: float) -> Conditi
 def _frames(
     automatic: AutoExposure, conditions: Conditions, chance: random.Random, before: int
 ) -> Iterator[tuple[float, float]]:
-    """Yield exposure and measured lux of each frame; the light changes within frame `before`."""
+    """Yield exposure and reported lux of each frame; the light changes within frame `before`."""
     deviation, amplitude = conditions.noise
     hz, phase = chance.uniform(1, 6), chance.uniform(0, 2 * math.pi)
     number = 0
@@ -152,7 +157,7 @@ def _frames(
 
 
 def _automatic(conditions: Conditions, stale: float) -> AutoExposure:
-    """Return one that is past a process's first frames, and resumes from an exposure."""
+    """Return an automatic after a process's first frames, which resumes from `stale`."""
     automatic = AutoExposure(conditions.tuning, conditions.delay)
     for _ in range(conditions.tuning.startup_frames):
         automatic.measure(TARGET)
@@ -162,7 +167,7 @@ def _automatic(conditions: Conditions, stale: float) -> AutoExposure:
 
 
 def _stale(chance: random.Random) -> float:
-    """Return what the stream before ended with: the dark, the sun, or anything between."""
+    """Return the last exposure of the stream before: for the dark, the sun, or between them."""
     between = math.exp(chance.uniform(math.log(EXPOSURE_MIN_US), math.log(DARKEST)))
     return chance.choice((DARKEST, DARKEST, EXPOSURE_MIN_US, EXPOSURE_MIN_US, between))
 
@@ -172,7 +177,7 @@ def _log_uniform(chance: random.Random, least: float, most: float) -> float:
 
 
 def cold(chance: random.Random) -> Press:
-    """Press 0 to 1 s after a start; one start in four is a process's first."""
+    """Press 0 to 1 s after a start; one start in four is the first of a process."""
     lux = _log_uniform(chance, 0.1, 100_000)
     conditions = _conditions(chance, lux, lux)
     if chance.random() < 0.25:
@@ -185,7 +190,7 @@ def cold(chance: random.Random) -> Press:
 
 
 def after_lamp(chance: random.Random) -> Press:
-    """Light the lamp in the dark: of a stream that has long been on, or after its second frame."""
+    """Light the lamp in the dark, in a stream that has long been on, or after its second frame."""
     dark = _log_uniform(chance, 0.01, LAMP_BELOW_LUX)
     conditions = _conditions(chance, dark + _log_uniform(chance, *LAMP_LUX), dark)
     is_warm = chance.random() < 0.5
@@ -226,15 +231,18 @@ GROUPS: Final = {
 def _press(
     conditions: Conditions, frames: Sequence[tuple[float, float]], newest: int, *, lit: int
 ) -> Press:
-    """Of a press that comes within the frame after `newest`, the next one is the first it has."""
+    """Return a press during the frame after `newest`, or a lamp lit during `newest`.
+
+    That frame began too early to be kept.
+    """
     exposures, measured_lux = zip(*frames, strict=True)
     right = right_exposure(conditions.lux, conditions.spread)
     first = 0 if newest < 0 else newest + 1 if lit else newest + 2
     return Press(conditions, exposures, right, newest, first, lit, measured_lux)
 
 
-def wait(press: Press, rule: Steady) -> Wait:
-    """Wait by a rule as the drivers do: frames before the press count, and 30 more at most."""
+def wait(press: Press, rule: SettlingRule) -> Wait:
+    """Wait by a rule as drivers do: frames before the press count, and at most 30 more."""
     settling, frame_ns = Settling(rule), 1_000_000_000 // press.conditions.fps
     settled = False
     for number, exposure in enumerate(press.exposures):
@@ -249,20 +257,22 @@ def wait(press: Press, rule: Steady) -> Wait:
     return Wait(settled, times_off, (begin - press.first) / press.conditions.fps)
 
 
-def wrong_lamps(presses: Iterable[Press], rule: Steady) -> tuple[int, int, int]:
-    """Count presses whose newest frame tells the wrong light for the lamp, and what stays wrong.
+def wrong_lamps(presses: Iterable[Press], rule: SettlingRule) -> tuple[int, int, int]:
+    """Count presses whose newest frame reports the wrong light for the lamp.
+
+    Within a tenth of the limit, neither answer is wrong.
 
     Returns:
-        The lamp is lit by day; it is not lit in the dark; and after a look at the first frame of
-        the settled burst it still is not. Within a tenth of the limit nothing is wrong.
+        Presses with the lamp lit by day; presses without it in the dark; and presses that stay
+        without it after the first frame of the settled burst was asked too.
     """
-    by_day = in_the_dark = still = 0
+    by_day = in_the_dark = in_the_end = 0
     for press in presses:
-        told = press.measured_lux[max(0, press.newest)] < LAMP_BELOW_LUX
+        is_lit = press.measured_lux[max(0, press.newest)] < LAMP_BELOW_LUX
         begin = press.first + round(wait(press, rule).added_s * press.conditions.fps)
-        told_later = press.measured_lux[begin] < LAMP_BELOW_LUX
-        by_day += told and press.conditions.lux > 1.1 * LAMP_BELOW_LUX
+        is_lit_later = press.measured_lux[begin] < LAMP_BELOW_LUX
+        by_day += is_lit and press.conditions.lux > 1.1 * LAMP_BELOW_LUX
         is_dark = press.conditions.lux < 0.9 * LAMP_BELOW_LUX
-        in_the_dark += is_dark and not told
-        still += is_dark and not told and not told_later
-    return by_day, in_the_dark, still
+        in_the_dark += is_dark and not is_lit
+        in_the_end += is_dark and not is_lit and not is_lit_later
+    return by_day, in_the_dark, in_the_end

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.quality`: what the check says of real photographs, as Markdown."""
+"""`python -m tests.bench.quality`: judge blurred and sharp photographs, and print tables."""
 
 import argparse
 import sys
@@ -56,15 +56,15 @@ def _options() -> argparse.Namespace:
         "--half",
         choices=[half.value for half in Half],
         default=Half.HELD.value,
-        help="which photographs: those that thresholds are chosen by, or those kept apart "
-        "(default: held)",
+        help="half of the photographs: tune, by which thresholds are chosen, or held, which is "
+        "kept apart (default: held)",
     )
     parser.add_argument(
         "--check",
         choices=CHECKS,
         default=PRODUCT,
-        help="which score of sharpness: the product's (default: product), that of edge profiles "
-        "(edges), or the product's until 2026.12 (before)",
+        help="score of sharpness: the product's (product), by edge profiles (edges), or of "
+        "thresholds 2026.12 (before); default: product",
     )
     parser.add_argument(
         "--photographs", type=int, metavar="N", help="judge only N photographs, for a quick look"

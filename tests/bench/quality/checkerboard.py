@@ -1,4 +1,4 @@
-"""The product's score of sharpness until 2026.12, which today's is compared with."""
+"""The score of sharpness of thresholds 2026.12, to compare the product's with."""
 
 from typing import Final
 
@@ -20,10 +20,11 @@ _ALONG: Final = np.stack([np.cos(_ANGLES) ** 2, np.sin(2 * _ANGLES), np.sin(_ANG
 
 
 def sharpness(pixels_bgr: Pixels) -> float:
-    """Return the least of 24 directions: bends of a half view over those of a sixth, squared.
+    """Return the ratio of fine to coarse detail, in the direction where it is least.
 
-    The half view is made of the white and of the black squares of a checkerboard, and the two are
-    multiplied, so that noise has no part in it if it differs between neighbouring pixels.
+    Detail is the second derivative, squared; fine is a view of half the size, coarse one of a
+    sixth. The fine view is made twice, of the white and of the black squares of a checkerboard,
+    and multiplied: noise that is independent in neighbouring pixels has no part in it.
     """
     height, width = (side // _COARSE * _COARSE for side in pixels_bgr.shape[:2])
     fine, coarse = np.zeros((2, 3, 3))

@@ -1,4 +1,4 @@
-"""Classes of pictures: a photograph is moved or put out of focus, and exposed in some light."""
+"""Classes of pictures: photographs that are blurred, and exposed by day or at night."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ Random = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Electrons at white, and the quality of the JPEG that a webcam sends."""
+    """An exposure: electrons at white, and the quality of the JPEG that a webcam sends."""
 
-    words: str
+    name: str
     white_e: float
     jpeg_pct: int | None = None
 
@@ -70,15 +70,15 @@ BLURS: Final[dict[str, Callable[[Light, Random], Iterator[Light]]]] = {
     "out of focus, 3 px": _discs(3),
     "out of focus, 6 px": _discs(6),
 }
-"""What is done to the light; for a focus, the radius of the disc that a point becomes."""
+"""Kinds of blur; in "out of focus" the length is the radius of the disc that a point becomes."""
 
 
 def pictures(
     photograph: Photograph, blurs: Iterable[str] = tuple(BLURS)
 ) -> Iterator[tuple[str, Exposure, Pixels]]:
-    """Return a photograph in every class, or with some blurs: blur, exposure and pixels.
+    """Yield a photograph's blur, exposure and pixels in every class, or in those of some blurs.
 
-    The directions and the noise are random, and the same in each run.
+    The directions and the noise are random, but the same in each run.
     """
     light = light_of(pixels(photograph))
     for blur in blurs:
@@ -89,5 +89,5 @@ def pictures(
 
 
 def exposed(light: Light, exposure: Exposure, rng: Random) -> Pixels:
-    """Return the picture that the camera gives of the light."""
+    """Return the picture that a camera makes of the light."""
     return developed(light, exposure.white_e, rng, Processing(jpeg_pct=exposure.jpeg_pct))

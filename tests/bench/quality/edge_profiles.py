@@ -1,4 +1,4 @@
-"""Another way to score sharpness, which the product's is compared with: how steep edges are."""
+"""A score of sharpness to compare the product's with: how steep the edges are."""
 
 from collections.abc import Callable
 from typing import Final
@@ -18,36 +18,37 @@ _SLOPE_MIN: Final = 1.0
 """Least slope of an edge in the coarse view, so that nothing has no edges."""
 
 _MARGIN: Final = 6
-"""Pixels of the coarse view at its border that have no edges: as far as a line reaches."""
+"""Width of the coarse view's border in which no edge counts: a line reaches as far."""
 
 _ALONG: Final = np.array([-5, -3, -1, 1, 3, 5], np.float32)
-"""Where the lines cross an edge, in pixels of the half view.
+"""Places along an edge where lines cross it, in pixels of the half view.
 
-Two lines further it is 8 px of the picture: a Bayer sensor's noise reaches 2 px, denoising 5, a
-JPEG's block 8.
+A line and the next but one are 8 px of the picture apart: noise of a Bayer sensor reaches 2 px,
+denoising 5 px, a JPEG's block 8 px.
 """
 
 _WIDEST: Final = 4
 _ACROSS: Final = np.arange(-6 - _WIDEST, 7 + _WIDEST, dtype=np.float32)
-"""The places on a line: 6 px to both sides, and as much more as the widest difference needs."""
+"""Places on a line: 6 px to both sides, and more for the widest difference."""
 
 _ANGLES: Final = np.radians(np.arange(0, 180, 22.5))
 _DIRECTIONS: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
 _NARROWNESS: Final = 8
 _SHARE_MIN: Final = 0.01
-"""Share of the edges below which nothing can be said of a direction."""
+"""Least share of the edges for a direction to count."""
 
 _CONTRAST_FLOOR: Final = 200.0
 _CONTRAST_POWER: Final = 1.5
 
 
 def sharpness(pixels_bgr: Pixels) -> float:
-    """Return how sharp the sharper edges are, in the direction where they are least so.
+    """Return the sharpness of the sharper edges, in the direction where it is least.
 
     Six lines cross each of the strongest edges. Differences along a line are compared with those
-    over twice as many pixels. Each is multiplied with that of a line 8 px further along the edge,
-    which has the same edge and other noise: the mean product is free of noise. Most pictures also
-    have soft edges, so a high quantile counts. The limits are those of the half `tune` (2026-11).
+    over twice as many pixels. Each difference is multiplied with that of a line 8 px further along
+    the same edge, whose noise is independent, so the mean product is free of noise. Most pictures
+    also have soft edges, so a high quantile counts. The constants were chosen by the half `tune`
+    (2026-11).
     """
     half = _halved(luma(pixels_bgr))
     centres, normals = _strongest(half)
@@ -68,7 +69,7 @@ def _halved(gray: Pixels) -> Pixels:
 
 
 def _strongest(half: Pixels) -> tuple[Floats, Floats]:
-    """Return places in the half view and unit normals of edges, both x and y by edge."""
+    """Return edges: their places in the half view and their unit normals, each 2 x edges."""
     coarse = cv2.GaussianBlur(_halved(half), (0, 0), 1)
     slopes = np.stack([cv2.Sobel(coarse, cv2.CV_32F, *order) for order in ((1, 0), (0, 1))])
     strength = np.hypot(*slopes)
@@ -80,7 +81,7 @@ def _strongest(half: Pixels) -> tuple[Floats, Floats]:
 
 
 def _crossed(half: Pixels, centres: Floats, normals: Floats) -> Floats:
-    """Return the levels on the lines across: edge, line, place."""
+    """Return the levels on the lines across edges: edges x lines x places."""
     along = np.stack([-normals[1], normals[0]])[..., None] * _ALONG
     places = (centres[..., None] + along)[..., None] + normals[..., None, None] * _ACROSS
     x, y = places.reshape(2, -1, len(_ACROSS))
@@ -103,7 +104,7 @@ def _least(
     near: Floats,
     share: float,
 ) -> float:
-    """Return the quantile of the edges' ratios of fine to wide, of the direction with the least."""
+    """Return a quantile of the edges' fine-to-wide ratios, in the direction where it is least."""
     fine, wide = (_common(lines, difference, one) for one in (step, 2 * step))
     wide = np.maximum(wide, _CONTRAST_FLOOR)
     ratios = fine / wide
@@ -116,7 +117,7 @@ def _least(
 def _common(
     lines: Floats, difference: Callable[[Floats, Floats, Floats], Floats], step: int
 ) -> Floats:
-    """Return the mean product of each line's differences and those two lines further."""
+    """Return each edge's mean product of differences on a line and on the next line but one."""
     end = len(_ACROSS) - _WIDEST
     details = difference(*(lines[..., _WIDEST + by : end + by] for by in (-step, 0, step)))
     products = np.einsum("els,els->e", details[:, :-2], details[:, 2:])

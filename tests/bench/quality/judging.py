@@ -1,4 +1,4 @@
-"""What the product, or another score of sharpness, says of a photograph in every class."""
+"""Verdicts on a photograph in every class, by the product's or another score of sharpness."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -37,15 +37,15 @@ CHECKS: Final = {
     "edges": Check(edge_profiles.sharpness, edge_profiles.BLURRED_BELOW),
     "before": Check(checkerboard.sharpness, checkerboard.BLURRED_BELOW),
 }
-"""The product's score and those that it is compared with; all else is the product's."""
+"""The product's score of sharpness, and two to compare it with; other scores are the product's."""
 
 
 def judged(
     photograph: Photograph, blurs: Iterable[str] = tuple(BLURS), check: str = PRODUCT
 ) -> list[Judged]:
-    """Ask one of CHECKS about a photograph in every class, or with some blurs."""
+    """Return the verdicts of one of CHECKS on a photograph in every class, or with some blurs."""
     return [
-        Judged(photograph.name, blur, exposure.words, _verdict(pixels, CHECKS[check]))
+        Judged(photograph.name, blur, exposure.name, _verdict(pixels, CHECKS[check]))
         for blur, exposure, pixels in pictures(photograph, blurs)
     ]
 

@@ -1,7 +1,6 @@
-"""Photographs that ship in packages, in two halves: one to choose thresholds by, one to test by.
+"""Photographs in packages, in two halves: one to choose thresholds by, one to test them.
 
-They are chosen by eye, before any score: no painting or rendering, no second crop, the subject
-sharp at full size; not haze, sky or stars alone. Of a package with many, the first by hash.
+README.md has the rules by which they were chosen.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,16 +17,16 @@ import numpy as np
 from agent.capture.quality import Pixels
 
 FRAME_PX: Final = (2304, 1296)
-"""The device's frame. Wider photographs are reduced to its width, higher ones cut to its height;
-smaller ones stay as they are, since enlarging softens."""
+"""The device's frame. Larger photographs are reduced and cut to it; smaller ones stay as they are,
+because enlarging softens."""
 
 FETCHED: Final = Path(__file__).parents[3] / "build/photographs"
-"""Packages that are unpacked rather than installed."""
+"""Folder of photographs from packages that are unpacked but not installed."""
 
 _LIST: Final = Path(__file__).with_name("photographs.tsv")
 
-_SEEN: Final = ("wood", "twowings")
-"""Photographs that the thresholds of 2026.12 were chosen by, beside those in Python's packages."""
+_OF_2026_12: Final = ("wood", "twowings")
+"""Photographs by which thresholds 2026.12 were chosen, except those in Python packages."""
 
 
 class Half(StrEnum):
@@ -42,11 +41,11 @@ class Photograph:
     """A photograph in a package.
 
     Attributes:
-        client: what installs the package: python, debian or npm.
-        package: its name; npm's has a version.
-        name: the photograph's.
+        client: the kind of package: python, debian or npm.
+        package: the package's name; of npm with its version.
+        name: the photograph's name, which no other has.
         scene: day, indoor, dusk or night.
-        file: the photograph in the package.
+        file: the photograph's path in the package.
     """
 
     client: str
@@ -57,14 +56,14 @@ class Photograph:
 
     @property
     def half(self) -> Half:
-        """The half that it belongs to, by the hash of its name."""
-        if self.client == "python" or self.name in _SEEN:
+        """The half of the photograph, by the hash of its name."""
+        if self.client == "python" or self.name in _OF_2026_12:
             return Half.TUNE
         return Half.HELD if sha256(self.name.encode()).digest()[-1] % 2 else Half.TUNE
 
     @property
     def path(self) -> Path:
-        """The place of its file, which may be missing."""
+        """The path of its file, which may be missing."""
         if self.client == "python":
             return _folder(self.package) / self.file
         installed = Path("/", self.file)
@@ -77,7 +76,7 @@ PHOTOGRAPHS: Final = tuple(Photograph(*line.split("\t")) for line in _LIST.read_
 
 
 def missing(photographs: Iterable[Photograph]) -> Sequence[Photograph]:
-    """Return those whose file is not here."""
+    """Return the photographs whose file is missing."""
     return [one for one in photographs if not one.path.exists()]
 
 

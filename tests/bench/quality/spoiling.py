@@ -1,4 +1,4 @@
-"""What a hand and a lens do to a picture: smears and softness, in light, not in grey levels."""
+"""Blur by a hand and by a lens, in linear light and not in grey levels."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ def light_of(pixels: Pixels) -> Light:
 
 
 def smeared(pixels: Pixels, length_px: float, direction_deg: float) -> Pixels:
-    """Smear along a line, as a hand does that moves evenly during the exposure."""
+    """Smear along a line, as a hand does if it moves evenly during the exposure."""
     return _seen(moved(light_of(pixels), line(length_px, direction_deg)))
 
 

@@ -1,4 +1,4 @@
-"""Verdicts -> shares of photographs with their confidence, as tables in Markdown. Pure."""
+"""Verdicts -> shares of pictures with their confidence intervals, as a Markdown table. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,15 +10,15 @@ from tests.bench.quality.classes import BLURS, EXPOSURES, SHARP
 from tests.bench.quality.judging import Judged
 
 _Z: Final = 1.96
-"""Of 95 %."""
+"""Standard deviations on either side that hold 95 % of a normal distribution."""
 
 _ABOUT_BLUR: Final = {QualityVerdict.OK, QualityVerdict.NOISY, QualityVerdict.BLURRED}
-"""The other verdicts (dark, clipped, covered) come first, and hide what the check says of blur."""
+"""Verdicts that say something about blur: the check asks for the others before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of pictures, 0 to 1, its 95 % interval, and the photographs that they are of."""
+    """A share of pictures, 0 to 1, its 95 % interval, and the number of their photographs."""
 
     share: float
     least: float
@@ -52,8 +52,8 @@ def share(rows: Iterable[Judged], verdicts: Sequence[QualityVerdict]) -> Share:
 
 
 def tables(rows: Sequence[Judged]) -> Iterator[str]:
-    """Write what is said of the sharp pictures, and what passes of the blurred ones."""
-    exposures = [one.words for one in EXPOSURES]
+    """Yield a table's lines: the sharp pictures that do not pass, the blurred ones that do."""
+    exposures = [one.name for one in EXPOSURES]
     yield f"| % of pictures (95 % interval) | {' | '.join(exposures)} |"
     yield "| --- " * (1 + len(exposures)) + "|"
     yield _line(rows, SHARP, "sharp, called blurred", [QualityVerdict.BLURRED])
@@ -72,9 +72,9 @@ def tables(rows: Sequence[Judged]) -> Iterator[str]:
     )
 
 
-def _line(rows: Sequence[Judged], blur: str, words: str, verdicts: Sequence[QualityVerdict]) -> str:
+def _line(rows: Sequence[Judged], blur: str, head: str, verdicts: Sequence[QualityVerdict]) -> str:
     cells = [
-        share([row for row in rows if (row.blur, row.exposure) == (blur, one.words)], verdicts)
+        share([row for row in rows if (row.blur, row.exposure) == (blur, one.name)], verdicts)
         for one in EXPOSURES
     ]
-    return f"| {words} | {' | '.join(map(str, cells))} |"
+    return f"| {head} | {' | '.join(map(str, cells))} |"

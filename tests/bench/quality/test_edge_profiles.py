@@ -1,4 +1,4 @@
-"""The profiles of edges tell a smear from noise."""
+"""The score by the profiles of edges: smears, and pictures without edges."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.bench.quality.leaves import dead_leaves
 from tests.bench.quality.spoiling import light_of
 
 
-@pytest.mark.parametrize("exposure", [DAY, NIGHT], ids=lambda exposure: exposure.words)
+@pytest.mark.parametrize("exposure", [DAY, NIGHT], ids=lambda exposure: exposure.name)
 def test_smeared_chart_scores_below_the_limit_in_noise_too(exposure: Exposure) -> None:
     """A chart of discs has edges in every direction; its noise is a sensor's."""
     rng = np.random.default_rng(1)

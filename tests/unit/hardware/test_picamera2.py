@@ -32,7 +32,7 @@ from hardware.picamera2_frames import (
     i420_to_luma,
     streams,
 )
-from hardware.picamera2_seen import AF_STATE_SCANNING, FOCUS_NS, focus_due_ns
+from hardware.picamera2_state import AF_STATE_SCANNING, FOCUS_NS, focus_due_ns
 from hardware.settings import Autofocus, CameraSettings
 from hardware.settling import STEPS
 from tests.support.sensor import work

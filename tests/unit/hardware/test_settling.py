@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from hardware.settling import AGAIN, FALL, MOVE, STEPS, Settling
+from hardware.settling import FALL, MOVE, RESETTLE_STEPS, STEPS, Settling
 
 FRAME_NS = 33_333_333
-STILL = [1_000.0] * (STEPS + 1)
+UNMOVED = [1_000.0] * (STEPS + 1)
 
 
 def settled(exposures: Sequence[float], light_changed_ns: int = 0) -> bool:
@@ -19,8 +19,8 @@ def settled(exposures: Sequence[float], light_changed_ns: int = 0) -> bool:
 
 
 def test_exposure_has_settled_after_small_steps_alone() -> None:
-    assert settled(STILL)
-    assert not settled(STILL[1:])
+    assert settled(UNMOVED)
+    assert not settled(UNMOVED[1:])
     assert not settled([])
 
 
@@ -42,19 +42,19 @@ def test_the_newest_two_steps_fall_little_together(first: float) -> None:
     for fall, expected in ((FALL * 0.99, True), (FALL * 1.01, False)):
         between, newest = 1_000 / (1 + fall) ** first, 1_000 / (1 + fall)
 
-        assert settled([*STILL, between, newest]) is expected
+        assert settled([*UNMOVED, between, newest]) is expected
 
 
 def test_exposure_that_has_settled_waits_for_its_newest_steps_alone() -> None:
     """The light changed: as soon as the exposure has followed, it has settled again."""
     far = [1_000.0 * 2**step for step in range(5)]
 
-    for again in range(AGAIN):
-        assert not settled([*STILL, *far, *far[-1:] * again])
-    assert settled([*STILL, *far, *far[-1:] * AGAIN])
+    for again in range(RESETTLE_STEPS):
+        assert not settled([*UNMOVED, *far, *far[-1:] * again])
+    assert settled([*UNMOVED, *far, *far[-1:] * RESETTLE_STEPS])
 
 
 def test_frames_before_the_light_was_changed_do_not_count() -> None:
     """Those that began before it are dark, and as steady as can be."""
-    assert settled([*STILL, *STILL], light_changed_ns=(STEPS + 1) * FRAME_NS)
-    assert not settled([*STILL, *STILL], light_changed_ns=(STEPS + 1) * FRAME_NS + 1)
+    assert settled([*UNMOVED, *UNMOVED], light_changed_ns=(STEPS + 1) * FRAME_NS)
+    assert not settled([*UNMOVED, *UNMOVED], light_changed_ns=(STEPS + 1) * FRAME_NS + 1)

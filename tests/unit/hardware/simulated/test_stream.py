@@ -21,7 +21,9 @@ def streamed(world: World, automatic: AutoExposure, *, hidden: int = 0) -> Strea
 def test_hidden_frames_of_a_first_start_have_converged_in_daylight() -> None:
     world = World(None, None)
 
-    assert streamed(world, AutoExposure(), hidden=HIDDEN).seen(0).over == pytest.approx(1, rel=0.01)
+    assert streamed(world, AutoExposure(), hidden=HIDDEN).frame(0).exposure_ratio == pytest.approx(
+        1, rel=0.01
+    )
     assert streamed(world, AutoExposure()).exposed(0)[1] == FIRST_US
 
 
@@ -38,11 +40,11 @@ def test_hidden_frames_do_not_show_that_the_exposure_has_settled() -> None:
 def test_a_frame_tells_its_exposure_and_what_it_is_off() -> None:
     stream = streamed(World(None, None), AutoExposure())
 
-    off, right = stream.seen(0), stream.seen(30)
+    off, right = stream.frame(0), stream.frame(30)
 
     assert (off.taken.exposure_us, off.taken.gain) == (FIRST_US, 1.0)
-    assert off.over == pytest.approx(FIRST_US / DAY, rel=0.01)
-    assert right.over == pytest.approx(1, rel=0.03)
+    assert off.exposure_ratio == pytest.approx(FIRST_US / DAY, rel=0.01)
+    assert right.exposure_ratio == pytest.approx(1, rel=0.03)
     assert stream.exposed(0)[0] == stream.end_ns(0) - 1000 * FIRST_US
 
 
@@ -56,7 +58,7 @@ def test_a_second_of_the_script_changes_the_light_and_then_the_exposure(tmp_path
 
     assert set(exposed[: 10 + DELAY]) == {exposed[0]}
     assert exposed[10 + DELAY] > 1.5 * exposed[0]
-    assert stream.seen(first).over < 0.01
+    assert stream.frame(first).exposure_ratio < 0.01
 
 
 def test_light_of_a_press_was_there_before_it_while_the_camera_streams(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_light_of_a_press_was_there_before_it_while_the_camera_streams(tmp_path:
     world.press(stream.end_ns(50))
 
     assert stream.exposed(49)[1] == day
-    assert stream.seen(51).over == pytest.approx(1, rel=0.01)
+    assert stream.frame(51).exposure_ratio == pytest.approx(1, rel=0.01)
     assert stream.exposed(49)[1] == stream.exposed(51)[1]
 
 
@@ -77,7 +79,7 @@ def test_light_of_a_press_is_new_to_a_camera_that_starts_after_it(tmp_path: Path
     streamed(world, automatic).expose(40)
     world.press(world.began_ns)
 
-    assert streamed(world, automatic).seen(0).over < 0.01
+    assert streamed(world, automatic).frame(0).exposure_ratio < 0.01
 
 
 def test_lamp_shows_in_frames_that_began_after_it_was_lit(tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_lamp_shows_in_frames_that_began_after_it_was_lit(tmp_path: Path) -> Non
 
     world.light_lamp(lit=True, at_ns=stream.exposed(100)[0] + 1)
 
-    assert [stream.seen(number).lamp for number in (100, 101)] == [False, True]
+    assert [stream.frame(number).lamp for number in (100, 101)] == [False, True]
 
 
 def test_a_long_stretch_costs_a_few_frames_only() -> None:

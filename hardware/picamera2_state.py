@@ -1,4 +1,4 @@
-"""The frames of a picamera2 stream by their metadata, taken or not: lens, light, exposure."""
+"""The state of a picamera2 stream by the metadata of all its frames: lens, light, exposure."""
 
 import time
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
     return max(after_ns, first_frame_ns) + FOCUS_NS
 
 
-class SeenFrames:
-    """The newest frames as picamera2's thread adds them, and waits for them in another thread.
+class StreamState:
+    """The state as picamera2's thread updates it; another thread waits for its changes.
 
     Attributes:
         count: number of frames since the camera was opened.
-        newest_ns: CLOCK_MONOTONIC of the newest; None before the first.
-        newest_began_ns: when the exposure of the newest began.
-        newest_lux: the illuminance that it tells; None without an estimate.
+        newest_ns: CLOCK_MONOTONIC of the newest frame; None before the first one.
+        newest_began_ns: CLOCK_MONOTONIC when the exposure of the newest frame began.
+        newest_lux: the illuminance that the newest frame reports; None without an estimate.
     """
 
     def __init__(self) -> None:
@@ -43,26 +43,26 @@ class SeenFrames:
         self._changed: Final = Condition()
 
     def restart(self) -> None:
-        """Begin a stretch: exposures of the one before do not count."""
+        """Begin a stream: exposures of the stream before do not count."""
         self._first_ns = None
         self._settling = Settling()
 
     def add(self, metadata: Mapping[str, Any]) -> None:
-        """Add the next frame."""
+        """Add the next frame by its metadata."""
         with self._changed:
             self.newest_ns = self.newest_began_ns = int(metadata["SensorTimestamp"])
             self._first_ns = self._first_ns or self.newest_ns
             self.count += 1
             self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
             self.newest_lux = lux(metadata)
-            with suppress(KeyError):  # reading the frame tells what its metadata lacks
+            with suppress(KeyError):  # `frame` raises the error if the frame is taken
                 exposure_us = int(metadata["ExposureTime"])
                 self.newest_began_ns -= 1000 * exposure_us
                 self._settling.add(self.newest_began_ns, exposure_us * gain(metadata))
             self._changed.notify_all()
 
     def wait_for_frame(self, began_ns: int, timeout: HangTimeout) -> bool:
-        """Wait for a frame of this stretch that began then or later; return whether it came."""
+        """Wait for a frame of this stream that began at `began_ns` or later; True if it came."""
         with self._changed:
             while self._first_ns is None or self.newest_began_ns < began_ns:
                 if not (wait_s := timeout.wait_s()):
@@ -71,7 +71,7 @@ class SeenFrames:
         return True
 
     def wait_for_focus(self, after_ns: int, timeout: HangTimeout) -> bool:
-        """Wait until the lens rests, or is due to be held; return whether it did not at once."""
+        """Wait until the lens rests, or `focus_due_ns` is past; return True if it had to wait."""
         waited = False
         with self._changed:
             while wait_s := timeout.wait_s():
@@ -91,7 +91,8 @@ class SeenFrames:
         """Wait until the exposure has settled, or `count` is `most`.
 
         Returns:
-            From when on frames count, 0 for any, and whether the exposure has settled.
+            The time after which a frame must have begun (0: any time), and True if the exposure
+            has settled.
         """
         waited = False
         with self._changed:
