@@ -207,7 +207,7 @@ class Thresholds:
     noisy_above: _Score = 10.0
     """Standard deviation of the noise in a view of half the size, grey levels of 255."""
     blurred_below: _Score = 52.0
-    """Sharpness, where 100 is a perfect edge; sharp photographs had 54 or more by day."""
+    """Sharpness; a perfect edge has 100, and sharp photographs had 54 or more by day."""
 
 
 @dataclass(frozen=True, slots=True)

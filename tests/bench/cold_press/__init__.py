@@ -1,4 +1,4 @@
-"""Simulated presses after a start, after the lamp was lit, and in light that changed or did not.
+"""Simulated presses after a start, after the lamp was lit, in changed and in unchanged light.
 
 The exposures are those of the simulated camera's automatic, and the product's own rule waits
 (`hardware/settling.py`).
