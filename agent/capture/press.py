@@ -24,6 +24,7 @@ from agent.models import FAULTS, UNASSIGNED, CaptureId, QualityVerdict, Reason, 
 from agent.rule import policy
 from agent.rule.policy import Allowed, Answer, HandedOver, Refused
 from hardware.board import Board
+from hardware.camera import Frame
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
 
@@ -40,6 +41,12 @@ It counts from the end of the press before, when that light is shown, to the ret
 
 _RETAKE_HELPS: Final = frozenset({QualityVerdict.BLURRED, QualityVerdict.COVERED})
 """Faults of a photo that a second press can correct; it cannot correct darkness or rain."""
+
+
+def _retake_helps(verdict: QualityVerdict, frame: Frame) -> bool:
+    """Return True if a second press can correct the photo, also by an exposure that has settled."""
+    is_bad = verdict is not QualityVerdict.OK
+    return verdict in _RETAKE_HELPS or (is_bad and frame.converged is False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +96,8 @@ class Retakes:
         is_it = asked is not None and edge_ns <= asked.until_ns and stop.id == asked.stop_id
         return asked.capture_id if asked and is_it else None
 
-    def ask(
-        self, capture_id: CaptureId, stop: Stop, verdict: QualityVerdict, now_ns: int
-    ) -> int | None:
-        """Ask for a photo again if a second try can help.
-
-        Returns:
-            Until when the retake may begin; None if none is asked for.
-        """
-        if verdict not in _RETAKE_HELPS:
-            return None
+    def ask(self, capture_id: CaptureId, stop: Stop, now_ns: int) -> int:
+        """Ask for a photo again; return until when the retake may begin."""
         until_ns = now_ns + int(RETAKE_WINDOW_S * 1e9)
         self._asked = _RetakeRequest(capture_id, stop.id, until_ns)
         return until_ns
@@ -244,8 +243,8 @@ class Capture:
         kind = self._kind(RecordKind.PHOTO, practice=answer.practice)
         label = self._writer.append(kind, context.moment, record, image, capture_id=capture_id)
         again_until_ns = None
-        if retake_of is None:  # never for a retake of a retake
-            again_until_ns = self._retakes.ask(capture_id, stop, report.verdict, self._now_ns())
+        if retake_of is None and _retake_helps(report.verdict, frame):  # never again for a retake
+            again_until_ns = self._retakes.ask(capture_id, stop, self._now_ns())
         signal = Signal.SAVED if again_until_ns is None else Signal.ONCE_MORE
         ends = shot.fault is not None
         return PressResult(label, record, signal, answer, ends, again_until_ns)

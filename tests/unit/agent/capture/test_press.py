@@ -93,6 +93,27 @@ def test_green_and_amber_come_only_when_file_and_row_are_there(
     assert kept == [(1, reply["record"]["photo"]["bytes"])]
 
 
+@pytest.mark.parametrize(
+    ("light", "converged", "expected"),
+    [
+        (0.02, False, Signal.ONCE_MORE),
+        (0.02, True, Signal.SAVED),
+        (0.02, None, Signal.SAVED),
+        (1.0, False, Signal.SAVED),
+    ],
+)
+def test_bad_photo_of_an_exposure_that_had_not_settled_is_asked_for_again(
+    device: Bench, light: float, converged: bool | None, expected: Signal
+) -> None:
+    """By the second press it has; a settled one would be as dark again."""
+    camera = device.parts.camera
+    camera.pictures, camera.converged = [picture(light) // (1 if light == 1.0 else 4)], converged
+
+    device.press()
+
+    assert device.parts.light.shown[-1] is expected
+
+
 def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(device: Bench) -> None:
     device.parts.camera.unlit_lux = 0.1
     in_the_dark = device.press()["record"]["photo"]
