@@ -1,4 +1,4 @@
-"""The contract of every camera, on the simulated one and on stand-ins, on a device on its own."""
+"""The contract of a camera: the simulated one, stand-ins, and on a device its own camera."""
 
 import os
 import time
@@ -25,7 +25,7 @@ from tests.support.webcam import Port
 DEADLINE_S = 3.0
 
 Lights = Sequence[tuple[float, float]]
-"""Seconds from now, and the illuminance from then on, lux."""
+"""Steps of light: seconds from now, and the illuminance in lux from then on."""
 
 FRAME_S: Final = 1 / 30
 
@@ -33,12 +33,12 @@ MOVES_S: Final = 6 * FRAME_S
 """Time from a change of light until the exposure moves: a frame of it, and a control's delay."""
 
 RESTLESS: Final[Lights] = [(number * FRAME_S, 20.0 * 1.07**number) for number in range(68)]
-"""Light that grows from frame to frame, for more than two seconds."""
+"""Light that grows by 7 % from frame to frame, for more than two seconds."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A camera, and how to change its light; None where a test cannot."""
+    """A camera, and a function that changes its light; None if no test can change it."""
 
     camera: Camera
     set_lights: Callable[[Lights], None] | None = None
@@ -337,7 +337,7 @@ def test_a_camera_without_exposures_says_nothing_and_waits_for_nothing(camera: C
 def test_a_burst_waits_until_the_exposure_follows_the_light(
     camera: Camera, set_lights: Callable[[Lights], None], lux: float
 ) -> None:
-    """Half a stop is near enough; a change of that size takes less than 30 frames."""
+    """Within half a stop counts as settled; these changes take less than 30 frames."""
     before = settled(camera)
     set_lights([(0.0, lux)])
     time.sleep(MOVES_S)
@@ -351,7 +351,7 @@ def test_a_burst_waits_until_the_exposure_follows_the_light(
 
 
 def follow_growing(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
-    """Return when the exposure follows a growing light, which takes some frames to show."""
+    """Make the light grow, and wait until the exposure follows it."""
     set_lights(RESTLESS[:1])
     time.sleep(MOVES_S)
     settled(camera)
@@ -362,7 +362,7 @@ def follow_growing(camera: Camera, set_lights: Callable[[Lights], None]) -> None
 def test_a_light_that_always_grows_ends_the_wait_after_thirty_frames(
     camera: Camera, set_lights: Callable[[Lights], None]
 ) -> None:
-    """The newest frames come then, and tell that their exposure had not settled."""
+    """The burst then has the newest frames, with `converged` false."""
     follow_growing(camera, set_lights)
     called_ns = time.monotonic_ns()
 
@@ -376,7 +376,7 @@ def test_a_light_that_always_grows_ends_the_wait_after_thirty_frames(
 def test_a_wait_ends_at_the_deadline_too(
     camera: Camera, set_lights: Callable[[Lights], None]
 ) -> None:
-    """A frame that is off is better than none."""
+    """A frame that is too bright or too dark is better than no frame."""
     follow_growing(camera, set_lights)
     began = time.monotonic()
 
@@ -389,7 +389,7 @@ def test_a_wait_ends_at_the_deadline_too(
 def test_an_exposure_resumes_after_a_restart(
     camera: Camera, set_lights: Callable[[Lights], None]
 ) -> None:
-    """So the first frame is stale if the light changed meanwhile, and a burst waits."""
+    """If the light changed meanwhile, the first exposure is stale, and a burst waits."""
     before = settled(camera)
     camera.stop()
     set_lights([(0.0, DIM_LUX / 15)])
@@ -405,7 +405,7 @@ def test_an_exposure_resumes_after_a_restart(
 
 
 def test_frames_from_before_the_light_was_changed_do_not_count(camera: Camera) -> None:
-    """They are as steady as can be, and show what the caller does not want."""
+    """Their exposures hardly move, but they show the light before the change."""
     list(camera.take(0, 1, DEADLINE_S))
     changed_ns = time.monotonic_ns()
 
@@ -416,7 +416,7 @@ def test_frames_from_before_the_light_was_changed_do_not_count(camera: Camera) -
         assert frame.sensor_time_ns - changed_ns >= STEPS * FRAME_S * 1e9
 
 
-def test_lux_is_told_without_a_burst(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
+def test_lux_needs_no_burst(camera: Camera, set_lights: Callable[[Lights], None]) -> None:
     for lux in (DIM_LUX, DIM_LUX / 15):
         set_lights([(0.0, lux)])
         frame = next(camera.take(0, 1, DEADLINE_S, light_changed_ns=time.monotonic_ns()))

@@ -80,10 +80,10 @@ class Pictures:
     Attributes:
         pictures: the next ones, over and over.
         lit_picture: what it sees instead while the lamp is on.
-        unlit_lux: what it measures without the lamp.
-        first_lux: what it measures instead before its first frame.
-        converged: whether it says that its exposure had settled.
-        light_changed_ns: of each question for the light and each burst, in order.
+        unlit_lux: illuminance that its frames report without the lamp.
+        first_lux: illuminance that it reports before its first frame, if it is another one.
+        converged: what its frames say about their exposure.
+        light_changed_ns: the argument of each call of `lux` and `take`, in order.
         error: raised instead of a frame.
         taken: all frames so far.
         starts: how often it was started.

@@ -140,7 +140,7 @@ class StreamingPicamera:
             self._give(request)
 
     def _expose(self, end_ns: int) -> tuple[float, float]:
-        """Return the exposure of a frame, and the lux that it tells."""
+        """Return the exposure of the next frame, and the illuminance that it reports."""
         exposure = self._automatic.exposure
         lux = [lux for since_ns, lux in self.lights if since_ns <= end_ns][-1]
         self._automatic.measure(brightness(exposure, lux))

@@ -18,7 +18,7 @@ def settled(exposures: Sequence[float], light_changed_ns: int = 0) -> bool:
     return settling.settled(light_changed_ns)
 
 
-def test_exposure_has_settled_after_small_steps_alone() -> None:
+def test_exposure_settles_after_enough_small_steps() -> None:
     assert settled(UNMOVED)
     assert not settled(UNMOVED[1:])
     assert not settled([])
@@ -26,8 +26,8 @@ def test_exposure_has_settled_after_small_steps_alone() -> None:
 
 @pytest.mark.parametrize("step", range(STEPS))
 @pytest.mark.parametrize("rises", [True, False])
-def test_one_great_step_among_the_newest_is_enough_to_wait(step: int, *, rises: bool) -> None:
-    """It is one whether the exposure rises or falls."""
+def test_exposure_has_not_settled_after_one_large_step(step: int, *, rises: bool) -> None:
+    """Rising and falling steps count alike."""
     for share, expected in ((0.99, rises or step < STEPS - 2), (1.01, False)):
         factor = 1 + MOVE * share if rises else 1 / (1 + MOVE * share)
         moved = [1_000.0] * (step + 1) + [1_000.0 * factor] * (STEPS - step)
@@ -38,7 +38,7 @@ def test_one_great_step_among_the_newest_is_enough_to_wait(step: int, *, rises: 
 
 @pytest.mark.parametrize("first", [0.0, 0.5, 1.0])
 def test_the_newest_two_steps_fall_little_together(first: float) -> None:
-    """An exposure that falls may be further from its goal than each step shows."""
+    """A falling exposure may be further from its target than each step shows."""
     for fall, expected in ((FALL * 0.99, True), (FALL * 1.01, False)):
         between, newest = 1_000 / (1 + fall) ** first, 1_000 / (1 + fall)
 
@@ -55,6 +55,6 @@ def test_exposure_that_has_settled_waits_for_its_newest_steps_alone() -> None:
 
 
 def test_frames_before_the_light_was_changed_do_not_count() -> None:
-    """Those that began before it are dark, and as steady as can be."""
+    """Their exposures hardly move, but they suit the light before the change."""
     assert settled([*UNMOVED, *UNMOVED], light_changed_ns=(STEPS + 1) * FRAME_NS)
     assert not settled([*UNMOVED, *UNMOVED], light_changed_ns=(STEPS + 1) * FRAME_NS + 1)

@@ -237,7 +237,7 @@ def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> Non
 
 @pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
 def test_a_burst_waits_for_what_the_press_waits_for(lux: float) -> None:
-    """The motor is still: a lamp that is lit before that does not hasten the first exposure."""
+    """The motor must be at rest: a lamp lit before that does not begin the burst earlier."""
     lamp, still_ns = SetLamp(), time.monotonic_ns() + 10_000_000_000
     camera = camera_with(lamp, lux)
 
@@ -247,9 +247,8 @@ def test_a_burst_waits_for_what_the_press_waits_for(lux: float) -> None:
 
 
 @pytest.mark.parametrize("has_lamp", [True, False])
-def test_after_a_lamp_was_put_out_neither_light_nor_exposure_is_of_a_frame_that_it_lit(
-    *, has_lamp: bool
-) -> None:
+def test_no_frame_counts_that_began_before_the_lamp_was_put_out(*, has_lamp: bool) -> None:
+    """It counts neither for the light nor for the exposure."""
     lamp, out_ns = SetLamp() if has_lamp else None, time.monotonic_ns()
     camera = camera_with(lamp)
 
@@ -261,7 +260,7 @@ def test_after_a_lamp_was_put_out_neither_light_nor_exposure_is_of_a_frame_that_
 
 
 def test_the_lamp_is_lit_before_any_frame_is_asked_for() -> None:
-    """An unlit burst would wait for an exposure that nobody wants."""
+    """An unlit burst would wait for the exposure of frames that are not kept."""
     camera = Noting()
 
     class NotedLamp(SetLamp):
@@ -278,7 +277,7 @@ def test_the_lamp_is_lit_before_any_frame_is_asked_for() -> None:
 
 
 def test_a_door_that_turns_out_to_be_dark_is_taken_again_with_the_lamp() -> None:
-    """Exposed for the sun, the sensor's own noise looks like light; the exposure settles later.
+    """If a frame is exposed for the sun, the sensor's own noise looks like light.
 
     The sensor has buffers for one burst: the unlit one is given back before the lit one.
     """

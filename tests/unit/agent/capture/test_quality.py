@@ -88,7 +88,7 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
 
 @pytest.mark.parametrize("light", [SMALL, LAMP], ids=["day", "lamp"])
 def test_a_hand_that_moves_along_an_arc_is_told(light: Scene) -> None:
-    """No direction is spared, so the least one says little: the scales must tell."""
+    """An arc spares no direction, so only the ratio of scales shows it."""
     moving = replace(light, motion_px=24, motion_arc_deg=180)
 
     assert assess(render(moving), DEFAULT).verdict is BLURRED
@@ -114,7 +114,7 @@ def test_a_smear_is_told_in_noise_that_neighbours_share(white_e: float, path: Pa
 
 
 def test_noise_that_neighbours_share_is_noise() -> None:
-    """Differences of next neighbours would show a third of it."""
+    """Differences between neighbouring pixels would show a third of the noise."""
     card = taken(np.full((480, 640, 3), 0.18, np.float32), 60)
     deviation = float(quality.luma(card).std())
 

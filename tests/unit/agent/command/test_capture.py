@@ -90,7 +90,7 @@ def test_capture_once_asks_a_running_process_and_it_goes_on(device: Device) -> N
 
 @pytest.mark.slow
 def test_cold_press_waits_for_an_exposure_that_suits_its_door(tmp_path: Path) -> None:
-    """Exposed as at the last door, the day would be white and the dusk black."""
+    """With the exposure of the last door, the day would be white and the dusk black."""
     doors = {1: 0.3, 4: 0.6, 7: 0.15}
     world = "".join(f"[[at]]\npress = {n}\nlight = {light}\n" for n, light in doors.items())
     settled_ms = (START_NS + STEPS * FRAME_NS) / 1e6

@@ -51,7 +51,7 @@ def test_first_frames_of_a_process_converge_at_once() -> None:
 
 @pytest.mark.parametrize("tuning", [LIBCAMERA, IMX708])
 def test_later_frames_go_a_share_of_the_way(tuning: Tuning) -> None:
-    """It is the root of the share when the rest of the way is short."""
+    """Near the target it is the square root of that share."""
     automatic = AutoExposure(tuning)
     exposures(automatic, 1_000, 100)
     before = automatic.exposure
@@ -69,7 +69,7 @@ def test_later_frames_go_a_share_of_the_way(tuning: Tuning) -> None:
 
 
 def test_a_white_picture_is_corrected_by_a_fifth_at_most() -> None:
-    """Statistics end at white, so nobody knows how much too bright it is."""
+    """Statistics end at white, so they do not show how much too bright a picture is."""
     automatic = used_to(0.001)
 
     exposed = exposures(automatic, 100_000, 200)
@@ -89,7 +89,7 @@ def test_small_changes_of_light_are_left_alone() -> None:
 
 
 def test_exposure_resumes_from_its_last_value() -> None:
-    """The sensor has at once what the last frame of the stretch before chose."""
+    """The first frames have what the last frame of the stream before chose."""
     automatic = used_to(1_000)
     chosen = exposures(automatic, 10, 2)[-1]
     automatic.start()
@@ -106,8 +106,8 @@ def test_exposure_ends_at_the_limits_of_the_sensor(lux: float, limit: float) -> 
     assert used_to(lux).exposure == pytest.approx(limit)
 
 
-def test_lux_is_told_wrongly_by_white_and_by_black_pictures() -> None:
-    """A lamp is decided by it: too little light is told by white, too much by black."""
+def test_white_and_black_pictures_report_a_wrong_illuminance() -> None:
+    """A white picture reports too little light for the lamp, a black one too much."""
     for lux in (1.0, 60.0, 2_000.0):
         assert measured_lux(used_to(lux).exposure, lux) == pytest.approx(lux, rel=0.03)
     assert 20 < measured_lux(MOST, 50_000) < 100

@@ -125,10 +125,8 @@ def test_motion_blurs_the_whole_burst(open_in: Opener) -> None:
 
 
 @pytest.mark.parametrize("setting", ["motion_arc_deg = 200", "jpeg_pct = 30"])
-def test_the_script_chooses_the_way_of_a_motion_and_a_webcams_jpeg(
-    open_in: Opener, setting: str
-) -> None:
-    """All else stays, the noise too."""
+def test_the_script_bends_a_motion_and_makes_a_webcams_jpeg(open_in: Opener, setting: str) -> None:
+    """Everything else stays the same, also the noise."""
     camera, world = open_in(f"[[at]]\npress = 1\nmotion_px = 8\n[[at]]\npress = 3\n{setting}")
 
     first, second, other = (
@@ -156,7 +154,7 @@ def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in:
 
 
 def test_a_camera_that_was_used_to_the_dusk_starts_with_white_pictures(open_in: Opener) -> None:
-    """Then they are as they would be, in frames and in looks."""
+    """Frames and looks have their usual brightness once the exposure has settled."""
     camera, world = open_in("at = [{ press = 1, light = 0.3 }, { press = 2, light = 1 }]")
     press(camera, world)
     camera.stop()

@@ -1,4 +1,4 @@
-"""A smear keeps the light and the place of a picture, along whichever path."""
+"""A smear keeps the light and the place of a picture, along any path."""
 
 from typing import Any, Final
 
@@ -50,7 +50,7 @@ def test_a_dot_becomes_the_path_and_not_its_mirror_image() -> None:
 
 
 def test_speed_is_even_wherever_a_path_has_corners() -> None:
-    """Corners are no stops."""
+    """The motion does not stop at corners."""
     crowded = [(-6.0, 0.0), (-5.9, 0.0), (-5.8, 0.0), (-5.0, 0.0), (6.0, 0.0)]
 
     assert _smeared_dot(crowded) == pytest.approx(_smeared_dot(line(12, 0)), abs=1e-3)
@@ -58,7 +58,7 @@ def test_speed_is_even_wherever_a_path_has_corners() -> None:
 
 @pytest.mark.parametrize("sweep_deg", [0, 1, 5, 135, 180, 270, 360])
 def test_an_arc_is_as_far_across_as_it_says(sweep_deg: float) -> None:
-    """Whatever part of a circle it is: so arcs and lines of one size compare."""
+    """So arcs of any angle and lines of the same size can be compared."""
     points = np.array(arc(24, sweep_deg, 70))
 
     distances = np.hypot(*(points[:, None] - points[None, :]).T)

@@ -21,7 +21,7 @@ STEP: Final = np.where(np.arange(320)[None, :, None] < 160, GREY, np.float32(0.6
 @pytest.mark.parametrize("processing", [PLAIN, Processing()], ids=["plain", "usual"])
 @pytest.mark.parametrize("light", [GREY, STEP], ids=["flat", "edge"])
 def test_noise_is_alike_in_neighbouring_pixels(light: Light, processing: Processing) -> None:
-    """Demosaicing does that, and next to an edge too; before it each pixel has its own noise."""
+    """Demosaicing makes it alike, also next to an edge; raw pixels have independent noise."""
     rng = np.random.default_rng(1)
     raws = [sensor.sensed(light, NIGHT_E, rng).astype(float) for _ in range(2)]
     pictures = [_luma(developed(light, NIGHT_E, rng, processing)) for _ in range(2)]
@@ -46,7 +46,7 @@ def test_shot_noise_grows_with_light_as_electrons_do() -> None:
 
 
 def test_read_noise_falls_with_gain_as_measured() -> None:
-    """3 electrons at gain 1, 1.5 at gain 16; a gain below 1 there is not."""
+    """It is 3 electrons at gain 1 and 1.5 at gain 16; no gain is below 1."""
     for gain, noise_e in ((0.5, 3.0), (1, 3.0), (16, 1.5)):
         assert sensor.read_noise_e(FULL_WELL_E / gain) == pytest.approx(noise_e, rel=0.01)
 
@@ -73,7 +73,7 @@ def test_a_grey_card_stays_grey(light: float) -> None:
 
 
 def test_colours_stay_what_they_are() -> None:
-    """Red cardboard, a blue door, a green one: the matrix takes back what the sensor mixes."""
+    """The matrix undoes the sensor's mixing, for cardboard, a blue and a green door, and red."""
     for bgr in ((104, 148, 186), (120, 62, 30), (46, 92, 40), (30, 30, 200)):
         light = (np.array(bgr) / 255) ** 2.2 * np.ones((240, 320, 3))
 
@@ -83,7 +83,7 @@ def test_colours_stay_what_they_are() -> None:
 
 
 def test_black_keeps_its_noise() -> None:
-    """It lies on a black level, so that half of it is not cut off."""
+    """The black level is above 0, so that half of the noise is not cut off."""
     raw = sensor.sensed(np.zeros((240, 320, 3), np.float32), NIGHT_E, np.random.default_rng(1))
 
     assert raw.mean() == pytest.approx(64, abs=0.1)
@@ -99,7 +99,7 @@ def test_blown_out_light_is_white_without_noise(white_e: float) -> None:
 
 
 def test_a_band_of_rows_shows_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows around a band have their part in it."""
+    """The filters of a band also use the rows around the band."""
     light = np.random.default_rng(1).random((400, 320, 3)).astype(np.float32)
     raw = sensor.sensed(moved(light, line(3, 30)), NIGHT_E, np.random.default_rng(1))
     in_bands = processed(raw, NIGHT_E, Processing())

@@ -1,4 +1,4 @@
-"""The frames of a simulated stream: how they are exposed, and how little that costs."""
+"""The frames of a simulated stream: how they are exposed, and how few are calculated."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_hidden_frames_do_not_show_that_the_exposure_has_settled() -> None:
     assert stream.settling.settled()
 
 
-def test_a_frame_tells_its_exposure_and_what_it_is_off() -> None:
+def test_a_frame_has_its_exposure_and_the_ratio_to_the_right_one() -> None:
     stream = streamed(World(None, None), AutoExposure())
 
     off, right = stream.frame(0), stream.frame(30)
@@ -62,7 +62,7 @@ def test_a_second_of_the_script_changes_the_light_and_then_the_exposure(tmp_path
 
 
 def test_light_of_a_press_was_there_before_it_while_the_camera_streams(tmp_path: Path) -> None:
-    """Scripts name the light at a door; a driver has been there for a while when he presses."""
+    """Scripts set the light at a door, where the driver has been for a while before the press."""
     world = scripted(tmp_path, "[[at]]\npress = 1\nlight = 0.05")
     stream = streamed(world, AutoExposure())
     day = stream.exposed(40)[1]
@@ -93,7 +93,7 @@ def test_lamp_shows_in_frames_that_began_after_it_was_lit(tmp_path: Path) -> Non
     assert [stream.frame(number).lamp for number in (100, 101)] == [False, True]
 
 
-def test_a_long_stretch_costs_a_few_frames_only() -> None:
+def test_a_long_stream_calculates_few_exposures() -> None:
     class Counted(AutoExposure):
         measured = 0
 
