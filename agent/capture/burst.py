@@ -121,7 +121,7 @@ def _is_dark(lux: float | None) -> bool:
 def _burst(
     camera: Camera, after_ns: int, deadline_s: float, light_changed_ns: int | None
 ) -> closing[Generator[Frame]]:
-    """Take a burst whose exposure follows the light since the lamp was lit or put out."""
+    """Return a burst whose exposure suits the light after the last change of the lamp."""
     if light_changed_ns is not None:
         after_ns = max(after_ns, light_changed_ns + LAMP_SETTLE_MS * 1_000_000)
     return closing(camera.take(after_ns, BURST, deadline_s, light_changed_ns=light_changed_ns))

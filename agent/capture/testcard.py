@@ -104,7 +104,7 @@ def _exposure(figures: Mapping[str, Any], verdict: QualityVerdict) -> Judged:
             words = "too much noise to be judged: make light"
         case _:
             if figures.get("converged") is False:  # an earlier release has no such figure
-                return "NOTE", f"exposure: {told}; it changed, as in light that flickers: {CARD}"
+                return "NOTE", f"exposure: {told}; not settled, as in light that flickers: {CARD}"
             if gain < GAIN_NOTED:
                 return "OK", f"exposure: {told}"
             return "NOTE", f"exposure: {told}; there is little light for a test: make more"
