@@ -29,7 +29,7 @@ def rows() -> list[Judged]:
 @pytest.mark.slow
 @pytest.mark.parametrize("exposure", EXPOSURES, ids=lambda exposure: exposure.name)
 def test_blurred_photograph_is_found_in_any_light(rows: list[Judged], exposure: Exposure) -> None:
-    """At most one sharp one is called so; of the blurred ones some textures pass at night."""
+    """At most one sharp photograph is called blurred; blurred textures may pass at night."""
     found = {
         blur: share(
             [row for row in rows if (row.blur, row.exposure) == (blur, exposure.name)],
