@@ -58,7 +58,7 @@ class SimulatedCamera:
         self._halted: Final = threading.Event()
         self._automatic: Final = AutoExposure()
         self._hidden = HIDDEN
-        self._run: Stream | None = None
+        self._stream: Stream | None = None
         self._frames_before = 0
         self._last_frame_ns: int | None = None
         self._stalled = False
@@ -68,25 +68,27 @@ class SimulatedCamera:
     @property
     def streaming(self) -> bool:
         """True if the sensor is exposing frames now."""
-        return self._run is not None
+        return self._stream is not None
 
     @property
     def frames_exposed(self) -> int:
         """Number of frames that the sensor has exposed since it was opened."""
         with self._lock:
-            return self._frames_before + self._frames_of_run()
+            return self._frames_before + self._frames_of_stream()
 
     @property
     def last_frame_ns(self) -> int | None:
         """When the newest frame ended; None before the first."""
         with self._lock:
-            number = self._frames_of_run()
-            return self._run.end_ns(number - 1) if self._run and number else self._last_frame_ns
+            number = self._frames_of_stream()
+            return (
+                self._stream.end_ns(number - 1) if self._stream and number else self._last_frame_ns
+            )
 
     def start(self) -> None:
         """Begin to stream; the first frame ends half a second later."""
         with self._lock:
-            if self._run:
+            if self._stream:
                 return
             if self._stalled:
                 raise CameraFailed("the camera has stalled: it opens again in a new process only")
@@ -95,7 +97,7 @@ class SimulatedCamera:
                     "the simulated sensor does not start: camera = fail in the world"
                 )
             self._halted.clear()
-            self._run = Stream(
+            self._stream = Stream(
                 time.monotonic_ns(), self._world, self._automatic, hidden=self._hidden
             )
             self._hidden = 0
@@ -104,13 +106,13 @@ class SimulatedCamera:
     def stop(self) -> None:
         """End the stream at once; the log says how many frames it had."""
         with self._lock:
-            if self._run:
-                frames = self._frames_of_run()
+            if self._stream:
+                frames = self._frames_of_stream()
                 _log.info("event=sensor on=false frames=%d", frames)
-                self._run.expose(frames - 1)
+                self._stream.expose(frames - 1)
             self._last_frame_ns = self.last_frame_ns
             self._frames_before = self.frames_exposed
-            self._run = None
+            self._stream = None
             self._halted.set()
 
     def close(self) -> None:
@@ -132,22 +134,22 @@ class SimulatedCamera:
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         """Return the illuminance as the protocol says."""
         called_ns = time.monotonic_ns()
-        run = self._running()
-        number = max(0, run.ended(called_ns) - 1)
+        stream = self._running()
+        number = max(0, stream.ended(called_ns) - 1)
         due_ns = called_ns + round(deadline_s * 1e9)
         while True:
-            self._wait_for_frame(run, number, due_ns)
-            if run.exposed(number)[0] >= (light_changed_ns or 0):
-                return run.frame(number).taken.lux
+            self._wait_for_frame(stream, number, due_ns)
+            if stream.exposed(number)[0] >= (light_changed_ns or 0):
+                return stream.frame(number).taken.lux
             number += 1
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says, with the label that is held up at its end."""
         called_ns = time.monotonic_ns()
-        run = self._running()
-        number = run.ended(called_ns)
-        self._wait_for_frame(run, number, called_ns + round(deadline_s * 1e9))
-        exposed = run.frame(number)
+        stream = self._running()
+        number = stream.ended(called_ns)
+        self._wait_for_frame(stream, number, called_ns + round(deadline_s * 1e9))
+        exposed = stream.frame(number)
         scene = self._scene(exposed.state, exposed.lamp)
         luma = self._film.strip(scene)[number % len(SHAKES_PX), : scene.height_px]
         size_px = lores_px(scene.width_px, scene.height_px)
@@ -159,9 +161,9 @@ class SimulatedCamera:
         return picture
 
     def _running(self) -> Stream:
-        if self._run is None:
+        if self._stream is None:
             raise CameraFailed("the camera is stopped: start it before taking frames")
-        return self._run
+        return self._stream
 
     def _take(
         self,
@@ -171,57 +173,57 @@ class SimulatedCamera:
         called_ns: int,
         light_changed_ns: int | None,
     ) -> Generator[Frame]:
-        run = self._running()
+        stream = self._running()
         after_ns = max(after_ns, light_changed_ns or 0)
-        number, converged = self._settle(run, called_ns, deadline_ns, light_changed_ns)
+        number, converged = self._settle(stream, called_ns, deadline_ns, light_changed_ns)
         due_ns = time.monotonic_ns() + deadline_ns
         while count:
-            self._wait_for_frame(run, number, due_ns)
-            if run.exposed(number)[0] > after_ns:
-                yield self._frame(run, number, converged)
+            self._wait_for_frame(stream, number, due_ns)
+            if stream.exposed(number)[0] > after_ns:
+                yield self._frame(stream, number, converged)
                 count -= 1
                 due_ns = time.monotonic_ns() + deadline_ns
             number += 1
 
     def _settle(
-        self, run: Stream, called_ns: int, deadline_ns: int, light_changed_ns: int | None
+        self, stream: Stream, called_ns: int, deadline_ns: int, light_changed_ns: int | None
     ) -> tuple[int, bool]:
         """Wait until the exposure has settled, or for as long as the protocol says.
 
         Returns:
             The number of the newest frame, and True if the exposure has settled.
         """
-        ended, due_ns = run.ended(called_ns), called_ns + deadline_ns
+        ended, due_ns = stream.ended(called_ns), called_ns + deadline_ns
         newest = max(0, ended - 1)
         for number in range(newest, ended + FRAMES_MOST):
-            self._wait_for_frame(run, number, due_ns)
-            run.expose(number)
-            if run.settling.settled(light_changed_ns or 0):
+            self._wait_for_frame(stream, number, due_ns)
+            stream.expose(number)
+            if stream.settling.settled(light_changed_ns or 0):
                 return number, True
-            if run.end_ns(number + 1) > due_ns:
+            if stream.end_ns(number + 1) > due_ns:
                 break
         return number, False
 
-    def _wait_for_frame(self, run: Stream, number: int, due_ns: int) -> None:
+    def _wait_for_frame(self, stream: Stream, number: int, due_ns: int) -> None:
         """Wait until the frame has ended; raise if it will not, or not in time."""
-        end_ns = run.end_ns(number)
-        self._pause_until(run, min(end_ns, due_ns))
-        fault = self._world.first_fault(run.started_ns, end_ns)
+        end_ns = stream.end_ns(number)
+        self._pause_until(stream, min(end_ns, due_ns))
+        fault = self._world.first_fault(stream.started_ns, end_ns)
         if fault and fault[1] is CameraFault.FAIL:
             self.stop()
             raise CameraFailed("the simulated sensor reports an error: camera = fail in the world")
         if fault or end_ns > due_ns:
-            self._pause_until(run, due_ns)
+            self._pause_until(stream, due_ns)
             self._stalled = True
             raise CameraStalled("no frame before the deadline: the camera is stuck, start again")
 
-    def _pause_until(self, run: Stream, moment_ns: int) -> None:
+    def _pause_until(self, stream: Stream, moment_ns: int) -> None:
         wait_s = (moment_ns - time.monotonic_ns()) / 1e9
-        if self._halted.wait(max(0.0, wait_s)) or self._run is not run:
+        if self._halted.wait(max(0.0, wait_s)) or self._stream is not stream:
             raise CameraFailed("the camera was stopped while a frame was waited for")
 
-    def _frame(self, run: Stream, number: int, converged: bool) -> Frame:
-        exposed = run.frame(number)
+    def _frame(self, stream: Stream, number: int, converged: bool) -> Frame:
+        exposed = stream.frame(number)
         drawn = self._film.strip(self._scene(exposed.state, exposed.lamp))[number % len(SHAKES_PX)]
         pixels = np.asarray(cv2.cvtColor(drawn, cv2.COLOR_YUV2BGR_I420), np.uint8)
         return Frame(
@@ -229,17 +231,17 @@ class SimulatedCamera:
             exposed.taken.exposure_us,
             exposed.taken.gain,
             exposed.taken.lux,
-            run.end_ns(number),
+            stream.end_ns(number),
             converged=converged,
         )
 
-    def _frames_of_run(self) -> int:
-        """Count the frames of this stretch: until now, or until the fault that ended them."""
-        if not self._run:
+    def _frames_of_stream(self) -> int:
+        """Count the frames of this stream: until now, or until the fault that ended them."""
+        if not self._stream:
             return 0
         now_ns = time.monotonic_ns()
-        fault = self._world.first_fault(self._run.started_ns, now_ns)
-        return self._run.ended(fault[0] - 1 if fault else now_ns)
+        fault = self._world.first_fault(self._stream.started_ns, now_ns)
+        return self._stream.ended(fault[0] - 1 if fault else now_ns)
 
     def _scene(self, state: WorldState, lamp: bool) -> Scene:
         return Scene(
