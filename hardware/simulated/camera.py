@@ -132,14 +132,18 @@ class SimulatedCamera:
         return self._take(after_ns, count, deadline_ns, called_ns, light_changed_ns)
 
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
-        """Return the illuminance as the protocol says."""
-        called_ns = time.monotonic_ns()
+        """Return the illuminance as the protocol says.
+
+        Frames from before a press show the door before, and tell nothing of the light at this one.
+        """
+        called_ns, pressed_ns = time.monotonic_ns(), self._world.last_press_ns or 0
         stream = self._running()
         number = max(0, stream.ended(called_ns) - 1)
         due_ns = called_ns + round(deadline_s * 1e9)
         while True:
             self._wait_for_frame(stream, number, due_ns)
-            if stream.exposed(number)[0] >= (light_changed_ns or 0):
+            began_ns = stream.exposed(number)[0]
+            if began_ns >= (light_changed_ns or 0) and stream.end_ns(number) >= pressed_ns:
                 return stream.frame(number).taken.lux
             number += 1
 

@@ -14,6 +14,7 @@ from hardware.camera import Frame
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
 from hardware.simulated.camera import SimulatedCamera
+from hardware.simulated.scenes import DAY_LUX
 from hardware.simulated.stream import FRAME_NS, START_NS
 from hardware.simulated.world import World
 from tests.unit.hardware.simulated.worlds import scripted
@@ -170,6 +171,18 @@ def test_a_camera_that_was_used_to_the_dusk_starts_with_white_pictures(open_in: 
     assert white.pixels.mean() > day.pixels.mean() + 50
     assert white_look.mean() > day_look.mean() + 50
     assert white.exposure_us * white.gain > 5 * day.exposure_us * day.gain
+
+
+def test_lux_is_that_of_the_door_where_the_button_was_pressed(open_in: Opener) -> None:
+    """Otherwise the lamp is lit by day, at the press after a dark door."""
+    camera, world = open_in("at = [{ press = 1, light = 0.02 }, { press = 2, light = 1 }]")
+    press(camera, world)
+
+    dark = camera.lux(2) or 0
+    world.press(time.monotonic_ns())
+
+    assert camera.lux(2) == pytest.approx(DAY_LUX, rel=0.01)
+    assert dark < 20
 
 
 def test_exposure_follows_the_light_while_nobody_takes_a_frame(open_in: Opener) -> None:
