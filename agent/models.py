@@ -284,8 +284,8 @@ class QualityVerdict(StrEnum):
     DARK = "dark"
     CLIPPED = "clipped"
     COVERED = "covered"
-    NOISY = "noisy"
     BLURRED = "blurred"
+    NOISY = "noisy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def judged(figures: Mapping[str, Any], thresholds: Thresholds) -> Iterator[Judge
     """
     verdict = QualityVerdict(figures["verdict"])
     yield _exposure(figures, verdict)
-    if verdict in {QualityVerdict.OK, QualityVerdict.BLURRED}:
+    if verdict in {QualityVerdict.OK, QualityVerdict.BLURRED, QualityVerdict.NOISY}:
         yield _sharpness(figures, verdict, thresholds)
     yield _colour(figures)
 
@@ -101,7 +101,7 @@ def _exposure(figures: Mapping[str, Any], verdict: QualityVerdict) -> Judged:
         case QualityVerdict.COVERED:
             words = "nothing to be seen: take what lies on the lens away, clean it"
         case QualityVerdict.NOISY:
-            words = "too much noise to be judged: make light"
+            words = "too much noise: make light"
         case _:
             if figures.get("converged") is False:  # an earlier release has no such figure
                 return "NOTE", f"exposure: {told}; not settled, as in light that flickers: {CARD}"
@@ -116,7 +116,7 @@ def _sharpness(
 ) -> Judged:
     told = f"sharpness {float(figures['sharpness']):.0f}"
     focus = {True: ", in focus", False: ", the lens finds no focus"}.get(figures["focused"], "")
-    if verdict is QualityVerdict.OK:
+    if verdict is not QualityVerdict.BLURRED:
         return "OK", f"{told}{focus}"
     words = (
         f"{told}{focus}, where {thresholds.blurred_below:.0f} is sharp: clean the lens, rest the "

@@ -90,6 +90,18 @@ def test_what_cannot_be_judged_is_a_failure_and_nothing_is_said_of_its_sharpness
     assert "sharpness" not in found
 
 
+def test_noise_is_a_failure_of_the_light_and_not_of_the_lens() -> None:
+    """Blur is asked for before noise, so a noisy page is sharp."""
+    noise = np.random.default_rng(1).normal(0, 40, page().shape)
+    noisy = np.clip(page() + noise, 0, 255).astype(np.uint8)
+
+    found = told(figures(noisy))
+
+    assert found["exposure"][0] == "FAILED"
+    assert "too much noise: make light" in found["exposure"][1]
+    assert found["sharpness"][0] == "OK"
+
+
 def test_little_light_is_noted() -> None:
     assert told(figures(page(), gain=8.0))["exposure"][0] == "NOTE"
     assert told(figures(page(), gain=7.9))["exposure"][0] == "OK"
