@@ -9,7 +9,10 @@ from typing import Final
 
 import cv2  # noqa: TID251 - the bare loop has nothing of the product in it
 
+from agent.capture import jpeg, quality
 from agent.capture.burst import BURST, JPEG_QUALITY_PCT
+from agent.capture.quality import Pixels
+from agent.config import Thresholds
 from hardware.settings import CameraSettings
 from hardware.simulated.camera import SimulatedCamera
 from hardware.simulated.stream import FRAME_NS
@@ -30,6 +33,9 @@ DEADLINE_S: Final = 5.0
 
 TIMES_BARE: Final = 1.3
 """A press by the bare loop's: what a driver does not feel of 100 ms."""
+
+CHECK_BY_ENCODE: Final = 1.0
+"""The quality check by one JPEG encode, in processor time: a burst checks three frames."""
 
 PANEL: Final = "From the press to the green light"
 
@@ -55,11 +61,28 @@ def measure(rig: Rig) -> Iterator[Figure]:
             for _ in range(count):
                 ours_ms.append(_press(device)[0])
                 bare_ms.append(_press_bare(camera, disk))
+        pixels = next(camera.take(0, 1, DEADLINE_S)).pixels
     times = [one / statistics.median(bare_ms) for one in ours_ms]
     name = "warm press to green, by the bare loop"
     yield Figure(name, "x", times, TIMES_BARE, digits=2, note=NOTE)
     for name, took_ms in {"warm press to green": ours_ms, "bare loop, warm": bare_ms}.items():
         yield Figure(f"  {name}", "ms", took_ms, panel=PANEL, bar=name)
+    yield from _quality_check(pixels, count)
+
+
+def _quality_check(pixels: Pixels, count: int) -> Iterator[Figure]:
+    """Check and encode one frame by turns."""
+    checks_ms, encodes_ms = list[float](), list[float]()
+    for _ in range(count):
+        began_ns = time.process_time_ns()
+        quality.assess(pixels, Thresholds())
+        checked_ns = time.process_time_ns()
+        jpeg.encode(pixels, JPEG_QUALITY_PCT)
+        checks_ms.append((checked_ns - began_ns) / 1e6)
+        encodes_ms.append((time.process_time_ns() - checked_ns) / 1e6)
+    times = [one / statistics.median(encodes_ms) for one in checks_ms]
+    yield Figure("quality check, by a JPEG encode", "x", times, CHECK_BY_ENCODE, digits=2)
+    yield Figure("  quality check", "ms", checks_ms)
 
 
 def _press(device: Device) -> tuple[float, Sizes]:
