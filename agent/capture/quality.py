@@ -50,8 +50,9 @@ _THUMBNAIL_PX: Final = (64, 36)
 _GAUSSIAN_MEDIAN: Final = 0.6745
 _NOISE_ROWS: Final = 32
 
-_STRIP_ROWS: Final = 48
-"""Rows of a view that are computed at once: their floats stay in the processor's cache."""
+_STRIP_ROWS: Final = 96
+"""Rows of a view that are computed at once, a multiple of every block's: their floats take 1.3 MB,
+not 9. 48 rows take a sixth more time, 144 hardly less (x86-64, 2026-11)."""
 
 _ANGLES: Final = np.radians(np.arange(0, 180, 7.5))
 _ALONG: Final[Detail] = np.stack(
@@ -179,13 +180,9 @@ def _noise(gray: Pixels) -> float:
 
 
 def _half(pixels_bgr: Pixels) -> Pixels:
-    """Return luma of half the size, made in strips that stay in the processor's cache."""
-    height, width = (side // 2 for side in pixels_bgr.shape[:2])
-    half = np.empty((height, width), np.uint8)
-    for top in range(0, height, _STRIP_ROWS):
-        rows = pixels_bgr[2 * top : 2 * min(top + _STRIP_ROWS, height), : 2 * width]
-        half[top : top + _STRIP_ROWS] = _reduced(luma(rows), 2)
-    return half
+    """Return luma of half the size; an odd last row or column is left out."""
+    height, width = (side // 2 * 2 for side in pixels_bgr.shape[:2])
+    return _reduced(luma(pixels_bgr[:height, :width]), 2)
 
 
 def _reduced(view: Pixels, reduction: int) -> Pixels:
