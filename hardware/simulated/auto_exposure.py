@@ -17,7 +17,7 @@ from hardware.simulated.scenes import (
     EXPOSURE_MIN_US,
     GAIN_MAX,
 )
-from hardware.simulated.sensor import FULL_WELL_E
+from hardware.simulated.sensor import FULL_WELL_E, read_noise_e
 
 DELAY: Final = 3
 """Frames until a control acts. Source: libcamera's vblankDelay of the IMX708, the longest of its
@@ -33,8 +33,8 @@ LEAST_GAIN: Final = 0.2
 """Greatest correction downwards in one step. Source: the lower bound of imx708.json for the
 brightest 2 %, which in a picture that is white are at 1."""
 
-NOISE: Final = 0.4 * 3.0 / FULL_WELL_E
-"""Mean brightness of a picture without light: read noise of 3 electrons, as in sensor.py.
+NOISE: Final = 0.4 * read_noise_e(FULL_WELL_E) / FULL_WELL_E
+"""Mean brightness of a picture without light, at gain 1: read noise alone.
 
 Values below black are cut off, which leaves a mean of 0.4 standard deviations.
 """

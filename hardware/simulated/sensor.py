@@ -85,7 +85,7 @@ _DETAIL: Final[NDArray[Any]] = np.array(
 )
 """Fine detail in any direction. Source: filter4 of libpisp's backend_default_config.json."""
 
-_DETAIL_SUM: Final = 28
+_DETAIL_SUM: Final = int(_DETAIL[_DETAIL > 0].sum())
 """Sum of the filter's positive weights."""
 
 _SHARPEN_THRESHOLD: Final = 0.75

@@ -18,7 +18,8 @@ def rows(verdicts: list[QualityVerdict], pictures: int = 1) -> list[Judged]:
 
 
 def test_interval_is_the_one_of_wilson() -> None:
-    """Of 20 none: 0 to 16 %; of 10 one: 2 to 40 % (Newcombe, Two-sided intervals, 1998)."""
+    """If none of 20 passes, it is 0 to 16 % (Newcombe, Two-sided confidence intervals for the
+    single proportion, 1998, table I); if one of 10 passes, 2 to 40 %, by the same formula."""
     none, one = share(rows([BLURRED] * 20), [OK]), share(rows([OK] + [BLURRED] * 9), [OK])
 
     assert (none.least, none.most) == pytest.approx((0, 0.161), abs=0.001)
