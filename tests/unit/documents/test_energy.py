@@ -1,4 +1,4 @@
-"""The energy of a shift in hardware/README.md is what its own figures come to."""
+"""The energy of a shift in hardware/energy.md is what its own figures come to."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from tests.bench.policy import streaming
 from tests.bench.policy.area import CITY, SUBURB
 from tests.unit.documents.pages import REPOSITORY
 
-PAGE: Final = (REPOSITORY / "hardware/README.md").read_text()
+PAGE: Final = (REPOSITORY / "hardware/energy.md").read_text()
 TABLE: Final = PAGE.partition("| at 5.1 V, 9 hours |")[2].partition("\n\n")[0]
 
 SUPPLY_V: Final = 5.1
