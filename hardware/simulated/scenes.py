@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.simulated.motion import arc, moved
 from hardware.simulated.scene_room import Image, Linear, bands, painted
 from hardware.simulated.sensor import FULL_WELL_E, GAMMA, Processing, Raw, processed, sensed
+from hardware.simulated.smear import arc, moved
 
 EXPOSURE_MAX_US: Final = 33_333
 """Longest exposure: 30 frames a second leave no more."""

@@ -8,8 +8,8 @@ from zlib import crc32
 import numpy as np
 
 from agent.capture.quality import Pixels
-from hardware.simulated.motion import arc, line, moved
 from hardware.simulated.sensor import FULL_WELL_E, Processing, developed
+from hardware.simulated.smear import arc, line, moved
 from tests.bench.quality.photographs import Photograph, pixels
 from tests.bench.quality.spoiling import Light, defocused, light_of
 

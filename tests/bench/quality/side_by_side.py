@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from agent.capture import quality
 from agent.config import Thresholds
-from hardware.simulated.motion import line, moved
+from hardware.simulated.smear import line, moved
 from tests.bench.quality.classes import DAY, NIGHT, exposed
 from tests.bench.quality.photographs import PHOTOGRAPHS, pixels
 from tests.bench.quality.spoiling import light_of

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.capture.quality import Pixels
-from hardware.simulated.motion import line, moved
 from hardware.simulated.sensor import GAMMA
+from hardware.simulated.smear import line, moved
 
 Light = NDArray[np.float32]
 

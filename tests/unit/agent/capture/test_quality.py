@@ -10,9 +10,9 @@ from agent.capture import quality
 from agent.capture.quality import assess, sharpness
 from agent.config import Thresholds
 from agent.models import QualityReport, QualityVerdict
-from hardware.simulated.motion import Path, arc, line, moved
 from hardware.simulated.scenes import Scene, render
 from hardware.simulated.sensor import FULL_WELL_E, GAMMA, Light, Processing, developed
+from hardware.simulated.smear import Path, arc, line, moved
 from tests.bench.quality.leaves import dead_leaves
 from tests.bench.quality.spoiling import DIRECTIONS_DEG, smeared
 from tests.support.peak import peak_mb

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hardware.simulated import sensor
-from hardware.simulated.motion import line, moved
 from hardware.simulated.sensor import FULL_WELL_E, Image, Light, Processing, developed, processed
+from hardware.simulated.smear import line, moved
 
 NIGHT_E: Final = 250.0
 PLAIN: Final = Processing(denoise=0, sharpen=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hardware.simulated.motion import Path, arc, line, moved
+from hardware.simulated.smear import Path, arc, line, moved
 
 PATHS: Final[dict[str, Path]] = {
     "line": line(12, 30),
