@@ -25,6 +25,7 @@ from hardware.settings import (
     IndicatorSettings,
     LampSettings,
     Match,
+    MotionSettings,
     PositionSettings,
     PowerSettings,
     Range,
@@ -237,6 +238,7 @@ class Config:
     state: StateSettings = field(default_factory=StateSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     quality: Thresholds = field(default_factory=Thresholds)
+    motion: MotionSettings = field(default_factory=MotionSettings)
     power: PowerSettings = field(default_factory=PowerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

@@ -13,6 +13,7 @@ from hardware.clock import Clock
 from hardware.clock_system import SystemClock
 from hardware.driver import KINDS, SIMULATED, open_part
 from hardware.indicator import Indicator, Lamp
+from hardware.motion import Motion
 from hardware.position import Position
 from hardware.power import Power
 from hardware.settings import BoardSettings
@@ -34,6 +35,7 @@ class Board:
     indicator: Indicator
     lamp: Lamp | None
     position: Position
+    motion: Motion
     power: Power
     clock: Clock
     simulated: bool
@@ -72,7 +74,8 @@ def open_board(
 
         lit = indicator or part("indicator")
         clock = SystemClock(floor, part("clock"))
-        power, lamp, position, camera = map(part, ("power", "lamp", "position", "camera"))
+        power, lamp, position = map(part, ("power", "lamp", "position"))
+        motion, camera = map(part, ("motion", "camera"))
         buttons = part("buttons")  # the last, so that nobody presses before there is a camera
         is_simulated = any(getattr(settings, name).kind == SIMULATED for name in KINDS)
         return Board(
@@ -81,6 +84,7 @@ def open_board(
             indicator=lit,
             lamp=lamp,
             position=position,
+            motion=motion,
             power=power,
             clock=clock,
             simulated=camera.simulated or position.simulated or is_simulated,

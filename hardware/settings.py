@@ -139,6 +139,14 @@ class PositionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """`[motion]`: an accelerometer; while the device is at rest, the camera is too."""
+
+    kind: Annotated[str, DriverKind("motion")] = "none"
+    sysfs: Path = Path("/sys")
+
+
+@dataclass(frozen=True, slots=True)
 class PowerSettings:
     """`[power]`."""
 
@@ -170,6 +178,7 @@ class BoardSettings:
     indicator: IndicatorSettings
     lamp: LampSettings
     position: PositionSettings
+    motion: MotionSettings = field(default_factory=MotionSettings)
     power: PowerSettings = field(default_factory=PowerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     simulated: SimulatedSettings = field(default_factory=SimulatedSettings)

@@ -81,6 +81,7 @@ class WorldState:
     hdop: Annotated[float, Range(0.1, 100, "a dilution of precision")] = 0.9
     satellites: Annotated[int, Range(0, 60, "a number of satellites")] = 11
     gnss_time: bool = True
+    lifted: bool = True
     battery_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
     external: bool = False
     under_voltage: bool = False

@@ -238,6 +238,30 @@ class SetPosition:
         pass
 
 
+class SetMotion:
+    """A sensor of motion as it is set; `lift` is a hand that takes the device."""
+
+    def __init__(self) -> None:
+        self.is_lifted: bool | None = None
+        self.on_lift: Callable[[], None] = lambda: None
+
+    def lifted(self) -> bool | None:
+        return self.is_lifted
+
+    def listen(self, on_lift: Callable[[], None]) -> None:
+        self.on_lift = on_lift
+
+    def lift(self) -> None:
+        self.is_lifted = True
+        self.on_lift()
+
+    def trouble(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
 class SetPower:
     """A supply as it is set; `error` is what powering off raises."""
 
@@ -285,6 +309,7 @@ class Parts:
     light: SetLight = field(default_factory=SetLight)
     lamp: SetLamp | None = field(default_factory=SetLamp)
     position: SetPosition = field(default_factory=SetPosition)
+    motion: SetMotion = field(default_factory=SetMotion)
     power: SetPower = field(default_factory=SetPower)
     witness: ClockSource = ClockSource.NTP
     simulated: bool = False
@@ -302,6 +327,7 @@ class Parts:
             indicator=self.light,
             lamp=self.lamp,
             position=self.position,
+            motion=self.motion,
             power=self.power,
             clock=self.clock,
             simulated=self.simulated,

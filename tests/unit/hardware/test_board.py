@@ -40,8 +40,8 @@ SIMULATED: Final = BoardSettings(
     IndicatorSettings("simulated"),
     LampSettings("simulated"),
     PositionSettings("simulated"),
-    PowerSettings("simulated"),
-    ClockSettings("simulated"),
+    power=PowerSettings("simulated"),
+    clock=ClockSettings("simulated"),
 )
 
 
@@ -86,6 +86,15 @@ def test_a_lamp_that_is_not_fitted_is_no_trouble(tmp_path: Path) -> None:
     board = open_board(replace(SIMULATED, lamp=LampSettings("none")), tmp_path, FLOOR)
 
     assert board.lamp is None
+    board.close()
+
+
+def test_a_sensor_of_motion_that_is_not_fitted_knows_nothing(tmp_path: Path) -> None:
+    """The default: the camera streams as if the device were lifted, and no fault is reported."""
+    board = open_board(SIMULATED, tmp_path, FLOOR)
+
+    assert board.motion.lifted() is None
+    assert board.motion.trouble() is None
     board.close()
 
 

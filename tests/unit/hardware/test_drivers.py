@@ -29,6 +29,7 @@ DECLARED: Final = {"camera": CameraDriver, "position": PositionDriver}
 OUTSIDE_THE_SUITES: Final = {
     "clock_system": "it opens a witness; the suite tries SystemClock, which asks that",
     "lamp_none": "it opens nothing",
+    "motion_none": "it sees no lift; test_board tries it",
 }
 COMES_WITH: Final = {"libcamera": "picamera2"}
 PROJECT: Final = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())

@@ -1,0 +1,91 @@
+"""The contract of every sensor of motion, on a simulated one."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hardware.motion import Motion
+from hardware.simulated.motion import SimulatedMotion
+from hardware.simulated.world import World
+from tests.support.waiting import until
+
+NOTICED_S = 0.2
+"""The promise is 0.1 s; a busy machine may wake a thread late."""
+
+RESTS_S = 0.2
+"""A rest that no hand cuts shorter, and no sensor misses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A sensor at rest, and the hand that lifts the device and lays it down."""
+
+    motion: Motion
+    lift: Callable[[], None]
+    lay: Callable[[], None]
+
+
+@contextmanager
+def simulated(folder: Path) -> Iterator[Bench]:
+    script = folder / "world.toml"
+
+    def place(*, lifted: bool) -> None:
+        part = folder / "part"
+        part.write_text(f"[[at]]\nsecond = 0\nlifted = {str(lifted).lower()}\n")
+        part.replace(script)
+
+    place(lifted=False)
+    with closing(SimulatedMotion(World(script, None))) as motion:
+        yield Bench(motion, lambda: place(lifted=True), lambda: place(lifted=False))
+
+
+Opener = Callable[[Path], AbstractContextManager[Bench]]
+
+
+@pytest.fixture(params=[simulated], ids=lambda opener: opener.__name__)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    opener: Opener = request.param
+    with opener(tmp_path) as opened:
+        yield opened
+
+
+def test_each_lift_is_heard_once(bench: Bench) -> None:
+    """The camera starts at a lift, however long the hand then holds the device."""
+    heard: queue.Queue[bool | None] = queue.Queue()
+    until(lambda: bench.motion.lifted() is False)
+    bench.motion.listen(lambda: heard.put(bench.motion.lifted()))
+
+    for _ in range(2):
+        bench.lift()
+        assert heard.get(timeout=NOTICED_S) is True
+        bench.lay()
+        until(lambda: bench.motion.lifted() is False)
+        time.sleep(RESTS_S)
+
+    assert heard.empty()
+
+
+def test_a_sensor_that_answers_has_no_trouble(bench: Bench) -> None:
+    """It knows whether the device is lifted, from the beginning or soon after."""
+    until(lambda: bench.motion.lifted() is not None)
+
+    assert bench.motion.trouble() is None
+
+
+def test_a_closed_sensor_calls_nobody(bench: Bench) -> None:
+    """The loop that listened may be gone; and closing twice is safe."""
+    heard: queue.Queue[None] = queue.Queue()
+    until(lambda: bench.motion.lifted() is False)
+    bench.motion.listen(lambda: heard.put(None))
+
+    bench.motion.close()
+    bench.motion.close()
+    bench.lift()
+
+    with pytest.raises(queue.Empty):
+        heard.get(timeout=NOTICED_S)
