@@ -1,4 +1,4 @@
-"""The contract of every sensor of motion, on a simulated one."""
+"""The contract of every sensor of motion, on a simulated one and on a copy of sysfs in a folder."""
 
 import queue
 import time
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from hardware.drivers.motion_iio import IioMotion
 from hardware.motion import Motion
+from hardware.settings import MotionSettings
 from hardware.simulated.motion import SimulatedMotion
 from hardware.simulated.world import World
+from tests.support.accelerometer import Accelerometer
 from tests.support.waiting import until
 
 NOTICED_S = 0.2
@@ -44,10 +47,22 @@ def simulated(folder: Path) -> Iterator[Bench]:
         yield Bench(motion, lambda: place(lifted=True), lambda: place(lifted=False))
 
 
+@contextmanager
+def iio(folder: Path) -> Iterator[Bench]:
+    with (
+        closing(Accelerometer(folder)) as sensor,
+        closing(IioMotion(MotionSettings("iio", folder))) as motion,
+    ):
+        yield Bench(motion, sensor.lift, sensor.lay)
+
+
 Opener = Callable[[Path], AbstractContextManager[Bench]]
 
 
-@pytest.fixture(params=[simulated], ids=lambda opener: opener.__name__)
+@pytest.fixture(
+    params=[simulated, pytest.param(iio, marks=pytest.mark.slow)],
+    ids=lambda opener: opener.__name__,
+)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     opener: Opener = request.param
     with opener(tmp_path) as opened:

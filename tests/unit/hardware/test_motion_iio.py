@@ -1,0 +1,93 @@
+"""An accelerometer read from sysfs, as the kernel lays it out."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hardware.drivers.motion_iio import Accelerometer, IioMotion
+from hardware.lift import SensorFault
+from hardware.settings import MotionSettings
+from tests.support import accelerometer
+from tests.support.waiting import until
+
+
+def device(sysfs: Path, number: int, **files: str) -> None:
+    folder = sysfs / f"bus/iio/devices/iio:device{number}"
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_bytes(text.encode(errors="surrogateescape"))
+
+
+def axes(raw: str) -> dict[str, str]:
+    return {f"in_accel_{axis}_raw": raw for axis in "xyz"}
+
+
+@pytest.fixture
+def motion(tmp_path: Path) -> Iterator[IioMotion]:
+    with closing(IioMotion(MotionSettings("iio", tmp_path))) as opened:
+        yield opened
+
+
+def test_each_axis_has_its_scale_or_that_of_all(tmp_path: Path) -> None:
+    """And a device that measures something else is passed over."""
+    device(tmp_path, 0, in_voltage0_raw="7\n")
+    device(tmp_path, 1, in_accel_scale="0.5\n", in_accel_z_scale="0.25\n", **axes("-8\n"))
+
+    with closing(Accelerometer(tmp_path)) as sensor:
+        assert sensor.read() == (-4.0, -4.0, -2.0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "scale"),
+    [
+        ("", "0.0006"),
+        ("nonsense", "0.0006"),
+        ("9" * 40, "0.0006"),
+        ("16384", "0"),
+        ("16384", "nan"),
+        ("16384", "-0.0006"),
+        ("16384", "1e300"),
+        ("9" * 32, "1e308"),
+        ("\udcff", "0.0006"),
+        ("16384", "\udcff"),
+    ],
+)
+def test_what_is_no_acceleration_is_no_answer(tmp_path: Path, raw: str, scale: str) -> None:
+    """A sensor may lie in each of its files."""
+    device(tmp_path, 0, in_accel_scale=scale, **axes(raw))
+
+    with closing(Accelerometer(tmp_path)) as sensor:
+        assert sensor.read() is None
+
+
+@pytest.mark.slow
+def test_a_sensor_that_is_missing_is_a_trouble_until_it_appears(
+    motion: IioMotion, tmp_path: Path
+) -> None:
+    """No press needs it: the process starts, and the status says what is wrong."""
+    words = str(until(motion.trouble))
+    assert motion.lifted() is None
+    assert "motion.kind" in words
+    assert SensorFault.SILENT in words
+
+    with closing(accelerometer.Accelerometer(tmp_path)):
+        until(motion.lifted)
+
+        assert motion.trouble() is None
+
+
+@pytest.mark.slow
+def test_a_sensor_that_goes_away_is_no_rest(motion: IioMotion, tmp_path: Path) -> None:
+    """Its listener is called: the camera must not stay stopped on the word of a lost sensor."""
+    heard: list[bool | None] = []
+    sensor = accelerometer.Accelerometer(tmp_path)
+    until(lambda: motion.lifted() is False)
+    motion.listen(lambda: heard.append(motion.lifted()))
+
+    sensor.unplug()
+
+    until(lambda: heard)
+    assert heard == [None]
+    assert SensorFault.SILENT in (motion.trouble() or "")
