@@ -152,6 +152,14 @@ class PowerSettings:
 
     kind: Annotated[str, DriverKind("power")] = "sysfs"
     sysfs: Path = Path("/sys")
+    gauge: bool = False
+    """True if a fuel gauge is built in: then a silent gauge is a fault."""
+    current_sensor: Annotated[
+        str, Match("[a-z0-9_]{0,32}", "a name in /sys/class/hwmon/*/name, or empty")
+    ] = ""
+    """Name of the built-in current sensor, such as `ina226`: then a silent sensor is a fault."""
+    battery_wh: Annotated[float, Range(1, 500, "an energy in watt-hours")] = 19.5
+    """Energy that the new, full battery gives at the sensor; compared with gauge and sensor."""
 
 
 @dataclass(frozen=True, slots=True)

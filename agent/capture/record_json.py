@@ -139,7 +139,16 @@ def chain_start_record(provenance: Provenance, why: str) -> dict[str, Any]:
 
 def _common(provenance: Provenance, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
     by = {name: value for name, value in asdict(trigger).items() if value is not None}
-    return {"trigger": by, "power": asdict(power), **_origin(provenance)}
+    return {"trigger": by, "power": _supply(power), **_origin(provenance)}
+
+
+def _supply(power: PowerReading) -> dict[str, Any]:
+    """Return the supply as a record has it; the watts are not in it: they tell of the camera."""
+    return {
+        "battery_pct": power.battery_pct,
+        "external": power.external,
+        "under_voltage": power.under_voltage,
+    }
 
 
 def _origin(provenance: Provenance) -> dict[str, Any]:

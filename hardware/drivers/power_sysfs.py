@@ -1,4 +1,4 @@
-"""The supply as Linux tells it in sysfs: batteries, mains, and a Pi's under-voltage."""
+"""The supply as Linux tells it in sysfs: batteries, mains, a Pi's under-voltage, and watts."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from hardware.driver import Driver
 from hardware.errors import DeviceError
-from hardware.power import PowerReading
+from hardware.power import PowerReading, charge_pct, watts
 from hardware.settings import PowerSettings
 
 POWER_OFF: Final = ("systemctl", "poweroff", "--no-block")
@@ -22,12 +22,16 @@ EXTERNAL: Final = frozenset({"Mains", "USB", "USB_C", "USB_PD", "USB_PD_DRP", "W
 UNDER_VOLTAGE: Final = "rpi_volt"
 """Name of the sensor whose in0_lcrit_alarm is 1 in under-voltage. Source: raspberrypi-hwmon.rst."""
 
+POWER: Final = "power1_input"
+"""A sensor's power in microwatts. Source: the kernel's Documentation/hwmon/ina2xx.rst."""
+
 
 class SysfsPower:
     """The supply as `hardware.power.Power`; several batteries count as their mean."""
 
     def __init__(self, settings: PowerSettings) -> None:
         self._sysfs: Final = settings.sysfs
+        self._sensor: Final = settings.current_sensor
 
     def read(self) -> PowerReading:
         """Read it now; None for what this board does not tell."""
@@ -36,7 +40,7 @@ class SysfsPower:
             capacity
             for supply in supplies
             if _text(supply / "type") == BATTERY and _text(supply / "scope") != "Device"
-            if (capacity := _number(supply / "capacity")) is not None
+            if (capacity := charge_pct(_number(supply / "capacity"))) is not None
         ]
         onlines = [
             online
@@ -48,6 +52,7 @@ class SysfsPower:
             battery_pct=round(sum(capacities) / len(capacities)) if capacities else None,
             external=any(onlines) if onlines else None,
             under_voltage=self._under_voltage(),
+            watts=self._watts(),
         )
 
     def shut_down(self) -> None:
@@ -70,6 +75,14 @@ class SysfsPower:
                 alarm = _number(sensor / "in0_lcrit_alarm")
                 return None if alarm is None else alarm != 0
         return None
+
+    def _watts(self) -> float | None:
+        """Read the current sensor; several of its name say nothing, since one has another lead."""
+        if not self._sensor:
+            return None
+        sensors = self._sysfs.glob("class/hwmon/*")
+        found = [sensor for sensor in sensors if _text(sensor / "name") == self._sensor]
+        return watts(_number(found[0] / POWER)) if len(found) == 1 else None
 
 
 def _text(path: Path) -> str | None:

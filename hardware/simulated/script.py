@@ -59,6 +59,7 @@ class WorldState:
     """Everything a script can set, with the values of the plain world: a day at one place.
 
     `label` is the code on what is held before the camera while labels are read; empty for nothing.
+    `gauge` is False if the fuel gauge is silent; `watts` count only with a current sensor.
     """
 
     door: Annotated[int, Range(0, 99_999, "a number that chooses door and parcel")] = 1
@@ -83,6 +84,8 @@ class WorldState:
     gnss_time: bool = True
     lifted: bool = True
     battery_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
+    gauge: bool = True
+    watts: Annotated[float, Range(0, 100, "a power in watts, 0 is a silent sensor")] = 1.3
     external: bool = False
     under_voltage: bool = False
     clock: Witness = Witness.NTP

@@ -15,13 +15,17 @@ from hardware.settings import PowerSettings
 from hardware.simulated.power import SimulatedPower
 from hardware.simulated.world import World
 
-BEFORE = PowerReading(80, external=True, under_voltage=False)
-AFTER = PowerReading(4, external=False, under_voltage=True)
+BEFORE = PowerReading(80, external=True, under_voltage=False, watts=1.25)
+AFTER = PowerReading(4, external=False, under_voltage=True, watts=2.5)
+SILENT = PowerReading(None, external=False, under_voltage=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A supply, what changes it from BEFORE to AFTER, and whether the system was asked to stop."""
+    """A supply, what changes it, and whether the system was asked to stop.
+
+    It changes from BEFORE to AFTER; the second time, gauge and current sensor fall silent.
+    """
 
     power: Power
     change: Callable[[], None]
@@ -31,11 +35,12 @@ class Bench:
 def simulated(folder: Path, _: pytest.MonkeyPatch) -> Bench:
     script = folder / "world.toml"
     script.write_text(
-        "[[at]]\nsecond = 0\nexternal = true\n"
-        "[[at]]\npress = 1\nbattery_pct = 4\nexternal = false\nunder_voltage = true\n"
+        "[[at]]\nsecond = 0\nexternal = true\nwatts = 1.25\n"
+        "[[at]]\npress = 1\nbattery_pct = 4\nexternal = false\nunder_voltage = true\nwatts = 2.5\n"
+        "[[at]]\npress = 2\ngauge = false\nwatts = 0\n"
     )
     world = World(script, folder)
-    power = SimulatedPower(world)
+    power = SimulatedPower(PowerSettings("simulated", current_sensor="ina226"), world)
     return Bench(power, lambda: world.press(time.monotonic_ns()), lambda: power.is_shut_down)
 
 
@@ -49,9 +54,10 @@ def sysfs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("PATH", f"{systemctl.parent}{os.pathsep}{os.environ['PATH']}")
     assert shutil.which("systemctl") == str(systemctl), "this would power the machine off"
     lay_out(folder, BEFORE)
+    later = iter((AFTER, SILENT))
     return Bench(
-        SysfsPower(PowerSettings("sysfs", folder)),
-        lambda: lay_out(folder, AFTER),
+        SysfsPower(PowerSettings("sysfs", folder, current_sensor="ina226")),
+        lambda: lay_out(folder, next(later)),
         lambda: asked.exists() and asked.read_text().split()[0] == "poweroff",
     )
 
@@ -59,11 +65,13 @@ def sysfs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 def lay_out(folder: Path, reading: PowerReading) -> None:
     files = {
         "power_supply/BAT0/type": "Battery",
-        "power_supply/BAT0/capacity": reading.battery_pct,
+        "power_supply/BAT0/capacity": "" if reading.battery_pct is None else reading.battery_pct,
         "power_supply/USB/type": "USB",
         "power_supply/USB/online": int(bool(reading.external)),
         "hwmon/hwmon2/name": "rpi_volt",
         "hwmon/hwmon2/in0_lcrit_alarm": int(bool(reading.under_voltage)),
+        "hwmon/hwmon3/name": "ina226",
+        "hwmon/hwmon3/power1_input": round((reading.watts or 0) * 1e6),
     }
     for name, text in files.items():
         path = folder / "class" / name
@@ -84,6 +92,13 @@ def test_a_reading_is_of_now(bench: Bench) -> None:
     bench.change()
 
     assert bench.power.read() == AFTER
+
+
+def test_a_silent_gauge_and_sensor_leave_the_rest(bench: Bench) -> None:
+    bench.change()
+    bench.change()
+
+    assert bench.power.read() == SILENT
 
 
 def test_reading_asks_for_no_power_off(bench: Bench) -> None:

@@ -9,8 +9,8 @@ from hardware.power import Power, PowerReading
 from hardware.settings import PowerSettings
 
 
-def power(sysfs: Path) -> Power:
-    return SysfsPower(PowerSettings("sysfs", sysfs))
+def power(sysfs: Path, current_sensor: str = "") -> Power:
+    return SysfsPower(PowerSettings("sysfs", sysfs, current_sensor=current_sensor))
 
 
 def device(sysfs: Path, kind: str, number: str, /, **files: str) -> Path:
@@ -58,10 +58,51 @@ def test_under_voltage_of_a_pi_is_read(tmp_path: Path, alarm: str, under_voltage
     assert power(tmp_path).read().under_voltage is under_voltage
 
 
-@pytest.mark.parametrize("capacity", ["", "full", "6 4"])
+@pytest.mark.parametrize("capacity", ["", "full", "6 4", "-1", "111", "255", "9" * 4_000])
 def test_a_gauge_that_answers_nonsense_is_absent(tmp_path: Path, capacity: str) -> None:
     """A driver that fails while it is read costs a figure, not the process."""
     device(tmp_path, "power_supply", "BAT0", type="Battery", capacity=capacity)
     device(tmp_path, "power_supply", "AC", type="Mains")
 
     assert power(tmp_path).read() == PowerReading(None, None, None)
+
+
+def test_a_gauge_that_counts_a_little_above_100_is_full(tmp_path: Path) -> None:
+    device(tmp_path, "power_supply", "BAT0", type="Battery", capacity="104")
+
+    assert power(tmp_path).read().battery_pct == 100
+
+
+@pytest.mark.parametrize(
+    ("told", "watts"),
+    [
+        ("1310000", 1.31),
+        ("0", None),  # its shunt is not in the lead
+        ("-1310000", None),
+        ("655360000000", None),
+        ("1" + "0" * 400, None),  # no float is that large
+        ("9" * 5_000, None),
+        ("nan", None),
+        ("1.31", None),
+        ("", None),
+    ],
+)
+def test_a_current_sensor_tells_microwatts_and_nonsense_is_silence(
+    tmp_path: Path, told: str, watts: float | None
+) -> None:
+    device(tmp_path, "hwmon", "hwmon0", name="cpu_thermal", power1_input="9000000")
+    device(tmp_path, "hwmon", "hwmon1", name="ina226", power1_input=told)
+
+    assert power(tmp_path, "ina226").read().watts == watts
+
+
+def test_a_current_sensor_counts_only_by_its_name(tmp_path: Path) -> None:
+    """Another sensor measures another lead, and so does one of two with the same name."""
+    device(tmp_path, "hwmon", "hwmon1", name="ina226", power1_input="1310000")
+
+    assert power(tmp_path).read().watts is None
+    assert power(tmp_path, "ina219").read().watts is None
+
+    device(tmp_path, "hwmon", "hwmon2", name="ina226", power1_input="1310000")
+
+    assert power(tmp_path, "ina226").read().watts is None

@@ -18,7 +18,7 @@ from tests.support.benchtop import Parts, picture
 from tests.support.factory import MOMENT
 
 PRESS_NS = 10_000_000_000
-POWER = PowerReading(64, external=False, under_voltage=False)
+POWER = PowerReading(64, external=False, under_voltage=False, watts=1.3)  # no record has the watts
 PROVENANCE = Provenance(simulated=False, manifest="off")
 SCORES = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
 REPORT = QualityReport(QualityVerdict.OK, SCORES, "2026.12")
