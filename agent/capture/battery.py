@@ -14,8 +14,12 @@ EMPTY_BELOW_PCT: Final = 5
 MARGIN_PCT: Final = 3
 """Rise that a gauge must show before the light changes back: gauges jump by a point or two."""
 
-EMPTY_READINGS: Final = 3
-"""Readings, one a second, before the device powers off: a disturbed gauge shows 0 once."""
+EMPTY_READINGS: Final = 12
+"""Readings, one a second, before presses are refused and the device powers off.
+
+The lamp of a scan window lights for 10 s and lowers the voltage, by which a gauge judges; a
+disturbed bus shows 0 for a moment. What is left at 5 % lasts for many minutes.
+"""
 
 
 class Charge(StrEnum):
@@ -27,19 +31,27 @@ class Charge(StrEnum):
 
 
 class Battery:
-    """The result of the readings, one a second; a single one may be wrong."""
+    """The result of the readings, one a second; a single one may be wrong.
+
+    Attributes:
+        charge: the result so far; for any thread.
+    """
 
     def __init__(self) -> None:
-        self._charge = Charge.ENOUGH
+        self.charge = Charge.ENOUGH
         self._below = 0
+
+    def is_empty(self) -> bool:
+        """Return True if too little is left for another record, without external power."""
+        return self.charge is Charge.EMPTY
 
     def take(self, power: PowerReading) -> Charge:
         """Take the next reading; a gauge that falls silent fills no battery."""
         if power.external:
-            self._charge, self._below = Charge.ENOUGH, 0
+            self.charge, self._below = Charge.ENOUGH, 0
         elif power.battery_pct is not None:
-            self._charge = self._judged(power.battery_pct)
-        return self._charge
+            self.charge = self._judged(power.battery_pct)
+        return self.charge
 
     def _judged(self, level_pct: int) -> Charge:
         if level_pct < EMPTY_BELOW_PCT:
@@ -48,11 +60,5 @@ class Battery:
             self._below = 0
         if self._below >= EMPTY_READINGS:
             return Charge.EMPTY
-        was_low = self._charge is not Charge.ENOUGH
+        was_low = self.charge is not Charge.ENOUGH
         return Charge.LOW if level_pct < LOW_BELOW_PCT + MARGIN_PCT * was_low else Charge.ENOUGH
-
-
-def is_empty(power: PowerReading) -> bool:
-    """Return True if too little is left for another record, without external power."""
-    level_pct = power.battery_pct
-    return level_pct is not None and level_pct < EMPTY_BELOW_PCT and not power.external

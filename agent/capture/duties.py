@@ -108,6 +108,7 @@ class Duties:
         config: Config,
         board: Board,
         *,
+        battery: Battery,
         documents: Documents,
         gate: CameraGate,
         housekeeping: Housekeeping,
@@ -120,7 +121,7 @@ class Duties:
         self._gate = gate
         self._housekeeping = housekeeping
         self._light = light
-        self._battery = Battery()
+        self._battery = battery
         self._empty = ChangeDetector(last=False)
         self._not_off: ChangeDetector[str | None] = ChangeDetector(None)
         self._ask_from_ns = 0

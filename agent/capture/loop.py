@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, assert_never
 
+from agent.capture.battery import Battery
 from agent.capture.camera_gate import CameraGate
 from agent.capture.dating import Dates
 from agent.capture.documents import Documents
@@ -84,6 +85,7 @@ class CaptureLoop:
         self._housekeeping = Housekeeping(
             config, board, writer, outbox, documents, dates=dates, now_ns=now_ns
         )
+        battery = Battery()
         self._capture = Capture(
             config,
             board,
@@ -91,11 +93,13 @@ class CaptureLoop:
             self._light,
             credentials=documents.credentials,
             has_room=self._housekeeping.has_room,
+            is_empty=battery.is_empty,
             now_ns=now_ns,
         )
         self._duties = Duties(
             config,
             board,
+            battery=battery,
             documents=documents,
             gate=self._gate,
             housekeeping=self._housekeeping,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from agent.capture import burst, quality, record_json
-from agent.capture.battery import is_empty
 from agent.capture.burst import Shot
 from agent.capture.exif import stamp
 from agent.capture.lights import Light
@@ -110,8 +109,8 @@ class Retakes:
 class Capture:
     """The service of presses; its caller gives the devices' time to nothing else.
 
-    `credentials` signs photos, `has_room` decides if one may be written; `now_ns` returns
-    CLOCK_MONOTONIC.
+    `credentials` signs photos, `has_room` decides if one may be written, `is_empty` returns True
+    if the battery has too little left; `now_ns` returns CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -123,11 +122,13 @@ class Capture:
         *,
         credentials: PhotoCredentials,
         has_room: Callable[[], bool],
+        is_empty: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
         self._credentials = credentials
         self._has_room = has_room
+        self._is_empty = is_empty
         self._config = config
         self._board = board
         self._writer = writer
@@ -183,7 +184,7 @@ class Capture:
             return self._fall_back(press, Reason.STORAGE_FAULT)
 
     def _obstacle(self, context: PressContext) -> Reason | None:
-        if is_empty(context.power):
+        if self._is_empty():
             return Reason.BATTERY_EMPTY
         if not context.is_enrolled:
             return Reason.NOT_ENROLLED

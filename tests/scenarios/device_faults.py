@@ -346,9 +346,11 @@ def date_before_floor(folder: Path, _: Backend) -> Seen:
 
 @fault("the battery is empty")
 def battery_empty(folder: Path, _: Backend) -> Seen:
-    with device(folder, "[[at]]\npress = 2\nbattery_pct = 4\n") as van:
+    with device(folder, "[[at]]\npress = 1\nbattery_pct = 4\n") as van:
         van.start("capture")
         before = van.press()
+        assert before["label"]["kind"] == "photo", "one reading refuses no press"
+        van.await_that(lambda: "event=battery_empty" in van.log("capture"))
         reply = press(van)
         result = seen(van, reply)
         code = van.wait("capture")

@@ -2,10 +2,11 @@
 
 import pytest
 
-from agent.capture.battery import Battery, Charge, is_empty
+from agent.capture.battery import EMPTY_READINGS, Battery, Charge
 from hardware.power import PowerReading
 
 ENOUGH, LOW, EMPTY = Charge.ENOUGH, Charge.LOW, Charge.EMPTY
+BEFORE_EMPTY = (4,) * (EMPTY_READINGS - 1)
 
 
 def _reading(level_pct: int | None, *, external: bool | None = False) -> PowerReading:
@@ -23,7 +24,7 @@ def _come_to(*levels: int | None) -> list[Charge]:
         ((100, 15), [ENOUGH, ENOUGH]),
         ((15, 14), [ENOUGH, LOW]),
         ((5, 5, 5, 5), [LOW] * 4),
-        ((4, 4, 4), [LOW, LOW, EMPTY]),
+        ((*BEFORE_EMPTY, 4), [*[LOW] * len(BEFORE_EMPTY), EMPTY]),
         ((None, None), [ENOUGH, ENOUGH]),
     ],
 )
@@ -42,26 +43,26 @@ def test_low_ends_with_a_battery_that_was_charged() -> None:
 
 
 def test_one_wrong_reading_powers_nothing_off() -> None:
-    assert EMPTY not in _come_to(60, 0, 60, 0, 61, 0, 0, 60)
+    assert EMPTY not in _come_to(60, 0, 60, 0, 61, *[0] * (EMPTY_READINGS - 1), 60)
 
 
 def test_a_gauge_that_jumps_around_5_comes_to_empty_and_stays_there() -> None:
-    assert _come_to(4, 6, 4, 7, 4, 6, 7) == [*[LOW] * 4, EMPTY, EMPTY, EMPTY]
+    assert _come_to(*BEFORE_EMPTY, 6, 7, 4, 6, 7) == [*[LOW] * 13, *[EMPTY] * 3]
 
 
 def test_external_power_at_4_ends_it_at_once() -> None:
     battery = Battery()
-    charges = [battery.take(_reading(4)) for _ in range(3)]
+    charges = [battery.take(_reading(4)) for _ in range(EMPTY_READINGS)]
     fed = battery.take(_reading(4, external=True))
-    again = [battery.take(_reading(4)) for _ in range(3)]
+    again = [battery.take(_reading(4)) for _ in range(EMPTY_READINGS)]
 
     assert (charges[-1], fed) == (EMPTY, ENOUGH)
-    assert again == [LOW, LOW, EMPTY]
+    assert again == [*[LOW] * len(BEFORE_EMPTY), EMPTY]
 
 
 def test_a_gauge_that_falls_silent_fills_no_battery() -> None:
     assert _come_to(14, None, None) == [LOW] * 3
-    assert _come_to(4, 4, 4, None) == [LOW, LOW, EMPTY, EMPTY]
+    assert _come_to(*BEFORE_EMPTY, 4, None)[-2:] == [EMPTY, EMPTY]
     assert _come_to(60, None) == [ENOUGH, ENOUGH]
 
 
@@ -69,17 +70,3 @@ def test_a_supply_that_nobody_knows_of_feeds_nothing() -> None:
     battery = Battery()
 
     assert battery.take(_reading(14, external=None)) is LOW
-
-
-@pytest.mark.parametrize(
-    ("reading", "empty"),
-    [
-        (_reading(4), True),
-        (_reading(4, external=None), True),
-        (_reading(5), False),
-        (_reading(4, external=True), False),
-        (_reading(None), False),
-    ],
-)
-def test_a_press_goes_by_the_reading_at_its_time(reading: PowerReading, *, empty: bool) -> None:
-    assert is_empty(reading) is empty

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.battery import EMPTY_READINGS
 from agent.models import RecordKind
 from hardware.indicator import Signal
 from hardware.power import PowerReading
@@ -238,6 +239,8 @@ def test_faults_of_battery_and_storage_keep_their_reasons(tmp_path: Path) -> Non
     """The light is red, nothing can be taken back, and the sensor rests all the same."""
     with round_of(tmp_path, ALLOWED) as device:
         device.parts.power.reading = PowerReading(4, external=False, under_voltage=False)
+        for _ in range(EMPTY_READINGS):
+            device.tick(1.0)
         empty = device.hand_over()
         light = device.parts.light.shown[-1]
         rests = device.parts.camera.streaming

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.battery import EMPTY_READINGS
 from agent.capture.lights import MOTOR_STOPS_S
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Frame, Luma
@@ -172,7 +173,7 @@ def test_a_fault_that_answers_no_press_is_only_seen(tmp_path: Path, fault: str) 
         else:
             device.parts.camera.stop()
             device.parts.camera.start = broken  # type: ignore[method-assign] # it fails from now on
-        wait(device, 8.0)
+        wait(device, EMPTY_READINGS + 2.0)
 
         assert Signal.FAULT in device.parts.light.shown
         assert device.parts.light.heard == []
