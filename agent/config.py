@@ -67,7 +67,7 @@ class Seal(StrEnum):
 class ContentCredentials(StrEnum):
     """Content Credentials (C2PA) in photos; they cost capture about 20 MB of memory.
 
-    AUTO: on, if identity is required and the board has more than 512 MB.
+    AUTO: on, if identity is required.
     """
 
     AUTO = "auto"

@@ -1,7 +1,6 @@
 """Content Credentials for photos: whether, by which certificate, and why one has none."""
 
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -13,13 +12,6 @@ from agent.record.certificates import CertificateChain
 from agent.record.credentials import NoLibrary, PhotoSigner, Source, Unsigned
 
 _log = logging.getLogger(__name__)
-
-SMALL_BYTES: Final = 512 * 2**20
-"""Memory of a board that has none to spare: a Raspberry Pi Zero 2 W, or a 3 A+.
-
-Credentials take 17 MB at capture's peak (131 to 148 MB), and 8 MB after 50 sealed presses (x86-64,
-November 2026; not measured on a Pi).
-"""
 
 SWITCHED_OFF: Final = "switched off"
 """By the configuration: that is no trouble."""
@@ -36,7 +28,7 @@ class PhotoCredentials:
     """
 
     def __init__(self, config: Config, evidence: Evidence) -> None:
-        self._off = why_off(config, memory_bytes())
+        self._off = why_off(config)
         self._evidence = evidence
         self._chain: CertificateChain = ()
         self._signer: PhotoSigner | str = NO_CERTIFICATE
@@ -81,16 +73,9 @@ class PhotoCredentials:
             return photo, str(error)
 
 
-def why_off(config: Config, memory_bytes: int) -> str | None:
+def why_off(config: Config) -> str | None:
     """Return why this device's photos carry no credentials, as text; None if they do."""
     setting = config.policy.credentials
     if config.identity.mode is IdentityMode.OFF or setting is ContentCredentials.OFF:
         return SWITCHED_OFF
-    if setting is ContentCredentials.AUTO and memory_bytes <= SMALL_BYTES:
-        return f"{SWITCHED_OFF}: this board has 512 MB of memory or less"
     return None
-
-
-def memory_bytes() -> int:
-    """Return the size of the machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

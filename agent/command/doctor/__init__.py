@@ -153,7 +153,7 @@ def _sealing(config: Config) -> Finding:
 
 def _credentials(config: Config, running: CapturePart) -> Finding:
     """Check the credentials of the last photo; another check covers the next one's certificate."""
-    if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
+    if off := photo_credentials.why_off(config):
         words = f"{off}: photos carry no Content Credentials, records are signed all the same"
         return Finding("credentials", Level.NOTE, words)
     if missing := running.no_credentials:
