@@ -9,8 +9,9 @@ camera. So all doubt counts as lifted:
   that turns by less than 0.3 degrees a second counts as rest after `STILL_S`. But whoever presses
   has just aimed, and the finger that goes to the button moves the device too.
 - A hand or a belt that walks is always lifted.
-- A van that drives or brakes is lifted: a passenger's seat has 0.3 to 0.5 m/s² r.m.s. by
-  ISO 2631-1, and a routine stop peaks at 2.5 m/s² (Roenitz, Happer, Johal and Overgaard, SAE 1999).
+- A van that drives or brakes is lifted: the seats of cars have 0.3 to 0.5 m/s² r.m.s. by ISO 2631-1
+  (doi 10.1177/09574565261444069), and a routine stop peaks at 2.5 m/s² (Roenitz, Happer, Johal and
+  Overgaard, "Characteristic vehicular deceleration for known hazards").
   No rule on top would tell this from a hand. While the van drives past a stop, the camera streams,
   as without a sensor. The same holds for an engine that idles, if its vibration reaches the device.
 - A parked van that is left alone is at rest.
@@ -50,7 +51,7 @@ _FOLLOWS: Final = 1 / 32
 
 _GRAVITY_MPS2: Final = 9.81
 _GRAVITY_OFF_MPS2: Final = 1.5
-"""What gravity may be off: an MPU-6050's zero is off by 140 mg at most, its scale by 3 %.
+"""Largest error of gravity: an MPU-6050's zero is off by up to 140 mg, its scale by 3 %.
 
 Source: PS-MPU-6000A-00, 6.2: Z axis, tolerance and temperature.
 """
@@ -60,13 +61,13 @@ class SensorFault(StrEnum):
     """The reason why a sensor is not believed."""
 
     SILENT = "it does not answer"
-    STUCK = "its readings never change, not even by noise"
+    STUCK = "its readings never change"
     WRONG = "it feels no gravity, or too much"
 
 
 @dataclass(frozen=True, slots=True)
 class Feeling:
-    """What the readings until `at_s` say; `lifted` is None with a fault, and before the first."""
+    """The result of all readings until `at_s`; `lifted` is None before the first, and by a fault."""
 
     at_s: float
     lifted: bool | None

@@ -140,9 +140,10 @@ class PositionSettings:
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """`[motion]`: an accelerometer; while the device is at rest, the camera is too."""
+    """`[motion]`: while the device is at rest, the camera is stopped."""
 
     kind: Annotated[str, DriverKind("motion")] = "none"
+    """Sensor of motion: `iio` is an accelerometer, the first that the kernel has."""
     sysfs: Path = Path("/sys")
 
 

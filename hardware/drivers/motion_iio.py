@@ -107,13 +107,7 @@ class IioMotion:
     def trouble(self) -> str | None:
         """Return why the sensor is not believed; None while it is."""
         fault = SensorFault.SILENT if self._is_late(HUNG_S) else self._feeling.fault
-        if fault is None:
-            return None
-        return (
-            f'motion.kind = "iio": the accelerometer in {self._sysfs / DEVICES} is not believed: '
-            f"{fault}; look at its wires and at its line in config.txt, then restart capture; "
-            "until then the camera streams more often than it must"
-        )
+        return None if fault is None else f'motion.kind = "iio": the accelerometer: {fault}'
 
     def close(self) -> None:
         """End the thread; safe to call twice."""

@@ -23,10 +23,14 @@ from hardware.board import Board, open_board
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock
 from hardware.errors import DeviceBusy, DeviceError
+from hardware.motion import Motion
 from hardware.position import Position
 
 POSITION_WAIT_S: Final = 5.0
 """Time that a receiver just opened may take to report. Source: gpsd reports once a second."""
+
+MOTION_WAIT_S: Final = 2.0
+"""Longest wait for a sensor of motion: a second without a reading is its fault."""
 
 LOOK_S: Final = 20.0
 """Longest wait for a test card's figures: capture answers within 15 s."""
@@ -49,6 +53,11 @@ NO_FRAMES: Final = (
 NO_GAUGE: Final = (
     "no gauge is seen: the device ends without a warning when its battery does; where it has one, "
     "look at `ls /sys/class/power_supply`, and at config.txt"
+)
+
+NO_MOTION: Final = (
+    "look at its wires, and at its line in config.txt, then restart the device; until then the "
+    "camera streams wherever a stop is in reach, which takes charge and loses no photo"
 )
 
 NO_FIX: Final = (
@@ -105,6 +114,8 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
         trouble = _trouble(board.position)
         yield from _position(trouble, trouble is None and _has_fix(board.position))
         yield _battery(board.power.read().battery_pct)
+        if config.motion.kind != "none":
+            yield _motion(board.motion)
         if looks:
             yield from _looked(config, board)
 
@@ -146,6 +157,16 @@ def _battery(level_pct: int | None) -> Finding:
     if level_pct is None:
         return Finding("battery", Level.NOTE, NO_GAUGE)
     return Finding("battery", Level.OK, f"{level_pct} %")
+
+
+def _motion(motion: Motion) -> Finding:
+    """Report the sensor of motion; wait for its first reading."""
+    until_s = time.monotonic() + MOTION_WAIT_S
+    while motion.lifted() is None and time.monotonic() < until_s:
+        time.sleep(0.05)
+    if trouble := motion.trouble():
+        return Finding("motion", Level.FAILED, f"{trouble}; {NO_MOTION}")
+    return Finding("motion", Level.OK, "the sensor answers")
 
 
 def _asked(config: Config) -> Iterator[Finding]:

@@ -325,6 +325,25 @@ def test_a_missing_camera_is_a_failure_that_names_the_setting(tmp_path: Path) ->
     assert "camera.device" in said
 
 
+@pytest.mark.parametrize(
+    ("motion", "expected"),
+    [
+        ({"kind": "none"}, None),
+        ({"kind": "simulated"}, Level.OK),
+        ({"kind": "iio", "sysfs": "nothing"}, Level.FAILED),
+    ],
+)
+def test_a_sensor_of_motion_that_does_not_answer_is_a_failure(
+    tmp_path: Path, motion: dict[str, str], expected: Level | None
+) -> None:
+    """Only where one is configured; the other devices open all the same."""
+    device = Device(tmp_path, motion=motion)
+
+    found = {one.check: one.level for one in doctor.examine(device.config)}
+
+    assert (found["devices"], found.get("motion")) == (Level.OK, expected)
+
+
 @pytest.mark.slow
 def test_a_capture_that_is_starting_has_the_devices_to_itself(device: Device) -> None:
     """Doctor would have opened them before it, and its start ended with "GPIO busy"."""
