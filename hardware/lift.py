@@ -31,9 +31,9 @@ MOVED_MPS2: Final = 0.12
 """A reading that is this far from the mean of those before is a motion.
 
 Five times the noise of an MPU-6050, which is 0.4 mg/√Hz, so 2.3 mg behind the kernel's filter of
-20 Hz (PS-MPU-6000A-00, 6.2). The tremor of an outstretched hand peaks at 10 mg, or 0.1 m/s², in
-most people (Wade, Gresty and Findley, Arch. Neurol. 39, 1982: 1.5 to 35 mg in 97 people); a turn
-by 0.7 degrees moves gravity by 0.12 m/s².
+20 Hz (PS-MPU-6000A-00, 6.2). The tremor of an outstretched hand most often peaks at 10 mg, or
+0.1 m/s² (Arch. Neurol. 39, 1982, page 358: 1.5 to 35 mg in 97 people); a turn by 0.7 degrees moves
+gravity by 0.12 m/s².
 """
 
 STILL_S: Final = 5.0
@@ -67,7 +67,7 @@ class SensorFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feeling:
-    """The result of all readings until `at_s`; `lifted` is None before the first, and by a fault."""
+    """The result of all readings until `at_s`; `lifted` is None before the first, or by a fault."""
 
     at_s: float
     lifted: bool | None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.drivers.motion_iio import IioMotion
+from hardware.drivers.motion_iio import DEVICES, IioMotion
 from hardware.motion import Motion
 from hardware.settings import MotionSettings
 from hardware.simulated.motion import SimulatedMotion
@@ -90,6 +90,17 @@ def test_a_sensor_that_answers_has_no_trouble(bench: Bench) -> None:
     until(lambda: bench.motion.lifted() is not None)
 
     assert bench.motion.trouble() is None
+
+
+@pytest.mark.device
+def test_the_sensor_of_this_device_comes_to_rest() -> None:
+    """Leave the device alone on something solid."""
+    if not any(Path("/sys").glob(f"{DEVICES}/in_accel_x_raw")):
+        pytest.skip("there is no accelerometer here")
+    with closing(IioMotion(MotionSettings("iio"))) as motion:
+        until(lambda: motion.lifted() is False or motion.trouble())
+
+        assert motion.trouble() is None
 
 
 def test_a_closed_sensor_calls_nobody(bench: Bench) -> None:

@@ -316,6 +316,15 @@ def unplugged(folder: Path, _: Backend) -> Seen:
         return Seen(van.log("capture"), result.light, result.states)
 
 
+@fault("the accelerometer is missing")
+def no_accelerometer(folder: Path, _: Backend) -> Seen:
+    with device(folder, motion={"kind": "iio", "sysfs": "no-sensor"}) as van:
+        van.start("capture")
+        reply = van.press()
+
+        return seen(van, reply)
+
+
 @fault("the receiver's date is before the time floor")
 def date_before_floor(folder: Path, _: Backend) -> Seen:
     report = (
