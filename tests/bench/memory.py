@@ -1,4 +1,4 @@
-"""The memory of `capture`, `sync` and `serve`, in MB of 1,000,000 bytes."""
+"""The memory of our processes, each and together, in MB of 1,000,000 bytes."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.models import RecordState
 from agent.queue.database import Database
+from tests.bench import day
 from tests.bench.device import door_jpeg, memory_of, new_device, running
 from tests.bench.frame import Figure, Rig
 from tests.bench.queues import OurQueue
@@ -30,8 +31,9 @@ ROWS: Final = 100_000
 
 
 def measure(rig: Rig) -> Iterator[Figure]:
-    """Press at several doors, send a full queue, and ask `serve`."""
+    """Press at several doors, for a whole day, send a full queue, and ask `serve`."""
     yield from _capture_memory(rig)
+    yield day.memory_of_all(rig)
     yield _sync_memory(rig)
     yield _serve_memory(rig)
 

@@ -119,6 +119,10 @@ class Device:
         """Return the number of a running process."""
         return self._running[name].pid
 
+    def pids(self) -> list[int]:
+        """Return the numbers of all processes that it started and that were not stopped."""
+        return [process.pid for process in list(self._running.values())]
+
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit code."""
         process = self._running.pop(name)
