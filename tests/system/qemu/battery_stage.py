@@ -5,6 +5,7 @@ import threading
 import time
 from typing import Final
 
+from tests.system.qemu import memory
 from tests.system.qemu.fault import READY_AGAIN_S, doctor_after, wrong
 from tests.system.qemu.furnish import TECHNICIAN
 from tests.system.qemu.image import BUILD
@@ -26,16 +27,19 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         before = wrong(found)
         _low(found, report)
         last = found.shot()["edge_ns"]
+        memory.tell(found.machine, report)
         log = _Log(found)
         _empty(found, report)
         report.check("the log says why", "battery_empty" in log.text(), log.tail())
         found.machine.boot()
+        memory.watch(found.machine)
         found.await_ready(READY_AGAIN_S)
         again = found.shot()
         report.check("charged, green again", again["answer"] == "green", str(again["answer"]))
         kinds = [found.await_record(edge).kind for edge in (last, again["edge_ns"])]
         report.check("no record is lost by it", kinds == ["photo", "photo"], " ".join(kinds))
         doctor_after(found, "charged", before, report)
+        memory.tell(found.machine, report)
 
 
 def _low(found: Device, report: Report) -> None:

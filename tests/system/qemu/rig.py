@@ -12,7 +12,7 @@ from typing import Any
 from agent.models import RecordLabel, RecordState
 from tests.support.backend import Backend
 from tests.support.waiting import until
-from tests.system.qemu import office
+from tests.system.qemu import memory, office
 from tests.system.qemu.machine import COMMAND_S, Image, Machine, overlay
 
 
@@ -146,6 +146,7 @@ def device(
     ):
         office.send_out(backend.data)
         box.boot()
+        memory.watch(box)
         found = Device(box, backend)
         if ready:
             found.await_ready()

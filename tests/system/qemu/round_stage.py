@@ -12,7 +12,7 @@ import cv2  # noqa: TID251 - to compare what was photographed with what was show
 import numpy as np
 
 from agent.models import RecordKind, RecordLabel, from_rfc3339
-from tests.system.qemu import office, scene
+from tests.system.qemu import memory, office, scene
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image, Machine
 from tests.system.qemu.report import Report
@@ -51,7 +51,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         _taken_back(found, report)
         _confidential(found, report)
         _label(found, report)
-        _memory(found.machine, report)
+        memory.tell(found.machine, report)
         _doctor(found, report, "after")
 
 
@@ -176,17 +176,6 @@ def _label(found: Device, report: Report) -> None:
     report.check("the photo is bound by its label", is_named, str(stop))
     found.see(scene.door(BUILD))
     found.await_ready()
-
-
-def _memory(machine: Machine, report: Report) -> None:
-    """Private and shared parts, as the kernel divides them."""
-    for unit in (*UNITS, "gpsd", "chrony"):
-        command = f"p=$(systemctl show -P MainPID {unit}); cat /proc/$p/smaps_rollup"
-        rollup = machine.ask(command).out
-        told = {line.split(":")[0]: line.split()[1] for line in rollup.splitlines()[1:]}
-        if told:
-            pss, rss = int(told["Pss"]) / 1024, int(told["Rss"]) / 1024
-            report.figure(f"memory of {unit}", f"{pss:.0f} MB of its own share, {rss:.0f} MB seen")
 
 
 def _settled(found: Device) -> list[RecordLabel]:

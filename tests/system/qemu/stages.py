@@ -7,6 +7,7 @@ from typing import Final
 from tests.system.qemu import (
     battery_stage,
     clock_stage,
+    day_stage,
     deploy_stage,
     end_stage,
     faults_parts,
@@ -44,6 +45,10 @@ STAGES: Final[dict[str, Stage]] = {
     "units": Stage(
         "exposure of each unit (`systemd-analyze security`), boot to ready, edge to green, memory",
         units_stage.run,
+    ),
+    "day": Stage(
+        "150 presses on a Zero 2 W's memory: what our processes take, and what is left",
+        day_stage.run,
     ),
     "suites": Stage(
         "the contract suites with the marker `device`, on kernel GPIO, picamera2 and gpsd",

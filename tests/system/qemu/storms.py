@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.support.waiting import until
+from tests.system.qemu import memory
 from tests.system.qemu.fault import READY_AGAIN_S, events, mark, wrong
 from tests.system.qemu.image import BUILD
 from tests.system.qemu.machine import Image
@@ -81,6 +82,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
     with device(image, kept, BUILD / "storms") as found:
         for broken in BROKEN:
             _storm(found, broken, report)
+        memory.tell(found.machine, report)
 
 
 def _storm(found: Device, broken: Broken, report: Report) -> None:

@@ -1,0 +1,45 @@
+"""A day of presses on the memory of a Zero 2 W: what our processes take, and what is left."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.system.qemu import memory
+from tests.system.qemu.image import BUILD
+from tests.system.qemu.machine import Image
+from tests.system.qemu.report import Report
+from tests.system.qemu.rig import Kept, device
+
+PRESSES: Final = 150
+"""A day's stops of one driver, as in tests/bench/route.py."""
+
+AT_ONCE: Final = 25
+"""Presses between two sweeps: a device prunes every hour, whatever is pressed."""
+
+EVERY_S: Final = 2.0
+
+DELIVERED_WITHIN_S: Final = 1800.0
+"""Until the last of them is sent: emulated, sync needs some seconds for each."""
+
+
+def run(image: Image, kept: Kept, report: Report) -> None:
+    """Press, and let prune and `doctor` run between, as a technician and the timer do."""
+    with device(image, kept, BUILD / "day") as found:
+        answers = []
+        for _ in range(PRESSES // AT_ONCE):
+            answers += [told["answer"] for told in found.rounds(AT_ONCE, EVERY_S)]
+            found.machine.ask("systemctl start --no-block doorstep-prune")
+        green = answers.count("green")
+        report.check(f"{PRESSES} presses are green", green == PRESSES, f"{green}")
+        found.doctor()
+        found.await_delivered(DELIVERED_WITHIN_S)
+        records = [_photo(path) for path in (found.backend.data / "records").glob("*.json")]
+        signed = sum(photo is not None and photo["credentials"] for photo in records)
+        seen = f"{signed} of {len(records)} records"
+        report.check("each has a photo with Content Credentials", signed == PRESSES, seen)
+        memory.tell(found.machine, report)
+
+
+def _photo(path: Path) -> Any:
+    """Return what a record says of its photo; None if it has none."""
+    return json.loads(path.read_text())["record"].get("photo")
