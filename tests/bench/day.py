@@ -1,6 +1,7 @@
 """A day of one device, all its processes: what they take together, in MB of 1,000,000 bytes."""
 
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -31,6 +32,9 @@ PROCESSES: Final = ("capture", "sync", "serve")
 LOOK_S: Final = 0.1
 """Between two looks at the memory: a press takes longer."""
 
+SENT_WITHIN_S: Final = 600.0
+"""Until sync has sent all of them: it pauses after an error."""
+
 PACE_S: Final = 0.7
 """From an answer to the next press. Source: presses within 0.6 s count once."""
 
@@ -50,24 +54,29 @@ def memory_of_all(rig: Rig) -> Figure:
         assert listens is not None
         with _looking(device, found):
             for turn in range(presses):
-                _press_photo(device)
+                capture_id = _press_photo(device)
                 if turn % 10 == 9:
                     _ask(backend.ca_file, client, int(listens[1]))
                     device.start("prune", ready=False)
                     device.wait("prune")
-        if "event=credentials_missing" in device.log("capture"):
-            raise RuntimeError(f"photos have no credentials:\n{device.log('capture')}")
+        last = rig.backend.data / "records" / f"{capture_id}.json"
+        until(last.exists, SENT_WITHIN_S)
+        if not json.loads(last.read_text())["record"]["photo"]["credentials"]:
+            raise RuntimeError(f"photos have no credentials: {last.read_text()}")
     finally:
         device.stop_all()
     note = f"capture, sync, serve and prune; {presses} presses at 2304x1296, with credentials"
     return Figure("all processes, at most", "MB", [max(found)], TOGETHER_MB, note=note)
 
 
-def _press_photo(device: Device) -> None:
+def _press_photo(device: Device) -> str:
+    """Press, and return the id of the record. Raises RuntimeError without a photo."""
     reply = device.press()
     if reply.get("label", {}).get("kind") != "photo":
         raise RuntimeError(f"the press made no photo: {reply}")
     time.sleep(PACE_S)
+    capture_id: str = reply["label"]["capture_id"]
+    return capture_id
 
 
 def _ask(ca_file: Path, client: Path, port: int) -> None:

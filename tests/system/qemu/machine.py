@@ -101,7 +101,6 @@ class Machine:
         *,
         starts: str = "",
         network: bool = True,
-        memory_mb: int = MEMORY_MB,
     ) -> None:
         """Prepare it; nothing runs yet.
 
@@ -111,13 +110,11 @@ class Machine:
             starts: what its hardware clock says at each boot, as in `1971-01-01T00:00:00`; the
                 host's time where empty.
             network: whether it reaches anything; SSH into it works without, too.
-            memory_mb: of RAM.
         """
         self.image, self.disk = image, disk
         self.clock, self.network = starts, network
         self.port: Final = free_port()
         self.serial: Final = disk.with_suffix(".serial.log")
-        self._memory_mb = memory_mb
         self._process: subprocess.Popen[bytes] | None = None
         self._master: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="device-"))  # short, as a socket's path must be
@@ -254,7 +251,7 @@ class Machine:
         clock = ["-rtc", f"base={self.clock}"] if self.clock else []
         return [
             *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
-            *("-machine", "q35", "-m", str(self._memory_mb), "-display", "none"),
+            *("-machine", "q35", "-m", str(MEMORY_MB), "-display", "none"),
             *("-chardev", f"file,id=console,path={self.serial},append=on"),
             *("-serial", "chardev:console"),
             *("-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)),
