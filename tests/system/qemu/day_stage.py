@@ -18,6 +18,11 @@ AT_ONCE: Final = 25
 
 EVERY_S: Final = 2.0
 
+FILL_JOURNAL: Final = "head -c 40000000 /dev/urandom | base64 -w 40000 | systemd-cat -p debug"
+"""The journal is in memory, up to 32 MB (`doorstep_journal_mb`): a device that was not switched off
+for weeks has it full. Few long lines, because journald drops many short ones.
+"""
+
 DELIVERED_WITHIN_S: Final = 1800.0
 """Until the last of them is sent: emulated, sync needs some seconds for each."""
 
@@ -25,6 +30,7 @@ DELIVERED_WITHIN_S: Final = 1800.0
 def run(image: Image, kept: Kept, report: Report) -> None:
     """Press, and let prune and `doctor` run between, as a technician and the timer do."""
     with device(image, kept, BUILD / "day") as found:
+        found.machine.run(FILL_JOURNAL, 600.0)
         answers = []
         for _ in range(PRESSES // AT_ONCE):
             answers += [told["answer"] for told in found.rounds(AT_ONCE, EVERY_S)]
@@ -37,6 +43,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         signed = sum(photo is not None and photo["credentials"] for photo in records)
         seen = f"{signed} of {len(records)} records"
         report.check("each has a photo with Content Credentials", signed == PRESSES, seen)
+        report.figure("journal", found.machine.run("journalctl --disk-usage").strip())
         memory.tell(found.machine, report)
 
 
