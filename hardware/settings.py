@@ -70,6 +70,11 @@ class CameraSettings:
 
     From a stopped camera the first frame takes about half a second.
     """
+    linger_s: Annotated[float, Range(0, 600, "a time in seconds")] = 20.0
+    """Time that the camera stays on after a photo: by default, as long as a retake is waited for.
+
+    A second parcel at the same door finds the camera on too, if it comes within this time.
+    """
 
 
 @dataclass(frozen=True, slots=True)

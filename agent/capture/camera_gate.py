@@ -16,9 +16,6 @@ from agent.rule.reach import Circle
 from hardware.board import Board
 from hardware.position import Fix
 
-STREAM_S: Final = 60.0
-"""Time that the camera streams after a served press: a retake or a second parcel finds it warm."""
-
 _LONG_AGO_NS: Final = -(10**12)
 
 
@@ -108,7 +105,8 @@ class CameraGate:
             camera.start()
 
     def _may_stream(self, now_ns: int) -> bool:
-        context, keep_warm = self.context(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
+        linger_ns = self._config.camera.linger_s * 1e9
+        context, keep_warm = self.context(now_ns), now_ns - self._served_ns < linger_ns
         if self._rest is not None:
             if not self._rest.is_over(context.circle):
                 return False

@@ -133,7 +133,7 @@ def may_stream(
     """Return True if the sensor may be on outside a scan window; capture asks once a second.
 
     The sensor may be on if a press would be allowed and an open stop that takes photos is in
-    reach, or if `keep_warm` is set, for 60 s after a served press. It may never be on where place
+    reach, or if `keep_warm` is set, shortly after a served press. It may never be on where place
     forbids a photo: no code overrides that for the sensor. A fleet without manifests has no stops
     to wait for.
     """

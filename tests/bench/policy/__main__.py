@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 from typing import Final
 
-from agent.capture.camera_gate import STREAM_S
 from tests.bench.policy import labels, streaming, tally, wrong_maps
 from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS, Area
 from tests.bench.policy.rules import RULES, STRANGERS
-from tests.bench.policy.streaming import Lift, Streaming
+from tests.bench.policy.streaming import LINGER_S, Lift, Streaming
 from tests.bench.policy.tally import Column, Row
 from tests.bench.policy.warmth import WARM_S
 
@@ -42,10 +41,8 @@ customers who report; strangers' photos that a customer can see, per 1,000 press
 % of the first; {wrong_maps.TIMES} times as many rounds
 """
 
-LINGER_S: Final = 20.0
-"""A retake may be asked for within this time after a photo."""
-
-LINGERS_S: Final = (STREAM_S, LINGER_S)
+LINGERS_S: Final = (60.0, LINGER_S)
+"""Before 2026.12.0 the camera streamed for 60 s after a photo."""
 
 LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
 """From a device that is put away at once to one that stays in the hand; nobody measured it."""
@@ -104,7 +101,7 @@ def _print_streaming(rounds: int, seed: int) -> None:
 
 def _lifted(area: Area, rounds: int, seed: int, lasts_s: float) -> Iterator[str]:
     found = [
-        streaming.rows([area], rounds, seed, linger_s=LINGER_S, lift=Lift(lasts_s, before_s))
+        streaming.rows([area], rounds, seed, lift=Lift(lasts_s, before_s))
         for before_s in BEFORE_PRESS_S
     ]
     hours = [one.all_h for pair in found for one in pair]

@@ -8,11 +8,11 @@ from functools import cache
 from statistics import fmean
 from typing import Final
 
-from agent.capture.camera_gate import STREAM_S
 from agent.capture.duties import TICK_S
 from agent.rule import policy, reach
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed
+from hardware.settings import CameraSettings
 from tests.bench.policy import walk
 from tests.bench.policy.area import STOPS, Area, Spot
 from tests.bench.policy.rules import EPH_FACTOR
@@ -21,6 +21,9 @@ from tests.bench.policy.warmth import WARM_S, wait_s
 
 LAST: Final = "at the last door"
 NEXT: Final = "at the next"
+
+LINGER_S: Final = CameraSettings("simulated").linger_s
+"""The default of `camera.linger_s`."""
 
 EVERY_S: Final = 3.0
 """How often the rule is asked here, about; on a device, once a second."""
@@ -110,7 +113,7 @@ def rows(
     rounds: int,
     seed: int,
     *,
-    linger_s: float = STREAM_S,
+    linger_s: float = LINGER_S,
     lift: Lift | None = None,
 ) -> list[Streaming]:
     """Walk `rounds` rounds in each area, twice: what really happens lies between the two.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.capture import record_json
+from agent.capture.press import RETAKE_WINDOW_S
 from agent.command import capture_process, state_access
 from agent.errors import DoorstepError, ExitCode
 from agent.models import RecordKind
@@ -173,17 +174,29 @@ def test_a_void_that_could_not_be_written_can_be_tried_again(device: Bench, tmp_
 # The camera's rest
 
 
-def test_the_camera_stops_60_seconds_after_the_last_served_press(device: Bench) -> None:
+def test_the_camera_stops_when_no_retake_is_waited_for_any_more(device: Bench) -> None:
+    """The default of `camera.linger_s`, counted from the last press that made a photo."""
     streaming = [device.parts.camera.streaming]  # nobody has pressed yet
     device.press()
-    for after_s in (50.0, 8.0):
+    for after_s in (15.0, 3.0):
         device.tick(after_s)
     device.press()
-    for after_s in (59.0, 1.1):
+    for after_s in (RETAKE_WINDOW_S - 0.1, 1.1):
         device.tick(after_s)
         streaming.append(device.parts.camera.streaming)
 
     assert streaming == [False, True, False]
+
+
+@pytest.mark.parametrize(("linger_s", "lingers"), [(0, False), (90, True)])
+def test_the_camera_lingers_after_a_photo_as_long_as_it_is_set(
+    tmp_path: Path, linger_s: float, *, lingers: bool
+) -> None:
+    with bench(tmp_path, camera={"linger_s": linger_s}) as device:
+        device.press()
+        device.tick(80.0)
+
+        assert device.parts.camera.streaming is lingers
 
 
 # Time
@@ -535,18 +548,19 @@ def test_the_watchdog_is_fed_only_while_frames_come(device: Bench, messages: Mes
     assert messages() == []
 
 
-def test_late_frames_feed_the_watchdog_each_once(device: Bench, messages: Messages) -> None:
+def test_late_frames_feed_the_watchdog_each_once(tmp_path: Path, messages: Messages) -> None:
     """A busy machine hands on what was exposed seconds ago, one in many turns."""
-    camera = device.parts.camera
-    device.press()
-    messages()
+    with bench(tmp_path, camera={"linger_s": 60}) as device:
+        camera = device.parts.camera
+        device.press()
+        messages()
 
-    fed = []
-    for turn in range(40):
-        if turn % 10 == 0:
-            camera.last_frame_ns = device.parts.now() - 7_000_000_000
-        device.tick(1.0)
-        fed += [turn] * len(messages())
+        fed = []
+        for turn in range(40):
+            if turn % 10 == 0:
+                camera.last_frame_ns = device.parts.now() - 7_000_000_000
+            device.tick(1.0)
+            fed += [turn] * len(messages())
 
     assert fed == [0, 10, 20, 30]
 
