@@ -1,0 +1,80 @@
+"""The hours of streaming of a round, as the simulation of rounds found them, in `hours.json`.
+
+The simulation asks the product's own rule all along each round, which takes minutes: so its result
+is kept, and a slow test compares some of it with the simulation.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench.energy.span import Span
+
+FILE: Final = Path(__file__).with_name("hours.json")
+
+AREAS: Final = ("suburb", "city")
+
+ROUNDS: Final = 10
+SEED: Final = 4
+"""Those of `python -m tests.bench.policy`."""
+
+LINGERS_S: Final = (20.0, 60.0)
+LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
+BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
+"""Times of a lift from "put away at once" to "kept in the hand". Made up: nobody measured them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One simulated way to work; a device without a motion sensor has no times of a lift."""
+
+    area: str
+    linger_s: float
+    lasts_s: float | None = None
+    before_press_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What the simulation found.
+
+    Attributes:
+        low_h, high_h: hours of streaming; they differ in where the simulated driver waits.
+        round_h: hours of the round.
+        warm: share of photos whose exposure begins within 100 ms of the press.
+        wait_s: mean wait of a photo for its exposure.
+    """
+
+    low_h: float
+    high_h: float
+    round_h: float
+    warm: float
+    wait_s: float
+
+    @property
+    def streaming_h(self) -> Span:
+        return Span(self.low_h, self.high_h)
+
+
+def cases(areas: Iterable[str]) -> Iterator[Case]:
+    """Yield each case of the file."""
+    for area in areas:
+        yield from (Case(area, linger_s) for linger_s in LINGERS_S)
+        for lasts_s in LASTS_S:
+            for before_s in BEFORE_PRESS_S:
+                yield Case(area, LINGERS_S[0], lasts_s, before_s)
+
+
+def load() -> dict[Case, Hours]:
+    """Return what the file holds."""
+    rows = json.loads(FILE.read_text(encoding="utf-8"))
+    return {Case(**row["case"]): Hours(**row["hours"]) for row in rows}
+
+
+def save(found: dict[Case, Hours]) -> None:
+    """Write the file anew."""
+    rows = [{"case": asdict(case), "hours": asdict(hours)} for case, hours in found.items()]
+    text = ",\n".join(json.dumps(row) for row in rows)
+    FILE.write_text(f"[\n{text}\n]\n", encoding="utf-8")
