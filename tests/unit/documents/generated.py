@@ -11,9 +11,10 @@ import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -24,6 +25,7 @@ from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from doorstep_backend.office.remedies import REMEDIES
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
+from tests.bench.energy import tables as energy
 from tests.conformance.checks import CHECKS
 from tests.conformance.options import argument_parser
 from tests.system.qemu.stages import ABOUT
@@ -189,13 +191,17 @@ def _table(*rows: tuple[str, ...]) -> str:
     return "\n".join([head, "| --- " * len(rows[0]) + "|", *rest])
 
 
+def _rows(rows: Callable[[], Iterable[tuple[str, ...]]]) -> str:
+    return _table(*rows())
+
+
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     one.__name__: one
     for one in (
         *(commands, troubles, remedies, lights, folders, stages, settings),
         *(conformance_options, conformance_checks),
     )
-}
+} | {f"energy_{one.__name__}": partial(_rows, one) for one in energy.TABLES}
 
 
 def renewed(text: str) -> str:
