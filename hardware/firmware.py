@@ -59,6 +59,12 @@ _DEFAULTS: Final[Mapping[str, str]] = {
 Source: Raspberry Pi kernel, arch/arm/boot/dts/overlays/README.
 """
 
+_SENSORS_WITH_A_PIN: Final = frozenset({"max30102", "mpu6050", "mpu9250"})
+"""Sensors of the overlay i2c-sensor that take a pin for interrupts, by its parameter int_pin.
+
+Without it they take pin 4. Source: the same README, and i2c-sensor-common.dtsi beside it.
+"""
+
 _WITHOUT_PINS: Final = re.compile(
     r"|vc4-f?kms-v3d(-pi[45])?|dwc2|nospi10|disable-(bt|wifi)|miniuart-bt"
     r"|i2c-(rtc|sensor)|(imx|ov)[0-9]+"
@@ -112,7 +118,7 @@ def claims(text: str) -> list[Claim]:
         if key == "dtoverlay":
             name = next(iter(named))
             overlay = f"{name} {place[1]}"
-            parameters = _parameters(_DEFAULTS.get(name, "")) | named
+            parameters = _parameters(_defaults(name, named)) | named
         else:
             for name in named:
                 pins = () if named[name] in _OFF else _BUSES.get(name, ())
@@ -140,6 +146,12 @@ def includes(text: str) -> list[int]:
     """Return the numbers of the lines that include another file."""
     lines = enumerate(text.splitlines(), start=1)
     return [number for number, line in lines if re.match(r"\s*include\s", line)]
+
+
+def _defaults(name: str, named: Mapping[str, str]) -> str:
+    if name == "i2c-sensor" and not _SENSORS_WITH_A_PIN.isdisjoint(named):
+        return "int_pin=4"
+    return _DEFAULTS.get(name, "")
 
 
 def _settings(text: str) -> Iterator[tuple[_Place, str, dict[str, str]]]:
