@@ -10,11 +10,13 @@ CONFIG: Final = Path("/boot/firmware/config.txt")
 """Its path on Raspberry Pi OS. Source: Raspberry Pi documentation, "config.txt"."""
 
 BUILD_PINS: Final[Mapping[int, str]] = {
-    2: "I2C: fuel gauge and clock",
-    3: "I2C: fuel gauge and clock",
+    2: "I2C: gauge, clock and sensors",
+    3: "I2C: gauge, clock and sensors",
+    4: "interrupt of the accelerometer",
     14: "UART: GNSS receiver",
     15: "UART: GNSS receiver",
     23: "external power",
+    25: "the driver's switch",
     26: "power off",
 }
 """Pins that config.txt of the recommended build takes, and what for.

@@ -199,8 +199,8 @@ PARTS: Final = {
 TRANSISTORS: Final = (*LIGHTS, "Buzzer, passive", "Vibration motor")
 """Parts that a transistor switches."""
 
-BASE_MA: Final = ((LOGIC_V - BASE_V) / BASE_OHM - BASE_V / BASE_EMITTER_OHM) * 1000
-"""Into the base of one; the pin gives `BASE_V / BASE_EMITTER_OHM` more."""
+PIN_MA: Final = (LOGIC_V - BASE_V) / BASE_OHM * 1000
+"""From the pin of one: a fortieth flows past its base, the rest into it."""
 
 PACK_WH: Final = 2 * 3.35 * PACK_V
 """Two cells at 0.2 C. Source: Samsung SDI, INR18650-35E, nominal specifications."""
