@@ -46,6 +46,7 @@ for serial in /sys/firmware/devicetree/base/serial-number /sys/class/dmi/id/prod
     [ -r "$serial" ] && { echo "hardware=$(tr -d '\0\n' <"$serial" 2>/dev/null)"; break; }
 done
 grep -qs 'Raspberry Pi' /sys/firmware/devicetree/base/model && echo "pi=yes"
+awk '/^MemTotal:/ { exit $2 < 600000 ? 0 : 1 }' /proc/meminfo && echo "small=yes"
 [ -e /boot/firmware/config.txt ] && echo "firmware=/boot/firmware/config.txt"
 [ -e /boot/firmware/cmdline.txt ] && echo "cmdline=/boot/firmware/cmdline.txt"
 [ -n "$(swapon --noheadings --show=NAME 2>/dev/null)" ] && echo "swap=yes"
