@@ -1,4 +1,4 @@
-"""When the camera streams: as the rule allows, and while a scan window is open."""
+"""When the camera streams: as the rule allows, in a hand, and while a scan window is open."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -91,9 +91,10 @@ class CameraGate:
     def tick(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
 
-        While a window `is_looking` for codes, it streams wherever it is. Nothing may be logged or
-        counted here: the sensor starts at each door of the route, so the times at which it starts
-        and stops are the times at which the driver comes and leaves, pressed or not.
+        While a window `is_looking` for codes, it streams wherever it is. A device that is certainly
+        at rest does not stream; a press starts the sensor anyway. Nothing may be logged or counted
+        here: the sensor starts at each door of the route, so the times at which it starts and stops
+        are the times at which the driver comes and leaves, pressed or not.
 
         Raises:
             CameraFailed: it does not start or stop.
@@ -105,6 +106,8 @@ class CameraGate:
             camera.start()
 
     def _may_stream(self, now_ns: int) -> bool:
+        if self._board.motion.lifted() is False:  # a press starts the sensor by itself
+            return False
         linger_ns = self._config.camera.linger_s * 1e9
         context, keep_warm = self.context(now_ns), now_ns - self._served_ns < linger_ns
         if self._rest is not None:

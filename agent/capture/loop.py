@@ -49,10 +49,14 @@ LOOK_EVERY_S: Final = 0.05
 """Rest between two pictures of a scan window, so that presses come first."""
 
 
+class Lift:
+    """The begin of a lift, as the sensor of motion reports it."""
+
+
 class CaptureLoop:
     """The loop that owns the devices' time; any thread may call the methods named below.
 
-    These are `on_event`, `command`, `hand_over`, `status` and `stop`.
+    These are `on_event`, `on_lift`, `command`, `hand_over`, `status` and `stop`.
     `now_ns` returns CLOCK_MONOTONIC.
 
     Attributes:
@@ -74,7 +78,7 @@ class CaptureLoop:
     ) -> None:
         self._now_ns = now_ns
         self.documents = documents
-        self._events: queue.SimpleQueue[ButtonEvent | DiagnosticRequest | None] = (
+        self._events: queue.SimpleQueue[ButtonEvent | Lift | DiagnosticRequest | None] = (
             queue.SimpleQueue()
         )
         self._touches = Presses()
@@ -123,6 +127,7 @@ class CaptureLoop:
             bench_mode=config.device.bench_mode,
         )
         self.on_reply: Callable[[Reply], None] = lambda _reply: None
+        board.motion.listen(self.on_lift)
         board.buttons.listen(self.on_event)
 
     @property
@@ -142,6 +147,10 @@ class CaptureLoop:
             case ButtonName.PHOTO, ButtonChange.GLITCH:
                 self._touches.undo(event.edge_ns)
         self._events.put(event)
+
+    def on_lift(self) -> None:
+        """Wake the loop: until the press, a camera has as long as the hand takes to aim."""
+        self._events.put(Lift())
 
     def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
         """Press a button for `user` and wait for what comes of it."""
@@ -184,6 +193,9 @@ class CaptureLoop:
             event = None
         if isinstance(event, DiagnosticRequest):
             self.technician.serve(event)
+            event = None
+        elif isinstance(event, Lift):
+            self._duties.due_ns = 0  # the sensor starts now, where it may
             event = None
         elif event is not None and event.change is ButtonChange.PRESSED:
             self.technician.pressed()

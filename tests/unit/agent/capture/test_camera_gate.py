@@ -463,7 +463,7 @@ def told(device: Bench, caplog: pytest.LogCaptureFixture) -> tuple[list[str], ob
     return caplog.messages, made, numbers
 
 
-def test_sensor_tells_nobody_that_a_driver_comes_to_a_door_and_leaves(
+def test_sensor_tells_nobody_that_a_driver_comes_to_a_door_and_lifts_the_device(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each press is a record; where a driver goes without a press is in no log and no figure."""
@@ -474,16 +474,59 @@ def test_sensor_tells_nobody_that_a_driver_comes_to_a_door_and_leaves(
     ):
         streamed, seen = [], []
         for place in (away(HOME, 180.0, 500.0), HOME, road, NEXT, away(HOME, 180.0, 500.0)):
-            caplog.clear()
-            for _ in range(2):
-                device.parts.fix(lat_deg=place[0], lon_deg=place[1])
-                device.tick()
-            streamed.append(device.parts.camera.streaming)
-            seen.append(told(device, caplog))
+            for is_lifted in (False, True):
+                caplog.clear()
+                device.parts.motion.is_lifted = is_lifted
+                for _ in range(2):
+                    device.parts.fix(lat_deg=place[0], lon_deg=place[1])
+                    device.tick()
+                streamed.append(device.parts.camera.streaming)
+                seen.append(told(device, caplog))
 
-    assert streamed == [False, True, False, True, False]
+    assert [one for one, is_on in enumerate(streamed) if is_on] == [3, 7]
     assert seen[0][0] == []
-    assert seen == [seen[0]] * 5
+    assert seen == [seen[0]] * 10
+
+
+@pytest.mark.parametrize(("lifted", "streams"), [(True, True), (None, True), (False, False)])
+def test_sensor_is_off_while_the_device_is_certainly_at_rest(
+    device: Bench, *, lifted: bool | None, streams: bool
+) -> None:
+    """Without a sensor of motion, and with a silent one, a device is not certainly at rest."""
+    device.parts.motion.is_lifted = lifted
+    device.tick()
+
+    assert device.parts.camera.streaming is streams
+
+
+@pytest.mark.parametrize(("stop", "streams"), [(ALLOWED, True), (FORBIDDEN, False)])
+def test_lift_starts_the_sensor_at_once_only_where_it_may_run(
+    tmp_path: Path, stop: RouteStop, *, streams: bool
+) -> None:
+    """The loop does not wait for its next turn, and a lift that is reported twice is one."""
+    parts = Parts()
+    parts.motion.is_lifted = False
+    with round_of(tmp_path, stop, parts=parts) as device:
+        device.tick()
+        for _ in range(2):
+            device.parts.motion.lift()
+            device.step()
+
+        assert device.parts.camera.streaming is streams
+        assert device.parts.camera.starts == streams
+
+
+def test_sensor_runs_for_a_press_and_a_window_of_a_device_at_rest(device: Bench) -> None:
+    """A sensor of motion that is wrong makes a press wait, and costs no photo and no label."""
+    device.parts.motion.is_lifted = False
+    reply = device.press()
+    after_press = device.parts.camera.streaming
+    scan(device, "")
+    in_window = device.parts.camera.streaming
+    close_window(device)
+
+    assert reply["label"]["kind"] == RecordKind.PHOTO
+    assert (after_press, in_window, device.parts.camera.streaming) == (False, True, False)
 
 
 def test_nothing_but_a_window_opens_the_eye_where_nobody_knows_the_place(tmp_path: Path) -> None:

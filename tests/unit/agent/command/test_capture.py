@@ -107,6 +107,28 @@ def test_cold_press_waits_for_an_exposure_that_suits_its_door(tmp_path: Path) ->
             assert ended_ms(warm) < START_NS / 1e6
 
 
+@pytest.mark.slow
+def test_lift_has_the_camera_warm_for_a_press_that_comes_later(tmp_path: Path) -> None:
+    """At rest the press has to start the camera, and afterwards it stops again."""
+    rests = "[[at]]\nsecond = 0\nlifted = false\n"
+
+    with device(tmp_path, rests, motion={"kind": "simulated"}, camera={"linger_s": 600}) as van:
+        van.start("capture")
+        cold = press(van, {"press": "photo"})
+        van.await_that(lambda: not is_streaming(van), within_s=2.0)
+        van.set_world("")
+        van.await_that(lambda: is_streaming(van), within_s=2.0)
+        warm = press(van, {"press": "photo"})
+
+    assert ended_ms(cold) >= START_NS / 1e6 > ended_ms(warm)
+
+
+def is_streaming(van: Device) -> bool:
+    reply = van.ask("capture", {"status": True})
+    assert reply is not None
+    return bool(reply["streaming"])
+
+
 def press(van: Device, request: dict[str, object]) -> dict[str, Any]:
     """Press far enough after the press before; return record.json."""
     time.sleep(ONE_PRESS_S)
