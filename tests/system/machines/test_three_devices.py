@@ -52,6 +52,7 @@ def story(
 ) -> Iterator[Story]:
     lower, folder = image(), tmp_path_factory.mktemp("machines", numbered=True)
     with machines(network, lower, KEPT / folder.name, *NAMES) as made:
+        made[0].run("mkdir", "-p", "/etc/NetworkManager/conf.d")  # as Raspberry Pi OS has
         hosts = {one.name: {"ansible_host": one.address} for one in made}
         listed = at_the_office.tokens(*NAMES)
         _use(at_the_office, "van-2", _token(listed, "van-2"))
@@ -228,6 +229,14 @@ def test_chrony_asks_the_network_and_no_receiver(van: Machine) -> None:
     sources = van.run("chronyc", "-c", "sources").stdout.splitlines()
     assert [line.split(",")[2] for line in sources] == ["10.77.1.1"]
     assert {line.split(",")[0] for line in sources} == {"^"}
+
+
+def test_wi_fi_saves_power_where_network_manager_has_it(story: Story) -> None:
+    place = "/etc/NetworkManager/conf.d/doorstep-wifi.conf"
+    first, second, _ = (one.path(place) for one in story.machines)
+
+    assert "\nwifi.powersave=3\n" in first.read_text()
+    assert not second.exists()
 
 
 def test_doctor_finds_nothing_to_do(each: Machine) -> None:
