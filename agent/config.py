@@ -163,6 +163,15 @@ class BackendSettings:
     """Public keys (`age1...`) that bodies are sealed to; with `identity.mode = "off"` only."""
 
 
+@dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """`[sync]`."""
+
+    batch_minutes: Annotated[int, Range(0, 60, "a number of minutes")] = 0
+    """Longest time between two uses of the network, except in the cradle; 0 for no batches.
+    An opt-out or a changed route arrives up to so much later."""
+
+
 _Endpoint = Annotated[
     str, Match(r"([0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}", "ADDRESS:PORT")
 ]
@@ -241,6 +250,7 @@ class Config:
     motion: MotionSettings = field(default_factory=MotionSettings)
     power: PowerSettings = field(default_factory=PowerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+    sync: SyncSettings = field(default_factory=SyncSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
     simulated: SimulatedSettings = field(default_factory=SimulatedSettings)
 

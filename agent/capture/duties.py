@@ -138,12 +138,14 @@ class Duties:
 
     def status(self, now_ns: int) -> dict[str, Any]:
         """Return the part of the status that only this process knows."""
+        power = self._board.power.read()
         return {
             "ready": self._is_ready(),
             "writable": self._housekeeping.may_write(),
             "streaming": self._board.camera.streaming,
             "frames_come": self._frames_come.last,
-            "battery_pct": self._board.power.read().battery_pct,
+            "battery_pct": power.battery_pct,
+            "external": power.external,
             "position": self._board.position.trouble() or "ok",
             "has_fix": self._has_fix(now_ns),
             "clock": self._board.clock.now().source,

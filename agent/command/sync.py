@@ -22,8 +22,11 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.record.receipt import Keys
+from agent.status import reading
 from agent.status.document import document, queue_part
+from agent.status.reading import CaptureReport
 from agent.status.values import Status
+from agent.sync.batches import Batches
 from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
@@ -96,8 +99,17 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
             connectivity=connectivity,
         )
-        loop = Sync(layout, outbox, delivery, clock, rng, downloads=downloads)
+        batches = Batches(config.sync.batch_minutes * 60.0, partial(is_urgent, layout), rng)
+        loop = Sync(layout, outbox, delivery, clock, rng, downloads=downloads, batches=batches)
         yield loop
+
+
+def is_urgent(layout: Layout) -> bool:
+    """Return True if the device is in its cradle, or refuses presses until a route comes."""
+    told = reading.ask_capture(layout)
+    if not isinstance(told, CaptureReport):
+        return False  # without capture there is no press that could wait
+    return told.external is True or told.part.manifest == "none"
 
 
 def _renewal(config: Config, rng: random.Random, opened: ExitStack) -> Renewal | None:

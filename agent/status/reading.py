@@ -40,6 +40,7 @@ class CaptureReport:
     has_fix: bool | None = None
     frames_come: bool | None = None
     battery_pct: int | None = None
+    external: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ def _is_blocked_reason(told: object) -> bool:
 
 _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("ready", "writable", "simulated", "quiet", "renewal_due"), _is_flag),
-    **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
+    **dict.fromkeys(("has_fix", "frames_come", "external"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
     **dict.fromkeys(("last_answer", "pause", "identity_trouble", "no_credentials"), _is_text),
-    **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
+    **dict.fromkeys(("fleet", "recipients", "battery_pct", "batch_minutes"), _is_count),
     "waits_s": _is_seconds,
     "manifest": _is_version,
     "hindrance": _is_blocked_reason,

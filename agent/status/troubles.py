@@ -39,6 +39,7 @@ class Trouble(StrEnum):
     NO_NETWORK = "no_network"
     NO_ANSWER = "no_answer"
     BUSY = "busy"
+    BATCH = "batch"
     NEXT = "next"
 
 
@@ -184,6 +185,11 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
         "nothing: it goes on by itself",
         _NETWORK,
     ),
+    Trouble.BATCH: TroubleText(
+        "the device sends in batches (`sync.batch_minutes`), and waits for the next one",
+        "nothing: it goes on by itself, and at once in the cradle",
+        _NETWORK,
+    ),
     Trouble.NEXT: TroubleText(
         "it is being sent, or is next",
         "nothing: it goes on by itself",
@@ -192,7 +198,7 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
 }
 
 WAITS_BY_ITSELF: Final = frozenset(
-    {Trouble.NO_NETWORK, Trouble.NO_ANSWER, Trouble.BUSY, Trouble.NEXT}
+    {Trouble.NO_NETWORK, Trouble.NO_ANSWER, Trouble.BUSY, Trouble.BATCH, Trouble.NEXT}
 )
 """Why a record waits without anybody's having to do something."""
 
@@ -205,6 +211,7 @@ BLOCKED_REASONS: Final = frozenset(
         Trouble.NO_NETWORK,
         Trouble.NO_ANSWER,
         Trouble.BUSY,
+        Trouble.BATCH,
     }
 )
 """Reasons that sync itself gives for sending nothing."""

@@ -112,7 +112,10 @@ class CapturePart:
 
 @dataclass(frozen=True, slots=True)
 class SyncPart:
-    """The part that sync says of itself; `hindrance` is a name of Trouble."""
+    """The part that sync says of itself; `hindrance` is a name of Trouble.
+
+    `batch_minutes` is in the document of a device that sends in batches.
+    """
 
     state: str | NotInDocument = NOT_IN_DOCUMENT
     last_contact: str | NotInDocument | None = NOT_IN_DOCUMENT
@@ -120,6 +123,7 @@ class SyncPart:
     pause: str | NotInDocument | None = NOT_IN_DOCUMENT
     waits_s: float | NotInDocument = NOT_IN_DOCUMENT
     hindrance: str | NotInDocument | None = NOT_IN_DOCUMENT
+    batch_minutes: int | NotInDocument = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,14 @@ def _sync_words(sync: SyncPart | PartFailed | None) -> str:
         return sync.error
     contact, answer, pause = sync.last_contact, sync.last_answer, sync.pause
     state = "in an unknown state" if sync.state is NOT_IN_DOCUMENT else sync.state
+    if state == "batch":
+        state = "waiting for its next batch"
     text = [
         f"{state}: {pause}" if pause else state,
         f"last contact {_hour(contact)}" if contact else "no contact yet",
         f"last answer: {answer}" if answer and answer != pause else "",
         f"goes on in {sync.waits_s} s" if sync.waits_s else "",
+        f"sends every {sync.batch_minutes} minutes" if sync.batch_minutes else "",
     ]
     return ", ".join(filter(None, text))
 

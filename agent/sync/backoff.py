@@ -132,6 +132,10 @@ class Backoff:
         is_resting = self.rest_until_s - now_s > LONG_REST_S
         return is_resting or self.silent >= GIVE_UP_AFTER or self.pause is not None
 
+    def is_settled(self, now_s: float) -> bool:
+        """Return True if the loop does not rest, and the last attempt had an answer."""
+        return self.rest_until_s <= now_s and not self.silent
+
     def link_news(self, now_s: float) -> None:
         """Try soon after a change of the network, the sooner the shorter it was unavailable.
 

@@ -66,6 +66,10 @@ class Downloads:
         """Note that the backend signed an answer about a record: there is no obstacle."""
         self._connectivity.blocked_reason = None
 
+    def are_settled(self) -> bool:
+        """Return True if the backend answered the last request, and nothing waits for capture."""
+        return self._connectivity.blocked_reason is None and not self.unkept()
+
     def blocked_reason(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:
         """Return the obstacle for the status; None without one.
 

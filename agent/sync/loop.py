@@ -16,7 +16,9 @@ from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Receipt, Refusal
+from agent.status.troubles import Trouble
 from agent.sync.backoff import Backoff
+from agent.sync.batches import Batches
 from agent.sync.delivery import Delivery
 from agent.sync.downloads import Downloads
 from agent.sync.link import LinkWatch, Waker
@@ -52,6 +54,7 @@ class Sync:
         clock: returns CLOCK_BOOTTIME.
         rng: for jitter.
         downloads: documents and certificates to ask for, while the loop does not rest.
+        batches: the times at which the network may be used; by default always.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class Sync:
         rng: random.Random,
         *,
         downloads: Downloads | None = None,
+        batches: Batches | None = None,
     ) -> None:
         self._downloads = downloads or Downloads()
+        self._batches = batches or Batches()
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -101,11 +106,13 @@ class Sync:
     def step(self) -> float:
         """Send one record that is due, or none; return how many seconds to wait.
 
-        A round that a client waits for comes before the rest after a failure, and the rest comes
-        before due records.
+        A round that a client waits for comes before the rest after a failure and the rest between
+        batches, and both come before due records.
         """
         now_s = self._clock.boottime_s()
         round_ = self._rounds.current()
+        if round_ is None and not self._batches.is_open(now_s):
+            return self._batches.wait_s(now_s)
         if round_ is not None and not round_.has_begun:
             self._begin(round_, now_s)
         if self._backoff.rest_until_s <= now_s:
@@ -118,6 +125,7 @@ class Sync:
             self._continue_round(round_, now_s)
             return 0.0
         wait_s = self._poll_wait_s(now_s)
+        self._batches.note_turn(now_s, is_idle=wait_s > 0 and self._is_settled(now_s))
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
             self._attempt(item)
         return max(wait_s, 0.0)
@@ -206,6 +214,10 @@ class Sync:
             self._backoff.blocked_reason = None  # nothing waits
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
 
+    def _is_settled(self, now_s: float) -> bool:
+        """Return True if the last answers were a working backend's: nothing is tried again soon."""
+        return self._backoff.is_settled(now_s) and self._downloads.are_settled()
+
     def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
         """Claim an item; try twice on a full card, since the first time gives the ballast up."""
         try:
@@ -240,18 +252,23 @@ class Sync:
     def status(self) -> control.Line:
         """Return sync's report on itself; from any thread."""
         backoff, downloads = self._backoff, self._downloads
-        waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
+        now_s = self._clock.boottime_s()
+        rest_s, batch_s = backoff.rest_until_s - now_s, self._batches.until_next_s(now_s)
+        waits_s = max(rest_s, batch_s, 0.0)
         obstacle = self._obstacle.last
         pause = obstacle or backoff.pause
-        state = "paused" if pause else "waiting" if waits_s else "idle"
+        between = "batch" if batch_s else "waiting" if waits_s else "idle"
+        hindrance = downloads.blocked_reason(backoff.blocked_reason, obstacle)
+        minutes = self._batches.minutes
         contact = downloads.last_contact(backoff.contact)
         return {
-            "state": "sending" if self._is_sending else state,
+            "state": "sending" if self._is_sending else "paused" if pause else between,
             "last_contact": contact and rfc3339(contact),
             "last_answer": backoff.answer,
             "pause": pause,
             "waits_s": round(waits_s, 1),
-            "hindrance": downloads.blocked_reason(backoff.blocked_reason, obstacle),
+            "hindrance": hindrance or (Trouble.BATCH if batch_s else None),
+            **({"batch_minutes": minutes} if minutes else {}),
             **downloads.identity(),
         }
 

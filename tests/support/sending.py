@@ -14,6 +14,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt, signing
+from agent.sync.batches import Batches
 from agent.sync.blocked_reason import Connectivity
 from agent.sync.delivery import Delivery
 from agent.sync.downloads import Download, Downloads
@@ -110,10 +111,11 @@ def sender(
     own: Path | None = None,
     connectivity: Connectivity | None = None,
     on_upload: Callable[[], None] = lambda: None,
+    batches: Batches | None = None,
 ) -> Iterator[Sender]:
     """Make a sender to a backend; `own` is the key and certificate that it shows.
 
-    The others are those of Downloads and of Delivery.
+    The others are those of Downloads, of Delivery and of Sync.
     """
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
@@ -123,5 +125,5 @@ def sender(
         delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)
         clock, asked = SetClock(), Downloads(downloads, connectivity=connectivity)
         rng, queue = random.Random(1), device.outbox
-        sync = Sync(device.layout, queue, delivery, clock, rng, downloads=asked)
+        sync = Sync(device.layout, queue, delivery, clock, rng, downloads=asked, batches=batches)
         yield Sender(device, backend, delivery, sync, clock)

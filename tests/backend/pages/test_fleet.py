@@ -140,6 +140,19 @@ def test_each_need_has_its_sentence_and_remedy_in_the_list_and_on_the_devices_pa
         assert plain in listed
 
 
+def test_page_says_how_late_an_opt_out_reaches_a_device_that_sends_in_batches(
+    fleet: Live,
+) -> None:
+    sync = document(NOON)["sync"]
+    own = say(fleet, "batches", sync=sync | {"batch_minutes": 15})
+    say(fleet, "at-once", sync=sync | {"batch_minutes": 0})
+
+    assert "sends every 15 minutes" in own
+    words = "It sends in batches: an opt-out may take 15 minutes longer."
+    assert words in seen(fleet, "?text=batches")
+    assert "batches" not in seen(fleet, "?text=at-once").replace("?text=at-once", "")
+
+
 def test_what_was_being_sent_as_the_device_spoke_waits_no_more(fleet: Live) -> None:
     own = say(fleet, "just-sent", queue=waits(1, NOON, why=Trouble.NEXT))
 

@@ -134,8 +134,16 @@ def quiet(device: Device) -> str:
     return "not known" if found is None else "yes" if found else "no"
 
 
+def batches(device: Device) -> str:
+    """Return how late an opt-out reaches a device that sends in batches; empty for another one."""
+    sync = device.report.document["sync"] if device.report else None
+    minutes = (sync or {}).get("batch_minutes")
+    return f"it sends in batches: an opt-out may take {minutes} minutes longer" if minutes else ""
+
+
 FILTERS: Final = {
-    word.__name__: word for word in (sentence, shortly, number, counted, moment, tags, waits, quiet)
+    word.__name__: word
+    for word in (sentence, shortly, number, counted, moment, tags, waits, quiet, batches)
 }
 """Functions for templates."""
 

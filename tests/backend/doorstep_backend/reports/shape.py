@@ -207,6 +207,7 @@ _SYNC: Final = _or_error(
         **dict.fromkeys(("last_answer", "pause"), _TEXT_OR_NULL),
         "waits_s": _number,
         "hindrance": _or_null(_trouble),
+        "batch_minutes": _count,
     },
 )
 

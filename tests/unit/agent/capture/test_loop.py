@@ -470,6 +470,7 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
         "streaming": False,
         "frames_come": True,
         "battery_pct": 64,
+        "external": False,
         "position": "ok",
         "has_fix": False,
         "clock": "ntp",

@@ -3,10 +3,11 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.command.sync import sync_loop
+from agent.command.sync import is_urgent, sync_loop
 from agent.config import load
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process import control
@@ -52,6 +53,28 @@ def test_what_a_running_sync_says_is_told_and_does_not_command_the_terminal(
     assert ended.code != 0
     assert expected in told
     assert "\x1b" not in told
+
+
+@pytest.mark.parametrize(
+    ("said", "urgent"),
+    [
+        ({"external": True, "manifest": 7}, True),
+        ({"external": False, "manifest": "none"}, True),
+        ({"external": False, "manifest": 7}, False),
+        ({"external": None, "manifest": "off"}, False),
+        ({"external": "yes", "manifest": ["none"]}, False),
+        ({"error": "it is stopping", "exit": 75}, False),
+        ({}, False),
+    ],
+)
+def test_sync_does_not_wait_for_a_batch_in_the_cradle_or_without_a_route(
+    terminal: Terminal, said: dict[str, Any], *, urgent: bool
+) -> None:
+    layout = terminal.device.layout
+    layout.make()
+    with control.serve(layout.capture_socket, lambda *_: dict(said)):
+        assert is_urgent(layout) is urgent
+    assert not is_urgent(layout)
 
 
 def test_an_authority_that_drips_does_not_hold_records_up(

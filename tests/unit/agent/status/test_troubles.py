@@ -165,7 +165,7 @@ CASES = (
     ),
     *(
         Case(f"hindered: {one}", hindered(one), (), one)
-        for one in (Trouble.NO_NETWORK, Trouble.NO_ANSWER, Trouble.BUSY)
+        for one in (Trouble.NO_NETWORK, Trouble.NO_ANSWER, Trouble.BUSY, Trouble.BATCH)
     ),
     Case(
         "certificate, nothing waits", says("sync", hindrance="certificate"), (Trouble.CERTIFICATE,)

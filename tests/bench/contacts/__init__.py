@@ -1,0 +1,1 @@
+"""The uses of the network in a shift, with batches and without."""
