@@ -67,7 +67,8 @@ class Camera(Protocol):
     def last_frame_ns(self) -> int | None:
         """CLOCK_MONOTONIC of the newest sensor frame, taken or not; None before the first.
 
-        It proves to the watchdog that the camera lives.
+        It is the time when the frame ended, or when the driver got it. It proves to the watchdog
+        that the camera lives.
         """
 
     def start(self) -> None:

@@ -13,6 +13,21 @@ from hardware.settling import Settling
 FOCUS_NS: Final = 600_000_000
 """Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
 
+SAMPLED: Final = 10
+"""Number of frames of which one is read while nobody waits for any: three a second are read.
+
+Source: reading one takes a quarter of the Python time of a waiting frame
+(`python -m tests.bench.waiting_camera`, 2026-11); a change of light is noticed within a third of a
+second.
+"""
+
+WATCH_NS: Final = 1_000_000_000
+"""Time after the last use of the camera in which every frame is read.
+
+Source: the lamp is put out at the end of a burst or of a scan window, and the exposure moves within
+four frames.
+"""
+
 AF_STATE_SCANNING: Final = 1
 """Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
 
@@ -25,11 +40,14 @@ def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
 class StreamState:
     """The state as picamera2's thread updates it; another thread waits for its changes.
 
+    While nobody uses the camera and its lens and exposure are at rest, most frames are only
+    counted. Frames that are left out make `Settling` stricter, since its steps are then longer.
+
     Attributes:
         count: number of frames since the camera was opened.
-        newest_ns: CLOCK_MONOTONIC of the newest frame; None before the first one.
-        newest_began_ns: CLOCK_MONOTONIC when the exposure of the newest frame began.
-        newest_lux: the illuminance that the newest frame reports; None without an estimate.
+        newest_ns: CLOCK_MONOTONIC when the newest frame came; None before the first one.
+        newest_began_ns: CLOCK_MONOTONIC when the exposure of the newest frame that was read began.
+        newest_lux: the illuminance that this frame reports; None without an estimate.
     """
 
     def __init__(self) -> None:
@@ -38,28 +56,58 @@ class StreamState:
         self.newest_began_ns = 0
         self.newest_lux: float | None = None
         self._first_ns: int | None = None
+        self._ended_ns = 0
         self._settling = Settling()
         self._scanning = False
+        self._sampling = False
+        self._used_ns = 0
         self._changed: Final = Condition()
 
     def restart(self) -> None:
         """Begin a stream: exposures of the stream before do not count."""
-        self._first_ns = None
-        self._settling = Settling()
+        with self._changed:
+            self._first_ns = None
+            self._ended_ns = 0
+            self._settling = Settling()
+        self.watch()
+
+    def watch(self) -> bool:
+        """Begin to want every frame, for a second; return True if some were left out before."""
+        with self._changed:
+            was_sampling, self._sampling = self._sampling, False
+            self._used_ns = time.monotonic_ns()
+        return was_sampling
+
+    def came(self) -> bool:
+        """Count a frame; return True if its metadata is wanted."""
+        self.count += 1
+        self.newest_ns = time.monotonic_ns()
+        return not self._sampling or self.count % SAMPLED == 0
 
     def add(self, metadata: Mapping[str, Any]) -> None:
-        """Add the next frame by its metadata."""
+        """Add a frame by its metadata, unless it or a later one was added before."""
         with self._changed:
-            self.newest_ns = self.newest_began_ns = int(metadata["SensorTimestamp"])
-            self._first_ns = self._first_ns or self.newest_ns
-            self.count += 1
+            ended_ns = began_ns = int(metadata["SensorTimestamp"])
+            if ended_ns <= self._ended_ns:
+                return
+            self._ended_ns = ended_ns
+            self._first_ns = self._first_ns or ended_ns
             self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
             self.newest_lux = lux(metadata)
             with suppress(KeyError):  # `frame` raises the error if the frame is taken
                 exposure_us = int(metadata["ExposureTime"])
-                self.newest_began_ns -= 1000 * exposure_us
-                self._settling.add(self.newest_began_ns, exposure_us * gain(metadata))
+                began_ns -= 1000 * exposure_us
+                self._settling.add(began_ns, exposure_us * gain(metadata))
+            self.newest_began_ns = began_ns
+            self._sampling = self._is_at_rest()
             self._changed.notify_all()
+
+    def _is_at_rest(self) -> bool:
+        return (
+            self.newest_began_ns >= self._used_ns + WATCH_NS
+            and not self._scanning
+            and self._settling.settled(self._used_ns)
+        )
 
     def wait_for_frame(self, began_ns: int, timeout: HangTimeout) -> bool:
         """Wait for a frame of this stream that began at `began_ns` or later; True if it came."""

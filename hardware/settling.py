@@ -55,7 +55,11 @@ class _Exposed(NamedTuple):
 
 
 class Settling:
-    """The exposures of the newest frames of a stream; every frame must be added, in order."""
+    """The exposures of the newest frames of a stream, added in order.
+
+    Every frame must be added until the exposure has settled. Later some may be left out: a step
+    over several frames must be as small as one between neighbours, so the rule is stricter then.
+    """
 
     def __init__(self, rule: SettlingRule = SETTLING_RULE) -> None:
         self._rule: Final = rule

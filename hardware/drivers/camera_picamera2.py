@@ -55,6 +55,7 @@ class PiCamera:
         self._picamera: Final = opened.picamera
         self._controls: Final = controls(settings)
         self._state: Final = StreamState()
+        self._newest: Any = None
         self._dead = False
         self._closed = False
         actual = self._configure(settings, opened.colour_space)
@@ -73,7 +74,7 @@ class PiCamera:
 
     @property
     def last_frame_ns(self) -> int | None:
-        """CLOCK_MONOTONIC of the newest sensor frame; None before the first."""
+        """CLOCK_MONOTONIC when the newest sensor frame came; None before the first."""
         return self._state.newest_ns
 
     def start(self) -> None:
@@ -107,6 +108,7 @@ class PiCamera:
         light_changed_ns: int | None,
         timeout: HangTimeout,
     ) -> Generator[Frame]:
+        self._watch(timeout)
         frames_before = self._state.count
         after_ns = max(after_ns, light_changed_ns or 0)
         most = frames_before + FRAMES_MOST
@@ -126,12 +128,15 @@ class PiCamera:
                 yield taken
                 timeout = HangTimeout(deadline_s)
         finally:
+            self._state.watch()
             self._give_back(jobs, HangTimeout(deadline_s))
 
     def lux(self, deadline_s: float, *, light_changed_ns: int | None = None) -> float | None:
         """Return the illuminance as the protocol says, from metadata alone."""
         self._require_streaming("asking for the light")
-        if not self._state.wait_for_frame(light_changed_ns or 0, HangTimeout(deadline_s)):
+        timeout = HangTimeout(deadline_s)
+        self._watch(timeout)
+        if not self._state.wait_for_frame(light_changed_ns or 0, timeout):
             raise self._stalled()
         return self._state.newest_lux
 
@@ -141,6 +146,7 @@ class PiCamera:
         Its exposure began after the call, since that is what picamera2 can be asked for.
         """
         self._require_streaming("looking")
+        self._state.watch()
         timeout = HangTimeout(deadline_s)
         with _translated("takes no request for a picture"):
             job = self._picamera.capture_request(wait=False, flush=time.monotonic_ns())
@@ -186,8 +192,29 @@ class PiCamera:
         self._picamera.start()
 
     def _on_frame(self, request: Any) -> None:
-        """See each frame in picamera2's thread, taken or not."""
-        self._state.add(request.get_metadata())
+        """See each frame in picamera2's thread, taken or not; mostly nobody waits for one."""
+        self._newest = request
+        if self._state.came():
+            self._state.add(request.get_metadata())
+
+    def _watch(self, timeout: HangTimeout) -> None:
+        """Read every frame from now on, and the newest one if it was left out."""
+        if self._state.watch() and not self._add_newest():
+            self._state.wait_for_frame(self._state.newest_began_ns + 1, timeout)
+
+    def _add_newest(self) -> bool:
+        """Read the frame that picamera2 keeps until the next one; False if this one has come."""
+        newest = self._newest
+        try:
+            newest.acquire()
+        except RuntimeError:
+            return False
+        with _translated("gave metadata that cannot be read"):
+            try:
+                self._state.add(newest.get_metadata())
+            finally:
+                newest.release()
+        return True
 
     def _focus(self, after_ns: int, timeout: HangTimeout) -> int:
         """Wait for the lens and hold it; return from when on frames count."""

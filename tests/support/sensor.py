@@ -58,6 +58,9 @@ class Request:
         chance = np.random.default_rng(self.sensor_time_ns)
         return chance.integers(16, 235, (height_px * 3 // 2, stride), dtype=np.uint8)
 
+    def acquire(self) -> None:
+        self.buffers.acquire()
+
     def release(self) -> None:
         self.buffers.release()
 

@@ -32,7 +32,13 @@ from hardware.picamera2_frames import (
     i420_to_luma,
     streams,
 )
-from hardware.picamera2_state import AF_STATE_SCANNING, FOCUS_NS, focus_due_ns
+from hardware.picamera2_state import (
+    AF_STATE_SCANNING,
+    FOCUS_NS,
+    SAMPLED,
+    WATCH_NS,
+    focus_due_ns,
+)
 from hardware.settings import Autofocus, CameraSettings
 from hardware.settling import STEPS
 from tests.support.sensor import work
@@ -66,8 +72,16 @@ class Request:
     rows: int = 360
     lores: NDArray[np.uint8] | None = None
     unwelcome: bool = False
+    gone: bool = False
+    read: int = 0
+
+    def acquire(self) -> None:
+        if self.gone:
+            raise RuntimeError("CompletedRequest: acquiring lock with ref_count 0")
+        self.releases -= 1
 
     def get_metadata(self) -> dict[str, Any]:
+        self.read += 1
         return self.metadata
 
     def make_array(self, name: str) -> NDArray[np.uint8]:
@@ -111,6 +125,7 @@ class Picamera:
     started: bool = False
     configured: list[dict[str, Any]] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
+    seen: list[Request] = field(default_factory=list)
     flushes: list[int] = field(default_factory=list)
     closed: int = 0
     pre_callback: Callable[[Any], None] = print
@@ -154,7 +169,12 @@ class Picamera:
     def see(self, af_state: int | None) -> None:
         """Let a frame pass the callback."""
         more = {} if af_state is None else {"AfState": af_state}
-        self.pre_callback(Request(metadata(time.monotonic_ns(), **more)))
+        self.give(metadata(time.monotonic_ns(), **more))
+
+    def give(self, told: dict[str, Any]) -> None:
+        """Let a frame with this metadata pass the callback."""
+        self.seen.append(Request(told))
+        self.pre_callback(self.seen[-1])
 
     def _maybe_hang(self) -> None:
         if self.fault:
@@ -485,6 +505,83 @@ def test_frames_that_nobody_takes_prove_that_the_camera_lives() -> None:
     assert time.monotonic_ns() - camera.last_frame_ns < 10**9
 
 
+def idle(**newest: Any) -> tuple[Picamera, Camera]:
+    """Return a camera that nobody has used for long; its newest frame differs, and is not read."""
+    picamera = Picamera([*requests(1)], af_states=[])
+    camera = started(picamera, FIXED_LENS)
+    began_ns = time.monotonic_ns() + 2 * WATCH_NS
+    for number in range(10 * SAMPLED):
+        picamera.give(metadata(began_ns + number))
+    picamera.give(metadata(began_ns + 10 * SAMPLED, **newest))
+    assert picamera.seen[-1].read == 0
+    return picamera, camera
+
+
+@pytest.mark.parametrize(("exposure_us", "converged"), [(8_200, True), (10_000, False)])
+def test_a_burst_after_a_long_wait_reads_the_newest_frame(
+    exposure_us: int, converged: bool
+) -> None:
+    """The frames that were read before it may show a holster."""
+    picamera, camera = idle(ExposureTime=exposure_us)
+
+    (frame,) = camera.take(0, 1, 0.02)
+
+    assert frame.converged is converged
+    assert (picamera.seen[-1].read, picamera.seen[-1].releases) == (1, 0)
+
+
+def slow_burst(camera: Camera) -> None:
+    for _ in camera.take(0, 1, DEADLINE_S):
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [slow_burst, lambda camera: camera.lux(DEADLINE_S), lambda camera: camera.look(DEADLINE_S)],
+)
+def test_each_frame_is_read_for_a_second_after_the_end_of_a_use(
+    use: Callable[[Camera], object],
+) -> None:
+    """The lamp is put out then."""
+    picamera = Picamera([Request(metadata(1), lores=np.zeros((360, 384), np.uint8))])
+    camera = started(picamera, FIXED_LENS)
+    time.sleep(0.05)
+    use(camera)
+    late_ns = time.monotonic_ns() + WATCH_NS - 20_000_000
+
+    for number in range(3 * SAMPLED):
+        picamera.give(metadata(late_ns + number))
+
+    assert all(one.read for one in picamera.seen[-3 * SAMPLED :])
+
+
+def test_lux_after_a_long_wait_is_that_of_the_newest_frame() -> None:
+    _, camera = idle(Lux=3.0)
+
+    assert camera.lux(DEADLINE_S) == 3.0
+
+
+def test_newest_frame_that_went_back_to_the_sensor_is_not_touched() -> None:
+    """The one that took its place is read as it comes."""
+    picamera, camera = idle()
+    picamera.seen[-1].gone = True
+    came_ns = picamera.seen[-1].metadata["SensorTimestamp"] + 1
+    Timer(0.02, picamera.give, [metadata(came_ns, Lux=3.0)]).start()
+
+    assert camera.lux(DEADLINE_S) == 3.0
+
+
+def test_newest_frame_that_cannot_be_read_is_a_failure() -> None:
+    """It went back to the sensor all the same."""
+    picamera, camera = idle()
+    del picamera.seen[-1].metadata["SensorTimestamp"]
+
+    with pytest.raises(CameraFailed, match="metadata that cannot be read"):
+        camera.lux(DEADLINE_S)
+
+    assert picamera.seen[-1].releases == 0
+
+
 def test_a_lens_at_rest_is_held_and_let_go() -> None:
     """Nothing is waited for: frames count from the press on."""
     picamera = Picamera([*requests(1)])
@@ -508,8 +605,8 @@ def test_no_frame_from_before_the_exposure_settled_is_asked_for() -> None:
     (frame,) = camera.take(after_ns=77, count=1, deadline_s=DEADLINE_S)
 
     assert frame.converged
-    assert camera.last_frame_ns is not None
-    assert picamera.flushes == [camera.last_frame_ns - 8_000 * 1000 - 1]
+    began_ns = picamera.seen[-1].metadata["SensorTimestamp"] - 8_000 * 1000
+    assert picamera.flushes == [began_ns - 1]
 
 
 def test_no_frame_from_before_a_change_of_light_is_asked_for_although_the_wait_ended() -> None:

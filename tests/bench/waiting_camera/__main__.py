@@ -8,8 +8,9 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,27 +36,33 @@ class Spent(NamedTuple):
 
     Attributes:
         frames: number of frames.
+        ours_ms: per frame, of our callback.
         python_ms: per frame, of the threads of Python: ours and picamera2's.
         other_ms: per frame, of libcamera's threads.
         percent: of one core, all threads together.
     """
 
     frames: int
+    ours_ms: float
     python_ms: float
     other_ms: float
     percent: float
 
 
-def spent(
-    before_ns: Mapping[int, int], after_ns: Mapping[int, int], python: set[int], frames: int, s: float
-) -> Spent:
-    """Return the processor time between two readings of `thread_ns`, `s` seconds apart."""
-    used_ns = {task: after_ns[task] - before_ns.get(task, 0) for task in after_ns}
-    python_ns = sum(used for task, used in used_ns.items() if task in python)
-    all_ns, count = sum(used_ns.values()), max(1, frames)
-    return Spent(
-        frames, python_ns / count / 1e6, (all_ns - python_ns) / count / 1e6, all_ns / s / 1e7
-    )
+class Timed:
+    """A callback of picamera2, and the processor time that it takes."""
+
+    def __init__(self, callback: Callable[[Any], object]) -> None:
+        self._callback: Final = callback
+        self.took_ns = 0
+        self.calls = 0
+
+    def __call__(self, request: Any) -> None:
+        """Call it for a frame."""
+        began_ns = time.thread_time_ns()
+        self._callback(request)
+        self.took_ns += time.thread_time_ns() - began_ns
+        self.calls += 1
 
 
 def thread_ns() -> dict[int, int]:
@@ -66,43 +73,48 @@ def thread_ns() -> dict[int, int]:
     }
 
 
-def phases(camera: PiCamera, picamera: Any) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the name of each phase and what begins it."""
+def phases(
+    camera: PiCamera, picamera: Any
+) -> Iterator[tuple[str, Callable[[], object], Callable[[Any], object]]]:
+    """Yield the name of each phase, what begins it, and what it does for each frame."""
     ours = picamera.pre_callback
+    yield "stopped", camera.stop, ours
+    yield "streaming, nobody presses", camera.start, ours
+    yield "the same, each frame's metadata is read", camera.start, lambda one: one.get_metadata()
+    yield "streaming, 15 frames a second", partial(_set_pace, picamera, SLOW_US), ours
+    yield "streaming, nobody presses", partial(_set_pace, picamera, FULL_US), ours
+    yield "stopped", camera.stop, ours
 
-    def every_frame_is_read() -> None:
-        picamera.pre_callback = lambda request: request.get_metadata()
 
-    def nothing_of_ours_runs() -> None:
-        picamera.pre_callback = None
-
-    def frames_are_slow() -> None:
-        picamera.pre_callback = ours
-        picamera.set_controls({"FrameDurationLimits": (SLOW_US, SLOW_US)})
-
-    def frames_are_fast_again() -> None:
-        picamera.set_controls({"FrameDurationLimits": (FULL_US, FULL_US)})
-
-    yield "stopped", camera.stop
-    yield "streaming, as the product waits", camera.start
-    yield "each frame's metadata is read", every_frame_is_read
-    yield "picamera2 alone", nothing_of_ours_runs
-    yield "as the product waits, 15 frames a second", frames_are_slow
-    yield "streaming, as the product waits", frames_are_fast_again
-    yield "stopped", camera.stop
+def _set_pace(picamera: Any, frame_us: int) -> None:
+    picamera.set_controls({"FrameDurationLimits": (frame_us, frame_us)})
 
 
 def measure(camera: PiCamera, picamera: Any, seconds: float) -> Iterator[tuple[str, Spent]]:
     """Yield each phase and what it cost."""
-    for name, begin in phases(camera, picamera):
+    for name, begin, callback in phases(camera, picamera):
         print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
         begin()
         time.sleep(QUIET_S)
-        python = {one.native_id for one in threading.enumerate() if one.native_id}
-        before_ns, frames, began_s = thread_ns(), picamera.frames, time.monotonic()
+        picamera.pre_callback = timed = Timed(callback)
+        before_ns, began_s = thread_ns(), time.monotonic()
         time.sleep(seconds)
-        took_s = time.monotonic() - began_s
-        yield name, spent(before_ns, thread_ns(), python, picamera.frames - frames, took_s)
+        took_s, after_ns = time.monotonic() - began_s, thread_ns()
+        yield name, _spent(timed, before_ns, after_ns, took_s)
+
+
+def _spent(timed: Timed, before_ns: dict[int, int], after_ns: dict[int, int], s: float) -> Spent:
+    used_ns = {task: after_ns[task] - before_ns.get(task, 0) for task in after_ns}
+    python = {one.native_id for one in threading.enumerate()}
+    python_ns = sum(used for task, used in used_ns.items() if task in python)
+    all_ns, per_frame = sum(used_ns.values()), 1e6 * max(1, timed.calls)
+    return Spent(
+        timed.calls,
+        timed.took_ns / per_frame,
+        python_ns / per_frame,
+        (all_ns - python_ns) / per_frame,
+        all_ns / s / 1e7,
+    )
 
 
 def main() -> int:
@@ -126,12 +138,12 @@ def main() -> int:
     )
     with closing(PiCamera(settings, opened)) as camera:
         rows = list(measure(camera, opened.picamera, options.seconds))
-    print(f"{'phase':<42} {'frames':>6} {'Python':>9} {'libcamera':>10} {'of a core':>10}")
+    print(
+        f"\n{'phase':<40}{'frames':>8}{'ours':>10}{'Python':>10}{'libcamera':>11}{'of a core':>11}"
+    )
     for name, row in rows:
-        print(
-            f"{name:<42} {row.frames:>6} {row.python_ms:>6.3f} ms {row.other_ms:>7.3f} ms"
-            f" {row.percent:>8.1f} %"
-        )
+        times = f"{row.ours_ms:>7.3f} ms{row.python_ms:>7.3f} ms{row.other_ms:>8.3f} ms"
+        print(f"{name:<40}{row.frames:>8}{times}{row.percent:>9.1f} %")
     return 0
 
 
