@@ -26,6 +26,7 @@ from tests.bench import (
     settling,
     upload,
     verify,
+    warm,
 )
 from tests.bench.frame import Figure, Rig
 from tests.bench.options import SECTIONS, read_options
@@ -35,6 +36,7 @@ from tests.support.backend import REPOSITORY, running_backend
 MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "machine": machine.measure,
     "press": press.measure,
+    "warm": warm.measure,
     "settling": settling.measure,
     "memory": memory.measure,
     "enqueue": enqueue.measure,

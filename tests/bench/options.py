@@ -8,7 +8,7 @@ from typing import Any, Final
 ABOUT: Final = "Measures what the product does, beside what this machine can do."
 
 SECTIONS: Final = (
-    *("machine", "press", "settling", "memory", "enqueue"),
+    *("machine", "press", "warm", "settling", "memory", "enqueue"),
     *("upload", "depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
 """What can be measured; the machine's own limits always are, first."""

@@ -35,7 +35,7 @@ from tests.support.card import full
 from tests.support.device import Device, device, environment
 from tests.support.factory import fill, remount
 from tests.support.nmea import Receiver, free_port, gpsd
-from tests.support.sensor import install_late_picamera
+from tests.support.sensor import LatePicamera, install_picamera
 
 STALE_S: Final = 5.5
 """A fix older than 5 s is no place."""
@@ -380,7 +380,7 @@ def busy_processor(folder: Path, _: Backend) -> Seen:
         device(folder, camera={"kind": "picamera2"}) as van,
         environment(PYTHONPATH=str(parts)),
     ):
-        install_late_picamera(parts)
+        install_picamera(parts, LatePicamera)
         with busy(van.start("capture", ready=False).pid):
             van.await_that(lambda: "ready" in van.lights(), 120.0)
             reply = van.press()

@@ -82,6 +82,11 @@ class StreamingPicamera:
     `lights` are moments of CLOCK_MONOTONIC in ns and the illuminance from then on, in lux.
     """
 
+    transit_ns = 0
+    """Time from the end of an exposure until its frame comes."""
+
+    request_type = Request
+
     def __init__(self) -> None:
         self.lights: list[tuple[int, float]] = [(0, DIM_LUX)]
         self._automatic: Final = AutoExposure()
@@ -137,8 +142,8 @@ class StreamingPicamera:
         names = ("main", "lores")
         sizes_px = {name: self._configuration[name]["size"] for name in names}
         while not self._stopping.wait(FRAME_S):
-            end_ns = time.monotonic_ns()
-            request = Request(end_ns, *self._expose(end_ns), sizes_px, self._buffers)
+            end_ns = time.monotonic_ns() - self.transit_ns
+            request = self.request_type(end_ns, *self._expose(end_ns), sizes_px, self._buffers)
             self.pre_callback(request)
             self._give(request)
 
@@ -178,23 +183,22 @@ class LatePicamera(StreamingPicamera):
         super()._stream()
 
 
-_MODULES: Final = {
-    "picamera2.py": """
-from tests.support.sensor import LatePicamera
+_PICAMERA2: Final = """
+from {0.__module__} import {0.__name__}
 
-class Picamera2(LatePicamera):
+class Picamera2({0.__name__}):
     def __init__(self, device):
         super().__init__()
-""",
-    "libcamera.py": """
+"""
+
+_LIBCAMERA: Final = """
 class ColorSpace:
     Smpte170m = staticmethod(lambda: "smpte170m")
-""",
-}
+"""
 
 
-def install_late_picamera(folder: Path) -> None:
-    """Write modules there, for PYTHONPATH, that make a real process use LatePicamera."""
-    folder.mkdir()
-    for name, text in _MODULES.items():
-        (folder / name).write_text(text)
+def install_picamera(folder: Path, camera: type[StreamingPicamera]) -> None:
+    """Write modules there, for PYTHONPATH, that make a real process use this camera."""
+    folder.mkdir(parents=True)
+    (folder / "picamera2.py").write_text(_PICAMERA2.format(camera))
+    (folder / "libcamera.py").write_text(_LIBCAMERA)

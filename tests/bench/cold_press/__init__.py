@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final
 
 from agent.capture.burst import BURST, LAMP_BELOW_LUX
+from hardware.picamera2_state import SAMPLED, WATCH_NS
 from hardware.settling import FRAMES_MOST, Settling, SettlingRule
 from hardware.simulated.auto_exposure import (
     IMX708,
@@ -242,12 +243,22 @@ def _press(
     return Press(conditions, exposures, right, newest, first, lit, measured_lux)
 
 
-def wait(press: Press, rule: SettlingRule) -> Wait:
-    """Wait by a rule as drivers do: frames before the press count, and at most 30 more."""
+def wait(press: Press, rule: SettlingRule, read: int | None = None) -> Wait:
+    """Wait by a rule as drivers do: frames before the press count, and at most 30 more.
+
+    Args:
+        press: the frames and the press.
+        rule: the rule.
+        read: which of ten frames is read before the press while the exposure is at rest, as
+            `hardware.picamera2_state.StreamState` does; None for all.
+    """
     settling, frame_ns = Settling(rule), 1_000_000_000 // press.conditions.fps
-    settled = False
+    settled = is_at_rest = False
     for number, exposure in enumerate(press.exposures):
-        settling.add(number * frame_ns, exposure)
+        if number >= press.newest or not is_at_rest or number % SAMPLED == read:
+            settling.add(number * frame_ns, exposure)
+            is_long_used = number * frame_ns >= WATCH_NS
+            is_at_rest = read is not None and is_long_used and settling.settled()
         if number >= press.newest:
             settled = settling.settled(press.lit * frame_ns)
             if settled or number == press.newest + FRAMES_MOST:

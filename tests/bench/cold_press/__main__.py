@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from hardware.picamera2_state import SAMPLED
 from hardware.settling import SETTLING_RULE, SettlingRule
 from hardware.simulated.auto_exposure import IMX708
 from tests.bench.cold_press import GROUPS, WRONG_TIMES, Press, Wait, wait, wrong_lamps
@@ -67,6 +68,11 @@ def main() -> None:
             for one in presses["light changed"]
         ]
         print(f"| {steps} | {_cells(waits)} |")
+    some_read = [
+        wait(one, SETTLING_RULE, number % SAMPLED)
+        for number, one in enumerate(presses["light changed"])
+    ]
+    print(f"| the product's, one frame in {SAMPLED} read while at rest | {_cells(some_read)} |")
 
 
 def _of_the_device(presses: Mapping[str, Sequence[Press]]) -> dict[str, list[Press]]:

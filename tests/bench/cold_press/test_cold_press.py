@@ -6,6 +6,7 @@ import statistics
 
 import pytest
 
+from hardware.picamera2_state import SAMPLED
 from hardware.settling import SETTLING_RULE, SettlingRule
 from tests.bench.cold_press import GROUPS, Wait, wait, wrong_lamps
 
@@ -53,6 +54,19 @@ def test_press_after_a_change_of_light_waits_for_the_newest_steps() -> None:
 def test_warm_press_does_not_wait() -> None:
     """A few per cent of noise in the brightness are no change of light."""
     assert {one.added_s for one in waits("warm", SETTLING_RULE)} == {0.0}
+
+
+def test_frames_left_out_before_a_press_make_no_photo_worse_and_no_press_slower() -> None:
+    """The newest frame is read at the press, and steps over several frames are as small as one."""
+    for group in ("light changed", "warm"):
+        chance = random.Random(SEED)
+        presses = [GROUPS[group](chance) for _ in range(PRESSES)]
+        all_read = [wait(one, SETTLING_RULE) for one in presses]
+        some_read = [wait(one, SETTLING_RULE, n % SAMPLED) for n, one in enumerate(presses)]
+
+        assert sum(one.is_wrong for one in some_read) <= sum(one.is_wrong for one in all_read)
+        longer = sum(one.added_s for one in some_read) - sum(one.added_s for one in all_read)
+        assert longer <= 0.001 * PRESSES
 
 
 def test_lamp_that_stays_dark_by_mistake_is_seen_by_the_settled_burst() -> None:
