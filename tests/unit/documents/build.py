@@ -6,6 +6,7 @@ with it, and tests/bench/energy takes the currents. None of them was measured on
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 RAIL_V: Final = 5.2
@@ -119,7 +120,7 @@ BUTTON_MA: Final = LOGIC_V / (BUTTON_OHM + 1 / (1 / PULL_UP_OHM + 1 / PIN_PULL_O
 """Through the contact of a pressed button."""
 
 _BUTTON: Final = (
-    f"to ground, with a suppressor across the contact; {ohms(BUTTON_OHM)} in series; "
+    f"to ground, a suppressor across it; {ohms(BUTTON_OHM)} in series; "
     f"at the pin {ohms(PULL_UP_OHM)} to 3.3 V, {BUTTON_NF} nF to ground"
 )
 _I2C: Final = "SDA to 2, SCL to 3; address {}"
@@ -161,7 +162,7 @@ PARTS: Final = {
     ),
     "Fuel gauge": Part(
         (2, 3),
-        f"{_I2C.format('0x36')}; its cell input to the pack",
+        f"{_I2C.format('0x36')}; its cell input behind the hard switch",
         PACK_V,
         road_ma=(0.023, 0.023),
         most_ma=0.023,
@@ -172,7 +173,7 @@ PARTS: Final = {
         _I2C.format("0x52"),
         LOGIC_V,
         most_ma=0.04,
-        source="SparkFun, RV-3028 hookup guide, I2C active",
+        source="SparkFun, gator:RTC guide, RV-3028, I2C active",
     ),
     "Current sensor": Part(
         (2, 3),
@@ -218,6 +219,10 @@ RESERVE_PCT: Final = 5
 CONVERTER_MA: Final = {3.0: 800, 3.5: 1_100, 4.0: 1_400}
 """Most output by the voltage of the pack. Source: Adafruit, README of Adafruit-TPS61023-PCB."""
 
+HOT_OHM: Final = 0.3 / 75e-6
+COLD_OHM: Final = 2.1 / 75e-6
+"""Of the thermistor, at which the charger pauses. Source: TI SLUS810, V_H, V_C and I_TS."""
+
 CHARGE_MA: Final = 1_000
 INPUT_MA: Final = 1_500
 """Into the pack, by a jumper; from the supply at 5 V. Source: Adafruit 4755; TI SLUS810."""
@@ -231,9 +236,17 @@ def usable_wh() -> float:
     return PACK_WH * EFFICIENCY[0] * (100 - RESERVE_PCT) / 100
 
 
+def pauses_c(beta_k: float) -> tuple[float, float]:
+    """Return the temperatures below and above which a thermistor of 10 kΩ stops the charge."""
+    low, high = (
+        1 / (1 / 298.15 + log(ohm / 10_000) / beta_k) - 273.15 for ohm in (COLD_OHM, HOT_OHM)
+    )
+    return low, high
+
+
 def wiring() -> Iterator[tuple[str, ...]]:
-    """Yield a row for each part: its pins, its wires, its currents, and their source."""
-    yield "part", "pin", "how", "on the road", "at most", "source"
+    """Yield a row for each part: its pins, its wires and its currents."""
+    yield "part", "pin", "how", "on the road", "at most"
     for name, part in PARTS.items():
         low, high = part.road_ma
         road = f"{low:g} mA" if low == high else f"{low:g} to {high:g} mA"
@@ -244,7 +257,6 @@ def wiring() -> Iterator[tuple[str, ...]]:
             part.wire,
             road if high else "",
             f"{most}, {part.volt:g} V" if part.most_ma else "",
-            part.source,
         )
 
 

@@ -119,6 +119,14 @@ def test_the_pins_and_the_converter_give_what_the_parts_take() -> None:
     assert f"so {round(most_ma - parts_ma - 20, -1):.0f} mA are left" in PAGE
 
 
+def test_the_charger_pauses_at_the_temperatures_of_the_page() -> None:
+    """The data sheet has 0 and 50 °C for its thermistor, whose B is 3435."""
+    low_c, high_c = build.pauses_c(3950)
+
+    assert f"B = 3950 it pauses below {low_c:.0f} and above {high_c:.0f} °C" in PAGE
+    assert build.pauses_c(3435) == pytest.approx((0, 50), abs=1)
+
+
 def test_the_header_of_the_diagram_has_each_pin_once() -> None:
     names = diagram.names()
 
