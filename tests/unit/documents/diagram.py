@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from tests.unit.documents.build import PARTS, SHUNT_OHM, TRANSISTORS, ohms
+from tests.unit.documents.build import (
+    OFF_OHM,
+    PARTS,
+    PGOOD_OHM,
+    SHUNT_OHM,
+    TRANSISTORS,
+    ohms,
+)
 from tests.unit.documents.circuits import GREY, INK, RED, button, driven, line, text
 
 HEADER: Final = (
@@ -27,10 +34,14 @@ ROWS: Final = 20
 
 MODULES: Final = {
     "Sensors on I2C": ("SDA, SCL", "gauge 0x36, current 0x40,", "clock 0x52, acceleration 0x69"),
-    "Power switch: OFF": ("OFF", "through 1 kΩ; high after a", "shutdown: cuts the 5.2 V"),
+    "Power switch: OFF": (
+        "OFF",
+        f"through {ohms(OFF_OHM)}; high after a",
+        "shutdown: cuts the 5.2 V",
+    ),
     "Current sensor: 5.2 V": ("load, load, ground", "all parts of 5 V", "are behind the sensor"),
     "GNSS receiver": ("RXD, TXD", "3.3 V from position 17,", "ground to any"),
-    "Charger: PGOOD": ("PGOOD", "through 10 kΩ", "low: a supply is connected"),
+    "Charger: PGOOD": ("PGOOD", f"through {ohms(PGOOD_OHM)}", "low: a supply is connected"),
     "Power switch: PUSH": ("PUSH", "low: the driver", "presses the switch"),
 }
 """Cards without a circuit: their terminals, and two lines of text."""
@@ -217,7 +228,7 @@ def _legend() -> Iterator[str]:
 
 _BOXES: Final = (
     (488, 880, "Supply", "5 V, 2 A, by USB-C"),
-    (736, 880, "Charger BQ24074", "0 to 50 °C; PGOOD to pin 23"),
+    (736, 880, "Charger BQ24074", "1 A; PGOOD to pin 23"),
     (984, 880, "Pack", "two cells with protection"),
     (488, 988, "Power switch", "PUSH to pin 25, OFF to 26"),
     (736, 988, "Converter TPS61023", "5.2 V"),
@@ -244,8 +255,8 @@ def _power() -> Iterator[str]:
     yield line("946,902 961,894", INK, 2.2)
     yield text(956, 872, "hard switch", size=11, anchor="middle")
     yield line("928,920 984,920", GREY, 1.6)
-    yield text(956, 946, "thermistor to THERM", size=11, anchor="middle", fill=GREY)
+    yield text(956, 946, "thermistor, to THERM", size=11, anchor="middle", fill=GREY)
     yield text(600, 954, "OUT: at most 4.4 V", size=11, fill=GREY)
     yield line("584,1040 584,1052", INK, 1.6)
-    yield text(584, 1066, "BTN: the driver's switch to ground", size=11, anchor="middle")
+    yield text(600, 1066, "BTN: driver's switch to ground, SA10CA across", size=11, anchor="middle")
     yield text(1080, 1070, "to 5 V of header and parts", size=11, anchor="middle")
