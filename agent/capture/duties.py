@@ -1,6 +1,8 @@
 """The capture process's work of each second, with or without a press, and its end."""
 
 import logging
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -9,12 +11,14 @@ from agent.capture import lights
 from agent.capture.battery import Battery, Charge
 from agent.capture.camera_gate import CameraGate
 from agent.capture.documents import Documents
+from agent.capture.energy_meter import EnergyMeter
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.models import rfc3339
 from agent.process import sd_notify
+from agent.queue.paths import Layout
 from hardware.board import Board
 from hardware.change_detector import ChangeDetector
 from hardware.errors import DeviceError
@@ -122,6 +126,7 @@ class Duties:
         self._housekeeping = housekeeping
         self._light = light
         self._battery = battery
+        self._meter = EnergyMeter(Layout.of(config.state), config.power, now_ns)
         self._empty = ChangeDetector(last=False)
         self._not_off: ChangeDetector[str | None] = ChangeDetector(None)
         self._ask_from_ns = 0
@@ -146,6 +151,9 @@ class Duties:
             "frames_come": self._frames_come.last,
             "battery_pct": power.battery_pct,
             "external": power.external,
+            "watts": power.watts,
+            "energy": "; ".join(self._energy_troubles()) or "ok",
+            **asdict(self._meter.energy.figures),
             "position": self._board.position.trouble() or "ok",
             "has_fix": self._has_fix(now_ns),
             "clock": self._board.clock.now().source,
@@ -172,12 +180,19 @@ class Duties:
         self._housekeeping.tick()
         self._feed_watchdog(now_ns)
         power = self._board.power.read()
-        charge = self._battery.take(power)
+        energy = self._meter.take(power, now_ns)
+        charge = self._battery.take(
+            power, energy.hours_left, is_silent=self._meter.is_gauge_silent()
+        )
         if self._light.is_seen(now_ns):
             self._light.idle(self._idle_signal(charge, external=bool(power.external)))
         self._handle_battery(charge, now_ns)
         if self.ending.is_due(now_ns):
             self.ending.stop()
+
+    def end(self) -> None:
+        """Keep the energy of the shift for the next process of this boot."""
+        self._meter.keep()
 
     def camera_failed(self, error: DeviceError, now_ns: int, *, silent: bool = True) -> None:
         """Log a fault of the camera outside a press once, and end the process.
@@ -225,6 +240,10 @@ class Duties:
         else:
             _log.info("event=shut_down")
             self.ending.begin(ExitCode.DONE, now_ns)
+
+    def _energy_troubles(self) -> Iterator[str]:
+        """Yield what is wrong with each part that measures or saves energy."""
+        yield from self._meter.troubles()
 
     def _has_fix(self, now_ns: int) -> bool:
         fix = self._board.position.last_fix()

@@ -183,6 +183,7 @@ class CaptureLoop:
         while not (ending.stage is Stage.STOPPED and self._events.empty()):
             self.step()
         self._housekeeping.end()
+        self._duties.end()
         return ending.exit_code
 
     def step(self) -> None:

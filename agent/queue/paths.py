@@ -169,6 +169,11 @@ class Layout:
         return self.run / "status.json"
 
     @property
+    def energy_file(self) -> Path:
+        """File with the energy of the shift, for capture's next process in this boot."""
+        return self.run / "energy.json"
+
+    @property
     def doctor_file(self) -> Path:
         """File with the results of the last `doorstep doctor`."""
         return self.state / "doctor.json"

@@ -77,6 +77,8 @@ def _of_the_processes(status: Status) -> Iterator[Trouble]:
         yield blocked_reason
     if status.of_capture.position not in {"ok", NOT_IN_DOCUMENT}:
         yield Trouble.POSITION
+    if status.of_capture.energy not in {"ok", NOT_IN_DOCUMENT}:
+        yield Trouble.ENERGY
 
 
 def _is_silent(process: CapturePart | SyncPart | PartFailed | None, status: Status) -> bool:

@@ -39,6 +39,9 @@ VERSION: Final = 1
 LIMIT_BYTES: Final = 1_500
 """Largest document, as compact JSON: 2,000 characters in a header."""
 
+MOST_NEEDS: Final = 12
+"""Number of troubles that are named, the worst first: repaired, they make room for the others."""
+
 ALARMS: Final = 1
 """Number of items that are named; `doorstep queue` and `/v1/captures` name all."""
 
@@ -84,7 +87,8 @@ def document(
     )
     made = replace(made, queue=replace(queue, why=causes.why_waits(made)))
     is_due = isinstance(by_sync, SyncReport) and by_sync.renewal_due
-    made = replace(made, needs=tuple(causes.needs(made, now, is_renewal_due=is_due)))
+    needs = causes.needs(made, now, is_renewal_due=is_due)
+    made = replace(made, needs=tuple(needs[:MOST_NEEDS]))
     return fitting(made, LIMIT_BYTES)
 
 

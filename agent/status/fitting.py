@@ -15,7 +15,7 @@ _LEAST_BYTES: Final = 8
 
 _TEXTS: Final = frozenset(
     {"error", "trouble", "what", "position", "fleet_refused", "manifest_refused"}
-    | {"no_credentials", "last_answer", "pause"}
+    | {"no_credentials", "last_answer", "pause", "energy"}
 )
 """Members that hold words; all others are of a kind that cannot be long."""
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from agent.errors import NotNow, StorageFault
@@ -41,15 +42,24 @@ def keep_queue(layout: Layout, queue: QueuePart | QueueFailed, now: datetime) ->
         StorageFault: the disk failed.
     """
     text = json.dumps({"utc": rfc3339(now), "queue": plain(queue)}).encode()
-    part = layout.status_file.with_suffix(".part")
-    with disk_errors(f"cannot write {layout.status_file}"):
+    replace_whole(layout.status_file, text, _MODE)
+
+
+def replace_whole(target: Path, content: bytes, mode: int) -> None:
+    """Replace a file of `run/`, whole, without a flush: `run/` is in memory.
+
+    Raises:
+        StorageFault: the disk failed.
+    """
+    part = target.with_suffix(".part")
+    with disk_errors(f"cannot write {target}"):
         with suppress(FileNotFoundError):
             part.unlink()
-        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE)
+        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, _MODE)  # whatever the umask says
-            file.write(text)
-        part.rename(layout.status_file)
+            os.fchmod(descriptor, mode)  # whatever the umask says
+            file.write(content)
+        part.rename(target)
 
 
 def read_queue(layout: Layout) -> QueuePart | QueueFailed:

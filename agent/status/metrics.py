@@ -12,7 +12,13 @@ from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - the only 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - the only importer
 
 from agent.models import from_rfc3339
-from agent.status.values import NOT_IN_DOCUMENT, NotInDocument, QueuePart, Status
+from agent.status.values import (
+    NOT_IN_DOCUMENT,
+    CapturePart,
+    NotInDocument,
+    QueuePart,
+    Status,
+)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -38,6 +44,9 @@ HELP: Final[Mapping[str, str]] = {
     "doorstep_bench_mode": "1 where presses come through the socket.",
     "doorstep_tls_end_timestamp_seconds": "When the TLS certificate ends.",
     "doorstep_contact_timestamp_seconds": "Last contact with the backend, to the hour.",
+    "doorstep_used_watt_hours": "Energy since unplugged, in steps of 2, changed once an hour.",
+    "doorstep_left_hours": "Hours until the device shuts down, 6 at most, changed once an hour.",
+    "doorstep_mean_watts": "Mean power of the last whole shift that has ended.",
     "doorstep_info": "1, with the agent's version.",
 }
 """Help text of each metric, a gauge.
@@ -100,7 +109,19 @@ def samples(status: Status) -> Iterator[Sample]:
     yield Sample("doorstep_bench_mode", status.bench_mode)
     yield from _time("doorstep_tls_end_timestamp_seconds", status.identity.tls_until)
     yield from _time("doorstep_contact_timestamp_seconds", status.of_sync.last_contact)
+    yield from _energy(status.of_capture)
     yield Sample("doorstep_info", 1, {"agent": status.agent})
+
+
+def _energy(capture: CapturePart) -> Iterator[Sample]:
+    known = {
+        "doorstep_used_watt_hours": capture.used_wh,
+        "doorstep_left_hours": capture.hours_left,
+        "doorstep_mean_watts": capture.mean_w,
+    }
+    for name, value in known.items():
+        if isinstance(value, int | float):
+            yield Sample(name, value)
 
 
 def _time(name: str, utc: str | NotInDocument | None) -> Iterator[Sample]:

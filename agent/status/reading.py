@@ -21,6 +21,9 @@ from agent.status.values import CapturePart, PartFailed, QueueFailed, QueuePart,
 MOST: Final = 999_999
 """Largest count or seconds: a queue holds a fifth, but others may have written any number."""
 
+_MOST_ENERGY: Final = 999
+"""Largest watt-hours, hours and watts: no battery for a hand holds as much."""
+
 _LARGEST: Final = 2**53
 """Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
 
@@ -41,6 +44,7 @@ class CaptureReport:
     frames_come: bool | None = None
     battery_pct: int | None = None
     external: bool | None = None
+    watts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ def _is_flag(told: object) -> bool:
 
 def _is_count(told: object) -> bool:
     return type(told) is int and 0 <= told <= _LARGEST
+
+
+def _is_energy(told: object) -> bool:
+    return type(told) in {int, float} and 0 <= told <= _MOST_ENERGY  # type: ignore[operator]
 
 
 def _is_seconds(told: object) -> bool:
@@ -85,9 +93,10 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("ready", "writable", "simulated", "quiet", "renewal_due"), _is_flag),
     **dict.fromkeys(("has_fix", "frames_come", "external"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
-    **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
+    **dict.fromkeys(("position", "energy", "fleet_refused", "manifest_refused"), _is_text),
     **dict.fromkeys(("last_answer", "pause", "identity_trouble", "no_credentials"), _is_text),
     **dict.fromkeys(("fleet", "recipients", "battery_pct", "batch_minutes"), _is_count),
+    **dict.fromkeys(("used_wh", "hours_left", "mean_w", "watts"), _is_energy),
     "waits_s": _is_seconds,
     "manifest": _is_version,
     "hindrance": _is_blocked_reason,
@@ -96,7 +105,7 @@ _MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
 
 _MAY_BE_NULL: Final = frozenset(
     {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
-    | {"identity_trouble", "hindrance", "no_credentials"}
+    | {"identity_trouble", "hindrance", "no_credentials", "used_wh", "hours_left", "mean_w"}
 )
 
 _TIMES: Final = frozenset(
@@ -162,6 +171,9 @@ def _believable(told: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: told[name] for name in _MEMBERS if name in told and _is_as_expected(name, told)}
     if "waits_s" in kept:
         kept["waits_s"] = math.ceil(kept["waits_s"])
+    digits = {"used_wh": None, "hours_left": None, "mean_w": 2, "watts": 2}
+    for name in digits.keys() & kept.keys():
+        kept[name] = kept[name] and round(kept[name], digits[name])  # not 20 digits, nor a null's
     return kept | {name: to_hour(told[name]) for name in _TIMES if name in told}
 
 

@@ -22,6 +22,7 @@ class Trouble(StrEnum):
     NO_RECIPIENTS = "no_recipients"
     DAMAGED = "damaged"
     POSITION = "position"
+    ENERGY = "energy"
     SYNC_STOPPED = "sync_stopped"
     QUEUE = "queue"
     CLOCK = "clock"
@@ -98,6 +99,11 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
     Trouble.POSITION: TroubleText(
         "the position receiver says nothing: photos have no place, some presses are refused",
         "`doorstep doctor` says why; look at its cable, and at gpsd",
+        _DEVICE,
+    ),
+    Trouble.ENERGY: TroubleText(
+        "a part that measures or saves energy fails, or the battery is worn: it may end early",
+        "`doorstep doctor` says which; look at its cable and config.txt, or replace the battery",
         _DEVICE,
     ),
     Trouble.SYNC_STOPPED: TroubleText(

@@ -21,6 +21,14 @@ class NotInDocument(Enum):
 NOT_IN_DOCUMENT: Final = NotInDocument.NOT_IN_DOCUMENT
 
 
+MOST_HOURS: Final = 6
+"""Largest `hours_left`: six hours or more.
+
+More hours would be finer than the rest: together with the time since the shift began they would
+tell the power of its last hour.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PartFailed:
     """A process that does not answer with a status; `error` says why."""
@@ -92,7 +100,7 @@ class DiskPart:
 class CapturePart:
     """The part that capture says of itself.
 
-    It has 13 attributes because the document's contract has 13 members there.
+    It has 17 attributes because the document's contract has 17 members there.
     """
 
     ready: bool | NotInDocument = NOT_IN_DOCUMENT
@@ -108,6 +116,10 @@ class CapturePart:
     manifest_until: str | NotInDocument | None = NOT_IN_DOCUMENT
     manifest_refused: str | NotInDocument | None = NOT_IN_DOCUMENT
     no_credentials: str | NotInDocument | None = NOT_IN_DOCUMENT
+    energy: str | NotInDocument = NOT_IN_DOCUMENT
+    used_wh: int | NotInDocument | None = NOT_IN_DOCUMENT
+    hours_left: int | NotInDocument | None = NOT_IN_DOCUMENT
+    mean_w: float | NotInDocument | None = NOT_IN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)

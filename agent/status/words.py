@@ -6,6 +6,7 @@ from typing import Final
 from agent.config import IdentityMode
 from agent.status.troubles import TROUBLE_TEXTS, Trouble
 from agent.status.values import (
+    MOST_HOURS,
     NOT_IN_DOCUMENT,
     CapturePart,
     DiskPart,
@@ -105,6 +106,7 @@ def identity_words(identity: IdentityPart, silent: Sequence[str] = ()) -> str:
 
 def _device_lines(status: Status) -> Iterator[str]:
     yield f"disk      {_disk_words(status.disk)}"
+    yield from _energy_lines(status.of_capture)
     if status.torn:
         yield f"torn      {_counted(status.torn, 'file')} in torn/ did not verify"
     if status.doctor:
@@ -186,6 +188,20 @@ def _sync_words(sync: SyncPart | PartFailed | None) -> str:
         f"sends every {sync.batch_minutes} minutes" if sync.batch_minutes else "",
     ]
     return ", ".join(filter(None, text))
+
+
+def _energy_lines(capture: CapturePart) -> Iterator[str]:
+    """Yield the figures of the energy and what is wrong with them, if anything is known."""
+    used_wh, hours_left, mean_w = capture.used_wh, capture.hours_left, capture.mean_w
+    more = " or more" if hours_left == MOST_HOURS else ""
+    text = [
+        f"at least {used_wh} Wh since unplugged" if isinstance(used_wh, int) else "",
+        f"{_counted(hours_left, 'hour')}{more} left" if isinstance(hours_left, int) else "",
+        f"{mean_w} W in the last whole shift" if isinstance(mean_w, int | float) else "",
+        capture.energy if capture.energy not in {"ok", NOT_IN_DOCUMENT} else "",
+    ]
+    if any(text):
+        yield f"energy    {', '.join(filter(None, text))}"
 
 
 def _disk_words(disk: DiskPart) -> str:

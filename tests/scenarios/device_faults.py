@@ -370,6 +370,22 @@ def battery_empty(folder: Path, _: Backend) -> Seen:
         return Seen(van.log("capture"), result.light, result.states)
 
 
+@fault("the fuel gauge falls silent")
+def silent_gauge(folder: Path, _: Backend) -> Seen:
+    world = "[[at]]\nsecond = 0\ngauge = false\n"
+    with device(folder, world, power={"kind": "simulated", "gauge": True}) as van:
+        van.start("capture")
+        van.await_that(lambda: "event=energy_trouble" in van.log("capture"), 90.0)
+        van.await_that(lambda: "battery_low" in van.lights())
+        reply = press(van)
+        told = json.loads(van.run("status", "--json").stdout)
+        result = seen(van, reply)
+
+        assert told["capture"]["energy"] == "the fuel gauge says nothing"
+        assert "energy" in told["needs"]
+        return Seen(result.log, ["battery_low", *result.light], result.states)
+
+
 # Starting
 
 

@@ -25,6 +25,7 @@ from hardware.clock_system import SystemClock
 from hardware.errors import DeviceBusy, DeviceError
 from hardware.motion import Motion
 from hardware.position import Position
+from hardware.settings import PowerSettings
 
 POSITION_WAIT_S: Final = 5.0
 """Time that a receiver just opened may take to report. Source: gpsd reports once a second."""
@@ -60,6 +61,11 @@ NO_MOTION: Final = (
     "camera streams wherever a stop is in reach, which takes charge and loses no photo"
 )
 
+NOT_MEASURED: Final = (
+    "look at its cable, at `ls /sys/class/power_supply`, at `grep . /sys/class/hwmon/*/name`, "
+    "at config.txt, and at [power] in the configuration"
+)
+
 NO_FIX: Final = (
     "the receiver works, and has no fix: indoors that is so; under the open sky it takes a minute, "
     "else look at its antenna"
@@ -89,7 +95,10 @@ def findings(
         yield from _position(trouble, running.has_fix)
         if running.frames_come is False:
             yield Finding("camera", Level.FAILED, NO_FRAMES)
-        yield _battery(running.battery_pct)
+        yield _battery(running.battery_pct, PowerSettings())  # what is silent is in its report
+        yield from _energy(running.watts, PowerSettings())
+        if part.energy not in {"ok", NOT_IN_DOCUMENT}:
+            yield Finding("energy", Level.FAILED, f"{part.energy}; {NOT_MEASURED}")
         if looks:
             yield from _asked(config)
 
@@ -113,7 +122,9 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
         yield Finding("devices", Level.OK, "all open; capture does not run")
         trouble = _trouble(board.position)
         yield from _position(trouble, trouble is None and _has_fix(board.position))
-        yield _battery(board.power.read().battery_pct)
+        power = board.power.read()
+        yield _battery(power.battery_pct, config.power)
+        yield from _energy(power.watts, config.power)
         if config.motion.kind != "none":
             yield _motion(board.motion)
         if looks:
@@ -152,10 +163,10 @@ def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
         )
 
 
-def _battery(level_pct: int | None) -> Finding:
-    """Report the battery; a missing gauge is no fault: a device works without one."""
+def _battery(level_pct: int | None, settings: PowerSettings) -> Finding:
+    """Report the battery; a missing gauge is a fault only if one is built in."""
     if level_pct is None:
-        return Finding("battery", Level.NOTE, NO_GAUGE)
+        return Finding("battery", Level.FAILED if settings.gauge else Level.NOTE, NO_GAUGE)
     return Finding("battery", Level.OK, f"{level_pct} %")
 
 
@@ -167,6 +178,15 @@ def _motion(motion: Motion) -> Finding:
     if trouble := motion.trouble():
         return Finding("motion", Level.FAILED, f"{trouble}; {NO_MOTION}")
     return Finding("motion", Level.OK, "the sensor answers")
+
+
+def _energy(watts: float | None, settings: PowerSettings) -> Iterator[Finding]:
+    """Report what the device takes now, if a current sensor is built in."""
+    if settings.current_sensor and watts is None:
+        words = f"no current sensor {settings.current_sensor} answers; {NOT_MEASURED}"
+        yield Finding("energy", Level.FAILED, words)
+    elif watts is not None:
+        yield Finding("energy", Level.OK, f"the device takes {watts:.2f} W now")
 
 
 def _asked(config: Config) -> Iterator[Finding]:

@@ -48,6 +48,10 @@ def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str
             "manifest_until": at,
             "manifest_refused": None,
             "no_credentials": None,
+            "energy": "ok",
+            "used_wh": 4,
+            "hours_left": 6,
+            "mean_w": 1.35,
         },
         "sync": {
             "state": "idle",

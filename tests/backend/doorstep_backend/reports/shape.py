@@ -191,9 +191,10 @@ _CAPTURE: Final = _or_error(
     {},
     {
         **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _flag),
-        **dict.fromkeys(("position", "clock"), _text),
+        **dict.fromkeys(("position", "clock", "energy"), _text),
         **dict.fromkeys(("fleet_refused", "manifest_refused", "no_credentials"), _TEXT_OR_NULL),
-        **dict.fromkeys(("fleet", "recipients"), _or_null(_number)),
+        **dict.fromkeys(("fleet", "recipients", "used_wh", "hours_left"), _or_null(_number)),
+        "mean_w": _or_null(_number),
         "manifest": _version,
         "manifest_until": _TIME_OR_NULL,
     },

@@ -70,3 +70,21 @@ def test_a_supply_that_nobody_knows_of_feeds_nothing() -> None:
     battery = Battery()
 
     assert battery.take(_reading(14, external=None)) is LOW
+
+
+def test_an_hour_left_is_low_whatever_the_gauge_shows() -> None:
+    """A worn battery has less than an hour at 15 %, and falls faster than a driver expects."""
+    battery = Battery()
+
+    charges = [battery.take(_reading(40), hours_left) for hours_left in (None, 1.0, 0.9, 1.2, 1.25)]
+
+    assert charges == [ENOUGH, ENOUGH, LOW, LOW, ENOUGH]
+    assert battery.take(_reading(14), 6.0) is LOW
+
+
+def test_a_built_in_gauge_that_is_silent_is_never_full() -> None:
+    battery = Battery()
+
+    assert battery.take(_reading(None), is_silent=True) is LOW
+    assert battery.take(_reading(None, external=True), is_silent=True) is ENOUGH
+    assert battery.take(_reading(60)) is ENOUGH

@@ -302,7 +302,10 @@ def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(
             {"frames_come": "perhaps", "battery_pct": "much"},
             {"camera": None, "battery": Level.NOTE},
         ),
-        ({}, {"camera": None, "battery": Level.NOTE}),
+        ({}, {"camera": None, "battery": Level.NOTE, "energy": None}),
+        ({"energy": "ok", "watts": 1.31}, {"energy": Level.OK}),
+        ({"energy": "ok", "watts": "much"}, {"energy": None}),
+        ({"energy": "the fuel gauge says nothing"}, {"energy": Level.FAILED}),
     ],
     ids=str,
 )
@@ -313,6 +316,26 @@ def test_what_a_running_capture_says_of_its_devices_is_told_and_nothing_where_it
 
     with capture_says(device, **answer):
         found = {one.check: one.level for one in doctor.examine(device.config)}
+
+    assert {check: found.get(check) for check in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [
+        ({}, {"battery": Level.NOTE, "energy": None}),
+        (
+            {"gauge": True, "current_sensor": "ina226"},
+            {"battery": Level.FAILED, "energy": Level.FAILED},
+        ),
+    ],
+)
+def test_a_silent_gauge_or_sensor_is_a_failure_if_it_is_built_in(
+    tmp_path: Path, power: dict[str, object], expected: dict[str, Level | None]
+) -> None:
+    device = Device(tmp_path, power={"kind": "sysfs", "sysfs": str(tmp_path), **power})
+
+    found = {one.check: one.level for one in doctor.examine(device.config)}
 
     assert {check: found.get(check) for check in expected} == expected
 

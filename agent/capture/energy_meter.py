@@ -1,0 +1,121 @@
+"""Measures the energy of a shift, and keeps it for the next process of this boot."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from agent.capture import energy
+from agent.capture.energy import Energy, PublicFigures, Shift
+from agent.errors import StorageFault
+from agent.queue.disk import read_plain
+from agent.queue.paths import Layout
+from agent.status.kept import replace_whole
+from hardware.change_detector import ChangeDetector
+from hardware.clock_system import boot_id
+from hardware.power import PowerReading
+from hardware.settings import PowerSettings
+
+_log = logging.getLogger(__name__)
+
+KEPT_EVERY_NS: Final = 60_000_000_000
+"""Interval at which the energy is kept; the file is in memory."""
+
+_LIMIT_BYTES: Final = 4_096
+"""The file has some 400."""
+
+_MODE: Final = 0o600
+"""Mode: only capture needs the exact figures."""
+
+_MOST: Final = 2**53
+"""Largest number that a float has exactly. Source: IEEE 754 binary64."""
+
+_KEPT: Final = ("mean_w", "hour", "at_ns", "level_pct")
+"""Members of Energy that are kept beside the shift and the published figures."""
+
+
+class EnergyMeter:
+    """The energy by the readings so far.
+
+    A killed process loses a minute of a shift. After a reboot the shift begins again, because
+    `run/` is in memory: nobody knows what the device did meanwhile.
+
+    Attributes:
+        energy: the result of the readings; for any thread.
+    """
+
+    def __init__(self, layout: Layout, settings: PowerSettings, now_ns: int) -> None:
+        self._file = layout.energy_file
+        self._settings = settings
+        self._keep_from_ns = now_ns + KEPT_EVERY_NS
+        self._trouble: ChangeDetector[str | None] = ChangeDetector(None)
+        self.energy = _read(self._file, now_ns) or Energy()
+
+    def take(self, power: PowerReading, now_ns: int) -> Energy:
+        """Take the next reading, and return what it comes to."""
+        self.energy = self.energy.after(power, now_ns)
+        if self._trouble.changed("; ".join(self.troubles()) or None):
+            _log.warning("event=energy_trouble trouble=%r", self._trouble.last)
+        if now_ns >= self._keep_from_ns:
+            self._keep_from_ns = now_ns + KEPT_EVERY_NS
+            self.keep()
+        return self.energy
+
+    def is_gauge_silent(self) -> bool:
+        """Return True if a gauge is built in, and does not answer."""
+        return energy.is_gauge_silent(self.energy, self._settings)
+
+    def troubles(self) -> Iterator[str]:
+        """Yield what is wrong with the parts that measure energy."""
+        yield from energy.troubles(self.energy, self._settings)
+
+    def keep(self) -> None:
+        """Replace the file; if that fails, `status_not_kept` says so, and nothing else is lost."""
+        now = self.energy
+        kept = {
+            "boot_id": boot_id(),
+            "shift": asdict(now.shift),
+            "figures": asdict(now.figures),
+            **{name: getattr(now, name) for name in _KEPT},
+        }
+        with suppress(StorageFault):
+            replace_whole(self._file, json.dumps(kept).encode(), _MODE)
+
+
+def parsed(text: bytes, this_boot: str, now_ns: int) -> Energy | None:
+    """Return the energy that was kept in this boot; None for anything else."""
+    try:
+        kept = json.loads(text)
+        if kept["boot_id"] != this_boot or not _is_possible(kept, now_ns):
+            return None
+        shift, figures = Shift(**kept["shift"]), PublicFigures(**kept["figures"])
+        return Energy(shift, figures, **{name: kept[name] for name in _KEPT})
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _is_possible(kept: Mapping[str, Any], now_ns: int) -> bool:
+    """Return True if all values are of the right kind; the shift and its time have no nulls."""
+    shift, figures = kept["shift"], kept["figures"]
+    sums = [shift[name] for name in ("battery_s", "measured_s", "used_j")]
+    counts = [figures["used_wh"], figures["hours_left"], kept["level_pct"]]
+    numbers = [*sums, *filter(None, [figures["mean_w"], kept["mean_w"]])]
+    whole = [shift["fallen_pct"], kept["hour"]]
+    whole += [count for count in counts if count is not None]
+    return (
+        all(type(one) in {int, float} and 0 <= one <= _MOST for one in numbers)
+        and all(type(one) is int and abs(one) <= _MOST for one in whole)
+        and type(kept["at_ns"]) is int
+        and 0 <= kept["at_ns"] <= now_ns
+        and isinstance(shift["is_over"], bool)
+    )
+
+
+def _read(file: Path, now_ns: int) -> Energy | None:
+    try:
+        return parsed(read_plain(file, _LIMIT_BYTES) or b"", boot_id(), now_ns)
+    except OSError:
+        return None
