@@ -100,11 +100,10 @@ def parsed(text: bytes, this_boot: str, now_ns: int) -> Energy | None:
 def _is_possible(kept: Mapping[str, Any], now_ns: int) -> bool:
     """Return True if all values are of the right kind; the shift and its time have no nulls."""
     shift, figures = kept["shift"], kept["figures"]
-    sums = [shift[name] for name in ("battery_s", "measured_s", "used_j")]
-    counts = [figures["used_wh"], figures["hours_left"], kept["level_pct"]]
-    numbers = [*sums, *filter(None, [figures["mean_w"], kept["mean_w"]])]
+    numbers = [shift[name] for name in ("battery_s", "measured_s", "used_j")]
+    numbers += _known(figures["mean_w"], kept["mean_w"])
     whole = [shift["fallen_pct"], kept["hour"]]
-    whole += [count for count in counts if count is not None]
+    whole += _known(figures["used_wh"], figures["hours_left"], kept["level_pct"])
     return (
         all(type(one) in {int, float} and 0 <= one <= _MOST for one in numbers)
         and all(type(one) is int and abs(one) <= _MOST for one in whole)
@@ -112,6 +111,10 @@ def _is_possible(kept: Mapping[str, Any], now_ns: int) -> bool:
         and 0 <= kept["at_ns"] <= now_ns
         and isinstance(shift["is_over"], bool)
     )
+
+
+def _known(*values: Any) -> list[Any]:
+    return [value for value in values if value is not None]
 
 
 def _read(file: Path, now_ns: int) -> Energy | None:

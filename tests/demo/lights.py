@@ -46,7 +46,7 @@ MEANS: Final[Mapping[Signal, str]] = {
         "not ready: starting, not enrolled, no route, no picture, or a card that is full or "
         "cannot be written"
     ),
-    Signal.BATTERY_LOW: "charge soon: battery under 15 %",
+    Signal.BATTERY_LOW: "charge soon: battery under 15 % or an hour, or gauge silent",
     Signal.SENDING: "in the cradle, sending",
     Signal.ALL_SENT: "in the cradle, all sent",
     Signal.ASK_OFFICE: "in the cradle, ask the office",

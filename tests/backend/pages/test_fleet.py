@@ -118,12 +118,22 @@ def test_a_page_for_each_device_says_the_whole_of_it(fleet: Live) -> None:
         "Last doctor 1 December 2026, 11:00 UTC, found nothing",
         "Agent 2026.12.1",
         "Disk about 20000 MB free, 500 MB kept in reserve",
+        "Energy at least 4 Wh since unplugged, 6 hours or more left, 1.35 W in the last whole",
     ):
         assert words in well
     assert "Alarm 6f1f REFUSED: unknown_key" in refused
     assert "Bench mode is on: presses come through the socket" in bench
     assert "Manifest off" in bench
     assert "TLS certificate none that is valid" in seen(fleet, f"/{REVOKED}")
+
+
+def test_a_battery_that_ends_soon_is_seen_in_the_list(fleet: Live) -> None:
+    for hours in (1, 2):
+        capture = document(NOON)["capture"] | {"hours_left": hours}
+        say(fleet, f"van-left-{hours}", capture=capture)
+
+    assert re.search(r"van-left-1\s+Under 2 hours left", seen(fleet, "?text=van-left-1"))
+    assert "hours left" not in seen(fleet, "?text=van-left-2")
 
 
 @pytest.mark.parametrize("need", [one for one in Trouble if one in NEEDS])

@@ -8,6 +8,7 @@ from typing import Final
 
 FUZZED: Final[Mapping[str, str]] = {
     "agent/capture/barcodes.py:read": "barcodes",
+    "agent/capture/energy_meter.py:parsed": "kept-energy",
     "agent/models.py:from_rfc3339": "receipt-payload",
     "agent/process/control.py:_decoded": "socket",
     "agent/queue/bounds.py:connect": "queue",

@@ -46,6 +46,9 @@ STATES: Final[Mapping[DeviceState, str]] = {
     DeviceState.GONE: "gone for good",
 }
 
+ENDS_SOON_H: Final = 2
+"""Hours left from which the list says so: time to reach the driver, and for them to charge."""
+
 _COMMAND: Final = re.compile(r"`([^`]*)`")
 
 _NO_END: Final = 9999
@@ -87,10 +90,15 @@ def moment(utc: str) -> str:
 
 
 def tags(device: Device) -> list[str]:
-    """Return what must be seen at once: bench mode, or simulated parts."""
+    """Return what must be seen at once: bench mode, simulated parts, a battery that ends soon."""
     said = device.report.document if device.report else {}
-    simulated = (said.get("capture") or {}).get("simulated")
-    told = {"Bench mode": said.get("bench_mode"), "Simulated": simulated}
+    capture = said.get("capture") or {}
+    left_h = capture.get("hours_left")
+    told = {
+        "Bench mode": said.get("bench_mode"),
+        "Simulated": capture.get("simulated"),
+        f"Under {ENDS_SOON_H} hours left": left_h is not None and left_h < ENDS_SOON_H,
+    }
     return [tag for tag, is_so in told.items() if is_so]
 
 

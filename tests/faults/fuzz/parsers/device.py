@@ -14,6 +14,8 @@ import numpy as np
 import urllib3  # noqa: TID251 - its errors are documented ones of http.py
 
 from agent.capture import barcodes
+from agent.capture.energy import HOUR_NS, Energy, troubles
+from agent.capture.energy_meter import parsed
 from agent.command import owners
 from agent.errors import DoorstepError, FailedElsewhere, NotNow
 from agent.identity import retirement
@@ -35,6 +37,8 @@ from agent.wire.stall import StallLimit
 from agent.wire.tls import ClientTls
 from hardware import chrony
 from hardware.drivers import position_gpsd
+from hardware.power import PowerReading
+from hardware.settings import PowerSettings
 from tests.faults.fuzz.parsers.keys import CAPTURE_ID, DEVICE, SIGNERS
 from tests.faults.fuzz.parsers.parser import Parser
 from tests.faults.fuzz.shapes import Shape
@@ -70,6 +74,16 @@ def _kept_status(content: bytes) -> object:
 def _doctor(content: bytes) -> object:
     _layout().doctor_file.write_bytes(content)
     return compact(kept.read_doctor(_layout()))
+
+
+def _kept_energy(content: bytes) -> object:
+    """Read the energy that was kept as the next capture process does, and go on from it."""
+    found = parsed(content, "this", 10**13) or Energy()
+    reading = PowerReading(80, external=False, under_voltage=None, watts=1.2)
+    for second in range(2):
+        found = found.after(reading, 10**13 + second * HOUR_NS)
+    list(troubles(found, PowerSettings(gauge=True, current_sensor="ina226")))
+    return compact(found.figures)
 
 
 def _answer_of_a_process(content: bytes) -> object:
@@ -232,6 +246,7 @@ DEVICE_PARSERS: Final = (
     Parser("label-in-folder", _label_in_a_folder, (), Shape.JWS, 20_000),
     Parser("kept-status", _kept_status, (NotNow,), Shape.JSON, 8_192),
     Parser("doctor", _doctor, (), Shape.JSON, 8_192),
+    Parser("kept-energy", _kept_energy, (), Shape.JSON, 8_192),
     Parser("trust-files", _time, (), Shape.JSON, 8_400_000),
     Parser("owner", lambda text: owners._result(text), (FailedElsewhere,), Shape.JSON, 1_048_576),  # noqa: SLF001, PLW0108 - read off a pipe
     Parser("retired", _retired, (NotNow,), Shape.JSON, 65_536),

@@ -80,6 +80,7 @@ def test_the_kept_energy_is_read_in_the_same_boot() -> None:
         {"figures": {"used_wh": 4, "hours_left": 2.5, "mean_w": None}},
         {"figures": {"used_wh": 4, "hours_left": None, "mean_w": float("inf")}},
         {"mean_w": [1]},
+        {"mean_w": {}},
         {"hour": None},
         {"at_ns": 10**400},
         {"level_pct": True},
