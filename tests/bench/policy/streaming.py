@@ -12,6 +12,7 @@ from agent.capture.duties import TICK_S
 from agent.rule import policy, reach
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed
+from hardware.lift import STILL_S
 from hardware.settings import CameraSettings
 from tests.bench.policy import walk
 from tests.bench.policy.area import STOPS, Area, Spot
@@ -43,15 +44,20 @@ WAKES_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """How a device with a motion sensor is lifted at each door.
+    """When the motion sensor of a device says that it is lifted: at each door, and on the way.
 
     Attributes:
-        lasts_s: time for which the sensor says that the device is lifted.
-        before_press_s: time from the begin of the lift to the press.
+        lasts_s: time for which it says so at a door.
+        before_press_s: time from the begin of this lift to the press.
+        walks: it also says so while the driver walks: from door to door, and for DOOR_S before and
+            after each press. False for a device that lies in the van until it is lifted.
+        drives: it also says so while the van drives.
     """
 
     lasts_s: float
     before_press_s: float
+    walks: bool = False
+    drives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,14 @@ class Walked:
     Attributes:
         moments: all of the round, in order.
         presses: the second of the press at each door, and whether it made a photo.
+        walks: when the driver walks from door to door.
+        drives: when the driver drives from door to door.
     """
 
     moments: list[Moment]
     presses: list[tuple[float, bool]]
+    walks: list[Span]
+    drives: list[Span]
 
 
 def rows(
@@ -162,7 +172,7 @@ def streams(one: Walked, linger_s: float, lift: Lift | None) -> list[Span]:
     permitted = _joined(_permitted(one, linger_s))
     if lift is None:
         return permitted
-    return _common(permitted, _joined(_lifted(pressed_s, lift) for pressed_s, _ in one.presses))
+    return _common(permitted, _joined(sorted(_lifted(one, lift))))
 
 
 def _permitted(one: Walked, linger_s: float) -> Iterator[Span]:
@@ -177,14 +187,21 @@ def _permitted(one: Walked, linger_s: float) -> Iterator[Span]:
             yield moment.begin_s, min(moment.end_s, lingers_until_s)
 
 
-def _lifted(pressed_s: float, lift: Lift) -> Span:
-    """Return when a lift lets the camera stream; the loop stops it at one of its turns."""
-    begin_s = pressed_s - lift.before_press_s
-    return begin_s + WAKES_S, begin_s + lift.lasts_s + TICK_S / 2
+def _lifted(one: Walked, lift: Lift) -> Iterator[Span]:
+    """Yield when lifts let the camera stream; the loop stops it at one of its turns."""
+    for pressed_s, _ in one.presses:
+        begin_s = pressed_s - lift.before_press_s
+        yield begin_s + WAKES_S, begin_s + lift.lasts_s + TICK_S / 2
+    moves = [*one.drives] if lift.drives else []
+    if lift.walks:
+        moves += one.walks
+        moves += [(pressed_s - DOOR_S, pressed_s + DOOR_S) for pressed_s, _ in one.presses]
+    for begin_s, end_s in moves:
+        yield begin_s + WAKES_S, end_s + STILL_S + TICK_S / 2
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Return spans, ordered by their begin, with those as one that touch."""
+    """Return spans that are ordered by their begin, with those as one that touch."""
     found: list[Span] = []
     for begin_s, end_s in spans:
         if found and begin_s <= found[-1][1]:
@@ -229,10 +246,15 @@ def _walked(area: Area, rounds: int, seed: int, waits: str) -> tuple[Walked, ...
 def _round(area: Area, doors: list[Door], rng: random.Random, waits: str) -> Walked:
     manifest, before = walk.manifest(doors), doors[0].spot
     moments, presses = list[Moment](), list[tuple[float, bool]]()
+    walks, drives = list[Span](), list[Span]()
     every_s = area.pace_s / round(area.pace_s / EVERY_S)
     for turn, door in enumerate(doors):
         begins_s = turn * area.pace_s
-        for at_s, circle in _way(area, before, door.spot, rng, waits):
+        going = _going(area, before, door.spot, waits)
+        moves = drives if going.speed_mps == DRIVE_MPS else walks
+        if going.length_m:
+            moves.append((begins_s + going.leaves_s, begins_s + going.arrives_s))
+        for at_s, circle in _way(area, before, door.spot, rng, going):
             may_linger = policy.may_stream(manifest, circle, None, keep_warm=True)
             may = may_linger and policy.may_stream(manifest, circle, None, keep_warm=False)
             begin_s = begins_s + at_s
@@ -242,17 +264,33 @@ def _round(area: Area, doors: list[Door], rng: random.Random, waits: str) -> Wal
         if is_photo:
             manifest = _with_done(manifest, turn)
         before = door.spot
-    return Walked(moments, presses)
+    return Walked(moments, presses, walks, drives)
 
 
-def _way(
-    area: Area, begin: Spot, end: Spot, rng: random.Random, waits: str
-) -> Iterator[tuple[float, reach.Circle | None]]:
-    """Each moment until the press, and where we could be."""
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A way from door to door, in seconds since the last press."""
+
+    length_m: float
+    speed_mps: float
+    leaves_s: float
+
+    @property
+    def arrives_s(self) -> float:
+        return self.leaves_s + self.length_m / self.speed_mps
+
+
+def _going(area: Area, begin: Spot, end: Spot, waits: str) -> _Going:
     length_m = math.dist(begin, end)
     speed_mps = DRIVE_MPS if length_m > DRIVES_ABOVE_M else WALK_MPS
     spare_s = max(0.0, area.pace_s - DOOR_S - length_m / speed_mps)
-    leaves_s = spare_s if waits == LAST else 0.0
+    return _Going(length_m, speed_mps, spare_s if waits == LAST else 0.0)
+
+
+def _way(
+    area: Area, begin: Spot, end: Spot, rng: random.Random, going: _Going
+) -> Iterator[tuple[float, reach.Circle | None]]:
+    """Each moment until the press, and where we could be."""
     sky = area.sky(rng)
     error = sky.error.draw(rng)
     lost_s = area.pace_s - area.age_s(rng)
@@ -260,13 +298,13 @@ def _way(
     for moment in range(moments):
         at_s = moment * area.pace_s / moments
         seen_s = min(at_s, max(lost_s, 0.0))
-        gone_m = max(0.0, seen_s - leaves_s) * speed_mps
-        part = min(1.0, gone_m / length_m) if length_m else 1.0
+        gone_m = max(0.0, seen_s - going.leaves_s) * going.speed_mps
+        part = min(1.0, gone_m / going.length_m) if going.length_m else 1.0
         spot = tuple(b + part * (e - b) + off for b, e, off in zip(begin, end, error, strict=True))
         fix = walk.fix_at(
             (spot[0], spot[1]),
             sky,
-            speed_mps=speed_mps if 0 < part < 1 else 0.5,
+            speed_mps=going.speed_mps if 0 < part < 1 else 0.5,
             received_ns=round(seen_s * 1e9),
         )
         yield at_s, reach.where(fix, round(at_s * 1e9), EPH_FACTOR)

@@ -1,9 +1,12 @@
 """When the camera streams on a round of a few seconds that is given."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
+from agent.capture.duties import TICK_S
+from hardware.lift import STILL_S
 from tests.bench.policy.streaming import Lift, Moment, Span, Walked, streams
 from tests.bench.policy.warmth import WARM_S, wait_s
 
@@ -13,7 +16,7 @@ MAY, MAY_LINGER, NEVER = (True, True), (False, True), (False, False)
 def walked(*said: tuple[bool, bool], presses: list[tuple[float, bool]]) -> Walked:
     """A round of which the rule says this, for 10 s each."""
     moments = [Moment(10.0 * turn, 10.0 * turn + 10, *may) for turn, may in enumerate(said)]
-    return Walked(moments, presses)
+    return Walked(moments, presses, walks=[(1.0, 2.0)], drives=[(33.0, 42.0)])
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,19 @@ def test_camera_streams_while_lifted_and_no_longer() -> None:
     found = streams(one, 20.0, Lift(lasts_s=6.0, before_press_s=1.0))
 
     assert found == [(11.1, 17.5), (29.1, 30.0)]
+
+
+def test_walks_and_drives_count_as_lifts_until_the_sensor_has_been_still() -> None:
+    """On a belt also for half a minute before and after each press."""
+    one = walked(*[MAY] * 20, presses=[(100.0, True)])
+    lift = Lift(lasts_s=1.0, before_press_s=0.5)
+
+    driven = streams(one, 20.0, replace(lift, drives=True))
+    carried = streams(one, 20.0, replace(lift, walks=True, drives=True))
+
+    ends_s = STILL_S + TICK_S / 2
+    assert driven == [(33.1, 42 + ends_s), (99.6, 101.0)]
+    assert carried == [(1.1, 2 + ends_s), (33.1, 42 + ends_s), (70.1, 130 + ends_s)]
 
 
 @pytest.mark.parametrize(
