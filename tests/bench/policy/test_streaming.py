@@ -7,7 +7,8 @@ import pytest
 
 from agent.capture.duties import TICK_S
 from hardware.lift import STILL_S
-from tests.bench.policy.streaming import Lift, Moment, Span, Walked, streams
+from tests.bench.policy.asked import Moment, Span, Walked
+from tests.bench.policy.streaming import Lift, streams
 from tests.bench.policy.warmth import WARM_S, wait_s
 
 MAY, MAY_LINGER, NEVER = (True, True), (False, True), (False, False)
