@@ -5,7 +5,7 @@ import argparse
 from tests.bench.energy import tables
 from tests.bench.energy.boards import TUNED
 from tests.bench.energy.shift import SHIFT_H
-from tests.bench.energy.tables import WAYS
+from tests.bench.energy.tables import SUBURB, WAYS
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
 def _first() -> str:
     """Return why that figure is the first one: how much of a shift's estimate hangs on it."""
-    streams_h = WAYS["suburb"].high
+    streams_h = WAYS[SUBURB].high
     spread_wh = streams_h * (TUNED.streaming.adds_w.high - TUNED.streaming.adds_w.low)
     waits_wh = SHIFT_H * (TUNED.waits_w.high - TUNED.waits_w.low)
     return (

@@ -25,15 +25,29 @@ LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
 BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
 """Times of a lift from "put away at once" to "kept in the hand". Made up: nobody measured them."""
 
+CARRIED_S: Final = (15.0, 1.0)
+"""The lift at a door, of a device that is carried on the way too: it hardly matters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One simulated way to work; a device without a motion sensor has no times of a lift."""
+    """One simulated way to work; a device without a motion sensor has no times of a lift.
+
+    Attributes:
+        walks, drives: the sensor feels the driver walk, and drive, as a lift; otherwise the device
+            lies still between two doors.
+    """
 
     area: str
     linger_s: float
     lasts_s: float | None = None
     before_press_s: float | None = None
+    walks: bool = False
+    drives: bool = False
+
+    @property
+    def is_carried(self) -> bool:
+        return self.walks or self.drives
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,8 @@ def cases(areas: Iterable[str]) -> Iterator[Case]:
         for lasts_s in LASTS_S:
             for before_s in BEFORE_PRESS_S:
                 yield Case(area, LINGERS_S[0], lasts_s, before_s)
+        for drives in (False, True):
+            yield Case(area, LINGERS_S[0], *CARRIED_S, walks=True, drives=drives)
 
 
 def load() -> dict[Case, Hours]:

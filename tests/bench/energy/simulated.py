@@ -18,7 +18,7 @@ def simulate(cases: Iterable[Case], rounds: int = ROUNDS) -> dict[Case, Hours]:
 def _hours(case: Case, rounds: int) -> Hours:
     lift = None
     if case.lasts_s is not None and case.before_press_s is not None:
-        lift = Lift(case.lasts_s, case.before_press_s)
+        lift = Lift(case.lasts_s, case.before_press_s, case.walks, case.drives)
     rows = streaming.rows([_BY_NAME[case.area]], rounds, SEED, linger_s=case.linger_s, lift=lift)
     low, high = sorted(rows, key=lambda row: row.all_h)
     return Hours(

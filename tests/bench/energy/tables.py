@@ -1,12 +1,13 @@
 """The tables of hardware/energy.md, as rows of cells."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Final
 
 from tests.bench.energy import first_hour, hours
 from tests.bench.energy.boards import BOARDS, STREAMINGS, TUNED
 from tests.bench.energy.hours import BEFORE_PRESS_S, LASTS_S, Case
-from tests.bench.energy.loads import AWAKE_W, FRAMES_W, HDMI_W, LOADS
+from tests.bench.energy.loads import AWAKE_W, BATCHES_WH, FRAMES_W, HDMI_W, LOADS
 from tests.bench.energy.pack import NEW, PACKS
 from tests.bench.energy.shift import PRESSES, SHIFT_H, Shift
 from tests.bench.energy.span import NOTHING, Span
@@ -18,24 +19,34 @@ LINGER_S, FORMER_LINGER_S = hours.LINGERS_S
 FOUND: Final = hours.load()
 
 
-def streaming_h(area: str, linger_s: float = LINGER_S, *, has_sensor: bool = False) -> Span:
-    """Return the hours in which the camera streams; with a sensor, over all times of a lift."""
-    found = [
-        one
-        for case, one in FOUND.items()
-        if (case.area, case.linger_s, case.lasts_s is not None) == (area, linger_s, has_sensor)
-    ]
+class Sensor(StrEnum):
+    """What a motion sensor feels on a round."""
+
+    NONE = "no motion sensor"
+    CARRIED = "motion sensor, carried"
+    PUT_DOWN = "motion sensor, put down"
+
+
+def streaming_h(area: str, sensor: Sensor, linger_s: float = LINGER_S) -> Span:
+    """Return the hours in which the camera streams, over all times of a lift."""
+    wanted = area, linger_s, sensor
+    found = [one for case, one in FOUND.items() if _kind(case) == wanted]
     return Span(min(one.low_h for one in found), max(one.high_h for one in found))
 
 
+def _kind(case: Case) -> tuple[str, float, Sensor]:
+    is_lifted = Sensor.CARRIED if case.is_carried else Sensor.PUT_DOWN
+    return case.area, case.linger_s, Sensor.NONE if case.lasts_s is None else is_lifted
+
+
 WAYS: Final = {
-    "suburb": streaming_h("suburb"),
-    "suburb, with a motion sensor": streaming_h("suburb", has_sensor=True),
-    "city": streaming_h("city"),
-    "city, with a motion sensor": streaming_h("city", has_sensor=True),
+    **{f"suburb, {sensor}": streaming_h("suburb", sensor) for sensor in Sensor},
+    **{f"city, {sensor}": streaming_h("city", sensor) for sensor in Sensor},
     "only waiting": NOTHING,
 }
 """Hours of streaming of each kind of shift."""
+
+SUBURB: Final = f"suburb, {Sensor.NONE}"
 
 
 def boards() -> Rows:
@@ -76,17 +87,24 @@ def streaming() -> Rows:
 
 
 def lifts() -> Rows:
-    """Yield a row for each length of a lift: hours of streaming in the suburb, and the power."""
-    yield "a lift lasts", "streams, h", "mean power, W"
-    for lasts_s in LASTS_S:
-        found = [FOUND[Case("suburb", LINGER_S, lasts_s, one)] for one in BEFORE_PRESS_S]
-        streams_h = Span(min(one.low_h for one in found), max(one.high_h for one in found))
-        yield f"{lasts_s:.0f} s", streams_h.text(1), Shift(TUNED, streams_h).mean_w.text(2)
+    """Yield a row for each way to lift a device in the suburb: streaming, power, warm presses."""
+    yield "at a door, a lift lasts", "on the way", "streams, h", "mean power, W", "warm"
+    before_s = hours.CARRIED_S[1]
+    for case, one in FOUND.items():
+        if (case.area, case.before_press_s) == ("suburb", before_s):
+            ways = [name for name, does in (("walks", case.walks), ("drives", case.drives)) if does]
+            yield (
+                f"{case.lasts_s:.0f} s",
+                f"carried by a driver who {' and '.join(ways)}" if ways else "put down",
+                one.streaming_h.text(1),
+                Shift(TUNED, one.streaming_h).mean_w.text(2),
+                _percent(one.warm),
+            )
 
 
 def warmth() -> Rows:
-    """Yield a row for each time from lift to press: warm presses in the suburb, and their wait."""
-    yield "the press comes after", "warm", "mean wait for the exposure, s"
+    """Yield a row for each time from lift to press, if the device was put down on the way."""
+    yield "from lift to press", "warm", "mean wait for the exposure, s"
     for before_s in BEFORE_PRESS_S:
         found = [FOUND[Case("suburb", LINGER_S, one, before_s)] for one in LASTS_S]
         warm, wait_s = min(one.warm for one in found), max(one.wait_s for one in found)
@@ -103,21 +121,24 @@ def shifts() -> Rows:
 
 
 def packs() -> Rows:
-    """Yield rows about the pack: for how long it lasts, by its state, and how long it charges."""
-    ways = {way: Shift(TUNED, streams_h) for way, streams_h in WAYS.items()}
-    yield "Zero 2 W, tuned", *ways
-    yield "mean power, W", *(one.mean_w.text(2) for one in ways.values())
-    for pack in PACKS:
-        lasts = (one.lasts_h(pack).text(1) for one in ways.values())
-        yield f"{pack.usable_wh:.1f} Wh ({pack.state}) last, h", *lasts
-    yield "charges after the shift, h", *(one.charges_h.text(1) for one in ways.values())
+    """Yield a row for each kind of shift: how long a pack lasts, and how long it charges."""
+    yield (
+        "Zero 2 W, tuned",
+        "mean power, W",
+        *(f"{pack.usable_wh:.1f} Wh ({pack.state}) last, h" for pack in PACKS),
+        "charges after the shift, h",
+    )
+    for way, streams_h in WAYS.items():
+        one = Shift(TUNED, streams_h)
+        lasts = (one.lasts_h(pack).text(1) for pack in PACKS)
+        yield way, one.mean_w.text(2), *lasts, one.charges_h.text(1)
 
 
 def others() -> Rows:
     """Yield a row for each board: how long the new pack lasts in the suburb, and the cradle."""
     yield "suburb", "mean power, W", "the new pack lasts, h", "cradle during the shift, h"
     for board in BOARDS:
-        one = Shift(board, WAYS["suburb"])
+        one = Shift(board, WAYS[SUBURB])
         lasts, cradle = one.lasts_h(NEW).text(1), one.cradle_h(NEW).text(1)
         yield board.name, one.mean_w.text(2), lasts, cradle
 
@@ -125,20 +146,22 @@ def others() -> Rows:
 def levers() -> Rows:
     """Yield a row for each lever: what it saves in a shift in the suburb."""
     yield "lever", "saves, Wh", "default"
-    now, tuned = WAYS["suburb"], TUNED.streaming.adds_w
-    former_h = streaming_h("suburb", FORMER_LINGER_S)
-    sensor_h = WAYS["suburb, with a motion sensor"]
+    now, tuned = WAYS[SUBURB], TUNED.streaming.adds_w
+    former_h = streaming_h("suburb", Sensor.NONE, FORMER_LINGER_S)
     yield (
         f"`camera.linger_s`: {LINGER_S:.0f} s in place of {FORMER_LINGER_S:.0f} s",
         _saved(former_h, now, tuned),
         f"{LINGER_S:.0f} s",
     )
-    yield "`motion.kind`: stream while lifted", _saved(now, sensor_h, tuned), "no sensor"
+    for sensor in (Sensor.CARRIED, Sensor.PUT_DOWN):
+        sensor_h = streaming_h("suburb", sensor)
+        yield f"`motion.kind`: a {sensor} between doors", _saved(now, sensor_h, tuned), "no sensor"
     yield (
         "HDMI off, with the lines of the hardware page",
         HDMI_W.times(SHIFT_H).text(1),
         "provisioned",
     )
+    yield "`sync.batch_minutes`: 15 in place of 0", BATCHES_WH.text(2), "0"
     yield "no work of the agent per frame", now.by(FRAMES_W).text(2), "always"
     yield "Wi-Fi's power save", AWAKE_W.times(SHIFT_H).text(1), "provisioned"
 

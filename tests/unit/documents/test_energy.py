@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from hardware.settings import PowerSettings
 from tests.bench.energy import hours
 from tests.bench.energy.boards import BOARDS, PI_4, STREAMINGS, TUNED, Board, Streaming
 from tests.bench.energy.hours import Case
@@ -15,7 +16,7 @@ from tests.bench.energy.pack import CHARGES_W, EFFICIENCY, NEW, OLD_COLD
 from tests.bench.energy.shift import PRESSES, SHIFT_H, Shift
 from tests.bench.energy.simulated import simulate
 from tests.bench.energy.span import NOTHING, Span
-from tests.bench.energy.tables import WAYS
+from tests.bench.energy.tables import SUBURB, WAYS, Sensor
 
 STREAMING: Final = Streaming("of a test", Span(0.5, 1), "made up")
 
@@ -72,7 +73,7 @@ def test_pi_4_does_not_last_a_shift_even_if_it_only_waits() -> None:
 
 @pytest.mark.parametrize(
     ("way", "most_w", "new_h", "old_cold_h"),
-    [("suburb", 1.55, 12, 9), ("suburb, with a motion sensor", 1.3, 15, 10.5)],
+    [(SUBURB, 1.55, 12, 9), (f"suburb, {Sensor.CARRIED}", 1.3, 15, 10.5)],
 )
 def test_shift_in_the_suburb_stays_within_its_power(
     way: str, most_w: float, new_h: float, old_cold_h: float
@@ -85,11 +86,19 @@ def test_shift_in_the_suburb_stays_within_its_power(
     assert shift.lasts_h(OLD_COLD).low >= old_cold_h
 
 
+def test_status_counts_with_the_pack_of_the_build() -> None:
+    """A device that says how many hours are left takes the pack that the page builds in."""
+    battery_wh = PowerSettings("simulated").battery_wh
+
+    assert battery_wh == pytest.approx(NEW.usable_wh, abs=0.05)
+
+
 @pytest.mark.slow
 def test_hours_of_streaming_are_those_of_simulated_rounds() -> None:
     """If they are not, the rule has changed: run `python -m tests.bench.energy.simulated`."""
     known = hours.load()
-    cases = [Case("suburb", 20.0), Case("suburb", 20.0, 15.0, 0.5)]
+    carried = [case for case in known if case.is_carried]
+    cases = [Case("suburb", 20.0), Case("suburb", 20.0, 15.0, 0.5), *carried[:1]]
 
     assert simulate(cases) == {case: known[case] for case in cases}
     assert list(known) == list(hours.cases(hours.AREAS))
