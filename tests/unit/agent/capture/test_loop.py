@@ -493,6 +493,17 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
     }
 
 
+def test_the_status_tells_the_energy_of_the_shift_once_an_hour(device: Bench) -> None:
+    device.parts.power.reading = PowerReading(64, external=False, under_voltage=None, watts=4.0)
+    told = []
+    for _ in range(2 * 360 + 10):
+        device.tick(10.0)
+        told.append(device.loop.status()["used_wh"])
+
+    assert len(dict.fromkeys(told)) == 3  # none is known in the first hour
+    assert device.loop.status()["watts"] == 4.0
+
+
 @pytest.mark.parametrize(
     "request_",
     [
