@@ -244,6 +244,8 @@ class Duties:
     def _energy_troubles(self) -> Iterator[str]:
         """Yield what is wrong with each part that measures or saves energy."""
         yield from self._meter.troubles()
+        if silent := self._board.motion.trouble():
+            yield silent
 
     def _has_fix(self, now_ns: int) -> bool:
         fix = self._board.position.last_fix()

@@ -243,6 +243,7 @@ class SetMotion:
 
     def __init__(self) -> None:
         self.is_lifted: bool | None = None
+        self.fault: str | None = None
         self.on_lift: Callable[[], None] = lambda: None
 
     def lifted(self) -> bool | None:
@@ -256,7 +257,7 @@ class SetMotion:
         self.on_lift()
 
     def trouble(self) -> str | None:
-        return None
+        return self.fault
 
     def close(self) -> None:
         pass

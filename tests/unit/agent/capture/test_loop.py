@@ -493,6 +493,20 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
     }
 
 
+def test_the_status_tells_each_part_of_the_energy_that_fails(tmp_path: Path) -> None:
+    with bench(tmp_path, power={"gauge": True, "current_sensor": "ina226"}) as device:
+        device.parts.motion.fault = "the accelerometer says nothing"
+        device.parts.power.reading = PowerReading(None, external=False, under_voltage=None)
+        for _ in range(8):
+            device.tick(10.0)
+
+        gauge, sensor, motion = device.loop.status()["energy"].split("; ")
+
+    assert (gauge, motion) == ("the fuel gauge says nothing", "the accelerometer says nothing")
+    assert sensor == "the current sensor ina226 says nothing"
+    assert device.parts.light.shown[-1] is Signal.BATTERY_LOW
+
+
 def test_the_status_tells_the_energy_of_the_shift_once_an_hour(device: Bench) -> None:
     device.parts.power.reading = PowerReading(64, external=False, under_voltage=None, watts=4.0)
     told = []
