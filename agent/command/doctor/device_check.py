@@ -62,8 +62,9 @@ NO_MOTION: Final = (
 )
 
 NOT_MEASURED: Final = (
-    "look at its cable, at `ls /sys/class/power_supply`, at `grep . /sys/class/hwmon/*/name`, "
-    "at config.txt, and at [power] in the configuration"
+    "look at its cable, at `ls /sys/class/power_supply`, at "
+    "`grep . /sys/class/hwmon/*/name /sys/bus/iio/devices/*/name`, at config.txt, and at [power] "
+    "and [motion] in the configuration"
 )
 
 NO_FIX: Final = (
