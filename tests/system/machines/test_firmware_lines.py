@@ -50,7 +50,7 @@ def run(folder: Path, **variables: Any) -> str:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
-    (tmp_path / "config.txt").write_text("camera_auto_detect=1\n")
+    (tmp_path / "config.txt").write_text("camera_auto_detect=1\ndtoverlay=vc4-kms-v3d\n")
     (tmp_path / "cmdline.txt").write_text(CMDLINE)
     return tmp_path
 
@@ -70,7 +70,7 @@ def test_the_build_is_written_once(card: Path) -> None:
     (card / "restart").unlink()
     run(card, **build)
 
-    assert config.startswith("camera_auto_detect=1\n")
+    assert config.startswith("camera_auto_detect=1\ndtoverlay=vc4-kms-v3d,nohdmi\n")
     assert {claim.pin for claim in claims(config)} == set(BUILD_PINS)
     assert cmdline == ("console=tty1 root=PARTUUID=1234-02 rootwait cgroup_enable=memory cma=96M\n")
     assert [line for line in build["doorstep_firmware_lines"] if line not in page] == []
@@ -81,10 +81,11 @@ def test_the_build_is_written_once(card: Path) -> None:
     assert not (card / "restart").exists()
 
 
-def test_a_board_with_more_memory_keeps_its_camera_memory(card: Path) -> None:
+def test_a_board_with_more_memory_keeps_its_camera_memory_and_screen(card: Path) -> None:
     run(card)
 
     assert "cma=" not in (card / "cmdline.txt").read_text()
+    assert "nohdmi" not in (card / "config.txt").read_text()
     assert list((card / "etc").iterdir()) == []
 
 
