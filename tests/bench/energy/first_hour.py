@@ -35,7 +35,9 @@ STEPS: Final = (
         measure="the current sensor against the meter",
         how="`sudo doorstep doctor` prints the sensor's watts",
         estimate="within 5 %",
-        otherwise="several times too much: the overlay has another shunt than the board",
+        otherwise=(
+            "several times too much: the rule of udev has another shunt; 0: VBUS has no wire"
+        ),
     ),
     Step(
         measure="**W streaming minus W stopped**",
@@ -58,17 +60,17 @@ STEPS: Final = (
     Step(
         measure="Wi-Fi",
         how=(
-            "`sudo iw dev wlan0 set power_save off`, then `on`; on a console, "
-            "`sudo rfkill block wifi`, then `unblock`"
+            "`sudo iw dev wlan0 set power_save off`, then `on`; then `sudo systemd-run sh -c "
+            "'rfkill block wifi; sleep 180; rfkill unblock wifi'`"
         ),
         estimate=f"off: {AWAKE_W.text(2)} W more; blocked: {RADIO_W.text(2)} W less",
         otherwise="blocked saves more: batches that switch the radio off are worth a second look",
     ),
     Step(
         measure="HDMI",
-        how="without the lines of `config.txt` that switch HDMI off, after a restart",
+        how="`vc4-kms-v3d` without `nohdmi` in `config.txt`, after a restart",
         estimate=f"{HDMI_W.text(2)} W more",
-        otherwise="the same: the lines do not work with this firmware",
+        otherwise="the same: `nohdmi` does not work with this firmware",
     ),
     Step(
         measure="the GNSS receiver",

@@ -156,11 +156,7 @@ def levers() -> Rows:
     for sensor in (Sensor.CARRIED, Sensor.PUT_DOWN):
         sensor_h = streaming_h("suburb", sensor)
         yield f"`motion.kind`: a {sensor} between doors", _saved(now, sensor_h, tuned), "no sensor"
-    yield (
-        "HDMI off, with the lines of the hardware page",
-        HDMI_W.times(SHIFT_H).text(1),
-        "provisioned",
-    )
+    yield "HDMI off", HDMI_W.times(SHIFT_H).text(1), "provisioned"
     yield "`sync.batch_minutes`: 15 in place of 0", BATCHES_WH.text(2), "0"
     yield "no work of the agent per frame", now.by(FRAMES_W).text(2), "always"
     yield "Wi-Fi's power save", AWAKE_W.times(SHIFT_H).text(1), "provisioned"

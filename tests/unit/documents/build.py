@@ -10,7 +10,10 @@ from math import log
 from typing import Final
 
 RAIL_V: Final = 5.2
-"""Output of the converter. Source: Adafruit, README of Adafruit-TPS61023-PCB (product 4654)."""
+"""Output of the converter. Source: Adafruit, README of Adafruit-TPS61023-PCB (product 4654).
+
+Its schematic has 732 and 100 kΩ, which give 5.0 V by TI SLVSF14: currents are then lower.
+"""
 
 LOGIC_V: Final = 3.3
 """The board's own supply, for pins, sensors and receiver."""
@@ -177,7 +180,7 @@ PARTS: Final = {
     ),
     "Current sensor": Part(
         (2, 3),
-        f"{_I2C.format('0x40')}; its shunt of {ohms(SHUNT_OHM)} in the 5.2 V lead",
+        f"{_I2C.format('0x40')}; its shunt of {ohms(SHUNT_OHM)} in the 5.2 V lead, VBUS to IN-",
         LOGIC_V,
         road_ma=(0.33, 0.42),
         most_ma=0.42,
@@ -227,8 +230,11 @@ CHARGE_MA: Final = 1_000
 INPUT_MA: Final = 1_500
 """Into the pack, by a jumper; from the supply at 5 V. Source: Adafruit 4755; TI SLUS810."""
 
-OFF_UA: Final = (3, 24)
-"""From the pack while the device is off: gauge (3 or 23 µA), power switch (less than 1 µA)."""
+OFF_UA: Final = (7, 31)
+"""From the pack while the device is off: gauge, charger, power switch.
+
+3 or 23 µA, 4.3 to 6.5 µA (TI SLUS810, I_BAT(PDWN)), less than 1 µA.
+"""
 
 
 def usable_wh() -> float:
