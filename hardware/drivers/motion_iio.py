@@ -31,6 +31,12 @@ RETRY_S: Final = 0.5
 HUNG_S: Final = 10.0
 """Time without a reading after which the thread counts as hung: a busy processor takes less."""
 
+CLOSE_S: Final = 3.0
+"""Longest wait for the thread at the end: a bus that is stuck takes a second for each axis.
+
+Source: the default of the kernel's i2c_register_adapter, i2c-core-base.c.
+"""
+
 DEVICES: Final = "bus/iio/devices/iio:device*"
 """Source: the kernel's Documentation/ABI/testing/sysfs-bus-iio."""
 
@@ -110,9 +116,9 @@ class IioMotion:
         return None if fault is None else f'motion.kind = "iio": the accelerometer: {fault}'
 
     def close(self) -> None:
-        """End the thread; safe to call twice."""
+        """End the thread; safe to call twice. One that hangs in a read is left behind."""
         self._closed.set()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
 
     def _is_late(self, limit_s: float) -> bool:
         return time.monotonic() - self._feeling.at_s > limit_s
@@ -123,7 +129,8 @@ class IioMotion:
             was_at_rest = self._feeling.lifted is False
             felt = sensor.read()
             self._feeling = rule.feel(time.monotonic(), felt)
-            if was_at_rest and self._feeling.lifted is not False and self._on_lift is not None:
+            begins = was_at_rest and self._feeling.lifted is not False
+            if begins and self._on_lift is not None and not self._closed.is_set():
                 self._on_lift()
         sensor.close()
 

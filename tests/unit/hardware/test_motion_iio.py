@@ -1,12 +1,14 @@
 """An accelerometer read from sysfs, as the kernel lays it out."""
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from hardware.drivers.motion_iio import Accelerometer, IioMotion
+from hardware.drivers.motion_iio import CLOSE_S, Accelerometer, IioMotion
 from hardware.lift import SensorFault
 from hardware.settings import MotionSettings
 from tests.support import accelerometer
@@ -91,3 +93,19 @@ def test_a_sensor_that_goes_away_is_no_rest(motion: IioMotion, tmp_path: Path) -
     until(lambda: heard)
     assert heard == [None]
     assert SensorFault.SILENT in (motion.trouble() or "")
+
+
+@pytest.mark.slow
+def test_a_sensor_that_hangs_does_not_hold_up_the_end_of_the_process(tmp_path: Path) -> None:
+    """Camera and lamp are closed after it; and a read that ends later calls nobody."""
+    pipe = tmp_path / "bus/iio/devices/iio:device0/in_accel_x_raw"
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    motion = IioMotion(MotionSettings("iio", tmp_path))
+    until(motion.trouble)
+    began_s = time.monotonic()
+
+    motion.close()
+
+    assert time.monotonic() - began_s < CLOSE_S + 1
+    os.close(os.open(pipe, os.O_WRONLY))
