@@ -23,6 +23,7 @@ from hardware.board import Board
 from hardware.change_detector import ChangeDetector
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
+from hardware.power import PowerReading
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ class Duties:
         self._empty = ChangeDetector(last=False)
         self._not_off: ChangeDetector[str | None] = ChangeDetector(None)
         self._ask_from_ns = 0
+        self._judge_from_ns = 0
         self._fed_by_ns: int | None = None
         self._lived_ns = now_ns
         self._frames_come = ChangeDetector(last=True)
@@ -180,10 +182,8 @@ class Duties:
         self._housekeeping.tick()
         self._feed_watchdog(now_ns)
         power = self._board.power.read()
-        energy = self._meter.take(power, now_ns)
-        charge = self._battery.take(
-            power, energy.hours_left, is_silent=self._meter.is_gauge_silent()
-        )
+        self._judge(power, now_ns)
+        charge = self._battery.charge
         if self._light.is_seen(now_ns):
             self._light.idle(self._idle_signal(charge, external=bool(power.external)))
         self._handle_battery(charge, now_ns)
@@ -204,6 +204,14 @@ class Duties:
         _log.error("event=camera_fault error=%r", str(error))
         self._light.show(Signal.FAULT, silent=silent)
         self.ending.begin(ExitCode.FAULT, now_ns)
+
+    def _judge(self, power: PowerReading, now_ns: int) -> None:
+        """Let a reading count, one a second: presses, windows and lifts make more ticks."""
+        if now_ns < self._judge_from_ns:
+            return
+        self._judge_from_ns = now_ns + int(TICK_S * 1e9)
+        hours_left = self._meter.take(power, now_ns).hours_left
+        self._battery.take(power, hours_left, is_silent=self._meter.is_gauge_silent())
 
     def _idle_signal(self, charge: Charge, *, external: bool) -> Signal:
         ready = self._housekeeping.is_whole() if external else self._is_ready()

@@ -387,10 +387,20 @@ def test_with_an_empty_battery_a_press_leaves_a_record_and_it_powers_off(device:
     assert code == 0
 
 
+def test_presses_windows_and_lifts_make_no_more_readings_of_the_battery(device: Bench) -> None:
+    """The lamp of a window lowers the voltage for ten seconds, in which much may be pressed."""
+    device.parts.power.reading = EMPTY
+    for _ in range(20):
+        device.parts.motion.lift()
+        device.tick(0.5)
+
+    assert device.press()["label"]["kind"] == RecordKind.PHOTO
+
+
 def test_an_empty_battery_is_red_while_another_light_would_still_be_seen(device: Bench) -> None:
     device.parts.camera.pictures = [BLURRED]
     device.parts.power.reading = EMPTY
-    for _ in range(EMPTY_READINGS - 3):
+    for _ in range(EMPTY_READINGS - 2):
         device.tick(1.0)
     device.press()
     for _ in range(2):
