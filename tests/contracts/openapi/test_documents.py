@@ -10,10 +10,13 @@ import schemathesis
 from starlette.routing import Route
 
 from agent.config import load
+from agent.process import control
 from agent.record import signing
 from agent.serve.answer import HttpAnswer
 from agent.serve.answers import Answers
 from agent.serve.connection import METHODS
+from agent.status.document import document
+from agent.status.values import QueuePart, plain
 from doorstep_backend import keys
 from doorstep_backend.api.service import Api
 from doorstep_backend.app import create_app
@@ -58,6 +61,19 @@ def test_the_offices_routes_are_those_of_its_document(tmp_path: Path) -> None:
         assert isinstance(route, Route)
         routes.setdefault(mount.path + route.path, set()).update(route.methods or set())
     assert routes == {path: allowed(document, path) for path in document["paths"]}
+
+
+def test_no_text_of_a_status_is_longer_than_its_document_says(tmp_path: Path) -> None:
+    """Gauge, current sensor and accelerometer may fail at once."""
+    device = Device(tmp_path)
+    device.layout.make()
+    words = dict.fromkeys(("energy", "position", "no_credentials"), "it says nothing; " * 9)
+    with control.serve(device.layout.capture_socket, lambda *_: words):
+        made = plain(document(load(device.config), QueuePart(0, 0, 0, 0)))
+    schema = {"components": read(SERVE)["components"], "$ref": "#/components/schemas/Status"}
+
+    assert len(made["capture"]["energy"]) > 100
+    jsonschema_rs.Draft202012Validator(schema).validate(made)
 
 
 def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: Path) -> None:

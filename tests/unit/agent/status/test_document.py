@@ -54,7 +54,8 @@ def capture_that_says(words: str) -> dict[str, Any]:
 def sync_that_says(words: str) -> dict[str, Any]:
     texts = dict.fromkeys(("last_answer", "pause", "identity_trouble"), words)
     times = dict.fromkeys(("last_contact", "tls_until"), LATE)
-    return {**texts, **times, "waits_s": 999_998.5, "state": "w" * 10, "hindrance": "certificate"}
+    words_and_numbers = {"state": "w" * 10, "hindrance": "certificate", "batch_minutes": 2**53}
+    return {**texts, **times, **words_and_numbers, "waits_s": 999_998.5}
 
 
 @pytest.mark.parametrize("words", LONG_WORDS, ids=["quoted", "wide", "quotes", "slashes", "plain"])
