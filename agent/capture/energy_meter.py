@@ -16,7 +16,7 @@ from agent.queue.paths import Layout
 from agent.status.kept import replace_whole
 from hardware.change_detector import ChangeDetector
 from hardware.clock_system import boot_id
-from hardware.power import PowerReading
+from hardware.power import MOST_UW, PowerReading
 from hardware.settings import PowerSettings
 
 _log = logging.getLogger(__name__)
@@ -32,6 +32,9 @@ _MODE: Final = 0o600
 
 _MOST: Final = 2**53
 """Largest number that a float has exactly. Source: IEEE 754 binary64."""
+
+_MOST_W: Final = 1.01 * MOST_UW / 1e6
+"""Largest mean power, with room for rounding: a sum without a time would have an infinite one."""
 
 _KEPT: Final = ("mean_w", "hour", "at_ns", "level_pct")
 """Members of Energy that are kept beside the shift and the published figures."""
@@ -110,6 +113,7 @@ def _is_possible(kept: Mapping[str, Any], now_ns: int) -> bool:
         and type(kept["at_ns"]) is int
         and 0 <= kept["at_ns"] <= now_ns
         and isinstance(shift["is_over"], bool)
+        and shift["used_j"] <= _MOST_W * shift["measured_s"] <= _MOST_W * shift["battery_s"]
     )
 
 

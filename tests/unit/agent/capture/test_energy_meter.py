@@ -74,6 +74,8 @@ def test_the_kept_energy_is_read_in_the_same_boot() -> None:
         {"shift": asdict(replace(Shift(), used_j=-1.0))},
         {"shift": asdict(replace(Shift(), used_j=float("nan")))},
         {"shift": asdict(replace(Shift(), battery_s=1e300))},
+        {"shift": asdict(Shift(5e-324, 5e-324, 2.0**53))},
+        {"shift": asdict(Shift(3_600.0, 3_601.0, 4_320.0))},
         {"shift": {**asdict(Shift()), "more": 1}},
         {"shift": {**asdict(Shift()), "is_over": 1}},
         {"figures": {"used_wh": "4", "hours_left": None, "mean_w": None}},
