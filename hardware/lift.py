@@ -60,9 +60,9 @@ Source: PS-MPU-6000A-00, 6.2: Z axis, tolerance and temperature.
 class SensorFault(StrEnum):
     """The reason why a sensor is not believed."""
 
-    SILENT = "it does not answer"
-    STUCK = "its readings never change"
-    WRONG = "it feels no gravity, or too much"
+    SILENT = "silent"
+    STUCK = "stuck: readings never change"
+    WRONG = "wrong: no gravity, or too much"
 
 
 @dataclass(frozen=True, slots=True)

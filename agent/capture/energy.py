@@ -236,11 +236,11 @@ def is_gauge_silent(energy: Energy, settings: PowerSettings) -> bool:
 def troubles(energy: Energy, settings: PowerSettings) -> Iterator[str]:
     """Yield what is wrong with the parts that measure energy."""
     if is_gauge_silent(energy, settings):
-        yield "the fuel gauge says nothing"
+        yield "fuel gauge silent"
     if settings.current_sensor and energy.sensor_silent_s >= SILENT_AFTER_S:
-        yield f"the current sensor {settings.current_sensor} says nothing"
+        yield f"sensor {settings.current_sensor} silent"
     if settings.gauge and _contradict(energy.shift, settings.battery_wh):
-        yield "the battery is worn, or the fuel gauge and the current sensor contradict each other"
+        yield "battery worn, or gauge and sensor contradict each other"
 
 
 def _contradict(shift: Shift, battery_wh: float) -> bool:

@@ -113,7 +113,7 @@ class IioMotion:
     def trouble(self) -> str | None:
         """Return why the sensor is not believed; None while it is."""
         fault = SensorFault.SILENT if self._is_late(HUNG_S) else self._feeling.fault
-        return None if fault is None else f'motion.kind = "iio": the accelerometer: {fault}'
+        return None if fault is None else f"accelerometer {fault}"
 
     def close(self) -> None:
         """End the thread; safe to call twice. One that hangs in a read is left behind."""

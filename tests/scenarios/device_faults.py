@@ -381,7 +381,7 @@ def silent_gauge(folder: Path, _: Backend) -> Seen:
         told = json.loads(van.run("status", "--json").stdout)
         result = seen(van, reply)
 
-        assert told["capture"]["energy"] == "the fuel gauge says nothing"
+        assert told["capture"]["energy"] == "fuel gauge silent"
         assert "energy" in told["needs"]
         return Seen(result.log, ["battery_low", *result.light], result.states)
 

@@ -174,7 +174,7 @@ def silent(clock: Clock) -> Clock:
     [
         (lambda clock: clock.drain(9), []),
         (lambda clock: clock.read(reading(None, None), SILENT_AFTER_S - 2), []),
-        (silent, ["fuel gauge says nothing", "current sensor ina226 says nothing"]),
+        (silent, ["fuel gauge silent", "sensor ina226 silent"]),
         (lambda clock: silent(clock).read(reading()), []),
         # Of the energy, 20 Wh: an aged and cold battery has 14, a worn one 8.
         (lambda clock: clock.drain(6, wh_of_pct=0.14), []),

@@ -17,6 +17,7 @@ from agent.command import capture_process, state_access
 from agent.errors import DoorstepError, ExitCode
 from agent.models import RecordKind
 from agent.process import control
+from agent.status.fitting import TEXT_LIMIT_BYTES, short
 from hardware import clock_system
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.clock import ClockSource
@@ -493,17 +494,18 @@ def test_the_status_tells_what_only_this_process_knows(device: Bench) -> None:
     }
 
 
-def test_the_status_tells_each_part_of_the_energy_that_fails(tmp_path: Path) -> None:
+def test_the_status_names_each_part_of_the_energy_that_fails(tmp_path: Path) -> None:
+    """All three fit into a full document: they share a bus, and one wire silences them together."""
     with bench(tmp_path, power={"gauge": True, "current_sensor": "ina226"}) as device:
-        device.parts.motion.fault = "the accelerometer says nothing"
+        device.parts.motion.fault = "accelerometer silent"
         device.parts.power.reading = PowerReading(None, external=False, under_voltage=None)
         for _ in range(8):
             device.tick(10.0)
 
-        gauge, sensor, motion = device.loop.status()["energy"].split("; ")
+        told = device.loop.status()["energy"]
 
-    assert (gauge, motion) == ("the fuel gauge says nothing", "the accelerometer says nothing")
-    assert sensor == "the current sensor ina226 says nothing"
+    assert told == "fuel gauge silent; sensor ina226 silent; accelerometer silent"
+    assert short(told, TEXT_LIMIT_BYTES // 2) == told
     assert device.parts.light.shown[-1] is Signal.BATTERY_LOW
 
 

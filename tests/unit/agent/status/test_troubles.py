@@ -112,7 +112,7 @@ CASES = (
     Case("no manifest at night", says("capture", manifest="none", ready=False)),
     Case("no receiver", says("capture", position="gpsd: refused"), (Trouble.POSITION,)),
     Case("receiver unknown", says("capture", position=None)),
-    Case("silent gauge", says("capture", energy="the fuel gauge says nothing"), (Trouble.ENERGY,)),
+    Case("silent gauge", says("capture", energy="fuel gauge silent"), (Trouble.ENERGY,)),
     Case("energy unknown", says("capture", energy=None)),
     # What happened to records.
     Case("damaged", Scene.damage, (Trouble.DAMAGED,)),

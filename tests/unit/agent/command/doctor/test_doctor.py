@@ -305,7 +305,7 @@ def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(
         ({}, {"camera": None, "battery": Level.NOTE, "energy": None}),
         ({"energy": "ok", "watts": 1.31}, {"energy": Level.OK}),
         ({"energy": "ok", "watts": "much"}, {"energy": None}),
-        ({"energy": "the fuel gauge says nothing"}, {"energy": Level.FAILED}),
+        ({"energy": "fuel gauge silent"}, {"energy": Level.FAILED}),
     ],
     ids=str,
 )
