@@ -148,7 +148,7 @@ class MotionSettings:
     """`[motion]`: while the device is at rest, the camera is stopped."""
 
     kind: Annotated[str, DriverKind("motion")] = "none"
-    """Sensor of motion: `iio` is an accelerometer, the first that the kernel has."""
+    """Motion sensor; `iio`: the first accelerometer that the kernel has."""
     sysfs: Path = Path("/sys")
 
 
