@@ -6,8 +6,8 @@ camera. So all doubt counts as lifted:
 
 - A hand that holds still trembles, and turns the device against gravity. `MOVED_MPS2` is what an
   average hand reaches all the time, and far above the sensor's noise. A hand with half that tremor
-  that turns by less than 0.3 degrees a second counts as rest after `STILL_S`. But whoever presses
-  has just aimed, and the finger that goes to the button moves the device too.
+  that turns by less than 0.3 degrees a second counts as rest after `STILL_S`. But before a press,
+  the driver has just aimed, and the finger that moves to the button moves the device too.
 - A hand or a belt that walks is always lifted.
 - A van that drives or brakes is lifted: the seats of cars have 0.3 to 0.5 m/s² r.m.s. by ISO 2631-1
   (doi 10.1177/09574565261444069), and a routine stop peaks at 2.5 m/s² (Roenitz, Happer, Johal and
@@ -78,7 +78,7 @@ class LiftRule:
     """The readings of one sensor so far; all times are CLOCK_MONOTONIC in s.
 
     A sensor that was stuck or wrong is not believed any more: if a fault came and went with the
-    hand, the status would tell when the device is lifted.
+    hand, the status would show when the device is lifted.
     """
 
     def __init__(self, began_s: float) -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Motion(Protocol):
-    """A sensor of motion; keeps the newest state only, no history."""
+    """A motion sensor; keeps the newest state only, no history."""
 
     def lifted(self) -> bool | None:
         """Return False only while the device is certainly at rest.
@@ -21,4 +21,4 @@ class Motion(Protocol):
         """Return why a configured sensor is silent, for a technician; None while it answers."""
 
     def close(self) -> None:
-        """Release the sensor, and call nobody any more; safe to call twice."""
+        """Release the sensor, and end all calls; safe to call twice."""

@@ -14,7 +14,7 @@ FOCUS_NS: Final = 600_000_000
 """Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
 
 SAMPLED: Final = 10
-"""Number of frames of which one is read while nobody waits for any: three a second are read.
+"""Number of frames of which one is read while no caller waits for any: three a second are read.
 
 Source: reading one takes a quarter of the Python time of a waiting frame
 (`python -m tests.bench.waiting_camera`, 2026-11); a change of light is noticed within a third of a
@@ -40,7 +40,7 @@ def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
 class StreamState:
     """The state as picamera2's thread updates it; another thread waits for its changes.
 
-    While nobody uses the camera and its lens and exposure are at rest, most frames are only
+    While no caller uses the camera and its lens and exposure are at rest, most frames are only
     counted. Frames that are left out make `Settling` stricter, since its steps are then longer.
 
     Attributes:

@@ -47,15 +47,15 @@ class Power(Protocol):
         """Ask the system to power off; returns at once."""
 
 
-def charge_pct(told: int | None) -> int | None:
-    """Return the charge that a gauge tells, at most 100; None for a number that is no charge."""
-    if told is None or not 0 <= told <= MOST_PCT:
+def charge_pct(shown: int | None) -> int | None:
+    """Return the charge that a gauge shows, at most 100; None for a number that is no charge."""
+    if shown is None or not 0 <= shown <= MOST_PCT:
         return None
-    return min(told, FULL_PCT)
+    return min(shown, FULL_PCT)
 
 
-def watts(told_uw: int | None) -> float | None:
-    """Return the power that a sensor tells in microwatts; None if no running device takes it."""
-    if told_uw is None or not LEAST_UW <= told_uw <= MOST_UW:
+def watts(shown_uw: int | None) -> float | None:
+    """Return the power that a sensor shows in microwatts; None if no running device takes it."""
+    if shown_uw is None or not LEAST_UW <= shown_uw <= MOST_UW:
         return None
-    return told_uw / 1e6
+    return shown_uw / 1e6

@@ -44,7 +44,7 @@ class EnergyMeter:
     """The energy by the readings so far.
 
     A killed process loses a minute of a shift. After a reboot the shift begins again, because
-    `run/` is in memory: nobody knows what the device did meanwhile.
+    `run/` is in memory.
 
     Attributes:
         energy: the result of the readings; for any thread.

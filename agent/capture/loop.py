@@ -50,7 +50,7 @@ LOOK_EVERY_S: Final = 0.05
 
 
 class Lift:
-    """The begin of a lift, as the sensor of motion reports it."""
+    """The beginning of a lift, as the motion sensor reports it."""
 
 
 class CaptureLoop:

@@ -143,7 +143,7 @@ def _common(provenance: Provenance, trigger: Trigger, power: PowerReading) -> di
 
 
 def _supply(power: PowerReading) -> dict[str, Any]:
-    """Return the supply as a record has it; the watts are not in it: they tell of the camera."""
+    """Return the supply as a record has it; without watts: they show when the camera ran."""
     return {
         "battery_pct": power.battery_pct,
         "external": power.external,

@@ -192,7 +192,7 @@ class PiCamera:
         self._picamera.start()
 
     def _on_frame(self, request: Any) -> None:
-        """See each frame in picamera2's thread, taken or not; mostly nobody waits for one."""
+        """See each frame in picamera2's thread, taken or not; mostly no caller waits for one."""
         self._newest = request
         if self._state.came():
             self._state.add(request.get_metadata())

@@ -1,4 +1,4 @@
-"""No sensor of motion: none is fitted."""
+"""No motion sensor: none is fitted."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +10,7 @@ class NoMotion:
     """The absence of a sensor as `hardware.motion.Motion`."""
 
     def lifted(self) -> None:
-        """Return None: nobody knows."""
+        """Return None: it is unknown whether the device is lifted."""
 
     def listen(self, on_lift: Callable[[], None]) -> None:
         """Do nothing: no lift is seen."""

@@ -1,4 +1,4 @@
-"""The supply as Linux tells it in sysfs: batteries, mains, a Pi's under-voltage, and watts."""
+"""The supply as Linux reports it in sysfs: batteries, mains, a Pi's under-voltage, and watts."""
 
 import subprocess
 from pathlib import Path

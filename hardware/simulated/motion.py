@@ -1,4 +1,4 @@
-"""A simulated sensor of motion, as the script has it."""
+"""A simulated motion sensor, as the script has it."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ POLL_S: Final = 0.05
 
 
 class SimulatedMotion:
-    """The sensor; a thread looks at the world once somebody listens."""
+    """The sensor; a thread looks at the world from `listen` on."""
 
     def __init__(self, world: World) -> None:
         self._world: Final = world

@@ -1,4 +1,4 @@
-"""The contract of every sensor of motion, on a simulated one and on a copy of sysfs in a folder."""
+"""The contract of every motion sensor, on a simulated one and on a copy of sysfs in a folder."""
 
 import queue
 import time

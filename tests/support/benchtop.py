@@ -239,7 +239,7 @@ class SetPosition:
 
 
 class SetMotion:
-    """A sensor of motion as it is set; `lift` is a hand that takes the device."""
+    """A motion sensor as it is set; `lift` is a hand that takes the device."""
 
     def __init__(self) -> None:
         self.is_lifted: bool | None = None

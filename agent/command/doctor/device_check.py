@@ -31,7 +31,7 @@ POSITION_WAIT_S: Final = 5.0
 """Time that a receiver just opened may take to report. Source: gpsd reports once a second."""
 
 MOTION_WAIT_S: Final = 2.0
-"""Longest wait for a sensor of motion: a second without a reading is its fault."""
+"""Longest wait for a motion sensor: a second without a reading is its fault."""
 
 LOOK_S: Final = 20.0
 """Longest wait for a test card's figures: capture answers within 15 s."""
@@ -172,7 +172,7 @@ def _battery(level_pct: int | None, settings: PowerSettings) -> Finding:
 
 
 def _motion(motion: Motion) -> Finding:
-    """Report the sensor of motion; wait for its first reading."""
+    """Report the motion sensor; wait for its first reading."""
     until_s = time.monotonic() + MOTION_WAIT_S
     while motion.lifted() is None and time.monotonic() < until_s:
         time.sleep(0.05)

@@ -23,7 +23,7 @@ SEED: Final = 4
 LINGERS_S: Final = (20.0, 60.0)
 LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
 BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
-"""Times of a lift from "put away at once" to "kept in the hand". Made up: nobody measured them."""
+"""Times of a lift from "put away at once" to "kept in the hand". Made up, not measured."""
 
 CARRIED_S: Final = (15.0, 1.0)
 """The lift at a door, of a device that is carried on the way too: it hardly matters."""
@@ -90,7 +90,7 @@ def load() -> dict[Case, Hours]:
 
 
 def save(found: dict[Case, Hours]) -> None:
-    """Write the file anew."""
+    """Rewrite the file."""
     rows = [{"case": asdict(case), "hours": asdict(hours)} for case, hours in found.items()]
     text = ",\n".join(json.dumps(row) for row in rows)
     FILE.write_text(f"[\n{text}\n]\n", encoding="utf-8")

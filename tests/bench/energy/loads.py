@@ -46,7 +46,7 @@ Source: `python -m tests.bench.contacts`, 701 contacts in place of 56 in the sub
 """
 
 FRAME_MS: Final = Span(0.11, 0.15)
-"""A server's processor, no longer needed by the camera's driver for a frame that nobody wants.
+"""A server's processor, no longer needed by the camera's driver for a frame that no caller wants.
 
 Source: measured in November 2026, picamera2 0.3.38 on libcamera's virtual camera.
 """

@@ -34,7 +34,7 @@ AGED: Final = 0.80
 COLD: Final = 0.90
 """What it gives at 0 °C. Assumed for this small current.
 
-Data sheets tell less for larger ones: Samsung SDI, INR18650-15L, section 7.5, 0.8 at 10 A.
+Data sheets give less for larger ones: Samsung SDI, INR18650-15L, section 7.5, 0.8 at 10 A.
 """
 
 NEW: Final = Pack("new", 1.0)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.energy.simulated` writes the hours of streaming anew; it takes minutes."""
+"""`python -m tests.bench.energy.simulated` rewrites the hours of streaming; it takes minutes."""
 
 from collections.abc import Iterable
 from typing import Final

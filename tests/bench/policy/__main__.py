@@ -52,10 +52,10 @@ LIFTS: Final = {
     "15 s, and walks": _CARRIED,
     "15 s, walks and drives": replace(_CARRIED, drives=True),
 }
-"""From a device that is put away at once to one that moves with the driver; nobody measured it."""
+"""From a device that is put away at once to one that moves with the driver; not measured."""
 
 BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
-"""From a press while the arm still moves to one after a look at the door; nobody measured it."""
+"""From a press while the arm still moves to one after a look at the door; not measured."""
 
 STREAMING_TOLD: Final = f"""
 the camera streams, hours of a round; lingering: only because of a photo shortly before;

@@ -1,4 +1,4 @@
-"""What the rule says to the camera, all the way of simulated rounds, whatever the camera does."""
+"""What the rule allows the camera all along simulated rounds, whatever the camera does."""
 
 import math
 import random
@@ -22,13 +22,13 @@ EVERY_S: Final = 3.0
 """How often the rule is asked here, about; on a device, once a second."""
 
 DRIVES_ABOVE_M: Final = 100.0
-"""A way that is longer is driven: who parks nearer walks. Made up."""
+"""The driver drives a longer way, and walks a shorter one. Made up."""
 
 DRIVE_MPS: Final = 8.0
 """30 km/h. Made up."""
 
 DOOR_S: Final = 30.0
-"""From the arrival at a door to the press, of who waits elsewhere. Made up."""
+"""From the arrival at a door to the press, if the driver waited elsewhere. Made up."""
 
 
 Span = tuple[float, float]

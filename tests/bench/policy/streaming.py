@@ -18,7 +18,7 @@ LINGER_S: Final = CameraSettings("simulated").linger_s
 """The default of `camera.linger_s`."""
 
 WAKES_S: Final = 0.1
-"""Longest time from a lift's begin until the camera is started. Source: `hardware/motion.py`."""
+"""Longest time from a lift to the start of the camera. Source: `hardware/motion.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Lift:
 
     Attributes:
         lasts_s: time for which it says so at a door.
-        before_press_s: time from the begin of this lift to the press.
+        before_press_s: time from the beginning of this lift to the press.
         walks: it also says so while the driver walks: from door to door, and for DOOR_S before and
             after each press. False for a device that lies in the van until it is lifted.
         drives: it also says so while the van drives.

@@ -1,7 +1,7 @@
 """`python -m tests.bench.waiting_camera`: what a camera costs that streams while nobody presses.
 
 It runs on a device, through the product's own driver; doorstep-capture must be stopped. Each phase
-is announced when it begins, so that somebody with an ammeter can note the current of each.
+is announced when it begins, so that a person with an ammeter can note the current of each.
 """
 
 import argparse

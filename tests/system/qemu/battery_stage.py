@@ -27,7 +27,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         before = wrong(found)
         _low(found, report)
         last = found.shot()["edge_ns"]
-        memory.tell(found.machine, report)
+        memory.check(found.machine, report)
         log = _Log(found)
         _empty(found, report)
         report.check("the log says why", "battery_empty" in log.text(), log.tail())
@@ -39,7 +39,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         kinds = [found.await_record(edge).kind for edge in (last, again["edge_ns"])]
         report.check("no record is lost by it", kinds == ["photo", "photo"], " ".join(kinds))
         doctor_after(found, "charged", before, report)
-        memory.tell(found.machine, report)
+        memory.check(found.machine, report)
 
 
 def _low(found: Device, report: Report) -> None:

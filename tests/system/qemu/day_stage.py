@@ -44,7 +44,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         seen = f"{signed} of {len(records)} records"
         report.check("each has a photo with Content Credentials", signed == PRESSES, seen)
         report.figure("journal", found.machine.run("journalctl --disk-usage").strip())
-        memory.tell(found.machine, report)
+        memory.check(found.machine, report)
 
 
 def _photo(path: Path) -> Any:

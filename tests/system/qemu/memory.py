@@ -42,8 +42,8 @@ def watch(machine: Machine) -> None:
     machine.run(f"systemd-run --quiet --unit rig-watch-memory sh {_PLACE} {_SEEN}")
 
 
-def tell(machine: Machine, report: Report) -> None:
-    """Tell what was seen since `watch`, and check it by the goals."""
+def check(machine: Machine, report: Report) -> None:
+    """Check by the goals what the watch has seen, and report it."""
     seen = worst(machine.run(f"cat {_SEEN}"))
     total = machine.run("cat /proc/meminfo")
     report.figure(
@@ -67,15 +67,15 @@ def tell(machine: Machine, report: Report) -> None:
     )
 
 
-def worst(told: str) -> Worst:
+def worst(seen: str) -> Worst:
     """Return the last of each kind in what the watch wrote, which are the extremes."""
-    lines = [line.split() for line in told.splitlines()]
+    lines = [line.split() for line in seen.splitlines()]
     _, available_s, available = next(words for words in reversed(lines) if words[0] == "available")
     _, ours_s, ours, *parts = next(words for words in reversed(lines) if words[0] == "pss")
     shares = tuple(f"{name} {int(kb) // 1024}" for name, kb in (part.split("=") for part in parts))
     return Worst(int(available), float(available_s), int(ours), float(ours_s), shares)
 
 
-def _of(told: str, name: str) -> int:
+def _of(numbers: str, name: str) -> int:
     """Return a number of /proc/meminfo or /proc/vmstat."""
-    return next(int(line.split()[1]) for line in told.splitlines() if line.split()[0] == name)
+    return next(int(line.split()[1]) for line in numbers.splitlines() if line.split()[0] == name)

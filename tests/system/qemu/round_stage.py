@@ -51,7 +51,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         _taken_back(found, report)
         _confidential(found, report)
         _label(found, report)
-        memory.tell(found.machine, report)
+        memory.check(found.machine, report)
         _doctor(found, report, "after")
 
 

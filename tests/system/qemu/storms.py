@@ -82,7 +82,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
     with device(image, kept, BUILD / "storms") as found:
         for broken in BROKEN:
             _storm(found, broken, report)
-        memory.tell(found.machine, report)
+        memory.check(found.machine, report)
 
 
 def _storm(found: Device, broken: Broken, report: Report) -> None:

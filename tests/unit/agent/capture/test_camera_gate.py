@@ -492,7 +492,7 @@ def test_sensor_tells_nobody_that_a_driver_comes_to_a_door_and_lifts_the_device(
 def test_sensor_is_off_while_the_device_is_certainly_at_rest(
     device: Bench, *, lifted: bool | None, streams: bool
 ) -> None:
-    """Without a sensor of motion, and with a silent one, a device is not certainly at rest."""
+    """Without a motion sensor, and with a silent one, a device is not certainly at rest."""
     device.parts.motion.is_lifted = lifted
     device.tick()
 
@@ -517,7 +517,7 @@ def test_lift_starts_the_sensor_at_once_only_where_it_may_run(
 
 
 def test_sensor_runs_for_a_press_and_a_window_of_a_device_at_rest(device: Bench) -> None:
-    """A sensor of motion that is wrong makes a press wait, and costs no photo and no label."""
+    """A wrong motion sensor makes a press wait, and costs no photo and no label."""
     device.parts.motion.is_lifted = False
     reply = device.press()
     after_press = device.parts.camera.streaming
