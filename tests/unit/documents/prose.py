@@ -8,7 +8,7 @@ import argparse
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -64,13 +64,15 @@ def of_page(text: str) -> Iterator[tuple[int, str]]:
 
 def of_code(text: str, *, all_docstrings: bool) -> Iterator[tuple[int, str]]:
     """Yield the same of a Python file; without `all_docstrings` only of its help texts."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
+    if not all_docstrings and not any(f"{one}=" in text for one in _HELP):
+        return
+    nodes = list(ast.walk(ast.parse(text)))
+    for node in nodes:
         if isinstance(node, ast.keyword) and node.arg in _HELP:
             words = "".join(_texts(node.value))
             if any(_breaks(one, OPENERS) for one in _sentences(words)):
                 yield node.value.lineno, words
-    for number, line, is_right in _docstrings(tree) if all_docstrings else ():
+    for number, line, is_right in _docstrings(nodes) if all_docstrings else ():
         sentences = list(_sentences(re.sub(r"`[^`]*`", "`", line)))
         if (
             not is_right
@@ -96,9 +98,9 @@ def _texts(node: ast.AST) -> Iterator[str]:
             yield one.value
 
 
-def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
+def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str, bool]]:
     """Yield each one's line number, its first line, and whether that suits what it describes."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
             first = text.splitlines()[0]
             yield node.body[0].lineno, first, _suits(node, first)
