@@ -48,4 +48,4 @@ def test_record_waits_for_the_next_batch_and_is_sent_at_once_in_the_cradle(van: 
     assert "why       the device sends in batches" in told
     assert "sync      waiting for its next batch, " in told
     assert ", sends every 15 minutes" in told
-    assert sync_is("idle")
+    van.await_that(lambda: sync_is("idle"))
