@@ -100,7 +100,12 @@ def test_hours_left_follow_the_fall_of_the_gauge() -> None:
 def test_hours_left_are_unknown_before_the_gauge_has_fallen_by_10() -> None:
     assert Clock().drain(1.5).energy.hours_left is None
     assert Clock().drain(0.9, wh_of_pct=0.01).energy.hours_left is None
+
+
+def test_hours_left_are_unknown_with_external_power_and_while_the_gauge_is_silent() -> None:
+    assert Clock().drain(3).energy.hours_left is not None
     assert Clock().drain(3).read(reading(external=True)).energy.hours_left is None
+    assert silent(Clock().drain(3)).energy.hours_left is None
 
 
 def test_the_mean_power_is_only_of_a_whole_shift_that_has_ended() -> None:
