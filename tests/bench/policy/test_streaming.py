@@ -61,6 +61,7 @@ def test_walks_and_drives_count_as_lifts_until_the_sensor_has_been_still() -> No
     assert carried == [(1.1, 2 + ends_s), (33.1, 42 + ends_s), (70.1, 130 + ends_s)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("streamed_s", "least_s", "most_s"), [(None, 0.5, 1.6), (0.4, 0.1, 1.2), (60.0, 0.0, WARM_S)]
 )
