@@ -224,7 +224,11 @@ CONVERTER_MA: Final = {3.0: 800, 3.5: 1_100, 4.0: 1_400}
 
 HOT_OHM: Final = 0.3 / 75e-6
 COLD_OHM: Final = 2.1 / 75e-6
-"""Of the thermistor, at which the charger pauses. Source: TI SLUS810, V_H, V_C and I_TS."""
+HOT_OHM_SPAN: Final = (0.33 / 72e-6, 0.27 / 78e-6)
+"""Of the thermistor, at which the charger pauses, and the tolerance of the first.
+
+Source: TI SLUS810, V_HOT, V_COLD and I_NTC.
+"""
 
 CHARGE_MA: Final = 1_000
 INPUT_MA: Final = 1_500
@@ -244,10 +248,12 @@ def usable_wh() -> float:
 
 def pauses_c(beta_k: float) -> tuple[float, float]:
     """Return the temperatures below and above which a thermistor of 10 kΩ stops the charge."""
-    low, high = (
-        1 / (1 / 298.15 + log(ohm / 10_000) / beta_k) - 273.15 for ohm in (COLD_OHM, HOT_OHM)
-    )
-    return low, high
+    return celsius(COLD_OHM, beta_k), celsius(HOT_OHM, beta_k)
+
+
+def celsius(ohm: float, beta_k: float) -> float:
+    """Return the temperature of a thermistor of 10 kΩ."""
+    return 1 / (1 / 298.15 + log(ohm / 10_000) / beta_k) - 273.15
 
 
 def wiring() -> Iterator[tuple[str, ...]]:

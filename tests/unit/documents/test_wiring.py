@@ -122,8 +122,10 @@ def test_the_pins_and_the_converter_give_what_the_parts_take() -> None:
 def test_the_charger_pauses_at_the_temperatures_of_the_page() -> None:
     """The data sheet has 0 and 50 °C for its thermistor, whose B is 3435."""
     low_c, high_c = build.pauses_c(3950)
+    least_c, most_c = (build.celsius(ohm, 3950) for ohm in build.HOT_OHM_SPAN)
 
     assert f"B = 3950 it pauses below {low_c:.0f} and above {high_c:.0f} °C" in PAGE
+    assert f"({least_c:.0f} to {most_c:.0f} °C by the chip's tolerances)" in PAGE
     assert build.pauses_c(3435) == pytest.approx((0, 50), abs=1)
 
 
