@@ -78,6 +78,16 @@ def test_the_other_pins_of_the_table_are_those_of_the_firmware() -> None:
     assert unknown_overlays(lines) == []
 
 
+def test_the_firmware_pulls_up_the_pin_of_the_external_power() -> None:
+    """Else it reads as "a supply is connected" for ever, since the overlay's own pull is unnamed.
+
+    Source: Raspberry Pi kernel, gpio-charger-overlay.dts: pinctrl-0 without pinctrl-names.
+    """
+    (pin,) = build.PARTS["Charger: PGOOD"].pins
+
+    assert f"\ngpio={pin}=ip,pu\ndtoverlay=gpio-charger,gpio={pin},active_low=1," in PAGE
+
+
 def test_no_driven_pin_is_taken() -> None:
     """Receiver, sensors, power, a HAT's ID and sound have their pins."""
     pins = list(DRIVEN.values())
