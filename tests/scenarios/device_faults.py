@@ -321,8 +321,14 @@ def no_accelerometer(folder: Path, _: Backend) -> Seen:
     with device(folder, motion={"kind": "iio", "sysfs": "no-sensor"}) as van:
         van.start("capture")
         reply = van.press()
+        result = seen(van, reply)
+        words = "accelerometer silent"
+        van.await_that(lambda: words in json.dumps(van.ask("capture", {"status": True})))
+        status = json.loads(van.run("status", "--json").stdout)
 
-        return seen(van, reply)
+        assert status["capture"]["energy"] == words
+        assert "energy" in status["needs"]
+        return result
 
 
 @fault("the receiver's date is before the time floor")

@@ -177,7 +177,7 @@ def _motion(motion: Motion) -> Finding:
     while motion.lifted() is None and time.monotonic() < until_s:
         time.sleep(0.05)
     if trouble := motion.trouble():
-        return Finding("motion", Level.FAILED, f"{trouble}; {NO_MOTION}")
+        return Finding("motion", Level.FAILED, f"motion.kind: {trouble}; {NO_MOTION}")
     return Finding("motion", Level.OK, "the sensor answers")
 
 

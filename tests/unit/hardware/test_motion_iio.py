@@ -71,7 +71,7 @@ def test_a_sensor_that_is_missing_is_a_trouble_until_it_appears(
     """No press needs it: the process starts, and the status says what is wrong."""
     words = str(until(motion.trouble))
     assert motion.lifted() is None
-    assert "motion.kind" in words
+    assert "accelerometer" in words
     assert SensorFault.SILENT in words
 
     with closing(accelerometer.Accelerometer(tmp_path)):
