@@ -3,7 +3,7 @@
 A thread reads it a dozen times a second: this works with each accelerometer that the kernel has,
 without a device file, and without an interrupt, which not every driver of the kernel gives. It
 takes 1.6 ms of a processor each second (x86-64, November 2026).
-Not run on hardware; tested on a copy of sysfs in a folder.
+Not run on hardware; tested on a copy of sysfs, and in the virtual device by the kernel's driver.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The contract of every motion sensor, on a simulated one and on a copy of sysfs in a folder."""
+"""The contract of every motion sensor: simulated, a copy of sysfs in a folder, a kernel's."""
 
 import queue
 import time
@@ -14,7 +14,7 @@ from hardware.motion import Motion
 from hardware.settings import MotionSettings
 from hardware.simulated.motion import SimulatedMotion
 from hardware.simulated.world import World
-from tests.support.accelerometer import Accelerometer
+from tests.support.accelerometer import Accelerometer, StubAccelerometer
 from tests.support.waiting import until
 
 NOTICED_S = 20.0
@@ -56,11 +56,25 @@ def iio(folder: Path) -> Iterator[Bench]:
         yield Bench(motion, sensor.lift, sensor.lay)
 
 
+@contextmanager
+def kernel(_: Path) -> Iterator[Bench]:
+    """The same driver on the kernel's own driver of an MPU-6050."""
+    with (
+        closing(StubAccelerometer()) as sensor,
+        closing(IioMotion(MotionSettings("iio"))) as motion,
+    ):
+        yield Bench(motion, sensor.lift, sensor.lay)
+
+
 Opener = Callable[[Path], AbstractContextManager[Bench]]
 
 
 @pytest.fixture(
-    params=[simulated, pytest.param(iio, marks=pytest.mark.slow)],
+    params=[
+        simulated,
+        pytest.param(iio, marks=pytest.mark.slow),
+        pytest.param(kernel, marks=pytest.mark.device),
+    ],
     ids=lambda opener: opener.__name__,
 )
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:

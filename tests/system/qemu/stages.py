@@ -51,7 +51,7 @@ STAGES: Final[dict[str, Stage]] = {
         day_stage.run,
     ),
     "suites": Stage(
-        "the contract suites with the marker `device`, on kernel GPIO, picamera2 and gpsd",
+        "the contract suites with the marker `device`: kernel GPIO, picamera2, gpsd, an MPU-6050",
         suites.run,
     ),
     "faults": Stage("camera, receiver and card: missing, full, repaired", faults_parts.run),

@@ -15,11 +15,14 @@ from tests.system.qemu.machine import Image
 from tests.system.qemu.report import Report
 from tests.system.qemu.rig import Device, Kept, device
 
-SUITES: Final = ("test_buttons", "test_lamp", "test_position", "test_camera")
+SUITES: Final = ("test_buttons", "test_lamp", "test_position", "test_motion", "test_camera")
 
 NEEDED: Final = (
     *("tests/__init__.py", "tests/contracts/__init__.py", "tests/support/__init__.py"),
-    *(f"tests/support/{name}.py" for name in ("kernel_pins", "nmea", "pins", "sensor", "waiting")),
+    *(
+        f"tests/support/{name}.py"
+        for name in ("accelerometer", "kernel_pins", "nmea", "pins", "sensor", "waiting")
+    ),
     *(f"tests/contracts/{name}.py" for name in SUITES),
 )
 """What they import, and no more: the product itself is the one that is installed."""
