@@ -17,15 +17,18 @@ _SHARED_MB: Final = {"capture": 114, "sync": 52, "prune": 45, "serve": 30}
 """Memory of each before it opens the queue: it shares that with the process that forked it, and the
 kernel counts it there. Source: measurements on x86-64; prune's is of 2026-11-29."""
 
+_LEAST_MB: Final = 426
+"""What a board with 512 MB leaves to the system."""
+
 _BOTH: Final = Path("/sys/fs/cgroup")
 
 
-def most_bytes(name: str) -> int:
-    """Return the unit's MemoryMax."""
+def most_bytes(name: str, memory_mb: int = _LEAST_MB) -> int:
+    """Return the unit's MemoryMax on a board with so much memory."""
     text = (REPOSITORY / f"systemd/doorstep-{name}.service").read_text(encoding="utf-8")
-    found = re.search(r"^MemoryMax=(\d+)M$", text, re.MULTILINE)
+    found = re.search(r"^MemoryMax=(\d+)(M|%)$", text, re.MULTILINE)
     assert found, name
-    return int(found[1]) * _MB
+    return int(found[1]) * (_MB if found[2] == "M" else memory_mb * _MB // 100)
 
 
 @dataclass(frozen=True, slots=True)

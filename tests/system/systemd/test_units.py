@@ -11,6 +11,7 @@ import pytest
 from agent.config import ServeSettings, StateSettings
 from agent.queue.paths import Layout
 from doorstep_backend.serving import FINISH_S
+from tests.faults.databases.limits import most_bytes
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 TRIAL = SYSTEMD.parent / "scripts/provisioning/roles/doorstep_trial/files/doorstep-trial.service"
@@ -170,6 +171,17 @@ def test_the_backend_may_finish_what_is_under_way_before_it_is_killed() -> None:
     stop = re.findall(r"^TimeoutStopSec=(\d+)$", BACKEND.read_text(), re.MULTILINE)
 
     assert [int(one) > FINISH_S + 1 for one in stop] == [True]
+
+
+@pytest.mark.parametrize(("memory_mb", "least_mb", "most_mb"), [(426, 210, 240), (900, 320, 600)])
+def test_capture_has_memory_for_its_largest_photo(
+    memory_mb: int, least_mb: int, most_mb: int
+) -> None:
+    """274 MB at 4608x2592; with 512 MB the other processes need the rest, and photos are smaller.
+
+    It has 210 MB with a hostile database.
+    """
+    assert least_mb < most_bytes("capture", memory_mb) / 2**20 < most_mb
 
 
 def test_no_unit_lets_systemd_change_the_owners() -> None:
