@@ -18,9 +18,10 @@ def main() -> None:
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:
-    """Print rows in columns, without their sources."""
+    """Print rows in columns, without their sources and the page's marks."""
     if rows[0][-1] == "source":
         rows = [row[:-1] for row in rows]
+    rows = [tuple(cell.replace("**", "") for cell in row) for row in rows]
     print()
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:

@@ -59,12 +59,12 @@ BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
 
 STREAMING_TOLD: Final = f"""
 the camera streams, hours of a round; lingering: only because of a photo shortly before;
-warm: % of photos whose exposure begins within {WARM_S} s of the press; waits, s: the mean
+warm: % of photos whose exposure begins within {WARM_S} s of the press; delay: the mean, s
 """
 
 LIFTS_TOLD: Final = f"""
 the same with a motion sensor, by how long a lift lasts; streams: hours of a round, the least
-and the most; then warm and waits, by the time from the lift to the press; lingers {LINGER_S:.0f} s
+and the most; then warm and delay, by the time from the lift to the press; lingers {LINGER_S:.0f} s
 """
 
 
@@ -94,7 +94,7 @@ def main() -> None:
 
 def _print_streaming(rounds: int, seed: int) -> None:
     print(STREAMING_TOLD)
-    print(_line("area", "lingers, waits", "round", "streams", "lingering", "warm", "waits"))
+    print(_line("area", "lingers, waits", "round", "streams", "lingering", "warm", "delay"))
     for linger_s in LINGERS_S:
         for one in streaming.rows(AREAS, rounds, seed, linger_s=linger_s):
             print(_line(one.area, f"{linger_s:.0f} s, {one.waits}", *_streaming(one)))
