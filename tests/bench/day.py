@@ -20,7 +20,7 @@ from tests.support.device import Device
 from tests.support.waiting import until
 
 TOGETHER_MB: Final = 260.0
-"""Of a Zero 2 W's 426 MB, 96 are for the camera's buffers, and 70 for the system."""
+"""A Zero 2 W has 426 MB: 96 are for the camera's buffers, and 70 for the system."""
 
 CLIENT: Final = "dispatch"
 

@@ -1,4 +1,4 @@
-"""What batches save, and how much later the route comes: by the product's own loop."""
+"""The savings of batches, and how much later the route comes: by the product's own loop."""
 
 import pytest
 

@@ -10,7 +10,7 @@ from typing import Final
 from tests.bench.energy.span import Span
 
 CORE_W: Final = 0.45
-"""What one busy core of a Zero 2 W takes: four take 350 mA more than an idle board.
+"""Power of one busy core of a Zero 2 W: four take 350 mA more than an idle board.
 
 Source: andrejacobs.org, "Raspberry Pi Zero 2 W temperature and power consumption", under full load
 270 mA more than a Zero W; blog.gc2.at, "Raspberry Pi Zero W Stromaufnahme", 80 mA for a full load.
@@ -19,7 +19,7 @@ Source: andrejacobs.org, "Raspberry Pi Zero 2 W temperature and power consumptio
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """What streaming adds.
+    """The power that streaming adds.
 
     Attributes:
         adds_w: how much more a board takes while the camera streams, the camera included.

@@ -52,7 +52,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What the simulation found.
+    """The findings of the simulation for one case.
 
     Attributes:
         low_h, high_h: hours of streaming; they differ in where the simulated driver waits.

@@ -1,4 +1,4 @@
-"""What takes power beside board and camera, and what a setting of the system saves."""
+"""The loads beside board and camera, and the savings of the system's settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ Source: OTCamera issue #70, the same 0.09 A at 5.3 V; its meter shows 0.01 A.
 """
 
 BATCHES_WH: Final = Span(0.01, 0.06)
-"""What fewer contacts save in a shift, if sync connects every 15 minutes; the radio stays on.
+"""Wh that fewer contacts save in a shift, if sync connects every 15 minutes; the radio stays on.
 
 Source: `python -m tests.bench.contacts`, 701 contacts in place of 56 in the suburb.
 """
@@ -57,12 +57,12 @@ FRAMES_W: Final = FRAME_MS.times(FRAMES_PER_S * SLOWER / 1000 * CORE_W)
 """The same on a Zero 2 W, while the camera streams."""
 
 LOGIC: Final = Span(1 / 0.9, 1 / 0.8)
-"""What the board takes for 1 W that it gives at 3.3 V. Assumed, as usual for such converters."""
+"""Watts that the board takes for 1 W that it gives at 3.3 V. Assumed, as is usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What takes power beside board and camera.
+    """A part or a work that takes power beside board and camera.
 
     Attributes:
         always_w: all the shift.

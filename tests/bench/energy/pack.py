@@ -29,10 +29,10 @@ EFFICIENCY: Final = Span(*build.EFFICIENCY)
 """From the pack to the board."""
 
 AGED: Final = 0.80
-"""What a pack holds at the end of its life. Source: the usual limit in data sheets of cells."""
+"""Share that a pack holds at the end of its life. Source: the usual limit in data sheets."""
 
 COLD: Final = 0.90
-"""What it gives at 0 °C. Assumed for this small current.
+"""Share that it gives at 0 °C. Assumed for this small current.
 
 Data sheets give less for larger ones: Samsung SDI, INR18650-15L, section 7.5, 0.8 at 10 A.
 """

@@ -1,4 +1,4 @@
-"""What a shift costs, how long a pack lasts, and how long it must charge."""
+"""The energy of a shift, how long a pack lasts, and how long it must charge."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -20,7 +20,7 @@ FOUND: Final = hours.load()
 
 
 class Sensor(StrEnum):
-    """What a motion sensor feels on a round."""
+    """The lifts that a motion sensor feels on a round."""
 
     NONE = "no motion sensor"
     CARRIED = "motion sensor, carried"

@@ -1,4 +1,4 @@
-"""What the rule allows the camera all along simulated rounds, whatever the camera does."""
+"""The answers of the rule to the camera all along simulated rounds, whatever the camera does."""
 
 import math
 import random
@@ -37,7 +37,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the rule says from one second of a round to another.
+    """The answer of the rule from one second of a round to another.
 
     Attributes:
         may: the camera may stream.
@@ -52,7 +52,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What happens on a round, whatever the camera does.
+    """The events of a round, whatever the camera does.
 
     Attributes:
         moments: all of the round, in order.

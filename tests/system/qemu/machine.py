@@ -25,7 +25,7 @@ COMMAND_S: Final = 180.0
 """Longest command that sets no other limit: beside other work Python alone starts in 20 s."""
 
 MEMORY_MB: Final = 476
-"""Of RAM: Debian's kernel calls 426 MB of these MemTotal, as that of a Zero 2 W's 512 MB (picamera2
+"""RAM: Debian's kernel calls 426 MB of it MemTotal, as that of a Zero 2 W does of 512 MB (picamera2
 #1358); on a Pi the firmware takes the rest.
 """
 

@@ -39,14 +39,14 @@ BASE_EMITTER_OHM: Final = 10_000
 BUTTON_OHM: Final = 1_000
 PULL_UP_OHM: Final = 10_000
 BUTTON_NF: Final = 100
-"""Of a button: in series, to 3.3 V, and from the pin to ground."""
+"""Parts of a button: in series, to 3.3 V, and from the pin to ground."""
 
 PGOOD_OHM: Final = 10_000
 OFF_OHM: Final = 1_000
 """In series with a wire to the power boards, which have other supplies than the pins."""
 
 SHUNT_OHM: Final = 0.05
-"""Of the current sensor: two of 0.1 Ω side by side."""
+"""Shunt of the current sensor: two of 0.1 Ω side by side."""
 
 PIN_PULL_OHM: Final = 50_000
 """Least pull-up of a pin. Source: Raspberry Pi documentation, "GPIO", BCM2837-based products."""
@@ -225,7 +225,7 @@ CONVERTER_MA: Final = {3.0: 800, 3.5: 1_100, 4.0: 1_400}
 HOT_OHM: Final = 0.3 / 75e-6
 COLD_OHM: Final = 2.1 / 75e-6
 HOT_OHM_SPAN: Final = (0.33 / 72e-6, 0.27 / 78e-6)
-"""Of the thermistor, at which the charger pauses, and the tolerance of the first.
+"""Thermistor at which the charger pauses, and the tolerance of the first.
 
 Source: TI SLUS810, V_HOT, V_COLD and I_NTC.
 """

@@ -14,7 +14,7 @@ PERIOD_S = 0.08
 G_MPS2 = 9.81
 
 Motion = Callable[[float], Acceleration]
-"""What is felt at a time in s, without the sensor's noise."""
+"""Acceleration at a time in s, without the sensor's noise."""
 
 
 def table(_at_s: float) -> Acceleration:
@@ -121,7 +121,7 @@ def test_nothing_is_known_before_the_first_reading() -> None:
 def test_a_sensor_that_lies_is_never_at_rest(
     felt: Acceleration, noise_mps2: float, fault: SensorFault
 ) -> None:
-    """And never believed again: its fault must not come and go with the hand."""
+    """A caught sensor is never believed again: its fault must not come and go with the hand."""
     rule, noise = LiftRule(0.0), random.Random(1)
     for number in range(1, 250):
         x, y, z = (noise.gauss(axis, noise_mps2) for axis in felt)

@@ -33,7 +33,7 @@ def motion(tmp_path: Path) -> Iterator[IioMotion]:
 
 
 def test_each_axis_has_its_scale_or_that_of_all(tmp_path: Path) -> None:
-    """And a device that measures something else is passed over."""
+    """A device that measures something else is passed over."""
     device(tmp_path, 0, in_voltage0_raw="7\n")
     device(tmp_path, 1, in_accel_scale="0.5\n", in_accel_z_scale="0.25\n", **axes("-8\n"))
 

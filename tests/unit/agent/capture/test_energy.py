@@ -127,7 +127,7 @@ def test_a_shift_that_was_hardly_measured_has_no_energy() -> None:
 
 
 def test_published_figures_change_once_an_hour_of_the_uptime() -> None:
-    """And not at an hour of the shift, which would tell when it began."""
+    """A change at an hour of the shift would show when the shift began."""
     found, changes = Clock(now_s=1_234.0), []
     for _ in range(6 * HOUR_S // 2):
         before = found.energy.figures
@@ -148,7 +148,7 @@ def test_published_figures_are_coarse() -> None:
 
 
 def test_days_in_which_the_camera_ran_in_other_hours_look_alike() -> None:
-    """Whoever polls each second must not read the hours of the deliveries from the figures.
+    """A system that polls each second must not read the hours of the deliveries from the figures.
 
     Two days with the same streaming in all, by chance or the most at the end: no figure of any
     hour differs by more than a step.

@@ -1,4 +1,4 @@
-"""What of a shift's energy survives the end of the capture process."""
+"""The part of a shift's energy that survives the end of the capture process."""
 
 import json
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ def layout_in(folder: Path) -> Layout:
 
 
 def test_a_killed_process_loses_a_minute_of_a_shift_at_most(tmp_path: Path) -> None:
-    """And the published figures stay, so that a restart shows no finer ones."""
+    """The published figures stay too, so that a restart shows no finer ones."""
     layout, now_ns = layout_in(tmp_path), 0
     meter = EnergyMeter(layout, SETTINGS, now_ns)
     for _ in range(2 * 3_600):
