@@ -42,8 +42,9 @@ STEPS: Final = (
     Step(
         measure="**W streaming minus W stopped**",
         how=(
-            '`camera.linger_s = 600`, `policy.manifest = "off"`, restart capture, press once: the '
-            "camera streams for ten minutes, then stops; measure before and after"
+            '`camera.linger_s = 600`, `motion.kind = "none"`, `policy.manifest = "off"`, restart '
+            "capture, press once: the camera streams for ten minutes, then stops; measure before "
+            "and after; set all three back"
         ),
         estimate=f"{STREAMING_ZERO.adds_w.text(1)} W",
         otherwise=(
