@@ -17,6 +17,7 @@ from tests.bench.energy.shift import PRESSES, SHIFT_H, Shift
 from tests.bench.energy.simulated import simulate
 from tests.bench.energy.span import NOTHING, Span
 from tests.bench.energy.tables import SUBURB, WAYS, Sensor
+from tests.unit.documents.pages import REPOSITORY
 
 STREAMING: Final = Streaming("of a test", Span(0.5, 1), "made up")
 
@@ -64,6 +65,14 @@ def test_each_figure_is_a_low_and_a_high_one_with_a_source() -> None:
 def test_recommended_build_lasts_a_shift_by_the_high_estimates(way: str) -> None:
     """The page promises it in its first lines, also for an aged pack at 0 °C."""
     assert Shift(TUNED, WAYS[way]).lasts_h(OLD_COLD).low >= SHIFT_H
+
+
+def test_page_begins_with_the_hours_of_the_longest_streaming() -> None:
+    shift = Shift(TUNED, WAYS[SUBURB])
+    new_h, old_cold_h = (shift.lasts_h(pack).low for pack in (NEW, OLD_COLD))
+
+    first = (REPOSITORY / "hardware" / "energy.md").read_text(encoding="utf-8")[:1500]
+    assert f"a new pack lasts {new_h:.1f} hours, and an aged one {old_cold_h:.1f} hours" in first
 
 
 def test_pi_4_does_not_last_a_shift_even_if_it_only_waits() -> None:
