@@ -199,6 +199,12 @@ def test_a_silent_or_contradicting_part_is_told(
     assert all(word in text for word, text in zip(expected, found, strict=True))
 
 
+def test_a_sensor_contradicts_no_gauge_that_is_not_built_in() -> None:
+    found = Clock().read(reading(None), 6 * HOUR_S, every_s=10).energy
+
+    assert list(troubles(found, PowerSettings(current_sensor="ina226", battery_wh=20.0))) == []
+
+
 def test_a_board_without_gauge_and_sensor_has_no_trouble() -> None:
     assert list(troubles(silent(Clock()).energy, PowerSettings())) == []
     assert asdict(silent(Clock()).energy.shift) == asdict(
