@@ -126,6 +126,12 @@ def test_a_shift_that_was_hardly_measured_has_no_energy() -> None:
     assert found.read(reading(external=True), HOUR_S + 2).energy.mean_w is None
 
 
+def test_what_was_not_measured_counts_as_the_rest() -> None:
+    found = Clock().read(reading(watts=2.0), 3_500).read(reading(watts=None), 280)
+
+    assert found.energy.shift.used_wh == pytest.approx(2.1, rel=0.01)
+
+
 def test_published_figures_change_once_an_hour_of_the_uptime() -> None:
     """A change at an hour of the shift would show when the shift began."""
     found, changes = Clock(now_s=1_234.0), []
