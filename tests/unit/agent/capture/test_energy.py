@@ -116,6 +116,7 @@ def test_the_mean_power_is_only_of_a_whole_shift_that_has_ended() -> None:
 
     assert (running, short.energy.mean_w) == (None, None)
     assert shift.energy.mean_w == pytest.approx(1.0)
+    assert shift.drain(1, watts=3.0).energy.mean_w == pytest.approx(1.0)  # the next has begun
 
 
 def test_a_shift_that_was_hardly_measured_has_no_energy() -> None:
