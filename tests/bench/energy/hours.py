@@ -21,6 +21,8 @@ SEED: Final = 4
 """Those of `python -m tests.bench.policy`."""
 
 LINGERS_S: Final = (20.0, 60.0)
+"""The default of `camera.linger_s`, and the time before it was a setting."""
+
 LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
 BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
 """Times of a lift from "put away at once" to "kept in the hand". Made up, not measured."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Final
 
+from tests.bench.energy.hours import BEFORE_PRESS_S, CARRIED_S, LASTS_S, LINGERS_S
 from tests.bench.policy import labels, streaming, tally, wrong_maps
 from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS, Area
 from tests.bench.policy.rules import RULES, STRANGERS
@@ -42,29 +43,23 @@ customers who report; strangers' photos that a customer can see, per 1,000 press
 % of the first; {wrong_maps.TIMES} times as many rounds
 """
 
-LINGERS_S: Final = (60.0, LINGER_S)
-"""Before 2026.12.0 the camera streamed for 60 s after a photo."""
-
-_CARRIED: Final = Lift(15.0, 1.0, walks=True)
+_CARRIED: Final = Lift(*CARRIED_S, walks=True)
 
 LIFTS: Final = {
-    **{f"{lasts_s} s": Lift(lasts_s, 1.0) for lasts_s in (5, 15, 30, 60)},
-    "15 s, and walks": _CARRIED,
-    "15 s, walks and drives": replace(_CARRIED, drives=True),
+    **{f"{lasts_s:.0f} s": Lift(lasts_s, CARRIED_S[1]) for lasts_s in LASTS_S},
+    f"{_CARRIED.lasts_s:.0f} s, and walks": _CARRIED,
+    f"{_CARRIED.lasts_s:.0f} s, walks and drives": replace(_CARRIED, drives=True),
 }
-"""From a device that is put away at once to one that moves with the driver; not measured."""
-
-BEFORE_PRESS_S: Final = (0.3, 0.5, 1.0, 2.0)
-"""From a press while the arm still moves to one after a look at the door; not measured."""
+"""From a device that is put away at once to one that moves with the driver; nobody measured it."""
 
 STREAMING_TOLD: Final = f"""
 the camera streams, hours of a round; lingering: only because of a photo shortly before;
-warm: % of photos whose exposure begins within {WARM_S} s of the press; delay: the mean, s
+warm: % of photos whose exposure begins within {WARM_S} s of the press; waits, s: the mean
 """
 
 LIFTS_TOLD: Final = f"""
 the same with a motion sensor, by how long a lift lasts; streams: hours of a round, the least
-and the most; then warm and delay, by the time from the lift to the press; lingers {LINGER_S:.0f} s
+and the most; then warm and waits, by the time from the lift to the press; lingers {LINGER_S:.0f} s
 """
 
 
@@ -94,7 +89,7 @@ def main() -> None:
 
 def _print_streaming(rounds: int, seed: int) -> None:
     print(STREAMING_TOLD)
-    print(_line("area", "lingers, waits", "round", "streams", "lingering", "warm", "delay"))
+    print(_line("area", "lingers, waits", "round", "streams", "lingering", "warm", "waits"))
     for linger_s in LINGERS_S:
         for one in streaming.rows(AREAS, rounds, seed, linger_s=linger_s):
             print(_line(one.area, f"{linger_s:.0f} s, {one.waits}", *_streaming(one)))
