@@ -88,3 +88,7 @@ def test_a_built_in_gauge_that_is_silent_is_never_full() -> None:
     assert battery.take(_reading(None), is_silent=True) is LOW
     assert battery.take(_reading(None, external=True), is_silent=True) is ENOUGH
     assert battery.take(_reading(60)) is ENOUGH
+
+    for _ in range(EMPTY_READINGS):
+        battery.take(_reading(4))
+    assert battery.take(_reading(None), is_silent=True) is EMPTY

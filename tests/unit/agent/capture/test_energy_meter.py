@@ -46,6 +46,14 @@ def test_a_run_folder_that_cannot_be_written_costs_no_reading(tmp_path: Path) ->
     assert meter.take(READING, 2 * 10**9).shift.battery_s == 1
 
 
+def test_a_silent_part_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    meter = EnergyMeter(layout_in(tmp_path), SETTINGS, 0)
+    for second in range(120):
+        meter.take(PowerReading(80, external=False, under_voltage=None), second * 10**9)
+
+    assert ["energy_trouble" in one for one in caplog.messages] == [True]
+
+
 KEPT: dict[str, Any] = {
     "boot_id": "this",
     "shift": asdict(Shift(3_600.0, 3_600.0, 4_320.0, 6)),

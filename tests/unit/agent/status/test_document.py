@@ -204,6 +204,15 @@ def test_the_energy_is_told_as_far_as_it_can_be_believed(
     assert [line[10:] for line in words if line.startswith("energy")] == expected
 
 
+def test_the_energy_is_told_with_as_many_digits_as_capture_publishes(scene: Scene) -> None:
+    """A document has room for no more, and a finer figure would tell of the camera."""
+    scene.say("capture", used_wh=8.25, hours_left=2.25, mean_w=1.357913)
+
+    told = scene.status().of_capture
+
+    assert (told.used_wh, told.hours_left, told.mean_w) == (8, 2, 1.36)
+
+
 def test_a_process_that_does_not_answer_in_words_is_told_as_that(scene: Scene) -> None:
     scene.said["sync"] = {"error": "it is stopping", "exit": 75}
 
