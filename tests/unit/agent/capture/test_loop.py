@@ -380,6 +380,22 @@ def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def test_less_than_an_hour_left_is_seen_at_20_percent(device: Bench) -> None:
+    for turn in range(370):
+        level_pct = max(20, 80 - turn // 6)
+        device.parts.power.reading = PowerReading(level_pct, external=False, under_voltage=None)
+        device.tick(10.0)
+
+    assert device.parts.light.shown[-1] is Signal.BATTERY_LOW
+
+
+def test_the_energy_of_the_shift_is_kept_at_the_end_of_the_process(device: Bench) -> None:
+    device.loop.stop()
+    device.run()
+
+    assert device.layout.energy_file.exists()
+
+
 @pytest.mark.parametrize(
     "request_",
     [

@@ -14,6 +14,7 @@ from agent.status.troubles import Trouble
 from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.sync.batches import IDLE_S, LOOK_EVERY_S, Batches
 from agent.sync.blocked_reason import Connectivity
+from agent.sync.downloads import Downloads
 from agent.sync.loop import LOOK_S
 from tests.support.rawserver import whole
 from tests.unit.agent.sync.line import Line, open_line
@@ -105,6 +106,7 @@ def test_device_in_its_cradle_sends_within_ten_seconds_and_until_it_is_taken_out
     ended_s += LOOK_EVERY_S
 
     assert batches.is_open(ended_s)
+    assert batches.until_next_s(ended_s) == 0
     end(batches, ended_s)
     assert batches.is_open(ended_s + 100)
 
@@ -192,6 +194,16 @@ def test_batch_in_which_no_document_could_be_fetched_does_not_end(
 
     assert went_on
     assert not batches.is_open(line.sender.clock.now_s)
+
+
+def test_batch_does_not_end_while_a_document_waits_for_capture() -> None:
+    waiting = ["fleet"]
+    downloads = Downloads(unkept=lambda: waiting)
+    before = downloads.are_settled()
+
+    waiting.clear()
+
+    assert (before, downloads.are_settled()) == (False, True)
 
 
 def test_person_who_sends_now_does_not_wait_for_the_next_batch(line: Line) -> None:
