@@ -309,7 +309,7 @@ def settled(camera: Camera, deadline_s: float = DEADLINE_S) -> Frame:
     return next(frames)
 
 
-@pytest.mark.parametrize("idle_s", [0.0, IDLE_S])
+@pytest.mark.parametrize("idle_s", [0.0, pytest.param(IDLE_S, marks=pytest.mark.slow)])
 def test_a_burst_of_a_settled_stream_does_not_wait_and_says_so(
     camera: Camera, idle_s: float
 ) -> None:
@@ -345,7 +345,12 @@ def test_a_camera_without_exposures_says_nothing_and_waits_for_nothing(camera: C
 
 
 @pytest.mark.parametrize(
-    ("lux", "idle_s"), [(DIM_LUX * 6, 0.0), (DIM_LUX / 15, 0.0), (DIM_LUX * 6, IDLE_S)]
+    ("lux", "idle_s"),
+    [
+        (DIM_LUX * 6, 0.0),
+        (DIM_LUX / 15, 0.0),
+        pytest.param(DIM_LUX * 6, IDLE_S, marks=pytest.mark.slow),
+    ],
 )
 def test_a_burst_waits_until_the_exposure_follows_the_light(
     camera: Camera, set_lights: Callable[[Lights], None], lux: float, idle_s: float
