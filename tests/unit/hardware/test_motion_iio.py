@@ -64,6 +64,20 @@ def test_what_is_no_acceleration_is_no_answer(tmp_path: Path, raw: str, scale: s
         assert sensor.read() is None
 
 
+def test_a_sensor_that_comes_back_under_another_number_is_opened_again(tmp_path: Path) -> None:
+    device(tmp_path, 0, in_accel_scale="0.5", **axes("8"))
+    with closing(Accelerometer(tmp_path)) as sensor:
+        before = sensor.read()
+        for file in (tmp_path / "bus/iio/devices/iio:device0").iterdir():
+            file.write_text("")
+            file.unlink()
+        device(tmp_path, 1, in_accel_scale="0.5", **axes("6"))
+
+        assert before == (4.0, 4.0, 4.0)
+        assert sensor.read() is None
+        assert sensor.read() == (3.0, 3.0, 3.0)
+
+
 @pytest.mark.slow
 def test_a_sensor_that_is_missing_is_a_trouble_until_it_appears(
     motion: IioMotion, tmp_path: Path
