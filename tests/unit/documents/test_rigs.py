@@ -13,7 +13,7 @@ from tests.unit.documents.pages import REPOSITORY
 
 PAGE: Final = (REPOSITORY / "tests" / "rigs.md").read_text()
 _, _, TOLD = PAGE.partition("`--help` tells their options:\n")
-RIGS: Final = re.findall(r"tests\.[a-z.]+", TOLD.partition("\n\n")[0])
+RIGS: Final = re.findall(r"tests\.[a-z_.]+", TOLD.partition("\n\n")[0])
 
 
 @pytest.mark.slow
