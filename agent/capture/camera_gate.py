@@ -108,14 +108,16 @@ class CameraGate:
     def _may_stream(self, now_ns: int) -> bool:
         if self._board.motion.lifted() is False:  # a press starts the sensor by itself
             return False
-        linger_ns = self._config.camera.linger_s * 1e9
-        context, keep_warm = self.context(now_ns), now_ns - self._served_ns < linger_ns
+        circle = self._circle(self._fix(), now_ns)
         if self._rest is not None:
-            if not self._rest.is_over(context.circle):
+            if not self._rest.is_over(circle):
                 return False
             self._rest = None
         return policy.may_stream(
-            context.manifest, context.circle, context.code, keep_warm=keep_warm
+            self._documents.manifest.at(self._board.clock.at(now_ns)),
+            circle,
+            self._scan.code(now_ns, circle),
+            keep_warm=now_ns - self._served_ns < self._config.camera.linger_s * 1e9,
         )
 
     def _fix(self) -> Fix | None:
