@@ -121,10 +121,11 @@ def test_the_mean_power_is_only_of_a_whole_shift_that_has_ended() -> None:
 
 def test_a_shift_that_was_hardly_measured_has_no_energy() -> None:
     """A silent sensor must not make a frugal device."""
-    found = Clock().read(reading(), 4 * HOUR_S).read(reading(watts=None), HOUR_S)
+    found = Clock().read(reading(), 4 * HOUR_S, every_s=10)
+    found.read(reading(watts=None), HOUR_S, every_s=10)
 
     assert found.energy.shift.used_wh is None
-    assert found.read(reading(external=True), HOUR_S + 2).energy.mean_w is None
+    assert found.read(reading(external=True), HOUR_S + 10, every_s=10).energy.mean_w is None
 
 
 def test_what_was_not_measured_counts_as_the_rest() -> None:
@@ -193,7 +194,7 @@ def silent(clock: Clock) -> Clock:
         (lambda clock: clock.drain(6, wh_of_pct=0.14), []),
         (lambda clock: clock.drain(6, wh_of_pct=0.08), ["worn"]),
         # A gauge that is stuck, and a shunt of another value: the sensor tells ten times as much.
-        (lambda clock: clock.read(reading(60), 6 * HOUR_S), ["contradict"]),
+        (lambda clock: clock.read(reading(60), 6 * HOUR_S, every_s=10), ["contradict"]),
         (lambda clock: clock.drain(3, wh_of_pct=2.0, watts=10.0), ["contradict"]),
     ],
 )
