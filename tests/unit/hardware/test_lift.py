@@ -128,3 +128,9 @@ def test_a_sensor_that_lies_is_never_at_rest(
         assert rule.feel(number * PERIOD_S, (x, y, z)).lifted is not False
 
     assert after(rule, 20, held(0.1, 10.0), from_s=20)[-1] == Feeling(40.0, None, fault)
+
+
+def test_a_sensor_whose_zero_is_off_as_its_sheet_permits_is_believed() -> None:
+    felt = after(LiftRule(0.0), 20, lambda _: (0.0, 0.0, G_MPS2 + 0.14 * G_MPS2))
+
+    assert (felt[-1].lifted, felt[-1].fault) == (False, None)

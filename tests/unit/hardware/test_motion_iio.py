@@ -123,3 +123,14 @@ def test_a_sensor_that_hangs_does_not_hold_up_the_end_of_the_process(tmp_path: P
 
     assert time.monotonic() - began_s < CLOSE_S + 1
     os.close(os.open(pipe, os.O_WRONLY))
+
+
+@pytest.mark.slow
+def test_a_thread_that_reads_no_more_is_a_silent_sensor(motion: IioMotion, tmp_path: Path) -> None:
+    """Its last state would stay for ever; a closed sensor has no thread either."""
+    with closing(accelerometer.Accelerometer(tmp_path)):
+        until(motion.lifted)
+        motion.close()
+        until(lambda: motion.lifted() is None)
+
+    assert SensorFault.SILENT in str(until(motion.trouble))
