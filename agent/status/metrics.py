@@ -44,8 +44,8 @@ HELP: Final[Mapping[str, str]] = {
     "doorstep_bench_mode": "1 where presses come through the socket.",
     "doorstep_tls_end_timestamp_seconds": "When the TLS certificate ends.",
     "doorstep_contact_timestamp_seconds": "Last contact with the backend, to the hour.",
-    "doorstep_used_watt_hours": "Energy since unplugged, in steps of 2, changed once an hour.",
-    "doorstep_left_hours": "Hours until the device shuts down, 6 at most, changed once an hour.",
+    "doorstep_used_joules": "Energy since unplugged, in steps of 2 Wh, changed once an hour.",
+    "doorstep_left_seconds": "Time until the device shuts down, whole hours, 6 at most.",
     "doorstep_mean_watts": "Mean power of the last whole shift that has ended.",
     "doorstep_info": "1, with the agent's version.",
 }
@@ -114,14 +114,15 @@ def samples(status: Status) -> Iterator[Sample]:
 
 
 def _energy(capture: CapturePart) -> Iterator[Sample]:
-    known = {
-        "doorstep_used_watt_hours": capture.used_wh,
-        "doorstep_left_hours": capture.hours_left,
-        "doorstep_mean_watts": capture.mean_w,
-    }
-    for name, value in known.items():
+    """Yield the figures in the base units of Prometheus."""
+    known = (
+        ("doorstep_used_joules", capture.used_wh, 3_600),
+        ("doorstep_left_seconds", capture.hours_left, 3_600),
+        ("doorstep_mean_watts", capture.mean_w, 1),
+    )
+    for name, value, base_units in known:
         if isinstance(value, int | float):
-            yield Sample(name, value)
+            yield Sample(name, value * base_units)
 
 
 def _time(name: str, utc: str | NotInDocument | None) -> Iterator[Sample]:

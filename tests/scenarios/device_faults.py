@@ -323,7 +323,7 @@ def no_accelerometer(folder: Path, _: Backend) -> Seen:
         reply = van.press()
         result = seen(van, reply)
         words = "accelerometer silent"
-        van.await_that(lambda: words in json.dumps(van.ask("capture", {"status": True})))
+        van.await_that(lambda: words in json.dumps(van.ask("capture", {"status": True})), 90.0)
         status = json.loads(van.run("status", "--json").stdout)
 
         assert status["capture"]["energy"] == words

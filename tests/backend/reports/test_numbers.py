@@ -89,7 +89,7 @@ def test_a_device_with_which_all_is_well_has_few() -> None:
         "doorstep_report_timestamp_seconds",
         "doorstep_waiting_records",
         "doorstep_tls_end_timestamp_seconds",
-        "doorstep_left_hours",
+        "doorstep_left_seconds",
         "doorstep_mean_watts",
         "doorstep_info",
     ]

@@ -32,7 +32,7 @@ FLEET_HELP: Final[Mapping[str, str]] = {
             "doorstep_refused_records",
             "doorstep_bench_mode",
             "doorstep_tls_end_timestamp_seconds",
-            "doorstep_left_hours",
+            "doorstep_left_seconds",
             "doorstep_mean_watts",
             "doorstep_info",
         )

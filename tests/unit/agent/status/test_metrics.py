@@ -36,8 +36,8 @@ def test_each_number_is_that_of_the_document(scene: Scene) -> None:
     needs = {label for name, label in found if name == "doorstep_needs"}
     assert {"damaged", "not_let_in"} <= needs
     assert found["doorstep_ready", ""] == 1
-    energy = {name: found[f"doorstep_{name}", ""] for name in ("used_watt_hours", "left_hours")}
-    assert energy == {"used_watt_hours": 4, "left_hours": 6}
+    energy = {name: found[f"doorstep_{name}", ""] for name in ("used_joules", "left_seconds")}
+    assert energy == {"used_joules": 4 * 3_600, "left_seconds": 6 * 3_600}
     assert found["doorstep_mean_watts", ""] == 1.35
     assert {name for name, _ in found} == set(metrics.HELP)
 
