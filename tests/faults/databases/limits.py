@@ -18,7 +18,7 @@ _SHARED_MB: Final = {"capture": 114, "sync": 52, "prune": 45, "serve": 30}
 kernel counts it there. Source: measurements on x86-64; prune's is of 2026-11-29."""
 
 _LEAST_MB: Final = 426
-"""What a board with 512 MB leaves to the system."""
+"""Memory that a board with 512 MB leaves to the system."""
 
 _BOTH: Final = Path("/sys/fs/cgroup")
 

@@ -79,8 +79,9 @@ def test_the_other_pins_of_the_table_are_those_of_the_firmware() -> None:
 
 
 def test_the_firmware_pulls_up_the_pin_of_the_external_power() -> None:
-    """Else it reads as "a supply is connected" for ever, since the overlay's own pull is unnamed.
+    """Without this line the pin always reads "a supply is connected".
 
+    The overlay's own pull-up never acts, because it has no name.
     Source: Raspberry Pi kernel, gpio-charger-overlay.dts: pinctrl-0 without pinctrl-names.
     """
     (pin,) = build.PARTS["Charger: PGOOD"].pins
