@@ -1,7 +1,6 @@
 """The capture process's work of each second, with or without a press, and its end."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +10,6 @@ from agent.capture import lights
 from agent.capture.battery import Battery, Charge
 from agent.capture.camera_gate import CameraGate
 from agent.capture.documents import Documents
-from agent.capture.energy import SILENT_AFTER_S
 from agent.capture.energy_meter import EnergyMeter
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
@@ -133,8 +131,6 @@ class Duties:
         self._not_off: ChangeDetector[str | None] = ChangeDetector(None)
         self._ask_from_ns = 0
         self._judge_from_ns = 0
-        self._motion_well_ns = now_ns
-        self._motion_trouble: str | None = None
         self._fed_by_ns: int | None = None
         self._lived_ns = now_ns
         self._frames_come = ChangeDetector(last=True)
@@ -157,7 +153,7 @@ class Duties:
             "battery_pct": power.battery_pct,
             "external": power.external,
             "watts": power.watts,
-            "energy": "; ".join(self._energy_troubles()) or "ok",
+            "energy": "; ".join(self._meter.troubles()) or "ok",
             **asdict(self._meter.energy.figures),
             "position": self._board.position.trouble() or "ok",
             "has_fix": self._has_fix(now_ns),
@@ -213,17 +209,8 @@ class Duties:
         if now_ns < self._judge_from_ns:
             return
         self._judge_from_ns = now_ns + int(TICK_S * 1e9)
-        hours_left = self._meter.take(power, now_ns).hours_left
-        self._battery.take(power, hours_left, is_silent=self._meter.is_gauge_silent())
-        self._judge_motion(now_ns)
-
-    def _judge_motion(self, now_ns: int) -> None:
-        """Believe a fault that lasts: a loose wire's would come and go with the hand."""
-        trouble = self._board.motion.trouble()
-        if trouble is None:
-            self._motion_well_ns = now_ns
-        is_long = now_ns - self._motion_well_ns >= SILENT_AFTER_S * 1e9
-        self._motion_trouble = trouble if is_long else None
+        energy = self._meter.take(power, self._board.motion.trouble(), now_ns)
+        self._battery.take(power, energy.hours_left, is_silent=self._meter.is_gauge_silent())
 
     def _idle_signal(self, charge: Charge, *, external: bool) -> Signal:
         ready = self._housekeeping.is_whole() if external else self._is_ready()
@@ -260,12 +247,6 @@ class Duties:
         else:
             _log.info("event=shut_down")
             self.ending.begin(ExitCode.DONE, now_ns)
-
-    def _energy_troubles(self) -> Iterator[str]:
-        """Yield what is wrong with each part that measures or saves energy."""
-        yield from self._meter.troubles()
-        if self._motion_trouble is not None:
-            yield self._motion_trouble
 
     def _has_fix(self, now_ns: int) -> bool:
         fix = self._board.position.last_fix()

@@ -54,12 +54,15 @@ class EnergyMeter:
         self._file = layout.energy_file
         self._settings = settings
         self._keep_from_ns = now_ns + KEPT_EVERY_NS
+        self._motion_well_ns = now_ns
+        self._motion_trouble: str | None = None
         self._trouble: ChangeDetector[str | None] = ChangeDetector(None)
         self.energy = _read(self._file, now_ns) or Energy()
 
-    def take(self, power: PowerReading, now_ns: int) -> Energy:
+    def take(self, power: PowerReading, motion_trouble: str | None, now_ns: int) -> Energy:
         """Take the next reading, and return what it comes to."""
         self.energy = self.energy.after(power, now_ns)
+        self._judge_motion(motion_trouble, now_ns)
         if self._trouble.changed("; ".join(self.troubles()) or None):
             _log.warning("event=energy_trouble trouble=%r", self._trouble.last)
         if now_ns >= self._keep_from_ns:
@@ -72,8 +75,10 @@ class EnergyMeter:
         return energy.is_gauge_silent(self.energy, self._settings)
 
     def troubles(self) -> Iterator[str]:
-        """Yield what is wrong with the parts that measure energy."""
+        """Yield what is wrong with the parts that measure or save energy."""
         yield from energy.troubles(self.energy, self._settings)
+        if self._motion_trouble is not None:
+            yield self._motion_trouble
 
     def keep(self) -> None:
         """Replace the file; if that fails, `status_not_kept` says so, and nothing else is lost."""
@@ -86,6 +91,13 @@ class EnergyMeter:
         }
         with suppress(StorageFault):
             replace_whole(self._file, json.dumps(kept).encode(), _MODE)
+
+    def _judge_motion(self, trouble: str | None, now_ns: int) -> None:
+        """Believe a fault that lasts: a loose wire's would come and go with the hand."""
+        if trouble is None:
+            self._motion_well_ns = now_ns
+        is_long = now_ns - self._motion_well_ns >= energy.SILENT_AFTER_S * 1e9
+        self._motion_trouble = trouble if is_long else None
 
 
 def parsed(text: bytes, this_boot: str, now_ns: int) -> Energy | None:

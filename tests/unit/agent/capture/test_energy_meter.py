@@ -29,7 +29,7 @@ def test_a_killed_process_loses_a_minute_of_a_shift_at_most(tmp_path: Path) -> N
     meter = EnergyMeter(layout, SETTINGS, now_ns)
     for _ in range(2 * 3_600):
         now_ns += 10**9
-        meter.take(READING, now_ns)
+        meter.take(READING, None, now_ns)
     next_one = EnergyMeter(layout, SETTINGS, now_ns + 10**9)
 
     lost_s = meter.energy.shift.battery_s - next_one.energy.shift.battery_s
@@ -40,18 +40,28 @@ def test_a_killed_process_loses_a_minute_of_a_shift_at_most(tmp_path: Path) -> N
 
 def test_a_run_folder_that_cannot_be_written_costs_no_reading(tmp_path: Path) -> None:
     meter = EnergyMeter(Layout(tmp_path / "no", tmp_path / "no"), SETTINGS, 0)
-    meter.take(READING, 10**9)
+    meter.take(READING, None, 10**9)
     meter.keep()
 
-    assert meter.take(READING, 2 * 10**9).shift.battery_s == 1
+    assert meter.take(READING, None, 2 * 10**9).shift.battery_s == 1
 
 
 def test_a_silent_part_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     meter = EnergyMeter(layout_in(tmp_path), SETTINGS, 0)
     for second in range(120):
-        meter.take(PowerReading(80, external=False, under_voltage=None), second * 10**9)
+        meter.take(PowerReading(80, external=False, under_voltage=None), None, second * 10**9)
 
     assert ["energy_trouble" in one for one in caplog.messages] == [True]
+
+
+def test_a_fault_of_the_accelerometer_counts_once_it_has_lasted_a_minute(tmp_path: Path) -> None:
+    meter = EnergyMeter(layout_in(tmp_path), SETTINGS, 0)
+    told = []
+    for second, trouble in enumerate(["loose"] * 50 + [None] + ["loose"] * 70):
+        meter.take(READING, trouble, second * 10**9)
+        told.append(list(meter.troubles()))
+
+    assert told == [[]] * 110 + [["loose"]] * 11
 
 
 KEPT: dict[str, Any] = {
