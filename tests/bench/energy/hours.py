@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from hardware.settings import CameraSettings
 from tests.bench.energy.span import Span
 
 FILE: Final = Path(__file__).with_name("hours.json")
@@ -20,7 +21,7 @@ ROUNDS: Final = 10
 SEED: Final = 4
 """Those of `python -m tests.bench.policy`."""
 
-LINGERS_S: Final = (20.0, 60.0)
+LINGERS_S: Final = (CameraSettings("picamera2").linger_s, 60.0)
 """The default of `camera.linger_s`, and the time before it was a setting."""
 
 LASTS_S: Final = (5.0, 15.0, 30.0, 60.0)
