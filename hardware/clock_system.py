@@ -17,6 +17,8 @@ from hardware.floor import AGREES_WITHIN, SHELF_LIFE
 
 log = logging.getLogger(__name__)
 
+_LIBC: Final = ctypes.CDLL(None)
+
 NTP_UNCERTAINTY_S: Final = 5.0
 """Source: timesyncd.conf(5), RootDistanceMaxSec: servers more than 5 s off are refused.
 
@@ -118,7 +120,7 @@ class SystemWitness:
 
 def _kernel_is_synchronised() -> bool:
     timex = _Timex(modes=0)
-    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    state = _LIBC.adjtimex(ctypes.byref(timex))
     return 0 <= state != TIME_ERROR and not timex.status & STA_UNSYNC
 
 
