@@ -167,6 +167,27 @@ def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None
         assert led(pins) == [0, 0, 0]
 
 
+def test_only_an_output_that_is_dimmed_or_sounds_is_switched_all_the_time(
+    pins: MockFactory,
+) -> None:
+    """Each period would wake the processor, also while the device is dark and silent."""
+    outputs = {"red": 5, "green": 6, "blue": 13, "sounder": 12}
+
+    def switched() -> set[str]:
+        return {name for name, pin in outputs.items() if pins.pin(pin).frequency}
+
+    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
+        assert switched() == set()
+        indicator.show(Signal.SAVED)
+        until(lambda: switched() == {"sounder"})
+        until(lambda: switched() == set())
+        indicator.show(Signal.NOT_READY)
+        until(lambda: switched() == {"green"})
+        indicator.show(Signal.FAULT, silent=True)
+        until(lambda: led(pins) == [1, 0, 0])
+        assert switched() == set()
+
+
 def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
     """A loop that shows READY every turn does not freeze the pulse."""
     with closing(GpioIndicator(INDICATOR, pins)) as indicator:
