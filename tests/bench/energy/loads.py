@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from hardware.patterns import HIGH_HZ
 from tests.bench.energy.boards import CORE_W
 from tests.bench.energy.span import NOTHING, Span, total
 from tests.unit.documents import build
@@ -32,6 +33,20 @@ Source: measured in November 2026, on two busy cores.
 """
 
 AGENT_W: Final = AGENT_MS.times(SLOWER / 1000 * CORE_W)
+
+EDGE_LOOKS_PER_S: Final = 2_000
+"""Looks of lgpio at the buttons' lines, each second, from the first button that it watches.
+
+Source: lg 0.2.2, lgPthAlerts.c, a timeout of 0.5 ms.
+"""
+
+WAKE_US: Final = Span(10, 20)
+"""Time of a Zero 2 W's processor for a thread that wakes and sleeps again. Assumed."""
+
+EDGES_W: Final = WAKE_US.times(EDGE_LOOKS_PER_S / 1e6 * CORE_W)
+
+PWM_W: Final = WAKE_US.times(HIGH_HZ / 1e6 * CORE_W)
+"""A sounder whose PWM goes on after its tone; our driver ends it. Source: lg 0.2.2, lgPthTx.c."""
 
 RADIO_W: Final = Span(0.0, 0.05)
 """Wi-Fi with power save, more than a radio that is off.
@@ -126,6 +141,13 @@ LOADS: Final = (
         f"{AGENT_MS.text(1)} ms of a server's processor each second, without and with a motion "
         f"sensor, measured; {SLOWER:.0f} times as much on a Zero 2 W, at {CORE_W} W for a busy "
         "core; high: also 30 mW for gpsd and the system",
+    ),
+    Load(
+        "lgpio, which looks for edges of the buttons",
+        EDGES_W,
+        NOTHING,
+        f"lg 0.2.2: {EDGE_LOOKS_PER_S:,} looks a second; {WAKE_US.text(0)} µs of a processor "
+        "each, assumed",
     ),
     Load(
         "light, tone, vibration and lamp of the presses",

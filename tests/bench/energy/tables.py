@@ -7,7 +7,7 @@ from typing import Final
 from tests.bench.energy import first_hour, hours
 from tests.bench.energy.boards import BOARDS, STREAMINGS, TUNED
 from tests.bench.energy.hours import BEFORE_PRESS_S, LASTS_S, Case
-from tests.bench.energy.loads import AWAKE_W, BATCHES_WH, FRAMES_W, HDMI_W, LOADS
+from tests.bench.energy.loads import AWAKE_W, BATCHES_WH, FRAMES_W, HDMI_W, LOADS, PWM_W
 from tests.bench.energy.pack import NEW, PACKS
 from tests.bench.energy.shift import PRESSES, SHIFT_H, Shift
 from tests.bench.energy.span import NOTHING, Span
@@ -159,6 +159,7 @@ def levers() -> Rows:
     yield "HDMI off", HDMI_W.times(SHIFT_H).text(1), "provisioned"
     yield "`sync.batch_minutes`: 15 in place of 0", BATCHES_WH.text(2), "0"
     yield "no work of the agent per frame", now.by(FRAMES_W).text(2), "always"
+    yield "no PWM for an output at rest", PWM_W.times(SHIFT_H).text(1), "always"
     yield "Wi-Fi's power save", AWAKE_W.times(SHIFT_H).text(1), "provisioned"
 
 
