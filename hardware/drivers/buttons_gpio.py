@@ -18,7 +18,7 @@ from gpiozero import Factory, InputDevice  # noqa: TID251 - the driver of the bu
 from hardware.button import ButtonEvent, ButtonName
 from hardware.debounce import DebouncedPair
 from hardware.driver import Driver
-from hardware.pins_gpio import claiming, device_files, open_pins
+from hardware.pins_gpio import claiming, device_files, open_pins, releasing
 from hardware.settings import ButtonSettings
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ class _Line:
         self._device.pin.when_changed = self._pin_changed
 
     def close(self) -> None:
-        self._device.close()
+        with releasing():
+            self._device.close()
 
     def _pin_changed(self, ticks: float, state: Any) -> None:
         self._edge(self._button, kernel_ns(ticks, time.monotonic_ns()), not state)

@@ -30,7 +30,7 @@ from hardware.settings import (
     LampSettings,
 )
 from tests.support.device import REPOSITORY
-from tests.support.pins import pin_factory
+from tests.support.pins import HeardPin, pin_factory
 from tests.support.waiting import until
 
 BUTTONS = ButtonSettings("gpio")
@@ -143,6 +143,22 @@ def test_without_gpio_the_error_names_setting_and_remedy(
 
     assert "python3-lgpio" in str(failure.value)
     assert "group gpio" in str(failure.value)
+
+
+class BusyPin(HeardPin):
+    """A pin that cannot be released at once, as one of lgpio's on a busy processor."""
+
+    is_busy = True
+
+    def close(self) -> None:
+        if self.is_busy:
+            self.is_busy = False
+            raise GPIOZeroError("GPIO busy")
+
+
+def test_buttons_that_cannot_be_released_are_no_fault() -> None:
+    """A device that powers off would show red for 20 s first."""
+    GpioButtons(BUTTONS, MockFactory(pin_class=BusyPin)).close()
 
 
 def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
