@@ -36,6 +36,9 @@ CLOCK_OFF_S: Final = 1.0
 PLACE_OFF_M: Final = 5.0
 """Most that a photo's place may differ from where the receiver stands: NMEA has 2 cm."""
 
+EXIF_OFF_MS: Final = 5.0
+"""Most that EXIF and record may differ. Source: agent/docs/verify.md."""
+
 M_PER_DEG: Final = 111_195.0
 
 
@@ -125,15 +128,13 @@ def _photo(found: Device, report: Report, pressed: dict[str, Any]) -> None:
     lat, lon = float(tags.get("GPSLatitude", 0)), float(tags.get("GPSLongitude", 0))
     off_m = _apart_m((lat, lon), office.HERE)
     report.check("its EXIF has the place", off_m < PLACE_OFF_M, f"{off_m:.1f} m from the door")
-    report.check(
-        "its EXIF has the time, in UTC",
-        str(tags.get("DateTimeOriginal", "")).replace(":", "-", 2)[:19]
-        == label.utc[:19].replace("T", " "),
-        str(tags.get("DateTimeOriginal")),
-    )
+    record = _record(found, label)
+    told = str(tags.get("SubSecDateTimeOriginal"))
+    off_ms = abs(_exposed_s(label, record["photo"]) - _utc_s(told)) * 1e3
+    seen = f"{told}, {off_ms:.1f} ms off"
+    report.check("its EXIF has the end of the exposure", off_ms <= EXIF_OFF_MS, seen)
     alike = _alike(photo, scene.door(BUILD))
     report.check("it shows what the camera saw", alike > 0.9, f"correlation {alike:.2f}")
-    record = _record(found, label)
     stop, quality = record["stop"], record["quality"]["verdict"]
     report.check("it is of the stop", stop["id"] == "stop-1001", f"{stop['bound_by']}, {quality}")
     report.check("it is no simulation", record["simulated"] is False, "")
@@ -199,6 +200,17 @@ def _exif(photo: Path) -> dict[str, Any]:
     ran = subprocess.run(words, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(ran.stdout)[0]
     return found
+
+
+def _utc_s(told: str) -> float:
+    """Return the Unix time of an EXIF time as exiftool tells it."""
+    return datetime.strptime(told, "%Y:%m:%d %H:%M:%S.%f%z").timestamp()
+
+
+def _exposed_s(label: RecordLabel, photo: dict[str, Any]) -> float:
+    """Return the Unix time at which the exposure ended, as the record says."""
+    after_s: float = photo["exposed_after_press_ms"] / 1e3 + photo["exposure_us"] / 1e6
+    return from_rfc3339(label.utc).timestamp() + after_s
 
 
 def _alike(one: Path, other: Path) -> float:
