@@ -10,6 +10,7 @@ from threading import Condition, Thread
 from typing import Any, Final
 
 from gpiozero import (  # noqa: TID251 - the driver of the indicator
+    RGBLED,
     DigitalOutputDevice,
     Factory,
     PWMOutputDevice,
@@ -21,8 +22,13 @@ from hardware.patterns import DARK, PATTERNS, Step, begins_s, step_at
 from hardware.pins_gpio import claiming, device_files, open_pins
 from hardware.settings import Feedback, IndicatorSettings
 
-DIMMED_HZ: Final = 100.0
-"""Frequency of a light that is on for part of the time: no eye sees it flicker."""
+SILENT_HZ: Final = 50.0
+"""PWM frequency of the silent sounder.
+
+lgpio wakes in each period of PWM, also at a duty cycle of 0, and at least 50 times a second. PWM is
+not ended, because lgpio then stops all other PWM for 20 ms, and its thread may spin for ever.
+Source: lg 0.2.2, lgPthTx.c.
+"""
 
 CLOSE_S: Final = 1.0
 """Longest wait for the player to end; a step is written in under a millisecond."""
@@ -78,16 +84,18 @@ class _Parts(ExitStack):
         self._duty: Final = duty(settings.volume_pct)
         self._senses: Final = settings.senses
         with ExitStack() as opened:
-
-            def output(pin: int, *, active_high: bool = True) -> Any:
-                made = PWMOutputDevice(
-                    pin, active_high=active_high, frequency=None, pin_factory=factory
+            self._led: Any = opened.enter_context(
+                RGBLED(
+                    settings.red_pin,
+                    settings.green_pin,
+                    settings.blue_pin,
+                    active_high=not settings.common_anode,
+                    pin_factory=factory,
                 )
-                return opened.enter_context(made)
-
-            led = (settings.red_pin, settings.green_pin, settings.blue_pin)
-            self._led: Final = [output(pin, active_high=not settings.common_anode) for pin in led]
-            self._sounder: Final = output(settings.buzzer_pin)
+            )
+            self._sounder: Any = opened.enter_context(
+                PWMOutputDevice(settings.buzzer_pin, frequency=SILENT_HZ, pin_factory=factory)
+            )
             self._motor: Any = None
             if settings.vibration_pin is not None:
                 self._motor = opened.enter_context(
@@ -99,24 +107,15 @@ class _Parts(ExitStack):
     def give(self, step: Step) -> None:
         """Give what the configured senses get of a step."""
         light = step.colour if Feedback.LIGHT in self._senses else DARK
-        for output, value in zip(self._led, (light.red, light.green, light.blue), strict=True):
-            _switch(output, value, DIMMED_HZ)
-        is_heard = step.tone_hz is not None and Feedback.SOUND in self._senses
-        _switch(self._sounder, self._duty if is_heard else 0, step.tone_hz)
+        self._led.value = (light.red, light.green, light.blue)
+        if step.tone_hz is None or Feedback.SOUND not in self._senses:
+            self._sounder.value = 0
+            self._sounder.frequency = SILENT_HZ
+        else:
+            self._sounder.frequency = step.tone_hz
+            self._sounder.value = self._duty
         if self._motor is not None:
             self._motor.value = step.vibrate and Feedback.VIBRATION in self._senses
-
-
-def _switch(output: Any, value: float, hz: float | None) -> None:
-    """Switch an output at `hz`, on for `value` of the time; not at all if it stays on or off.
-
-    For an output that is switched, lgpio wakes at least once in each period, also at a value of 0
-    or 1: 2,700 times a second for the sounder. Source: lg 0.2.2, lgPthTx.c.
-    """
-    wanted_hz = hz if 0 < value < 1 else None
-    if output.frequency != wanted_hz:
-        output.frequency = wanted_hz
-    output.value = value
 
 
 def duty(volume_pct: int) -> float:

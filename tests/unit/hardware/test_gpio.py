@@ -17,7 +17,7 @@ from gpiozero.pins.mock import MockFactory  # noqa: TID251 - the type of what te
 
 from hardware.button import ButtonChange, ButtonEvent, ButtonName, Buttons
 from hardware.drivers.buttons_gpio import GpioButtons, kernel_ns
-from hardware.drivers.indicator_gpio import GpioIndicator, duty
+from hardware.drivers.indicator_gpio import SILENT_HZ, GpioIndicator, duty
 from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.errors import DeviceBusy, DeviceError, DeviceMissing
 from hardware.indicator import Signal
@@ -158,7 +158,10 @@ class BusyPin(HeardPin):
 
 def test_buttons_that_cannot_be_released_are_no_fault() -> None:
     """A device that powers off would show red for 20 s first."""
-    GpioButtons(BUTTONS, MockFactory(pin_class=BusyPin)).close()
+    pins = MockFactory(pin_class=BusyPin)
+    GpioButtons(BUTTONS, pins).close()
+
+    assert [pins.pin(pin).is_busy for pin in (17, 27)] == [False, False]
 
 
 def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
@@ -179,29 +182,8 @@ def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None
         until(lambda: history(pins, 6) == [0, 1, 0])
         assert history(pins, 12) == [0, 0.5, 0]
         assert history(pins, 16) == [0, 1, 0]
-        assert pins.pin(12).tones_hz[-1] == HIGH_HZ
+        assert pins.pin(12).tones_hz[-2:] == [HIGH_HZ, SILENT_HZ]
         assert led(pins) == [0, 0, 0]
-
-
-def test_only_an_output_that_is_dimmed_or_sounds_is_switched_all_the_time(
-    pins: MockFactory,
-) -> None:
-    """Each period would wake the processor, also while the device is dark and silent."""
-    outputs = {"red": 5, "green": 6, "blue": 13, "sounder": 12}
-
-    def switched() -> set[str]:
-        return {name for name, pin in outputs.items() if pins.pin(pin).frequency}
-
-    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
-        assert switched() == set()
-        indicator.show(Signal.SAVED)
-        until(lambda: switched() == {"sounder"})
-        until(lambda: switched() == set())
-        indicator.show(Signal.NOT_READY)
-        until(lambda: switched() == {"green"})
-        indicator.show(Signal.FAULT, silent=True)
-        until(lambda: led(pins) == [1, 0, 0])
-        assert switched() == set()
 
 
 def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
