@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -42,13 +42,17 @@ def claiming(setting: str) -> Iterator[None]:
 
 @contextmanager
 def releasing() -> Iterator[None]:
-    """Let pins fail to be released: the kernel releases them when the process ends.
+    """Ignore "GPIO busy" while a pin is released: its line is closed already.
 
-    lgpio makes a line whose edges it watched an input again, which is "GPIO busy" if its own thread
-    did not run for 2 ms, as on a busy processor. Source: lg 0.2.2, xSetAsFree in lgGpio.c.
+    gpiozero then claims it as an input. The kernel refuses that while lgpio's own thread still
+    polls the closed line; lgpio waits 2 ms for the thread, too short on a busy processor.
+    Source: lg 0.2.2, xSetAsFree in lgGpio.c.
     """
-    with suppress(*_errors()):
+    try:
         yield
+    except _errors() as error:
+        if BUSY not in str(error):
+            raise
 
 
 @cache

@@ -60,10 +60,11 @@ class EnergyMeter:
         self.energy = _read(self._file, now_ns) or Energy()
 
     def take(self, power: PowerReading, motion_trouble: str | None, now_ns: int) -> Energy:
-        """Take the next reading, and return what it comes to."""
+        """Take the next reading and the accelerometer's fault, if any; return what they come to."""
         self.energy = self.energy.after(power, now_ns)
         self._judge_motion(motion_trouble, now_ns)
-        if self._trouble.changed("; ".join(self.troubles()) or None):
+        measuring = energy.troubles(self.energy, self._settings)
+        if self._trouble.changed("; ".join(measuring) or None):
             _log.warning("event=energy_trouble trouble=%r", self._trouble.last)
         if now_ns >= self._keep_from_ns:
             self._keep_from_ns = now_ns + KEPT_EVERY_NS
@@ -93,7 +94,10 @@ class EnergyMeter:
             replace_whole(self._file, json.dumps(kept).encode(), _MODE)
 
     def _judge_motion(self, trouble: str | None, now_ns: int) -> None:
-        """Believe a fault that lasts: a loose wire's would come and go with the hand."""
+        """Believe a fault that lasts: a loose wire's would come and go with the hand.
+
+        It is not logged, because the end of such a fault would tell of a lift.
+        """
         if trouble is None:
             self._motion_well_ns = now_ns
         is_long = now_ns - self._motion_well_ns >= energy.SILENT_AFTER_S * 1e9

@@ -34,19 +34,22 @@ Source: measured in November 2026, on two busy cores.
 
 AGENT_W: Final = AGENT_MS.times(SLOWER / 1000 * CORE_W)
 
-EDGE_LOOKS_PER_S: Final = 2_000
-"""Looks of lgpio at the buttons' lines, each second, from the first button that it watches.
+EDGE_POLLS_PER_S: Final = 2_000
+"""Most polls of the buttons' lines by lgpio, the GPIO library, each second.
 
-Source: lg 0.2.2, lgPthAlerts.c, a timeout of 0.5 ms.
+Source: lg 0.2.2, lgPthAlerts.c: a timeout of 0.5 ms.
 """
 
 WAKE_US: Final = Span(10, 20)
 """Time of a Zero 2 W's processor for a thread that wakes and sleeps again. Assumed."""
 
-EDGES_W: Final = WAKE_US.times(EDGE_LOOKS_PER_S / 1e6 * CORE_W)
+EDGES_W: Final = WAKE_US.times(EDGE_POLLS_PER_S / 1e6 * CORE_W)
 
 PWM_W: Final = WAKE_US.times(HIGH_HZ / 1e6 * CORE_W)
-"""A sounder whose PWM goes on after its tone; our driver ends it. Source: lg 0.2.2, lgPthTx.c."""
+"""PWM of a silent sounder that goes on at its tone's frequency; our driver lowers it.
+
+Source: lg 0.2.2, lgPthTx.c: its thread wakes in each period.
+"""
 
 RADIO_W: Final = Span(0.0, 0.05)
 """Wi-Fi with power save, more than a radio that is off.
@@ -143,11 +146,11 @@ LOADS: Final = (
         "core; high: also 30 mW for gpsd and the system",
     ),
     Load(
-        "lgpio, which looks for edges of the buttons",
+        "lgpio, the GPIO library, which polls the buttons",
         EDGES_W,
         NOTHING,
-        f"lg 0.2.2: {EDGE_LOOKS_PER_S:,} looks a second; {WAKE_US.text(0)} µs of a processor "
-        "each, assumed",
+        f"lg 0.2.2: at most {EDGE_POLLS_PER_S:,} polls a second; assumed: {WAKE_US.text(0)} µs of "
+        f"a core for each, at {CORE_W} W for a busy core",
     ),
     Load(
         "light, tone, vibration and lamp of the presses",

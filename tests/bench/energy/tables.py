@@ -159,7 +159,11 @@ def levers() -> Rows:
     yield "HDMI off", HDMI_W.times(SHIFT_H).text(1), "provisioned"
     yield "`sync.batch_minutes`: 15 in place of 0", BATCHES_WH.text(2), "0"
     yield "no work of the agent per frame", now.by(FRAMES_W).text(2), "always"
-    yield "no PWM for an output at rest", PWM_W.times(SHIFT_H).text(1), "always"
+    yield (
+        "the PWM of the silent sounder at 50 Hz, not 2,700",
+        PWM_W.times(SHIFT_H).text(1),
+        "always",
+    )
     yield "Wi-Fi's power save", AWAKE_W.times(SHIFT_H).text(1), "provisioned"
 
 

@@ -66,9 +66,14 @@ and the most; then warm and waits, by the time from the lift to the press; linge
 def main() -> None:
     """Walk the rounds and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.policy", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=50, help="for each row; default: %(default)s")
     parser.add_argument(
-        "--seed", type=int, default=4, help="of random numbers; default: %(default)s"
+        "--rounds",
+        type=int,
+        default=50,
+        help="rounds for each row of the tables (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=4, help="seed of the random numbers (default: %(default)s)"
     )
     options = parser.parse_args()
     walked, began_s = (AREAS, options.rounds, options.seed), time.monotonic()

@@ -35,9 +35,10 @@ has no CMA. This is stricter than a Pi: there the kernel lends what the camera l
 """
 
 PROCESSOR: Final = "max,-avx"
-"""All that QEMU emulates but AVX: OpenCV and NumPy use it where it is, and emulated it is slow.
+"""Every feature that QEMU emulates, except AVX, which it emulates slowly.
 
-Sharpness of one picture took 0.98 s with AVX and 0.25 s without (November 2026).
+OpenCV uses AVX if the processor has it: then the sharpness of a picture took 0.98 s, without AVX
+0.25 s (November 2026).
 """
 
 _KERNEL: Final = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off quiet"

@@ -37,7 +37,7 @@ PLACE_OFF_M: Final = 5.0
 """Most that a photo's place may differ from where the receiver stands: NMEA has 2 cm."""
 
 EXIF_OFF_MS: Final = 5.0
-"""Most that EXIF and record may differ. Source: agent/docs/verify.md."""
+"""Most that the times of EXIF and record may differ. Source: agent/docs/verify.md."""
 
 M_PER_DEG: Final = 111_195.0
 
@@ -130,6 +130,7 @@ def _photo(found: Device, report: Report, pressed: dict[str, Any]) -> None:
     report.check("its EXIF has the place", off_m < PLACE_OFF_M, f"{off_m:.1f} m from the door")
     record = _record(found, label)
     told = str(tags.get("SubSecDateTimeOriginal"))
+    report.need("its EXIF has a time", told[:2] == "20", told)
     off_ms = abs(_exposed_s(label, record["photo"]) - _utc_s(told)) * 1e3
     seen = f"{told}, {off_ms:.1f} ms off"
     report.check("its EXIF has the end of the exposure", off_ms <= EXIF_OFF_MS, seen)
@@ -203,7 +204,7 @@ def _exif(photo: Path) -> dict[str, Any]:
 
 
 def _utc_s(told: str) -> float:
-    """Return the Unix time of an EXIF time as exiftool tells it."""
+    """Return the Unix time of an EXIF time, as exiftool prints it."""
     return datetime.strptime(told, "%Y:%m:%d %H:%M:%S.%f%z").timestamp()
 
 

@@ -525,17 +525,6 @@ def test_the_status_names_each_part_of_the_energy_that_fails(tmp_path: Path) -> 
     assert device.parts.light.shown[-1] is Signal.BATTERY_LOW
 
 
-def test_a_short_fault_of_the_accelerometer_is_in_no_status(device: Bench) -> None:
-    """A loose wire answers or not as a hand moves the device: that would tell of each lift."""
-    told = []
-    for number in range(180):
-        device.parts.motion.fault = "the accelerometer says nothing" if number % 59 else None
-        device.tick(1.0)
-        told.append(device.loop.status()["energy"])
-
-    assert set(told) == {"ok"}
-
-
 def test_the_status_tells_the_energy_of_the_shift_once_an_hour(device: Bench) -> None:
     device.parts.power.reading = PowerReading(64, external=False, under_voltage=None, watts=4.0)
     told = []
