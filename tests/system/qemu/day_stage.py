@@ -19,7 +19,7 @@ AT_ONCE: Final = 25
 EVERY_S: Final = 2.0
 
 FILL_JOURNAL: Final = "head -c 40000000 /dev/urandom | base64 -w 40000 | systemd-cat -p debug"
-"""The journal is in memory, up to 32 MB (`doorstep_journal_mb`): a device that was not switched off
+"""The journal is in memory, up to 16 MB (`doorstep_journal_mb`): a device that was not switched off
 for weeks has it full. Few long lines, because journald drops many short ones.
 """
 
