@@ -37,14 +37,16 @@ def run(image: Image, kept: Kept, report: Report) -> None:
             found.machine.ask("systemctl start --no-block doorstep-prune")
         green = answers.count("green")
         report.check(f"{PRESSES} presses are green", green == PRESSES, f"{green}")
+        memory.check(found.machine, report)
         found.doctor()
+        left_mb = memory.worst(found.machine).available_kb // 1024
+        report.figure("memory left while prune and doctor run too", f"{left_mb} MB")
         found.await_delivered(DELIVERED_WITHIN_S)
         records = [_photo(path) for path in (found.backend.data / "records").glob("*.json")]
         signed = sum(photo is not None and photo["credentials"] for photo in records)
         seen = f"{signed} of {len(records)} records"
         report.check("each has a photo with Content Credentials", signed == PRESSES, seen)
         report.figure("journal", found.machine.run("journalctl --disk-usage").strip())
-        memory.check(found.machine, report)
 
 
 def _photo(path: Path) -> Any:

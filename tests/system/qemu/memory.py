@@ -8,7 +8,7 @@ from tests.system.qemu.machine import CAMERA_PAGES, Machine
 from tests.system.qemu.report import Report
 
 LEAST_AVAILABLE_MB: Final = 60
-"""Goal for the worst moment: what an update's programs, or a technician's shell, may take."""
+"""Goal for the worst moment: what a technician's programs, or those of an update, may take."""
 
 MOST_OURS_MB: Final = 260
 """Goal for all our processes: 426 MB, without the camera's 96, and 70 for the system."""
@@ -44,7 +44,7 @@ def watch(machine: Machine) -> None:
 
 def check(machine: Machine, report: Report) -> None:
     """Check by the goals what the watch has seen, and report it."""
-    seen = worst(machine.run(f"cat {_SEEN}"))
+    seen = worst(machine)
     total = machine.run("cat /proc/meminfo")
     report.figure(
         "memory (MemTotal)", f"{_of(total, 'MemTotal:') // 1024} MB, {CAMERA_PAGES * 2} for a CMA"
@@ -67,7 +67,12 @@ def check(machine: Machine, report: Report) -> None:
     )
 
 
-def worst(seen: str) -> Worst:
+def worst(machine: Machine) -> Worst:
+    """Return what the watch has seen so far."""
+    return extremes(machine.run(f"cat {_SEEN}"))
+
+
+def extremes(seen: str) -> Worst:
     """Return the last of each kind in what the watch wrote, which are the extremes."""
     lines = [line.split() for line in seen.splitlines()]
     _, available_s, available = next(words for words in reversed(lines) if words[0] == "available")

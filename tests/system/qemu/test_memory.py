@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 from tests.support.waiting import until
-from tests.system.qemu.memory import Worst, worst
+from tests.system.qemu.memory import Worst, extremes
 
 WATCHES = Path(__file__).with_name("watch-memory.sh")
 
 
-def test_worst_is_the_last_of_each_kind() -> None:
+def test_the_extremes_are_the_last_of_each_kind() -> None:
     told = (
         "available 31.10 229376\n"
         "pss 31.50 40960 capture=40960\n"
@@ -18,7 +18,7 @@ def test_worst_is_the_last_of_each_kind() -> None:
         "available 90.00 61440\n"
     )
 
-    assert worst(told) == Worst(61440, 90.0, 153600, 82.25, ("capture 100", "sync 50"))
+    assert extremes(told) == Worst(61440, 90.0, 153600, 82.25, ("capture 100", "sync 50"))
 
 
 def test_watch_tells_what_is_available_here(tmp_path: Path) -> None:
