@@ -179,9 +179,9 @@ def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.SAVED)
 
-        until(lambda: history(pins, 6) == [0, 1, 0])
+        until(lambda: history(pins, 16) == [0, 1, 0])  # the motor is written last
+        assert history(pins, 6) == [0, 1, 0]
         assert history(pins, 12) == [0, 0.5, 0]
-        assert history(pins, 16) == [0, 1, 0]
         assert pins.pin(12).tones_hz[-2:] == [HIGH_HZ, SILENT_HZ]
         assert led(pins) == [0, 0, 0]
 
