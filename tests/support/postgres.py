@@ -135,7 +135,7 @@ class Postgres:
     def _own(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if self._as:
-            shutil.chown(folder, **self._as)
+            shutil.chown(folder, self._as["user"], self._as["group"])
 
     def _copy(self, primary: "Postgres", name: str, *words: str) -> None:
         who = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
