@@ -12,7 +12,7 @@ from tests.unit.documents.pages import REPOSITORY
 
 SCRIPTS: Final = (
     *("bench", "check", "collect-logs", "conformance", "demo", "deploy", "provision", "release"),
-    *("test", "wheelhouse"),
+    *("size", "test", "wheelhouse"),
 )
 
 
