@@ -3,6 +3,7 @@
 # scripts/debian.sh ROOT ARCHITECTURE PACKAGE,PACKAGE... [OPTION...]   OPTION: mmdebstrap's own
 # scripts/debian.sh --sources   prints the sources that it uses
 # Other scripts source it and call make_debian with the same arguments.
+# SUITE=bookworm takes Debian 12 from the same mirror; scripts/test --all needs its Python 3.11.
 #
 # The root takes from this machine what is needed to fetch packages: the sources that offer
 # Debian 13, keys, passwords, apt's Acquire settings (a proxy, for example) and the local
@@ -13,18 +14,18 @@ DEBIAN_SH=$(realpath "${BASH_SOURCE[0]}")
 
 # Without ca-certificates among the packages, the root's apt cannot use an https mirror.
 make_debian() {
-    local root=$1 architecture=$2 packages=$3 settings ended=0
+    local root=$1 architecture=$2 packages=$3 suite=${SUITE:-trixie} settings ended=0
     shift 3
     command -v mmdebstrap >/dev/null || {
         echo "mmdebstrap is missing: apt-get install mmdebstrap" >&2
         return 2
     }
     settings=$(mktemp -d)
-    debian_sources >"$settings/machine.sources" &&
+    debian_sources | sed "s/trixie/$suite/g" >"$settings/machine.sources" &&
         acquire_settings "$settings" >"$settings/acquire.conf" &&
         mmdebstrap --quiet --variant=minbase --arch="$architecture" --include="$packages" \
             --aptopt="$settings/acquire.conf" --setup-hook="'$DEBIAN_SH' --hand-on \"\$1\"" \
-            "$@" trixie "$root" "$settings/machine.sources" || ended=$?
+            "$@" "$suite" "$root" "$settings/machine.sources" || ended=$?
     rm -rf "$settings"
     return "$ended"
 }

@@ -3,25 +3,26 @@
 # Sourced by scripts/test, in the repository's folder; as root.
 #
 # A command sees no file, package or cache of this machine. It shares the kernel, the network, and
-# the settings by which apt, pip and npm reach their packages. Each run builds its system in a
-# folder of its own and deletes it at the end, also when it is interrupted.
+# the settings by which apt, pip and npm reach their packages. The system is built once and kept in
+# FRESH_BASE for 30 days; each run works in a copy, which it deletes at the end, also when it is
+# interrupted. SUITE=bookworm takes Debian 12, for its Python 3.11.
 
 # shellcheck source=scripts/debian.sh
 source scripts/debian.sh
 
 FRESH_NEEDS_MB=8000
+FRESH_PACKAGES=ca-certificates,git,mount,passwd,python3,python3-venv,sudo
+FRESH_BASE=${FRESH_BASE:-/var/cache/doorstep-fresh}/${SUITE:-trixie}
 
 fresh='' fresh_child=''
 
-# test_fresh [--all]   exits with 2 if this machine cannot build the system, and says what is missing
+# test_fresh [COMMAND]...   as an ordinary user who may use sudo; README's commands if there are none.
+# Exits with 2 if this machine cannot build the system, and says what is missing.
 test_fresh() {
-    local commands command
-    if (($# > 1)) || [[ ${1:---all} != --all ]]; then
-        echo "scripts/test --fresh: $*: only --all may follow --fresh" >&2
-        exit 2
-    fi
-    mapfile -t commands < <(readme_commands "Try it" && readme_commands "Test it")
-    ((${#commands[@]} >= 2)) || {
+    local commands=("$@") command
+    [[ ${1:-} != -* ]] || unknown_option "$1" || exit
+    (($#)) || mapfile -t commands < <(readme_commands "Try it" && readme_commands "Test it")
+    ((${#commands[@]})) || {
         echo "README.md: the commands below \"Try it\" and \"Test it\" were not found" >&2
         exit 1
     }
@@ -30,15 +31,10 @@ test_fresh() {
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    build_fresh
-    if (($#)); then
-        for command in "${commands[@]}"; do
-            in_fresh root "$command"
-        done
-    else
-        in_fresh root scripts/demo
-        in_fresh visitor "scripts/test --fast"
-    fi
+    copy_fresh
+    for command in "${commands[@]}"; do
+        in_fresh "$command"
+    done
     echo "== fresh machine: everything passed" >&2
 }
 
@@ -65,46 +61,60 @@ cannot_build() {
     exit 2
 }
 
-build_fresh() {
+copy_fresh() {
     local root
     fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/doorstep-fresh.XXXXXX")
     root=$fresh/root
-    echo "== fresh machine: building Debian 13" >&2
-    TMPDIR=$fresh run_child make_debian "$root" "$(dpkg --print-architecture)" \
-        ca-certificates,git,mount,passwd,python3,python3-venv,sudo 2>"$fresh/log" || {
-        tail -n 5 "$fresh/log" >&2
-        cannot_build "a mirror of Debian 13 that /etc/apt names and that answers"
-    }
+    has_base || build_base
+    cp -a "$FRESH_BASE" "$root"
     chroot "$root" useradd --create-home --shell /bin/bash visitor
     echo 'visitor ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/visitor"
     copy_settings
     [[ -z $(git status --porcelain) ]] ||
         echo "== fresh machine: it gets the last commit, without your uncommitted changes" >&2
-    git clone --quiet --no-hardlinks . "$root/root/doorstep"
-    cp -a "$root/root/doorstep" "$root/home/visitor/doorstep"
+    git clone --quiet --no-hardlinks . "$root/home/visitor/doorstep"
     chroot "$root" chown -R visitor: /home/visitor
+}
+
+has_base() {
+    [[ -d $FRESH_BASE && $(<"$FRESH_BASE.packages") == "$FRESH_PACKAGES" ]] &&
+        [[ $(find "$FRESH_BASE.packages" -mtime -30) ]]
+}
+
+build_base() {
+    echo "== fresh machine: building Debian (kept in $FRESH_BASE)" >&2
+    TMPDIR=$fresh run_child make_debian "$fresh/base" "$(dpkg --print-architecture)" \
+        "$FRESH_PACKAGES" 2>"$fresh/log" || {
+        tail -n 5 "$fresh/log" >&2
+        cannot_build "a mirror of Debian that /etc/apt names and that answers"
+    }
+    mkdir -p "${FRESH_BASE%/*}"
+    rm -rf --one-file-system "$FRESH_BASE" "$FRESH_BASE.packages"
+    mv "$fresh/base" "$FRESH_BASE"
+    echo "$FRESH_PACKAGES" >"$FRESH_BASE.packages"
 }
 
 # The settings by which pip and npm reach their packages.
 copy_settings() {
-    local file home
+    local file
     for file in /etc/pip.conf /etc/xdg/pip/* /etc/npmrc; do
         [[ ! -f $file ]] || install -D -m 644 "$file" "$fresh/root$file"
     done
     for file in .config/pip/pip.conf .pip/pip.conf .npmrc; do
-        for home in root home/visitor; do
-            [[ ! -f ~/$file ]] || install -D -m 600 ~/"$file" "$fresh/root/$home/$file"
-        done
+        [[ ! -f ~/$file ]] || {
+            install -D -m 600 ~/"$file" "$fresh/root/root/$file"
+            install -D -m 600 ~/"$file" "$fresh/root/home/visitor/$file"
+        }
     done
 }
 
-# in_fresh USER COMMAND   ends the script with the command's exit status if it fails
+# in_fresh COMMAND   ends the script with the command's exit status if it fails
 in_fresh() {
     local status=0
-    echo "== fresh machine, as $1: $2" >&2
+    echo "== fresh machine: $1" >&2
     SECONDS=0
-    run_child enter_fresh "$fresh/root" "$1" "$2" </dev/null || status=$?
-    echo "== fresh machine, as $1: $2: exit $status after $SECONDS s" >&2
+    run_child enter_fresh "$fresh/root" "$1" </dev/null || status=$?
+    echo "== fresh machine: $1: exit $status after $SECONDS s" >&2
     ((status == 0)) || exit "$status"
 }
 
@@ -127,7 +137,7 @@ run_child() {
 enter_fresh() {
     # shellcheck disable=SC2016  # the inner shell expands these
     exec unshare --mount --pid --fork --kill-child --propagation private bash -euc '
-        root=$1 user=$2 command=$3 settings=$4
+        root=$1 command=$2 settings=$3
         mount --bind "$root" "$root"
         mount -t proc proc "$root/proc"
         mount --rbind /sys "$root/sys"
@@ -142,12 +152,12 @@ enter_fresh() {
         pivot_root . old
         umount -l /old
         rmdir /old
-        runuser --login "$user" --command "
+        runuser --login visitor --command "
             cd doorstep
             $settings
             export LANG=C.UTF-8 CI=true
             $command" || exit
-    ' fresh "$1" "$2" "$3" "$(registry_settings)"
+    ' fresh "$1" "$2" "$(registry_settings)"
 }
 
 # The settings in the environment by which pip and npm reach their packages.
