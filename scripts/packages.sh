@@ -6,7 +6,6 @@
 # shellcheck disable=SC2034  # for the script that sources this one
 TEST_PACKAGES='
 age                     age                         opens sealed records as a stranger would
-chromium                chromium                    shows the web pages
 chrony                  /usr/sbin/chronyd           sets clocks; only unpacked, into build/
 curl                    curl                        asks the servers as a stranger would
 e2fsprogs               mkfs.ext4                   makes small disks to fill and to break
@@ -15,31 +14,37 @@ fuse3                   fusermount3                 unmounts the disks of the po
 gpsd                    /usr/sbin/gpsd              gives positions
 gpsd-clients            gpsfake                     plays a receiver for gpsd
 iproute2                ip                          makes networks for slow lines
-libest-utils            estserver                   issues certificates as a foreign server
 libimage-exiftool-perl  exiftool                    judges the photos
-mate-backgrounds        /usr/share/backgrounds/mate has photographs for the blur check
 nginx-light             /usr/sbin/nginx             is put in front of the backend
-nodejs                  node                        runs foreign servers and readers
-npm                     npm                         installs those
-openssh-client          ssh                         reaches machines that are set up
 openssl                 openssl                     checks signatures as a stranger would
-postgresql              /usr/lib/postgresql/*/bin/initdb  keeps the rows of a fleet
-promtool                promtool                    judges the alert rules
 qemu-utils              qemu-storage-daemon         records what is written to a disk
 strace                  strace                      makes system calls fail
-strongswan-pki          pki                         enrols as a foreign client
 systemd                 systemd-analyze             judges the units
 udev                    udevadm                     judges the rules for devices
+'
+
+# shellcheck disable=SC2034
+RELEASE_PACKAGES='
+chromium                chromium                    shows the web pages
+libest-utils            estserver                   issues certificates as a foreign server
+mate-backgrounds        /usr/share/backgrounds/mate has photographs for the blur check
+nodejs                  node                        runs foreign servers and readers
+npm                     npm                         installs those
+postgresql              /usr/lib/postgresql/*/bin/initdb  keeps the rows of a fleet
+promtool                promtool                    judges the alert rules
+strongswan-pki          pki                         enrols as a foreign client
 '
 
 # shellcheck disable=SC2034
 MACHINE_PACKAGES='
 mmdebstrap              mmdebstrap                  builds the machines to set up
 nftables                /usr/sbin/nft               is the firewall of the machines to set up
+openssh-client          ssh                         reaches machines that are set up
 '
 
 # shellcheck disable=SC2034
 DEVICE_PACKAGES='
+chrony                  /usr/sbin/chronyd           sets the clock of the virtual device; only unpacked, into build/
 e2fsprogs               mkfs.ext4                   makes the disk of the virtual device
 libimage-exiftool-perl  exiftool                    judges the photos
 mmdebstrap              mmdebstrap                  fills that disk

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.opening import PER_FOLDER, URL, schema_of
-from tests.support import sqlite_memory
+from tests.support import release, sqlite_memory
 
 # No test is timed: on a busy machine an example may take any time.
 settings.register_profile("doorstep", deadline=None)
@@ -58,6 +58,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         folder = Path(_SERVERS.enter_context(TemporaryDirectory(prefix="doorstep-s3-")))
         engine = _SERVERS.enter_context(s3_engine(folder / "engine", makes_buckets=True))
         os.environ[chosen.PER_FOLDER] = engine.endpoint
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests that `scripts/test` leaves to `scripts/test --all`."""
+    for item in items:
+        if item.get_closest_marker("slow") and release.is_only_in_all(item.path):
+            item.add_marker(pytest.mark.release)
 
 
 def pytest_collection_finish() -> None:

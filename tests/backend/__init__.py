@@ -1,0 +1,1 @@
+"""The reference backend: its interface for devices, its office, its pages."""

@@ -29,6 +29,7 @@ from hardware.settings import DriverKind, Match, Range
 from tests.bench.energy import tables as energy
 from tests.conformance.checks import CHECKS
 from tests.conformance.options import argument_parser
+from tests.support import release
 from tests.system.qemu.stages import ABOUT
 from tests.unit.documents import build, diagram
 from tests.unit.documents import lights as signals
@@ -114,8 +115,8 @@ def folders() -> str:
     for package in sorted([*tests.glob("*/__init__.py"), *tests.glob("*/*/__init__.py")]):
         if doc := ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))):
             folder = package.parent.relative_to(REPOSITORY).as_posix()
-            rows.append((f"`{folder}/`", doc.splitlines()[0]))
-    return _table(("folder", "what it proves, or is for"), *rows)
+            rows.append((f"`{folder}/`", doc.splitlines()[0], release.proven_by(package.parent)))
+    return _table(("folder", "what it proves, or is for", "its slow tests run"), *rows)
 
 
 def conformance_options() -> str:
