@@ -14,6 +14,7 @@ from agent import __version__
 from agent.errors import DoorstepError, ExitCode
 from agent.models import SHA256, RecordState, printable
 from agent.process import streams
+from agent.process.parser import Parser
 from hardware.errors import DeviceError, ScriptError
 
 LIMIT_MOST: Final = 1_000_000
@@ -103,7 +104,7 @@ def _tell(error: Exception, code: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument(
         "--config",
         type=Path,
@@ -111,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="configuration file (default: as for doorstep)",
     )
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         "doorstep",
         description="Photograph parcels at the door, and deliver the signed records.",
         epilog="Example: doorstep status. `doorstep COMMAND --help` explains a command.",
@@ -331,7 +332,7 @@ def _sha256(text: str) -> str:
     return digest
 
 
-def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
+def _add_queue(add: _Add, common: Parser) -> None:
     verb = add("queue", "list the records in the queue, or requeue them", "--state REFUSED")
     verb.add_argument(
         "--state",
