@@ -14,6 +14,7 @@ from typing import Final
 from agent.command.commandline import parsed
 from agent.models import printable
 from agent.process import streams
+from agent.process.parser import Parser
 from doorstep_backend import keys, supporting, unusable
 from doorstep_backend.api import commands as tokens
 from doorstep_backend.api.service import Api
@@ -238,38 +239,46 @@ def _port(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    whole = argparse.ArgumentParser(prog="doorstep-backend", description=__doc__)
+    whole = Parser(
+        prog="doorstep-backend",
+        description=__doc__,
+        epilog="Example: doorstep-backend --data data --port 8443. `doorstep-backend COMMAND "
+        "--help` explains a command. Exit codes: 0 done, 1 failed, 2 wrong command line.",
+    )
     whole.add_argument(
         "--port",
         type=_port,
         default=0,
-        help=f"1 to {LAST_PORT} (default: 0, which picks a free port)",
+        metavar="PORT",
+        help=f"listen on this port, 1 to {LAST_PORT} (default: 0, which chooses a free port)",
     )
     whole.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help=f"folder for all that the backend keeps; only {supporting.COMMAND} needs no folder",
+        help="folder for everything that the backend keeps; only "
+        f"{supporting.COMMAND} needs no folder",
     )
     whole.add_argument(
         "--database",
         metavar="URL",
         default=os.environ.get(URL, ""),
-        help="postgresql://... for what the backend keeps in rows (default: DOORSTEP_DATABASE, an "
-        "environment variable that no other user can read; without it, SQLite in the folder)",
+        help="keep rows in this database, postgresql://... (default: the environment variable "
+        "DOORSTEP_DATABASE, which no other user can read; without it, SQLite in DIR)",
     )
     whole.add_argument(
         "--name",
         action="append",
         default=[],
-        help="a name or address for the backend's certificate, if devices reach it by something "
-        "else than loopback; counts at the first start; may be repeated",
+        metavar="NAME",
+        help="put this name or address into the backend's certificate, if devices use another than "
+        "loopback; counts at the first start; may be repeated (default: none)",
     )
     whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
     whole.add_argument(
         "--demo-accounts",
         action="store_true",
-        help="let the demo's people sign in; print their passwords",
+        help="let the people of the demo sign in, and print their passwords",
     )
     whole.add_argument(
         "--without-identity", action="store_true", help="ask no device for a certificate"
@@ -277,15 +286,16 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument(
         "--objects",
         metavar="s3://BUCKET?endpoint=URL&region=NAME",
-        help="keep records in this bucket; give it at the first start, and the folder remembers it",
+        help="keep records in this bucket; give it at the first start, because DIR remembers it "
+        "(default: in DIR)",
     )
     whole.add_argument(
         "--behind-proxy",
         nargs="?",
         const=HOST,
         metavar="ADDRESS",
-        help="speak HTTP without TLS at this address (default: loopback), and believe what the "
-        "proxies in backend.toml say of clients' certificates",
+        help="speak HTTP without TLS at ADDRESS (default: loopback), and believe what the proxies "
+        "in DIR/backend.toml say about clients' certificates",
     )
     verbs = commands.add_to(whole)
     devices.add_to(verbs)

@@ -4,6 +4,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from doorstep_backend.commandline import add_command_without_folder
+
 COMMAND: Final = "write-files"
 
 FILES: Final = {
@@ -17,12 +19,16 @@ FILES: Final = {
 
 def add_to(verbs: Any) -> None:
     """Add the command to those of the backend."""
-    command = verbs.add_parser(
+    command = add_command_without_folder(
+        verbs,
         COMMAND,
-        help="write nginx.conf, the systemd unit, the alert rules and face-model.txt into a "
-        "folder; replace those of an earlier release",
+        "write nginx.conf, the systemd unit, the alert rules and face-model.txt into a folder; "
+        "replace those of an earlier release",
+        "files",
     )
-    command.add_argument("folder", type=Path, help="folder for the files; it is made if missing")
+    command.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder for the files; the command makes it"
+    )
 
 
 def write(folder: Path) -> list[Path]:

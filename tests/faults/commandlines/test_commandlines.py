@@ -1,6 +1,8 @@
 """A sample of the wrong command lines, and what the rig must catch."""
 
+from argparse import SUPPRESS, ArgumentParser
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,53 @@ def test_a_word_that_is_not_utf8_is_refused_and_a_path_is_not() -> None:
     assert str(path.data) == "\udcff"
     with pytest.raises(SystemExit):
         commandline.parsed(backend.parser(), ["--data", "d", "release", "\udcff"])
+
+
+@pytest.mark.parametrize(
+    ("parser", "words", "program", "guess"),
+    [
+        (commandline.parser, "statsu", "doorstep", "did you mean status?"),
+        (commandline.parser, "queue rety", "doorstep queue", "did you mean retry?"),
+        (commandline.parser, "verify --idntity f d", "doorstep verify", "did you mean --identity"),
+        (backend.parser, "--dta d devices list", "doorstep-backend", "did you mean --data"),
+        (backend.parser, "devcies add --out f", "doorstep-backend", "did you mean devices?"),
+        (backend.parser, "devices lst", "doorstep-backend devices", "did you mean list?"),
+        (backend.parser, "tokens add x --socpe y", "doorstep-backend tokens add", "mean --scope"),
+        (backend.parser, "--port x clients add --out f", "doorstep-backend", "not a port number"),
+    ],
+)
+def test_wrong_word_shows_the_usage_of_its_command_and_a_guess(
+    parser: Callable[[], ArgumentParser],
+    words: str,
+    program: str,
+    guess: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The error names the command, guesses the word that was meant, and ends with 2."""
+    with pytest.raises(SystemExit, match=r"^2$"):
+        parser().parse_args(words.split())
+
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].startswith(f"usage: {program} [-h]")
+    assert shown[-1].startswith(f"{program}: error: ")
+    assert guess in shown[-1]
+    assert shown[-1].count("did you mean") == guess.count("mean")
+
+
+def test_help_of_every_backend_command_has_an_example() -> None:
+    """Each help explains each option and argument, and ends with an example that parses."""
+    for command in _below(backend.parser()):
+        shown = [one for one in command._actions if one.help != SUPPRESS]  # noqa: SLF001
+        assert all(one.help or one.choices for one in shown), command.prog
+        _, _, words = (command.epilog or "").partition("Example: doorstep-backend ")
+        backend.parser().parse_args(words.partition(". `")[0].partition(" <")[0].split())
+
+
+def _below(parser: ArgumentParser) -> Iterator[ArgumentParser]:
+    yield parser
+    for one in parser._actions:  # noqa: SLF001
+        for below in one.choices.values() if isinstance(one.choices, dict) else ():
+            yield from _below(below)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from agent.models import DEVICE_ID
 from doorstep_backend.api.tokens import Scope, Token, TokenNameTakenError, Tokens
+from doorstep_backend.commandline import add_command, add_group
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.office.erasure import NotDone
 
@@ -20,16 +21,17 @@ MOST_DAYS: Final = 3650
 
 def add_to(commands: Any) -> None:
     """Add `tokens ...` to the office's own commands."""
-    tokens = commands.add_parser(COMMAND, help="let other systems use the office's HTTP API")
-    what = tokens.add_subparsers(dest="what", required=True)
-    add = what.add_parser("add", help="make a token, and print it this once")
-    add.add_argument("name", metavar="NAME", help="the name of the system that gets the token")
+    what = add_group(commands, COMMAND, "let other systems use the office's HTTP API")
+    add = add_command(
+        what, "add", "make a token, and print it this once", "erp --scope orders:write,routes:write"
+    )
+    add.add_argument("name", metavar="NAME", help="name of the system that gets the token")
     add.add_argument(
         "--scope",
         required=True,
         type=_scopes,
         metavar="SCOPE,...",
-        help=f"what the token permits: {', '.join(Scope)}",
+        help=f"scopes of the token: {', '.join(Scope)}",
     )
     add.add_argument(
         "--days",
@@ -38,9 +40,9 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help=f"days until it ends, 1 to {MOST_DAYS} (default: {DAYS})",
     )
-    what.add_parser("list", help="list every token, with what it permits and its end")
-    revoke = what.add_parser("revoke", help="end a token at once")
-    revoke.add_argument("name", metavar="NAME", help="the name that `tokens list` shows")
+    add_command(what, "list", "list every token, with its scopes and its end")
+    revoke = add_command(what, "revoke", "end a token at once", "erp")
+    revoke.add_argument("name", metavar="NAME", help="name that `tokens list` shows")
 
 
 def _scopes(text: str) -> frozenset[Scope]:

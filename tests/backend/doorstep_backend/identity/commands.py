@@ -14,6 +14,7 @@ from agent.models import DEVICE_ID, from_rfc3339, rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
+from doorstep_backend.commandline import add_command, add_group
 from doorstep_backend.identity.clients import ClientCertificate, ClientKind, NameTakenError
 from doorstep_backend.identity.closings import (
     THE_OFFICE,
@@ -41,72 +42,115 @@ MOST_AFTER: Final = 1_000_000_000
 
 def add_to(commands: Any) -> None:
     """Add `devices ...` and `fleet ...` to the office's own commands."""
-    devices = commands.add_parser("devices", help="let devices in, list them, shut them out")
-    what = devices.add_subparsers(dest="what", required=True)
-    add = what.add_parser("add", help="let devices in, or in again, and print a token for each")
-    add.add_argument("ids", nargs="+", metavar="ID")
-    add.add_argument("--tokens", type=Path, help="new file for the tokens (default: print them)")
-    add.add_argument(
-        "--new-signing-key", action="store_true", help="accept another signing key: theirs is lost"
+    what = add_group(commands, "devices", "let devices in, list devices, and shut devices out")
+    add = add_command(
+        what,
+        "add",
+        "let devices in, or in again, and print a token for each",
+        "van-0042 van-0043 --tokens tokens",
     )
-    what.add_parser("list", help="list every device, its certificates and its trouble")
-    revoke = what.add_parser("revoke", help="end a device's TLS at once")
-    revoke.add_argument("id", metavar="ID")
+    add.add_argument("ids", nargs="+", metavar="ID", help="ids of the devices")
+    add.add_argument(
+        "--tokens",
+        type=Path,
+        metavar="NEW",
+        help="new file for the tokens (default: print the tokens)",
+    )
+    add.add_argument(
+        "--new-signing-key",
+        action="store_true",
+        help="also accept another signing key, because the devices lost theirs",
+    )
+    add_command(what, "list", "list every device, with its certificates and its clone alarms")
+    revoke = add_command(what, "revoke", "end a device's TLS at once", "van-0042")
     revoke.add_argument(
         "--evidence",
         type=from_rfc3339,
         metavar="SINCE",
-        help="also believe no record from SINCE on (UTC, as 2026-12-01T06:00:00Z)",
+        help="also believe no record that comes from SINCE on (UTC, as 2026-12-01T06:00:00Z; "
+        "default: believe all)",
     )
-    names = what.add_parser("names", help="set the names of a device's own server")
-    names.add_argument("id", metavar="ID")
+    names = add_command(
+        what, "names", "set the names of a device's own server", "van-0042 van-0042.example.com"
+    )
+    gone = add_command(
+        what,
+        "gone",
+        "revoke a device for good, and close its chains",
+        "van-0042 --to van-0043",
+    )
+    for command in (revoke, names, gone):
+        command.add_argument("id", metavar="ID", help="id of the device")
     names.add_argument(
-        "names", nargs="*", metavar="NAME", help="all names; without any, the device has none"
+        "names", nargs="*", metavar="NAME", help="all names of the device (default: no name)"
     )
-    gone = what.add_parser("gone", help="revoke a device for good, and close its chains")
-    gone.add_argument("id", metavar="ID")
     gone.add_argument("--to", metavar="OTHER", help="device that gets its route (default: none)")
-    _add_others(commands, ClientKind.CLIENT, "other systems that may ask for a status")
-    _add_others(commands, ClientKind.TECHNICIAN, "people who deliver what cards of devices hold")
-    server = commands.add_parser(
-        "certificate", help="make the server's next certificate, for a year"
+    _add_others(commands, ClientKind.CLIENT, "let other systems ask for a status", "dispatch")
+    _add_others(
+        commands,
+        ClientKind.TECHNICIAN,
+        "let people deliver the records on dead devices' cards",
+        "workshop",
+    )
+    server = add_command(
+        commands,
+        "certificate",
+        "make the server's next certificate, for a year",
+        "backend.example.com",
     )
     server.add_argument(
-        "names", nargs="+", metavar="NAME", help="all names and addresses, apart from loopback's"
+        "names", nargs="+", metavar="NAME", help="all names and addresses, except loopback's"
     )
-    fleet = commands.add_parser("fleet", help="publish the signed document with the fleet's keys")
-    what = fleet.add_subparsers(dest="what", required=True)
-    publish = what.add_parser("publish", help="make its next version, and name the keys in it")
+    what = add_group(
+        commands, "fleet", "publish the signed document with the fleet's keys", "publish"
+    )
+    publish = add_command(
+        what, "publish", "make the next version of the document, and print its keys", "--after 7"
+    )
     publish.add_argument(
         "--after",
         type=int,
         default=0,
         metavar="N",
-        help="make its version greater than N, which devices have already (default: 0)",
+        help="make the version greater than N, which devices have already (default: 0)",
     )
-    rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
+    rotate = add_command(what, "rotate", "sign receipts and manifests with a new key")
     other = rotate.add_mutually_exclusive_group()
     other.add_argument("--fleet-key", action="store_true", help="name a new fleet key instead")
     other.add_argument("--identity", action="store_true", help="seal to a new identity instead")
     revoke = what.add_parser(  # the id of one key in 64 begins with "-", and is no option
-        "revoke", help="list a key as compromised", prefix_chars="+", add_help=False
+        "revoke",
+        help="list a key as compromised",
+        description="List a key as compromised.",
+        epilog="Example: doorstep-backend --data data fleet revoke "
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        prefix_chars="+",
+        add_help=False,
     )
-    revoke.add_argument("kid", metavar="KID", action=_KeyId, help="its id, as `publish` prints it")
+    revoke.add_argument(
+        "kid", metavar="KID", action=_KeyId, help="id of the key, as `fleet publish` prints it"
+    )
 
 
-def _add_others(commands: Any, kind: ClientKind, help_text: str) -> None:
-    what = commands.add_parser(f"{kind}s", help=help_text).add_subparsers(
-        dest="what", required=True
+def _add_others(commands: Any, kind: ClientKind, help_text: str, example: str) -> None:
+    what = add_group(commands, f"{kind}s", help_text)
+    add = add_command(
+        what,
+        "add",
+        f"make a key and a certificate for a {kind}, for 90 days: the first or the next",
+        f"{example} --out {example}.pem",
     )
-    add = what.add_parser(
-        "add", help="make a key and a certificate for 90 days, the first or the next"
-    )
-    add.add_argument("name", metavar="NAME")
     add.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="new file for both (mode 0600)"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="NEW",
+        help="new file for both, which only its owner can read",
     )
-    what.add_parser("list", help=f"list every certificate of a {kind}")
-    what.add_parser("revoke", help=f"end a {kind}'s certificates at once").add_argument("name")
+    add_command(what, "list", f"list every certificate of a {kind}")
+    revoke = add_command(what, "revoke", f"end the certificates of a {kind} at once", example)
+    for command in (add, revoke):
+        command.add_argument("name", metavar="NAME", help=f"name of the {kind}")
 
 
 class _KeyId(argparse.Action):

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from doorstep_backend.commandline import add_command
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office import archive, evidence, export
 from doorstep_backend.office.erasure import NotDone, plain_language
@@ -15,24 +16,52 @@ from doorstep_backend.wire.failure_budget import MOST_FAILURES, FailureBudget
 
 def add_to(parser: argparse.ArgumentParser) -> Any:
     """Add these commands; without one the backend serves. Return the object to add others to."""
-    commands = parser.add_subparsers(dest="command", title="instead of serving")
-    commands.add_parser("expire", help="erase what is due by the retention table")
-    commands.add_parser("kept", help="list what is kept, for whom and how long")
-    hold = commands.add_parser("hold", help="erase nothing of an order until it is released")
-    hold.add_argument("number")
-    hold.add_argument("case_number")
-    commands.add_parser("release", help="end a hold").add_argument("number")
-    account.add_to(commands)
-    for name, what in (("export-order", "number"), ("export-device", "device_id")):
-        command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
-        command.add_argument(what)
-        command.add_argument("zip", type=Path)
-    command.add_argument("--archive", type=Path, action="extend", nargs="+", default=[])
-    month = commands.add_parser(
-        "archive", help="move the labels of a month's erased records into a file"
+    commands = parser.add_subparsers(
+        dest="command", title="commands (without a command, the backend serves)", metavar="COMMAND"
     )
-    month.add_argument("month", help="the month, as 2026-05")
-    month.add_argument("folder", type=Path)
+    add_command(commands, "expire", "erase the records whose retention has ended")
+    add_command(commands, "kept", "list what is kept, for whom and how long")
+    hold = add_command(commands, "hold", "keep an order until its release", "1001 C-7")
+    release = add_command(commands, "release", "end the hold of an order", "1001")
+    for command in (hold, release):
+        command.add_argument("number", metavar="NUMBER", help="number of the order")
+    hold.add_argument("case_number", metavar="CASE", help="number of the case that needs the order")
+    account.add_to(commands)
+    order = add_command(
+        commands,
+        "export-order",
+        "write a zip of all that is kept about an order",
+        "1001 new.zip",
+    )
+    order.add_argument("number", metavar="NUMBER", help="number of the order")
+    device = add_command(
+        commands,
+        "export-device",
+        "write a zip of the record labels, receipts and statements of erasure of a device",
+        "van-0042 new.zip --archive archives/2026-05.jsonl",
+    )
+    device.add_argument("device_id", metavar="ID", help="id of the device")
+    for command in (order, device):
+        command.add_argument("zip", type=Path, metavar="ZIP", help="new file")
+    device.add_argument(
+        "--archive",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="files of `archive` that fill the gaps (default: none)",
+    )
+    month = add_command(
+        commands,
+        "archive",
+        "move the record labels of a month's erased records into a file",
+        "2026-05 archives",
+    )
+    month.add_argument("month", metavar="MONTH", help="the month, as 2026-05")
+    month.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder for the file MONTH.jsonl"
+    )
     evidence.add_to(commands)
     return commands
 

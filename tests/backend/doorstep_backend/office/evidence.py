@@ -11,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.models import rfc3339
+from doorstep_backend.commandline import add_command
 from doorstep_backend.identity.closings import summary
 from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import translatable
@@ -40,17 +41,27 @@ WHY: Final = translatable("Exported as evidence about the delivery.")
 
 def add_to(commands: Any) -> None:
     """Add the command `export-evidence` to the subcommands of a parser."""
-    command = commands.add_parser("export-evidence", help="export the evidence on a record")
-    command.add_argument("capture_id")
-    command.add_argument("--out", type=Path, help="new folder, or new file that ends in .zip")
+    command = add_command(
+        commands,
+        "export-evidence",
+        "export the evidence about a record",
+        "71c344a4-afa0-4039-9d15-c737886a3e43 --out evidence.zip",
+    )
+    command.add_argument("capture_id", metavar="ID", help="the record's capture_id")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="NEW",
+        help="new folder, or new file that ends in .zip (default: the folder evidence-ID)",
+    )
     command.add_argument(
         "--neighbours",
         action="store_true",
-        help="add the neighbours' labels: they have the times of other deliveries",
+        help="add the neighbours' record labels, which have the times of other deliveries",
     )
     command.add_argument("--opened", action="store_true", help="add the opened record and photo")
     command.add_argument(
-        "--by", metavar="ACCOUNT", help="account for the view log (default: office)"
+        "--by", metavar="WHO", help="account that the view log names (default: office)"
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import Any, Final
 
+from doorstep_backend.commandline import add_command
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.pages.accounts import ROLES, Account, Accounts
@@ -17,12 +18,22 @@ SHORTEST_PASSWORD: Final = 8
 
 def add_to(commands: Any) -> None:
     """Add `account` and `remove-account` to the subcommands of a parser."""
-    account = commands.add_parser("account", help="add an account, or change its role and password")
-    account.add_argument("role", choices=ROLES)
-    account.add_argument(
-        "who", help="id of the customer, number of the agent, or name of the dispatcher"
+    account = add_command(
+        commands,
+        "account",
+        "add an account, or change its role and password; read the password from standard input",
+        "dispatch anna < password",
     )
-    commands.add_parser("remove-account", help="end an account").add_argument("who")
+    account.add_argument(
+        "role", choices=ROLES, metavar="|".join(ROLES), help="role; agent is customer service"
+    )
+    remove = add_command(commands, "remove-account", "end an account", "anna")
+    for command in (account, remove):
+        command.add_argument(
+            "who",
+            metavar="WHO",
+            help="id of the customer, number of the agent, or name of the dispatcher",
+        )
 
 
 def run(options: argparse.Namespace, ledger: Database) -> str:

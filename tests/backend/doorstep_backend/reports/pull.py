@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from doorstep_backend.commandline import add_command
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
@@ -31,12 +32,16 @@ LONGEST_S: Final = 86_400.0
 
 def add_to(commands: Any) -> None:
     """Add `pull ...` to the office's own commands."""
-    pull = commands.add_parser(
+    pull = add_command(
+        commands,
         "pull",
-        help="ask devices for their status, and keep the answers",
-        description="Asks each device's `doorstep serve` for its status, and keeps what a device "
-        "of this register says of itself. Prints a line for each device; with --every, for each "
-        "of which there is news, and one for each round. Ends with 1 when one gave no report.",
+        "ask devices for their status, and keep the answers",
+        "--cert dispatch.pem https://van-0042.example.com:8443",
+    )
+    pull.description = (
+        "Ask the `doorstep serve` of each device for its status, and keep the answers of devices "
+        "in this register. Print a line for each device; with --every, only for a device with "
+        "news, and a line for each round. Exit with 1 if a device gave no report."
     )
     pull.add_argument(
         "devices",

@@ -10,6 +10,7 @@ from typing import Any
 from agent.errors import RecordDamaged
 from agent.record import file as recordfile
 from doorstep_backend import keys
+from doorstep_backend.commandline import add_command, add_group
 from doorstep_backend.engines.objects import Changed, Missing
 from doorstep_backend.identity.fleet import KeyFiles
 from doorstep_backend.identity.register import Register
@@ -25,14 +26,13 @@ class _LeftError(ValueError):
 
 def add_to(commands: Any) -> None:
     """Add the command `objects` to the subcommands of a parser."""
-    command = commands.add_parser("objects", help="find differences between rows and objects")
-    what = command.add_subparsers(dest="what", required=True)
-    stray = what.add_parser("stray", help="list objects without a known upload")
+    what = add_group(commands, "objects", "find differences between rows and objects", "stray")
+    stray = add_command(what, "stray", "list objects without a known upload", "--adopt")
     how = stray.add_mutually_exclusive_group()
     how.add_argument(
         "--adopt",
         action="store_true",
-        help="make the records' rows again, after a database was lost",
+        help="make the rows of these records again, after a database was lost",
     )
     how.add_argument(  # the spelling before 2026.12, which people's own instructions may use
         "--take-in", dest="adopt", action="store_true", help=argparse.SUPPRESS
@@ -40,10 +40,12 @@ def add_to(commands: Any) -> None:
     how.add_argument(
         "--delete",
         action="store_true",
-        help="delete them for good; never after a database was restored",
+        help="delete these objects for good; never do this after a database was restored",
     )
-    returned = what.add_parser("returned", help="list erased records whose objects came back")
-    returned.add_argument("--delete", action="store_true", help="erase them again")
+    returned = add_command(
+        what, "returned", "list erased records whose objects came back", "--delete"
+    )
+    returned.add_argument("--delete", action="store_true", help="erase these records again")
 
 
 def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
