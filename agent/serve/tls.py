@@ -11,12 +11,10 @@ from typing import Final
 
 from agent.errors import DoorstepError, NotNow, not_read, unreadable
 from agent.queue.disk import ChangeStamp, change_stamp
+from agent.tls import NO_CHECK_TIME, new_context
 from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
-
-NO_CHECK_TIME: Final = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
 
 _NOT_YET: Final = "serve has no certificate yet; `doorstep enrol` gets one"
 
@@ -57,10 +55,9 @@ class ServerTls:
 
 
 def _context(chain: Path, key: Path, ca: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = new_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_OPTIONAL
-    context.verify_flags |= NO_CHECK_TIME | ssl.VERIFY_X509_PARTIAL_CHAIN  # also an intermediate
+    context.verify_flags |= NO_CHECK_TIME
     context.num_tickets = 0  # nothing is gained for one question a minute
     _trust(context, ca)
     try:

@@ -14,6 +14,9 @@ _REFUSED: Final = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
 """OpenSSL's names for the alerts about our own certificate. Source: RFC 8446 section 6.2."""
 
 
+_INVALID_CA: Final = 79
+"""X509_V_ERR_INVALID_CA. Source: OpenSSL, x509_vfy.h."""
+
 _STRANGE: Final = (ssl.SSLError, http.client.HTTPException, ValueError)
 """Errors if a server answers neither TLS nor HTTP: the libraries let all three through."""
 
@@ -98,6 +101,9 @@ def _is_about_certificates(error: ssl.SSLError) -> bool:
 def _about_certificates(error: ssl.SSLError, whose: str, ca: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = f"{whose}'s certificate does not verify: {error.verify_message}"
+        if error.verify_code == _INVALID_CA:
+            needs = "needs CA:TRUE, and keyCertSign if it has a keyUsage"
+            return f"{why}: each authority's certificate {needs}; issue it again, check {ca}"
         return f"{why}; check {ca} and this device's clock"
     alert = _reason(error).partition("ALERT_")[2].replace("_", " ").lower()
     remedy = "`doorstep doctor` says how it is, `doorstep enrol` gets another"

@@ -11,6 +11,7 @@ from agent.config import Config, IdentityMode
 from agent.errors import NotEnrolled, NotNow, unreadable
 from agent.queue.disk import ChangeStamp, change_stamp
 from agent.queue.paths import Layout
+from agent.tls import new_context
 from agent.trust.keys import current_fleet_document
 
 _log = logging.getLogger(__name__)
@@ -71,14 +72,13 @@ class ClientTls:
         if not self.verifies:
             return _trusting_anybody()
         context = self._trusting()
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a pinned CA may be an intermediate
         if self._own is not None:
             _show(context, self._own)
         return context
 
     def _trusting(self) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(cafile=self._ca)
+            context = new_context(ssl.Purpose.SERVER_AUTH, self._ca)
         except OSError as error:
             reason = error.strerror or str(error)
             words = f"{self.setting}: {self._ca}: cannot be read as certificates: {reason}"

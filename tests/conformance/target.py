@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agent.record.receipt import Keys
+from agent.tls import new_context
 from tests.conformance.check import NoAnswer, NotChecked, Profile
 from tests.conformance.line import ANSWER_WITHIN_S, Answer, Line
 from tests.conformance.operator_command import OperatorCommand
@@ -194,7 +195,7 @@ class Target:
 
     def _context(self, tls: Path | None) -> ssl.SSLContext:
         if tls not in self._contexts:
-            context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+            context = new_context(ssl.Purpose.SERVER_AUTH, self.ca)
             if tls is not None:
                 context.load_cert_chain(tls)
             self._contexts[tls] = context

@@ -85,12 +85,18 @@ class Authority:
 
 
 def new_authority(
-    name: str = "Test fleet CA", subject: Sequence[x509.NameAttribute[str]] = ()
+    name: str = "Test fleet CA",
+    subject: Sequence[x509.NameAttribute[str]] = (),
+    *,
+    key_usage: bool = True,
 ) -> Authority:
+    """Make a root; without a key usage, as `openssl req -x509` does."""
     key = signing.new_key()
     now = datetime.now(UTC) - timedelta(minutes=1)
     called = x509.Name([*subject, x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = _builder(key.public_key(), called, called, (now, now + YEAR * 10), ca=True)
+    made = _builder(
+        key.public_key(), called, called, (now, now + YEAR * 10), ca=True, usage=key_usage
+    )
     return Authority(key, made.sign(key, hashes.SHA256()))
 
 
@@ -103,8 +109,9 @@ def _builder(
     ca: bool,
     critical: bool = True,
     signs: bool = True,
+    usage: bool = True,
 ) -> x509.CertificateBuilder:
-    usage = x509.KeyUsage(
+    uses = x509.KeyUsage(
         digital_signature=signs and not ca,
         key_cert_sign=ca,
         crl_sign=ca,
@@ -115,7 +122,7 @@ def _builder(
         encipher_only=False,
         decipher_only=False,
     )
-    return (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(issuer)
@@ -124,9 +131,9 @@ def _builder(
         .not_valid_before(valid[0].replace(microsecond=0))
         .not_valid_after(valid[1].replace(microsecond=0))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(usage, critical=critical)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
+    return made.add_extension(uses, critical=critical) if usage else made
 
 
 def certs_only(found: Sequence[x509.Certificate], *, wrapped: bool = True) -> bytes:

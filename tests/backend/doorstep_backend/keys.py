@@ -11,6 +11,7 @@ from typing import Final
 
 from agent.record import signing
 from agent.record.certificates import pem
+from agent.tls import NO_CHECK_TIME, new_context
 from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.names import NameRefusedError, canonical
 from doorstep_backend.settings import WrongSettingError
@@ -29,9 +30,6 @@ NOT_ONE: Final = "{} is not the certificate of {}: was a command cut short in be
 `certificate NAME...` makes both anew"
 
 NO_NAME: Final = "--name: {!r:.80} is no host name and no address"
-
-NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
-"""X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
 
 
 class AlertingTls(ssl.SSLObject):
@@ -72,7 +70,7 @@ class Certificates:
 
         Its dates are left to the application, which can say what is wrong: TLS cannot.
         """
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context = new_context(ssl.Purpose.CLIENT_AUTH)
         try:
             context.load_cert_chain(self.chain_file, self.key_file)
         except ssl.SSLError as error:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from agent.tls import new_context
 from doorstep_backend.commandline import add_command
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.known import DeviceState
@@ -146,7 +147,7 @@ class _Keeping:
 
 
 def _context(ca_file: Path, client: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
+    context = new_context(ssl.Purpose.SERVER_AUTH, ca_file)
     try:
         context.load_cert_chain(client, password="")
     except ssl.SSLError as error:

@@ -134,6 +134,18 @@ def test_ca_that_comes_later_is_waited_for(server: EstServer, own: Path, tmp_pat
         assert ask(backend).status == 200
 
 
+def test_invalid_authority_is_refused_with_the_remedy(server: EstServer, tmp_path: Path) -> None:
+    authority, ca = server.authority, tmp_path / "ca.pem"
+    no_ca = authority.issue(authority.key.public_key(), "Test fleet CA")
+    put(ca, certificates.pem([no_ca]))
+
+    with (
+        closing(open_backend(server, None, ca)) as backend,
+        pytest.raises(NoAnswer, match=r"does not verify: invalid CA .* keyCertSign .*identity\.ca"),
+    ):
+        ask(backend)
+
+
 def test_next_authority_of_the_fleet_is_trusted_once_it_is_named(
     server: EstServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
