@@ -23,7 +23,9 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from agent.command import commandline
 from agent.config import Config
 from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
+from doorstep_backend.office.erasure import plain_language
 from doorstep_backend.office.remedies import REMEDIES
+from doorstep_backend.settings import Retention
 from hardware.driver import KINDS
 from hardware.settings import DriverKind, Match, Range
 from tests.bench.energy import tables as energy
@@ -155,6 +157,17 @@ def attacks() -> str:
     return "\n\n".join(tables)
 
 
+def retention() -> str:
+    """Return a row for each thing that the backend keeps: for how long, and the setting of it."""
+    names = dict(enumerate([one.name for one in fields(Retention)], 1))
+    settings_of = [names.get(one.days or 0) for one in plain_language(Retention(*names))]
+    rows = (
+        (line.what, line.how_long, f"`{setting}`" if setting else "")
+        for line, setting in zip(plain_language(Retention()), settings_of, strict=True)
+    )
+    return _table(("what", "how long", "setting"), *rows)
+
+
 def stages() -> str:
     """Return a row for each stage of the virtual device."""
     rows = ((f"`{name}`", about) for name, about in ABOUT.items())
@@ -236,7 +249,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
         one.__name__: one
         for one in (
             *(commands, troubles, remedies, lights, wiring, resistors, folders, stages, settings),
-            *(conformance_options, conformance_checks, attacks),
+            *(conformance_options, conformance_checks, attacks, retention),
         )
     },
     **{f"energy_{one.__name__}": partial(_rows, one) for one in energy.TABLES},

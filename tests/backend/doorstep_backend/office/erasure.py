@@ -400,7 +400,7 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         _kept("A practice photo", "Nobody.", retention.test_days, "%(days)s after we received it"),
         _kept(
-            "Who looked at a photo, when and why",
+            "The list of who looked at a photo, when and why",
             "The customer of the order, on the order's page.",
             retention.view_log_days,
             "%(days)s after the look",
@@ -418,15 +418,15 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
             "%(days)s after we refused it",
         ),
         _kept(
-            "What a device that is not let in any more last said of itself: how many records wait, "
-            "since which hour, and what is wrong with it. No place, no order, no driver",
+            "The last status of a device that is not let in any more: how many records wait, since "
+            "which hour, and what is wrong with it. No place, no order, no driver",
             "Dispatch, and systems that look after devices.",
             retention.report_days,
-            "%(days)s after it said so. Of a device that is let in there is the last one, and none "
-            "before",
+            "%(days)s after it said so. For a device that is let in there is the last one, and "
+            "none before",
         ),
         RetentionLine(
-            "Who moved a photo to another order, hid it or withdrew it, when and why",
+            "The list of who moved a photo to another order, hid it or withdrew it, when and why",
             "The office, and whoever it gives the record to as evidence.",
             "As long as who looked, and at least as long as the record",
         ),
