@@ -4,6 +4,7 @@ import json
 import os
 import re
 import struct
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -178,16 +179,9 @@ def test_the_marks_are_found_where_nothing_is_sealed(tmp_path: Path) -> None:
     assert found(raw, b"52.5200") == [b"52.5200"]
 
 
-def table() -> list[str]:
-    """The paths in "What is on a stolen card" of the privacy page."""
-    text = (REPOSITORY / "agent" / "docs" / "privacy.md").read_text()
-    section = text.partition("## What is on a stolen card\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
-    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
-
-
 def test_the_page_names_every_file_on_the_card_and_no_other(card: Card) -> None:
-    patterns = table()
+    named = tomllib.loads((REPOSITORY / "tests/scenarios/card.toml").read_text(encoding="utf-8"))
+    patterns = [each for names in named for each in names.split()]
     unnamed = [one for one in card.files if not any(fnmatch(one, each) for each in patterns)]
     unseen = [one for one in patterns if not any(fnmatch(each, one) for each in card.files)]
 
