@@ -109,7 +109,7 @@ def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(
         found = told(puller, van)
         assert why in found["unreadable"]
         assert [one["need"] for one in found["needs"]] == ["unreadable"]
-        assert found["status"]["agent"] == "2026.12.1"
+        assert found["status"]["agent"] == "2026.12.0"
 
     log = van.backend.log()
     assert log.count(f"event=report_unreadable device_id={van.device_id}") == 1

@@ -19,14 +19,12 @@ from typing import Any, Final
 
 import pytest
 import requests  # noqa: TID251 - a person's browser, not the device
-from PIL import Image
 
 from doorstep_backend.identity.known import DeviceState
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo as demo_office
 from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.wire.store import Store
-from tests.demo import pictures
 from tests.support.device import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -292,17 +290,3 @@ def test_tail_age_and_tar_open_a_received_record_by_either_identity(
     assert listed.split() == ["record.json", "photo.jpg"]
     assert (tmp_path / "photo.jpg").read_bytes() == demo.jpeg(photo).read_bytes()
     assert json.loads((tmp_path / "record.json").read_text()) == photo["record"]
-
-
-def test_the_pictures_of_the_pages_can_be_made_again(demo: Round, tmp_path: Path) -> None:
-    """Small, and the same size as those that the repository holds."""
-    kept = shutil.copytree(demo.folder, tmp_path / "kept")
-    made = tmp_path / "pictures"
-
-    pictures.main(kept, made)
-
-    for name, most_bytes in (("photo.jpg", 60_000), ("page.png", 80_000), ("case.png", 80_000)):
-        with Image.open(made / name) as new, Image.open(pictures.FOLDER / name) as held:
-            assert new.size == held.size
-        assert (made / name).stat().st_size < most_bytes
-        assert (pictures.FOLDER / name).stat().st_size < most_bytes

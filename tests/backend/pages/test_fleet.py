@@ -51,7 +51,7 @@ On the device: doorstep doctor says which, and how to get another.
 {REVOKED} The office shut it out: it sends nothing, and what it has waits on it.
 In the office: Let it in again (devices add), or take it out of the fleet (devices gone).
 2 records wait since 1 December 2026, 07:00 UTC.
-Last contact 1 December 2026, 11:00 UTC. Quiet: yes. Agent 2026.12.1.
+Last contact 1 December 2026, 11:00 UTC. Quiet: yes. Agent 2026.12.0.
 Waits, and goes on by itself
 {ON_THE_ROAD} 7 records wait since 1 December 2026, 10:00 UTC: there is no network,
 Nothing waits
@@ -116,7 +116,7 @@ def test_a_page_for_each_device_says_the_whole_of_it(fleet: Live) -> None:
         "Manifest version 17, until 1 December 2026, 12:00 UTC",
         "Certificate of its server until 1 December 2027",
         "Last doctor 1 December 2026, 11:00 UTC, found nothing",
-        "Agent 2026.12.1",
+        "Agent 2026.12.0",
         "Disk about 20000 MB free, 500 MB kept in reserve",
         "Energy at least 4 Wh since unplugged, 6 hours or more left, 1.35 W in the last whole",
     ):

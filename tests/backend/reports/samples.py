@@ -20,7 +20,7 @@ def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str
     return {
         "v": 1,
         "device": device,
-        "agent": "2026.12.1",
+        "agent": "2026.12.0",
         "utc": rfc3339(utc),
         "identity": {
             "mode": "required",

@@ -33,7 +33,7 @@ def test_the_last_one_stands_in_place_of_the_one_before(reports: Reports, tmp_pa
     query = """SELECT worst, waiting, oldest_utc, agent, bench_mode FROM reports
         WHERE device_id = ?"""
     row = open_database(tmp_path, "backend").execute(query, (DEVICE,)).fetchone()
-    assert row == (last.worst, 0, None, "2026.12.1", True)
+    assert row == (last.worst, 0, None, "2026.12.0", True)
 
 
 @only_sqlite

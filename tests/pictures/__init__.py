@@ -1,0 +1,1 @@
+"""The pictures of the pages; `python -m tests.pictures` makes them again."""
