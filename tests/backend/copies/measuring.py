@@ -1,4 +1,4 @@
-"""`python -m tests.backend.copies.measuring`: the figures of docs/office.md, of faces and codes."""
+"""`python -m tests.backend.copies.measuring`: the figures of faces and codes in tests/results.md."""
 
 import argparse
 import time

@@ -1,4 +1,4 @@
-"""A portrait and labels put into pictures, for tests and for the table in docs/office.md."""
+"""A portrait and labels put into pictures, for tests and for tests/results.md."""
 
 from dataclasses import dataclass
 from functools import cache

