@@ -1,4 +1,4 @@
-"""`python -m tests.backend.copies.measuring`: the figures of faces and codes in tests/results.md."""
+"""`python -m tests.backend.copies.measuring`: how many faces and codes are found; see the results."""
 
 import argparse
 import time
