@@ -1,4 +1,4 @@
-"""`python -m tests.backend.copies.measuring`: how many faces and codes are found; see the results."""
+"""`python -m tests.backend.copies.measuring`: how many faces and codes are found; see results.md."""
 
 import argparse
 import time
