@@ -1,4 +1,4 @@
-"""The table of faults in tests/README.md, and what a scenario must bring to be compared with it."""
+"""The table of faults for technicians, and what a scenario must bring to be compared with it."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ from tests.support.backend import Backend
 from tests.support.device import REPOSITORY, Device, device, towards
 from tests.support.factory import small_disk
 
-HEADING: Final = "## When something goes wrong"
+PAGE: Final = REPOSITORY / "scripts/provisioning/faults.md"
 COLUMNS: Final = ["fault", "log event", "light", "state of the record"]
 
 
@@ -63,11 +63,9 @@ def fault(name: str) -> Callable[[Scenario], Scenario]:
 
 
 def table() -> dict[str, Row]:
-    """The rows of tests/README.md by their fault."""
-    text = (REPOSITORY / "tests/README.md").read_text(encoding="utf-8")
-    section = re.split(r"^## ", text.partition(f"\n{HEADING}\n")[2], flags=re.MULTILINE)[0]
-    lines = [_cells(line) for line in section.splitlines() if line.startswith("|")]
-    assert lines, f"tests/README.md has no table under {HEADING!r}"
+    """The rows of the page by their fault."""
+    text = PAGE.read_text(encoding="utf-8")
+    lines = [_cells(line) for line in text.splitlines() if line.startswith("|")]
     head, _, *rows = lines
     assert head == COLUMNS
     found = {}

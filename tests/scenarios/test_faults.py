@@ -1,4 +1,4 @@
-"""The faults of the table in tests/README.md, with real processes."""
+"""The faults of the table in scripts/provisioning/faults.md, with real processes."""
 
 from collections.abc import Iterator
 from pathlib import Path
