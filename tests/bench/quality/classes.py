@@ -1,4 +1,9 @@
-"""Classes of pictures: photographs that are blurred, and exposed by day or at night."""
+"""Classes of pictures: photographs that are blurred, and exposed by day or at night.
+
+The bench turns each photograph into linear light, blurs the light, and exposes it by the simulated
+sensor (hardware/simulated/sensor.py). The blur is the same in the whole picture; a real hand also
+turns the camera, and a subject moves by itself.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

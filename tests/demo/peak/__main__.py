@@ -1,7 +1,21 @@
 """A fleet's peak: two intake instances and an office over PostgreSQL and S3, behind nginx.
 
-50 devices send through a minute's peak by the product's own sync; S3 answers nothing for some
-seconds, and an instance is killed. Then a table says what came of it.
+50 devices send through a minute's peak; S3 answers nothing for some seconds, and an instance is
+killed. Then a table says what came of it. `scripts/bench peak` and `kills` play other peaks.
+
+- Each device is the product's sync with its own queue and certificates; 4 processes run all of them
+  as threads. Capture is played: each record is made, sealed and signed when it is due, with a
+  picture of 296 KB. Queues are in /dev/shm if it has 2 GB free, because a device's card is not the
+  servers' disk.
+- PostgreSQL and nginx are Debian's, with fsync; SeaweedFS has its defaults.
+- A record is lost if a device has its receipt, and no row or no object of the engines has its
+  digest.
+- Times are by the device's clock, from the start of a record's first attempt, with all waits.
+- CPU per record is user and system time, with filing, without enrolment and starts, and without the
+  last hundredth of a second of a killed instance. Devices, servers and engines share the cores, so
+  compare CPU per record, and not records a second.
+- A new misfortune is a function in misfortunes.py that ends soon after `told.ended`; see once that
+  the table shows it, because a fault that changes no figure proves nothing.
 """
 
 import os
