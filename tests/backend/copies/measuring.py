@@ -1,4 +1,4 @@
-"""`python -m tests.backend.copies.measuring`: how many faces and codes are found; see results.md."""
+"""`python -m tests.backend.copies.measuring`: how many faces and codes a copy hides."""
 
 import argparse
 import time
