@@ -15,7 +15,7 @@ from tests.unit.documents.pages import REPOSITORY, pages
 SIZES: Final = "tests/unit/documents/sizes.py"
 
 BUDGETS: Final = {
-    "CHANGELOG.md": 2200,
+    "CHANGELOG.md": 2500,
     "CONTRIBUTING.md": 2248,
     "README.md": 661,
     "agent/README.md": 807,
@@ -30,7 +30,7 @@ BUDGETS: Final = {
     "agent/docs/lights.md": 465,
     "agent/docs/photo-rule.md": 1130,
     "agent/docs/press.md": 1000,
-    "agent/docs/privacy.md": 2530,
+    "agent/docs/privacy.md": 2480,
     "agent/docs/record.md": 1480,
     "agent/docs/security.md": 600,
     "agent/docs/status.md": 1060,
