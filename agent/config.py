@@ -1,6 +1,11 @@
 """The configuration file: TOML to frozen settings, every problem at once, in the operator's words.
 
 The settings of the devices are in `hardware/settings.py`; this module adds the agent's own.
+
+Only what depends on the camera, the board or the fleet is a setting. To add one, add a field to a
+dataclass here, or to a part's in `hardware/settings.py`: its docstring, its range, and a default
+that suits every device. Add a check to `_contradictions` if it can contradict another setting, and
+its line to `systemd/config.toml`, commented out; then generate the pages' tables.
 """
 
 import json

@@ -46,7 +46,13 @@ class RecordKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """The reason why a `no_photo` record has no photo; a closed list."""
+    """The reason why a `no_photo` record has no photo; a closed list.
+
+    To add one, also add it to `FAULTS` if a driver must call the office about it: this decides the
+    light and the exit code. Return it from `agent/rule/policy.py`, or from `agent/capture/press.py`
+    for a fault. Add its row to agent/docs/record.md and to `test_record_json.py`, and its words to
+    `REMEDIES` in `doorstep_backend/office/remedies.py`; then generate the pages' tables.
+    """
 
     NO_PHOTO_STOP = "no_photo_stop"
     SIGNATURE_STOP = "signature_stop"

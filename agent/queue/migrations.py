@@ -3,6 +3,10 @@
 The first step makes what 2026.11.7 had; each later one is in the words in which it was released.
 No step is ever changed, and none takes a name from today's code: a device in the field may come
 from any of them. What a step got wrong, the next one puts right.
+
+To add a step, add it at the end of `STEPS`. Describe the valid values of a new table or column in
+`content.py`, invalid ones in `test_lies.py`, and the columns that the step fills in
+`tests/faults/powercut/migrated.py`.
 """
 
 from typing import Final

@@ -1,6 +1,11 @@
 """The paths in the state folder, and the modes that limit each process to its part.
 
 systemd/doorstep.tmpfiles makes the same on a device, with an owner for each path.
+
+To add a folder with an owner, add the user to `systemd/doorstep.sysusers`, the folder to
+`systemd/doorstep.tmpfiles`, and both here. If capture does not own it, also to
+`agent/command/doctor/permissions.py`. Hide it from the other units (`InaccessiblePaths=`), add its
+row to systemd/README.md and agent/README.md, and attacks to `tests/faults/privileges/attacks.py`.
 """
 
 import os

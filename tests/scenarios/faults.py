@@ -1,4 +1,9 @@
-"""The table of faults for technicians, and what a scenario must bring to be compared with it."""
+"""The table of faults for technicians, and what a scenario must bring to be compared with it.
+
+To add a fault, add its row to scripts/provisioning/faults.md and a scenario of the same name, which
+must see everything that the row has in backquotes. A fault of real parts also gets a `Fault` in
+`tests/system/qemu/faults_parts.py`.
+"""
 
 import hashlib
 import re

@@ -2,6 +2,12 @@
 
 A new sentence gets an empty translation, and one that no page has any more is removed. Name a
 language, `nl` for example, to begin its catalogue.
+
+A template has the whole sentence with its values, such as
+`{{ _("Order %(number)s", number=order.number) }}`. Python marks it with `translatable(...)`, and
+translates it with `visit.language.gettext(...)` when it is shown. A time has the filter
+`day_and_time`, a count of days `days`, another number `language.number(...)`. If only a certain
+state shows the sentence, add that state to `test_languages.py`.
 """
 
 import argparse

@@ -1,6 +1,16 @@
 """The places where the product parses (calls.py), each with its parser in the rig or an excuse.
 
 A test compares both tables with the code, and sees each function run while its parser does.
+
+Foreign bytes come from another process, device, server or person, also if they are signed. To add
+their parser:
+
+1. Limit the length before parsing, and depth or count too if length does not limit the cost.
+   Document one exception, and turn every error of the library into it.
+2. Add a `Parser` to `parsers/`, which calls the product's own function, and samples to `corpus/`
+   (`genuine.py` makes those that are signed, sealed, packed or drawn).
+3. Add the place here, and run `scripts/test --fuzz PARSER --inputs 100000`. Each finding gets a
+   test, and its input goes to the corpus as `found-NAME`.
 """
 
 from collections.abc import Mapping

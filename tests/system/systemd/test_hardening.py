@@ -1,4 +1,8 @@
-"""What each unit may still do, by systemd's own list: nothing comes back unseen."""
+"""What each unit may still do, by systemd's own list: nothing comes back unseen.
+
+To permit a unit something, add the line with its reason to the unit, a row to systemd/README.md and
+the name to `LEFT` here. Then try camera, pins and gpsd: `scripts/test --device units suites`.
+"""
 
 import json
 import re

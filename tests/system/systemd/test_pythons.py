@@ -1,4 +1,8 @@
-"""Every Python that root or another user starts loads no module from where it is started."""
+"""Every Python that root or another user starts loads no module from where it is started.
+
+Each place runs `python -I` with an absolute path; one without `-I` has its reason in `EXCUSED`. A
+new script is in `SCRIPTS` of `commands.py`; a test finds Ansible's tasks by itself.
+"""
 
 import re
 

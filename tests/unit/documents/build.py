@@ -2,6 +2,10 @@
 
 The tables and the diagram of hardware/README.md are made from it, tests compare the product's pins
 with it, and tests/bench/energy takes the currents. None of them was measured on a device.
+
+A pin's default is in `hardware/settings.py`. If `config.txt` gives the pin to a driver of the
+kernel, add it to `BUILD_PINS` in `hardware/firmware.py`. Add a part to `PARTS` here, to "Parts" in
+hardware/README.md, and as a card to `diagram.py`; then generate, and look at the drawing.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,10 @@
-"""The requests of the office's HTTP API, below PREFIX."""
+"""The requests of the office's HTTP API, below PREFIX.
+
+An address for other systems is added here, to tests/backend/docs/api.md and to
+`openapi-office.json`; a scope is a member of `Scope` in `tokens.py`. An address for devices has its
+row in agent/docs/wire.md, its answers in `tests/backend/openapi.json`, and a check in
+`tests/conformance/` if devices rely on the answer.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
