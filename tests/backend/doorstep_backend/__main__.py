@@ -7,7 +7,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from agent.process.parser import Parser
 from doorstep_backend import keys, supporting, unusable
 from doorstep_backend.api import commands as tokens
 from doorstep_backend.api.service import Api
-from doorstep_backend.app import Wiring, create_app
+from doorstep_backend.app import Wiring, create_app, health_checks
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.opening import URL, rows_are_there
@@ -31,11 +31,11 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.identity.shown import ProxyCertificate, Shown, serial_by_tls
 from doorstep_backend.office import commands, demo
 from doorstep_backend.office.erasure import NotDone
-from doorstep_backend.office.model import open_office
+from doorstep_backend.office.model import Office, open_office
 from doorstep_backend.office.orders import NoSuchOrder
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.site import Site
-from doorstep_backend.reports import pull
+from doorstep_backend.reports import pull, status
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.serving import (
     BEHIND_PROXY_IDLE_S,
@@ -132,19 +132,26 @@ def _command(options: argparse.Namespace, data: Path) -> None:
     if not (has_keys or own_rows):  # else it would make a second CA over the same rows, and sign
         raise WrongSettingError(NO_BACKEND.format(data))
     office = open_office(Store(data, chosen.objects_of(data, options.objects)))
-    if options.command == "pull":
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
-        for line in pull.run(options, data):
-            print(line, flush=True)
-    elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
-        print(IdentityCommands.of(data, office).run(options))
-    elif options.command == tokens.COMMAND:
-        print(tokens.run(options, office.ledger, office.ledger.now()))
-    elif options.command == "objects":
-        for line in orphans.run(options, office):
-            print(line, flush=True)
-    else:
-        print(commands.run(options, office, office.ledger.now()))
+    for line in _output(options, data, office):
+        print(line, flush=True)
+
+
+def _output(options: argparse.Namespace, data: Path, office: Office) -> Iterable[str]:
+    match options.command:
+        case "pull":
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
+            return pull.run(options, data)
+        case status.COMMAND:
+            signs = keys.KeyInUse(KeyFiles(data).signs)
+            return status.run(options, health_checks(office.store, office, signs), data)
+        case "devices" | "clients" | "technicians" | "fleet" | "certificate":
+            return [IdentityCommands.of(data, office).run(options)]
+        case tokens.COMMAND:
+            return [tokens.run(options, office.ledger, office.ledger.now())]
+        case "objects":
+            return orphans.run(options, office)
+        case _:
+            return [commands.run(options, office, office.ledger.now())]
 
 
 def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
@@ -300,6 +307,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = commands.add_to(whole)
     devices.add_to(verbs)
     tokens.add_to(verbs)
+    status.add_to(verbs)
     pull.add_to(verbs)
     orphans.add_to(verbs)
     supporting.add_to(verbs)

@@ -143,7 +143,7 @@ def create_app(
         routes += FleetRoute(documents).routes()
     proxies = () if office is None else office.settings.proxy
     middleware = [
-        Middleware(Health, readiness=_readiness(store, office, key), proxies=proxies),
+        Middleware(Health, readiness=Readiness(health_checks(store, office, key)), proxies=proxies),
         Middleware(WholeBodies),
         *around,
         Middleware(UnavailableTo503),
@@ -180,14 +180,15 @@ def create_app(
     return app
 
 
-def _readiness(
+def health_checks(
     store: Store, office: Office | None, key: Callable[[], signing.PrivateKey]
-) -> Readiness:
+) -> list[health.Check]:
+    """Return the checks of everything that the backend needs to accept a record."""
     checks = [health.database("backend", store.db), health.objects(store.objects)]
     checks += [health.Check("keys", key), health.Check("clock", store.db.now)]
     if office is not None and office.ledger.engine == "sqlite":  # on PostgreSQL both are one
         checks.append(health.database("orders", office.ledger))
-    return Readiness(checks)
+    return checks
 
 
 async def _into_the_pages(_request: Request) -> Response:
