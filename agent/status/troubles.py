@@ -118,7 +118,7 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
     ),
     Trouble.CLOCK: TroubleText(
         "the device's clock is wrong: no certificate can be judged by it, and little is sent",
-        "GPS or a network sets it within minutes; where not, `timedatectl set-time` does",
+        "GPS or a network sets it within minutes; otherwise `timedatectl set-time` does",
         _DEVICE,
     ),
     Trouble.CERTIFICATE: TroubleText(
@@ -167,7 +167,7 @@ TROUBLE_TEXTS: Final[Mapping[Trouble, TroubleText]] = {
         _DEVICE,
     ),
     Trouble.TORN: TroubleText(
-        "files did not verify after a power cut, and lie in torn/",
+        "files did not verify after a power cut, and are in torn/",
         "tell the office; once it has looked at them, move them elsewhere",
         _DEVICE,
     ),

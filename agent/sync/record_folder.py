@@ -16,7 +16,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 
 _LOCKS: Final = ("capture.lock", "sync.lock")
-"""Held while a device works with the folder that they lie in."""
+"""Held while a device works with the folder of its records."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Made:
 
 @dataclass(slots=True)
 class RecordMaker:
-    """Makes the records of one chain, one after the other; sealed where it is told to whom."""
+    """Makes the records of one chain, one after the other; sealed if it has recipients."""
 
     device_id: str = "van-7"
     chain: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -1,7 +1,9 @@
 """`python -m tests.unit.documents.prose [PATH]...` finds sentences that break the writing rules.
 
-CONTRIBUTING.md has the rules. Prose is Markdown without code, headings and link targets; the first
-line of each docstring; and the texts of argparse. A question may begin with any word.
+CONTRIBUTING.md has the rules. Prose is Markdown without code, headings and link targets;
+templates and catalogues; comments, messages and values of shell, TOML, YAML and units; and of
+Python the first line of each docstring, argparse's texts, messages of the product, names of tests.
+A question may begin with any word.
 """
 
 import argparse
@@ -27,9 +29,9 @@ DOCSTRING_OPENERS: Final = re.compile(
 """Words that may not begin a docstring: they continue the function's name."""
 
 PHRASES: Final = re.compile(
-    r"\b(?:told in (?:words|a sentence)|(?:stands?|stood) (?:in|on|there)|lies in|mend(?:s|ed|ing)?"
-    r"|anew|but for|besides|reckon\w*|spoilt|(?:go|goes) by|(?:is|are) away|is (?-i:none)"
-    r"|(?:is|are) so(?=[.!;:]|$)|whoever|seams?)\b",
+    r"\b(?:told (?:of|in words|in a sentence)|is told|(?:stands?|stood) (?:in|on|there)|lies? in"
+    r"|mend(?:s|ed|ing)?|anew|but for|besides|reckon\w*|spoilt|(?:go|goes) by|where not"
+    r"|(?:is|are) away|is (?-i:none)|(?:is|are) so(?=[.!;:]|$)|whoever|seams?)\b",
     re.IGNORECASE,
 )
 """Phrases of no clear meaning; CONTRIBUTING.md names what to write in place of each."""
@@ -37,8 +39,31 @@ PHRASES: Final = re.compile(
 VERBS: Final = frozenset((REPOSITORY / "scripts" / "verbs.txt").read_text().split())
 """Words that may begin the docstring of a function, and a commit subject."""
 
+NAME_OPENERS: Final = re.compile(
+    r"(?:who|whose|whoever|what|whatever|whether|how|where|when|while|until|unless|if|of|in|on|at|by"
+    r"|for|from|with|without|to|into|after|before|between|under|during|through|as|it|one|else|so"
+    r"|(?!nothing |string |setting |wiring |timekeeping )[a-z]+ing)\b"
+)
+"""Words that may not begin the name of a test, whose subject comes first; participles too."""
+
+SUFFIXES: Final = (
+    *(".conf", ".html", ".j2", ".md", ".po", ".polkit", ".py", ".service", ".sh", ".sysusers"),
+    *(".timer", ".tmpfiles", ".toml", ".txt", ".udev", ".yaml", ".yml"),
+)
+"""Ends of the names of files that hold prose; the commands in scripts/ hold it too."""
+
+NOT_YET: Final[tuple[str, ...]] = (
+    *("agent/", "hardware/", "pyproject.toml", "scripts/", "systemd/", "tests/backend/"),
+    *("tests/bench/", "tests/conformance/", "tests/conftest.py", "tests/contracts/", "tests/demo/"),
+    *("tests/faults/", "tests/mutants/", "tests/scenarios/", "tests/support/", "tests/system/"),
+    *("tests/unit/agent/", "tests/unit/documents/", "tests/unit/hardware/"),
+)
+"""Files whose messages, comments, and names and docstrings of tests still break the rules."""
+
 _DOCUMENTED_TESTS: Final = ("tests/backend/", "tests/support/")
 """Folders below tests/ with docstrings for everybody; elsewhere only help texts are checked."""
+
+_BACKEND: Final = "tests/backend/doorstep_backend/"
 
 _HELP: Final = frozenset({"help", "description", "epilog"})
 
@@ -46,6 +71,8 @@ _OBJECT: Final = re.compile(r"(the|a|an|all|each|every|its|whether)\b")
 
 _CODE: Final = re.compile(r"^( *)(```|~~~).*?^\1\2|<[^>]*>", re.MULTILINE | re.DOTALL)
 _MARKS: Final = re.compile(r"^[ >]*(?:[-*+] |\d+\. )?|(?<=\|) *", re.MULTILINE)
+_TAG: Final = re.compile(r"</?[a-z][^>]*>|\{[{%#].*?[}%#]\}", re.DOTALL)
+_COMMENT: Final = re.compile(r"^\s*(?:[#;]+|- |msg(?:id|str) )?\s*")
 _SENTENCE: Final = re.compile(r"(?:(?<=[.!?:;])|(?<=[.!?][\"')*]))\s+|\|")
 
 _Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
@@ -80,6 +107,59 @@ def of_code(text: str, *, all_docstrings: bool) -> Iterator[tuple[int, str]]:
             or any(_breaks(one, OPENERS) for one in sentences)
         ):
             yield number, line
+
+
+def of_tests(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the same for the docstrings of any test file, and for the names of its tests."""
+    nodes = list(ast.walk(ast.parse(text)))
+    for number, line, _ in _docstrings(nodes):
+        sentences = _sentences(re.sub(r"`[^`]*`", "`", line))
+        if DOCSTRING_OPENERS.match(line) or any(_breaks(one, OPENERS) for one in sentences):
+            yield number, line
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            words = node.name.removeprefix("test_").replace("_", " ")
+            if NAME_OPENERS.match(words) or PHRASES.search(words):
+                yield node.lineno, node.name
+
+
+def of_messages(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the same for the texts of several words in a Python file, except docstrings."""
+    skipped: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(ast.Constant() as docstring):
+                skipped.add(id(docstring))
+            case ast.JoinedStr(values=values):
+                skipped.update(map(id, values))
+                words = "".join(
+                    str(one.value) if isinstance(one, ast.Constant) else "`" for one in values
+                )
+                yield from _of_message(node.lineno, words)
+            case ast.Constant(str(words)) if id(node) not in skipped:
+                yield from _of_message(node.lineno, words)
+
+
+def _of_message(number: int, words: str) -> Iterator[tuple[int, str]]:
+    plain = re.sub(r"`[^`]*`", "`", " ".join(words.split()))
+    if plain.count(" ") > 1 and any(_breaks(one, OPENERS) for one in _full(plain)):
+        yield number, plain
+
+
+def _full(text: str) -> Iterator[str]:
+    """Yield the sentences, without the opening word of those that are a label: it may be any."""
+    for one in _sentences(text):
+        yield one if one.endswith((".", ";", ":")) else one[:1].lower() + one[1:]
+
+
+def of_text(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the same for any other file: each line without the marks of comments and of HTML."""
+    text = _TAG.sub(lambda found: "|" + "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(text.splitlines(), 1):
+        plain = re.sub(r"`[^`]*`", "`", _COMMENT.sub("", line))
+        for sentence in _full(plain):
+            if _breaks(sentence, OPENERS):
+                yield number, sentence
 
 
 def _sentences(text: str) -> Iterator[str]:
@@ -140,12 +220,26 @@ def findings(paths: list[Path]) -> list[str]:
 
 
 def _broken(path: Path) -> list[tuple[int, str]]:
-    text = path.read_text(encoding="utf-8")
+    text, place = path.read_text(encoding="utf-8"), name(path)
+    is_done = not place.startswith(NOT_YET)
     if path.suffix == ".md":
         return list(of_page(text))
+    if path.suffix != ".py":
+        return list(of_text(text)) if is_done else []
+    is_product = not place.startswith("tests/") or place.startswith(_BACKEND)
     is_test = path.name.startswith("test_") or path.name == "conftest.py"
-    has_rules = not name(path).startswith("tests/") or name(path).startswith(_DOCUMENTED_TESTS)
-    return sorted(of_code(text, all_docstrings=has_rules and not is_test))
+    has_rules = is_product or place.startswith(_DOCUMENTED_TESTS)
+    found = set(of_code(text, all_docstrings=has_rules and not is_test))
+    if is_done:
+        found |= set(of_messages(text) if is_product else of_tests(text))
+    return sorted(found)
+
+
+def prose_files() -> list[Path]:
+    """Return each file that holds prose."""
+    return sorted(
+        {*files(*SUFFIXES), *(one for one in files() if one.parent == REPOSITORY / "scripts")}
+    )
 
 
 def main() -> None:
@@ -155,7 +249,7 @@ def main() -> None:
     asked = [one.resolve() for one in parser.parse_args().paths]
     paths = [
         path
-        for path in files(".md", ".py")
+        for path in prose_files()
         if not asked or any(path == one or one in path.parents for one in asked)
     ]
     found = findings(paths)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.documents import prose
-from tests.unit.documents.pages import REPOSITORY, files
+from tests.unit.documents.pages import REPOSITORY
 
 
 def test_no_sentence_breaks_the_writing_rules() -> None:
-    found = prose.findings(files(".md", ".py"))
+    found = prose.findings(prose.prose_files())
 
     assert not found, "\n".join([f"{len(found)} sentences; CONTRIBUTING.md has the rules:", *found])
 
@@ -78,6 +78,60 @@ def test_docstring_or_help_text_is_found(code: str) -> None:
 )
 def test_docstring_or_help_text_that_is_right_is_not_found(code: str) -> None:
     assert not list(prose.of_code(code, all_docstrings=True))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def test_what_is_lost_is_counted(): ...",
+        "def test_without_a_key_sync_waits(): ...",
+        "def test_starting_twice_is_refused(): ...",
+        "def test_photo_lies_in_the_folder(): ...",
+        'def test_f():\n    """Else it waits."""',
+        'class F:\n    """What is lost."""',
+    ],
+)
+def test_test_is_found(code: str) -> None:
+    assert list(prose.of_tests(code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def test_nothing_is_lost_without_a_key(): ...",
+        'def test_f():\n    """The photo is kept."""',
+        "def what_is_lost(): ...",
+    ],
+)
+def test_test_that_is_right_is_not_found(code: str) -> None:
+    assert not list(prose.of_tests(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "is_right"),
+    [
+        ('raise E(f"{x}: ask whoever runs it")', False),
+        ('raise E("It waits. Who asks is named.")', False),
+        ('"""Whoever reads it."""\nx = "the office reads it"', True),
+        ('title = "Who looked at a photo"', True),
+    ],
+)
+def test_message_is_judged(code: str, *, is_right: bool) -> None:
+    assert (not list(prose.of_messages(code))) is is_right
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right"),
+    [
+        ("# Whoever asks, waits.", False),
+        ("x = 1  # it is told", False),
+        ("<p>The photo\nlies in {{ x }}</p>", False),
+        ("<h2>What waits</h2>{# whoever #}", True),
+        ('msgid "the office"', True),
+    ],
+)
+def test_text_of_another_file_is_judged(text: str, *, is_right: bool) -> None:
+    assert (not list(prose.of_text(text))) is is_right
 
 
 @pytest.mark.parametrize(

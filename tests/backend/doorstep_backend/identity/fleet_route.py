@@ -1,4 +1,4 @@
-"""GET /fleet: what every device is told about keys, signed by the fleet key."""
+"""GET /fleet: the keys that each device must trust, signed by the fleet key."""
 
 from starlette.requests import Request
 from starlette.responses import Response

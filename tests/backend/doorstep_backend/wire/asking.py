@@ -13,7 +13,7 @@ from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.wire.outage import note_away
 
 WITHIN_S: Final = 2.8
-"""Longest wait for a turn and an answer: a device is told 503 in 3 s."""
+"""Longest wait for a turn and an answer: a device gets 503 in 3 s."""
 
 PEOPLES_THREADS: Final = 6
 """Questions of people's pages at once: each may hold one connection, and ask on another one

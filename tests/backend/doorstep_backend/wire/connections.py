@@ -62,7 +62,7 @@ class Connection:
 
 
 class WholeBodies:
-    """ASGI middleware: a cut is told after all that came before it; uvicorn forgets that."""
+    """ASGI middleware that passes a cut on after all that came before it; uvicorn forgets that."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
