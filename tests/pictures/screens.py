@@ -49,7 +49,7 @@ _MADE: Final[dict[str, dict[str, object]]] = {
 
 
 class Screen(NamedTuple):
-    """What one picture shows: a viewer's page at the size of their window in CSS pixels.
+    """The view in one picture: a viewer's page at the size of their window in CSS pixels.
 
     Without a path it is the page of the case.
     """
