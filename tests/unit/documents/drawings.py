@@ -172,7 +172,7 @@ def _signatures() -> Iterator[str]:
 def waves() -> str:
     """Draw the waves of a roll-out to forty devices."""
     label = "A release reaches one device, then 5 %, 25 % and all; failures end the roll-out."
-    return picture(label, 250, _waves())
+    return picture(label, 260, _waves())
 
 
 def _waves() -> Iterator[str]:
