@@ -6,6 +6,22 @@ with it, and tests/bench/energy takes the currents. None of them was measured on
 A pin's default is in `hardware/settings.py`. If `config.txt` gives the pin to a driver of the
 kernel, add it to `BUILD_PINS` in `hardware/firmware.py`. Add a part to `PARTS` here, to "Parts" in
 hardware/README.md, and as a card to `diagram.py`; then generate, and look at the drawing.
+
+Sources of the other figures of that page:
+
+- Board: Raspberry Pi documentation, "Power supply" (16 and 50 mA, no under-voltage detector on a
+  Zero) and "GPIO", "Voltage specifications" (0.9 V). Pulls at power-on: BCM2835 ARM Peripherals,
+  "Alternative function assignments". Overlays: Raspberry Pi kernel, overlays' README,
+  gpio-charger-overlay.dts; drivers: its `bcm2711_defconfig`; 96 MB: picamera2 #1358.
+- Camera: Raspberry Pi documentation, "Camera", "Hardware specification".
+- Charger: Texas Instruments SLUS810, "Electrical characteristics"; Adafruit's guide of product
+  4755, "Pinouts".
+- Power switch: SparkFun, repository SparkFun_Soft_Power_Switch_Mk2.
+- Cells: Samsung SDI, INR18650-35E, "Nominal specifications". Clock: Core Electronics' guide of
+  the Makerverse RV-3028.
+- Buttons: APEM IR series, "General specification"; 0.1 mA at least for gold contacts: NKK series
+  M2, "Logic level".
+- Suppressors: Littelfuse SA series (IEC 61000-4-2; leakage by type).
 """
 
 from collections.abc import Iterator
