@@ -41,7 +41,7 @@ from tests.support.live_pages import ANA, Live, live_pages
 
 IN_ORDER = f"""
 3 devices of 6 need a person.
-Besides, on 1 device something waits and goes on by itself,
+Also, on 1 device something waits and goes on by itself,
 the oldest since 1 December 2026, 10:00 UTC.
 Needs a person
 {NO_CERTIFICATE} The TLS certificate is unusable, has ended, or one end does not accept the other's.
