@@ -79,7 +79,7 @@ make_root() {
     echo "$ARM64_PACKAGES" >"$ARM64/root.stamp"
 }
 
-# What pip would choose in there, chosen out here: qemu is slow, and needs no network then.
+# Downloads out here what pip would choose in there: qemu is slow, and then needs no network.
 download_dev_wheels() {
     local minor platforms=(--platform manylinux2014_aarch64)
     for minor in $(seq 17 41); do

@@ -34,7 +34,7 @@ debian_sources() {
     "${PYTHON:-python3}" -I "${DEBIAN_SH%.sh}_sources.py"
 }
 
-# What is set here and is not apt's own default, apart from programs that look for a proxy: the root
+# Prints apt's settings that differ from its default, except programs that look for a proxy: the root
 # does not have them. mmdebstrap wants a file that is not empty.
 acquire_settings() {
     local settings=$1

@@ -1,4 +1,4 @@
-"""What holds for every test, and on which engines the backend keeps its rows and objects."""
+"""The rules of every test, and the engines on which the backend keeps its rows and objects."""
 
 import gc
 import os

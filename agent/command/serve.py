@@ -43,12 +43,12 @@ def _missing(config: Config) -> list[str]:
     found = []
     if config.identity.mode is IdentityMode.OFF:
         found.append(
-            "identity.mode: off; who asks is known by the fleet's authority, and there is none"
+            "identity.mode: off; serve knows its clients by the fleet's authority, which is missing"
         )
     if not config.serve.names:
         found.append("serve.names: empty; its certificate is for the names that it is reached by")
     if not config.serve.clients:
-        found.append("serve.clients: empty; name who may ask")
+        found.append("serve.clients: empty; name the clients that may ask")
     return found
 
 

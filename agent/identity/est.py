@@ -131,7 +131,7 @@ def _decided(
         case 429:
             raise NoAnswer(f"{said}: too many at once; try again later")
         case status if 400 <= status <= 499:
-            words = "the authority takes no such request; ask whoever runs it"
+            words = "the authority takes no such request; ask its operator"
             raise NotIssued(f"{said}: {words}", answer.status)
     raise NoAnswer(f"{said}, which is no answer of an EST server; try again later")
 

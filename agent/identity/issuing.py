@@ -78,7 +78,7 @@ def _chain(
         chain = _dated(est, found, request, expected)
         usages.check(_USES[operation], chain[0], request.names)
     except NotGenuine as error:
-        words = "nothing was changed; ask whoever runs the authority"
+        words = "nothing was changed; ask the authority's operator"
         raise NotGenuine(
             f"{operation}: the certificate does not count: {error}; {words}"
         ) from error

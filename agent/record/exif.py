@@ -205,7 +205,7 @@ def _fix_time(order: str, gps: _Tags) -> datetime | None:
         return None
     found = _DATE.fullmatch(_text(gps, _GPS_DATE) or "")
     if found is None:
-        raise ValueError("the time of its fix is none")
+        raise ValueError("the time of its fix is invalid")
     year, month, day = map(int, found.groups())
     hours, minutes, seconds = _ratios(order, gps[_GPS_TIME], 3)
     midnight = datetime(year, month, day, tzinfo=UTC)
@@ -237,8 +237,8 @@ def _ratio(order: str, tags: _Tags, tag: int) -> float | None:
 def _ratios(order: str, value: tuple[int, bytes], count: int) -> list[float]:
     kind, raw = value
     if kind != 5:
-        raise ValueError("one of its numbers is none")
+        raise ValueError("one of its numbers is invalid")
     parts: tuple[int, ...] = struct.unpack(f"{order}{2 * count}I", raw)
     if 0 in parts[1::2]:
-        raise ValueError("one of its numbers is none")
+        raise ValueError("one of its numbers is invalid")
     return [parts[at] / parts[at + 1] for at in range(0, 2 * count, 2)]

@@ -100,7 +100,7 @@ def verified_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
     """
     payload = signing.verify(token, public(keys), typ=ERASURE_TYPE)
     if payload.get("v") != 1 or payload.get("capture_id") != capture_id:
-        raise NotGenuine("signed, but for another record")
+        raise NotGenuine("signed for another record")
     return _dated(payload, "erased_at", token, keys)
 
 
@@ -120,7 +120,7 @@ def _verified(token: str, item: RecordReference, keys: Keys, own_type: str) -> d
     for name, value in ours.items():
         found = payload.get(name)
         if type(found) is not type(value) or found != value:  # True == 1 and 1.0 == 1
-            raise NotGenuine(f"signed, but for a record {_CALLED[name]}")
+            raise NotGenuine(f"signed for a record {_CALLED[name]}")
     return payload
 
 

@@ -34,7 +34,7 @@ class Sample:
 
 HELP: Final[Mapping[str, str]] = {
     "doorstep_waiting_records": "Records that are not with the backend yet.",
-    "doorstep_suspect_records": "Of those, records that are answered as if they were wrong.",
+    "doorstep_suspect_records": "Failing records that the backend answers as if they were wrong.",
     "doorstep_refused_records": "Records that the backend refused with its signature.",
     "doorstep_damaged_records": "Records whose file is gone or altered.",
     "doorstep_oldest_timestamp_seconds": "When the oldest waiting record was made, to the hour.",

@@ -70,7 +70,7 @@ class WorldState:
     noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0
     cover: Annotated[float, Range(0, 1, "the covered share of the lens")] = 0.0
     over_stops: Annotated[float, Range(-10, 10, "an exposure error in stops")] = 0.0
-    jpeg_pct: Annotated[int, Range(0, 100, "a webcam's JPEG quality, 0 is none")] = 0
+    jpeg_pct: Annotated[int, Range(0, 100, "a webcam's JPEG quality, 0 for no JPEG")] = 0
     label: Annotated[str, Match(r"(?s).{0,2000}", "text of at most 2,000 characters")] = ""
     label_kind: LabelKind = LabelKind.QR
     camera: CameraFault = CameraFault.NONE

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs on a device, as root: what is needed to repair it, as a tar.gz in base64.
 # It changes nothing, but that doctor notes what it found.
-# What is taken was chosen; no place, code, stop, key or token is in any of it. So not: the
+# The parts are a chosen list; no place, code, stop, key or token is in any of it. So not: the
 # configuration, the queue's rows, records, what gpsd or sshd say, the journal of earlier starts.
 # A part that cannot be had says so in its own file, and the others come all the same.
 set -u

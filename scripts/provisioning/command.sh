@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What scripts/provision, scripts/deploy and scripts/collect-logs have in common: words, environment,
+# The common part of scripts/provision, scripts/deploy and scripts/collect-logs: words, environment,
 # a run.
 # Sourced. The script that sources it has `own_option`, which takes an option of its own and sets $used.
 

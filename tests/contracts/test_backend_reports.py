@@ -218,7 +218,7 @@ def test_only_who_has_a_need_is_asked_for(van: EnrolledDevice, puller: Wire) -> 
         ("limit=", "limit is not"),
         ("limit=" + "9" * 5_000, "limit is not"),
         ("limit=%D9%A1", "limit is not"),
-        ("limit=5&limit=5", "limit stands there twice"),
+        ("limit=5&limit=5", "limit is there twice"),
         ("after=", "after is no device id"),
         ("after=-1", "after is no device id"),
         ("after=" + "a" * 64, "after is no device id"),

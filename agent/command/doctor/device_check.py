@@ -68,8 +68,8 @@ NOT_MEASURED: Final = (
 )
 
 NO_FIX: Final = (
-    "the receiver works, and has no fix: indoors that is so; under the open sky it takes a minute, "
-    "else look at its antenna"
+    "the receiver works, and has no fix: that is normal indoors; under the open sky a fix takes "
+    "a minute, otherwise look at its antenna"
 )
 
 

@@ -94,7 +94,7 @@ def against_exif(
         yield "its EXIF names another version of the program than record.json"
     is_made_up = origin(found.model) not in {None, Source.CAPTURE}
     if record.get("simulated") is False and (is_made_up or found.method == MANUAL):
-        yield "its EXIF tells of a simulated part, and record.json says that there is none"
+        yield "its EXIF names a simulated part, and record.json none"
     yield from _against_photo(found, told)
     if not _is_taken_then(found.taken, label.utc, told):
         when = "no time in UTC" if found.taken is None else f"{found.taken:%Y-%m-%d %H:%M:%S} UTC"
@@ -160,7 +160,7 @@ def odd_receiver(record: Mapping[str, Any], label: RecordLabel) -> Iterator[str]
     try:
         fixed, pressed = from_rfc3339(said), from_rfc3339(label.utc)
     except ValueError:
-        yield "the receiver's own time in record.json is none"
+        yield "the receiver's own time in record.json is invalid"
         return
     if fixed < _FIRST_BUILT:
         yield "the receiver's own time is before any device was built"

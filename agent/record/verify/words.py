@@ -34,7 +34,9 @@ def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
             upto = f" to #{gap[-1]}" if len(gap) > 1 else ""
             at = bisect_left(places, (label.chain, gap[0]))
             rest = (
-                ", but for what does not verify" if places[at] != (label.chain, label.seq) else ""
+                ", except files that do not verify"
+                if places[at] != (label.chain, label.seq)
+                else ""
             )
             yield f"{chain}  #{gap[0]}{upto}  MISSING: not in this folder{rest}"
         chain_before, seq_before = label.chain, label.seq

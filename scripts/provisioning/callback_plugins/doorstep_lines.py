@@ -13,8 +13,8 @@ type: stdout
 short_description: Ansible's lines, without included files, and a refusal as its sentence
 description:
   - As the default; files that are included are not named.
-  - What is asked again is told as not yet there.
-  - What the playbook itself refuses is its sentence alone; with -v it is as the default has it.
+  - A question that is asked again is shown as not yet answered.
+  - A refusal by the playbook itself is its sentence alone; with -v the default's output.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback

@@ -34,7 +34,7 @@ UNREACHED = (
     (
         r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
         (
-            "another SSH host key answers there than last time. Either the device was set up anew,"
+            "another SSH host key answers there than last time. Either the device was set up again,"
             " as when its card was written: then rm {known}, and try again. Or another machine"
             " has its address now, as DHCP may give it away: then find the device's own address"
             " (on its network's router), set ansible_host to it, and delete nothing"

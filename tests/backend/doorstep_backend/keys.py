@@ -27,7 +27,7 @@ receipt.
 """
 
 NOT_ONE: Final = "{} is not the certificate of {}: was a command cut short in between, or a copy? \
-`certificate NAME...` makes both anew"
+`certificate NAME...` makes both again"
 
 NO_NAME: Final = "--name: {!r:.80} is no host name and no address"
 

@@ -28,7 +28,7 @@ def unknown(rule: Rule) -> set[str]:
 
 
 def test_the_file_is_what_is_written() -> None:
-    """`python -m doorstep_backend.monitoring` makes it anew when a need's words change."""
+    """`python -m doorstep_backend.monitoring` makes it again when a need's words change."""
     assert FILE.read_text() == written(RULES)
 
 

@@ -141,7 +141,7 @@ def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: SealedFleet) -
     readme = fleet.read("README.txt")
     assert "Number 2 has not come here." in readme
     assert "another record has number 3 too" in readme
-    assert "Number 4 has not come here, or there is none yet." in readme
+    assert "Number 4 has not come here, or does not exist yet." in readme
 
 
 def test_what_is_opened_is_as_it_was_packed_and_no_private_key_leaves(fleet: SealedFleet) -> None:

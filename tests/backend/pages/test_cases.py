@@ -107,9 +107,9 @@ def test_a_case_opens_the_picture_and_the_customer_reads_why(live: Live) -> None
     page = ana.get(path).text
     (image,) = images(page)
 
-    assert "The driver told of a wrong door." in page
+    assert "The driver reported a wrong door." in page
     assert ana.get(image).content == PICTURE
-    assert "The driver told of a wrong door." in live.browser(OWNER).get(f"/orders/{ALLOWED}").text
+    assert "The driver reported a wrong door." in live.browser(OWNER).get(f"/orders/{ALLOWED}").text
     (look,) = live.demo_office.office.access.views_of(ALLOWED)
     assert look.viewer == "dispatch ana"
     assert ben.get(path).status_code == 404

@@ -150,7 +150,7 @@ def test_a_hand_over_that_did_not_happen_is_reported_without_a_picture(
     assert "It was not handed to me" in words_of(customer, f"/orders/{ALLOWED}")
     assert report(customer, ALLOWED, capture_id, "not_handed_to_me") == 303
     page = customer.get(f"/orders/{ALLOWED}").text
-    assert "What we have is kept until" in page
+    assert "The photos that we have stay until" in page
     assert "what=not_handed_to_me" not in page
     case = case_of(ana)
     assert images(ana.get(case).text) == []

@@ -52,7 +52,7 @@ def objects_of(folder: Path, given: str | None = None) -> Objects:
     found = read_address(address)
     if remembered is None and any((folder / "received").glob("*.rec")):
         raise WrongSettingError(
-            f"--objects: records lie in {folder}/received already, and a backend has one place"
+            f"--objects: records are in {folder}/received already, and a backend has one place"
         )
     if remembered is not None and read_address(remembered).bucket != found.bucket:
         raise WrongSettingError(

@@ -41,7 +41,7 @@ document that says who signs receipts."""
 
 NO_CERTIFICATE: Final = "no certificate: not enrolled here; run `doorstep enrol`"
 UNKNOWN: Final = "certificate unknown: not issued here; enrol with a token"
-REVOKED: Final = "certificate revoked: ask to be let in, then enrol anew"
+REVOKED: Final = "certificate revoked: ask to be let in, then enrol again"
 RETIRED: Final = "certificate revoked: this device was retired on {}"
 GONE: Final = "certificate revoked: the office closed this device on {}; ask there"
 SUPERSEDED: Final = "certificate superseded: is this a copy? Tell the office"

@@ -181,7 +181,7 @@ class FleetDocuments:
         fleet_kid = signing.thumbprint(self.fleet_key().public_key())
         if kid == fleet_kid:
             raise NoSuchKeyError(
-                f"{kid} is the fleet key: whoever has it can sign any document, so that none can "
+                f"{kid} is the fleet key: its owner can sign any document, so that none can "
                 "revoke it; give every device a new one and enrol it again"
             )
         if kid in [one["kid"] for one in said["revoked"]]:

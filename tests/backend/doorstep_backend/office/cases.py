@@ -28,7 +28,7 @@ EXPIRED: Final = "expired"
 """`closed_as` of a case that nobody closed within its life."""
 
 REASONS: Final[Mapping[str, str]] = {
-    "driver": translatable("The driver told of a wrong door."),
+    "driver": translatable("The driver reported a wrong door."),
     "customer": translatable("The customer asked about the door."),
     "place": translatable("The place does not fit the door."),
     "other_photo": translatable("Another photo of this round was of a wrong door."),

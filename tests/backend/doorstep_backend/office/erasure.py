@@ -386,15 +386,15 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
             "The photo of a delivery, where it was taken and how exactly that is known",
             "The customer of the order. Customer service for 15 minutes, after the customer told "
             "them a code. Dispatch only while it is not known which order the photo is of, or in a "
-            "case. In a dispute, whoever the office gives it to as evidence; the customer can read "
-            "of that.",
+            "case. In a dispute, people who get it from the office as evidence; the customer can "
+            "read of that.",
             retention.photo_days,
             "%(days)s after we received it",
         ),
         _kept(
             "A photo that the driver took back or replaced",
             "Nobody on these pages: it waits for a question about the delivery. In a dispute, "
-            "whoever the office gives it to as evidence.",
+            "people who get it from the office as evidence.",
             retention.void_days,
             "%(days)s after it was taken back",
         ),
@@ -413,7 +413,7 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         _kept(
             "A record that we could not accept, a broken one for example",
-            "Whoever looks for the fault. The device still has it.",
+            "Technicians who look for the fault. The device still has it.",
             retention.refused_days,
             "%(days)s after we refused it",
         ),
@@ -427,13 +427,13 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         RetentionLine(
             "The list of who moved a photo to another order, hid it or withdrew it, when and why",
-            "The office, and whoever it gives the record to as evidence.",
+            "The office, and people who get the record from it as evidence.",
             "As long as who looked, and at least as long as the record",
         ),
         RetentionLine(
             "That an order was delivered, how and when",
             "The customer of the order, customer service, dispatch, and our systems that plan "
-            "deliveries. Of a confidential order, a gift and an order with “Don’t take delivery "
+            "deliveries. For a confidential order, a gift and an order with “Don’t take delivery "
             "photos” they read the day alone.",
             "As long as the order. Which record or which dispatcher said so: as long as a photo, "
             "also where the photo itself is deleted before",
@@ -447,13 +447,13 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         RetentionLine(
             "Which technician brought a record from a device’s card, or retired a device",
-            "Dispatch, and whoever the office gives the record to as evidence.",
+            "Dispatch, and people who get the record from the office as evidence.",
             "As long as a photo that was received then; afterwards it says “a technician”",
         ),
         RetentionLine(
             "The label of each record: device, time and number, and a fingerprint of what was "
             "erased. No place, no order, no driver",
-            "Whoever checks that no record was removed unseen.",
+            "Experts who check that no record was removed unseen.",
             "As long as the device's records are checked",
         ),
         RetentionLine(
@@ -464,7 +464,7 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         RetentionLine(
             "All of an order, while there is an open case about it",
-            "As above, and in a dispute whoever the office gives it to as evidence.",
+            "As above, and in a dispute people who get it from the office as evidence.",
             "Until the case is closed",
         ),
     ]

@@ -14,7 +14,9 @@ from doorstep_backend.office import erased
 from doorstep_backend.office.archive import lines_of
 from doorstep_backend.office.model import Office
 
-LEFT_OUT: Final = "Of these records the label is not here any more; `doorstep verify` finds a gap."
+LEFT_OUT: Final = (
+    "The labels of these records are not here any more; `doorstep verify` finds a gap."
+)
 
 
 def export_order(office: Office, number: str, into: Path) -> None:

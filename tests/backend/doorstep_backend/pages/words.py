@@ -90,7 +90,7 @@ WHAT_CAME_OF_IT: Final[Mapping[str | None, str]] = {
         "Dispatch decided that it is not of your delivery, and deleted it."
     ),
     Closing.CORRECT: translatable("Dispatch decided that it is of your delivery."),
-    EXPIRED: translatable("Dispatch did not decide in time. What was hidden stays hidden."),
+    EXPIRED: translatable("Dispatch did not decide in time. A hidden photo stays hidden."),
 }
 """Answers to a customer's report, for the customer."""
 

@@ -45,7 +45,7 @@ class StatusQuery:
                 known = ", ".join(_PARAMETERS)
                 raise NotAskedRightError(f"there is no such parameter; there are {known}")
             if name in texts:
-                raise NotAskedRightError(f"{name} stands there twice")
+                raise NotAskedRightError(f"{name} is there twice")
             texts[name] = text
         return cls(
             _after(texts["after"]) if "after" in texts else "",

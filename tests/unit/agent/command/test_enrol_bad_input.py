@@ -72,7 +72,7 @@ BAD: dict[str, tuple[Callable[[Bench], None], int, str]] = {
     "too long": (answered(200, b"A" * 5_000_000), 65, "not genuine.*something in between"),
     "redirect": (answered(302, b""), 75, "answered 302, which is no answer of an EST server"),
     "busy": (answered(503, b"come later"), 75, 'answered 503 "come later".*try again later'),
-    "no est": (answered(404, b"what"), 65, 'answered 404 "what".*ask whoever runs it'),
+    "no est": (answered(404, b"what"), 65, 'answered 404 "what".*ask its operator'),
 }
 
 

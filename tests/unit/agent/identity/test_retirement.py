@@ -26,7 +26,7 @@ def test_retired_device_is_told_what_the_backend_has() -> None:
     ("text", "words"),
     [
         ("certificate revoked: this device was retired on 2026-11-26", "by an earlier try"),
-        ("certificate revoked: ask to be let in, then enrol anew", "by the office"),
+        ("certificate revoked: ask to be let in, then enrol again", "by the office"),
     ],
 )
 def test_revoked_before_is_revoked(text: str, words: str) -> None:

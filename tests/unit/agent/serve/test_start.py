@@ -21,9 +21,9 @@ OFF: Final[Mapping[str, Any]] = {
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        (OFF, "identity.mode: off; who asks is known by the fleet's authority"),
+        (OFF, "identity.mode: off; serve knows its clients by the fleet's authority"),
         ({"serve": {"names": []}}, "serve.names: empty; its certificate is for"),
-        ({"serve": {"clients": []}}, "serve.clients: empty; name who may ask"),
+        ({"serve": {"clients": []}}, "serve.clients: empty; name the clients that may ask"),
         ({"serve": {"clients": ["a b"]}}, 'serve.clients: ["a b"] is not '),
         *(
             ({"serve": {"listen": listen}}, f'serve.listen: "{listen}" is not ADDRESS:PORT')

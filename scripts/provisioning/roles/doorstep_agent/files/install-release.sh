@@ -27,7 +27,7 @@ clean_up() {
     [ -e "$release/.complete" ] || rm -rf "$release"
 }
 
-# Whoever is cut off ends in time, and its lock with it
+# a run that is cut off ends in time, and its lock with it
 exec 9>/run/doorstep-install.lock
 flock -n 9 || fail "another run is installing a release on it: try again in a minute"
 [ "$(readlink /opt/doorstep/current)" != "$release" ] || fail "it runs, and its .complete is gone: bring another version"

@@ -33,7 +33,7 @@ echo "trial_told=$(head -c 2000 /opt/doorstep/trial.json 2>/dev/null | head -n 1
 current=$(readlink /opt/doorstep/current)
 echo "release=${current##*/}"
 echo "digest=$(head -c 64 /opt/doorstep/current/.complete 2>/dev/null)"
-# What a deploy deletes before it copies: releases that are neither run nor wanted
+# A deploy deletes this before it copies: releases that are neither run nor wanted
 echo "spare_mb=$(for one in /opt/doorstep/releases/*; do [ "$one" = "$current" ] || du -sm "$one"; done 2>/dev/null |
     awk '{ sum += $1 } END { print sum + 0 }')"
 # As hardware/drivers/power_sysfs.py; nothing where no supply tells
@@ -55,7 +55,7 @@ awk '/^MemTotal:/ { exit $2 < 600000 ? 0 : 1 }' /proc/meminfo && echo "small=yes
 [ -e /etc/fstab ] && echo "fstab=yes"
 echo "autologin=$(grep -ls -e --autologin /etc/systemd/system/*getty@*.service.d/*.conf | tr '\n' ' ')"
 echo "identity=$(cat /etc/doorstep/.identity 2>/dev/null)"
-# What a release before 2026.11.7 left; the first two as check_age in agent/queue/paths.py
+# Files that a release before 2026.11.7 left; the first two as check_age in agent/queue/paths.py
 for mark in "$state/doorstep.db" "$state/queue.moving" /opt/doorstep/pyvenv.cfg; do
     [ -e "$mark" ] && echo "older=yes"
 done

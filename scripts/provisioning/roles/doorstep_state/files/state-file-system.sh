@@ -11,7 +11,7 @@ UNIT=/etc/systemd/system/var-lib-doorstep.mount
 CHECK=/etc/systemd/system/doorstep-state-check.service
 WANTED=/etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount
 FRESH=doorstep-new    # the label until it was mounted as the state: nothing in it counts
-LABEL=doorstep-state  # from then on: it may hold records, and is never made anew
+LABEL=doorstep-state  # from then on: it may hold records, and is never made again
 SPARE_MB=512 # what the system keeps beside the file
 UNITS=(doorstep-capture.service doorstep-sync.service doorstep-serve.service doorstep-prune.timer
     doorstep-prune.service)
@@ -70,7 +70,7 @@ stop_units() {
     done
 }
 
-# Whatever ended this, what ran before goes on.
+# The units that ran before start again, also if this failed.
 leave() {
     if mountpoint -q "$copy"; then umount "$copy"; fi
     if ((${#stopped[@]} > 0)); then systemctl start --no-block "${stopped[@]}"; fi
@@ -86,7 +86,7 @@ settle() {
     e2label "$device" "$LABEL"
 }
 
-# Whether it is taken as it is: it was the state before, and nothing lies in the folder.
+# Whether it is taken as it is: it was the state before, and the folder is empty.
 was_state() {
     local device=$1
     [[ $(blkid -p -o value -s LABEL "$device" 2>/dev/null || true) == "$LABEL" ]] || return 1
@@ -119,7 +119,7 @@ take_partition() {
     [[ -b $device ]] || skip "$device is no partition"
     type=$(blkid -p -o value -s TYPE "$device" || true)
     label=$(blkid -p -o value -s LABEL "$device" || true)
-    if was_state "$device"; then return; fi # it outlives a card that is written anew
+    if was_state "$device"; then return; fi # it outlives a card that is written again
     if [[ -z $type || ($type == ext4 && $label == "$FRESH") ]]; then
         make_file_system "$device"
         copy_into "$device" defaults
@@ -160,7 +160,7 @@ write_unit() {
 Description=Doorstep: records, queue and keys
 # The folders are made in it, and not below it
 Before=systemd-tmpfiles-setup.service
-# What cannot be mended without a question is not written to
+# A file system whose repair needs a question is not written to
 Requires=$check
 After=$check
 
@@ -199,15 +199,15 @@ Type=oneshot
 # Else every start of a unit that needs the mount would check what is mounted, and fail
 RemainAfterExit=yes
 ExecStart=/usr/sbin/e2fsck -p $IMAGE
-# 1: it found something, and mended it
+# 1: it found something, and repaired it
 SuccessExitStatus=1
-# Cut short it would leave more to mend
+# Cut short it would leave more to repair
 TimeoutStartSec=infinity
 UNIT
     mv "$CHECK.new" "$CHECK"
 }
 
-# What the folder held before lies hidden below the mount, keys among it, and takes room.
+# The folder's earlier files are hidden below the mount, keys among them, and take space.
 clear_below() {
     local base below=/run/doorstep-state-below inside
     base=$(findmnt -n -o TARGET -T /var/lib)

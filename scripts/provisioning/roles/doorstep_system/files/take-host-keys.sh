@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts the new SSH host keys in place, gives a new machine id, and remembers that both are its own.
-# take-host-keys.sh HARDWARE   what tells this device from others; a card in another one starts anew
+# take-host-keys.sh HARDWARE   what tells this device from others; a card in another one starts without them
 # Each file is replaced by a rename: a power cut leaves the old one or the new one.
 set -eu
 new=/etc/ssh/doorstep-new

@@ -298,7 +298,9 @@ def test_a_number_that_only_a_forger_has_is_missing_and_said_so(folder: Folder) 
     folder.add()
     report = folder.look(folder.device.key.public_key())
 
-    assert line_of(report, "MISSING").endswith("not in this folder, but for what does not verify")
+    assert line_of(report, "MISSING").endswith(
+        "not in this folder, except files that do not verify"
+    )
 
 
 def test_one_key_does_not_make_two_devices_one_chain(folder: Folder) -> None:
