@@ -76,6 +76,8 @@ class Live:
         folder = self.demo_office.folder
         store = Store(folder)
         office = open_office(store, show_simulated=self.demo_office.show_simulated)
+        # The machine's clock would erase the demo's photos, which are of NOON, after some weeks.
+        office.ledger.now = store.db.now = self.clock  # type: ignore[method-assign]
         key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
         accounts = Accounts(office.ledger, CHEAP)
         self.reports = Reports(folder)

@@ -106,7 +106,8 @@ def test_a_manifest_is_judged_before_the_first_turn(tmp_path: Path, office: Flee
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", office.document(4))
     tables = identity(tmp_path, office) | {"policy": {"manifest": "required"}}
-    with bench(tmp_path, None, device={"id": "dev-1"}, **tables) as device:
+    parts = Parts(witness=ClockSource.UNSYNCED)
+    with bench(tmp_path, parts, device={"id": "dev-1"}, **tables) as device:
         taken = offer(device, "manifest", ROUTE)
 
         assert (taken, device.loop.status()["manifest_refused"]) == ({"taken": True}, None)

@@ -30,7 +30,7 @@ from tests.support.authority import YEAR
 from tests.support.device import Device, towards
 from tests.support.est import Answered, est_server, required
 from tests.support.rawserver import RawServer, Request, raw_server, whole
-from tests.support.sending import DeviceQueue, device_queue
+from tests.support.sending import NOON, DeviceQueue, device_queue
 from tests.support.tusscript import TusScript
 from tests.unit.agent.sync.line import Line, open_line
 
@@ -148,7 +148,7 @@ class Pushing:
         if self.error is not None:
             raise self.error
         said = self.line.sender.sync.status()
-        return document(self.config, queue_part(self.device.outbox), sync=said)
+        return document(self.config, queue_part(self.device.outbox), sync=said, now=NOON)
 
     def upload(self, after_s: float = LOOK_EVERY_S, *, adopted: bool = False) -> list[Any]:
         """One record more; returns what each of its requests carried."""
