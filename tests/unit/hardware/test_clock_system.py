@@ -18,7 +18,7 @@ from hardware.clock_system import (
 )
 from hardware.errors import DeviceError
 
-LATER = datetime(2034, 1, 1, tzinfo=UTC)
+LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=365)
 
 
 def clock(vouched: ClockSource, floor: datetime = BUILT) -> Clock:

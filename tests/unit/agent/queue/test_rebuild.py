@@ -268,7 +268,7 @@ def test_a_broken_queue_is_mended_also_when_room_is_short(tmp_path: Path) -> Non
         assert [row.seq for row in device.rows()] == [1, 2]
 
 
-@pytest.mark.skipif("FAKETIME" in os.environ, reason="libfaketime does not shift times of files")
+@pytest.mark.skipif("SHIFT_S" in os.environ, reason="the times of files are not shifted")
 def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path: Path) -> None:
     """After so many a restart within a minute goes on without the queue: records are kept, red."""
     layout = pressed(tmp_path, times=0)
