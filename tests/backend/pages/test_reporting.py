@@ -364,7 +364,7 @@ def test_the_page_says_what_happens_and_until_when_the_photo_is_kept(
     said = words_of(customer, f"{asks}not_my_door")
 
     assert "We hide the photo from you at once." in said
-    assert "kept until 31 December 2026, 12:00 UTC at the latest" in said
+    assert "stay until 31 December 2026, 12:00 UTC at the latest" in said
     assert "We hide" not in words_of(customer, f"{asks}cannot_find")
     live.clock.now = NOON + DAY
     report(live.browser(THIRD), LEFT_DOOR, wrong_door)
