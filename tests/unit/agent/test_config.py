@@ -186,7 +186,7 @@ def test_unknown_names_are_errors_with_a_suggestion(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
+def test_missing_settings_are_listed_one_by_one(tmp_path: Path) -> None:
     """An empty file is a list of what to write into it."""
     found = problems(tmp_path, "")
 
@@ -198,7 +198,7 @@ def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["camera = 7", "[[camera]]", "camera = []", 'camera = "x"'])
-def test_a_table_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+def test_invalid_table_is_reported(tmp_path: Path, text: str) -> None:
     assert any(
         line.startswith("camera: ") and line.endswith(" is not a table")
         for line in problems(tmp_path, text)
@@ -250,7 +250,7 @@ def test_feedback_that_reaches_no_driver_is_refused(
     assert all(line.startswith(f"indicator.feedback: {problem}") for line in found)
 
 
-def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_path: Path) -> None:
+def test_sealing_needs_recipients_if_identity_is_off(tmp_path: Path) -> None:
     without = good(backend__recipients="[]")
     on_a_bench = good(backend__recipients="[]", policy__seal='"off"')
     given = good(
@@ -312,7 +312,7 @@ def test_settings_of_one_driver_are_in_its_own_table(tmp_path: Path, trial: Driv
 
 
 @pytest.mark.usefixtures("trial")
-def test_what_is_wrong_in_a_drivers_table_comes_with_all_the_rest(tmp_path: Path) -> None:
+def test_errors_in_a_drivers_table_come_with_all_the_rest(tmp_path: Path) -> None:
     text = good(
         camera__kind='"v4l2"',
         camera__width_px="641",
@@ -345,7 +345,7 @@ def test_a_process_without_devices_imports_no_driver_for_its_table(
     [b"[device", b"\xff\xfe", b"a = 1\na = 2", b"a = " + b"[" * 100_000, b"a = " + b"9" * 5000],
     ids=["cut", "not UTF-8", "twice", "deep", "long"],
 )
-def test_what_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
+def test_invalid_toml_is_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(content)
 
@@ -353,7 +353,7 @@ def test_what_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
         load(path)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot read .*: No such file"):
         load(tmp_path / "nowhere.toml")
     with pytest.raises(ConfigError, match="Is a directory"):

@@ -8,7 +8,7 @@ import pytest
 from agent.errors import is_missing, not_read
 
 
-def test_file_that_is_closed_to_this_user_is_told_so_and_how_it_is_opened() -> None:
+def test_file_closed_to_this_user_is_reported_with_the_way_to_open_it() -> None:
     """Nobody is told to put it there once more."""
     closed = PermissionError(errno.EACCES, "Permission denied")
 

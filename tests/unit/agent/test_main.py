@@ -35,7 +35,7 @@ def test_the_one_after_the_command_counts(device: Device, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("verb", ["capture", "sync", "prune", "status", "queue", "config"])
-def test_every_wrong_setting_is_told_at_once_and_nothing_is_started(
+def test_wrong_settings_are_reported_at_once_and_nothing_is_started(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
 ) -> None:
     device = Device(

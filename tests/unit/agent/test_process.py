@@ -81,7 +81,7 @@ def altered(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-def test_a_verdict_is_the_same_whoever_reads_it(altered: Path, streams: str) -> None:
+def test_verdict_is_the_same_for_every_reader(altered: Path, streams: str) -> None:
     ended = end(["verify", str(altered)], streams)
 
     assert ended.returncode == 65
@@ -89,7 +89,7 @@ def test_a_verdict_is_the_same_whoever_reads_it(altered: Path, streams: str) -> 
 
 
 @pytest.mark.parametrize("words", [["--help"], ["config"], ["status", "--json"]], ids=" ".join)
-def test_a_full_disk_is_told_and_a_reader_that_goes_away_is_no_error(
+def test_full_disk_is_reported_and_a_reader_that_leaves_is_no_error(
     device: Device, words: list[str]
 ) -> None:
     line = [*words, "--config", str(device.config)]

@@ -34,7 +34,7 @@ def test_every_module_that_a_page_runs_exists(page: str) -> None:
     assert [name for name in modules if not _runs(name)] == []
 
 
-def test_what_leads_nowhere_is_found() -> None:
+def test_dead_link_is_found() -> None:
     page = REPOSITORY / "README.md"
 
     assert not _is_there(page, "agent/NOWHERE.md")

@@ -18,7 +18,7 @@ RIGS: Final = re.findall(r"tests\.[a-z_.]+", TOLD.partition("\n\n")[0])
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rig", [*RIGS, "tests.system.arm64", "doorstep_backend.monitoring"])
-def test_it_tells_its_options(rig: str) -> None:
+def test_script_prints_its_options(rig: str) -> None:
     told = subprocess.run(
         [sys.executable, "-m", rig, "--help"],
         cwd=REPOSITORY,

@@ -55,7 +55,7 @@ def test_each_way_to_cite_elsewhere_is_seen(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["RFC 9110 section 13.1.2", "picamera2 issue #1090", "the issuer"])
-def test_what_is_public_may_be_cited(text: str) -> None:
+def test_public_source_may_be_cited(text: str) -> None:
     assert not ELSEWHERE.search(text)
 
 

@@ -67,11 +67,11 @@ def test_a_server_is_the_network_unless_on_this_machine(address: str, is_network
     ],
     ids=["another's", "unsynchronised", "itself", "nobody", "old", "no", "other", "short", "empty"],
 )
-def test_what_is_no_such_answer_names_nobody(reply: bytes) -> None:
+def test_invalid_answer_names_nobody(reply: bytes) -> None:
     assert parse(reply, 7) is None
 
 
-def test_a_name_that_cannot_be_printed_is_told_in_digits() -> None:
+def test_name_that_cannot_be_printed_is_shown_in_digits() -> None:
     assert parse(answer(refid=b"\x01\x02\xff\n"), 7) == Reference("0102ff0a", is_network=False)
 
 
@@ -80,7 +80,7 @@ def test_garbage_is_no_answer(reply: bytes) -> None:
     assert parse(reply, 7) is None
 
 
-def test_nobody_there_is_told_at_once() -> None:
+def test_missing_chronyd_is_reported_at_once() -> None:
     assert reference(free_port()) is None
 
 

@@ -51,7 +51,7 @@ def hear(one: Clock, utc: datetime) -> None:
     one.learn(utc, now_ns)
 
 
-def test_one_wrong_epoch_is_not_believed() -> None:
+def test_wrong_epoch_is_not_believed() -> None:
     """A receiver may tell anything once; the next epoch has to agree with it."""
     unsynced = clock(ClockSource.UNSYNCED)
     now_ns = time.monotonic_ns()
@@ -71,7 +71,7 @@ def test_a_gnss_date_far_ahead_of_the_floor_is_refused() -> None:
     assert unsynced.now().source is ClockSource.UNSYNCED
 
 
-def test_what_the_network_contradicted_is_not_believed_again_without_it() -> None:
+def test_time_that_the_network_contradicted_is_not_believed_again_without_it() -> None:
     """What was forged went on where the network was lost; what agreed with it goes on."""
     said = [ClockSource.UNSYNCED]
     found = []
@@ -135,7 +135,7 @@ def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     assert unsynced.now().source is ClockSource.GNSS
 
 
-def test_what_an_earlier_process_knew_is_gone_on_from_with_a_bound_that_still_holds() -> None:
+def test_bound_of_an_earlier_process_still_holds() -> None:
     """It may have carried an old GNSS time on itself, at most since the boot."""
     unsynced = clock(ClockSource.UNSYNCED)
     now_ns = time.monotonic_ns()
@@ -147,7 +147,7 @@ def test_what_an_earlier_process_knew_is_gone_on_from_with_a_bound_that_still_ho
     assert moment.uncertainty_s == pytest.approx(GNSS_UNCERTAINTY_S + now_ns / 1e9 * DRIFT)
 
 
-def test_what_is_recalled_is_refused_as_a_receivers_time_would_be() -> None:
+def test_recalled_time_is_refused_as_a_receivers_time_would_be() -> None:
     """The build date may have moved since, by an update."""
     unsynced = clock(ClockSource.UNSYNCED, floor=LATER)
     now_ns = time.monotonic_ns()
@@ -251,7 +251,7 @@ def test_timesyncd_vouches_by_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("kernel_unsynced")
-def test_what_an_rtc_says_is_as_certain_as_it_and_the_system_together(tmp_path: Path) -> None:
+def test_rtc_is_as_certain_as_it_and_the_system_together(tmp_path: Path) -> None:
     """The system may have left a real-time clock that was wrong by then: 90 s were seen."""
     apart_s = RTC_AGREES_WITHIN_S - 1
 

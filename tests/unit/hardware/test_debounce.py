@@ -98,7 +98,7 @@ def test_events_keep_their_order_whatever_the_line_does(steps: list[tuple[int, b
 
 
 @given(pushes(), st.integers(0, 2**32))
-def test_what_is_told_does_not_depend_on_a_late_timer(
+def test_gestures_do_not_depend_on_a_late_timer(
     push: tuple[list[Edge], list[int], list[int]], skip: int
 ) -> None:
     """With the timer missing any of its calls, the same events come, only later."""
@@ -155,7 +155,7 @@ def test_a_button_down_at_the_start_is_no_press() -> None:
     assert play([(0, False)]) == []
 
 
-def test_alternating_noise_without_a_stable_level_is_one_glitch() -> None:
+def test_noise_that_alternates_without_a_stable_level_is_one_glitch() -> None:
     """A buzzing line lights the lamp once, not once per edge."""
     events = play(alternating(list(range(0, 40 * MS, 2 * MS))))
 
@@ -239,7 +239,7 @@ def test_a_photo_press_says_since_when_scan_was_down_without_a_break(
     ("photo_ms", "last"),
     [([500, 502, 506], ButtonChange.PRESSED), ([500, 502], ButtonChange.GLITCH)],
 )
-def test_a_release_after_the_photo_buttons_edge_is_told_after_that_press(
+def test_release_after_the_photo_buttons_edge_is_reported_after_that_press(
     photo_ms: list[int], last: ButtonChange
 ) -> None:
     """A release at 501 ms would be due at 513 ms, before the bouncing press at 518 ms."""

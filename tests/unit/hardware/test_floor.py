@@ -118,7 +118,7 @@ def test_two_seconds_at_the_end_of_a_day_are_not_two_days() -> None:
     assert floor.utc == NOW + DAY + GNSS_RAISES_BY
 
 
-def test_what_gnss_alone_raised_in_this_boot_is_not_firm() -> None:
+def test_floor_that_gnss_alone_raised_in_this_boot_is_not_firm() -> None:
     """A receipt is, and so is what GNSS raised in the boot before."""
     raised = by_gnss(Floor(NOW), NOW + 10 * YEAR)
     later = by_gnss(raised, NOW + 10 * YEAR, ALLOWANCE_S)
@@ -129,7 +129,7 @@ def test_what_gnss_alone_raised_in_this_boot_is_not_firm() -> None:
     assert received.firm("the next") == received.utc
 
 
-def test_an_allowance_of_a_clock_that_began_anew_does_not_count() -> None:
+def test_allowance_of_a_clock_that_started_again_does_not_count() -> None:
     """CLOCK_BOOTTIME never runs back within a boot."""
     assert not GnssAllowance(HERE, 100.0, NOW, NOW, NOW).holds(HERE, 99.0)
 
@@ -174,7 +174,7 @@ def test_a_clock_that_nobody_vouches_for_moves_nothing() -> None:
         assert by_clock(Floor(NOW), moment(NOW + DAY, source), 0.0, fix(NOW + DAY)) == Floor(NOW)
 
 
-def test_what_was_kept_counts_where_it_is_possible() -> None:
+def test_kept_floor_counts_if_it_is_possible() -> None:
     """An earlier version kept the date of any receipt."""
     assert as_kept(NOW) == NOW
     assert [as_kept(utc) for utc in (None, BUILT - DAY, LATEST + DAY)] == [BUILT] * 3
@@ -192,7 +192,7 @@ def test_what_was_kept_counts_where_it_is_possible() -> None:
         max_size=12,
     )
 )
-def test_whatever_is_heard_the_floor_is_between_the_build_and_fifteen_years_later(
+def test_floor_is_between_the_build_and_fifteen_years_later(
     heard: list[tuple[ClockSource, datetime, datetime | None, datetime | None, float]],
 ) -> None:
     """And never after the network's time, while there is one."""

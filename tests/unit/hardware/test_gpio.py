@@ -129,7 +129,7 @@ def test_an_edge_stamped_by_another_clock_is_dated_on_arrival() -> None:
         (lambda: GpioLamp(LampSettings("gpio")), "lamp.pin = 22"),
     ],
 )
-def test_without_gpio_the_error_names_setting_and_remedy(
+def test_error_without_gpio_names_setting_and_remedy(
     opened: Callable[[], Any],
     setting: str,
     monkeypatch: pytest.MonkeyPatch,

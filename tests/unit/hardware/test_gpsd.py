@@ -240,7 +240,7 @@ def test_reports_between_garbage_are_read() -> None:
         assert one.trouble() is None
 
 
-def test_nobody_there_is_told_with_the_setting() -> None:
+def test_missing_gpsd_is_reported_with_the_setting() -> None:
     """The technician reads which setting, what happened, and what to look at."""
     with closing(GpsdPosition(settings(free_port()))) as position:
         until(lambda: "refused" in (position.trouble() or ""))
@@ -296,7 +296,7 @@ def position(receiver: Receiver) -> Iterator[GpsdPosition]:
 
 
 @pytest.mark.slow
-def test_a_silent_receiver_is_told_and_heard(position: GpsdPosition, receiver: Receiver) -> None:
+def test_silent_receiver_is_reported_and_heard(position: GpsdPosition, receiver: Receiver) -> None:
     """Unplugged, gpsd's socket stays open and says nothing; the fix ages until it is back."""
     receiver.silent.set()
     until(lambda: "silent" in (position.trouble() or ""))
@@ -308,7 +308,9 @@ def test_a_silent_receiver_is_told_and_heard(position: GpsdPosition, receiver: R
 
 
 @pytest.mark.slow
-def test_unplugged_receiver_is_told_and_found(position: GpsdPosition, receiver: Receiver) -> None:
+def test_unplugged_receiver_is_reported_and_found(
+    position: GpsdPosition, receiver: Receiver
+) -> None:
     """gpsd lost its device; connecting again makes gpsd look for it."""
     receiver.unplug()
     until(lambda: "silent" in (position.trouble() or ""))

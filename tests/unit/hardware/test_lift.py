@@ -75,7 +75,7 @@ def test_a_device_left_alone_is_at_rest_after_five_seconds_and_stays_so() -> Non
     [held(0.01, 0.0), held(0.0015, 0.5), driving],
     ids=["the tremor of most people", "a steady hand that turns", "a van that drives"],
 )
-def test_what_moves_without_end_stays_lifted(motion: Motion) -> None:
+def test_motion_without_end_stays_lifted(motion: Motion) -> None:
     """A press must find the camera streaming, however still the hand is before."""
     felt = after(LiftRule(0.0), 600, motion)
 
@@ -93,7 +93,7 @@ def test_a_lift_is_felt_at_once(motion: Motion) -> None:
     assert any(feeling.lifted for feeling in felt)
 
 
-def test_one_lost_reading_changes_nothing_and_a_second_of_them_is_a_fault() -> None:
+def test_lost_reading_changes_nothing_and_a_second_one_is_a_fault() -> None:
     """After a gap nobody knows whether a hand came meanwhile."""
     rule = LiftRule(0.0)
     after(rule, 20, table)

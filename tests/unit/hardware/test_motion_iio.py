@@ -56,7 +56,7 @@ def test_each_axis_has_its_scale_or_that_of_all(tmp_path: Path) -> None:
         ("16384", "\udcff"),
     ],
 )
-def test_what_is_no_acceleration_is_no_answer(tmp_path: Path, raw: str, scale: str) -> None:
+def test_invalid_acceleration_is_no_answer(tmp_path: Path, raw: str, scale: str) -> None:
     """A sensor may lie in each of its files."""
     device(tmp_path, 0, in_accel_scale=scale, **axes(raw))
 

@@ -138,7 +138,7 @@ def test_only_answers_and_locate_sound() -> None:
     assert not {Signal.HOLD_STILL, Signal.EXPOSED} & heard
 
 
-def test_what_is_good_sounds_high() -> None:
+def test_good_outcome_sounds_high() -> None:
     """Pitch is a second cue, as colour is."""
     high = {signal for signal in ANSWERS if HIGH_HZ in tones(PATTERNS[signal])}
 

@@ -357,7 +357,7 @@ def test_a_lens_that_cannot_be_held_is_a_failure() -> None:
         list(camera.take(0, 1, DEADLINE_S))
 
 
-def test_what_fails_after_the_frames_costs_no_photo(caplog: pytest.LogCaptureFixture) -> None:
+def test_fault_after_the_frames_costs_no_photo(caplog: pytest.LogCaptureFixture) -> None:
     """The frames are there: a lens that stays held is told in the log only."""
     picamera = Picamera([*requests(1)])
     camera = started(picamera)
@@ -412,7 +412,7 @@ def look(camera: Camera, deadline_s: float) -> None:
 
 
 @pytest.mark.parametrize("act", [take, look])
-def test_after_a_stall_nothing_of_the_camera_is_called(act: Callable[..., None]) -> None:
+def test_camera_is_not_called_after_a_stall(act: Callable[..., None]) -> None:
     """It would hang: not its close, not by us and not at exit; a start is refused."""
     picamera = Picamera([None, None, None])
     camera = started(picamera, FIXED_LENS)
@@ -461,7 +461,7 @@ def test_camera_starts_in_the_end_on_a_slow_processor(monkeypatch: pytest.Monkey
     assert started(Slow()).streaming
 
 
-def test_a_sensor_that_does_not_start_is_told() -> None:
+def test_sensor_that_does_not_start_is_reported() -> None:
     """libcamera's error is in the message."""
     camera = opened(Picamera(fault=OSError(12, "Cannot allocate memory")))
 
@@ -673,7 +673,7 @@ def test_a_camera_that_never_shows_a_frame_stalls_also_with_autofocus() -> None:
         list(camera.take(0, 1, 0.1))
 
 
-def test_a_fixed_lens_is_told_from_the_configuration() -> None:
+def test_fixed_lens_is_known_from_the_configuration() -> None:
     """No silent fallback: the setting is named, with what to write."""
     picamera = Picamera(camera_controls={})
 
@@ -732,7 +732,7 @@ def test_a_stopped_camera_takes_nothing() -> None:
         opened(Picamera()).take(0, 1, DEADLINE_S)
 
 
-def test_without_picamera2_the_error_names_the_package() -> None:
+def test_error_without_picamera2_names_the_package() -> None:
     """Nothing else is opened in its place."""
     with pytest.raises(DeviceMissing, match=r"apt install python3-picamera2|camera\.device"):
         open_device(0)
@@ -748,7 +748,7 @@ class Talkative(Picamera):
         log.warning("something is wrong")
 
 
-def test_what_picamera2_says_at_each_start_does_not_fill_the_journal(
+def test_words_of_picamera2_at_each_start_do_not_fill_the_journal(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It logs two lines whenever the sensor starts and stops; what is wrong is still told."""
@@ -768,7 +768,7 @@ def test_what_picamera2_says_at_each_start_does_not_fill_the_journal(
     ("told", "focused"),
     [({"AfState": 2}, True), ({"AfState": 3}, False), ({"AfState": 1}, None), ({}, None)],
 )
-def test_a_frame_says_whether_the_lens_found_its_focus_where_it_is_told(
+def test_frame_says_whether_the_lens_found_its_focus(
     told: dict[str, int], focused: bool | None
 ) -> None:
     pixels = np.zeros((240, 320, 3), np.uint8)

@@ -40,7 +40,7 @@ class Stream:
         list(self.read(10 * SAMPLED - 1))
 
 
-def test_one_of_ten_frames_is_read_while_nobody_uses_the_camera() -> None:
+def test_frame_is_read_one_in_ten_while_nobody_uses_the_camera() -> None:
     """A change of light is noticed within a third of a second."""
     stream = Stream()
     stream.rest()

@@ -26,7 +26,7 @@ def test_a_board_without_any_of_it_knows_nothing(tmp_path: Path) -> None:
     assert power(tmp_path).read() == PowerReading(None, None, None)
 
 
-def test_one_of_several_chargers_is_enough(tmp_path: Path) -> None:
+def test_charger_is_enough_if_one_of_several_is_there(tmp_path: Path) -> None:
     """USB is plugged in, the cradle is not."""
     device(tmp_path, "power_supply", "cradle", type="Mains", online="0")
     device(tmp_path, "power_supply", "usb", type="USB", online="1")
@@ -50,7 +50,9 @@ def test_the_battery_of_a_mouse_is_not_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("alarm", "under_voltage"), [("0", False), ("1", True)])
-def test_under_voltage_of_a_pi_is_read(tmp_path: Path, alarm: str, under_voltage: bool) -> None:
+def test_voltage_below_the_limit_of_a_pi_is_read(
+    tmp_path: Path, alarm: str, under_voltage: bool
+) -> None:
     """The alarm of rpi_volt, whatever number the sensor got."""
     device(tmp_path, "hwmon", "hwmon0", name="cpu_thermal", in0_lcrit_alarm="1")
     device(tmp_path, "hwmon", "hwmon3", name="rpi_volt", in0_lcrit_alarm=alarm)

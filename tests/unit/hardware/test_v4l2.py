@@ -159,7 +159,7 @@ def test_the_drivers_time_is_taken_where_it_is_monotonic() -> None:
     assert sensor_time_ns(0.0, now_ns) == now_ns - LATE_NS
 
 
-def test_without_a_webcam_the_error_names_the_setting() -> None:
+def test_error_without_a_webcam_names_the_setting() -> None:
     """OpenCV itself says no; we say which setting, and what to do."""
     absent = next(number for number in range(63, 0, -1) if not Path(f"/dev/video{number}").exists())
 

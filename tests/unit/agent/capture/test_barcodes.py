@@ -41,7 +41,7 @@ def scene(*codes: Luma) -> Luma:
     "kind", [Format.Code128, Format.DataMatrix, Format.PDF417, Format.QRCode], ids=str
 )
 @pytest.mark.parametrize("quarters", range(4))
-def test_what_parcels_carry_is_read_whichever_way_it_is_held(kind: Format, quarters: int) -> None:
+def test_parcel_codes_are_read_in_any_orientation(kind: Format, quarters: int) -> None:
     picture = np.rot90(scene(code(TRACKING, kind)), quarters)
 
     assert barcodes.read(picture) == (TRACKING,)
@@ -63,7 +63,7 @@ def test_a_hand_holds_it_askew_and_not_quite_in_focus(kind: Format, turn_deg: in
 
 @pytest.mark.parametrize("light", [1.0, 0.15, 0.07, 0.05, 0.04, 0.02])
 @pytest.mark.parametrize("door", [1, 2])
-def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(door: int, light: float) -> None:
+def test_unreadable_light_is_dark_and_a_lit_street_is_not(door: int, light: float) -> None:
     scene = Scene(seed=door, width_px=1280, height_px=720, light=light)
     street = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
     for kind in (LabelKind.CODE128, LabelKind.QR):
@@ -109,7 +109,7 @@ def test_a_gs1_code_is_its_data_without_separators(kind: Format, written: str, t
     ],
     ids=ascii,
 )
-def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> None:
+def test_code_is_ignored_if_no_manifest_could_name_it(hostile: str | bytes) -> None:
     """As a whole, never cut to something that might be another's code."""
     picture = scene(code(hostile, Format.QRCode), code("JD0147", Format.DataMatrix))
 
@@ -117,7 +117,7 @@ def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> Non
 
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "%00", "'; DROP TABLE", "x" * 128, "<b>"])
-def test_printable_text_is_told_as_it_is_and_harms_nobody_here(text: str) -> None:
+def test_printable_text_is_returned_unchanged_and_harms_nobody(text: str) -> None:
     """Only the manifest gives a code its meaning."""
     assert barcodes.read(scene(code(text))) == (text,)
 
@@ -145,7 +145,7 @@ def test_a_picture_of_nothing_is_no_error(shape: tuple[int, int], fill: str) -> 
     assert barcodes.read(luma) == ()
 
 
-def test_a_torn_code_is_none() -> None:
+def test_torn_code_is_not_returned() -> None:
     """Half a label is not another label."""
     whole = code(TRACKING, Format.Code128)
 

@@ -42,7 +42,7 @@ def test_low_ends_with_a_battery_that_was_charged() -> None:
     assert _come_to(14, 17, 18, 15) == [LOW, LOW, ENOUGH, ENOUGH]
 
 
-def test_one_wrong_reading_powers_nothing_off() -> None:
+def test_wrong_reading_alone_powers_nothing_off() -> None:
     assert EMPTY not in _come_to(60, 0, 60, 0, 61, *[0] * (EMPTY_READINGS - 1), 60)
 
 

@@ -132,7 +132,7 @@ def test_the_last_frame_is_kept_where_it_is_clearly_sharper_or_the_favourite_is_
     assert burst.last_frame_replaces(last, favourite, 95.0) is is_kept
 
 
-def test_at_rest_the_jpeg_is_made_during_the_last_exposure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jpeg_is_made_during_the_last_exposure_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the evening grain makes the last one sharper by a hair; nobody waits for its JPEG."""
     camera = Noting()
     encode = jpeg.encode
@@ -151,7 +151,7 @@ def test_at_rest_the_jpeg_is_made_during_the_last_exposure(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
-def test_the_light_is_told_and_the_lamp_out_before_the_last_frame_is_judged(
+def test_light_is_shown_and_lamp_out_before_the_last_frame_is_judged(
     monkeypatch: pytest.MonkeyPatch, lux: float
 ) -> None:
     """White says hold still, and an encode of the last frame is long."""
@@ -177,7 +177,7 @@ def test_the_light_is_told_and_the_lamp_out_before_the_last_frame_is_judged(
 
 
 @pytest.mark.parametrize("sharpest", [0, 1])
-def test_while_the_last_frame_is_exposed_only_the_favourite_is_held(sharpest: int) -> None:
+def test_favourite_alone_is_held_while_the_last_frame_is_exposed(sharpest: int) -> None:
     """A frame has 9 MB."""
     pictures: list[weakref.ref[Pixels]] = []
     held: list[bool] = []
@@ -217,7 +217,7 @@ def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: floa
     assert lamp.times_lit == 0
 
 
-def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> None:
+def test_lamp_is_lit_in_the_dark_for_a_burst_and_put_out() -> None:
     """The exposure has to follow the lamp, and a camera that reports none gets time for it."""
     lamp = SetLamp()
     camera = camera_with(lamp, 19.9)
@@ -313,7 +313,7 @@ def test_watchdog_is_fed_between_any_two_waits_for_the_camera(
     assert [pair for pair in pairwise(camera.steps) if set(pair) <= waits] == []
 
 
-def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
+def test_photo_is_taken_in_the_dark_also_without_a_lamp() -> None:
     shot = shoot(camera_with(None, 0.1))
 
     assert not shot.lamp

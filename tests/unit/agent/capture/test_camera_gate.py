@@ -116,7 +116,7 @@ def test_label_speaks_for_no_press_once_one_came_while_it_was_read(tmp_path: Pat
         assert bound(device) == (ALLOWED.id, "place")
 
 
-def test_of_two_parcels_in_one_picture_none_is_meant_until_one_is_left(tmp_path: Path) -> None:
+def test_two_parcels_in_one_picture_mean_none_until_one_is_left(tmp_path: Path) -> None:
     parts = Parts()
     parts.camera = camera = Labels(parts.now, "C1", "C4")
     with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
@@ -209,7 +209,7 @@ def test_a_window_without_a_label_leaves_the_code_before_it(device: Bench) -> No
     assert bound(device) == (ELSEWHERE.id, "code")
 
 
-def test_in_the_dark_the_lamp_lights_the_label_until_the_window_closes(tmp_path: Path) -> None:
+def test_lamp_lights_the_label_in_the_dark_until_the_window_closes(tmp_path: Path) -> None:
     """At 0.02 lux: at 0.1 lux the simulated sensor still sees a label that is held up."""
     parts = Parts()
     parts.camera.light = 0.01
@@ -239,7 +239,7 @@ def test_a_press_within_a_lit_window_is_exposed_after_the_lamp_is_out(tmp_path: 
     assert within_s > LAMP_SETTLE_MS / 1000 > later_s
 
 
-def test_by_day_and_without_a_lamp_labels_are_read_as_they_are(tmp_path: Path) -> None:
+def test_labels_are_read_unlit_by_day_and_without_a_lamp(tmp_path: Path) -> None:
     for number, (light, lamp) in enumerate(((1.0, SetLamp()), (0.02, None))):
         parts = Parts(lamp=lamp)
         parts.camera.light = light
@@ -266,7 +266,7 @@ def test_a_window_ends_in_blue_that_blinks_and_not_in_a_fault(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("scanning", "stops"), [(False, [FORBIDDEN]), (True, [])], ids=["off", "no route"]
 )
-def test_where_labels_are_not_read_neither_button_opens_a_window(
+def test_neither_button_opens_a_window_if_labels_are_not_read(
     tmp_path: Path, *, scanning: bool, stops: list[object]
 ) -> None:
     with fleet_device(tmp_path, scanning=scanning) as device:
@@ -286,7 +286,7 @@ def test_where_labels_are_not_read_neither_button_opens_a_window(
 
 
 @pytest.mark.parametrize("error", [CameraStalled("no frame"), CameraFailed("not found")])
-def test_a_camera_fault_in_a_window_is_told_once_and_ends_the_process(
+def test_camera_fault_in_a_window_is_reported_once_and_ends_the_process(
     tmp_path: Path, error: CameraStalled, caplog: pytest.LogCaptureFixture
 ) -> None:
     with round_of(tmp_path, FORBIDDEN) as device:
@@ -314,7 +314,7 @@ class NoStart(Pictures):
         super().start()
 
 
-def test_a_camera_that_does_not_start_at_an_open_stop_is_told_once(
+def test_camera_that_does_not_start_at_an_open_stop_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = Parts()

@@ -150,7 +150,7 @@ def _held(device: Bench) -> AbstractContextManager[None]:
     return lock(device.layout.state_lock, exclusive=True, wait=False)
 
 
-def test_at_boot_not_all_is_sent_before_the_records_were_looked_through(
+def test_boot_sends_only_part_before_the_records_are_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that is gone comes back with the sweep; another process kept that off at the start."""

@@ -31,7 +31,7 @@ from tests.support.roads import KEY, payload_of, signed
 EVENING = datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC)
 
 
-def test_when_it_ends_it_is_gone_and_its_version_stays(tmp_path: Path) -> None:
+def test_ended_document_is_deleted_and_its_version_stays(tmp_path: Path) -> None:
     """That nothing is left of it in the blocks is tried where it is written."""
     with round_of(tmp_path, ALLOWED) as device:
         device.hear_time(EVENING)
@@ -53,7 +53,7 @@ def test_no_manifest_is_ever_in_the_queue(tmp_path: Path) -> None:
         assert token[-40:].encode() not in queue
 
 
-def test_it_ends_also_while_the_device_was_off(tmp_path: Path) -> None:
+def test_document_ends_also_while_the_device_was_off(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED):
         pass
     with fleet_device(tmp_path, now=EVENING) as device:
@@ -61,7 +61,7 @@ def test_it_ends_also_while_the_device_was_off(tmp_path: Path) -> None:
         assert reason(device.press()) == "manifest_expired"
 
 
-def test_one_that_no_key_of_today_has_signed_is_wiped(tmp_path: Path) -> None:
+def test_document_that_no_current_key_signed_is_wiped(tmp_path: Path) -> None:
     """It would never end, for nobody could read when."""
     with round_of(tmp_path, ALLOWED):
         pass
@@ -168,7 +168,7 @@ def test_a_press_that_comes_while_the_process_starts_has_the_route_in_hand(tmp_p
         assert device.replies[-1]["record"]["manifest"] == 7
 
 
-def test_what_a_power_cut_left_stays_until_its_successor_comes_again(tmp_path: Path) -> None:
+def test_remains_of_a_power_cut_stay_until_the_successor_comes_again(tmp_path: Path) -> None:
     """The number of the next one was kept, and the power went before it was there."""
     with round_of(tmp_path, ALLOWED) as device:
         (device.layout.trust / "manifest.version").write_text("8")
@@ -184,7 +184,7 @@ def test_what_a_power_cut_left_stays_until_its_successor_comes_again(tmp_path: P
         assert device.press()["record"]["manifest"] == 8
 
 
-def test_one_that_cannot_be_written_is_not_in_hand(tmp_path: Path) -> None:
+def test_document_that_cannot_be_written_is_not_in_hand(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED) as device:
         (device.layout.trust / "manifest.part").mkdir()
         verdict = offer_text(device, signed(payload_of(SIGNED) | {"version": 8}))

@@ -59,7 +59,7 @@ def offer(device: Bench, kind: str, text: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("manifest", ["required", "off"])
-def test_without_a_fleet_document_a_press_is_refused_with_a_record(
+def test_press_is_refused_with_a_record_without_a_fleet_document(
     tmp_path: Path, office: FleetOffice, manifest: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with fleet_member(tmp_path, office, manifest) as device:
@@ -78,9 +78,7 @@ def test_without_a_fleet_document_a_press_is_refused_with_a_record(
     assert caplog.text.count("event=not_enrolled") == 1
 
 
-def test_without_a_fleet_document_a_hand_over_is_refused_too(
-    tmp_path: Path, office: FleetOffice
-) -> None:
+def test_hand_over_is_refused_without_a_fleet_document(tmp_path: Path, office: FleetOffice) -> None:
     with fleet_member(tmp_path, office) as device:
         assert reason(device.hand_over()) == "not_enrolled"
 
@@ -89,7 +87,7 @@ def test_chain_start_and_time_are_written_without_one(device: Bench) -> None:
     assert {row.kind for row in device.rows()} == {RecordKind.CHAIN_START, RecordKind.TIME}
 
 
-def test_it_goes_on_by_itself_when_the_document_comes(device: Bench, office: FleetOffice) -> None:
+def test_capture_continues_when_the_document_comes(device: Bench, office: FleetOffice) -> None:
     device.press()
     taken = offer(device, "fleet", office.document(4)), offer(device, "manifest", ROUTE)
     device.tick()
@@ -126,7 +124,7 @@ def test_a_document_put_there_while_it_runs_is_found(device: Bench, office: Flee
     assert (told["fleet"], told["fleet_refused"]) == (2, None)
 
 
-def test_a_fleet_key_that_cannot_be_read_ends_no_process_and_is_told(
+def test_unreadable_fleet_key_ends_no_process_and_is_reported(
     device: Bench, tmp_path: Path, office: FleetOffice
 ) -> None:
     key_file = tmp_path / "fleet-key.pem"
@@ -146,7 +144,7 @@ def test_a_fleet_key_that_cannot_be_read_ends_no_process_and_is_told(
 # What changes nothing
 
 
-def test_what_does_not_count_changes_nothing_and_the_reason_is_told(
+def test_invalid_document_changes_nothing_and_the_reason_is_reported(
     device: Bench, office: FleetOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     offer(device, "fleet", office.document(5))
@@ -183,7 +181,7 @@ def test_the_same_one_again_is_no_news(
 
 @pytest.mark.parametrize("spoilt", [b"\xff\x00\xff", b"", b"e30.e30.AAAA"])
 @pytest.mark.parametrize("restarts", [False, True], ids=["runs on", "starts again"])
-def test_a_file_that_was_spoilt_lets_no_older_document_in(
+def test_corrupt_file_lets_no_older_document_in(
     tmp_path: Path, office: FleetOffice, spoilt: bytes, *, restarts: bool
 ) -> None:
     """A process that offers old documents after a card error must not bring a revoked key back."""
@@ -204,7 +202,9 @@ def test_a_file_that_was_spoilt_lets_no_older_document_in(
 
 
 @pytest.mark.slow
-def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: FleetOffice) -> None:
+def test_document_that_cannot_be_written_does_not_count(
+    tmp_path: Path, office: FleetOffice
+) -> None:
     """Otherwise it would be forgotten at the next start, and an older one taken in again."""
     with small_disk(tmp_path) as card, fleet_member(card / "device", office) as device:
         offer(device, "fleet", office.document(5))
@@ -217,7 +217,7 @@ def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: Fleet
         assert offer(device, "fleet", office.document(6)) == {"taken": True}
 
 
-def test_another_fleet_key_begins_anew_whatever_its_version(tmp_path: Path) -> None:
+def test_another_fleet_key_starts_again_at_any_version(tmp_path: Path) -> None:
     """Root gave it; the version that was kept is of another fleet's documents."""
     office, other = FleetOffice(), FleetOffice()
     with fleet_member(tmp_path, office) as device:
@@ -312,7 +312,7 @@ def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
         {"offer": "serve.csr", "text": "x"},
     ],
 )
-def test_what_is_no_offer_is_told_as_an_error(device: Bench, request_: dict[str, Any]) -> None:
+def test_invalid_offer_is_reported_as_an_error(device: Bench, request_: dict[str, Any]) -> None:
     told = answer(device.loop, request_, "sync")
 
     assert told["exit"] == ExitCode.USAGE
@@ -339,7 +339,7 @@ def test_serves_certificate_comes_through_the_socket_and_its_request_never(devic
     assert status["serve_until"] is None
 
 
-def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> None:
+def test_document_of_a_disabled_setting_is_not_taken(tmp_path: Path) -> None:
     """And it need not be fetched again."""
     with bench(tmp_path) as device:
         told = [offer(device, kind, "x.y.z") for kind in ("fleet", "manifest")]

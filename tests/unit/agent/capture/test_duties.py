@@ -4,7 +4,7 @@ from agent.capture.duties import END_AFTER_S, ProcessEnding
 from agent.errors import ExitCode
 
 
-def test_of_two_reasons_to_end_the_first_counts_with_its_time_and_its_code() -> None:
+def test_first_of_two_reasons_to_end_counts_with_its_time_and_code() -> None:
     """A camera failed, and then the battery is empty: systemd must start the process again."""
     ending = ProcessEnding()
     ending.begin(ExitCode.FAULT, 0)

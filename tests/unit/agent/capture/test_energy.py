@@ -71,7 +71,7 @@ def test_external_power_interrupts_a_shift_and_an_hour_of_it_ends_the_shift() ->
 
 
 @pytest.mark.parametrize("wrong", [reading(external=True), reading(None, None), reading(0, 29.0)])
-def test_one_wrong_reading_changes_no_shift(wrong: PowerReading) -> None:
+def test_wrong_reading_alone_changes_no_shift(wrong: PowerReading) -> None:
     good = Clock().drain(3.1)
     bad = Clock().drain(1.5).read(wrong).drain(1.6)
 
@@ -128,7 +128,7 @@ def test_a_shift_that_was_hardly_measured_has_no_energy() -> None:
     assert found.read(reading(external=True), HOUR_S + 10, every_s=10).energy.mean_w is None
 
 
-def test_what_was_not_measured_counts_as_the_rest() -> None:
+def test_unmeasured_time_counts_as_the_rest() -> None:
     found = Clock().read(reading(watts=2.0), 3_500).read(reading(watts=None), 280)
 
     assert found.energy.shift.used_wh == pytest.approx(2.1, rel=0.01)
@@ -198,7 +198,7 @@ def silent(clock: Clock) -> Clock:
         (lambda clock: clock.drain(3, wh_of_pct=2.0, watts=10.0), ["contradict"]),
     ],
 )
-def test_a_silent_or_contradicting_part_is_told(
+def test_silent_or_contradicting_part_is_reported(
     change: Callable[[Clock], Clock], expected: list[str]
 ) -> None:
     found = list(troubles(change(Clock()).energy, BUILT_IN))

@@ -105,7 +105,7 @@ def test_times_come_back_to_the_millisecond(local: datetime, offset_min: int) ->
     assert day + of_day == wanted
 
 
-def test_without_a_fix_there_are_no_coordinates() -> None:
+def test_coordinates_are_absent_without_a_fix() -> None:
     """No fix is said in words, V for void; never 0,0, and no time of a fix that was not."""
     gps = _tags(stamp(PLAIN, replace(FACTS, position=None)))["gps"]
 
@@ -120,7 +120,7 @@ def test_a_fix_in_two_dimensions_has_no_altitude() -> None:
     assert not {5, 6} & set(gps)
 
 
-def test_what_is_unknown_has_no_tag() -> None:
+def test_unknown_value_has_no_tag() -> None:
     """A zero would be a claim."""
     bare = replace(FACTS, exposure_us=None, gain=None, make="", position=GpsFacts(1.0, 2.0, 3))
 
@@ -220,7 +220,7 @@ def test_facts_that_exif_cannot_say_are_refused(change: dict[str, Any], message:
 
 
 @pytest.mark.parametrize("broken", [b"", b"\xff\xd8", b"<html>", PLAIN[:12], PLAIN[:20]])
-def test_what_is_no_jpeg_is_refused(broken: bytes) -> None:
+def test_invalid_jpeg_is_refused(broken: bytes) -> None:
     """Nothing is stamped onto half a file."""
     with pytest.raises(ValueError, match="EXIF: "):
         stamp(broken, FACTS)

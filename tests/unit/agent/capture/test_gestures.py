@@ -63,7 +63,7 @@ def test_taps_within_600_ms_of_one_that_counts_are_that_one(
 
 
 @pytest.mark.parametrize(("held_s", "meant"), [(0.1, Scan), (1.99, Scan), (2.0, TakeBack)])
-def test_how_long_scan_was_held_is_told_by_its_edges(held_s: float, meant: type[Gesture]) -> None:
+def test_scan_hold_is_measured_by_its_edges(held_s: float, meant: type[Gesture]) -> None:
     changes = (
         (ButtonChange.TOUCHED, 1.0),
         (ButtonChange.PRESSED, 1.0),

@@ -140,7 +140,7 @@ def test_a_hand_over_can_be_taken_back_like_a_photo(device: Bench) -> None:
 
 
 @pytest.mark.parametrize("held_s", [1.0, 3.0])
-def test_letting_scan_go_after_a_hand_over_takes_nothing_back(device: Bench, held_s: float) -> None:
+def test_release_of_scan_after_a_hand_over_takes_nothing_back(device: Bench, held_s: float) -> None:
     """The photo before it stays too, although the button was down for over 2 s."""
     device.press()
     device.hand_over(1.0, scan_first_s=1.9)
@@ -188,7 +188,7 @@ def test_the_sensor_rests_at_once_and_until_another_press(device: Bench) -> None
     assert device.parts.camera.streaming
 
 
-def test_after_a_hand_over_at_an_unknown_place_the_sensor_rests_until_a_press(
+def test_sensor_rests_after_a_hand_over_at_an_unknown_place(
     tmp_path: Path,
 ) -> None:
     with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
@@ -207,7 +207,7 @@ def test_after_a_hand_over_at_an_unknown_place_the_sensor_rests_until_a_press(
 # Without a route, for practice, and with a fault
 
 
-def test_without_a_route_a_hand_over_is_unassigned(tmp_path: Path) -> None:
+def test_hand_over_is_unassigned_without_a_route(tmp_path: Path) -> None:
     with round_of(tmp_path) as device:
         reply = device.hand_over()
 

@@ -27,14 +27,14 @@ def test_lower_quality_is_smaller() -> None:
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 4), (0, 64, 3), (2, 65_536, 3)])
-def test_what_cannot_be_a_jpeg_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+def test_invalid_jpeg_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
     """Grey, with alpha, empty, or longer than the format can say."""
     with pytest.raises(ValueError, match=r"JPEG: .*\("):
         jpeg.encode(np.zeros(shape, np.uint8), 85)
 
 
 @pytest.mark.parametrize("quality_pct", [0, 101, -5])
-def test_a_quality_that_is_none_is_refused(quality_pct: int) -> None:
+def test_invalid_quality_is_refused(quality_pct: int) -> None:
     """OpenCV would clamp it in silence."""
     with pytest.raises(ValueError, match=f"quality_pct: {quality_pct} is not from 1 to 100"):
         jpeg.encode(np.zeros((8, 8, 3), np.uint8), quality_pct)

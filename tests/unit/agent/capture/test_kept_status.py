@@ -46,7 +46,7 @@ def test_the_queue_is_kept_once_a_minute(device: Bench) -> None:
     assert as_of.startswith(f"{datetime.now(UTC):%Y-}")
 
 
-def test_what_was_pressed_last_is_kept_when_capture_ends(device: Bench) -> None:
+def test_last_presses_are_kept_when_capture_ends(device: Bench) -> None:
     device.tick()
     before = waiting(device)
     device.press()
@@ -89,7 +89,7 @@ def test_a_queue_that_cannot_be_read_is_kept_as_that(layout: Layout) -> None:
     assert "`doorstep capture` first" in str(kept.read_queue(layout))
 
 
-def test_a_date_that_is_none_ends_no_turn(device: Bench) -> None:
+def test_invalid_date_ends_no_turn(device: Bench) -> None:
     """Every process writes the queue; sync may be somebody else's."""
     device.press()
     with closing(Database(device.layout)) as database, database.step() as sql:
@@ -135,7 +135,7 @@ def test_quiet_is_ten_minutes_without_a_press_since_it_runs(tmp_path: Path, act:
 # Until when
 
 
-def test_until_when_the_manifest_in_force_is(tmp_path: Path) -> None:
+def test_manifest_in_force_has_its_end(tmp_path: Path) -> None:
     with fleet_device(tmp_path) as device:
         none = device.loop.status()["manifest_until"]
         offer(device, payload_of(ALLOWED))

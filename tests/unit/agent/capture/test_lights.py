@@ -53,7 +53,7 @@ def idle(
         (False, Charge.EMPTY, Signal.FAULT),
     ],
 )
-def test_on_the_road_the_idle_light_follows_readiness_and_battery(
+def test_idle_light_follows_readiness_and_battery_on_the_road(
     *, ready: bool, charge: Charge, expected: Signal
 ) -> None:
     for counts in (None, WAITING):
@@ -74,7 +74,7 @@ def test_on_the_road_the_idle_light_follows_readiness_and_battery(
         (False, None, Signal.NOT_READY),
     ],
 )
-def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_waits(
+def test_cradle_light_follows_the_queue_and_is_green_if_nothing_waits(
     *, ready: bool, counts: QueueCounts | None, expected: Signal
 ) -> None:
     asked = (lambda: False) if expected is Signal.SENDING else _not_asked

@@ -90,7 +90,7 @@ def test_a_press_soon_after_a_touch_that_was_none_is_white_and_counts(device: Be
     assert len(device.rows("photo")) == 1
 
 
-def test_what_was_pressed_before_the_process_is_stopped_is_served(device: Bench) -> None:
+def test_press_before_the_process_is_stopped_is_served(device: Bench) -> None:
     edge_ns = device.touch()
     device.loop.stop()
     device.loop.on_event(ButtonEvent(ButtonName.PHOTO, ButtonChange.PRESSED, edge_ns))
@@ -114,7 +114,7 @@ def test_green_stays_a_second_and_then_the_idle_light_comes_back(device: Bench) 
 # Taking a press back
 
 
-def test_holding_scan_for_two_seconds_takes_the_last_press_back(device: Bench) -> None:
+def test_hold_of_scan_for_two_seconds_takes_the_last_press_back(device: Bench) -> None:
     photo = device.press()["label"]
     device.hold_scan()
 
@@ -294,7 +294,7 @@ def test_a_time_record_with_a_late_row_is_not_written_twice(
     assert len(unsynced.rows("time")) == 1
 
 
-def test_what_the_receiver_told_dates_after_a_restart_in_the_same_boot(tmp_path: Path) -> None:
+def test_receiver_time_dates_after_a_restart_in_the_same_boot(tmp_path: Path) -> None:
     """The fix is gone; the records of this boot know how its monotonic clock and UTC belong."""
     with bench(tmp_path, without_time()) as device:
         device.press()
@@ -310,7 +310,7 @@ def test_what_the_receiver_told_dates_after_a_restart_in_the_same_boot(tmp_path:
     assert abs(datetime.fromisoformat(after["utc"]) - expected) < timedelta(milliseconds=5)
 
 
-def test_what_the_receiver_told_in_another_boot_dates_nothing(
+def test_receiver_time_of_another_boot_dates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (capture_process, state_access, clock_system):
@@ -551,7 +551,7 @@ def test_the_status_tells_the_energy_of_the_shift_once_an_hour(device: Bench) ->
     ],
     ids=str,
 )
-def test_what_is_no_request_presses_nothing(tmp_path: Path, request_: dict[str, Any]) -> None:
+def test_invalid_request_presses_nothing(tmp_path: Path, request_: dict[str, Any]) -> None:
     with bench(tmp_path, Parts(simulated=True)) as device:
         answer = capture_process.answer(device.loop, request_, "tester")
 
@@ -562,7 +562,7 @@ def test_what_is_no_request_presses_nothing(tmp_path: Path, request_: dict[str, 
 # systemd's watchdog
 
 
-def test_systemd_is_told_once_that_the_process_is_ready(device: Bench, messages: Messages) -> None:
+def test_systemd_hears_once_that_the_process_is_ready(device: Bench, messages: Messages) -> None:
     device.loop.stop()
     device.run()
 

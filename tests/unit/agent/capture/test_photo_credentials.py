@@ -152,7 +152,7 @@ def test_a_press_waits_for_no_library(device: Bench, monkeypatch: pytest.MonkeyP
     assert press(device)[1]["credentials"] is True
 
 
-def test_without_the_library_photos_are_kept_and_say_so(
+def test_photos_are_kept_without_the_library_and_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "c2pa", None)  # as Python has what cannot be imported
@@ -174,7 +174,7 @@ def test_a_broken_key_file_ends_the_start_and_makes_no_photo(tmp_path: Path) -> 
         pass
 
 
-def test_off_is_told_in_the_record_and_is_no_alarm(tmp_path: Path) -> None:
+def test_off_is_in_the_record_and_is_no_alarm(tmp_path: Path) -> None:
     with member(tmp_path, credentials="off") as device:
         certify(device)
         photo, record = press(device)
@@ -185,7 +185,7 @@ def test_off_is_told_in_the_record_and_is_no_alarm(tmp_path: Path) -> None:
     assert credentials.read(photo, ANCHOR) is None
 
 
-def test_on_the_bench_there_is_no_certificate_and_no_alarm(tmp_path: Path) -> None:
+def test_bench_has_no_certificate_and_no_alarm(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         record = device.press()["record"]
 

@@ -129,7 +129,7 @@ def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(device: Bench) -> No
 # Place
 
 
-def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(device: Bench) -> None:
+def test_record_and_exif_have_no_coordinates_without_a_fresh_fix(device: Bench) -> None:
     device.parts.fix(age_s=FRESH_S)  # the press comes a second later
     stale = device.press()
     device.parts.position.fix = None
@@ -195,7 +195,7 @@ def test_blur_and_a_covered_lens_ask_for_one_retake(device: Bench, pixels: Image
 
 
 @pytest.mark.parametrize("pixels", [DARK, picture()], ids=["dark", "ok"])
-def test_no_retake_is_asked_for_what_a_second_cannot_mend(tmp_path: Path, pixels: Image) -> None:
+def test_retake_is_not_asked_for_what_a_second_cannot_fix(tmp_path: Path, pixels: Image) -> None:
     with bench(tmp_path, Parts(lamp=None)) as device:
         device.parts.camera.pictures = [pixels]
         reply = device.press()
@@ -316,7 +316,7 @@ def test_below_the_reserve_a_press_leaves_its_record_and_no_photo(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", [1024, 4096])
-def test_on_a_full_card_a_press_uses_up_the_ballast(tmp_path: Path, block_bytes: int) -> None:
+def test_press_uses_up_the_ballast_on_a_full_card(tmp_path: Path, block_bytes: int) -> None:
     """Also by a process that is started on it; with room again the ballast is made again."""
     with small_disk(tmp_path, block_bytes=block_bytes) as card:
         where = {"dir": str(card / "state"), "reserve_mb": 1}
@@ -362,7 +362,7 @@ def use_up(device: Bench) -> None:
         device.tick(1.0)
 
 
-def test_one_reading_of_an_empty_battery_refuses_no_press(device: Bench) -> None:
+def test_reading_of_an_empty_battery_alone_refuses_no_press(device: Bench) -> None:
     """A disturbed gauge shows 0 once, and the evidence of a delivery is worth more."""
     device.tick()
     device.parts.power.reading = EMPTY
@@ -372,7 +372,7 @@ def test_one_reading_of_an_empty_battery_refuses_no_press(device: Bench) -> None
     assert reply["record"]["power"]["battery_pct"] == 4
 
 
-def test_with_an_empty_battery_a_press_leaves_a_record_and_it_powers_off(device: Bench) -> None:
+def test_press_leaves_a_record_with_an_empty_battery_and_powers_off(device: Bench) -> None:
     device.tick()
     use_up(device)
     reply = device.press()

@@ -20,7 +20,7 @@ from tests.support.fleet import (
 from tests.support.roads import away, payload_of, stop_at
 
 
-def test_at_the_only_stop_in_reach_the_photo_is_bound_to_it(tmp_path: Path) -> None:
+def test_photo_is_bound_to_the_only_stop_in_reach(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
         reply = device.press()
 
@@ -30,7 +30,7 @@ def test_at_the_only_stop_in_reach_the_photo_is_bound_to_it(tmp_path: Path) -> N
     assert (stop["id"], stop["bound_by"], stop["ring"]) == (ALLOWED.id, "place", "inside")
 
 
-def test_at_a_forbidden_stop_no_frame_is_exposed(tmp_path: Path) -> None:
+def test_frame_is_not_exposed_at_a_forbidden_stop(tmp_path: Path) -> None:
     """The record has no coordinates and names no stop; the light is blue."""
     with round_of(tmp_path, replace(FORBIDDEN, done=True)) as device:
         reply = device.press()

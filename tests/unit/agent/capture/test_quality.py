@@ -87,7 +87,7 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
 
 
 @pytest.mark.parametrize("light", [SMALL, LAMP], ids=["day", "lamp"])
-def test_a_hand_that_moves_along_an_arc_is_told(light: Scene) -> None:
+def test_motion_along_an_arc_is_found(light: Scene) -> None:
     """An arc spares no direction, so only the ratio of scales shows it."""
     moving = replace(light, motion_px=24, motion_arc_deg=180)
 
@@ -104,7 +104,7 @@ def test_noise_does_not_make_a_picture_sharp() -> None:
 
 @pytest.mark.parametrize("white_e", [FULL_WELL_E, 250, 120, 60])
 @pytest.mark.parametrize("path", [line(24, 30), arc(24, 180, 30)], ids=["line", "arc"])
-def test_a_smear_is_told_in_noise_that_neighbours_share(white_e: float, path: Path) -> None:
+def test_smear_is_found_in_noise_that_neighbours_share(white_e: float, path: Path) -> None:
     """A camera's processor spreads the noise of a pixel over its neighbours, as it does detail."""
     still = ((dead_leaves(seed=1) / 255) ** GAMMA).astype(np.float32)
 
@@ -141,7 +141,7 @@ def test_a_fine_pattern_is_sharp_on_either_diagonal(side: int) -> None:
     assert sharpness(patterned) == pytest.approx(sharpness(chart), rel=0.25)
 
 
-def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_leave_no_visible_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = render(SMALL)
     by_strips = sharpness(pixels)
 
@@ -150,7 +150,7 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_strips == pytest.approx(sharpness(pixels), rel=1e-4)
 
 
-def test_what_comes_first_in_order_is_the_verdict() -> None:
+def test_first_verdict_in_order_counts() -> None:
     """A picture can fail everything; the first failure is the one that explains the others."""
     pixels = render(SMALL)
     nothing_passes = Thresholds(
@@ -196,7 +196,7 @@ def test_a_picture_of_nothing_is_judged(level: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 63, 3), (64, 64, 4), (0, 0, 3)])
-def test_what_is_no_picture_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+def test_invalid_picture_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
     """Not a verdict: a camera that sends this is a fault."""
     with pytest.raises(ValueError, match="quality: "):
         assess(np.zeros(shape, np.uint8), DEFAULT)

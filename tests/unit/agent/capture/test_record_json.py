@@ -132,7 +132,9 @@ def test_a_fix_that_came_just_after_the_press_has_no_negative_age() -> None:
         (None, "no fix since the start"),
     ],
 )
-def test_without_a_fresh_fix_there_is_no_place_and_it_says_why(fix: Fix | None, why: str) -> None:
+def test_place_is_absent_without_a_fresh_fix_and_the_reason_is_given(
+    fix: Fix | None, why: str
+) -> None:
     made = of_photo(fix)
 
     assert made["position"] is None

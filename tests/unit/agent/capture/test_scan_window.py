@@ -19,7 +19,7 @@ def test_a_window_is_open_for_ten_seconds() -> None:
     assert opened().is_over(ns(15))
 
 
-def test_of_the_codes_that_the_route_does_not_know_the_last_picture_s_first_counts() -> None:
+def test_first_code_of_the_last_picture_counts_if_the_route_knows_none() -> None:
     """So that the press is refused, and not decided by place as if nobody had scanned."""
     seen = (
         opened()
@@ -33,7 +33,7 @@ def test_of_the_codes_that_the_route_does_not_know_the_last_picture_s_first_coun
     assert seen.unknown == "SECOND"
 
 
-def test_what_lies_about_counts_only_where_the_driver_asked() -> None:
+def test_stray_labels_count_only_if_the_driver_asked() -> None:
     assert opened(asked=False).after_codes(["FIRST"]).unknown is None
 
 

@@ -62,7 +62,9 @@ def test_the_camera_looks_where_no_press_could_be_photographed_or_nobody_presses
 
 
 @pytest.mark.parametrize("request_", [LOCATE, LOOK], ids=str)
-def test_with_a_route_nothing_may_be_asked_for(tmp_path: Path, request_: dict[str, Any]) -> None:
+def test_photo_is_not_asked_for_by_label_on_a_route(
+    tmp_path: Path, request_: dict[str, Any]
+) -> None:
     with round_of(tmp_path, ALLOWED) as device:
         shown = list(device.parts.light.shown)
         starts = device.parts.camera.starts
@@ -113,11 +115,13 @@ def test_others_of_the_group_may_ask_for_nothing(
 
 
 @pytest.mark.parametrize("request_", [{"locate": 1.5}, {"locate": False}, {"test_card": "x"}])
-def test_what_is_no_request_is_told_so(device: Bench, request_: dict[str, Any]) -> None:
+def test_invalid_request_is_answered_with_the_reason(
+    device: Bench, request_: dict[str, Any]
+) -> None:
     assert ask(device, request_)["error"].startswith("unknown request")
 
 
-def test_what_nobody_waits_for_any_more_is_not_done(device: Bench) -> None:
+def test_request_that_nobody_waits_for_is_not_done(device: Bench) -> None:
     """A loop that was busy for long must not begin to sound when the technician has gone."""
     answer = device.loop.technician.answer(LOCATE, OWN, timeout_s=0.001)
     device.parts.now.pass_s(0.1)
@@ -130,7 +134,7 @@ def test_what_nobody_waits_for_any_more_is_not_done(device: Bench) -> None:
 # To call
 
 
-def test_it_calls_for_its_time_and_then_the_idle_light_is_back(device: Bench) -> None:
+def test_call_lasts_its_time_and_then_the_idle_light_is_back(device: Bench) -> None:
     device.tick()
     answer = ask(device, LOCATE)
     device.tick(LOCATE_S - 0.5)
@@ -142,7 +146,7 @@ def test_it_calls_for_its_time_and_then_the_idle_light_is_back(device: Bench) ->
     assert device.parts.light.shown[-1] is Signal.READY
 
 
-def test_asked_again_it_calls_from_anew(device: Bench) -> None:
+def test_call_starts_again_when_it_is_asked_again(device: Bench) -> None:
     ask(device, LOCATE)
     device.tick(LOCATE_S - 1.0)
     ask(device, LOCATE)
@@ -173,7 +177,7 @@ def test_the_photo_button_ends_it_at_its_first_edge_and_is_served_as_ever(device
     assert device.parts.light.shown[-1] is Signal.READY
 
 
-def test_what_came_of_a_press_is_seen_first(device: Bench) -> None:
+def test_outcome_of_a_press_is_seen_first(device: Bench) -> None:
     device.press()
     soon = ask(device, LOCATE)
     device.tick(1.5)
@@ -206,7 +210,7 @@ def test_a_look_gives_figures_and_leaves_nothing(tmp_path: Path) -> None:
         assert all(not isinstance(one, (bytes, list)) for one in figures.values())
 
 
-def test_without_manifests_it_looks_only_ten_minutes_after_the_last_press(device: Bench) -> None:
+def test_scan_looks_only_ten_minutes_after_a_press_without_manifests(device: Bench) -> None:
     device.press()
     soon = ask(device, LOOK)
     taken = len(device.parts.camera.taken)
@@ -240,7 +244,7 @@ def test_a_scan_button_let_go_during_a_look_takes_nothing_back(tmp_path: Path) -
         assert device.rows("void") == []
 
 
-def test_a_camera_that_fails_is_told_and_shown_and_ends_the_process(tmp_path: Path) -> None:
+def test_failing_camera_is_reported_and_shown_and_ends_the_process(tmp_path: Path) -> None:
     parts = Parts()
     with bench(tmp_path, parts, device=BENCH_MODE) as device:
         parts.camera.error = CameraStalled("no frame before the deadline")

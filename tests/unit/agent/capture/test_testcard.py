@@ -80,7 +80,7 @@ def test_a_page_that_moved_is_a_failure(direction_deg: float) -> None:
     ],
     ids=["dark", "bright", "covered"],
 )
-def test_what_cannot_be_judged_is_a_failure_and_nothing_is_said_of_its_sharpness(
+def test_unjudged_picture_is_a_failure_without_a_word_on_sharpness(
     pixels: Pixels, remedy: str
 ) -> None:
     found = told(figures(pixels))
@@ -152,7 +152,7 @@ def test_a_lens_that_says_whether_it_is_in_focus_is_quoted() -> None:
         {"gain": []},
     ],
 )
-def test_what_are_no_figures_is_refused(lie: dict[str, Any]) -> None:
+def test_invalid_figures_are_refused(lie: dict[str, Any]) -> None:
     found = {**figures(page()), **lie} if lie else {}
 
     with pytest.raises((KeyError, TypeError, ValueError)):

@@ -108,7 +108,7 @@ def test_a_receipt_before_its_fleet_document_counts_with_it(device: Bench, tmp_p
     assert before < device.parts.clock.floor == when
 
 
-def test_a_receipt_of_another_boot_is_none_of_this_one_when_its_key_comes_late(
+def test_receipt_of_another_boot_does_not_count_when_its_key_comes_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with timed(tmp_path, ClockSource.UNSYNCED) as device:

@@ -157,7 +157,7 @@ def test_capture_once_does_not_press_on_a_provisioned_device_whose_process_runs(
     assert "device.bench_mode" in capsys.readouterr().err
 
 
-def test_who_may_not_ask_the_capture_process_ends_as_with_any_missing_permission(
+def test_user_who_may_not_ask_capture_gets_the_code_of_a_permission(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Trying again later does not help."""
@@ -264,7 +264,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> WatchedLight:
 @pytest.mark.parametrize(
     "error", [StorageFault("no disk"), DeviceMissing("no camera"), ValueError("a bug")]
 )
-def test_what_keeps_the_process_from_starting_is_red_a_bug_too(
+def test_fault_that_keeps_the_process_from_starting_is_red(
     tmp_path: Path, light: WatchedLight, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_: object) -> int:
@@ -319,7 +319,7 @@ def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(messages: Messages) 
     assert messages()[0] == b"WATCHDOG=1"
 
 
-def test_under_systemd_red_is_held_before_the_process_ends(
+def test_red_is_held_under_systemd_before_the_process_ends(
     tmp_path: Path,
     light: WatchedLight,
     monkeypatch: pytest.MonkeyPatch,
@@ -340,7 +340,7 @@ def test_under_systemd_red_is_held_before_the_process_ends(
 @pytest.mark.slow
 @pytest.mark.usefixtures("messages")
 @pytest.mark.parametrize("broken", ["camera", "key", "state"])
-def test_what_is_held_red_serves_no_press_and_ends_at_once_when_stopped(
+def test_red_process_serves_no_press_and_ends_at_once_when_stopped(
     tmp_path: Path, broken: str
 ) -> None:
     with bench(tmp_path) as one:

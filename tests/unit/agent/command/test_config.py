@@ -75,7 +75,7 @@ def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path
         check(load(device.config))
 
 
-def test_fleet_key_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> None:
+def test_missing_fleet_key_is_reported_by_its_setting(tmp_path: Path) -> None:
     device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()))
     config, key = load(device.config), tmp_path / "fleet-key.pem"
     check(config)

@@ -135,7 +135,7 @@ def test_certificate_of_tomorrow_is_refused(bench: Bench, monkeypatch: pytest.Mo
     assert not bench.is_enrolled()
 
 
-def test_what_leads_to_the_root_may_be_in_cacerts_only(
+def test_chain_to_the_root_may_be_in_cacerts_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """RFC 7030 section 4.2.3: the answer is the one certificate that was issued."""
@@ -228,7 +228,7 @@ def test_device_that_the_authority_lets_in_no_more_is_let_in_again_by_a_new_toke
 
 @pytest.mark.parametrize("words", [[], ["--renew"]], ids=["enrol", "renew"])
 @pytest.mark.parametrize("what", ["expired", "revoked"])
-def test_where_tls_itself_turns_the_certificate_away_a_new_token_helps(
+def test_new_token_helps_if_tls_itself_refuses_the_certificate(
     bench: Bench, what: str, words: list[str]
 ) -> None:
     """Such an authority gives no answer: the line is cut in the middle of the handshake."""
@@ -331,7 +331,7 @@ def test_time_is_waited_for_at_most_a_minute_while_the_clock_is_before_the_build
 
 
 @pytest.mark.slow
-def test_running_capture_makes_the_request_and_keeps_the_certificate(bench: Bench) -> None:
+def test_capture_makes_the_request_and_keeps_the_certificate(bench: Bench) -> None:
     bench.server.fleet = None
     try:
         bench.device.start("capture")

@@ -131,7 +131,7 @@ def test_other_authoritys_server_is_not_asked_for_anything(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_authoritys_file_that_is_none_is_told(bench: Bench, content: bytes | None) -> None:
+def test_invalid_file_of_an_authority_is_reported(bench: Bench, content: bytes | None) -> None:
     ca = bench.device.folder / "ca.pem"
     ca.unlink()
     if content is not None:
@@ -173,7 +173,7 @@ def test_address_must_be_the_configured_one(bench: Bench, url: str) -> None:
     assert bench.server.asked == []
 
 
-def test_without_identity_there_is_nothing_to_enrol(
+def test_enrol_has_nothing_to_do_without_identity(
     device: Device, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(device, "enrol", "https://127.0.0.1:9") == 2
@@ -182,14 +182,14 @@ def test_without_identity_there_is_nothing_to_enrol(
 
 
 @pytest.mark.parametrize("token", ["", "two words", "snow\N{SNOWMAN}", "x" * 5000])
-def test_what_is_no_token_is_told_and_not_sent(bench: Bench, token: str) -> None:
+def test_invalid_token_is_reported_and_not_sent(bench: Bench, token: str) -> None:
     assert bench.enrol(token=token) == 2
 
     assert "token" in bench.said()
     assert bench.server.asked == []
 
 
-def test_without_a_token_a_device_that_never_enrolled_is_told_what_to_give(bench: Bench) -> None:
+def test_new_device_without_a_token_reads_what_to_give(bench: Bench) -> None:
     assert bench.enrol(token=None) == 2
 
     words = "a TLS certificate needs a token: put the one-time token into a file (--token FILE)"

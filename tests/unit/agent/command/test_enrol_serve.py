@@ -43,7 +43,7 @@ def files(bench: Bench) -> dict[str, bytes]:
     return {**bench.kept(), "serve": key_file(bench).read_bytes()}
 
 
-def test_without_names_there_is_no_such_step(bench: Bench) -> None:
+def test_step_of_names_is_absent_without_names(bench: Bench) -> None:
     assert bench.enrol() == 0
 
     assert "serve" not in bench.said()
@@ -91,7 +91,9 @@ def test_changed_names_ask_again_with_the_same_key(serving: Bench) -> None:
 
 
 @pytest.mark.parametrize("label", ["serve", "evidence"])
-def test_authority_without_a_label_is_told_and_the_rest_is_done(serving: Bench, label: str) -> None:
+def test_authority_without_a_label_is_reported_and_the_rest_is_done(
+    serving: Bench, label: str
+) -> None:
     serving.answers(f"{label}/simpleenroll", Answered(404, b"not found"))
 
     assert serving.enrol() == 0
@@ -104,7 +106,7 @@ def test_authority_without_a_label_is_told_and_the_rest_is_done(serving: Bench, 
     assert serving.fleet_version() == 1
 
 
-def test_name_that_the_office_did_not_give_is_told_and_the_rest_is_done(serving: Bench) -> None:
+def test_name_that_the_office_did_not_give_is_reported_and_the_rest_is_done(serving: Bench) -> None:
     serving.server.given = {NAMES[0]}
 
     assert serving.enrol() == 65
@@ -134,7 +136,7 @@ def test_key_that_cannot_be_read_is_said_with_what_to_do(serving: Bench) -> None
 
 
 @pytest.mark.parametrize("lost", ["request and certificate", "key"])
-def test_what_a_cut_between_two_writes_left_out_is_made_again(serving: Bench, lost: str) -> None:
+def test_files_that_a_cut_left_out_are_made_again(serving: Bench, lost: str) -> None:
     """With the key that is there; and while the certificate is an older key's, for the new one."""
     serving.enrol()
     before, trust = key_file(serving).read_bytes(), serving.device.layout.trust

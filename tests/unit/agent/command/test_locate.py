@@ -49,7 +49,7 @@ def test_why_capture_refuses_is_one_sentence_and_its_exit_code(
     assert capsys.readouterr().err == f"doorstep: {ROUTE_IN_HAND}\n"
 
 
-def test_without_capture_it_calls_by_itself(
+def test_call_lights_by_itself_without_capture(
     van: Device, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locate, "LOCATE_S", 0.01)

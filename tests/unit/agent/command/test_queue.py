@@ -27,7 +27,7 @@ def test_the_queue_can_be_paged_through_also_behind_a_second_chain(terminal: Ter
     assert listed(terminal, "--state", "REFUSED") == [first[1], second[1]]
 
 
-def test_what_the_queue_holds_does_not_command_the_terminal(terminal: Terminal) -> None:
+def test_content_of_the_queue_does_not_command_the_terminal(terminal: Terminal) -> None:
     """Every process writes there, and who asks is root."""
     filled(terminal.device)
     with closing(Database(terminal.device.layout)) as database, database.step() as sql:

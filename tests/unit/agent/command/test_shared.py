@@ -15,7 +15,7 @@ from tests.unit.agent.command.inprocess import Terminal
 
 
 @pytest.mark.parametrize(("words", "code"), [(["status"], 0), (["queue"], 75), (["prune"], 75)])
-def test_before_capture_ever_ran_a_command_says_to_start_it(
+def test_command_says_to_start_capture_before_it_ever_ran(
     terminal: Terminal, words: list[str], code: int
 ) -> None:
     """A status is an answer in any case; a list that does not exist yet is none."""
@@ -45,7 +45,7 @@ def becomes(folder: Path, state: Path) -> str:
 
 
 @pytest.mark.slow
-def test_as_root_a_command_goes_on_as_the_owner_of_its_place(tmp_path: Path) -> None:
+def test_command_runs_as_the_owner_of_its_place_if_root_starts_it(tmp_path: Path) -> None:
     """Else files of root's get into the state, and the capture process stumbles over them."""
     layout, database, _ = queue(tmp_path)
     database.close()
@@ -69,7 +69,7 @@ def test_a_link_is_not_followed_to_its_owner(tmp_path: Path) -> None:
         owner_of(tmp_path / "link", tmp_path)
 
 
-def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
+def test_root_stays_root_if_it_owns_the_queue(tmp_path: Path) -> None:
     layout, database, _ = queue(tmp_path)
     database.close()
 

@@ -29,7 +29,7 @@ def test_a_partition_of_its_own_is_found() -> None:
     ],
     ids=["shared", "bound", "other kind", "twice", "another", "none"],
 )
-def test_what_others_may_use_too_is_not_the_states_own(mounts: str) -> None:
+def test_shared_path_is_not_the_states_own(mounts: str) -> None:
     assert mounted_once(STATE, mounts) is None
 
 

@@ -40,7 +40,7 @@ def test_sync_once_ends_with_75_while_items_remain(terminal: Terminal) -> None:
     ("member", "expected"),
     [("paused", "0 delivered, 0 waiting; paused: x [2J\n"), ("error", "x [2J\n")],
 )
-def test_what_a_running_sync_says_is_told_and_does_not_command_the_terminal(
+def test_text_of_a_running_sync_is_shown_and_does_not_command_the_terminal(
     terminal: Terminal, member: str, expected: str
 ) -> None:
     empty_queue(terminal.device.folder)

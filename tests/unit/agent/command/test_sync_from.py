@@ -137,7 +137,7 @@ def test_a_card_is_delivered_and_marked_and_the_second_run_sends_nothing(bench: 
     assert "receipt" not in bench.capsys.readouterr().out.partition("not checked")[2]
 
 
-def test_what_the_backend_has_is_not_posted_again(bench: Bench) -> None:
+def test_record_that_the_backend_has_is_not_posted_again(bench: Bench) -> None:
     """Its receipts were on a machine that is gone."""
     bench.write(2)
     bench.run()
@@ -188,7 +188,7 @@ def test_torn_files_are_named_and_not_sent(bench: Bench) -> None:
     assert bench.received() == [True, False, False]
 
 
-def test_a_file_name_that_is_not_utf8_is_told_escaped_and_stops_nothing(bench: Bench) -> None:
+def test_file_name_that_is_not_utf8_is_shown_escaped_and_stops_nothing(bench: Bench) -> None:
     """A whole record is sent whatever its file is called; a torn one is named."""
     whole, _ = bench.write(2)
     path = bench.card / f"{whole.label.capture_id}.rec"
@@ -243,7 +243,7 @@ def test_a_card_of_another_fleet_is_refused_in_words_and_asked_for_once(bench: B
     assert Store(bench.backend.data).find(made[0].label.capture_id) is None
 
 
-def test_a_signed_refusal_is_told_with_its_reason(bench: Bench) -> None:
+def test_signed_refusal_is_reported_with_its_reason(bench: Bench) -> None:
     (made,) = bench.write(1)
     bench.backend.set_switches(refuse="wrong_id")
 
@@ -289,7 +289,7 @@ def test_a_record_that_goes_meanwhile_is_left(
     assert "its file is missing; the card gives way: copy it first" in ended.out
 
 
-def test_who_is_revoked_sends_nothing_and_reads_why(bench: Bench) -> None:
+def test_revoked_device_sends_nothing_and_reads_why(bench: Bench) -> None:
     bench.write(2)
     Clients(bench.backend.data).revoke(bench.name, ClientKind.TECHNICIAN)
 
@@ -386,7 +386,9 @@ def test_a_live_queue_is_left_to_plain_sync(bench: Bench) -> None:
     assert bench.received() == [False]
 
 
-def test_another_fleets_key_is_told_before_anything_is_sent(bench: Bench, tmp_path: Path) -> None:
+def test_key_of_another_fleet_is_reported_before_anything_is_sent(
+    bench: Bench, tmp_path: Path
+) -> None:
     bench.write(1)
     other = tmp_path / "other-key.pem"
     other.write_bytes(signing.public_pem(signing.new_key().public_key()))
@@ -410,7 +412,7 @@ def test_another_fleets_key_is_told_before_anything_is_sent(bench: Bench, tmp_pa
         (None, "--from needs a technician's"),
     ],
 )
-def test_what_is_wrong_in_the_configuration_is_2(
+def test_wrong_configuration_ends_with_2(
     bench: Bench, changed: dict[str, str] | None, words: str
 ) -> None:
     bench.write(1)

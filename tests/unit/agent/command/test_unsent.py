@@ -33,7 +33,7 @@ def test_another_number_than_there_are_gives_nothing_up(given_up: int) -> None:
     assert why_not(Unsent(waiting=4, torn=2), 6) is None
 
 
-def test_giving_up_what_is_not_there_is_told() -> None:
+def test_missing_record_is_reported_when_it_is_given_up() -> None:
     words = why_not(Unsent(), 2)
 
     assert words is not None

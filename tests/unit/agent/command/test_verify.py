@@ -147,7 +147,7 @@ def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("option", ["--key", "--ca", "--identity", "--revoked", "--fleet-key"])
 @pytest.mark.parametrize("make", [*GARBAGE[:5], GARBAGE[6]], ids=[*NAMES[:5], NAMES[6]])
-def test_an_option_that_is_not_what_it_should_be_is_told_in_a_sentence(
+def test_invalid_option_is_reported_in_a_sentence(
     evidence: Evidence, option: str, make: Callable[[Path], object]
 ) -> None:
     path = evidence.folder.parent / "given"
@@ -183,7 +183,7 @@ def test_receipts_that_are_nowhere_are_told(evidence: Evidence) -> None:
 
 @pytest.mark.parametrize("name", ["receipts", "revoked.jws", "fleet-ca.pem", "fleet-key.pem"])
 @pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
-def test_garbage_that_lies_in_the_folder_ends_no_check(
+def test_garbage_in_the_folder_ends_no_check(
     evidence: Evidence, name: str, make: Callable[[Path], object]
 ) -> None:
     path = evidence.folder / name
@@ -201,7 +201,7 @@ def test_garbage_that_lies_in_the_folder_ends_no_check(
     assert {one["verdict"] for one in said["records"]} <= {"holds", "holds with remarks"}
 
 
-def test_a_list_by_another_key_is_told_with_the_option_that_would_be_right(
+def test_list_by_another_key_is_reported_with_the_right_option(
     evidence: Evidence,
 ) -> None:
     """No forgery, where the wrong key was given."""
@@ -215,7 +215,7 @@ def test_a_list_by_another_key_is_told_with_the_option_that_would_be_right(
     assert words in given.err
 
 
-def test_what_the_folder_says_of_the_fleet_otherwise_is_told(evidence: Evidence) -> None:
+def test_other_word_of_the_folder_about_the_fleet_is_reported(evidence: Evidence) -> None:
     (evidence.folder / "fleet-ca.pem").write_bytes(new_authority().pem)
     key = signing.public_pem(Office().fleet_key.public_key())
     (evidence.folder / "fleet-key.pem").write_bytes(key)
@@ -228,7 +228,7 @@ def test_what_the_folder_says_of_the_fleet_otherwise_is_told(evidence: Evidence)
     assert "\nholds with remarks: " in ended.out
 
 
-def test_what_else_lies_in_the_folder_is_named_in_one_line(evidence: Evidence) -> None:
+def test_other_files_of_the_folder_are_named_in_one_line(evidence: Evidence) -> None:
     for name in ("view-log.json", "README.txt", "neighbours.json"):
         (evidence.folder / name).write_text("x")
 
@@ -248,7 +248,7 @@ def test_a_devices_certificate_is_no_authority(evidence: Evidence) -> None:
     assert "a device's certificate, and no authority's" in ended.err
 
 
-def test_what_this_user_may_not_read_is_not_checked_and_no_forgery(
+def test_unreadable_file_is_not_checked_and_is_no_forgery(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     maker = RecordMaker.begun()

@@ -164,9 +164,7 @@ BAD: dict[str, Callable[[Either], str]] = {
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
-    either: Either, words: str
-) -> None:
+def test_invalid_answer_is_refused_in_words_and_changes_nothing(either: Either, words: str) -> None:
     """A process that offers a certificate with an earlier end may have kept an old one."""
     either.taker.offer(pem(either.issue()))
     before, ends = either.kept(), either.taker.ends
@@ -178,7 +176,7 @@ def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
     assert (either.kept(), either.taker.ends) == (before, ends)
 
 
-def test_one_that_ends_earlier_replaces_what_leads_to_no_trusted_authority(either: Either) -> None:
+def test_earlier_end_replaces_a_chain_to_no_trusted_authority(either: Either) -> None:
     """The fleet has moved to another authority, which gives less."""
     either.taker.offer(pem(either.issue()))
     other = new_authority("new")
@@ -187,7 +185,7 @@ def test_one_that_ends_earlier_replaces_what_leads_to_no_trusted_authority(eithe
     assert either.taker.offer(pem(either.issue(other, days_ago=1))) == ACCEPTED
 
 
-def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
+def test_earlier_end_replaces_one_for_another_key_or_a_corrupt_one(
     either: Either,
 ) -> None:
     for kept in (pem(either.issue(key=signing.new_key())), "nothing"):
@@ -196,7 +194,7 @@ def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(
         assert either.taker.offer(pem(either.issue(days_ago=1))) == ACCEPTED
 
 
-def test_one_of_tomorrow_is_refused_by_a_right_clock(
+def test_certificate_of_tomorrow_is_refused_by_a_right_clock(
     either: Either, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.identity.authorities.is_synchronised", lambda: True)
@@ -231,7 +229,7 @@ def test_a_certificate_for_another_key_counts_until_never(evidence: ForEvidence)
     assert Evidence(evidence.config, signing.new_key()).ends is None
 
 
-def test_one_without_photos_does_not_replace_one_that_serves_for_both(
+def test_certificate_without_photos_does_not_replace_one_that_serves_both(
     evidence: ForEvidence,
 ) -> None:
     evidence.taker.offer(pem(evidence.issue(days_ago=1)))
@@ -278,7 +276,7 @@ def test_certificate_that_lacks_a_name_does_not_count(serve: ForServe) -> None:
     assert serve.kept() is None
 
 
-def test_without_a_request_nothing_is_taken(serve: ForServe) -> None:
+def test_certificate_is_not_taken_without_a_request(serve: ForServe) -> None:
     (serve.layout.trust / "serve.csr").unlink()
 
     verdict = serve.taker.offer(pem(serve.issue()))
@@ -310,7 +308,7 @@ def test_another_question_replaces_the_request(serve: ForServe, what: str) -> No
     assert serve.trust.serve_request() == asked
 
 
-def test_after_another_question_a_shorter_certificate_counts(serve: ForServe) -> None:
+def test_shorter_certificate_counts_after_another_question(serve: ForServe) -> None:
     """The kept one is for what is asked for no more: it does not stand in the way."""
     serve.taker.offer(pem(serve.issue()))
     serve.taker.ask_with(serve.request("van-7"))
@@ -318,7 +316,7 @@ def test_after_another_question_a_shorter_certificate_counts(serve: ForServe) ->
     assert serve.taker.offer(pem(serve.issue(names=("van-7",), days_ago=100))) == ACCEPTED
 
 
-def test_what_is_no_request_is_not_kept(serve: ForServe) -> None:
+def test_invalid_request_is_not_kept(serve: ForServe) -> None:
     before = serve.trust.serve_request()
 
     with pytest.raises(NotGenuine, match="not a certificate request"):

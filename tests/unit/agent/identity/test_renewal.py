@@ -168,7 +168,7 @@ def test_next_look_is_in_an_hour(van: RenewingDevice) -> None:
     assert len(van.capture.asked) == asked + 1
 
 
-def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(
+def test_expired_certificate_that_is_not_renewed_is_reported_and_tried_again(
     van: RenewingDevice,
 ) -> None:
     before = van.install(400)
@@ -268,7 +268,7 @@ def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a
     assert van.renewal.status()["tls_until"] is not None
 
 
-def test_spoilt_identity_says_what_to_do(van: RenewingDevice) -> None:
+def test_corrupt_identity_says_what_to_do(van: RenewingDevice) -> None:
     van.install(0)
     (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
 
@@ -313,7 +313,7 @@ def test_new_signing_key_gets_a_certificate_of_its_own(van: RenewingDevice) -> N
     assert certificates.is_for(found, key.public_key())
 
 
-def test_authority_without_the_label_is_told_and_holds_nothing_up(van: RenewingDevice) -> None:
+def test_authority_without_the_label_is_reported_and_holds_nothing_up(van: RenewingDevice) -> None:
     van.install(300)
 
     def no_labels(asked: Asked) -> Answered | None:
@@ -431,7 +431,7 @@ def test_serve_certificate_for_another_question_is_replaced_at_once(van: Renewin
     assert certificates.is_for(after, key)
 
 
-def test_what_capture_does_not_take_is_told(van: RenewingDevice) -> None:
+def test_offer_that_capture_does_not_take_is_reported(van: RenewingDevice) -> None:
     van.install(0)
     serve_request(van)
 
@@ -470,7 +470,7 @@ def test_renewals_take_turns_with_somebody_at_the_bench(van: RenewingDevice) -> 
 # As files
 
 
-def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice) -> None:
+def test_person_is_warned_at_two_thirds_and_no_server_is_asked(van: RenewingDevice) -> None:
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
     keep(van, "evidence", 0)
     van.install(365 * DUE_AT - 1)
@@ -488,7 +488,7 @@ def test_person_is_told_at_two_thirds_and_no_server_is_asked(van: RenewingDevice
     assert (van.server.asked, van.capture.asked) == ([], [])
 
 
-def test_person_is_told_of_a_certificate_that_never_came(van: RenewingDevice) -> None:
+def test_person_is_warned_of_a_certificate_that_never_came(van: RenewingDevice) -> None:
     """Without evidence, the device delivers, but nothing proves whose records these are."""
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
     assert not is_due(van)
@@ -506,7 +506,7 @@ def test_person_is_told_of_a_certificate_that_never_came(van: RenewingDevice) ->
 
 
 @pytest.mark.parametrize("kind", ["evidence", "serve"])
-def test_person_is_told_of_the_certificates_of_others_too(van: RenewingDevice, kind: str) -> None:
+def test_person_is_warned_of_the_certificates_of_others_too(van: RenewingDevice, kind: str) -> None:
     van.renewal = Renewal(van.config, None, random.Random(1), van.capture)
     van.install(0)
     keep(van, "evidence", 0)

@@ -16,7 +16,7 @@ def answer(status: int, body: object) -> Answer:
     return Answer(status, {}, text.encode(errors="surrogateescape"))
 
 
-def test_retired_device_is_told_what_the_backend_has() -> None:
+def test_retired_device_reads_what_the_backend_has() -> None:
     body = {"device_id": "van-7", "retired_at": "2026-11-26T22:00:00Z", "chains": CHAINS}
 
     assert judged(answer(200, body), "van-7").received == {"c-1": 3}

@@ -57,14 +57,14 @@ def test_socket_is_for_owner_and_group(path: Path) -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"\n", b"hello\n", b"[]\n", b"5\n", b"\xff\n", b'{"a": 1}', b"[" * 60_000 + b"\n"]
 )
-def test_garbage_is_told_as_an_error(path: Path, raw: bytes) -> None:
+def test_garbage_is_reported_as_an_error(path: Path, raw: bytes) -> None:
     answer = say(path, raw)
 
     assert answer["exit"] == 2
     assert answer["error"].startswith("not a request: ")
 
 
-def test_what_fails_is_told_with_its_exit_code(path: Path) -> None:
+def test_failure_is_reported_with_its_exit_code(path: Path) -> None:
     with pytest.raises(DoorstepError, match="no such thing") as raised:
         control.ask(path, {"fail": True}, 5)
 
@@ -135,7 +135,7 @@ def test_too_many_clients_are_told_to_come_again(path: Path) -> None:
         line.close()
 
 
-def test_client_that_finds_no_place_to_wait_is_told_to_come_again(tmp_path: Path) -> None:
+def test_client_without_a_place_to_wait_is_asked_to_come_again(tmp_path: Path) -> None:
     """A process that is too busy to let anybody in: the kernel has only so many places."""
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as held:
         listener.bind(str(tmp_path / "busy.sock"))

@@ -30,7 +30,7 @@ SELECT count(*) FROM (SELECT n FROM numbers LIMIT ?)"""
 """Takes ten steps of SQLite's machine for each number."""
 
 
-def test_waiting_for_a_slow_card_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_for_a_slow_card_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large sound queue on a worn card is not broken; only the processor's time counts."""
     monkeypatch.setattr(bounds, "LONGEST_S", 0.2)
     with closing(sqlite3.connect(":memory:")) as sql:

@@ -83,7 +83,9 @@ def test_only_capture_makes_the_schema(database: Database, other: Database) -> N
     assert notes(other) == ["made"]
 
 
-def test_who_opens_it_while_capture_makes_it_does_not_call_it_broken(tmp_path: Path) -> None:
+def test_reader_that_opens_it_while_capture_makes_it_does_not_call_it_broken(
+    tmp_path: Path,
+) -> None:
     """Half a schema was taken for a broken queue, and the next real one waited a minute."""
     for number in range(10):
         layout = Layout(tmp_path / str(number), tmp_path / "run")
@@ -105,7 +107,7 @@ def _looks_until_it_is_made(layout: Layout) -> list[str]:
 
 
 @pytest.mark.parametrize("migrates", [True, False])
-def test_it_flushes_every_commit_into_a_write_ahead_log(
+def test_database_flushes_every_commit_into_a_write_ahead_log(
     layout: Layout, database: Database, migrates: bool
 ) -> None:
     """`synchronous = NORMAL` loses acknowledged rows at a power cut."""
@@ -116,7 +118,7 @@ def test_it_flushes_every_commit_into_a_write_ahead_log(
         assert sql.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
-def test_where_there_is_no_write_ahead_log_nothing_starts() -> None:
+def test_queue_does_not_start_without_a_write_ahead_log() -> None:
     """SQLite stays in another mode without an error; in memory it always does."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
 
@@ -147,7 +149,7 @@ def test_schema_library_is_not_loaded_if_there_is_one(layout: Layout, database: 
     assert printed == "False\n"
 
 
-def test_what_raises_leaves_no_trace_and_the_next_step_works(database: Database) -> None:
+def test_error_leaves_no_trace_and_the_next_step_works(database: Database) -> None:
     def fail() -> None:
         with database.step() as sql:
             sql.execute("INSERT INTO facts VALUES ('half', 'x')")
@@ -225,7 +227,7 @@ def test_nobody_goes_on_writing_into_a_database_that_was_set_aside(layout: Layou
         opened.close()
 
 
-def test_closing_the_one_set_aside_leaves_the_new_log_alone(layout: Layout) -> None:
+def test_close_of_the_queue_set_aside_leaves_the_new_log_alone(layout: Layout) -> None:
     """Both have a log of the same name; the old one's end must not delete the new one's."""
     old = Database(layout, migrates=True)
     note(old, "old")
@@ -298,7 +300,7 @@ def test_steps_of_several_processes_do_not_overwrite_each_other(layout: Layout) 
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_and_forgotten_when_there_is_room(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_forgotten_when_there_is_space(tmp_path: Path) -> None:
     """Earlier acknowledged records stay, and the same process continues."""
     with small_disk(tmp_path) as disk:
         layout, database, _ = queue(disk)
@@ -318,7 +320,7 @@ def test_a_full_disk_is_told_and_forgotten_when_there_is_room(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_opening_on_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+def test_open_on_a_full_disk_is_reported_as_such(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk:
         layout, database, _ = queue(disk)
         note(database, "before")
@@ -330,7 +332,7 @@ def test_opening_on_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_card_gone_read_only_is_told_and_can_still_be_looked_at(tmp_path: Path) -> None:
+def test_card_gone_read_only_is_reported_and_can_still_be_read(tmp_path: Path) -> None:
     """The status names the fault; a technician reads the queue."""
     with small_disk(tmp_path) as disk:
         _, database, _ = queue(disk)

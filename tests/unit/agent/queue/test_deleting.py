@@ -120,9 +120,7 @@ def test_links_lead_nowhere(tmp_path: Path, others: Path, *, overwrites: bool) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overwrites", [False, True])
-def test_what_is_mounted_in_the_folder_stays(
-    tmp_path: Path, others: Path, *, overwrites: bool
-) -> None:
+def test_mount_in_the_folder_stays(tmp_path: Path, others: Path, *, overwrites: bool) -> None:
     """Another file system, and a part of the same one, at the top and below it."""
     places = [tmp_path / "queue" / one for one in ("bound", "a/b/bound", "memory", "a/memory")]
     try:
@@ -197,7 +195,7 @@ def test_only_file_larger_than_any_disk_is_overwritten_where_something_is(tmp_pa
     assert not file.exists()
 
 
-def test_missing_folder_is_no_matter(tmp_path: Path) -> None:
+def test_missing_folder_is_no_error(tmp_path: Path) -> None:
     for path in (tmp_path / "gone", tmp_path / "gone" / "deeper"):
         deleter = Deleter(path, overwrites=True)
         deleter.finish()
@@ -249,7 +247,7 @@ def _write(folder: int, ends: threading.Event) -> None:
             continue
 
 
-def test_what_is_left_is_counted_and_only_the_first_are_named() -> None:
+def test_rest_is_counted_and_only_the_first_are_named() -> None:
     left = Left()
     for number in range(10_000):
         left.add(b"\xff%d" % number, PermissionError(1, "Operation not permitted"))

@@ -102,7 +102,7 @@ def test_bytes_are_flushed_first_and_then_the_name(
     assert order == ["a.part before the rename", f"{tmp_path.name} after the rename"]
 
 
-def test_what_an_earlier_power_cut_left_is_overwritten(tmp_path: Path) -> None:
+def test_remains_of_an_earlier_power_cut_are_overwritten(tmp_path: Path) -> None:
     """Else the key of a first start could never be made."""
     (tmp_path / "key.part").write_bytes(b"half a k")
 
@@ -134,7 +134,7 @@ def test_a_failed_flush_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_no_room_is_told_apart(code: int) -> None:
+def test_full_disk_has_an_error_of_its_own(code: int) -> None:
     with (
         pytest.raises(StorageFull, match="cannot write x: ") as caught,
         disk_errors("cannot write x"),
@@ -187,7 +187,7 @@ def test_a_card_gone_read_only_is_a_fault_and_its_locks_still_work(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("held", "wanted"), [(False, False), (False, True), (True, False)])
-def test_a_lock_held_by_another_process_is_told(
+def test_lock_held_by_another_process_is_reported(
     lock_file: Path, *, held: bool, wanted: bool
 ) -> None:
     """Only two shared locks go together."""

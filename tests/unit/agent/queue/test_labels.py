@@ -36,7 +36,7 @@ def rewrite(card: Card, change: str, *values: object) -> None:
         sql.execute(f"UPDATE captures SET {change}", values)
 
 
-def test_without_any_record_there_is_no_head(card: Card) -> None:
+def test_chain_has_no_head_without_a_record(card: Card) -> None:
     assert head(card) is None
 
 

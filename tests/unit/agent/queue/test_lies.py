@@ -304,7 +304,7 @@ def test_a_state_lock_that_is_never_let_go_ends_a_wait(card: Card, exclusive: bo
         pass
 
 
-def test_a_lock_through_a_link_is_none(card: Card) -> None:
+def test_lock_through_a_link_does_not_count(card: Card) -> None:
     card.layout.sync_lock.unlink()
     card.layout.sync_lock.symlink_to(card.layout.capture_lock)
 

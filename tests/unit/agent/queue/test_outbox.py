@@ -45,7 +45,7 @@ def state(outbox: Outbox, item: Item) -> RecordState:
     return outbox.get(item.capture_id).state
 
 
-def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: RecordMaker) -> None:
+def test_added_row_is_what_the_label_says(outbox: Outbox, device: RecordMaker) -> None:
     about = new_id()
     made = add(outbox, device.make(RecordKind.VOID, about=about), due_s=7.0, adopted=True)
     item = outbox.get(made.label.capture_id)
@@ -56,7 +56,7 @@ def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: RecordMake
     assert item.adopted
 
 
-def test_adding_twice_changes_nothing(outbox: Outbox, device: RecordMaker) -> None:
+def test_second_add_changes_nothing(outbox: Outbox, device: RecordMaker) -> None:
     """Nobody can know if a commit that raised was durable, so it is tried again."""
     made = add(outbox, device.make())
     outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
@@ -151,7 +151,7 @@ def test_hurry_and_claim_try_a_dead_end_with_its_alarm(outbox: Outbox, device: R
     assert outbox.get(suspect.label.capture_id).due_s == 300.0
 
 
-def test_after_a_reboot_everything_is_due_again(database: Database, device: RecordMaker) -> None:
+def test_reboot_makes_everything_due_again(database: Database, device: RecordMaker) -> None:
     """The clock that booked it began anew; nothing may wait for its old time."""
     before = Outbox(database, "boot-1")
     add(before, device.make())
@@ -182,7 +182,7 @@ ENDINGS: dict[str, Callable[[Outbox, Item], object]] = {
 
 
 @pytest.mark.parametrize("name", sorted(ENDINGS))
-def test_what_was_delivered_stays_delivered(outbox: Outbox, device: RecordMaker, name: str) -> None:
+def test_delivered_record_stays_delivered(outbox: Outbox, device: RecordMaker, name: str) -> None:
     """A late answer of another attempt, or an operator, takes nothing back."""
     add(outbox, device.make())
     item = claimed(outbox)
@@ -258,7 +258,7 @@ def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: RecordMaker, ho
     assert outbox.get(other.label.capture_id).due_s == 1e9
 
 
-def test_retry_of_what_needs_none_is_told(outbox: Outbox, device: RecordMaker) -> None:
+def test_retry_of_a_record_that_needs_none_is_reported(outbox: Outbox, device: RecordMaker) -> None:
     made = add(outbox, device.make())
 
     for capture_id in (made.label.capture_id, new_id()):
@@ -327,7 +327,7 @@ def test_every_item_is_read_once_page_by_page(
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "7" * 1_000_000, "\x1b" + "0" * 35])
-def test_what_is_no_id_is_nobody_s_receipt(database: Database, outbox: Outbox, text: str) -> None:
+def test_invalid_id_is_nobody_s_receipt(database: Database, outbox: Outbox, text: str) -> None:
     """Every process can write it there: the log would get a line as long as that."""
     with database.step() as sql:
         sql.execute("INSERT INTO facts VALUES ('last_decided', ?)", (text,))

@@ -57,7 +57,7 @@ def test_every_place_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
     assert made == TABLE
 
 
-def test_under_the_units_a_queue_that_is_gone_is_made_again(
+def test_missing_queue_is_made_again_under_the_units(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There systemd's filter refuses each chmod that names set-group-id."""
@@ -79,7 +79,7 @@ def test_under_the_units_a_queue_that_is_gone_is_made_again(
     assert mode(layout.queue) == 0o2770
 
 
-def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+def test_existing_folder_stays_unchanged(tmp_path: Path) -> None:
     """tmpfiles.d, or an operator, decided."""
     layout = Layout(tmp_path / "state", tmp_path / "run")
     layout.queue.mkdir(parents=True)
@@ -107,7 +107,7 @@ def test_several_may_make_it_at_once(tmp_path: Path) -> None:
         assert mode(layout.database) == 0o660
 
 
-def test_a_place_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_place_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageFault, match=r"cannot make .*state"):

@@ -146,7 +146,7 @@ def test_once_nobody_has_it_open_it_says_so_and_makes_nothing(
     assert sorted(path.name for path in layout.queue.iterdir()) == ["doorstep.db"]
 
 
-def test_what_a_killed_process_has_committed_is_seen(
+def test_commit_of_a_killed_process_is_seen(
     reader: OutboxReader, layout: Layout, capture: Capture
 ) -> None:
     """Its log is left, and nobody is there to vouch for the index of it."""
@@ -205,7 +205,7 @@ SPOILT: Final[dict[str, Spoiling]] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
-def test_a_spoilt_queue_is_told_and_left_to_capture(
+def test_corrupt_queue_is_reported_and_left_to_capture(
     reader: OutboxReader, layout: Layout, capture: Capture, spoil: Spoiling
 ) -> None:
     """No mark: who writes nothing asks for nothing."""
@@ -275,7 +275,7 @@ def test_looks_at_a_held_queue_end_together(reader: OutboxReader, layout: Layout
     assert time.monotonic() - began_s < 4
 
 
-def test_before_capture_has_made_a_queue_it_says_what_to_do(tmp_path: Path) -> None:
+def test_command_says_what_to_do_before_capture_made_a_queue(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "none", tmp_path / "run")
 
     with pytest.raises(NotNow, match="start `doorstep capture` first"):
@@ -294,6 +294,6 @@ def test_an_unfinished_schema_is_waited_for(tmp_path: Path) -> None:
             waiting(OutboxReader(ReadOnlyDatabase(layout)))
 
 
-def test_an_item_that_is_not_there_is_none(reader: OutboxReader) -> None:
+def test_missing_item_is_none(reader: OutboxReader) -> None:
     with pytest.raises(LookupError):
         reader.undelivered([RecordState.PENDING], new_id(), 10)

@@ -148,7 +148,7 @@ def test_sweep_without_time_for_all_continues_within_minutes(
         assert len(list(device.layout.torn.iterdir())) == 3
 
 
-def test_what_is_stuck_is_told_once_and_stops_nothing(
+def test_stuck_file_is_reported_once_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     obstruct(pressed(tmp_path, times=0))
@@ -258,7 +258,7 @@ def test_records_of_an_earlier_key_are_adopted_too(tmp_path: Path) -> None:
     assert after["chain"] != before["chain"]
 
 
-def test_a_broken_queue_is_mended_also_when_room_is_short(tmp_path: Path) -> None:
+def test_broken_queue_is_repaired_also_when_space_is_short(tmp_path: Path) -> None:
     with bench(tmp_path, state={"reserve_mb": 1_000_000}) as device:
         device.press()
         take_away(device.layout.database)

@@ -76,7 +76,7 @@ def test_adopted_records_are_queued_in_the_order_of_the_chain(card: Card) -> Non
     ],
     ids=["empty", "cut", "one byte less", "altered"],
 )
-def test_what_does_not_verify_is_moved_aside_with_all_its_bytes(
+def test_unverified_file_is_moved_aside_with_all_its_bytes(
     card: Card, spoil: Callable[[bytes], bytes]
 ) -> None:
     made = card.made()
@@ -142,7 +142,7 @@ def test_files_that_are_no_records_stay_where_they_are(card: Card) -> None:
     assert len(list(card.layout.records.iterdir())) == 4
 
 
-def test_what_is_no_plain_file_is_set_aside_and_stops_nothing(card: Card) -> None:
+def test_special_file_is_set_aside_and_stops_nothing(card: Card) -> None:
     folder, pipe, link = (card.layout.record(name) for name in ("folder", "pipe", "link"))
     folder.mkdir()
     (folder / "inside").write_bytes(b"kept")
@@ -169,7 +169,7 @@ def test_a_row_without_a_record_gives_way_to_a_record(card: Card) -> None:
 
 
 @pytest.mark.parametrize("column", ["sha256", "label_sha256", "bytes", "seq", "chain"])
-def test_a_record_begins_anew_if_its_row_was_wrong(card: Card, column: str) -> None:
+def test_record_starts_again_if_its_row_was_wrong(card: Card, column: str) -> None:
     """Sync compares the file with the row, and believes the row."""
     made = card.queued(RecordState.DAMAGED)
     value = {"bytes": 7, "seq": 77}.get(column, "0" * 64)
@@ -184,7 +184,7 @@ def test_a_record_begins_anew_if_its_row_was_wrong(card: Card, column: str) -> N
     assert card.sweep() == NOTHING
 
 
-def test_a_record_that_its_row_calls_pruned_and_is_there_begins_anew(card: Card) -> None:
+def test_record_that_its_row_calls_pruned_and_is_there_starts_again(card: Card) -> None:
     """Else nobody would send it, delete it, or miss it."""
     made = card.queued(RecordState.PRUNED)
 
@@ -193,7 +193,9 @@ def test_a_record_that_its_row_calls_pruned_and_is_there_begins_anew(card: Card)
 
 
 @pytest.mark.slow
-def test_what_another_user_closed_is_skipped(card: Card, caplog: pytest.LogCaptureFixture) -> None:
+def test_record_that_another_user_closed_is_skipped(
+    card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
     """A folder of another user's cannot be moved, a file of theirs not be read; root could."""
     if os.geteuid() != 0:
         pytest.fail("this changes users: run it as root")

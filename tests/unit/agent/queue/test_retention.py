@@ -61,7 +61,7 @@ def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: S
         shelf.device.outbox.get(item.capture_id)
 
 
-def test_what_no_receipt_covers_stays_whatever_the_clock_says(shelf: Shelf) -> None:
+def test_record_without_a_receipt_stays_at_any_clock(shelf: Shelf) -> None:
     pending, refused, damaged, _newest = (shelf.device.press() for _ in range(4))
     token = refusal(shelf.key, refused, shelf.device.content(refused))
     shelf.device.outbox.mark_refused(refused, token, NOON, "no")
@@ -128,7 +128,7 @@ def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
     assert shelf.device.state(item) == RecordState.PRUNED
 
 
-def test_what_cannot_be_deleted_is_told(shelf: Shelf) -> None:
+def test_record_that_cannot_be_deleted_is_reported(shelf: Shelf) -> None:
     item, _newest = shelf.device.press(), shelf.device.press()
     shelf.deliver(item)
     shelf.device.layout.record(item.capture_id).unlink()

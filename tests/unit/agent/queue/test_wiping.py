@@ -12,7 +12,7 @@ from agent.queue.wiping import FIRST_BYTES, wipe_file, zero_backwards
 SECRET = b"a key that nobody should find " * 100
 
 
-def test_one_file_is_wiped_too_and_a_link_in_its_place_is_an_error(tmp_path: Path) -> None:
+def test_file_is_wiped_alone_and_a_link_in_its_place_is_an_error(tmp_path: Path) -> None:
     file, link = tmp_path / "manifest.old", tmp_path / "link"
     file.write_bytes(SECRET)
     link.symlink_to(file)

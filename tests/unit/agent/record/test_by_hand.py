@@ -50,7 +50,7 @@ def test_the_page_checks_a_photo_of_a_real_device(delivery: Delivery) -> None:
     assert chain[0].split()[0] == sha256(line).hexdigest()
 
 
-def test_by_hand_time_and_place_can_be_compared(delivery: Delivery) -> None:
+def test_time_and_place_can_be_compared_by_hand(delivery: Delivery) -> None:
     *_, inside, (_, _, taken, place) = by_hand(delivery.folder, *STEPS[:6])
     record = json.loads(inside[3])
     photo, position = record["photo"], record["position"]
@@ -64,7 +64,7 @@ def test_by_hand_time_and_place_can_be_compared(delivery: Delivery) -> None:
     assert place.endswith(f": {position['lat_deg']:+.7f}, {position['lon_deg']:+.7f}")
 
 
-def test_by_hand_of_a_receipt_the_first_line_is_read(photo: Path) -> None:
+def test_first_line_of_a_receipt_is_read_by_hand(photo: Path) -> None:
     with (photo / "receipt.jws").open("a") as file:
         file.write("another.signed.statement\n")
 
@@ -73,7 +73,7 @@ def test_by_hand_of_a_receipt_the_first_line_is_read(photo: Path) -> None:
     assert receipt[0] == "Verified OK"
 
 
-def test_by_hand_retired_keys_stand_with_their_end(delivery: Delivery, photo: Path) -> None:
+def test_retired_keys_have_their_end_by_hand(delivery: Delivery, photo: Path) -> None:
     """Only those of receipts: what else a document of the fleet names signs none."""
     old, new, other = (signing.new_key() for _ in range(3))
     ends = (old, "2026-12-01T10:00:00.000Z"), (new, None)

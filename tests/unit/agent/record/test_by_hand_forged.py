@@ -76,7 +76,7 @@ def test_nothing_follows_a_signature(photo: Path, behind: str) -> None:
     assert IS_SIGNED not in by_hand(photo, LIST, RECEIPT)[1]
 
 
-def test_what_does_not_verify_is_not_shown(photo: Path) -> None:
+def test_unverified_record_is_not_shown(photo: Path) -> None:
     """It could have the words of what verifies in it."""
     header = encoded(b"{}\nVerified OK\n")
     rest = (photo / "receipt.jws").read_text().partition(".")[2]

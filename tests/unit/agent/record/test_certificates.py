@@ -28,7 +28,7 @@ def expected(authority: Authority) -> Expected:
 
 
 @pytest.mark.parametrize("pem", ["", "no request", "\N{SNOWMAN}", "-----BEGIN CERTIFICATE"])
-def test_what_is_no_request_is_said(pem: str) -> None:
+def test_invalid_request_is_reported(pem: str) -> None:
     with pytest.raises(NotGenuine, match="not a certificate request"):
         certificates.read_request(pem)
 

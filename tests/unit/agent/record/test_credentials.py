@@ -79,7 +79,7 @@ def test_a_signed_photo_says_by_whom_of_what_and_when() -> None:
 
 
 @pytest.mark.parametrize("anchor", [None, new_authority().pem.decode()])
-def test_without_the_fleets_authority_it_is_whole_and_by_somebody(anchor: str | None) -> None:
+def test_photo_is_whole_and_by_somebody_without_the_fleets_authority(anchor: str | None) -> None:
     found = credentials.read(SIGNED, anchor)
 
     untrusted = ("signing certificate untrusted (signingCredential.untrusted)",)
@@ -96,7 +96,7 @@ def test_an_authority_below_the_root_goes_into_the_photo() -> None:
     assert worth(van.sign(), ANCHOR) is CredentialsState.VALID
 
 
-def test_whoever_signs_says_whose_photo_it_is_and_the_certificate_says_who_signs() -> None:
+def test_signer_names_the_owner_and_certificate_names_the_signer() -> None:
     """A device may write another one's id: who reads compares the two."""
     signer = PhotoSigner(VAN.key, VAN.chain)
 
@@ -171,7 +171,7 @@ def test_a_photo_that_is_encoded_again_has_no_manifest() -> None:
 
 @settings(max_examples=100)
 @given(st.binary(max_size=400), st.integers(0, 3000))
-def test_whatever_stands_in_a_photo_is_read_without_a_fault(junk: bytes, at: int) -> None:
+def test_photo_with_any_content_is_read_without_a_fault(junk: bytes, at: int) -> None:
     assert worth(SIGNED[:at] + junk + SIGNED[at + len(junk) :]) in {
         CredentialsState.INVALID,
         None,
@@ -237,7 +237,7 @@ def test_a_wrong_key_or_picture_is_no_fault(key: signing.PrivateKey, picture: by
 
 
 @pytest.mark.slow
-def test_it_signs_where_no_memory_may_be_both_written_and_run() -> None:
+def test_signer_works_without_memory_that_is_written_and_run() -> None:
     """As capture's unit has it: MemoryDenyWriteExecute=yes, here by prctl(2) PR_SET_MDWE."""
     script = """
 import ctypes, mmap
@@ -258,7 +258,7 @@ print(credentials.read(van.sign(), van.authority.pem.decode()).state)
 
 
 @pytest.mark.slow
-def test_a_photo_whose_certificate_has_ended_since_is_told_from_an_altered_one() -> None:
+def test_photo_of_an_ended_certificate_differs_from_an_altered_one() -> None:
     """Foreign readers call both invalid: so the fleet's authority gives one without an end."""
     began = datetime.now(UTC) - timedelta(days=1)
     life = timedelta(days=1, seconds=3)

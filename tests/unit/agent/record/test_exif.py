@@ -42,7 +42,7 @@ FACTS = PhotoFacts(
 TAKEN = datetime(2026, 12, 1, 9, 15, 2, 417_000, tzinfo=UTC)
 
 
-def test_what_the_device_writes_is_read_back() -> None:
+def test_exif_of_the_device_is_read_back() -> None:
     found = exif.read(stamp(PLAIN, FACTS))
 
     assert found is not None
@@ -94,7 +94,7 @@ def test_the_size_of_the_picture_is_that_of_its_one_frame_header() -> None:
     assert exif.picture_px(PLAIN[:2] + frame + frame + PLAIN[2:]) is None
 
 
-def test_a_tag_that_is_there_twice_is_told() -> None:
+def test_tag_that_is_there_twice_is_reported() -> None:
     """Readers differ in which of the two they believe."""
     stamped = bytearray(stamp(PLAIN, FACTS))
     at = stamped.index(b"\x90\x04\x00\x02")
@@ -113,7 +113,7 @@ def test_two_of_it_contradict_each_other() -> None:
 
 
 @pytest.mark.parametrize("at", [4, 8], ids=["count", "place"])
-def test_a_value_beyond_its_end_is_told(at: int) -> None:
+def test_value_beyond_its_end_is_reported(at: int) -> None:
     stamped = bytearray(stamp(PLAIN, FACTS))
     entry = stamped.index(b"\xa4\x31\x00\x02")
     stamped[entry + at : entry + at + 4] = b"\xff\xff\xff\x00"

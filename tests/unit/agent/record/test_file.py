@@ -71,7 +71,7 @@ def header(name: str, size: int) -> bytes:
 
 @settings(max_examples=100)
 @given(st.dictionaries(texts, json_values, max_size=5), st.none() | st.binary(max_size=2000))
-def test_what_was_packed_is_unpacked(record: dict[str, Any], photo: bytes | None) -> None:
+def test_packed_body_is_unpacked(record: dict[str, Any], photo: bytes | None) -> None:
     made = RecordMaker(key=DEVICE.key).make("test", record or {"a": 1}, photo)
     opened = recordfile.unpack(made.content)
 
@@ -110,7 +110,7 @@ def test_no_record_with_one_other_byte_verifies(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_garbage_is_told_in_words(content: bytes) -> None:
+def test_garbage_is_reported_in_words(content: bytes) -> None:
     with pytest.raises(RecordDamaged):
         recordfile.unpack(content)
 
@@ -182,7 +182,7 @@ def test_a_label_without_a_field_is_refused(name: str) -> None:
         recordfile.unpack(signed(payload))
 
 
-def test_a_field_beside_the_body_does_not_stand_in_for_one_inside() -> None:
+def test_field_beside_the_body_does_not_replace_one_inside() -> None:
     payload = MADE.label.payload() | {"body.bytes": len(BODY)}
     payload["body"] = {name: payload["body"][name] for name in ("type", "sha256")}
 

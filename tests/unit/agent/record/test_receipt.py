@@ -41,7 +41,7 @@ def token_of(item: Item, said: dict[str, Any], *, more: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("read", "said", "own", "other"), READS)
-def test_what_the_backend_says_is_of_its_own_type_or_of_none(
+def test_backend_words_have_their_own_type_or_none(
     item: Item, read: Read, said: dict[str, str], own: str, other: str
 ) -> None:
     """Rows of 2026.11.1 hold some without a type; all their members are there.

@@ -23,7 +23,7 @@ def test_each_identity_alone_opens_what_was_sealed(body: bytes) -> None:
     assert body not in sealed.partition(b"\n--- ")[2] or len(body) < 20  # behind the header
 
 
-def test_whoever_has_another_identity_opens_nothing() -> None:
+def test_holder_of_another_identity_opens_nothing() -> None:
     with pytest.raises(NotGenuine, match="sealed: No matching keys found"):
         sealing.open_sealed(sealing.seal(b"secret", RECIPIENTS), OTHER)
 
@@ -119,7 +119,7 @@ def test_wrong_recipients_are_named_and_no_secret_is_repeated(names: list[str], 
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", f"{OFFICE[:-1]}\n", f"{OFFICE} {ESCROW}", ONE], ids=range(5)
 )
-def test_a_file_without_identities_is_told_and_no_secret_is_repeated(text: str) -> None:
+def test_file_without_identities_is_reported_and_no_secret_is_repeated(text: str) -> None:
     with pytest.raises(NotIdentities, match="no age identity") as told:
         sealing.read_identities(text)
 

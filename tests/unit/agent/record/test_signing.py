@@ -91,7 +91,7 @@ def test_both_signatures_that_mathematics_allows_verify() -> None:
 
 
 @pytest.mark.parametrize("tail", ["=", "==", "===", "\n", " ", "."])
-def test_padding_and_white_space_are_another_spelling(tail: str) -> None:
+def test_spelling_with_padding_or_white_space_is_another_one(tail: str) -> None:
     """JWS libraries pass over `==`; the digest of the label would be another one."""
     with pytest.raises(NotGenuine):
         signing.verify(TOKEN + tail, TRUSTED)
@@ -189,7 +189,7 @@ PRIVATE = {"d": encoded(KEY.private_numbers().private_value.to_bytes(32, "big"))
     )
     | json_values
 )
-def test_whatever_the_embedded_key_is_it_is_refused_in_words(members: Any) -> None:
+def test_embedded_key_of_any_kind_is_refused_in_words(members: Any) -> None:
     """Wrong types, points off the curve, private keys, JSON within JSON, which PyJWT would read."""
     with pytest.raises(NotGenuine):
         signing.embedded_key(signed_by_hand(header(jwk=members), b"{}", KEY))
@@ -257,7 +257,7 @@ def test_another_public_key_is_a_configuration_error(tmp_path: Path, content: by
         signing.read_public_key(path)
 
 
-def test_a_key_that_is_not_known_is_told_from_a_signature_that_is_wrong() -> None:
+def test_unknown_key_differs_from_a_wrong_signature() -> None:
     """Another key may be named by a fleet document that has not come yet."""
     token = signing.sign({"v": 1}, signing.new_key())
 

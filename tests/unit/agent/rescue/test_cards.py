@@ -210,7 +210,7 @@ def _check_half(ended: "subprocess.CompletedProcess[str]", target: Path, count: 
     assert f"{len(whole)} whole records to" in ended.stdout
 
 
-def test_of_half_a_card_the_readable_half_is_saved(half: tuple[Path, int], tmp_path: Path) -> None:
+def test_readable_half_of_half_a_card_is_saved(half: tuple[Path, int], tmp_path: Path) -> None:
     image, count = half
 
     _check_half(rescue(image, "--to", tmp_path / "saved"), tmp_path / "saved", count)
@@ -266,7 +266,7 @@ def test_file_system_that_wants_another_disk_is_not_mounted(tmp_path: Path) -> N
     assert "it wants another disk or options of its own" in ended.stdout
 
 
-def test_too_little_room_for_the_copy_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_full_disk_for_the_copy_is_reported_with_the_way_out(tmp_path: Path) -> None:
     image = cards.state_card(tmp_path, *cards.some(8, photo=os.urandom(1_000_000)))
     (tmp_path / "work").mkdir()
     with small_disk(tmp_path / "work", 5) as disk:
@@ -286,7 +286,7 @@ def test_too_little_room_for_the_copy_is_told_with_the_way_out(tmp_path: Path) -
         ("folder", 2, "a folder; `doorstep sync --from"),
     ],
 )
-def test_what_is_no_card_is_told_in_a_sentence(
+def test_invalid_card_is_reported_in_a_sentence(
     tmp_path: Path, what: str, code: int, words: str
 ) -> None:
     source = tmp_path / "source"
@@ -324,7 +324,7 @@ def _loops() -> str:
     return subprocess.run(["losetup", "--all"], capture_output=True, text=True, check=True).stdout
 
 
-def test_who_is_not_root_is_told(tmp_path: Path) -> None:
+def test_user_who_is_not_root_is_refused(tmp_path: Path) -> None:
     (tmp_path / "card.img").write_bytes(bytes(4_096))
     key = signing.public_pem(signing.new_key().public_key())
     (tmp_path / "no-authority.pem").write_bytes(key)

@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.rescue.copying import copy
 
 
-def test_what_a_file_system_says_beyond_the_end_of_its_card_costs_nothing(tmp_path: Path) -> None:
+def test_claim_beyond_the_end_of_the_card_costs_nothing(tmp_path: Path) -> None:
     """Two terabytes of nothing would take minutes."""
     (tmp_path / "card.img").write_bytes(b"skipped" + b"x" * 3_000_000)
     began = time.monotonic()

@@ -50,7 +50,7 @@ def test_rows_of_each_accepted_release_are_read(tmp_path: Path, release: str) ->
 
 
 @pytest.mark.parametrize("what", ["gone", "garbage", "link", "pipe", "empty"])
-def test_queue_that_is_none_says_nothing(tmp_path: Path, what: str) -> None:
+def test_queue_that_is_invalid_says_nothing(tmp_path: Path, what: str) -> None:
     layout, database, _ = queue(tmp_path)
     with closing(database), database.step():
         pass

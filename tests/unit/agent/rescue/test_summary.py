@@ -23,7 +23,7 @@ def row(one: Made, *, is_delivered: bool) -> QueueRow:
     return QueueRow(one.label.capture_id, one.label.chain, one.label.seq, is_delivered)
 
 
-def test_what_a_receipt_covers_and_what_was_pruned_is_not_missing() -> None:
+def test_record_with_a_receipt_or_pruned_is_not_missing() -> None:
     maker = RecordMaker()
     made = [maker.make() for _ in range(6)]
     rows = [row(one, is_delivered=one.label.seq <= 3) for one in made]
@@ -72,7 +72,7 @@ def test_same_record_twice_is_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "a\nb", "x" * 255, "\udcff", "\u202egnp.exe"])
-def test_whatever_a_card_says_is_one_printable_line_each(name: str) -> None:
+def test_card_text_is_one_printable_line_each(name: str) -> None:
     found = tally(RecordMaker(device_id="van-7").make())
     found.add(Torn(name, "no record"))
     found.add(Unread(name, "Input/output error"))

@@ -94,7 +94,7 @@ def test_a_manifest_of_another_device_is_refused(device_id: str) -> None:
 
 
 @pytest.mark.parametrize("typ", [None, "JWT", "doorstep-receipt", ["doorstep-manifest"], 1])
-def test_what_else_the_backend_signs_is_no_manifest(typ: object) -> None:
+def test_other_signed_word_of_the_backend_is_no_manifest(typ: object) -> None:
     """Receipts are signed by the same keys."""
     assert "not a doorstep-manifest" in refusal(signed(payload_of(STOP), typ=typ))
 
@@ -125,7 +125,7 @@ WRONG_STOPS: Final[list[tuple[str, object]]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG_STOPS)
-def test_one_malformed_stop_refuses_the_whole(name: str, value: object) -> None:
+def test_malformed_stop_refuses_the_whole(name: str, value: object) -> None:
     """Left out, it could be the one that takes no photo."""
     message = refusal(signed(changed("stop", name, value)))
 
@@ -235,7 +235,7 @@ def test_a_manifest_is_valid_from_its_beginning_to_its_end(source: ClockSource) 
         assert has_ended(route, at(utc, source), EARLY) is (utc >= ENDS)
 
 
-def test_while_the_clock_is_unsynced_the_time_floor_decides() -> None:
+def test_time_floor_decides_while_the_clock_is_unsynced() -> None:
     """The clock's own time is a guess then."""
     route = manifest_of(STOP)
 

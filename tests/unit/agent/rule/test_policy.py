@@ -69,7 +69,7 @@ def test_the_only_stop_in_reach_is_bound_by_place() -> None:
     assert answer == Allowed(Stop("s-0001", BoundBy.PLACE, 0.0, Ring.INSIDE))
 
 
-def test_of_several_stops_in_reach_the_nearest_is_bound_and_marked() -> None:
+def test_nearest_of_several_stops_in_reach_is_bound_and_marked() -> None:
     neighbour = stop_at(away(DOOR, 0, 25), 6)
 
     assert decide(manifest_of(neighbour, ALLOWED), HERE, None) == Allowed(
@@ -111,14 +111,14 @@ def test_a_signature_stop_refuses_only_where_it_is_bound() -> None:
     assert reason_of(decide(manifest_of(SIGNED_FOR), HERE, None)) is Reason.SIGNATURE_STOP
 
 
-def test_without_a_position_only_a_scan_helps_where_the_route_has_a_no_photo_stop() -> None:
+def test_scan_alone_helps_without_a_position_on_a_route_with_a_no_photo_stop() -> None:
     manifest = manifest_of(ALLOWED, FAR_FORBIDDEN)
 
     assert reason_of(decide(manifest, None, None)) is Reason.NO_POSITION
     assert decide(manifest, None, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, None, None))
 
 
-def test_without_a_position_a_route_that_forbids_nowhere_is_served() -> None:
+def test_route_that_forbids_nowhere_is_served_without_a_position() -> None:
     assert decide(manifest_of(ALLOWED, SIGNED_FOR), None, None) == Allowed(UNASSIGNED)
 
 
@@ -237,7 +237,7 @@ def test_a_neighbour_in_reach_opens_a_forbidden_door() -> None:
     assert reason_of(decide(manifest_of(FORBIDDEN, beyond), HERE, "C6")) is Reason.CODE_ELSEWHERE
 
 
-def test_where_no_door_is_forbidden_a_label_of_another_place_is_believed() -> None:
+def test_label_of_another_place_is_believed_if_no_door_is_forbidden() -> None:
     """And what is known of the place says that it is for dispatch to bind."""
     answer = decide(manifest_of(ALLOWED, STICKER, FAR_FORBIDDEN), HERE, "C6")
 
@@ -317,7 +317,7 @@ def test_an_old_code_names_the_stop_where_place_agrees_with_it(
 
 @pytest.mark.parametrize("circle", [HERE, None])
 @pytest.mark.parametrize("code", [None, "C1"])
-def test_without_a_valid_manifest_there_is_no_photo(
+def test_photo_is_not_taken_without_a_valid_manifest(
     circle: Circle | None, code: str | None
 ) -> None:
     missing, expired = (decide(absent, circle, code) for absent in (Absent.MISSING, Absent.EXPIRED))
@@ -377,7 +377,7 @@ def test_a_label_that_is_not_certainly_in_reach_leaves_a_hand_over_unassigned(
     assert hand_over(manifest, circle, code, opens=opens) == HandedOver(UNASSIGNED)
 
 
-def test_without_a_label_a_hand_over_is_at_the_only_stop_in_reach() -> None:
+def test_hand_over_without_a_label_is_at_the_only_stop_in_reach() -> None:
     at_door = HandedOver(Stop("s-0001", BoundBy.PLACE, 0.0, Ring.INSIDE))
 
     assert hand_over(manifest_of(ALLOWED, FAR_FORBIDDEN), HERE, None) == at_door
@@ -409,7 +409,7 @@ def test_a_practice_label_makes_a_test_of_a_hand_over() -> None:
 
 
 @pytest.mark.parametrize("absent", Absent)
-def test_without_a_valid_manifest_a_hand_over_is_unassigned(absent: Absent) -> None:
+def test_hand_over_is_unassigned_without_a_valid_manifest(absent: Absent) -> None:
     assert hand_over(absent, HERE, "C1") == HandedOver(UNASSIGNED)
 
 
@@ -448,7 +448,7 @@ def test_the_sensor_is_off_while_the_bound_code_would_be_refused() -> None:
     assert not streams(manifest_of(ALLOWED, replace(SIGNED_FOR, codes=("S",))), code="S")
 
 
-def test_without_a_valid_route_the_sensor_is_off_and_without_manifests_it_lingers() -> None:
+def test_sensor_is_off_without_a_valid_route_and_lingers_without_manifests() -> None:
     for keep_warm in (False, True):
         assert not streams(Absent.MISSING, keep_warm=keep_warm)
         assert not streams(Absent.EXPIRED, keep_warm=keep_warm)

@@ -80,7 +80,7 @@ def test_the_radius_grows_with_error_and_age(
         fix_at(52.5, 13.4, eph_m=-1.0),
     ],
 )
-def test_what_is_no_place_on_earth_is_no_fix(fix: Fix | None) -> None:
+def test_impossible_place_is_no_fix(fix: Fix | None) -> None:
     assert where(fix, NOW_NS, 1.0) is None
 
 
@@ -138,7 +138,7 @@ def test_a_circle_reaches_across_the_date_line_and_over_the_pole() -> None:
     assert in_reach([fiji, pole], Circle(89.9999, -10.0, 15))[0].stop is pole
 
 
-def test_touching_is_meeting() -> None:
+def test_touch_of_two_circles_is_a_meeting() -> None:
     circle = Circle(52.521, 13.4, 15)
     touching = distance_m(STOP, circle) - circle.radius_m
 
@@ -146,7 +146,7 @@ def test_touching_is_meeting() -> None:
     assert not in_reach([replace(STOP, radius_m=touching - 0.001)], circle)
 
 
-def test_of_stops_in_one_building_an_open_one_comes_first() -> None:
+def test_open_stop_of_one_building_comes_first() -> None:
     building = [replace(stop_at(DOOR, number), done=number != 3) for number in (1, 2, 3, 4)]
 
     assert in_reach(building, Circle(*DOOR, 15))[0].stop.id == "s-0003"

@@ -24,7 +24,7 @@ def kind(
     return None if found is None else found.kind
 
 
-def test_who_is_listed_may_ask() -> None:
+def test_listed_client_may_ask() -> None:
     assert [kind(peer(name)) for name in CLIENTS] == [None, None]
 
 
@@ -47,7 +47,7 @@ def test_nobody_else_may(shown: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("shown", [None, {}])
-def test_without_a_certificate_nobody_may(shown: dict[str, Any] | None) -> None:
+def test_client_without_a_certificate_may_not_ask(shown: dict[str, Any] | None) -> None:
     assert kind(shown) is DenialReason.NO_CERTIFICATE
 
 

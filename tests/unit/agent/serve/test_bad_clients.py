@@ -101,7 +101,7 @@ def test_a_client_that_goes_on_after_the_last_answer_is_cut(hasty: ServingDevice
         assert time.monotonic() - began_s < 3 * SHORT_S
 
 
-def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
+def test_endless_request_is_answered_before_it_is_cut(
     hasty: ServingDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.serve.connection.LAST_REQUEST_S", SHORT_S)

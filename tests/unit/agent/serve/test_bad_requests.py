@@ -58,7 +58,7 @@ LONG = b"a" * 8_200
         (b"GET / HTTP/1.1\r\n" + b"A: aaaaaaaa\r\n" * 700, 431, "the headers are too long"),
     ],
 )
-def test_what_is_no_request_is_told_in_words(
+def test_invalid_request_is_answered_in_words(
     van: ServingDevice, text: bytes, status: int, words: str
 ) -> None:
     """And ends the connection: what follows it may be anything."""
@@ -92,7 +92,7 @@ PARAMETERS = "this address has these parameters, each once: after, limit, state"
         ("*", 404, NOTHING),
     ],
 )
-def test_a_wrong_address_is_told_in_words(
+def test_wrong_address_is_answered_in_words(
     van: ServingDevice, target: str, status: int, words: str
 ) -> None:
     text = f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n"
@@ -159,7 +159,7 @@ def test_requests_that_are_sent_at_once_are_answered_in_their_order(van: Serving
     assert re.findall(rb"HTTP/1\.1 (\d+) ", heard) == [b"200", b"404", b"200", b"400"]
 
 
-def test_whoever_speaks_without_tls_is_told_nothing(van: ServingDevice) -> None:
+def test_client_without_tls_learns_nothing(van: ServingDevice) -> None:
     with socket.create_connection(("127.0.0.1", van.port), 10) as line:
         line.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")
         heard = b""
@@ -170,6 +170,6 @@ def test_whoever_speaks_without_tls_is_told_nothing(van: ServingDevice) -> None:
     assert b"HTTP" not in heard
 
 
-def test_after_all_of_that_it_lives_and_has_told_no_bug(van: ServingDevice) -> None:
+def test_serve_lives_after_all_of_that_and_logged_no_bug(van: ServingDevice) -> None:
     assert van.ask("/v1/status").status == 200
     assert "Traceback" not in van.log()

@@ -92,7 +92,7 @@ def test_a_cursor_outlasts_the_delivery_of_its_item(outbox: Outbox) -> None:
     assert page(outbox, after=after, limit="1")["captures"][0]["id"] == ids[1]
 
 
-def test_a_cursor_that_no_page_named_is_told(outbox: Outbox) -> None:
+def test_cursor_that_no_page_named_is_reported(outbox: Outbox) -> None:
     wanted = captures.page_request({"after": new_id()})
 
     answer = captures.page(outbox, wanted, LATER)
@@ -144,7 +144,7 @@ def test_a_long_answer_is_cut_and_does_not_command_a_terminal(outbox: Outbox) ->
         ("state", "PENDING,REFUSED"),
     ],
 )
-def test_a_wrong_parameter_is_told_and_not_quoted(parameter: str, value: str) -> None:
+def test_wrong_parameter_is_reported_and_not_quoted(parameter: str, value: str) -> None:
     with pytest.raises(ValueError) as told:
         captures.page_request({parameter: value})
 
@@ -183,7 +183,7 @@ def test_each_page_is_read_from_an_index_and_sorts_nothing(
     ]
 
 
-def test_who_may_not_write_sees_the_same(tmp_path: Path) -> None:
+def test_reader_without_write_access_sees_the_same(tmp_path: Path) -> None:
     layout, database, outbox = queue(tmp_path)
     mixed(outbox, 10)
 

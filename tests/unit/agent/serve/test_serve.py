@@ -41,7 +41,7 @@ def open_queue(van: ServingDevice) -> Iterator[Outbox]:
         yield outbox
 
 
-def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: ServingDevice) -> None:
+def test_listed_client_reads_the_status_the_queue_and_numbers(van: ServingDevice) -> None:
     with open_queue(van):
         status, listed, numbers = (van.ask(route) for route in ROUTES)
 
@@ -56,7 +56,7 @@ def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: ServingDev
     assert {one.headers["Cache-Control"] for one in (status, listed, numbers)} == {"no-store"}
 
 
-def test_nothing_is_told_of_place_stop_code_or_count(van: ServingDevice) -> None:
+def test_status_omits_place_stop_code_and_count(van: ServingDevice) -> None:
     with open_queue(van):
         bodies = b" ".join(van.ask(route).body for route in ROUTES)
 
@@ -72,7 +72,7 @@ def test_nothing_is_told_of_place_stop_code_or_count(van: ServingDevice) -> None
         ("van-8", "'van-8' is not among serve.clients in this device's configuration"),
     ],
 )
-def test_whoever_may_not_ask_is_told_why_and_nothing_else(
+def test_refused_client_reads_the_reason_and_nothing_else(
     van: ServingDevice, client: str, said: str, route: str
 ) -> None:
     before = datetime.now(UTC) - timedelta(days=2)
@@ -103,7 +103,7 @@ def test_another_fleets_client_is_refused_in_tls(
         _first_byte(van, context)
 
 
-def test_a_certificate_for_servers_is_none_of_a_client(van: ServingDevice) -> None:
+def test_certificate_for_servers_is_none_of_a_client(van: ServingDevice) -> None:
     """Serve's own, and that of every other device that serves."""
     with pytest.raises(ssl.SSLError, match=r"(?i)alert.(unsupported certificate|bad certificate)"):
         _first_byte(van, van.context(van.client(server=True)))
@@ -139,7 +139,7 @@ def test_a_refusal_is_logged_once_and_without_an_end_to_it(van: ServingDevice) -
     assert "Traceback" not in van.log()
 
 
-def test_what_capture_and_sync_say_is_in_the_document(van: ServingDevice) -> None:
+def test_document_has_what_capture_and_sync_say(van: ServingDevice) -> None:
     layout = van.device.layout
     with (
         control.serve(layout.capture_socket, lambda *_: {"ready": True, "quiet": True}),
@@ -150,7 +150,7 @@ def test_what_capture_and_sync_say_is_in_the_document(van: ServingDevice) -> Non
     assert (told["capture"], told["sync"]) == ({"ready": True, "quiet": True}, {"state": "idle"})
 
 
-def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(
+def test_status_is_what_capture_kept_while_nobody_has_the_queue_open(
     van: ServingDevice,
 ) -> None:
     """And the list is not to be had; what to do is said."""
@@ -181,7 +181,7 @@ def test_the_ten_lines_of_the_wire_ask_a_device(van: ServingDevice) -> None:
     assert told.stdout.startswith(b"van-7 [")
 
 
-def test_it_ends_at_once_also_while_clients_are_connected(tmp_path: Path) -> None:
+def test_serve_ends_at_once_also_while_clients_are_connected(tmp_path: Path) -> None:
     with served(tmp_path / "van") as van:
         waiting = [van.connect(van.client_file) for _ in range(3)]
         began_s = time.monotonic()
@@ -239,7 +239,7 @@ def test_a_clock_that_was_set_back_lets_nobody_in_again(tmp_path: Path) -> None:
         assert van.ask("/v1/status").status == 403
 
 
-def test_systemd_is_told_that_it_is_up_and_lives(
+def test_systemd_hears_that_serve_is_up_and_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:

@@ -55,7 +55,7 @@ NONE_YET: Final = "doorstep: serve has no certificate yet; `doorstep enrol` gets
         ("fleet-ca.pem", "words", (2, "identity.ca")),
     ],
 )
-def test_a_missing_or_spoilt_file_is_told_with_what_to_do(
+def test_missing_or_corrupt_file_is_reported_with_the_remedy(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     file: str,
@@ -70,7 +70,9 @@ def test_a_missing_or_spoilt_file_is_told_with_what_to_do(
     assert told[1] in capsys.readouterr().err
 
 
-def test_a_port_in_use_is_told_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_reported_plainly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         van = prepared(tmp_path / "van", serve={"listen": listen})
@@ -79,7 +81,7 @@ def test_a_port_in_use_is_told_plainly(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"serve.listen: {listen}: Address already in use" in capsys.readouterr().err
 
 
-def test_it_listens_on_ipv6_too(tmp_path: Path) -> None:
+def test_serve_listens_on_ipv6_too(tmp_path: Path) -> None:
     van = prepared(tmp_path / "van", serve={"listen": "[::1]:0"})
     try:
         van.device.start("serve", ready=False)

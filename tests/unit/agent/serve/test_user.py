@@ -117,7 +117,9 @@ ROUTES = ("/v1/status", "/v1/captures", "/metrics", "/nowhere")
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "as the group may"])
-def test_it_works_beside_capture_as_a_user_of_its_own(van: ServingDevice, read_only: bool) -> None:
+def test_serve_works_beside_capture_as_a_user_of_its_own(
+    van: ServingDevice, read_only: bool
+) -> None:
     """With the folders as its unit has them; and by owners and modes alone, as without a unit."""
     with running(van, CAPTURE, "capture"), serving(van, read_only=read_only) as pid:
         van.device.await_that(lambda: van.device.ask("capture", {"status": True}) is not None)
@@ -152,7 +154,7 @@ def test_once_capture_has_ended_it_tells_what_was_kept(van: ServingDevice) -> No
     assert not Path(f"{layout.database}-wal").exists()
 
 
-def test_what_is_not_its_own_it_does_not_read(van: ServingDevice) -> None:
+def test_serve_does_not_read_what_is_not_its_own(van: ServingDevice) -> None:
     shutil.chown(van.device.layout.serve_keys / "key.pem", USERS[CAPTURE])
     pid = start(SERVE, partial(command("serve"), van.device), van.device.folder / "serve.log")
 

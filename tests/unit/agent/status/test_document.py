@@ -194,7 +194,7 @@ def test_the_manifest_in_hand_and_a_refused_one_are_told(
         ({"used_wh": float("nan"), "hours_left": "many", "mean_w": 1e400}, []),
     ],
 )
-def test_the_energy_is_told_as_far_as_it_can_be_believed(
+def test_energy_is_reported_as_far_as_it_can_be_believed(
     scene: Scene, told: dict[str, Any], expected: list[str]
 ) -> None:
     scene.say("capture", **told)
@@ -204,7 +204,7 @@ def test_the_energy_is_told_as_far_as_it_can_be_believed(
     assert [line[10:] for line in words if line.startswith("energy")] == expected
 
 
-def test_the_energy_is_told_with_as_many_digits_as_capture_publishes(scene: Scene) -> None:
+def test_energy_is_reported_with_as_many_digits_as_capture_publishes(scene: Scene) -> None:
     """A document has room for no more, and a finer figure would tell of the camera."""
     scene.say("capture", used_wh=8.25, hours_left=2.25, mean_w=1.357913)
 
@@ -213,7 +213,7 @@ def test_the_energy_is_told_with_as_many_digits_as_capture_publishes(scene: Scen
     assert (told.used_wh, told.hours_left, told.mean_w) == (8, 2, 1.36)
 
 
-def test_a_process_that_does_not_answer_in_words_is_told_as_that(scene: Scene) -> None:
+def test_process_that_does_not_answer_in_words_is_reported_as_that(scene: Scene) -> None:
     scene.said["sync"] = {"error": "it is stopping", "exit": 75}
 
     made = scene.status()
@@ -245,7 +245,7 @@ STRANGE: list[Any] = [
 
 
 @pytest.mark.parametrize("strange", STRANGE, ids=lambda strange: f"{strange!r:.20}")
-def test_whatever_a_process_says_of_itself_the_status_is_told(silent: Scene, strange: Any) -> None:
+def test_status_has_each_word_of_a_process_about_itself(silent: Scene, strange: Any) -> None:
     """sync may be somebody else's, and who asks is root at a terminal."""
     for said in (dict.fromkeys(MEMBERS, strange), {"error": strange}):
         silent.said = dict.fromkeys(("capture", "sync"), said | {"x" * 5_000: strange})
@@ -255,7 +255,7 @@ def test_whatever_a_process_says_of_itself_the_status_is_told(silent: Scene, str
         assert all(line.isprintable() for line in lines(made))
 
 
-def test_what_a_process_says_is_kept_where_it_is_as_expected(scene: Scene) -> None:
+def test_expected_words_of_a_process_are_kept(scene: Scene) -> None:
     capture = {"ready": False, "writable": True, "position": "ok", "quiet": True}
     capture |= {"clock": "gnss", "simulated": False, "fleet": None, "fleet_refused": "old"}
     capture |= {"manifest": "none", "manifest_until": None, "manifest_refused": None}
@@ -304,7 +304,7 @@ def test_numbers_end_where_nobody_reads_on(silent: Scene) -> None:
     assert (made.torn, made.queue.refused) == (1_000, 999_999)
 
 
-def test_what_capture_kept_of_the_queue_is_told_with_its_time(silent: Scene) -> None:
+def test_kept_queue_of_capture_is_reported_with_its_time(silent: Scene) -> None:
     silent.add(utc="2026-12-01T09:15:02.123Z")
     kept.keep_queue(silent.layout, status.queue_part(silent.outbox), MOMENT)
 
@@ -319,7 +319,7 @@ def test_what_capture_kept_of_the_queue_is_told_with_its_time(silent: Scene) -> 
     assert words in list(lines(made))
 
 
-def test_what_the_queue_holds_does_not_command_the_terminal(silent: Scene) -> None:
+def test_content_of_the_queue_does_not_command_the_terminal(silent: Scene) -> None:
     """Every process writes there."""
     for _ in range(2):
         silent.add()
@@ -344,7 +344,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Path) -> None:
+def test_user_outside_the_group_reads_so_without_a_traceback(tmp_path: Path) -> None:
     folder = Device(tmp_path / "device")
     queue(folder.folder)[1].close()
     for parent in [folder.folder, *folder.folder.parents]:

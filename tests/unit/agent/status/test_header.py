@@ -10,7 +10,7 @@ from tests.support.factory import encoded
 DOCUMENT = {"v": 1, "device": "gerät", "needs": ["full"], "queue": {"waiting": 3, "why": None}}
 
 
-def test_what_was_put_in_comes_out_and_takes_no_character_that_a_header_may_not_have() -> None:
+def test_header_returns_its_input_without_forbidden_characters() -> None:
     made = header.encoded(DOCUMENT)
 
     assert header.decoded(made) == DOCUMENT
@@ -40,7 +40,7 @@ def test_1500_bytes_are_2000_characters() -> None:
         (encoded(b"7"), "not a JSON object"),
     ],
 )
-def test_what_is_none_is_told_without_quoting_it(sent: str, words: str) -> None:
+def test_invalid_header_is_reported_without_quoting_it(sent: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as told:
         header.decoded(sent)
 

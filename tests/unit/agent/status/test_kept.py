@@ -49,7 +49,7 @@ def test_both_are_for_the_group_to_read_and_leave_nothing_beside_them(layout: La
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_what_cannot_be_read_is_as_if_it_were_not_there(layout: Layout, text: bytes) -> None:
+def test_unreadable_note_counts_as_missing(layout: Layout, text: bytes) -> None:
     layout.status_file.write_bytes(text)
     layout.doctor_file.write_bytes(text)
 
@@ -68,14 +68,14 @@ def test_a_link_is_not_followed(layout: Layout, tmp_path: Path) -> None:
     assert "disk" not in (tmp_path / "elsewhere").read_text()
 
 
-def test_a_queue_that_cannot_be_kept_is_told(layout: Layout) -> None:
+def test_queue_that_cannot_be_kept_is_reported(layout: Layout) -> None:
     layout.status_file.with_suffix(".part").mkdir()
 
     with pytest.raises(StorageFault, match=r"cannot write .*status\.json"):
         kept.keep_queue(layout, QueueFailed("gone"), MOMENT)
 
 
-def test_of_what_doctor_found_the_first_are_shown_once_and_nothing_else(layout: Layout) -> None:
+def test_first_findings_of_doctor_are_shown_once_and_nothing_else(layout: Layout) -> None:
     kept.keep_doctor(layout, ["queue", "disk", "queue", "torn files", "clock"])
     found = kept.read_doctor(layout)
     assert found is not None

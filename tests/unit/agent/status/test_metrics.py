@@ -42,12 +42,12 @@ def test_each_number_is_that_of_the_document(scene: Scene) -> None:
     assert {name for name, _ in found} == set(metrics.HELP)
 
 
-def test_whether_it_is_quiet_is_no_number(scene: Scene) -> None:
+def test_quiet_is_no_number(scene: Scene) -> None:
     """Prometheus keeps a history: it would be one of somebody's breaks."""
     assert not [name for name, _ in read(scene) if "quiet" in name]
 
 
-def test_what_is_not_known_has_no_number(scene: Scene) -> None:
+def test_unknown_value_has_no_number(scene: Scene) -> None:
     scene.said = {"capture": None, "sync": None}
     scene.close()
     scene.layout.database.write_bytes(b"no database" * 1_000)

@@ -71,7 +71,7 @@ def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it(
     assert backoff.rest_until_s == 1
 
 
-def test_what_the_backend_asks_for_counts_for_the_loop() -> None:
+def test_request_of_the_backend_counts_for_the_loop() -> None:
     backoff = Backoff(Highest())
 
     backoff.note_lost(100.0, "busy", 200.0)
@@ -165,7 +165,7 @@ def test_two_suspects_slow_nobody_three_in_a_row_do() -> None:
     assert backoff.rest_until_s > 0
 
 
-def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     backoff = Backoff(Highest())
 

@@ -55,7 +55,7 @@ def end(batches: Batches, now_s: float) -> float:
 # --- the rule
 
 
-def test_without_batches_the_network_may_always_be_used(urgency: Urgency) -> None:
+def test_network_may_always_be_used_without_batches(urgency: Urgency) -> None:
     always = Batches(0.0, urgency)
 
     for now_s in (0.0, 100.0, 10_000.0):

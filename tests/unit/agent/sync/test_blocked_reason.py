@@ -76,7 +76,7 @@ def ended(answer: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
-def test_what_a_record_was_answered_is_told_until_one_gets_through(
+def test_answer_to_a_record_is_reported_until_one_gets_through(
     line: Line, answer: Iterable[bytes], expected: Trouble | None
 ) -> None:
     """A bare 4xx is about that record alone: it is suspect."""
@@ -98,7 +98,7 @@ def test_a_signature_that_does_not_count_is_no_answer_of_a_backend(line: Line) -
     assert step(line) == Trouble.NO_ANSWER
 
 
-def test_what_hindered_a_record_that_waits_no_more_is_forgotten(line: Line) -> None:
+def test_hindrance_of_a_record_that_waits_no_more_is_forgotten(line: Line) -> None:
     item = line.device.press()
     line.tus.instead["POST /files"] = [whole(401)]
     before = step(line)
@@ -122,7 +122,7 @@ def test_what_hindered_a_record_that_waits_no_more_is_forgotten(line: Line) -> N
         (whole(200, TOKEN), None),
     ],
 )
-def test_what_a_document_was_answered_is_told_though_nothing_waits(
+def test_answer_to_a_document_is_reported_though_nothing_waits(
     fetching: Line, answer: Iterable[bytes], expected: Trouble | None
 ) -> None:
     """And who was answered as a backend answers had contact."""
@@ -185,7 +185,7 @@ def test_the_newer_of_two_contacts_counts(fetching: Line) -> None:
         (None, Trouble.NO_NETWORK, "no fleet document", False, Trouble.NO_NETWORK),
     ],
 )
-def test_the_worse_is_told_and_what_keeps_the_fleet_document_away_before_that_it_is(
+def test_worse_answer_is_reported_with_what_keeps_the_fleet_document_away(
     records: Trouble | None,
     documents: Trouble | None,
     obstacle: str | None,
@@ -196,7 +196,7 @@ def test_the_worse_is_told_and_what_keeps_the_fleet_document_away_before_that_it
     assert found == expected
 
 
-def test_a_device_that_is_not_enrolled_is_told_so_alone_and_no_longer_than_it_is() -> None:
+def test_device_that_is_not_enrolled_reports_that_alone_while_it_lasts() -> None:
     before, other = Trouble.NOT_ENROLLED, Trouble.CERTIFICATE
 
     assert for_status(before, other, "no fleet", is_enrolled=False, has_ended=False) == before

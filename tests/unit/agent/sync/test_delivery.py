@@ -334,7 +334,7 @@ def test_why_a_later_attempt_is_not_let_in_is_asked_for(line: Record) -> None:
     assert outcome.answer == 'HEAD was answered 403 "revoked"'
 
 
-def test_whoever_is_let_in_for_receipts_alone_is_not_let_in(line: Record) -> None:
+def test_device_admitted_for_receipts_alone_is_not_admitted(line: Record) -> None:
     line.tus.instead |= {"HEAD /files": [whole(403)]}
 
     outcome = line.send(attempts=2)
@@ -476,7 +476,7 @@ def test_refusal_that_is_not_ours_is_a_bare_4xx(line: Record, other: dict[str, A
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "abc", "1e3", "9" * 40, "9" * 5000, "0x10", "5, 5"])
-def test_absurd_offset_is_none(offset: str) -> None:
+def test_absurd_offset_is_refused(offset: str) -> None:
     assert number(Answer(200, {"Upload-Offset": offset}, b""), "Upload-Offset") is None
 
 

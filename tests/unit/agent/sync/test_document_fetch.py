@@ -118,7 +118,7 @@ def in_hand(rig: Rig) -> object:
     return rig.device.press()["record"]["manifest"]
 
 
-def test_what_was_fetched_is_in_hand_at_once(rig: Rig) -> None:
+def test_fetched_document_is_in_hand_at_once(rig: Rig) -> None:
     request = rig.server.requests[0]
 
     assert (request.method, request.path) == ("GET", "/manifest")
@@ -193,7 +193,7 @@ def test_an_etag_that_no_request_can_carry_is_not_kept(rig: Rig, tag: str) -> No
 # When it asks
 
 
-def test_it_asks_once_a_minute_give_or_take_a_third(rig: Rig) -> None:
+def test_sync_asks_once_a_minute_give_or_take_a_third(rig: Rig) -> None:
     """Devices that were switched on together do not stay together."""
     rig.server.script = lambda _: [head(304)]
     began_s = rig.now_s + 2 * EVERY_S
@@ -220,7 +220,7 @@ def test_a_backend_that_does_not_answer_is_not_asked_more_often(rig: Rig) -> Non
     assert len(rig.server.requests) == asked
 
 
-def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig: Rig) -> None:
+def test_wanted_document_is_asked_for_at_once_and_then_once_a_minute(rig: Rig) -> None:
     """A backend may go on signing with a key that no fleet document names."""
     rig.server.script = lambda _: [head(304)]
     rig.fetch.tick(now_s := rig.now_s + 2 * EVERY_S)
@@ -238,7 +238,7 @@ def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig:
 # What capture says
 
 
-def test_what_was_fetched_while_capture_is_down_is_offered_when_it_is_back(deaf: Rig) -> None:
+def test_document_fetched_while_capture_is_down_is_offered_later(deaf: Rig) -> None:
     deaf.ask(whole(200, TOKEN.encode(), ETag=TAG))
     before = in_hand(deaf)
     with answering(deaf.device):
@@ -289,7 +289,7 @@ def test_a_capture_that_hangs_is_not_asked_again_at_once(deaf: Rig) -> None:
     assert (early, len(asked)) == (1, 2)
 
 
-def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(rig: Rig) -> None:
+def test_refusal_that_another_answer_may_fix_is_doubted(rig: Rig) -> None:
     """A manifest by a key that only a newer fleet document names."""
     rig.ask(whole(200, signed(payload_of(ALLOWED), key=signing.new_key()).encode()))
     after_unknown = len(rig.untrusted)

@@ -96,7 +96,7 @@ def test_sync_without_a_document_says_why_it_delivers_nothing_and_goes_on(
     assert caplog.text.count("event=not_delivering") == 1
 
 
-def test_a_document_that_nobody_keeps_is_told(
+def test_document_that_nobody_keeps_is_reported(
     fleet: FleetRig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Sync names the kept document to the backend, which answers the one that follows."""

@@ -22,14 +22,14 @@ def trust(layout: Layout) -> TrustStore:
     return TrustStore(layout)
 
 
-def test_until_one_has_come_there_are_no_keys(trust: TrustStore, office: FleetOffice) -> None:
+def test_keys_are_absent_until_a_document_has_come(trust: TrustStore, office: FleetOffice) -> None:
     keys = FleetKeys(office.key.public_key(), trust)
 
     with pytest.raises(NotNow, match=r"^not enrolled: no fleet document yet$"):
         keys.keys()
 
 
-def test_what_lies_in_trust_is_found_also_when_it_comes_later(
+def test_document_in_trust_is_found_also_when_it_comes_later(
     trust: TrustStore, office: FleetOffice
 ) -> None:
     """`doorstep enrol` brings it to capture."""
@@ -41,9 +41,7 @@ def test_what_lies_in_trust_is_found_also_when_it_comes_later(
     assert set(keys.keys()) == {kid(key) for key in office.keys}
 
 
-def test_what_came_counts_before_capture_has_kept_it(
-    trust: TrustStore, office: FleetOffice
-) -> None:
+def test_document_counts_before_capture_has_kept_it(trust: TrustStore, office: FleetOffice) -> None:
     other = signing.new_key()
     keys = FleetKeys(office.key.public_key(), trust)
     trust.keep_fleet((office.document(3),))
@@ -68,7 +66,7 @@ def test_an_older_one_does_not_count(
     assert "is not newer than 3" in caplog.text
 
 
-def test_what_does_not_verify_in_trust_does_not_count(
+def test_unverified_document_in_trust_does_not_count(
     trust: TrustStore, office: FleetOffice
 ) -> None:
     trust.keep_fleet((FleetOffice().document(9),))
@@ -80,7 +78,7 @@ def test_what_does_not_verify_in_trust_does_not_count(
     assert set(keys.keys()) == {kid(key) for key in office.keys}
 
 
-def test_what_lies_in_trust_names_itself_where_it_follows_from_the_key_that_was_given(
+def test_document_in_trust_names_itself_if_it_follows_from_the_given_key(
     trust: TrustStore, office: FleetOffice
 ) -> None:
     """Else a backend would answer with what follows from a key that counts no more."""

@@ -339,7 +339,7 @@ def test_claim_of_a_sender_that_died_ends_by_itself(line: Line) -> None:
     assert line.device.state(item) == RecordState.DELIVERED
 
 
-def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
+def test_delivery_booked_by_another_boot_is_due_within_30_s(line: Line) -> None:
     """Its clock means nothing now; not at once, since a fleet may come back together."""
     item = line.device.press()
     line.device.outbox.claim(9e9, due_s=9e9)
@@ -450,7 +450,7 @@ def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> 
 
 
 @pytest.mark.slow
-def test_who_asks_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line) -> None:
+def test_request_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line) -> None:
     """Capture makes it again meanwhile; the loop looks every two seconds."""
     line.device.press()
     path, told = line.device.layout.sync_socket, []
@@ -531,7 +531,7 @@ def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(line: 
     assert (resting, noted.turns) == (1, 2)
 
 
-def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
+def test_loop_that_rests_for_long_says_so(line: Line) -> None:
     """Somebody waits at a `sync --once`; the clock stands, so the rest would never end."""
     for _ in range(3):
         line.device.press()
@@ -653,7 +653,7 @@ def test_other_requests_are_told_what_there_is(line: Line) -> None:
         control.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
 
 
-def test_systemd_is_told_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_hears_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0doorstep-test-{os.getpid()}")
         systemd.settimeout(5)

@@ -61,7 +61,7 @@ def in_place(folder: Path, server: RawServer, **tables: Any) -> Iterator[tuple[S
         yield loop, made
 
 
-def test_it_rides_on_each_fetch_of_the_manifest(tmp_path: Path) -> None:
+def test_status_rides_on_each_fetch_of_the_manifest(tmp_path: Path) -> None:
     with raw_server(tmp_path) as server:
         with in_place(tmp_path / "device", server, policy={"manifest": "required"}) as (loop, _):
             for _ in range(3):
@@ -79,7 +79,7 @@ def test_it_rides_on_each_fetch_of_the_manifest(tmp_path: Path) -> None:
         assert len(json.dumps(told, separators=(",", ":"))) <= LIMIT_BYTES
 
 
-def test_without_manifest_and_fleet_it_rides_on_the_first_upload(tmp_path: Path) -> None:
+def test_status_rides_on_the_first_upload_without_manifest_and_fleet(tmp_path: Path) -> None:
     with raw_server(tmp_path) as server:
         with in_place(tmp_path / "device", server) as (loop, made):
             for _ in range(3):
@@ -177,7 +177,7 @@ def pushing(tmp_path: Path) -> Iterator[Pushing]:
         yield made
 
 
-def test_it_rides_on_the_first_upload_after_a_change_and_not_on_the_second(
+def test_status_rides_on_the_first_upload_after_a_change_only(
     pushing: Pushing,
 ) -> None:
     at_start = pushing.upload(), pushing.upload()
@@ -235,7 +235,7 @@ def test_news_are_looked_for_every_ten_seconds_and_once_for_a_request(pushing: P
     assert pushing.composed == 2
 
 
-def test_what_a_fetch_has_said_is_no_news_to_an_upload(pushing: Pushing) -> None:
+def test_word_of_a_fetch_is_no_news_to_an_upload(pushing: Pushing) -> None:
     pushing.tear()
     with pushing.line.sender.backend.attempt():
         pushing.push.on_fetch(pushing.line.sender.backend.fleet)('"fleet-1"')
@@ -279,7 +279,7 @@ BEFORE = Status(
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_counts_as_news(what: str) -> None:
+def test_news_are_these_changes(what: str) -> None:
     name, value, is_news = CHANGES[what]
     changes: dict[str, Any] = {name: value}
 
@@ -298,7 +298,7 @@ def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), ValueError("no time"), KeyError("needs")])
-def test_one_that_cannot_be_made_is_left_away_and_told_once(
+def test_status_that_cannot_be_made_is_omitted_and_reported_once(
     pushing: Pushing, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     pushing.error = error
@@ -311,7 +311,7 @@ def test_one_that_cannot_be_made_is_left_away_and_told_once(
     assert pushing.device.outbox.counts().waiting == 0
 
 
-def test_one_that_is_too_long_is_left_away(caplog: pytest.LogCaptureFixture) -> None:
+def test_status_that_is_too_long_is_omitted(caplog: pytest.LogCaptureFixture) -> None:
     """Proxies answer 431 to long headers: then not even the record would arrive."""
     texts: list[str] = []
     noise = random.Random(1).randbytes(header.LIMIT_CHARS).hex()

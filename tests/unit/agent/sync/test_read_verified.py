@@ -40,7 +40,7 @@ def test_the_bytes_that_were_queued_are_sent(layout: Layout, outbox: Outbox, mad
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_what_is_no_plain_file_is_not_followed_and_not_sent(
+def test_special_file_is_not_followed_and_not_sent(
     layout: Layout, outbox: Outbox, made: Made, what: str
 ) -> None:
     """Also where it leads to the very bytes: who put it there decides what they are next."""

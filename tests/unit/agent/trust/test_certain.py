@@ -34,7 +34,7 @@ def test_a_receipt_and_a_clock_that_agree_are_as_late_as_the_earlier(source: Clo
     ("apart", "agrees"),
     [(AGREES_WITHIN, True), (-AGREES_WITHIN, True), (DAY + HOUR, False), (-DAY - HOUR, False)],
 )
-def test_what_is_more_than_a_day_apart_does_not_agree(apart: timedelta, agrees: bool) -> None:
+def test_times_more_than_a_day_apart_do_not_agree(apart: timedelta, agrees: bool) -> None:
     """Network time that somebody forged, a backend whose clock is wrong, a receipt of last week."""
     assert (agreed(NOON + apart, moment(NOON), 5.0) is not None) is agrees
 
@@ -55,7 +55,7 @@ def test_time_passes_by_boottime_and_by_nothing_else() -> None:
         assert certain_now(known, later, 100.0 + 7200.0) == NOON + 2 * HOUR
 
 
-def test_where_the_network_is_behind_it_counts() -> None:
+def test_network_counts_if_it_is_behind() -> None:
     known = Agreement("this boot", NOON, 100.0)
 
     assert certain_now(known, moment(NOON - DAY), 200.0) == NOON - DAY
@@ -89,7 +89,7 @@ def test_nothing_is_certain_before_it_was_agreed_on() -> None:
     now=st.timedeltas(-400 * DAY, 400 * DAY),
     vouches=st.sampled_from(ClockSource),
 )
-def test_it_is_never_later_than_both_witnesses_and_what_has_passed_since(
+def test_bound_is_never_later_than_both_witnesses_and_the_time_since(
     *,
     received: timedelta,
     then: timedelta,

@@ -41,7 +41,7 @@ def test_keys_in_use_and_retired_ones_are_known_by_their_thumbprints() -> None:
     assert set(found.manifest_keys) == {kid(THIRD)}
 
 
-def test_what_may_be_absent_is_nothing() -> None:
+def test_optional_member_may_be_absent() -> None:
     payload = OFFICE.payload()
     for name in ("revoked", "recipients", "next_fleet_key", "next_ca"):
         del payload[name]
@@ -128,7 +128,7 @@ MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
 
 
 @pytest.mark.parametrize(("changes", "where"), MALFORMED, ids=range(len(MALFORMED)))
-def test_one_malformed_member_refuses_the_whole(changes: dict[str, Any], where: str) -> None:
+def test_malformed_member_refuses_the_whole(changes: dict[str, Any], where: str) -> None:
     with pytest.raises(NotGenuine, match=where) as raised:
         fleet.read(signed_fleet(OFFICE.payload() | changes, OFFICE.key), [PINNED])
 
@@ -192,7 +192,7 @@ def versions(tokens: tuple[str, ...]) -> list[int]:
     ]
 
 
-def test_before_the_first_there_is_none() -> None:
+def test_fleet_has_no_document_before_the_first() -> None:
     with pytest.raises(NotGenuine, match="no fleet document has come yet"):
         fleet.document_in_force((), PINNED)
 
@@ -220,7 +220,7 @@ def test_an_older_one_and_another_of_the_same_version_are_refused(version: int) 
 
 
 @pytest.mark.parametrize("names", [[], None])
-def test_one_without_recipients_does_not_follow_one_that_has_them(names: list[str] | None) -> None:
+def test_document_without_recipients_does_not_follow_one_with_them(names: list[str] | None) -> None:
     """Presses would leave nothing any more; the other way round sealing begins."""
     kept = fleet.extended_chain((), OFFICE.document(3), PINNED)
 
@@ -287,7 +287,7 @@ def test_a_fleet_key_that_changes_without_end_is_not_followed() -> None:
         fleet.extended_chain(kept, last.document(99), PINNED)
 
 
-def test_another_fleet_key_that_the_device_was_given_begins_anew() -> None:
+def test_given_fleet_key_that_differs_starts_again() -> None:
     """A device that moved to another fleet; its old documents must not shut the new ones out."""
     kept = fleet.extended_chain((), OFFICE.document(9), PINNED)
     moved = FleetOffice(OTHER)

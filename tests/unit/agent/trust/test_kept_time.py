@@ -21,7 +21,7 @@ KNOWN = KeptTime(
 @pytest.mark.parametrize(
     "known", [KNOWN, KeptTime(), KeptTime(BUILT), KeptTime(BUILT, None, KNOWN.allowance)]
 )
-def test_what_was_kept_is_read_again(layout: Layout, known: KeptTime) -> None:
+def test_kept_document_is_read_again(layout: Layout, known: KeptTime) -> None:
     TrustStore(layout).keep_time(known)
 
     assert TrustStore(layout).time() == known
@@ -46,7 +46,7 @@ def test_what_was_kept_is_read_again(layout: Layout, known: KeptTime) -> None:
         "[" * 100_000,
     ],
 )
-def test_what_cannot_be_read_is_not_there_and_said(
+def test_unreadable_document_counts_as_missing_and_is_logged(
     layout: Layout, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (layout.trust / "time.json").write_text(text)

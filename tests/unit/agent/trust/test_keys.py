@@ -31,7 +31,7 @@ def keep(config: Config, *tokens: str) -> None:
     TrustStore(Layout.of(config.state)).keep_fleet(tokens)
 
 
-def test_before_the_first_document_there_are_no_keys(config: Config) -> None:
+def test_keys_are_absent_before_the_first_document(config: Config) -> None:
     with pytest.raises(NotNow, match="not enrolled yet: no fleet document has come yet") as raised:
         receipt_keys(config)
 
@@ -46,7 +46,7 @@ def test_the_keys_are_those_of_the_document_in_hand(config: Config, office: Flee
     assert set(receipt_keys(config)) == {kid(KEY)}
 
 
-def test_what_lies_there_is_verified_again(config: Config, office: FleetOffice) -> None:
+def test_stored_document_is_verified_again(config: Config, office: FleetOffice) -> None:
     """Another fleet's, and one that was altered."""
     for token in (FleetOffice().document(), office.document()[:-4] + "AAAA", "\0\0"):
         keep(config, token)
@@ -65,7 +65,7 @@ def test_an_unreadable_fleet_key_is_a_config_error(
         receipt_keys(config)
 
 
-def test_without_identity_the_files_count_and_no_document_does(tmp_path: Path) -> None:
+def test_files_count_without_identity_and_no_document_does(tmp_path: Path) -> None:
     empty_queue(tmp_path)
     config = load(Device(tmp_path).config)
     keep(config, FleetOffice().document())

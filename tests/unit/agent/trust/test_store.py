@@ -50,12 +50,12 @@ def left_of(text: str, raw: bytes) -> int:
 # What is there
 
 
-def test_at_first_there_is_nothing(trust: TrustStore) -> None:
+def test_store_is_empty_at_first(trust: TrustStore) -> None:
     assert trust.fleet() == ()
     assert (trust.manifest(), trust.manifest_version(), trust.evidence()) == (None, None, None)
 
 
-def test_what_was_kept_is_there(trust: TrustStore, tmp_path: Path) -> None:
+def test_kept_document_is_there(trust: TrustStore, tmp_path: Path) -> None:
     trust.keep_fleet(("a.b.c", "d.e.f"))
     trust.keep_manifest("g.h.i", 7)
     trust.keep_evidence(b"-----BEGIN")
@@ -73,7 +73,7 @@ def test_a_fleet_version_is_of_its_fleet_key(trust: TrustStore) -> None:
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"kid-1", b"kid-1 five", b"kid-1 5 6"])
-def test_a_fleet_version_that_is_spoilt_is_none_and_is_told(
+def test_corrupt_fleet_version_is_none_and_is_reported(
     trust: TrustStore, tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state" / "trust" / "fleet.version").write_bytes(text)
@@ -116,7 +116,7 @@ def link(path: Path) -> None:
 @pytest.mark.parametrize(
     "put", [lambda path: path.write_bytes(b"\xff\xfe\x00garbage" * 50), Path.mkdir, link]
 )
-def test_what_cannot_be_read_counts_as_not_there_and_is_told_once(
+def test_unreadable_file_counts_as_missing_and_is_reported_once(
     trust: TrustStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, put: Callable[[Path], None]
 ) -> None:
     for name in ("fleet.jws", "manifest.jws", "manifest.version", "evidence.pem"):
@@ -169,7 +169,7 @@ def test_nothing_of_a_replaced_or_wiped_manifest_is_left_on_the_card(tmp_path: P
 
 
 @pytest.mark.slow
-def test_what_a_cut_left_half_done_is_wiped_at_the_next_start(tmp_path: Path) -> None:
+def test_half_done_work_of_a_cut_is_wiped_at_the_next_start(tmp_path: Path) -> None:
     """An old one whose name is gone already, and a new one that has not got its name yet."""
     with on_card(tmp_path) as (trust, blocks):
         folder = tmp_path / "disk/state/trust"

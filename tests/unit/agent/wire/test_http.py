@@ -85,7 +85,7 @@ def test_environment_changes_nothing(
     assert "authorization" not in server.requests[0].headers
 
 
-def test_configured_ca_stands_in_place_of_all_others(
+def test_configured_ca_replaces_all_others(
     server: RawServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Neither the environment's certificates nor those of requests are trusted beside it."""
@@ -223,9 +223,7 @@ def drip_once(seconds: float) -> Iterator[bytes]:
     yield from whole(200)
 
 
-def test_after_a_stall_the_attempt_is_over_and_the_next_is_not(
-    server: RawServer, impatient: Backend
-) -> None:
+def test_stall_ends_the_attempt_and_not_the_next(server: RawServer, impatient: Backend) -> None:
     server.script = lambda _: drip_once(0.8)
     with impatient.attempt():
         for _ in range(2):
@@ -360,7 +358,7 @@ def test_answer_after_a_1xx_is_not_taken_for_the_next(server: RawServer, backend
     assert server.connections == 2
 
 
-def test_backend_that_is_not_there_is_told_in_words() -> None:
+def test_missing_backend_is_reported_in_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -371,7 +369,7 @@ def test_backend_that_is_not_there_is_told_in_words() -> None:
     assert error.blocked_reason is Trouble.NO_NETWORK
 
 
-def test_unknown_name_is_told_in_words() -> None:
+def test_unknown_name_is_reported_in_words() -> None:
     with closing(Backend(BackendSettings("https://backend.invalid", ()), QUICK)) as backend:
         error = failure(backend)
 
@@ -387,7 +385,7 @@ def test_unknown_name_is_told_in_words() -> None:
         (b"", "the connection was cut", Trouble.NO_NETWORK),
     ],
 )
-def test_what_speaks_no_tls_is_no_answer_and_a_cut_no_network(
+def test_answer_without_tls_is_no_answer_and_a_cut_no_network(
     says: bytes, words: str, blocked_reason: Trouble
 ) -> None:
     """A captive portal answers on the backend's port, but not as a TLS server does."""

@@ -210,7 +210,7 @@ def refuse(client: ssl.SSLSocket) -> None:
 REFUSED = r"refuses this device's certificate \(.+\); `doorstep doctor` says how it is"
 
 
-def test_certificate_of_another_fleet_is_told_in_words(tmp_path: Path) -> None:
+def test_certificate_of_another_fleet_is_reported_in_words(tmp_path: Path) -> None:
     """The backend's alert must arrive; without it, the line counts as cut."""
     own, ca, ours = tmp_path / "tls.pem", tmp_path / "ca.pem", trustme.CA()
     own.write_bytes(identity(new_authority("elsewhere")))

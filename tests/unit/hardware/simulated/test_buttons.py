@@ -42,7 +42,7 @@ def changes(heard: Heard, count: int = 3) -> list[ButtonChange]:
     return [heard.get(timeout=3)[0].change for _ in range(count)]
 
 
-def test_a_touch_is_told_before_press_returns_and_the_world_has_counted_it(
+def test_touch_is_reported_before_press_returns_and_the_world_counted_it(
     buttons: SimulatedButtons, heard: Heard
 ) -> None:
     edge_ns = time.monotonic_ns()

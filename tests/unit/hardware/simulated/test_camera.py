@@ -84,7 +84,7 @@ def test_every_frame_of_the_sensor_is_counted_taken_or_not(open_in: Opener) -> N
     assert camera.frames_exposed == 23
 
 
-def test_of_the_frames_that_ended_before_the_call_the_newest_is_had(open_in: Opener) -> None:
+def test_newest_of_the_frames_that_ended_before_the_call_is_returned(open_in: Opener) -> None:
     """A button that is debounced for less than a frame costs no frame."""
     camera, _ = open_in("")
     (first,) = camera.take(0, 1, 2)

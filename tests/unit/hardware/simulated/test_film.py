@@ -35,7 +35,7 @@ def open_film() -> Iterator[Open]:
         film.close()
 
 
-def test_what_is_ahead_is_drawn_and_what_has_passed_is_dropped(open_film: Open) -> None:
+def test_frames_ahead_are_drawn_and_those_that_passed_are_dropped(open_film: Open) -> None:
     ahead = [small(1), small(2)]
     film = open_film(ahead, True)
     film.strip(small(2))
@@ -61,7 +61,7 @@ def test_a_drawing_that_fails_is_a_failed_camera_with_its_reason(open_film: Open
         open_film([impossible], True).strip(impossible)
 
 
-def test_closing_ends_a_drawing_and_whoever_waits_for_it(open_film: Open) -> None:
+def test_close_ends_a_drawing_and_its_waiters(open_film: Open) -> None:
     film = open_film([big(1)], True)
     refused: list[str] = []
 

@@ -31,7 +31,7 @@ def test_the_newest_fix_at_a_press_is_of_the_door_pressed_at(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("fix", "is_trouble"), [("none", False), ("unplugged", True)])
-def test_at_a_door_without_reception_there_is_no_fix_until_a_door_with_it(
+def test_door_without_reception_has_no_fix_until_a_door_with_it(
     tmp_path: Path, fix: str, *, is_trouble: bool
 ) -> None:
     position, world = receiver(

@@ -30,7 +30,7 @@ def complaints(folder: Path, text: str) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in lines]
 
 
-def test_an_entry_goes_by_press_or_second_and_sets_values(tmp_path: Path) -> None:
+def test_entry_by_press_or_second_sets_values(tmp_path: Path) -> None:
     path = script(
         tmp_path,
         """
@@ -76,7 +76,7 @@ def test_a_label_too_long_or_of_no_kind_is_refused(tmp_path: Path) -> None:
     assert odd.endswith('"ean" is not one of: code128, datamatrix, pdf417, qr')
 
 
-def test_every_problem_is_told_at_once_with_its_entry_and_what_is_allowed(tmp_path: Path) -> None:
+def test_problems_are_reported_at_once_with_entry_and_allowed_values(tmp_path: Path) -> None:
     text = """
     [[at]]
     press = 1

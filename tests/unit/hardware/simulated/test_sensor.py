@@ -98,7 +98,7 @@ def test_blown_out_light_is_white_without_noise(white_e: float) -> None:
     assert (developed(lamp, white_e, np.random.default_rng(1)) == 255).all()
 
 
-def test_a_band_of_rows_shows_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_band_of_rows_shows_no_edge(monkeypatch: pytest.MonkeyPatch) -> None:
     """The filters of a band also use the rows around the band."""
     light = np.random.default_rng(1).random((400, 320, 3)).astype(np.float32)
     raw = sensor.sensed(moved(light, line(3, 30)), NIGHT_E, np.random.default_rng(1))
@@ -109,7 +109,7 @@ def test_a_band_of_rows_shows_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(in_bands, processed(raw, NIGHT_E, Processing()))
 
 
-def test_denoising_takes_noise_and_leaves_edges() -> None:
+def test_filter_for_noise_takes_noise_and_leaves_edges() -> None:
     """Neighbours across an edge differ by more than noise does."""
     plain, smooth = (
         _luma(developed(STEP, 1000, np.random.default_rng(1), Processing(denoise, sharpen=0)))
@@ -122,7 +122,7 @@ def test_denoising_takes_noise_and_leaves_edges() -> None:
     assert steps[1] == pytest.approx(steps[0], rel=0.1)
 
 
-def test_sharpening_lifts_an_edge_to_its_limit_and_a_faint_one_not_at_all() -> None:
+def test_filter_for_sharpness_lifts_an_edge_to_its_limit_only() -> None:
     """By at most eight levels on each side; six levels of contrast are below the threshold."""
     lifted = []
     for brighter in (3, 1.11):

@@ -65,7 +65,7 @@ def test_a_script_that_is_gone_holds(tmp_path: Path) -> None:
     assert followed.state(time.monotonic_ns()).light == 0.3
 
 
-def test_what_changed_last_holds_whether_by_press_or_by_second(tmp_path: Path) -> None:
+def test_last_change_holds_by_press_and_by_second(tmp_path: Path) -> None:
     mixed = scripted(
         tmp_path,
         """
@@ -144,7 +144,7 @@ def test_the_world_goes_on_when_its_process_is_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kept", ["", "[]", '{"boot_id": "another", "began_ns": 1, "presses_ns": [1]}']
 )
-def test_another_boot_or_an_unreadable_place_begins_anew(tmp_path: Path, kept: str) -> None:
+def test_another_boot_or_an_unreadable_place_starts_again(tmp_path: Path, kept: str) -> None:
     (tmp_path / "world.json").write_text(kept, encoding="ascii")
 
     anew = World(None, tmp_path)

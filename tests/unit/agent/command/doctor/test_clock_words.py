@@ -28,7 +28,7 @@ SERVER = chrony.Reference("192.0.2.7", is_network=True)
         (ClockSource.UNSYNCED, Keepers(), "nobody vouches for the time yet"),
     ],
 )
-def test_it_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: str) -> None:
+def test_doctor_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: str) -> None:
     is_well, said = clock_result(source, by)
 
     assert is_well

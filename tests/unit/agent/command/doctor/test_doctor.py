@@ -77,7 +77,7 @@ def test_a_wrong_configuration_is_the_only_finding(
 # What photos carry
 
 
-def test_it_says_whether_photos_are_sealed(device: Device) -> None:
+def test_doctor_says_whether_photos_are_sealed(device: Device) -> None:
     assert words(device, "sealing") == "to 2 recipients, each opens alone"
 
     device.configure(policy={"seal": "off"})
@@ -246,7 +246,7 @@ def test_another_mode_than_the_tables_is_a_failure_with_its_remedy(place: str, m
 
 
 @pytest.mark.parametrize("closed", ["keys/capture/device.pem", "queue/doorstep.db-shm"])
-def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) -> None:
+def test_path_closed_to_its_owner_is_a_failure_with_its_remedy(closed: str) -> None:
     with owned_by_a_user() as folder:
         layout = Layout(folder / "state", folder / "run")
         layout.make()
@@ -309,7 +309,7 @@ def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(
     ],
     ids=str,
 )
-def test_what_a_running_capture_says_of_its_devices_is_told_and_nothing_where_it_says_nothing(
+def test_doctor_repeats_what_a_running_capture_says_of_its_devices(
     tmp_path: Path, answer: dict[str, object], expected: dict[str, Level | None]
 ) -> None:
     device = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
@@ -393,7 +393,7 @@ def test_pins_that_are_taken_are_captures_where_it_cannot_start(
     assert said.startswith("indicator: another process has its pin; capture is that where it is")
 
 
-def test_a_receiver_without_a_fix_is_told_and_is_no_failure(
+def test_receiver_without_a_fix_is_reported_and_is_no_failure(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Indoors that is so: whoever provisions a device there reads a note."""
@@ -431,7 +431,7 @@ def looked_at(answer: dict[str, object]) -> control.Answering:
     ],
     ids=str,
 )
-def test_what_capture_says_of_a_test_card_is_input(
+def test_capture_words_about_a_test_card_are_input(
     device: Device, answer: dict[str, object], level: Level
 ) -> None:
     device.layout.make()
@@ -443,7 +443,7 @@ def test_what_capture_says_of_a_test_card_is_input(
 
 
 @pytest.mark.slow
-def test_with_capture_stopped_doctor_itself_looks_and_leaves_nothing(device: Device) -> None:
+def test_doctor_looks_itself_with_capture_stopped_and_leaves_nothing(device: Device) -> None:
     told = device.run("doctor", "--camera", "--json")
 
     camera = [one for one in json.loads(told.stdout) if one["check"] == "camera"]
@@ -457,9 +457,7 @@ def test_with_capture_stopped_doctor_itself_looks_and_leaves_nothing(device: Dev
 # What is kept of it for the status
 
 
-def test_what_failed_is_kept_for_the_status(
-    device: Device, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failure_is_kept_for_the_status(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
     """A status ends with 0, also of an alarm."""
     _, database, outbox = queue(device.folder)
     outbox.mark_damaged(outbox.get(add(outbox, RecordMaker().make()).label.capture_id), "gone")

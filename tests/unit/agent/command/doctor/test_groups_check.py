@@ -40,7 +40,7 @@ def test_a_missing_group_is_named_with_its_remedy() -> None:
     )
 
 
-def test_who_was_put_into_a_group_since_the_login_is_told_to_log_in_again() -> None:
+def test_new_member_of_a_group_is_asked_to_log_in_again() -> None:
     assert told(ALICE, HOME).endswith(
         "is of the group doorstep only since the last login: log in again"
     )
@@ -56,7 +56,7 @@ def test_who_was_put_into_a_group_since_the_login_is_told_to_log_in_again() -> N
     ],
     ids=["of the group", "root", "owner", "everybody's"],
 )
-def test_who_may_use_it_is_told_nothing(who: Who, need: Need) -> None:
+def test_permitted_user_reads_nothing(who: Who, need: Need) -> None:
     assert told(who, need) == ""
 
 
@@ -68,7 +68,7 @@ def test_who_may_use_it_is_told_nothing(who: Who, need: Need) -> None:
         (Need(STATE, HOME.place, 0, 0, "root", 0o700), "`systemd-tmpfiles --create`"),
     ],
 )
-def test_where_no_group_helps_what_gives_it_one_is_named(need: Need, words: str) -> None:
+def test_source_of_a_group_is_named_if_no_group_helps(need: Need, words: str) -> None:
     assert words in told(ALICE, need)
 
 
@@ -122,7 +122,7 @@ def findings(ended: Ended) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_outside_the_group_the_group_is_all_that_is_told() -> None:
+def test_group_is_the_only_finding_outside_the_group() -> None:
     with provisioned() as van:
         ended = as_outsider(partial(command("doctor", "--json"), van))
 
@@ -144,7 +144,7 @@ def test_a_technician_of_the_group_hears_of_no_fault_that_is_only_a_missing_perm
 
 
 @pytest.mark.slow
-def test_a_technician_without_the_devices_groups_is_told_which_and_the_pins_are_not_blamed(
+def test_technician_without_groups_reads_which_and_pins_are_not_blamed(
     tmp_path: Path,
 ) -> None:
     """With capture running nobody else opens a device, and no such group is asked for."""

@@ -78,7 +78,7 @@ def test_off_is_said(device: Device) -> None:
     assert "identity.mode is off" in words
 
 
-def test_sound_identity_is_told_with_its_ends(enrolled: Enrolled) -> None:
+def test_sound_identity_is_reported_with_its_ends(enrolled: Enrolled) -> None:
     enrolled.install(0)
     enrolled.keep_evidence()
 
@@ -91,7 +91,7 @@ def test_sound_identity_is_told_with_its_ends(enrolled: Enrolled) -> None:
     assert enrolled.server.asked[0].peer is not None
 
 
-def test_device_that_is_not_enrolled_is_told_how(enrolled: Enrolled) -> None:
+def test_device_that_is_not_enrolled_is_reported_with_the_remedy(enrolled: Enrolled) -> None:
     """Also while sync runs and says the same."""
     (level, words), (noted, evidence) = enrolled.found()
 
@@ -114,7 +114,7 @@ def test_device_that_is_not_enrolled_is_told_how(enrolled: Enrolled) -> None:
     ],
     ids=str,
 )
-def test_whoever_may_not_see_the_keys_is_told_what_sync_says(
+def test_user_who_may_not_see_the_keys_reads_what_sync_says(
     enrolled: Enrolled,
     monkeypatch: pytest.MonkeyPatch,
     said: dict[str, Any],
@@ -190,7 +190,7 @@ def test_certificates_as_files_are_renewed_by_hand(
     assert all(words in said for _, said in found)
 
 
-def test_spoilt_identity_says_which_command_mends_it(enrolled: Enrolled) -> None:
+def test_corrupt_identity_names_the_command_that_repairs_it(enrolled: Enrolled) -> None:
     (enrolled.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
 
     level, words = enrolled.found()[0]
@@ -213,7 +213,7 @@ def test_revoked_device_hears_the_backends_words(enrolled: Enrolled) -> None:
 
 
 @pytest.mark.parametrize("clock", ["moon", [1], None, "gnss"])
-def test_whatever_is_said_at_the_sockets_doctor_tells_it_and_commands_no_terminal(
+def test_doctor_repeats_any_socket_text_and_commands_no_terminal(
     enrolled: Enrolled, capsys: pytest.CaptureFixture[str], clock: object
 ) -> None:
     """sync may be somebody else's, and who asks is root."""

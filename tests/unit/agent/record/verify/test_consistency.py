@@ -371,7 +371,7 @@ def _divisions() -> Iterator[Any]:
                 yield pytest.param({one: values[one] for one in side}, id=name)
 
 
-def test_what_says_the_same_of_one_press_contradicts_nothing() -> None:
+def test_same_facts_of_one_press_contradict_nothing() -> None:
     seen = look()
 
     assert (seen.problems, seen.remarks) == ([], [])
@@ -470,7 +470,7 @@ FRAMES = st.builds(
 )
 @example(FIX, replace(FRAME, gain=1.055), MOMENT, ClockSource.NTP)
 @example(FIX, replace(FRAME, gain=0.0), MOMENT, ClockSource.NTP)
-def test_whatever_a_device_writes_contradicts_nothing(
+def test_output_of_a_device_contradicts_nothing(
     config: Config, fix: Fix | None, frame: Frame, utc: datetime, source: ClockSource
 ) -> None:
     """With a fix in two or three dimensions, an old one or none, and however it is rounded."""

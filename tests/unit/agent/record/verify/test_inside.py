@@ -115,7 +115,7 @@ CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
 
 
 @pytest.mark.parametrize(("made", "said"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
-def test_a_contradiction_is_told(
+def test_contradiction_is_reported(
     tmp_path: Path, camera: Camera, made: dict[str, Any], said: str
 ) -> None:
     """A forger with the key can sign an old photo again, but must then make all its parts again."""
@@ -132,7 +132,7 @@ def test_a_contradiction_is_told(
         ({"kind": "parcel"}, "a parcel record with a photo"),
     ],
 )
-def test_what_is_no_contradiction_is_a_remark(
+def test_other_difference_is_a_remark(
     tmp_path: Path, camera: Camera, made: dict[str, Any], said: str
 ) -> None:
     """Such as a photo in a record of a later version's kind."""
@@ -154,7 +154,7 @@ def test_photo_of_an_earlier_release_does_not_say_if_its_exposure_had_settled() 
     assert not inside.look(earlier, ()).problems
 
 
-def test_a_photo_record_without_a_photo_is_told() -> None:
+def test_photo_record_without_a_photo_is_reported() -> None:
     assert inside.look(replace(OPENED, photo=None), ()).problems == [
         "a photo record without photo.jpg"
     ]
@@ -182,7 +182,7 @@ TOLD = ("lat_deg", "lon_deg", "exposure_us", "exposed_after_press_ms", "width_px
 @given(st.dictionaries(st.sampled_from(["photo", "position", "simulated"]), ANY_JSON))
 @example({"position": {"lat_deg": 10**400, "lon_deg": 0}})
 @example({"photo": {"exposure_us": 1, "exposed_after_press_ms": 10**400}})
-def test_whatever_record_json_says_is_compared_and_crashes_nothing(said: dict[str, Any]) -> None:
+def test_record_json_of_any_kind_is_compared_and_crashes_nothing(said: dict[str, Any]) -> None:
     seen = inside.look(replace(OPENED, record=said), ())
 
     assert seen.problems or seen.remarks
@@ -196,7 +196,7 @@ def test_no_photo_and_no_words_on_it_crash_anything(told: dict[str, Any], photo:
     assert inside.look(replace(OPENED, record=record, photo=photo), ()).problems
 
 
-def test_what_else_is_in_a_body_is_named(tmp_path: Path) -> None:
+def test_other_parts_of_a_body_are_named(tmp_path: Path) -> None:
     """An expert who unpacks it must not take what lies there for the fleet's."""
     device, more = RecordMaker.begun(), tarfile.TarInfo("fleet-key.pem")
     body = recordfile.pack_body({"manifest": "off"}, None, MOMENT)
@@ -284,7 +284,7 @@ sys.exit(main(["verify", sys.argv[1]]))
 
 
 @pytest.mark.slow
-def test_without_c2pa_all_else_is_checked_and_that_is_said(tmp_path: Path, camera: Camera) -> None:
+def test_all_else_is_checked_without_c2pa_and_that_is_said(tmp_path: Path, camera: Camera) -> None:
     camera.make().into(tmp_path)
     told = subprocess.run(
         [sys.executable, "-c", _WITHOUT_C2PA, tmp_path], capture_output=True, text=True, check=True

@@ -95,7 +95,7 @@ def test_a_whole_chain_verifies(new: Folder) -> None:
     ],
     ids=["altered", "cut"],
 )
-def test_a_body_that_was_altered_is_told_and_its_label_still_links(
+def test_altered_body_is_reported_and_its_label_still_links(
     folder: Folder, alter: Callable[[bytes], bytes], said: str
 ) -> None:
     """The chain is made of labels: one lost photo does not break it."""
@@ -111,7 +111,7 @@ def test_a_body_that_was_altered_is_told_and_its_label_still_links(
     assert report.lines[-1] == "broken: 1 problem, not everything verifies"
 
 
-def test_a_body_that_was_withheld_is_told_and_its_label_still_links(folder: Folder) -> None:
+def test_withheld_body_is_reported_and_its_label_still_links(folder: Folder) -> None:
     made = [folder.add() for _ in range(3)][1]
     (folder.path / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
     report = folder.look()
@@ -176,7 +176,7 @@ def test_two_records_of_one_id_are_a_fork(folder: Folder) -> None:
     assert forks(folder.look(), "have this id") == 2
 
 
-def test_a_record_that_follows_another_one_is_told(folder: Folder) -> None:
+def test_record_that_follows_another_one_is_reported(folder: Folder) -> None:
     folder.add()
     folder.add(prev="0" * 64)
     report = folder.look()
@@ -234,7 +234,7 @@ def test_a_forged_record_breaks_no_genuine_chain(folder: Folder) -> None:
     assert "signed by another key than the given one" in line_of(report, "NOT OURS")
 
 
-def test_without_a_given_key_each_device_keeps_its_first_one(folder: Folder) -> None:
+def test_device_keeps_its_first_key_without_a_given_one(folder: Folder) -> None:
     """Two devices have two keys; one device has one."""
     folder.add()
     RecordMaker.begun("van-8").make().into(folder.path)
@@ -266,7 +266,7 @@ def test_a_record_of_another_device_does_not_verify_in_a_chain(folder: Folder, g
         assert "NOT OURS: of van-8, in a chain of van-7" in line
 
 
-def test_who_begins_a_pruned_chain_does_not_own_it(folder: Folder) -> None:
+def test_device_that_begins_a_pruned_chain_does_not_own_it(folder: Folder) -> None:
     """The genuine ones follow each other, and nothing follows the stranger's."""
     made = [folder.device.make() for _ in range(3)]
     for each in made[1:]:
@@ -280,7 +280,7 @@ def test_who_begins_a_pruned_chain_does_not_own_it(folder: Folder) -> None:
     assert "NOT OURS: of van-8, in a chain of van-7" in line
 
 
-def test_where_nothing_tells_whose_a_chain_is_nobody_has_it(folder: Folder) -> None:
+def test_chain_without_a_known_owner_has_none(folder: Folder) -> None:
     folder.device.make()
     folder.add()
     RecordMaker.begun("van-8", chain=folder.device.chain).make().into(folder.path)
@@ -303,7 +303,7 @@ def test_a_number_that_only_a_forger_has_is_missing_and_said_so(folder: Folder) 
     )
 
 
-def test_one_key_does_not_make_two_devices_one_chain(folder: Folder) -> None:
+def test_key_of_two_devices_does_not_make_one_chain(folder: Folder) -> None:
     folder.add()
     replace(folder.device, device_id="van-8").make().into(folder.path)
     report = folder.look(folder.device.key.public_key())
@@ -384,9 +384,7 @@ def test_a_pruned_chain_that_was_never_dated_verifies_beside_a_new_one(new: Fold
 @pytest.mark.parametrize(
     "kind", [RecordKind.PHOTO, RecordKind.CHAIN_START], ids=["another", "the chain_start"]
 )
-def test_a_second_chain_that_is_cut_off_at_its_beginning_is_told(
-    new: Folder, kind: RecordKind
-) -> None:
+def test_second_chain_without_its_beginning_is_reported(new: Folder, kind: RecordKind) -> None:
     """Whatever was removed from the end of the first one and from the beginning of this one."""
     new.add(RecordKind.CHAIN_START)
     second = new.chain("second", pruned=4).add(kind, **AFTER)
@@ -447,7 +445,7 @@ def _portal(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.touch, _portal, *GARBAGE], ids=["empty", "portal", *NAMES])
-def test_a_file_that_is_no_record_is_told(folder: Folder, make: Callable[[Path], object]) -> None:
+def test_file_that_is_no_record_is_reported(folder: Folder, make: Callable[[Path], object]) -> None:
     folder.add()
     make(folder.path / "x.rec")
     report = folder.look()

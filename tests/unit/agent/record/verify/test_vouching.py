@@ -213,7 +213,7 @@ def test_a_certificate_that_does_not_fit_breaks_a_record(
     assert said in words(report)
 
 
-def test_what_is_certified_beats_what_was_there_first(evidence: Evidence) -> None:
+def test_certified_owner_beats_the_first_one(evidence: Evidence) -> None:
     """Without it a forger who dates early would make the genuine records look foreign."""
     forger = RecordMaker.begun(evidence.camera.maker.device_id)
     forged = forger.make(utc="2026-01-01T00:00:00.000Z")
@@ -312,7 +312,7 @@ def test_list_that_is_too_long_is_refused_unparsed(evidence: Evidence, is_pinned
         evidence.look(fleet_key=fleet_key if is_pinned else None)
 
 
-def test_a_receipt_in_the_place_of_another_records_is_told(evidence: Evidence) -> None:
+def test_receipt_in_the_place_of_another_records_is_reported(evidence: Evidence) -> None:
     made, other = evidence.record(), evidence.camera.make(signs=False)
     name = f"{made.label.capture_id}.jws"
     evidence.receive()
@@ -372,7 +372,7 @@ SIGNED: Final[dict[str, tuple[Callable[[Office, Made], str], str, str]]] = {
 
 
 @pytest.mark.parametrize(("sign", "judged", "said"), SIGNED.values(), ids=SIGNED)
-def test_what_the_backend_signed_of_a_record_is_told(
+def test_signed_word_of_the_backend_about_a_record_is_reported(
     evidence: Evidence, sign: Callable[[Office, Made], str], judged: str, said: str
 ) -> None:
     """Anybody can put a receipt there that does not count; it breaks no good record."""
@@ -481,7 +481,7 @@ def test_no_receipt_dates_a_label_alone_before_a_theft(evidence: Evidence) -> No
     assert "of a label alone no receipt tells that it is older" in words(report)
 
 
-def test_one_withheld_among_others_is_a_remark_on_the_whole(evidence: Evidence) -> None:
+def test_withheld_record_among_others_is_a_remark_on_the_whole(evidence: Evidence) -> None:
     """Evidence of one delivery has the labels of its neighbours."""
     evidence.record()
     made = evidence.record()
@@ -525,7 +525,7 @@ def test_a_list_by_another_key_or_of_another_type_is_refused(evidence: Evidence)
 
 
 @pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
-def test_garbage_is_told_and_harms_no_verdict(
+def test_garbage_is_reported_and_harms_no_verdict(
     evidence: Evidence, make: Callable[[Path], object]
 ) -> None:
     """Beside the records; in place of the list it is refused."""
