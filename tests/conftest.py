@@ -101,7 +101,7 @@ def _is_controller(session: pytest.Session) -> bool:
 
 @pytest.fixture(autouse=True)
 def _kept_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test's backends kept on PostgreSQL and S3 goes with the test."""
+    """Delete what a test's backends kept on PostgreSQL and S3."""
     if not {URL, chosen.PER_FOLDER} & set(os.environ):
         yield
         return
@@ -123,7 +123,7 @@ def drop_schemas(folder: Path) -> None:
 
 
 def drop_buckets(folder: Path) -> None:
-    """The same of buckets, which are called as schemas are."""
+    """Delete the buckets too, which are called as schemas are."""
     from tests.support.s3 import drop_those_of  # noqa: PLC0415 - as above
 
     drop_those_of(os.environ[chosen.PER_FOLDER], _schemas(folder))

@@ -29,7 +29,7 @@ Note = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a child does.
+    """The work of a child.
 
     Attributes:
         do: the work; its answer is given to the parent as JSON.
@@ -42,7 +42,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended.
+    """The end of a child.
 
     Attributes:
         answer: its answer, or None if it died or was ended.
@@ -97,7 +97,7 @@ def taken_s(began_s: float, process: int | str = "self") -> float:
 
 
 class _Child:
-    """One piece of work in a process group of its own, which ends as a whole."""
+    """A piece of work in a process group of its own, which ends as a whole."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

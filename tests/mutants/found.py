@@ -17,7 +17,7 @@ from mutmut.mutation.trampoline_templates import mangle_function_name
 from tests.mutants.naming import Edit, Mutant, module_of, named
 
 _SWITCH: Final = "from mutmut.mutation.trampoline import"
-"""What mutmut writes to import its own switch; `tests.mutants.switch` replaces that."""
+"""The text by which mutmut imports its own switch; `tests.mutants.switch` replaces that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ ANY: Final = "*"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mutant:
-    """One small change of one function.
+    """A small change of one function.
 
     Attributes:
         module: dotted, as `agent.sync.backoff`.

@@ -24,7 +24,7 @@ With `*` for both names, all other functions of the module moved.
 
 
 class Outcome(StrEnum):
-    """How the tests that run the mutated function ended."""
+    """Results of the tests that run the mutated function."""
 
     KILLED = "killed"
     """A test failed, or the process died or hung."""

@@ -34,7 +34,7 @@ BEGIN: Final = 0.7
 
 
 class Answer(StrEnum):
-    """How the tests of one mutant ended."""
+    """Results of the tests of one mutant."""
 
     PASSED = "passed"
     FAILED = "failed"

@@ -1,4 +1,4 @@
-"""What only `scripts/test --all` runs are files and folders that exist, each named once."""
+"""Files and folders that only `scripts/test --all` runs exist, each named once."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from agent.errors import is_missing, not_read
 
 
 def test_file_closed_to_this_user_is_reported_with_the_way_to_open_it() -> None:
-    """Nobody is told to put it there once more."""
+    """The error does not ask to put it there once more."""
     closed = PermissionError(errno.EACCES, "Permission denied")
 
     told = str(not_read(Path("/etc/doorstep/fleet-ca.pem"), "the authority", closed))

@@ -31,7 +31,7 @@ STREAMS: Final = [
 def end(
     words: list[str], streams: str = "", **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """One command with its streams as bash's redirections have it."""
+    """Run one command with its streams as bash's redirections have it."""
     line = f'set -o pipefail; "$0" -m agent "$@" {streams}'
     return subprocess.run(
         ["bash", "-c", line, sys.executable, *words],
@@ -46,7 +46,7 @@ def end(
 def interrupt(
     words: list[str], loading: str, **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """One command that gets Ctrl-C as soon as it loads the library `loading`."""
+    """Run one command that gets Ctrl-C as soon as it loads the library `loading`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "agent", *words],
         cwd=REPOSITORY,
@@ -180,7 +180,7 @@ def test_ctrl_c_while_it_starts_ends_it_as_later(
 
 
 def test_doctor_that_is_interrupted_leaves_no_file(device: Device, tmp_path: Path) -> None:
-    """It opens devices, and what simulates them is drawn with OpenCV."""
+    """Doctor opens devices, and OpenCV draws what simulates them."""
     files = set(tmp_path.rglob("*"))
 
     ended = interrupt(["doctor", "--config", str(device.config)], "cv2", TMPDIR=str(tmp_path))

@@ -1,4 +1,4 @@
-"""What TLS demands of a certificate, at both ends."""
+"""The demands of TLS on a certificate, at both ends."""
 
 import socket
 import ssl

@@ -47,7 +47,7 @@ def left(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_fresh_leaves_nothing_behind_when_interrupted(tmp_path: Path, kind: signal.Signals) -> None:
-    """It ends at once, also in the middle of building, and takes what it started with it."""
+    """`--fresh` ends at once, also while it builds, and takes what it started with it."""
     started = tmp_path / "pid"
     with fresh(tmp_path, SLEEPS, "env", "--default-signal=INT,HUP") as running:
         until(lambda: started.exists() and started.read_text() != "")

@@ -13,11 +13,11 @@ REGISTRIES = (
     *(b"pypi.org/simple", b"pypi.org/pypi", b"files.pythonhosted.org"),
     *(b"registry.npmjs", b"registry.yarnpkg", b"proxy.golang.org", b"crates.io"),
 )
-"""Parts of their addresses. A project's page, such as pypi.org/project/NAME, is none of them."""
+"""Parts of their addresses. A project's page, such as pypi.org/project/NAME, does not count."""
 
 
 def test_no_file_names_a_mirror() -> None:
-    """Else a machine that reaches only its company's mirror could not run it."""
+    """Otherwise a machine that reaches only its company's mirror could not run it."""
     ours = [path for path in [*files(), REPOSITORY / ".ci/run"] if path != Path(__file__)]
 
     found = [(path.name, name) for path in ours for name in _named(path.read_bytes())]

@@ -47,7 +47,7 @@ SIMULATED: Final = BoardSettings(
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """Whatever happens, a board leaves no driver's thread behind."""
+    """In each case, a board leaves no driver's thread behind."""
     before = set(threading.enumerate())
     yield
     assert set(threading.enumerate()) <= before
@@ -113,7 +113,7 @@ def test_parts_are_chosen_one_by_one_and_one_simulated_makes_the_board_so(tmp_pa
 def test_a_board_darkens_only_an_indicator_that_it_opened(
     tmp_path: Path, lent: SimulatedIndicator | None, after: Colour
 ) -> None:
-    """One owner each: whoever showed that the process starts shows its end, too."""
+    """An owner each: the process that shows its start shows its end, too."""
     board = open_board(SIMULATED, tmp_path, FLOOR, lent)
     board.indicator.show(Signal.HOLD_STILL)
     board.close()

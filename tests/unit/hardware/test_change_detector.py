@@ -1,4 +1,4 @@
-"""One line per change."""
+"""A line per change."""
 
 from hardware.change_detector import ChangeDetector
 

@@ -63,7 +63,7 @@ def test_wrong_epoch_is_not_believed() -> None:
 
 
 def test_a_gnss_date_far_ahead_of_the_floor_is_refused() -> None:
-    """It would raise the floor for good, and every true date after it would be refused."""
+    """The date would raise the floor for good, and every true date after it would be refused."""
     unsynced = clock(ClockSource.UNSYNCED)
 
     hear(unsynced, unsynced.floor + timedelta(days=20 * 365))
@@ -72,7 +72,7 @@ def test_a_gnss_date_far_ahead_of_the_floor_is_refused() -> None:
 
 
 def test_time_that_the_network_contradicted_is_not_believed_again_without_it() -> None:
-    """What was forged went on where the network was lost; what agreed with it goes on."""
+    """A forged time continued without the network; a time that agreed with it continues."""
     said = [ClockSource.UNSYNCED]
     found = []
     for ahead in (timedelta(days=3650), timedelta(hours=1)):
@@ -136,7 +136,7 @@ def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
 
 
 def test_bound_of_an_earlier_process_still_holds() -> None:
-    """It may have carried an old GNSS time on itself, at most since the boot."""
+    """The clock may have carried an old GNSS time on itself, at most since the boot."""
     unsynced = clock(ClockSource.UNSYNCED)
     now_ns = time.monotonic_ns()
 

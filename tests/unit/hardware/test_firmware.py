@@ -81,7 +81,7 @@ def test_line_that_takes_no_pin_is_no_claim(text: str) -> None:
 
 
 def test_claim_under_a_condition_names_its_section() -> None:
-    """Whether the condition is met is not known here; [all] ends it."""
+    """The reader cannot know here if the condition is met; [all] ends it."""
     text = "[pi5]\ndtoverlay=gpio-key,gpio=16\n[all]\ndtoverlay=gpio-key,gpio=24\n"
 
     assert taken(text) == {16: "[pi5]", 24: ""}

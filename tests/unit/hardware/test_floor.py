@@ -43,7 +43,7 @@ def fix(utc: datetime, received_ns: int = 0) -> Fix:
 
 
 def by_gnss(floor: Floor, utc: datetime, boottime_s: float = 0.0, boot_id: str = HERE) -> Floor:
-    """After a fix that the clock goes by."""
+    """After a fix that the clock uses."""
     return by_clock(floor, moment(utc, boot_id=boot_id), boottime_s, fix(utc))
 
 
@@ -81,7 +81,7 @@ def test_gnss_raises_the_floor_to_what_is_certain_of_it() -> None:
 
 
 def test_gnss_raises_nothing_without_a_fix_of_now_that_says_the_same() -> None:
-    """What a few seconds told is carried on by the clock for as long as it runs."""
+    """The clock carries on the time of a few seconds for as long as it runs."""
     told, late_ns = moment(NOW + DAY), -round(FRESH_S * 1e9) - 1
 
     for other in (None, fix(NOW + DAY, late_ns), fix(NOW + DAY - AGREES_WITHIN - DAY / 24)):
@@ -146,7 +146,7 @@ def test_network_time_heals_what_gnss_and_receipts_did() -> None:
 
 
 def test_network_time_raises_nothing_by_itself() -> None:
-    """It is not authenticated."""
+    """Network time is not authenticated."""
     assert by_clock(Floor(NOW), network(NOW + 8 * YEAR), 0.0) == Floor(NOW)
 
 
@@ -160,7 +160,7 @@ def test_network_time_that_agrees_lifts_the_limit_of_gnss() -> None:
 
 
 def test_an_allowance_does_not_outlive_the_network_s_word() -> None:
-    """Else what was above the floor that was healed could be raised to again, and further."""
+    """Otherwise a healed time above the floor could be raised to again, and further."""
     floor = by_gnss(Floor(NOW), NOW + 10 * YEAR, 0.0)
     healed = by_clock(floor, network(NOW), 1.0)
 
@@ -281,7 +281,7 @@ def test_a_device_that_lay_unused_for_a_year_has_its_floor_after_two_days() -> N
 
 GAPS = st.sampled_from([0.0, 3_600.0, ALLOWANCE_S - 6, ALLOWANCE_S - 4, ALLOWANCE_S])
 STEPS = st.lists(st.tuples(st.integers(0, 3), GAPS), max_size=6)
-"""So many true fixes, a second apart, and then so long without one."""
+"""Take so many true fixes, a second apart, and then so long without one."""
 
 
 @settings(max_examples=300)

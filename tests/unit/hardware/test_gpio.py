@@ -174,7 +174,7 @@ def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
 
 
 def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None:
-    """One short tone with the green light, then silence."""
+    """A short tone with the green light, then silence."""
     settings = IndicatorSettings("gpio", vibration_pin=16, volume_pct=100)
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.SAVED)
@@ -302,7 +302,7 @@ def opened(library: Path, current: Path, *words: str) -> tuple[list[str], list[s
 def test_lgpio_leaves_nothing_behind_and_moves_nobody(
     library: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    """Its FIFO would lie in the current folder, and the process would stay where that lies.
+    """The FIFO would be in the current folder, and the process would stay there.
 
     The current folder may be another user's, as for `sudo doorstep doctor` in /root, which goes on
     as capture's user.

@@ -137,7 +137,7 @@ def test_an_old_sky_does_not_complete_a_new_fix() -> None:
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))
 def test_garbage_is_nothing(line: bytes) -> None:
-    """Whatever bytes come, the parser answers and never raises."""
+    """The parser answers any bytes and never raises."""
     assert parse(line, 0, Sky()) is None
 
 
@@ -322,7 +322,7 @@ def test_unplugged_receiver_is_reported_and_found(
 
 @pytest.mark.slow
 def test_a_restarted_gpsd_is_found_again(receiver: Receiver) -> None:
-    """While it is away trouble is told and the fix ages; afterwards fixes come again."""
+    """Meanwhile trouble is reported and the fix ages; afterwards fixes come again."""
     port = free_port()
     with closing(GpsdPosition(settings(port))) as position:
         with gpsd(receiver.port, port):

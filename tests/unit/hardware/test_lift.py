@@ -104,7 +104,7 @@ def test_lost_reading_changes_nothing_and_a_second_one_is_a_fault() -> None:
 
 
 def test_nothing_is_known_before_the_first_reading() -> None:
-    """It is no fault either, unless the reading does not come."""
+    """The reading is no fault either, unless it does not come."""
     assert LiftRule(0.0).feel(0.1, None) == Feeling(0.1, None, None)
 
 

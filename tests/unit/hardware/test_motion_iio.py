@@ -57,7 +57,7 @@ def test_each_axis_has_its_scale_or_that_of_all(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_acceleration_is_no_answer(tmp_path: Path, raw: str, scale: str) -> None:
-    """A sensor may lie in each of its files."""
+    """A sensor may be in each of its files."""
     device(tmp_path, 0, in_accel_scale=scale, **axes(raw))
 
     with closing(Accelerometer(tmp_path)) as sensor:

@@ -103,7 +103,7 @@ def test_no_answer_is_too_short_to_be_felt() -> None:
 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_colours_that_share_a_rhythm_differ_for_colour_blind_people(sight: str) -> None:
-    """One man in twelve cannot tell red from green."""
+    """A man in twelve cannot tell red from green."""
     assert [distance(colour(one), colour(other), sight) > FAR_ENOUGH for one, other in SHARED] == [
         True
     ] * len(SHARED)
@@ -111,13 +111,13 @@ def test_colours_that_share_a_rhythm_differ_for_colour_blind_people(sight: str) 
 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_distance_finds_the_colours_that_colour_blind_people_confuse(sight: str) -> None:
-    """It finds green and amber, which the idle lights once had twice each."""
+    """The check finds green and amber, which the idle lights once had twice each."""
     assert distance(GREEN, AMBER, sight) < FAR_ENOUGH < distance(BLUE, AMBER, sight)
 
 
 @pytest.mark.parametrize("signal", ANSWERS)
 def test_an_answer_has_one_rhythm_for_all_senses(signal: Signal) -> None:
-    """It begins dark and silent, so that it does not run into the signal before."""
+    """The signal begins dark and silent, so that it does not run into the one before."""
     light = rhythm(signal, "light")
 
     assert rhythm(signal, "motor") == rhythm(signal, "tone") == light

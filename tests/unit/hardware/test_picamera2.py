@@ -213,7 +213,7 @@ def test_controls_fight_flicker_and_blur(mains_hz: int, flicker: dict[str, int])
 
 
 def test_autofocus_is_part_of_the_configuration() -> None:
-    """It is off by default, and configure() drops what was set before."""
+    """Autofocus is off by default, and configure() drops what was set before."""
     assert controls(SETTINGS)["AfMode"] == 2
 
 
@@ -273,7 +273,7 @@ def test_luma_is_cut_out_of_the_buffer() -> None:
 
 @pytest.mark.parametrize("shape", [(48,), (5, 8), (6, 4), (9, 8)])
 def test_a_buffer_of_another_size_has_no_luma(shape: tuple[int, ...]) -> None:
-    """It is told, not cut to fit."""
+    """Such a buffer is reported, not cut to fit."""
     with pytest.raises(ValueError, match="no YUV420 of 6 x 4"):
         i420_to_luma(np.zeros(shape, np.uint8), 6, 4)
 
@@ -358,7 +358,7 @@ def test_a_lens_that_cannot_be_held_is_a_failure() -> None:
 
 
 def test_fault_after_the_frames_costs_no_photo(caplog: pytest.LogCaptureFixture) -> None:
-    """The frames are there: a lens that stays held is told in the log only."""
+    """The frames are there: only the log reports a lens that stays held."""
     picamera = Picamera([*requests(1)])
     camera = started(picamera)
     picamera.control_faults = [None, RuntimeError("Control AfPause is not advertised")]
@@ -394,7 +394,7 @@ def test_a_burst_that_is_closed_leaves_every_buffer_to_the_next() -> None:
 
 
 def test_an_error_of_the_camera_is_a_failure_not_a_stall() -> None:
-    """It answered; it may be used again."""
+    """The camera answered; it may be used again."""
     camera = started(Picamera([RuntimeError("no buffers"), *requests(2)]), FIXED_LENS)
 
     with pytest.raises(CameraFailed, match="no buffers"):
@@ -413,7 +413,7 @@ def look(camera: Camera, deadline_s: float) -> None:
 
 @pytest.mark.parametrize("act", [take, look])
 def test_camera_is_not_called_after_a_stall(act: Callable[..., None]) -> None:
-    """It would hang: not its close, not by us and not at exit; a start is refused."""
+    """The camera would hang: not its close, not by us and not at exit; a start is refused."""
     picamera = Picamera([None, None, None])
     camera = started(picamera, FIXED_LENS)
     with pytest.raises(CameraStalled, match="deadline"):
@@ -470,7 +470,7 @@ def test_sensor_that_does_not_start_is_reported() -> None:
 
 
 def test_a_camera_without_a_frame_tells_no_lux() -> None:
-    """It is stuck: the process must end."""
+    """A camera without a frame is stuck: the process must end."""
     camera = started(Picamera(af_states=[]))
 
     with pytest.raises(CameraStalled, match="deadline"):
@@ -572,7 +572,7 @@ def test_newest_frame_that_went_back_to_the_sensor_is_not_touched() -> None:
 
 
 def test_newest_frame_that_cannot_be_read_is_a_failure() -> None:
-    """It went back to the sensor all the same."""
+    """The request went back to the sensor all the same."""
     picamera, camera = idle()
     del picamera.seen[-1].metadata["SensorTimestamp"]
 
@@ -634,7 +634,7 @@ def test_a_scan_is_waited_for() -> None:
 
 
 def test_a_lens_is_free_until_the_exposure_has_settled() -> None:
-    """It begins to scan when it sees something: after a start, or when the lamp is lit."""
+    """The lens begins to scan when it sees something: after a start, or when the lamp is lit."""
     picamera = Picamera([*requests(1)], af_states=[])
     camera = started(picamera)
     states = [AF_STATE_FOCUSED, *[AF_STATE_SCANNING] * (SETTLED + 1), AF_STATE_FOCUSED]
@@ -713,7 +713,7 @@ def test_a_look_does_not_wait_for_the_lens() -> None:
 
 
 def test_a_look_that_cannot_be_read_is_a_failure_and_leaks_nothing() -> None:
-    """So is one that is not of its stream's size."""
+    """A frame that is not of its stream's size is refused too."""
     broken, odd, refused = Request(metadata(1), broken=True), Request(metadata(2), rows=90), 0
     camera = started(Picamera([broken, odd]))
 
@@ -727,7 +727,7 @@ def test_a_look_that_cannot_be_read_is_a_failure_and_leaks_nothing() -> None:
 
 
 def test_a_stopped_camera_takes_nothing() -> None:
-    """A caller's mistake is told at once, not at a deadline."""
+    """A caller's mistake is reported at once, not at a deadline."""
     with pytest.raises(CameraFailed, match="stopped"):
         opened(Picamera()).take(0, 1, DEADLINE_S)
 
@@ -751,7 +751,7 @@ class Talkative(Picamera):
 def test_words_of_picamera2_at_each_start_do_not_fill_the_journal(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It logs two lines whenever the sensor starts and stops; what is wrong is still told."""
+    """The library logs two lines whenever the sensor starts and stops; faults still appear."""
     vendor, lib = ModuleType("picamera2"), ModuleType("libcamera")
     vendor.Picamera2 = Talkative  # type: ignore[attr-defined]
     lib.ColorSpace = type("ColorSpace", (), {"Smpte170m": staticmethod(object)})  # type: ignore[attr-defined]

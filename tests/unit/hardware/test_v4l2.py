@@ -124,7 +124,7 @@ def test_a_hung_read_is_a_stall(
 def test_an_unplugged_webcam_fails_at_once_and_can_start_again(
     camera: Camera, port: Port, act: Callable[..., None]
 ) -> None:
-    """A read that fails is an answer; the next start opens the device anew."""
+    """A read that fails is an answer; the next start opens the device again."""
     port.now.unplugged.set()
 
     with pytest.raises(CameraFailed, match="unplugged"):
@@ -145,7 +145,7 @@ def test_a_webcam_that_is_gone_does_not_start(port: Port) -> None:
 
 
 def test_a_stopped_webcam_takes_nothing(port: Port) -> None:
-    """A caller's mistake is told at once."""
+    """A caller's mistake is reported at once."""
     with pytest.raises(CameraFailed, match="stopped"):
         WebCamera(SETTINGS, port).take(0, 1, DEADLINE_S)
 

@@ -161,7 +161,7 @@ def test_a_view_into_a_bigger_picture_is_read_as_it_is() -> None:
 
 
 def test_a_wall_of_codes_is_read_one_by_one() -> None:
-    """A hundred different ones: each is told, none twice."""
+    """A hundred different codes are each returned, none twice."""
     grid = np.full((720, 1280), 255, np.uint8)
     tiles = [code(f"A{number:03}", Format.DataMatrix, 2)[10:-10, 10:-10] for number in range(100)]
     side = max(max(tile.shape) for tile in tiles)

@@ -248,7 +248,7 @@ def test_a_burst_waits_for_what_the_press_waits_for(lux: float) -> None:
 
 @pytest.mark.parametrize("has_lamp", [True, False])
 def test_no_frame_counts_that_began_before_the_lamp_was_put_out(*, has_lamp: bool) -> None:
-    """It counts neither for the light nor for the exposure."""
+    """Such a frame counts neither for the light nor for the exposure."""
     lamp, out_ns = SetLamp() if has_lamp else None, time.monotonic_ns()
     camera = camera_with(lamp)
 

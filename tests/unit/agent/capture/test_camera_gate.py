@@ -84,7 +84,7 @@ def device(tmp_path: Path) -> Iterator[Bench]:
 
 
 def bound(device: Bench) -> tuple[str | None, str]:
-    """What stop the next press is bound to, and by what."""
+    """The stop to which the next press is bound, and the reason."""
     return by(device.press())
 
 
@@ -97,7 +97,7 @@ def close_window(device: Bench) -> None:
 
 
 def test_label_speaks_for_no_press_once_one_came_while_it_was_read(tmp_path: Path) -> None:
-    """It is not believed for that press, and the driver who meant that press goes on."""
+    """The label is not believed for that press, and the driver who meant that press continues."""
     parts = Parts()
     parts.camera = camera = PressedMeanwhile(parts.now, "C4")
     camera.now = parts.now
@@ -225,7 +225,7 @@ def test_lamp_lights_the_label_in_the_dark_until_the_window_closes(tmp_path: Pat
 
 
 def test_a_press_within_a_lit_window_is_exposed_after_the_lamp_is_out(tmp_path: Path) -> None:
-    """Else a frame that shows the lamp tells that it is bright, and the photo would be black."""
+    """Otherwise a frame that shows the lamp counts as bright, and the photo would be black."""
     parts = Parts()
     parts.camera.light = 0.02
     with round_of(tmp_path, ALLOWED, parts=parts) as device:
@@ -303,7 +303,7 @@ def test_camera_fault_in_a_window_is_reported_once_and_ends_the_process(
 
 
 class NoStart(Pictures):
-    """A camera that does not start any more once it is told so."""
+    """A camera that does not start any more after a signal."""
 
     broken = False
 
@@ -417,7 +417,7 @@ def test_practice_label_makes_a_test_of_the_retake_too(device: Bench) -> None:
 
 
 def test_label_is_ended_by_a_photo_that_place_bound(tmp_path: Path) -> None:
-    """It was read for that press: it does not wait for the one after."""
+    """The label was read for that press: it does not wait for the one after."""
     with round_of(tmp_path, ALLOWED, FORBIDDEN_THERE) as device:
         scan(device, "C5")
         device.parts.camera.label = ""

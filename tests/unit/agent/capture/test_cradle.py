@@ -78,7 +78,7 @@ def test_a_restart_shows_all_sent_and_one_with_a_record_never_does(tmp_path: Pat
 
 
 def test_a_device_that_is_shut_out_asks_for_the_office(device: Bench) -> None:
-    """It shows "sending" until each waiting record had its 401 or 403."""
+    """The cradle shows "sending" until each waiting record had its 401 or 403."""
     device.press()
     device.tick(2.0)
     rows = [row for row in device.rows() if row.state is RecordState.PENDING]
@@ -124,7 +124,7 @@ def test_light_stays_white_if_one_answer_was_another(device: Bench, answer: str)
 
 
 def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(device: Bench) -> None:
-    """It cannot be sent, and no count has it."""
+    """Such a record cannot be sent, and no count has it."""
     _deliver_all(device)
     device.layout.torn.rmdir()
     device.layout.torn.touch()

@@ -32,7 +32,7 @@ EVENING = datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC)
 
 
 def test_ended_document_is_deleted_and_its_version_stays(tmp_path: Path) -> None:
-    """That nothing is left of it in the blocks is tried where it is written."""
+    """The test of the wipe proves that nothing is left of it in the blocks."""
     with round_of(tmp_path, ALLOWED) as device:
         device.hear_time(EVENING)
         device.tick()
@@ -62,7 +62,7 @@ def test_document_ends_also_while_the_device_was_off(tmp_path: Path) -> None:
 
 
 def test_document_that_no_current_key_signed_is_wiped(tmp_path: Path) -> None:
-    """It would never end, for nobody could read when."""
+    """Such a manifest would never end, for nobody could read when."""
     with round_of(tmp_path, ALLOWED):
         pass
     (tmp_path / "backend.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))

@@ -112,7 +112,7 @@ def test_a_manifest_is_judged_before_the_first_turn(tmp_path: Path, office: Flee
 
 
 def test_a_document_put_there_while_it_runs_is_found(device: Bench, office: FleetOffice) -> None:
-    """Also after one that does not count, which is told."""
+    """Also after an invalid document, which is reported."""
     TrustStore(device.layout).keep_fleet((FleetOffice().document(3),))
     device.tick()
     refused = device.loop.status()
@@ -329,7 +329,7 @@ def test_evidence_is_asked_for_and_judged_through_the_socket(device: Bench) -> N
 
 
 def test_serves_certificate_comes_through_the_socket_and_its_request_never(device: Bench) -> None:
-    """Else whoever may speak to the socket could have it replaced by one for their own key."""
+    """Otherwise a user who may speak to the socket could replace it by one for their own key."""
     told = answer(device.loop, {"offer": "serve", "text": "x"}, "sync")
     status = device.loop.status()
 

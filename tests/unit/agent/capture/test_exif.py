@@ -255,7 +255,7 @@ def _at(lat_deg: float, lon_deg: float) -> PhotoFacts:
 
 
 def _exiftool(folder: Path, cases: list[PhotoFacts], *options: str) -> list[dict[str, Any]]:
-    """One call for many files: what it says of each, in order."""
+    """The findings of one call for many files, in order."""
     assert shutil.which("exiftool"), "exiftool is missing: apt-get install libimage-exiftool-perl"
     paths = [folder / f"{number:04d}.jpg" for number in range(len(cases))]
     for path, facts in zip(paths, cases, strict=True):

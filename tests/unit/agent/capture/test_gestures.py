@@ -112,7 +112,7 @@ def test_a_photo_press_hands_over_if_scan_has_been_down_for_so_long(
 
 
 def test_presses_of_a_hand_over_count_once_and_both_ways() -> None:
-    """A second press within 600 ms is no photo, and a hand-over soon after a photo is none."""
+    """A second press within 600 ms is no photo, nor a hand-over soon after a photo one."""
     gestures = Gestures()
     events = (1.5, 1.0), (2.0, None), (2.2, None), (2.7, 2.3)
 

@@ -37,7 +37,7 @@ def device(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_a_hand_over_leaves_a_record_without_photo_or_position(device: Bench) -> None:
-    """It names the only stop in reach, and its light comes after it is durable."""
+    """The hand-over names the only stop in reach, and its light comes after it is durable."""
     rows: list[int] = []
 
     def count(signal: Signal) -> None:

@@ -103,7 +103,7 @@ def test_only_the_devices_own_sensor_is_a_digital_capture(camera: str, expected:
 
 
 def test_a_press_before_the_certificate_leaves_a_photo_that_says_so(device: Bench) -> None:
-    """It is an alarm until one has come: then the next photo has them."""
+    """The missing certificate is an alarm until one has come: then the next photo has it."""
     fresh = alarm(device)
     photo, record = press(device)
     without = alarm(device)

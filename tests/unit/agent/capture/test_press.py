@@ -1,4 +1,4 @@
-"""One press, one durable record: what is kept, what the driver is shown, and in which order."""
+"""A press makes one durable record: its content, the driver's lights, and their order."""
 
 import hashlib
 import json

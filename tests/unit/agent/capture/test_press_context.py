@@ -1,4 +1,4 @@
-"""One press, one snapshot: what the devices say afterwards changes nothing of it."""
+"""A press has one snapshot: later readings of the devices change nothing of it."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -70,7 +70,7 @@ def test_the_fix_that_keeps_the_code_is_the_one_that_is_recorded(tmp_path: Path)
 
 @pytest.mark.parametrize("step_h", [1.4, 2.1, 2.9, 3.5, 5.9, 7.0])
 def test_the_manifest_in_a_record_is_the_one_that_decided(tmp_path: Path, step_h: float) -> None:
-    """It is noon, and the manifest ends at 18:00, while the press is served or before."""
+    """At noon, the manifest ends at 18:00, while the press is served or before."""
     parts = HurryingParts()
     with round_of(tmp_path, ALLOWED, parts=parts) as device:
         assert isinstance(parts.clock, Hurrying)

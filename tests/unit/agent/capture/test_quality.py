@@ -43,7 +43,7 @@ STATES: Final = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_door_gets_its_verdict(state: str) -> None:
-    """One door in each state; the slow test has many."""
+    """A door in each state; the slow test has many."""
     scene, verdict = STATES[state]
 
     assert assess(render(scene), DEFAULT).verdict is verdict
@@ -176,7 +176,7 @@ def test_first_verdict_in_order_counts() -> None:
 
 
 def test_a_report_has_every_score_and_the_version_of_the_thresholds() -> None:
-    """Whatever the verdict: a record is read again when thresholds change."""
+    """Each verdict has them: a record is read again when thresholds change."""
     report = assess(render(NIGHT), replace(DEFAULT, version="fleet-3"))
 
     assert set(report.scores) == {"mean_pct", "clipped_pct", "spread_pct", "noise", "sharpness"}

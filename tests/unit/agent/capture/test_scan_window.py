@@ -20,7 +20,7 @@ def test_a_window_is_open_for_ten_seconds() -> None:
 
 
 def test_first_code_of_the_last_picture_counts_if_the_route_knows_none() -> None:
-    """So that the press is refused, and not decided by place as if nobody had scanned."""
+    """The press is then refused, and not decided by place as if nobody had scanned."""
     seen = (
         opened()
         .after_codes(["FIRST"])

@@ -402,7 +402,7 @@ def expected(spot: Spot) -> set[str | None]:
 def of_label(
     circle: Circle, stops: list[RouteStop], own: RouteStop, told: set[str | None]
 ) -> set[str | None]:
-    """What may come of a label: of another place, where it is not and a forbidden door is."""
+    """Outcomes of a label: of another place, where it is not and a forbidden door is."""
     may: set[str | None] = set()
     for share, own_share in itertools.product((1 - SPHERE_ERROR, 1 + SPHERE_ERROR), repeat=2):
         met = closest(circle, stops, share)

@@ -81,7 +81,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[Loop]:
 def test_presses_are_answered_if_many_come_at_once(
     loop: Loop, button: ButtonName, others: Reply
 ) -> None:
-    """One is served. The other photo presses count as one with it, and the scan button is down."""
+    """The first is served. The others count as one with it, and the scan button is down."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         told = [
             clients.submit(loop.presses.press, button, HELD_S, "tester", 0.7)

@@ -77,7 +77,7 @@ def wait(device: Bench, seconds: float) -> int:
 
 
 def test_no_picture_is_taken_while_the_device_sounds(tmp_path: Path) -> None:
-    """This holds for labels, and for a parcel during the answer to the press before."""
+    """The rule is for labels, and for a parcel during the answer to the press before."""
     parts = Listeners()
     with round_of(tmp_path, FORBIDDEN, ALLOWED, ELSEWHERE, parts=parts) as device:
         device.press()

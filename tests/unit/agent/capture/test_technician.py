@@ -85,7 +85,7 @@ def test_a_route_counts_though_nobody_is_at_work(tmp_path: Path) -> None:
 
 
 def test_a_route_that_lies_there_counts_while_capture_is_stopped(tmp_path: Path) -> None:
-    """Until it has ended; and whoever asks changes nothing of it."""
+    """Until it has ended; and the request changes nothing of it."""
     with fleet_device(tmp_path) as device:
         clock = device.parts.clock
         before = kept_route(device.config, clock)
@@ -191,7 +191,7 @@ def test_outcome_of_a_press_is_seen_first(device: Bench) -> None:
 
 
 def test_a_look_gives_figures_and_leaves_nothing(tmp_path: Path) -> None:
-    """One frame, in white light; no record, no file, and the sensor rests again at once."""
+    """A frame in white light; no record, no file, and the sensor rests again at once."""
     with bench(tmp_path, device=BENCH_MODE) as device:
         device.tick()
         before = left(tmp_path)
@@ -224,7 +224,7 @@ def test_scan_looks_only_ten_minutes_after_a_press_without_manifests(device: Ben
 
 
 def test_a_scan_button_let_go_during_a_look_takes_nothing_back(tmp_path: Path) -> None:
-    """It was down for a second; the look lasted for three."""
+    """The button was down for a second; the look lasted for three."""
     with bench(tmp_path, device=BENCH_MODE) as device:
         device.press()
         pressed_ns = device.parts.now()

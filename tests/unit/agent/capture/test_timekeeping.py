@@ -248,7 +248,7 @@ def test_a_receipt_that_agrees_with_the_clock_makes_the_time_certain(tmp_path: P
 def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is of another boot, as its record is; the next one is of this."""
+    """The receipt is of another boot, as its record is; the next one is of this."""
     with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
     reboot(monkeypatch, "another boot")

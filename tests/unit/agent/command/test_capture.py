@@ -285,7 +285,7 @@ def test_fault_that_keeps_the_process_from_starting_is_red(
 
 
 def test_a_wrong_configuration_lights_nothing(tmp_path: Path, light: WatchedLight) -> None:
-    """Which pins the light has stands in it."""
+    """The configuration names the pins of the light."""
     assert run(Device(tmp_path, camera={"kind": "canon"}), "capture") == 2
     assert light.shown == []
 

@@ -250,7 +250,7 @@ def test_new_token_helps_if_tls_itself_refuses_the_certificate(
 
 
 def test_backend_that_cannot_be_reached_uses_no_token_up(bench: Bench) -> None:
-    """It says nothing of the certificate in use."""
+    """Such a backend says nothing of the certificate in use."""
     bench.enrol()
     bench.device.configure(
         identity={"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}

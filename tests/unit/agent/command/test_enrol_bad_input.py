@@ -216,7 +216,7 @@ def forged(real: Authority, name: str) -> x509.Certificate:
 
 @pytest.mark.parametrize("what", PINNED)
 def test_certificate_with_the_pinned_key_alone_is_not_written(bench: Bench, what: str) -> None:
-    """It would be trusted, and lead nowhere once whoever is in between has gone."""
+    """The certificate would be trusted, and lead nowhere once the attacker in between has gone."""
     ca = bench.device.folder / "ca.pem"
     ca.unlink()
     real = bench.server.authority
@@ -234,7 +234,7 @@ def test_certificate_with_the_pinned_key_alone_is_not_written(bench: Bench, what
 
 
 def test_pinned_authority_that_the_server_is_not_of_is_not_written(bench: Bench) -> None:
-    """Else every later enrolment would end at a file that is in the way."""
+    """Otherwise every later enrolment would end at a file that is in the way."""
     ca = bench.device.folder / "ca.pem"
     ca.unlink()
     other = new_authority()

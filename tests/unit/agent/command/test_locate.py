@@ -1,4 +1,4 @@
-"""A device is found among others: through capture where it runs, by itself where not."""
+"""A device is found among others: through a running capture, otherwise by itself."""
 
 import signal
 import subprocess

@@ -70,7 +70,7 @@ def seen(folder: Path) -> Seen:
 def test_command_refuses_the_state_of_an_older_release(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    """It ends with 70 and says what to do, and not one byte of the device changes."""
+    """The command ends with 70 and says what to do, and not one byte of the device changes."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
     device = terminal.device
     before = seen(device.folder)

@@ -9,7 +9,7 @@ from tests.unit.agent.command.inprocess import Ended, Terminal
 
 
 def test_prune_says_whether_the_time_is_certain(terminal: Terminal) -> None:
-    """That it is not yet certain is no fault."""
+    """An uncertain time is no fault."""
     empty_queue(terminal.device.folder)
 
     before = terminal.run("prune")

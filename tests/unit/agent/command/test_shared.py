@@ -18,7 +18,7 @@ from tests.unit.agent.command.inprocess import Terminal
 def test_command_says_to_start_capture_before_it_ever_ran(
     terminal: Terminal, words: list[str], code: int
 ) -> None:
-    """A status is an answer in any case; a list that does not exist yet is none."""
+    """A status is an answer in any case; a list that does not exist yet is not."""
     ended = terminal.run(*words)
 
     assert ended.code == code
@@ -46,7 +46,7 @@ def becomes(folder: Path, state: Path) -> str:
 
 @pytest.mark.slow
 def test_command_runs_as_the_owner_of_its_place_if_root_starts_it(tmp_path: Path) -> None:
-    """Else files of root's get into the state, and the capture process stumbles over them."""
+    """Otherwise files of root's get into the state, and the capture process stumbles over them."""
     layout, database, _ = queue(tmp_path)
     database.close()
     capture, sync = 54_321, 54_322  # nobody's, as on a card of another machine
@@ -60,7 +60,7 @@ def test_command_runs_as_the_owner_of_its_place_if_root_starts_it(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_link_is_not_followed_to_its_owner(tmp_path: Path) -> None:
-    """It is somebody else's idea of whose the place is."""
+    """A link is another user's claim about the owner."""
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 54_321, 54_321)
     (tmp_path / "link").symlink_to(tmp_path / "theirs")

@@ -28,7 +28,7 @@ def test_each_kind_keeps_it_and_says_a_way_out(kind: str) -> None:
 
 @pytest.mark.parametrize("given_up", [0, 1, 5, 7])
 def test_another_number_than_there_are_gives_nothing_up(given_up: int) -> None:
-    """One more may have been pressed since somebody looked."""
+    """The driver may have pressed once more since the technician looked."""
     assert why_not(Unsent(waiting=4, torn=2), given_up) is not None
     assert why_not(Unsent(waiting=4, torn=2), 6) is None
 

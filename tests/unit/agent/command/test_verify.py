@@ -57,7 +57,7 @@ def evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Evidence:
 
 
 def test_a_folder_with_all_that_vouches_for_it_holds(evidence: Evidence) -> None:
-    """One thing stays open, since no folder can show it."""
+    """A single thing stays open, since no folder can show it."""
     ended = evidence.verify()
 
     lines = ended.out.splitlines()

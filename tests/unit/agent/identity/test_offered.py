@@ -73,7 +73,7 @@ class ForEvidence(Enrolled):
 
 
 class ForServe(Enrolled):
-    """The certificate of serve's key, whose request lies in `trust/`."""
+    """The certificate of serve's key, whose request is in `trust/`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -309,7 +309,7 @@ def test_another_question_replaces_the_request(serve: ForServe, what: str) -> No
 
 
 def test_shorter_certificate_counts_after_another_question(serve: ForServe) -> None:
-    """The kept one is for what is asked for no more: it does not stand in the way."""
+    """The kept one answers an old request: it is not in the way."""
     serve.taker.offer(pem(serve.issue()))
     serve.taker.ask_with(serve.request("van-7"))
 

@@ -337,7 +337,7 @@ def serve_request(van: RenewingDevice) -> signing.PublicKey:
 
 
 def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: RenewingDevice) -> None:
-    """The request lies in `trust/`: what enrolment did not get comes by itself."""
+    """The request is in `trust/`: certificates that enrolment did not get come by themselves."""
     van.install(0)
     key = serve_request(van)
     van.server.given = set()

@@ -181,7 +181,7 @@ def test_request_that_a_cut_left_behind_its_answer_is_answered(van: Van) -> None
 
 
 def test_request_for_evidence_never_stays_beside_its_answer(van: Van) -> None:
-    """The same answer can be given again: `openssl ca` signs no request twice."""
+    """An answer can be given again: `openssl ca` signs no request twice."""
     key = device_key(van.layout)[0]
     leaf = van.authority.issue(key.public_key(), "van-7", evidence=True)
     answer = certificates.pem([leaf]).decode()

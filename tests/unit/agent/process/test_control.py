@@ -1,4 +1,4 @@
-"""One line in, one line out; whoever asks, and however."""
+"""A line in, a line out; for each client and each order of bytes."""
 
 import getpass
 import json
@@ -286,7 +286,7 @@ def test_long_line_that_is_no_flat_offer_is_refused_unparsed(wide: Path, line: b
 
 @pytest.mark.parametrize("text", ["\\ud83d", LONG + "\\udc00", "\\uD83D\\ud83d"])
 def test_text_with_half_a_character_is_no_request(wide: Path, text: str) -> None:
-    """It cannot be encoded again, so it ended the thread of whoever offered a certificate."""
+    """The text cannot be encoded again, so it ended the thread of a client that offered it."""
     answer = say(wide, b'{"offer": "evidence", "text": "%b"}\n' % text.encode())
 
     assert answer["exit"] == 2

@@ -11,7 +11,7 @@ from tests.support.factory import MOMENT, Made, RecordMaker, add, queue
 
 
 class Card:
-    """A state folder and the device whose records lie in it."""
+    """A state folder and the device whose records are in it."""
 
     def __init__(self, folder: Path) -> None:
         self.layout, database, self.outbox = queue(folder)

@@ -36,7 +36,7 @@ def database(layout: Layout) -> Iterator[Database]:
 
 @pytest.fixture
 def other(layout: Layout) -> Iterator[Database]:
-    """The same for another process, which makes no schema."""
+    """Return the same for another process, which makes no schema."""
     opened = Database(layout)
     yield opened
     opened.close()
@@ -134,7 +134,7 @@ def test_tables_are_strict(database: Database) -> None:
 
 
 def test_schema_library_is_not_loaded_if_there_is_one(layout: Layout, database: Database) -> None:
-    """It costs a quarter of a second on a small device, at every command."""
+    """The library costs a quarter of a second on a small device, at every command."""
     note(database, "made")
     program = (
         "import sys; from pathlib import Path; from agent.queue.database import Database\n"
@@ -163,7 +163,7 @@ def test_error_leaves_no_trace_and_the_next_step_works(database: Database) -> No
 
 
 def test_a_step_may_read_before_it_writes(layout: Layout, database: Database) -> None:
-    """It has the right to write from its start: what it read cannot have changed meanwhile."""
+    """The step has the right to write from its start: its reading cannot have changed meanwhile."""
     note(database, "before")
     other = sqlite3.connect(layout.database, timeout=0, isolation_level=None)
     with database.step() as sql:
@@ -263,7 +263,7 @@ def test_a_bug_is_not_told_as_a_fault_of_the_disk(database: Database) -> None:
 
 
 def test_a_state_folder_may_have_any_name(tmp_path: Path) -> None:
-    """It becomes part of an SQLite address."""
+    """The folder's name becomes part of an SQLite address."""
     layout, database, _ = queue(tmp_path / "a?mode=memory#b%20c ü")
     note(database, "made")
 

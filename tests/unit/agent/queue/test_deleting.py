@@ -206,7 +206,7 @@ def test_missing_folder_is_no_error(tmp_path: Path) -> None:
 def test_deleter_ends_while_another_process_goes_on_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would keep a command for ever; what is left then is deleted by the next one."""
+    """A command would never end; the next one deletes the rest."""
     monkeypatch.setattr(deleting, "NAMES_MOST", 2_000)
     fill(tmp_path / "queue", 10)
     above = os.open(tmp_path / "queue", os.O_RDONLY)

@@ -71,7 +71,7 @@ def lock_file(tmp_path: Path) -> Path:
 
 
 def test_a_written_file_is_whole_and_shared_with_the_group(tmp_path: Path) -> None:
-    """Whatever the umask says: sync must read what capture wrote."""
+    """At any umask: sync must read what capture wrote."""
     before = os.umask(0o077)
     try:
         write_durably(tmp_path / "a.rec", b"evidence" * 100_000)
@@ -103,7 +103,7 @@ def test_bytes_are_flushed_first_and_then_the_name(
 
 
 def test_remains_of_an_earlier_power_cut_are_overwritten(tmp_path: Path) -> None:
-    """Else the key of a first start could never be made."""
+    """Otherwise the key of a first start could never be made."""
     (tmp_path / "key.part").write_bytes(b"half a k")
 
     write_durably(tmp_path / "key.pem", b"a whole key")

@@ -31,7 +31,7 @@ def head_of(made: Made) -> ChainHead:
 
 
 def rewrite(card: Card, change: str, *values: object) -> None:
-    """As whoever else may write the queue."""
+    """As another process that may write the queue."""
     with closing(Database(card.layout)) as database, database.step() as sql:
         sql.execute(f"UPDATE captures SET {change}", values)
 

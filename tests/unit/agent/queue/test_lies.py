@@ -61,11 +61,11 @@ UNBELIEVABLE: list[tuple[str, Any]] = [
     ("decision", "x" * 100_000),
     ("decided_utc", "x" * 1000),
 ]
-"""One value at least for each column."""
+"""At least one value for each column."""
 
 
 def write(database: Path, *statements: str, values: tuple[Any, ...] = ()) -> None:
-    """As whoever may write the queue."""
+    """As another process that may write the queue."""
     with closing(sqlite3.connect(database, isolation_level=None)) as sql:
         for statement in statements:
             sql.execute(statement, values)
@@ -224,7 +224,7 @@ def lay_journal(layout: Layout, victim: Path) -> None:
 
 
 def test_plain_sqlite_deletes_what_a_journal_names(card: Card) -> None:
-    """Else the tests below would prove nothing."""
+    """Otherwise the tests below would prove nothing."""
     record = card.layout.record(card.queued().label.capture_id)
     card.close()
     lay_journal(card.layout, record)

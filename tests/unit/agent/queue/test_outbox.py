@@ -106,7 +106,7 @@ def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: Reco
 def test_poison_does_not_delay_the_others(
     tmp_path_factory: pytest.TempPathFactory, poisoned: set[int], suspected: bool
 ) -> None:
-    """Whatever fails for ever, every other item goes in its first turn."""
+    """Every other item goes in its first turn, if one fails for ever."""
     _, database, outbox = queue(tmp_path_factory.mktemp("poison"))
     device = RecordMaker()
     ids = [add(outbox, device.make(), due_s=0.0).label.capture_id for _ in range(10)]
@@ -152,7 +152,7 @@ def test_hurry_and_claim_try_a_dead_end_with_its_alarm(outbox: Outbox, device: R
 
 
 def test_reboot_makes_everything_due_again(database: Database, device: RecordMaker) -> None:
-    """The clock that booked it began anew; nothing may wait for its old time."""
+    """The clock that booked the retry started again; nothing may wait for its old time."""
     before = Outbox(database, "boot-1")
     add(before, device.make())
     before.schedule_retry(claimed(before), 500_000.0, "timeout")
@@ -237,7 +237,7 @@ def test_a_refusal_is_kept_with_its_proof(outbox: Outbox, device: RecordMaker) -
 
 @pytest.mark.parametrize("how", ["refused", "damaged", "suspect"])
 def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: RecordMaker, how: str) -> None:
-    """It begins with a question to the backend: `adopted`."""
+    """The item begins with a question to the backend: `adopted`."""
     made = add(outbox, device.make())
     other = add(outbox, device.make(), due_s=1e9)
     item = claimed(outbox)
@@ -303,7 +303,7 @@ def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: RecordMaker
 
 
 def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordMaker) -> None:
-    """In the same transaction; a refusal is none."""
+    """In the same transaction; a refusal does not count."""
     first, second = add(outbox, device.make()), add(outbox, device.make())
     before = outbox.last_decided()
     outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)

@@ -134,7 +134,7 @@ def test_state_of_a_release_before_2026_11_7_is_refused(tmp_path: Path, name: st
 
 
 def test_state_of_today_is_not_too_old(layout: Layout) -> None:
-    """Whatever another process put into `queue/`, and whatever an earlier move left in `keys/`."""
+    """For all that another process put into `queue/`, or an earlier move left in `keys/`."""
     (layout.queue / "queue.moving").mkdir()
     for folder in (layout.keys, layout.capture_keys):
         (folder / "device.pem").touch()

@@ -294,6 +294,6 @@ def test_an_unfinished_schema_is_waited_for(tmp_path: Path) -> None:
             waiting(OutboxReader(ReadOnlyDatabase(layout)))
 
 
-def test_missing_item_is_none(reader: OutboxReader) -> None:
+def test_missing_item_is_refused(reader: OutboxReader) -> None:
     with pytest.raises(LookupError):
         reader.undelivered([RecordState.PENDING], new_id(), 10)

@@ -93,7 +93,7 @@ def obstruct(layout: Layout) -> None:
 
 
 def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) -> None:
-    """One rename of its folder; what it held is nobody's any more after a sweep without a fault."""
+    """A rename of its folder; its content is nobody's any more after a sweep without a fault."""
     layout = pressed(tmp_path)
     overwrite(layout.database)
     obstruct(layout)
@@ -200,7 +200,7 @@ def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
 def test_a_queue_that_breaks_again_at_once_waits_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quarantined: int
 ) -> None:
-    """Else a dying card would be filled with them; also after the clock was set back."""
+    """Otherwise a dying card would be filled with them; also after the clock was set back."""
     set_back = SimpleNamespace(time=lambda: 0.0, monotonic=time.monotonic)
     monkeypatch.setattr(queue_repair, "time", set_back)
     with bench(tmp_path) as device:
@@ -222,7 +222,7 @@ def test_a_queue_that_breaks_again_at_once_waits_a_minute(
 
 
 def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: Path) -> None:
-    """Rows are numbered anew, and sync may hold an item of the queue before."""
+    """Rows get new numbers, and sync may hold an item of the queue before."""
     with bench(tmp_path) as device:
         for _ in range(6):
             device.press()

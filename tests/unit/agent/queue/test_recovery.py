@@ -109,7 +109,7 @@ def test_a_record_of_another_device_or_under_another_name_is_not_adopted(card: C
 
 
 def test_a_record_in_the_other_spelling_is_adopted(card: Card) -> None:
-    """Without a row it is the same record, whoever wrote its signature in the other spelling."""
+    """Without a row it is the same record, also with its signature in the other spelling."""
     card.device = RecordMaker.begun()
     card.queued()
     orphan = with_other_spelling(card.made())
@@ -185,7 +185,7 @@ def test_record_starts_again_if_its_row_was_wrong(card: Card, column: str) -> No
 
 
 def test_record_that_its_row_calls_pruned_and_is_there_starts_again(card: Card) -> None:
-    """Else nobody would send it, delete it, or miss it."""
+    """Otherwise nobody would send it, delete it, or miss it."""
     made = card.queued(RecordState.PRUNED)
 
     assert card.sweep() == Swept(0, 0, 0, 0, 0, mended=1)
@@ -310,7 +310,7 @@ def _into_folder(path: Path) -> None:
 
 
 def _into_link(path: Path) -> None:
-    """One that leads to the very bytes."""
+    """A link that leads to the very bytes."""
     path.symlink_to(path.rename(path.parents[1] / "elsewhere"))
 
 
@@ -368,7 +368,7 @@ def test_a_lost_key_starts_a_new_chain_that_says_so(tmp_path: Path) -> None:
 
 
 def test_a_lost_key_starts_a_new_chain_after_a_failed_start(tmp_path: Path) -> None:
-    """Else the old chain would go on, signed by a key that it never announced."""
+    """Otherwise the old chain would continue, signed by a key that it never announced."""
     key = pressed(tmp_path).capture_keys / "device.pem"
     other = pressed(tmp_path / "other", times=0).capture_keys / "device.pem"
     key.write_bytes(other.read_bytes())  # and then a cut
@@ -393,7 +393,7 @@ def test_a_device_that_is_renamed_starts_a_new_chain(tmp_path: Path) -> None:
 
 
 def test_a_torn_newest_record_gives_its_number_to_the_next_press(tmp_path: Path) -> None:
-    """It was torn before it had its row, so green was never shown for it."""
+    """The record was torn before it had its row, so green was never shown for it."""
     torn = pressed(tmp_path).record("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
     torn.write_bytes(b"eyJ")
 
@@ -402,7 +402,7 @@ def test_a_torn_newest_record_gives_its_number_to_the_next_press(tmp_path: Path)
 
 
 def test_a_body_that_this_device_cannot_open_is_adopted(card: Card) -> None:
-    """It is what the label says; nobody on a device looks further."""
+    """The record is what the label says; nobody on a device looks further."""
     body = b"age-encryption.org/v1\n..."
     label = card.device.make(body=replace(recordfile.describe(body), type="application/age")).label
     path = card.layout.record(label.capture_id)

@@ -71,5 +71,5 @@ def test_each_value_is_read_where_the_kernel_has_it(
     "content",
     [b"", bytes(LENGTH), b"\x53\xef" * 512, b"x" * LENGTH, written((0x18, b"\7")), written()[:-1]],
 )
-def test_unknown_file_system_is_none(content: bytes) -> None:
+def test_unknown_file_system_has_no_superblock(content: bytes) -> None:
     assert superblock.read(content) is None

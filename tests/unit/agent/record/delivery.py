@@ -1,4 +1,4 @@
-"""One photo on its way: a simulated device, enrolled at the reference backend."""
+"""A photo on its way: a simulated device, enrolled at the reference backend."""
 
 import shutil
 from pathlib import Path

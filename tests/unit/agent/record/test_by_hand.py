@@ -1,4 +1,4 @@
-"""The page for whoever has no `doorstep`: its commands, as they stand there, on a real record."""
+"""The page for a reader without `doorstep`: its commands, as printed there, on a real record."""
 
 import json
 import shutil

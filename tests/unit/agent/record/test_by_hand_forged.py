@@ -33,7 +33,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_untouched_one_passes(photo: Path) -> None:
-    """Else what follows would prove nothing."""
+    """Otherwise the tests below would prove nothing."""
     before = contents(photo)
     steps = by_hand(photo, CERTIFICATE, LABEL, LIST, RECEIPT)
 
@@ -51,7 +51,7 @@ def test_an_altered_label_does_not_verify(photo: Path, place: int) -> None:
 
 
 def test_a_label_of_another_key_does_not_verify(delivery: Delivery, photo: Path) -> None:
-    """That key stands in its own header, as in each label."""
+    """The other key is in its own header, as in each label."""
     body = (photo / "photo.rec").read_bytes().partition(b"\n")[2]
     forged = signing.sign(delivery.label, signing.new_key(), embed_key=True)
     (photo / "photo.rec").write_bytes(forged.encode() + b"\n" + body)
@@ -77,7 +77,7 @@ def test_nothing_follows_a_signature(photo: Path, behind: str) -> None:
 
 
 def test_unverified_record_is_not_shown(photo: Path) -> None:
-    """It could have the words of what verifies in it."""
+    """The record could contain the words of a verified one."""
     header = encoded(b"{}\nVerified OK\n")
     rest = (photo / "receipt.jws").read_text().partition(".")[2]
     (photo / "receipt.jws").write_text(f"{header}.{rest}")

@@ -52,7 +52,7 @@ print(os.getcwd())
 
 
 def test_no_machine_code_is_taken_from_the_current_folder(tmp_path: Path) -> None:
-    """It may be one of foreign evidence, or one that this process's user may not enter."""
+    """The folder may be one of foreign evidence, or one that this process's user may not enter."""
     (tmp_path / "libc2pa_c.so").write_text("not machine code")
 
     ran = subprocess.run(
@@ -138,7 +138,7 @@ def test_the_second_spelling_of_the_signature_says_the_same() -> None:
 
 @pytest.mark.parametrize("altered", [SIGNED + b"\x00", SIGNED[:-1]], ids=["longer", "shorter"])
 def test_a_photo_that_grew_or_shrank_is_invalid(altered: bytes) -> None:
-    """That is the reason, and not the missing authority."""
+    """The mismatch is the reason, and not the missing authority."""
     found = credentials.read(altered, None)
 
     assert found is not None

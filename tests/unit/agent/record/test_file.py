@@ -264,7 +264,7 @@ def test_a_sparse_member_does_not_become_memory() -> None:
 
 
 def test_a_body_of_a_later_type_is_named() -> None:
-    """This one then says what it cannot open."""
+    """The present release then says what it cannot open."""
     payload = MADE.label.payload()
     payload["body"] = payload["body"] | {"type": "application/zstd"}
 
@@ -281,7 +281,7 @@ def test_a_clock_far_off_costs_no_record(year: int) -> None:
 
 
 def test_a_record_that_is_no_json_is_not_packed() -> None:
-    """It would be signed, and verify nowhere."""
+    """The record would be signed, and verify nowhere."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         recordfile.pack_body({"accuracy_m": float("nan")}, None, MOMENT)
 

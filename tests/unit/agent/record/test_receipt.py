@@ -25,7 +25,7 @@ READS: Final[list[tuple[Read, dict[str, str], str, str]]] = [
     (receipt.verified_receipt, RECEIVED, receipt.RECEIPT_TYPE, receipt.REFUSAL_TYPE),
     (receipt.verified_refusal, REFUSED, receipt.REFUSAL_TYPE, receipt.RECEIPT_TYPE),
 ]
-"""How each is read, what it says, its type and the other one's."""
+"""The reader of each, its content, its type and the other one's."""
 
 
 @pytest.fixture

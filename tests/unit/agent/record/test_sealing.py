@@ -1,4 +1,4 @@
-"""Sealing: to whom, by whom it is opened, and what a wrong recipient is told."""
+"""Sealing: the recipients, the identities that open, and the answer to a wrong recipient."""
 
 import pyrage  # noqa: TID251 - to make an identity
 import pytest

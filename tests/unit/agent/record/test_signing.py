@@ -196,7 +196,7 @@ def test_embedded_key_of_any_kind_is_refused_in_words(members: Any) -> None:
 
 
 def test_nan_is_never_signed() -> None:
-    """It would verify nowhere."""
+    """A label with NaN would verify nowhere."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         signing.sign({"accuracy_m": float("nan")}, KEY)
 

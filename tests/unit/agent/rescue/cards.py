@@ -44,7 +44,7 @@ def state(folder: Path, *records: Made) -> Path:
 def file_system(
     folder: Path, image: Path, size_mb: int = 16, label: str = "doorstep-state"
 ) -> Path:
-    """An ext4 with what lies in `folder`, in a file."""
+    """Write an ext4 with the content of `folder` into a file."""
     words = ["mkfs.ext4", "-q", "-F", "-L", label, "-d", str(folder), str(image), f"{size_mb}M"]
     subprocess.run(words, check=True)
     return image

@@ -140,7 +140,7 @@ def test_hostile_card_leads_nowhere_and_says_nothing_to_the_terminal(tmp_path: P
 
 
 def test_state_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    """Else a card could have this machine's own files saved as a device's."""
+    """Otherwise a card could have this machine's own files saved as a device's."""
     own = cards.state(tmp_path / "own", *cards.some(1))
     (tmp_path / "root/var/lib").mkdir(parents=True)
     (tmp_path / "root/var/lib/doorstep").symlink_to(own)

@@ -84,7 +84,7 @@ def test_rescue_refuses_a_folder_below_that_is_not_its_owners(
 
 
 def test_rescue_may_not_write_where_the_owner_may_not(image: Path, home: Path) -> None:
-    """It writes as the owner: a folder that is closed to its owner stays as it is."""
+    """Rescue writes as the owner: a folder that is closed to its owner stays as it is."""
     home.chmod(0o500)
 
     ended = rescue(image, "--to", home)

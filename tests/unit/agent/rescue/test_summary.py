@@ -104,7 +104,7 @@ def test_name_of_a_whole_record_is_its_label_s_whatever_the_file_was_called() ->
 
 
 def test_id_that_is_no_uuid_makes_a_record_torn() -> None:
-    """Else it could name any file where records are saved."""
+    """Otherwise it could name any file in the folder of saved records."""
     made = RecordMaker().make()
     label = replace(made.label, capture_id=CaptureId("../../evil"))
     forged = RecordMaker().make(capture_id=label.capture_id)

@@ -180,7 +180,7 @@ def test_megabytes_are_not_even_looked_at() -> None:
 
 
 def test_a_message_quotes_no_id_no_code_and_no_place() -> None:
-    """It goes into the log."""
+    """The message goes into the log."""
     for name, value in (("id", "secret/1"), ("codes", ["secret\0"]), ("lat_deg", 91.1234)):
         message = refusal(signed(changed("stop", name, value)))
 

@@ -1,4 +1,4 @@
-"""The rule: no photo where the circle meets a `no_photo` stop, whatever else is so."""
+"""The rule: no photo if the circle meets a `no_photo` stop, in any other state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -230,7 +230,7 @@ def test_a_forbidden_door_beside_us_counts_as_one_that_we_stand_at() -> None:
 
 
 def test_a_neighbour_in_reach_opens_a_forbidden_door() -> None:
-    """What is left over: 34.9 m away, its radius of 20 m still meets our circle of 15 m."""
+    """The rest is 34.9 m away; its radius of 20 m still meets our circle of 15 m."""
     near, beyond = (stop_at(away(DOOR, 0, metres), 6) for metres in (34.7, 35.3))
 
     assert isinstance(decide(manifest_of(FORBIDDEN, near), HERE, "C6"), Allowed)
@@ -246,7 +246,7 @@ def test_label_of_another_place_is_believed_if_no_door_is_forbidden() -> None:
 
 
 def test_a_circle_too_wide_vouches_for_no_label() -> None:
-    """It is believed as without a position: nothing is said of how near its stop is."""
+    """The label is believed as without a position: nothing is said of how near its stop is."""
     manifest = manifest_of(FORBIDDEN, ALLOWED)
 
     vouched, believed = (decide(manifest, wide(radius_m), "C1") for radius_m in (150, 150.1))
@@ -280,7 +280,7 @@ SIGNED_FAR: Final = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
     ids=["forbidden", "signed for", "allowed"],
 )
 def test_an_old_code_opens_and_refuses_no_door(stops: list[RouteStop], codes: list[str]) -> None:
-    """It says only which stop, and never whether; also if it is of no stop, or of two."""
+    """A code says only which stop, and never whether; also if it is of no stop, or of two."""
     manifest = manifest_of(*stops)
 
     for code in codes:
@@ -541,7 +541,7 @@ def of_rule(scene: Scene, photo: PhotoRule) -> list[RouteStop]:
 
 
 def expected(scene: Scene) -> set[Reason | None]:
-    """Which answers are right (None: served), reckoned anew, on a sphere."""
+    """The right answers (None: served), calculated again, on a sphere."""
     if scene.code is not None and (
         owners(scene) or scene.code not in scene.manifest.practice_codes
     ):

@@ -1,4 +1,4 @@
-"""One device that serves, for all tests that leave it as it was."""
+"""A device that serves, for all tests that leave it as it was."""
 
 from collections.abc import Iterator
 

@@ -134,7 +134,7 @@ def _undated(head: bytes) -> list[bytes]:
     ],
 )
 def test_a_body_is_never_taken_for_another_request(van: ServingDevice, head: bytes) -> None:
-    """It is not read: the connection ends behind the answer."""
+    """The body is not read: the connection ends behind the answer."""
     second = b"GET /nowhere HTTP/1.1\r\n\r\n"
 
     heard = said(van, b"GET /v1/status HTTP/1.1\r\n" + head + b"\r\n" + second)

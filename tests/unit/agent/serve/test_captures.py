@@ -117,7 +117,7 @@ def test_cursor_that_no_page_named_is_reported(outbox: Outbox) -> None:
 def test_an_age_is_from_hour_to_hour_or_unknown(
     outbox: Outbox, clock: str, utc: str, age_h: int | None
 ) -> None:
-    """Else whoever asks each second reads from its steps to the second when a press was."""
+    """Otherwise a client that asks each second reads from its steps the second of a press."""
     add(outbox, RecordMaker().make(clock=clock, utc=utc))
 
     assert page(outbox)["captures"][0]["age_h"] == age_h
@@ -162,7 +162,7 @@ def test_wrong_parameter_is_reported_and_not_quoted(parameter: str, value: str) 
 def test_each_page_is_read_from_an_index_and_sorts_nothing(
     tmp_path: Path, state: RecordState | None
 ) -> None:
-    """That of the state, whose rows are in order of their numbers; or that of the suspects."""
+    """The index of the state, with rows in order of their numbers; or that of the suspects."""
     _, database, _ = queue(tmp_path)
     asked: list[str] = []
     with database.look() as sql:

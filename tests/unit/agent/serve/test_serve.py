@@ -1,4 +1,4 @@
-"""`doorstep serve` as a process, asked over mutual TLS: who is let in, and what is told."""
+"""`doorstep serve` as a process over mutual TLS: the clients that it admits, and its answers."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def test_refused_client_reads_the_reason_and_nothing_else(
 def test_another_fleets_client_is_refused_in_tls(
     van: ServingDevice, version: ssl.TLSVersion
 ) -> None:
-    """It carries the right name; the alert says what is wrong, in either version."""
+    """The certificate has the right name; the alert says what is wrong, in either version."""
     context = van.context(van.client(by=new_authority("Another fleet")))
     context.minimum_version = context.maximum_version = version
 
@@ -103,7 +103,7 @@ def test_another_fleets_client_is_refused_in_tls(
         _first_byte(van, context)
 
 
-def test_certificate_for_servers_is_none_of_a_client(van: ServingDevice) -> None:
+def test_certificate_for_servers_is_refused_from_a_client(van: ServingDevice) -> None:
     """Serve's own, and that of every other device that serves."""
     with pytest.raises(ssl.SSLError, match=r"(?i)alert.(unsupported certificate|bad certificate)"):
         _first_byte(van, van.context(van.client(server=True)))
@@ -196,7 +196,7 @@ def test_serve_ends_at_once_also_while_clients_are_connected(tmp_path: Path) -> 
 
 
 def test_a_new_certificate_counts_from_the_next_connection_on(tmp_path: Path) -> None:
-    """Renewal writes the file; one that is spoilt changes nothing, and is told once."""
+    """Renewal writes the file; a corrupt one changes nothing, and is reported once."""
     with served(tmp_path / "van") as van:
         chain = van.device.layout.trust / "serve.pem"
         first = _serial(van)

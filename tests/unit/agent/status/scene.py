@@ -85,7 +85,7 @@ class Scene:
         self.device.configure(**{**self._settings, **changes})
 
     def add(self, **label: Any) -> CaptureId:
-        """One record more, by default an hour old."""
+        """Add one record, by default an hour old."""
         return add(self.outbox, self._maker.make(**{"utc": ago(hours=1), **label})).label.capture_id
 
     def say(self, process: str, **told: Any) -> None:
@@ -93,7 +93,7 @@ class Scene:
         self.said[process] = {**SAID[process], **told}
 
     def damage(self) -> CaptureId:
-        """One record more, whose file is gone."""
+        """Add one record, whose file is gone."""
         name = self.add()
         self.outbox.mark_damaged(self.outbox.get(name), "its file is gone")
         return name

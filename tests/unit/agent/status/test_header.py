@@ -1,4 +1,4 @@
-"""The status document in a header: what was sent comes out, and what is none says why."""
+"""The status document in a header: it comes out as it went in, and an invalid one says why."""
 
 import json
 

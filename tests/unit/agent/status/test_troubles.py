@@ -235,7 +235,7 @@ def test_a_cause_makes_its_trouble_appear_in_the_document_and_in_words(
 
 
 BY_ANOTHER_TEST = {Trouble.NO_ACCESS}
-"""It takes another user: in test_document.py."""
+"""The trouble needs another user: in test_document.py."""
 
 
 def test_each_trouble_has_its_case() -> None:

@@ -35,7 +35,7 @@ def fetching(tmp_path: Path) -> Iterator[Line]:
 
 
 def step(line: Line, after_s: float = 0.0) -> object:
-    """One step of the loop, `after_s` later; returns what sync then says of itself."""
+    """Take one step of the loop, `after_s` later; returns what sync then says of itself."""
     line.steps(1, after_s)
     return line.sender.sync.status()["hindrance"]
 

@@ -1,4 +1,4 @@
-"""One attempt: what is asked, in which order, and what each answer comes to."""
+"""An attempt: its questions, their order, and the effect of each answer."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +47,7 @@ class Record(Line):
         return f"/files/{self.item.capture_id}"
 
     def send(self, **changes: Any) -> Outcome:
-        """One attempt; the first one unless `changes` of the row say otherwise."""
+        """Make one attempt; the first one unless `changes` of the row say otherwise."""
         item = replace(self.item, **({"attempts": 1} | changes))
         return self.sender.delivery.send(item, self.content)
 

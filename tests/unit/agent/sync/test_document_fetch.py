@@ -91,14 +91,14 @@ def settings_of(server: RawServer) -> BackendSettings:
 
 @pytest.fixture
 def deaf(tmp_path: Path) -> Iterator[Rig]:
-    """One whose capture does not listen, and that has asked for nothing."""
+    """A device whose capture does not listen, and that has asked for nothing."""
     with open_rig(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def rig(deaf: Rig) -> Iterator[Rig]:
-    """One with its route in hand."""
+    """A device with its route in hand."""
     with answering(deaf.device):
         deaf.ask(whole(200, TOKEN.encode(), ETag=TAG))
         yield deaf
@@ -132,7 +132,7 @@ def test_fetched_document_is_in_hand_at_once(rig: Rig) -> None:
 def test_a_200_that_is_no_manifest_is_refused_by_capture_and_stops_nothing(
     rig: Rig, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The last valid one stays, the refusal is told, and the next time all is fetched."""
+    """The last valid one stays, the refusal is reported, and the next time all is fetched."""
     rig.ask(whole(200, body, ETag='"strange"'))
     rig.device.tick()
     refused = rig.device.loop.status()["manifest_refused"]
@@ -252,7 +252,7 @@ def test_document_fetched_while_capture_is_down_is_offered_later(deaf: Rig) -> N
 def test_a_capture_that_says_it_has_none_is_brought_one_whatever_was_fetched_before(
     rig: Rig,
 ) -> None:
-    """It was wiped by a clock that was wrong, for one."""
+    """A wrong clock, for one, has wiped it."""
     named = rig.ask([head(304, ETag=TAG)])
     rig.device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
     rig.device.tick()

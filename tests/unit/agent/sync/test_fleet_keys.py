@@ -81,7 +81,7 @@ def test_unverified_document_in_trust_does_not_count(
 def test_document_in_trust_names_itself_if_it_follows_from_the_given_key(
     trust: TrustStore, office: FleetOffice
 ) -> None:
-    """Else a backend would answer with what follows from a key that counts no more."""
+    """Otherwise a backend would answer with a chain from a key that counts no more."""
     document = office.document(3)
     held, given_another = (
         FleetKeys(one.key.public_key(), trust) for one in (office, FleetOffice())

@@ -195,7 +195,7 @@ def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptur
 def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
     line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A server that takes each POST and keeps none of it; after the alarm one that is mended."""
+    """A server that takes each POST and keeps none of it; after the alarm one that works."""
     item = line.device.press()
     line.tus.instead |= {
         "POST /files": [HANG_UP],
@@ -221,7 +221,7 @@ def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
 def test_dead_ends_are_counted_from_process_to_process(
     line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A `sync --once` is one each time; a line that is lost in between mends nothing."""
+    """A `sync --once` is one each time; a line that is lost in between fixes nothing."""
     item = line.device.press(adopted=True)
     gone = whole(404)
     line.tus.instead |= {

@@ -151,7 +151,7 @@ class Pushing:
         return document(self.config, queue_part(self.device.outbox), sync=said, now=NOON)
 
     def upload(self, after_s: float = LOOK_EVERY_S, *, adopted: bool = False) -> list[Any]:
-        """One record more; returns what each of its requests carried."""
+        """Send one record more; returns what each of its requests carried."""
         self.device.press(adopted=adopted)
         self.line.server.requests.clear()
         self.line.sender.clock.now_s += after_s
@@ -210,7 +210,7 @@ def test_only_the_first_request_of_an_upload_carries_it(pushing: Pushing) -> Non
 
 
 def test_why_records_wait_is_news_when_they_go_again(pushing: Pushing) -> None:
-    """What could not be told while it was so is told afterwards, and then that it is over."""
+    """The status of that time is sent afterwards, and then that it is over."""
     pushing.upload()
     pushing.line.tus.instead["POST /files"] = [whole(503)]
     pushing.upload()
@@ -336,7 +336,7 @@ def hanging(path: Path) -> Iterator[None]:
 def test_a_capture_that_hangs_is_waited_for_once_in_ten_seconds(
     pushing: Pushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For 2 s, which are 0.3 s here; what does not answer is told as that."""
+    """For 2 s, which are 0.3 s here; a process without an answer is reported as that."""
     monkeypatch.setattr("agent.status.reading._ASK_TIMEOUT_S", 0.3)
     with hanging(pushing.device.layout.capture_socket):
         began_s = time.monotonic()

@@ -99,7 +99,7 @@ def test_record_sent_whole_three_times_without_a_receipt_is_an_alarm(
 
 
 def test_whole_bodies_are_counted_across_restarts_and_lost_lines(line: Line) -> None:
-    """The row counts them, and once the server is mended the record is delivered."""
+    """The row counts them, and once the server works the record is delivered."""
     line.server.script = Forgetful(at_place=400)
     item = line.device.press()
     server = line.server.script

@@ -74,7 +74,7 @@ def test_a_revoked_key_counts_for_nothing_whatever_it_dates() -> None:
 def test_a_retired_key_vouches_for_what_it_dated_before_its_end(
     outbox: Outbox, second: int, *, counts: bool
 ) -> None:
-    """So a device that slept for months can still prune."""
+    """A device that slept for months can thus still prune."""
     keys = read(receipt_keys=[entry(OTHER), entry(NEXT, UNTIL)]).receipt_keys
     made = add(outbox, RecordMaker().make())
     item = outbox.get(made.label.capture_id)

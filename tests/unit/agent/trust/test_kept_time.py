@@ -70,7 +70,7 @@ def test_more_documents_than_a_chain_has_take_little_memory(layout: Layout) -> N
 
 
 def test_long_file_of_times_takes_little_memory(layout: Layout) -> None:
-    """One of 7 MB took 196 MB and 0.9 s, in each process that reads it."""
+    """A document of 7 MB took 196 MB and 0.9 s, in each process that reads it."""
     (layout.trust / "time.json").write_text('{"floor": [' + "[]," * 300_000 + "0]}")
 
     assert peak_mb(TrustStore(layout).time) < 1

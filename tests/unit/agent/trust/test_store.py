@@ -73,7 +73,7 @@ def test_a_fleet_version_is_of_its_fleet_key(trust: TrustStore) -> None:
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"kid-1", b"kid-1 five", b"kid-1 5 6"])
-def test_corrupt_fleet_version_is_none_and_is_reported(
+def test_corrupt_fleet_version_is_ignored_and_reported(
     trust: TrustStore, tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state" / "trust" / "fleet.version").write_bytes(text)

@@ -35,7 +35,7 @@ def test_the_log_tells_an_answer_that_comes_again(caplog: pytest.LogCaptureFixtu
 
 
 def test_log_says_which_fault_was_only_seen(caplog: pytest.LogCaptureFixture) -> None:
-    """One that answers a press sounds; a light that never sounds needs no word about it."""
+    """A signal that answers a press sounds; a light that never sounds needs no word about it."""
     caplog.set_level(logging.INFO)
     indicator = SimulatedIndicator()
 

@@ -13,7 +13,7 @@ SMALL: Final = Scene(width_px=640, height_px=360)
 
 
 def test_the_same_scene_gives_the_same_pixels() -> None:
-    """Whatever was rendered in between."""
+    """After any other rendering in between."""
     first = render(SMALL)
     render(replace(SMALL, seed=5))
 

@@ -46,7 +46,7 @@ def test_shot_noise_grows_with_light_as_electrons_do() -> None:
 
 
 def test_read_noise_falls_with_gain_as_measured() -> None:
-    """It is 3 electrons at gain 1 and 1.5 at gain 16; no gain is below 1."""
+    """The noise is 3 electrons at gain 1 and 1.5 at gain 16; no gain is below 1."""
     for gain, noise_e in ((0.5, 3.0), (1, 3.0), (16, 1.5)):
         assert sensor.read_noise_e(FULL_WELL_E / gain) == pytest.approx(noise_e, rel=0.01)
 

@@ -58,7 +58,7 @@ def test_speed_is_even_wherever_a_path_has_corners() -> None:
 
 @pytest.mark.parametrize("sweep_deg", [0, 1, 5, 135, 180, 270, 360])
 def test_an_arc_is_as_far_across_as_it_says(sweep_deg: float) -> None:
-    """So arcs of any angle and lines of the same size can be compared."""
+    """Arcs of any angle and lines of the same size can thus be compared."""
     points = np.array(arc(24, sweep_deg, 70))
 
     distances = np.hypot(*(points[:, None] - points[None, :]).T)

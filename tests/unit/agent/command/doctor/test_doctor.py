@@ -228,7 +228,7 @@ def test_too_little_room_is_a_failure(tmp_path: Path) -> None:
     ],
 )
 def test_another_mode_than_the_tables_is_a_failure_with_its_remedy(place: str, mode: int) -> None:
-    """It lets others do too much, or somebody too little."""
+    """The file lets others do too much, or a user too little."""
     with owned_by_a_user() as folder:
         layout = Layout(folder / "state", folder / "run")
         layout.make()
@@ -382,7 +382,7 @@ def test_a_capture_that_is_starting_has_the_devices_to_itself(device: Device) ->
 def test_pins_that_are_taken_are_captures_where_it_cannot_start(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It shows its red light so long, without a lock: what is broken may be where that lies."""
+    """The process shows its red light so long, without a lock, which may be on the broken disk."""
 
     def taken(*_: object) -> None:
         raise DeviceBusy("indicator: another process has its pin")
@@ -396,7 +396,7 @@ def test_pins_that_are_taken_are_captures_where_it_cannot_start(
 def test_receiver_without_a_fix_is_reported_and_is_no_failure(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Indoors that is so: whoever provisions a device there reads a note."""
+    """Indoors that is normal: a technician who provisions a device there reads a note."""
     monkeypatch.setattr(device_check, "POSITION_WAIT_S", 0.2)
     device.set_world('[[at]]\nsecond = 0\nfix = "none"\n')
 

@@ -47,7 +47,7 @@ def test_pin_of_an_overlay_under_a_condition_is_a_note(tmp_path: Path) -> None:
 
 
 def test_overlay_that_is_not_known_is_a_note(tmp_path: Path) -> None:
-    """It may use a configured pin, but doctor cannot tell."""
+    """The overlay may use a configured pin, but doctor cannot tell."""
     words = f'not checked: "dtoverlay=uart3" ({tmp_path}/config.txt, line 1) may use pins that'
 
     assert found(tmp_path, "dtoverlay=uart3\n")[0] == (
@@ -67,7 +67,7 @@ def test_overlay_that_is_not_known_is_a_note(tmp_path: Path) -> None:
 def test_file_that_is_not_understood_is_not_checked(
     tmp_path: Path, content: str | bytes, why: str
 ) -> None:
-    """A guess would send a technician after a fault that is none."""
+    """A guess would send a technician after a fault that does not exist."""
     level, words = found(tmp_path, content)[0]
 
     assert (level, words.startswith("not checked: ")) == (Level.NOTE, True)

@@ -379,7 +379,7 @@ def test_same_facts_of_one_press_contradict_nothing() -> None:
 
 @pytest.mark.parametrize("values", SAME.values(), ids=list(SAME))
 def test_a_fact_that_changes_everywhere_contradicts_nothing(values: Mapping[str, Any]) -> None:
-    """So it is the disagreement that the tests below see, and nothing else of these values."""
+    """The tests below thus see the disagreement, and nothing else of these values."""
     assert look(values).problems == []
 
 

@@ -1,4 +1,4 @@
-"""`doorstep verify`: whatever is wrong with a folder of evidence is told; nothing crashes it."""
+"""`doorstep verify` reports each fault of a folder of evidence; nothing crashes it."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def new(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """The same after its `chain_start` was delivered and pruned: the next record is number 2."""
+    """Return the same after `chain_start` was delivered and pruned: the next record is number 2."""
     return Folder(tmp_path, RecordMaker.begun(chain="3f2a9c51-chain"))
 
 
@@ -68,7 +68,7 @@ def line_of(report: VerifyReport, words: str) -> str:
 
 
 def test_a_whole_chain_verifies(new: Folder) -> None:
-    """One line per record in words, by number, then the summary."""
+    """A line per record in words, by number, then the summary."""
     new.add(RecordKind.CHAIN_START)
     made = [new.add(RecordKind.TIME) for _ in range(11)]
     new.add(RecordKind.VOID, about=made[3].label.capture_id)
@@ -224,7 +224,7 @@ def test_two_records_that_follow_two_spellings_of_the_same_one_are_a_fork(folder
 
 
 def test_a_forged_record_breaks_no_genuine_chain(folder: Folder) -> None:
-    """Else anybody could make evidence look doubtful by adding to the folder."""
+    """Otherwise anybody could make evidence look doubtful by adding to the folder."""
     folder.add()
     replace(folder.device, key=signing.new_key()).make().into(folder.path)
     folder.add()
@@ -330,7 +330,7 @@ def lacks_start(report: VerifyReport, made: Made, which: str) -> bool:
 @pytest.mark.parametrize("dated", [BEFORE, AFTER, UNDATED], ids=["before", "after", "undated"])
 @pytest.mark.parametrize("name", NAMES_OF_CHAINS)
 def test_two_chains_need_their_chain_starts(new: Folder, name: str, dated: dict[str, Any]) -> None:
-    """Else what was removed from the end of the first one could go on in another."""
+    """Otherwise the part cut from the end of the first one could continue in another."""
     new.add(RecordKind.CHAIN_START, **(UNDATED if dated == UNDATED else {}))
     forged = new.chain(name).add(**dated)
 
@@ -385,7 +385,7 @@ def test_a_pruned_chain_that_was_never_dated_verifies_beside_a_new_one(new: Fold
     "kind", [RecordKind.PHOTO, RecordKind.CHAIN_START], ids=["another", "the chain_start"]
 )
 def test_second_chain_without_its_beginning_is_reported(new: Folder, kind: RecordKind) -> None:
-    """Whatever was removed from the end of the first one and from the beginning of this one."""
+    """Also if records were cut from the end of the first one and the beginning of this one."""
     new.add(RecordKind.CHAIN_START)
     second = new.chain("second", pruned=4).add(kind, **AFTER)
 
@@ -482,7 +482,7 @@ def test_nothing_in_a_file_or_its_name_reaches_the_terminal_raw(folder: Folder) 
 def test_no_single_change_to_the_folder_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """One byte of one file, or one whole file but the first or the last."""
+    """A byte of one file, or one whole file except the first or the last."""
     folder = Folder(tmp_path_factory.mktemp("chain"), CHAINED)
     paths = [each.into(folder.path) for each in MADE]
     victim = data.draw(st.integers(0, len(paths) - 1))

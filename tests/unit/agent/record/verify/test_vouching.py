@@ -253,7 +253,7 @@ def test_a_receipt_dates_a_record(evidence: Evidence) -> None:
 def test_a_record_that_is_dated_after_its_receipt_is_a_remark(
     evidence: Evidence, after_s: int, remarked: bool
 ) -> None:
-    """Its clock was wrong, whoever vouched for it."""
+    """The device's clock was wrong, with any voucher."""
     made = evidence.record()
     evidence.receive(evidence.office.receipt(made, MOMENT - timedelta(seconds=after_s)))
 
@@ -302,7 +302,7 @@ def test_file_with_more_receipts_than_are_read_is_named(evidence: Evidence) -> N
 
 @pytest.mark.parametrize("is_pinned", [False, True])
 def test_list_that_is_too_long_is_refused_unparsed(evidence: Evidence, is_pinned: bool) -> None:
-    """It is parsed before its signature is verified: 14 MB took 329 MB and 1.3 s."""
+    """The list is parsed before its signature is verified: 14 MB took 329 MB and 1.3 s."""
     header, _, signature = evidence.office.listed().split(".")
     payload = encoded(b'{"v":1,"revoked":[' + b"[]," * 300_000 + b"0]}")
     evidence.list.write_text(f"{header}.{payload}.{signature}")
