@@ -1,4 +1,4 @@
-"""One TLS connection to the backend under test, on which every byte is the check's own."""
+"""A TLS connection to the backend under test, on which every byte is the check's own."""
 
 import errno
 import http.client
@@ -52,7 +52,7 @@ class Answer:
         return int(text)
 
     def expect(self, *statuses: int) -> Self:
-        """Return the answer. Raises Failed if its status is none of these."""
+        """Return the answer. Raises Failed if it has another status."""
         if self.status not in statuses:
             *others, last = map(str, statuses)
             wanted = f"{', '.join(others)} or {last}" if others else last
@@ -156,7 +156,7 @@ class Line:
         return self._is_broken or error == errno.ECONNRESET
 
     def answer(self) -> Answer:
-        """Read the answer to the last request that was begun. Raises NoAnswer if there is none."""
+        """Read the answer to the last request that was begun. Raises NoAnswer without one."""
         try:
             with http.client.HTTPResponse(self.socket, method=self._method) as response:
                 response.begin()

@@ -38,7 +38,7 @@ def subject(token: str) -> object:
 
 
 def _members(parts: Sequence[str]) -> dict[str, Any]:
-    """Return the JSON object in the first part of a JWS that is given; empty if it is none."""
+    """Return the JSON object in the first part of a JWS; empty if it is invalid."""
     try:
         found = json.loads(_decoded("".join(parts[:1])))
     except (ValueError, RecursionError):
@@ -47,7 +47,7 @@ def _members(parts: Sequence[str]) -> dict[str, Any]:
 
 
 def _decoded(text: str) -> bytes:
-    """Return what base64url holds; nothing if it is none."""
+    """Return the content of base64url; nothing if it is invalid."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:

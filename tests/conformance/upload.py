@@ -97,7 +97,7 @@ class Upload:
         return VERSION | BODY | {"Upload-Offset": str(offset)}
 
     def offset(self) -> int:
-        """Return the offset that HEAD tells. Raises Failed if there is none."""
+        """Return the offset in the answer to HEAD. Raises Failed without one."""
         return self.head().expect(200, 204).number("Upload-Offset")
 
     @contextmanager

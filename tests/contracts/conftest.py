@@ -89,7 +89,7 @@ def engine(
     run_engine: Callable[[Path], AbstractContextManager[Engine]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Engine]:
-    """An S3 engine; from then on the backend's keys stand in the environment."""
+    """An S3 engine; from then on the backend's keys are in the environment."""
     with run_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
         yield running
 
@@ -128,7 +128,7 @@ def ada(van: EnrolledDevice, tmp_path: Path) -> Iterator[Wire]:
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    """One that is asked through nginx; at `port` it speaks plain HTTP itself."""
+    """An instance behind nginx; at `port` it speaks plain HTTP itself."""
     folder = tmp_path_factory.mktemp("behind")
     with instance(folder / "backend") as backend:
         ca = keys.certificates(backend.data / "ca")

@@ -39,7 +39,7 @@ class Pair:
         return answer
 
     def sign_everybody_out(self) -> None:
-        """Make the accounts anew, and forget failed tries."""
+        """Make the accounts again, and forget failed tries."""
         Accounts(self.office.ledger).add_all(demo.ACCOUNTS)
         self.office.ledger.execute("DELETE FROM sign_in_tries")
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_device_enrols_and_delivers(proxied: EnrolledDevice, behind: Backend) -> None:
-    """It is told addresses of nginx, and not those of the instance."""
+    """The backend gets addresses of nginx, and not those of the instance."""
     answer = proxied.send(proxied.wire())
 
     assert answer.status_code == 201
@@ -128,7 +128,7 @@ def test_a_client_that_says_the_header_itself_gains_nothing(
     assert raw(behind, head, said, proxied.identity) == 200
 
 
-def test_it_is_believed_of_the_proxy_alone(proxied: EnrolledDevice, behind: Backend) -> None:
+def test_address_is_believed_of_the_proxy_alone(proxied: EnrolledDevice, behind: Backend) -> None:
     said = [f"Ssl-Client-Cert: {escaped(proxied.identity)}"]
     statuses = []
     for source in ("127.0.0.1", "127.0.0.2"):
@@ -139,8 +139,8 @@ def test_it_is_believed_of_the_proxy_alone(proxied: EnrolledDevice, behind: Back
     assert statuses == [200, 403]
 
 
-def test_it_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> None:
-    """The same settings, and TLS of its own: there the connection says whose it is."""
+def test_address_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> None:
+    """The settings are the same, with TLS of its own: there the connection says whose it is."""
     with instance(tmp_path / "backend", behind_proxy=False) as backend:
         identity = enrolled(backend, tmp_path, "van-7")
         with speaking_to(backend.base_url, backend.ca_file) as wire:
@@ -150,7 +150,7 @@ def test_it_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> N
     assert answer.status_code == 403
 
 
-def test_without_a_proxy_it_makes_no_key_and_does_not_start(tmp_path: Path) -> None:
+def test_backend_makes_no_key_and_does_not_start_without_a_proxy(tmp_path: Path) -> None:
     data = tmp_path / "backend"
 
     ran = run_to_end(data, "--behind-proxy")
@@ -161,7 +161,7 @@ def test_without_a_proxy_it_makes_no_key_and_does_not_start(tmp_path: Path) -> N
 
 
 def test_nginx_is_known_by_a_name_of_the_servers_next_certificate(tmp_path: Path) -> None:
-    """To whoever trusts the fleet's CA, as devices do; the first one had no such name."""
+    """To a client that trusts the fleet's CA, as devices do; the first one had no such name."""
     with instance(tmp_path / "backend") as backend:
         ca = keys.certificates(backend.data / "ca")
         with (
@@ -182,7 +182,7 @@ def shake_hands(url: str, ca: Certificates, name: str) -> None:
     tls_line(int(url.rpartition(":")[2]), ca.ca_file, name=name).close()
 
 
-def test_it_listens_at_the_address_that_it_is_given(tmp_path: Path) -> None:
+def test_backend_listens_at_the_given_address(tmp_path: Path) -> None:
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
     told = [sys.executable, "-m", "doorstep_backend", "--data", str(tmp_path), "--behind-proxy"]
     with subprocess.Popen(

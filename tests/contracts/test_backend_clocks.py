@@ -75,7 +75,7 @@ def test_an_instance_whose_clock_is_wrong_says_so_and_serves_once_it_is_right_ag
 @pytest.mark.parametrize(
     ("ahead_s", "words"), [(3600, ()), (-3600, ()), (40 * 86_400, ("expire",))]
 )
-def test_with_a_wrong_clock_no_instance_starts_and_nothing_is_erased(
+def test_instance_does_not_start_with_a_wrong_clock_and_erases_nothing(
     pair: Pair, ahead_s: int, words: tuple[str, ...]
 ) -> None:
     receipt = pair.send(pair.one).headers["Doorstep-Receipt"]

@@ -99,7 +99,9 @@ def dies_and_is_asked_again(fleet: Instances, step: Step, send: Any) -> tuple[st
 @only_folder
 @pytest.mark.parametrize("send", [whole, in_two])
 @pytest.mark.parametrize("step", Step)
-def test_on_sqlite_and_files(files: Instances, step: Step, send: Any) -> None:
+def test_killed_backend_continues_on_sqlite_and_files(
+    files: Instances, step: Step, send: Any
+) -> None:
     capture_id, content = dies_and_is_asked_again(files, step, send)
 
     received = files.first.data / "received"
@@ -153,7 +155,7 @@ def shared(
 @pytest.mark.slow
 @pytest.mark.parametrize("send", [whole, in_two])
 @pytest.mark.parametrize("step", Step)
-def test_on_postgresql_and_s3_another_instance_goes_on(
+def test_other_instance_continues_on_postgresql_and_s3(
     shared: tuple[Instances, str], engine: Engine, step: Step, send: Any
 ) -> None:
     fleet, bucket = shared

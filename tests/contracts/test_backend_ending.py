@@ -84,7 +84,7 @@ def is_refused(backend: Backend) -> bool:
 def test_sigterm_waits_for_nobody_who_asks_for_nothing(
     alone: Backend, line: Callable[[Backend], socket.socket]
 ) -> None:
-    """This holds before TLS, and on connections that a client keeps open without closing them."""
+    """Also before TLS, and on connections that a client keeps open without closing them."""
     with ExitStack() as kept:
         for _ in range(3):
             kept.enter_context(line(alone))

@@ -23,7 +23,7 @@ from tests.support.wire import speaking_to
 # --- without a certificate
 
 
-def test_without_a_certificate_a_device_can_only_enrol(guarded: Backend) -> None:
+def test_device_without_a_certificate_can_only_enrol(guarded: Backend) -> None:
     assert ask(guarded, "cacerts").status_code == 200
     for method, path in [
         ("GET", "/fleet"),

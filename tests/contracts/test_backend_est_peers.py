@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*words: object, given: bytes | None = None) -> bytes:
-    """One program, to its end. Raises CalledProcessError, with what it said."""
+    """Run one program to its end. Raises CalledProcessError, with what it said."""
     told = [str(word) for word in words]
     ran = subprocess.run(told, input=given, capture_output=True, check=False, timeout=30)
     assert ran.returncode == 0, ran.stderr.decode()[-2000:]

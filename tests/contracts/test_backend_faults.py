@@ -48,7 +48,7 @@ def test_cut_post_keeps_what_arrived(
     assert "Doorstep-Receipt" in answer.headers
 
 
-def test_what_came_before_a_cut_is_kept_though_nobody_had_asked_for_it(
+def test_bytes_before_a_cut_are_kept_though_nobody_had_asked_for_them(
     wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """As where the database is slow: the cut is seen before what came is read."""
@@ -67,7 +67,7 @@ def read_to_the_end(line: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(("photo", "told"), [(PHOTO, "201"), (PHOTO * 5, "409")])
-def test_who_comes_second_at_an_offset_changes_nothing(
+def test_second_client_at_an_offset_changes_nothing(
     wire: Wire, backend: Backend, maker: RecordMaker, photo: bytes, told: str
 ) -> None:
     """HEAD and PATCH go on while an old request dangles; a whole record has the same receipt."""
@@ -87,7 +87,7 @@ def test_who_comes_second_at_an_offset_changes_nothing(
 
 
 def rest_sent(line: ssl.SSLSocket, rest: bytes) -> str:
-    """What is answered."""
+    """The expected answers."""
     line.settimeout(10)
     line.sendall(rest)
     return line.recv(65_536).decode()
@@ -208,7 +208,7 @@ def test_switch_that_does_not_exist_is_an_error(backend: Backend, switches: dict
 
 
 def test_counts_are_the_devices_alone(tmp_path: Path, capture_id: str, content: bytes) -> None:
-    """One session is one handshake, whatever the test itself asks on its own connections."""
+    """A session is one handshake; the test's own connections do not count."""
     with (
         running_backend(tmp_path) as backend,
         speaking_to(backend.base_url, backend.ca_file) as wire,

@@ -65,7 +65,7 @@ def test_a_photo_is_on_its_page_at_once(alone: Backend, office: Office) -> None:
 @pytest.mark.parametrize(
     "dies", ["before it is filed", pytest.param("before it is told so", marks=only_sqlite)]
 )
-def test_who_dies_in_the_middle_of_filing_files_it_once(
+def test_instance_that_dies_in_the_middle_of_filing_files_it_once(
     alone: Backend, office: Office, dies: str
 ) -> None:
     """The receipt is given although the office's rows cannot be written meanwhile."""

@@ -66,7 +66,9 @@ def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothi
     assert proven(van.backend.receipt_key_file, given)
 
 
-def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: EnrolledDevice) -> None:
+def test_receipts_by_a_compromised_key_are_signed_again_with_their_date(
+    van: EnrolledDevice,
+) -> None:
     wire, capture_id = van.wire(), new_id()
     content = record(van.maker, capture_id)
     before = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]

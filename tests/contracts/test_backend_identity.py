@@ -90,7 +90,7 @@ def told(line: ssl.SSLSocket) -> bytes:
 def test_a_session_resumes_and_a_revoked_device_is_out_on_it(
     van: EnrolledDevice, version: ssl.TLSVersion
 ) -> None:
-    """TLS verifies nothing anew: the database is asked."""
+    """TLS verifies nothing again: the backend asks the database."""
     context = ssl.create_default_context(cafile=str(van.backend.ca_file))
     context.load_cert_chain(*van.identity.files)
     context.maximum_version = version
@@ -114,7 +114,7 @@ def test_a_session_resumes_and_a_revoked_device_is_out_on_it(
 
 
 def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: EnrolledDevice) -> None:
-    """It went unsent: the peer saw a line that was cut, as by a bad network."""
+    """The alert went unsent: the peer saw a line that was cut, as by a bad network."""
     key = signing.new_key()
     made = new_authority().issue(key.public_key(), van.device_id)
 
@@ -125,7 +125,7 @@ def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: EnrolledDevice
 def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(
     van: EnrolledDevice, tmp_path: Path
 ) -> None:
-    """It may be of another database, or older than a restore of this one."""
+    """The certificate may be of another database, or older than a restore of this one."""
     key, authority = signing.new_key(), Authority.of(van.backend.data / "ca")
     made = authority.tls(van.device_id, key.public_key(), datetime.now(UTC))
 
@@ -254,7 +254,7 @@ def test_a_second_signing_key_is_refused_until_the_office_says_that_there_is_one
     assert answer.status_code == 200
 
 
-def test_without_identity_nobody_is_asked(tmp_path: Path) -> None:
+def test_nobody_needs_a_certificate_without_identity(tmp_path: Path) -> None:
     with running_backend(tmp_path) as backend:
         with speaking_to(backend.base_url, backend.ca_file) as wire:
             answer = wire.get("/fleet")

@@ -57,7 +57,7 @@ def orders(session: requests.Session, at: Backend) -> requests.Response:
     return session.get(f"{at.base_url}{PREFIX}/orders", timeout=30, allow_redirects=False)
 
 
-def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair) -> None:
+def test_session_of_one_instance_is_seen_by_the_other_and_outlives_both(pair: Pair) -> None:
     with browser(pair.one) as session:
         assert sign_in(session, pair.one.base_url, pair.two.base_url, CUSTOMER).status_code == 303
         assert [orders(session, at).status_code for at in (pair.one, pair.two)] == [200, 200]
@@ -81,7 +81,7 @@ def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair)
 def test_some_that_start_at_once_over_a_new_folder_are_one_backend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One CA, one key of receipts, one fleet document: what one signed, the other's say too."""
+    """They share a CA, a key of receipts and a fleet document: each says what the other signed."""
     monkeypatch.setenv(PER_FOLDER, "1")
     data = tmp_path / "new"
     instances = [Backend(data, switches=False, identity=True) for _ in range(3)]
@@ -131,7 +131,7 @@ def at_both(pair: Pair, session: requests.Session, path: str, form: dict[str, st
         return sorted(both.map(give, (pair.one, pair.two)))
 
 
-def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair: Pair) -> None:
+def test_unfiled_record_of_a_dead_instance_is_filed_by_the_other(pair: Pair) -> None:
     """Once its turn is over; the receipt was given although nothing could be filed."""
     tries = "SELECT tries FROM unfiled"
     os.kill(pair.two.pid, signal.SIGSTOP)

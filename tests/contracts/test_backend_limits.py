@@ -46,7 +46,7 @@ def status(line: socket.socket) -> int:
 # --- POST /receipts
 
 
-def test_one_id_a_hundred_times_is_looked_at_once(wire: Wire, backend: Backend) -> None:
+def test_id_that_comes_a_hundred_times_is_looked_at_once(wire: Wire, backend: Backend) -> None:
     """A refused record is judged again at each request: 32 MB each time."""
     capture_id = new_id()
     wire.post(capture_id, b"no record", b"no record")
@@ -117,8 +117,8 @@ def test_a_question_of_another_shape_is_400(wire: Wire, body: bytes) -> None:
 # --- files
 
 
-def test_what_is_kept_is_its_owners_alone(tmp_path: Path, maker: RecordMaker) -> None:
-    """Whatever the umask of who starts it; the log is the starter's."""
+def test_kept_files_are_their_owners_alone(tmp_path: Path, maker: RecordMaker) -> None:
+    """At any umask of the user who starts it; the log is the starter's."""
     before = os.umask(0o022)
     try:
         with (

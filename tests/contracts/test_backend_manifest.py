@@ -56,7 +56,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 @pytest.fixture(scope="module")
 def device() -> RecordMaker:
-    """One for all tests: the backend pins its key."""
+    """The device of all tests: the backend pins its key."""
     return RecordMaker("van-7")
 
 
@@ -78,7 +78,7 @@ def test_a_device_reads_its_route_with_the_receipt_key_it_has(site: Site) -> Non
     assert [stop.id for stop in stops] == [order.stop_id for order in demo.ORDERS]
 
 
-def test_what_the_device_has_is_not_sent_again(site: Site) -> None:
+def test_manifest_that_the_device_has_is_not_sent_again(site: Site) -> None:
     tag = site.ask("van-7").headers["ETag"]
 
     for given in (tag, f"W/{tag}", f'"other", {tag}'):
@@ -89,7 +89,7 @@ def test_what_the_device_has_is_not_sent_again(site: Site) -> None:
 
 
 @pytest.mark.parametrize("device_id", ["van-99", "../van-7", "van-7 OR 1=1", "x" * 4000])
-def test_a_device_without_a_route_is_told_so(site: Site, device_id: str) -> None:
+def test_device_without_a_route_gets_404_with_the_reason(site: Site, device_id: str) -> None:
     answer = site.ask(device_id)
 
     assert answer.status_code == 404
@@ -99,7 +99,7 @@ def test_a_device_without_a_route_is_told_so(site: Site, device_id: str) -> None
 @pytest.mark.parametrize(
     "credentials", [None, "Basic", "Basic !!", "Basic /w==", "Bearer dmFuLTc6", "x"]
 )
-def test_who_names_no_device_gets_no_manifest(site: Site, credentials: str | None) -> None:
+def test_client_that_names_no_device_gets_no_manifest(site: Site, credentials: str | None) -> None:
     answer = site.ask(None, **({} if credentials is None else {"Authorization": credentials}))
 
     assert answer.status_code == 401
@@ -129,7 +129,7 @@ def test_a_photo_of_an_opted_out_order_gets_its_receipt_and_is_gone(site: Site) 
 
 @pytest.mark.slow
 def test_the_offices_commands(tmp_path: Path) -> None:
-    """One process each, as from a terminal or a timer."""
+    """Run one process each, as from a terminal or a timer."""
     demo.settle(open_office(Store(tmp_path)))
     FleetDocuments(tmp_path)  # and keys: without any it is nobody's folder
 

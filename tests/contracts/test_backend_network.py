@@ -117,7 +117,7 @@ def test_silence_keeps_the_connection_open(proxy: FaultProxy) -> None:
     assert (len(got), ending) == (7, "silent")
 
 
-def test_what_changes_concerns_later_connections_and_a_cut_the_open_ones(
+def test_changes_concern_later_connections_and_a_cut_the_open_ones(
     proxy: FaultProxy,
 ) -> None:
     with connected(proxy) as line:

@@ -172,7 +172,7 @@ def van_before(live: Backend, others: list[str], folder: Path) -> Iterator[Enrol
         yield EnrolledDevice(live, folder, identity, maker, opened)
 
 
-def test_what_an_instance_took_with_it_is_asked_again_where_that_does_no_harm(
+def test_harmless_request_is_repeated_if_its_instance_died(
     tmp_path: Path,
 ) -> None:
     with (
@@ -250,7 +250,7 @@ def test_health_is_not_offered_through_nginx(proxied: EnrolledDevice, path: str)
     assert raw(behind, asked, [], slept) in {403, 404}
 
 
-def test_the_proxys_machine_is_told(behind: Backend) -> None:
+def test_proxy_reads_health_and_readiness(behind: Backend) -> None:
     for path in ("/healthz", "/readyz"):
         answer = requests.get(f"http://{address(behind)}{path}", timeout=10)
         assert (answer.status_code, answer.text) == (200, "ok\n")

@@ -15,8 +15,8 @@ from tests.support.device import environment
 pytestmark = pytest.mark.slow
 
 
-def test_without_its_database_a_folder_gets_no_other_one(tmp_path: Path) -> None:
-    """Its rows are on PostgreSQL, and whoever starts it by hand forgot the environment."""
+def test_folder_gets_no_other_database_without_its_own(tmp_path: Path) -> None:
+    """Its rows are on PostgreSQL, and the admin who starts it by hand forgot the environment."""
     (tmp_path / "objects.txt").write_text("s3://records?endpoint=http://127.0.0.1:1\n")
 
     assert "Set DOORSTEP_DATABASE" in why_not(tmp_path)
@@ -27,7 +27,7 @@ def test_without_its_database_a_folder_gets_no_other_one(tmp_path: Path) -> None
 NOWHERE: Final = "postgresql://postgres@127.0.0.1:1/none"
 
 
-def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_database_is_reported(tmp_path: Path) -> None:
     assert why_not(tmp_path, "--database", NOWHERE).endswith("Connection refused")
 
 
@@ -53,7 +53,7 @@ def test_a_command_over_a_folder_without_keys_makes_none(tmp_path: Path, *, is_t
     assert list(tmp_path.rglob("*")) == [data] * is_there
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
@@ -71,13 +71,15 @@ def test_backend_refuses_a_file_as_its_folder(tmp_path: Path, words: tuple[str, 
 
 
 @pytest.mark.parametrize("words", [(), ("kept",)], ids=str)
-def test_a_file_of_rows_that_is_no_database_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_file_of_rows_that_is_no_database_is_reported(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / "backend.db").write_bytes(b"no database" * 1000)
 
     assert "is not an SQLite database" in why_not(tmp_path, *words)
 
 
-def test_a_server_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+def test_server_key_of_another_certificate_is_reported(tmp_path: Path) -> None:
     """As where `certificate` died between the two files."""
     keys.certificates(tmp_path / "ca")
     keys.put_key(tmp_path / "ca" / "server-key.pem", signing.new_key())

@@ -51,7 +51,7 @@ class Asking:
             yield from wrap(line, WIDTH, subsequent_indent=" " * 10)
 
     def fleet(self) -> Iterator[str]:
-        """What each device told last, on a request that it made anyway."""
+        """The last report of each device, on a request that it made anyway."""
         text = self._get(f"{self._backend.base_url}/fleet/status")
         for one in json.loads(text)["devices"]:
             needs = [need["what"] for need in one["needs"]]

@@ -62,7 +62,7 @@ class Pressed:
 
 
 class DemoDevice:
-    """One device on the road: its processes, its receiver, and a finger on its buttons."""
+    """A device on the road: its processes, its receiver, and a finger on its buttons."""
 
     def __init__(self, device_id: str, processes: Device, receiver: Receiver) -> None:
         self.device_id = device_id
@@ -131,7 +131,7 @@ class DemoDevice:
         return self._pressed(number, None, self._ask({"hold": "scan", "seconds": 2.1}))
 
     def kill(self) -> None:
-        """End the capture process as a crash does, out of sight of any satellite; start it anew."""
+        """End the capture process as a crash does, without a satellite; start it again."""
         self.receiver.carry_to(None)
         self.processes.stop("capture", signal.SIGKILL)
         self.processes.start("capture")

@@ -62,7 +62,7 @@ class Outcome:
         self._numbers = {press.capture_id: press.number for press in pressed if press.step}
 
     def table(self) -> Iterator[str]:
-        """One line per press."""
+        """A line per press."""
         yield COLUMNS.format(*HEAD)
         device_id = self._pressed[0].device_id
         for press in self._pressed:
@@ -92,7 +92,7 @@ class Outcome:
         yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
 
     def problems(self) -> list[str]:
-        """Return each difference from the story; empty if there is none."""
+        """Return each difference from the story; empty without one."""
         return [*self._wrong_presses(), *self._unsent(), *self._wrong_orders(), *self._wrong_rest()]
 
     def _wrong_presses(self) -> Iterator[str]:
@@ -182,7 +182,7 @@ class Outcome:
         return f"{named}, {BOUND[stop['bound_by']]}{apart}"
 
     def _receipt(self, press: Pressed) -> str:
-        """How long after the press it came."""
+        """Return how long after the press its receipt came."""
         row = self._rows.get(press.capture_id, {})
         if not row.get("decided_utc"):
             return f"NOT SENT: {row.get('state', 'no record')}"
@@ -240,7 +240,7 @@ def wrong_press(press: Pressed, order_at: Callable[[str | None], str | None]) ->
 
 
 def why(order: Order) -> list[str]:
-    """Why an order takes no photo; the office knows, neither device nor customer is told."""
+    """Reasons why an order takes no photo; the office knows them, device and customer do not."""
     told = {
         "confidential": order.confidential,
         "a gift": order.gift,

@@ -20,7 +20,7 @@ AFTER_THE_ROUND: Final = (
     "  3. As c-1, show a code for order 1001. As 17, open the order with that code.",
     "  4. As c-1, report a wrong door at order 1001. As ana, move its photo.",
 )
-"""What whoever has the round's pages in a browser can do there."""
+"""The possible steps of a viewer of the round's pages."""
 
 WHILE_PLAYING: Final = (
     "Things to try (press a to see the keys again):",
@@ -29,7 +29,7 @@ WHILE_PLAYING: Final = (
     "  3. There, press s and l: the label is read. Then p.",
     "  4. Press w, p, w: a photo waits until the network is back.",
 )
-"""The same for whoever plays; each line fits a terminal of 80 columns."""
+"""Steps for a player; each line fits a terminal of 80 columns."""
 
 WITHOUT_PAGES: Final = (
     "Things to try:",

@@ -29,7 +29,7 @@ WIDTH_PX: Final = 1152
 """Width of the photos: a scene of this size is drawn in 0.8 s (x86-64, 2 cores, 2026-11)."""
 
 TICK_S: Final = 0.04
-"""How often the light is drawn: three times in the shortest step of a rhythm, 0.12 s."""
+"""Time between drawings of the light: a third of the shortest step of a rhythm, 0.12 s."""
 
 STATUS_EVERY_S: Final = 1.0
 """Often enough to see a record go; asking costs 0.07 s of a core."""
@@ -108,7 +108,7 @@ class Dispatch:
             self._doing = self._pool.submit(self._let_in if self.revoked else self._revoke)
 
     def said(self) -> str | None:
-        """What came of it, once; None while there is nothing new."""
+        """The result, once; None while there is nothing new."""
         if self._doing is None or not self._doing.done():
             return None
         done, self._doing = self._doing, None
@@ -254,7 +254,7 @@ class Player:
 
 
 class _Waits:
-    """What waits to be sent, by `doorstep status`, asked beside the keys."""
+    """The count of waiting records, by `doorstep status`, asked beside the keys."""
 
     def __init__(self, van: DemoDevice, pool: ThreadPoolExecutor) -> None:
         self._van = van

@@ -66,7 +66,7 @@ class Receiver:
 
 
 def _reports(place: Place | None) -> bytes:
-    """One epoch. Source: gpsd_json(5)."""
+    """An epoch. Source: gpsd_json(5)."""
     if place is None:
         return _line({"class": "TPV", "mode": 1})
     sky = {"class": "SKY", "hdop": 0.9, "uSat": 11}

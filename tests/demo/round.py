@@ -198,7 +198,7 @@ class Round:
         print("   it passes order 1001, which is done: the camera stays shut", flush=True)
 
     def _let_in_again(self) -> None:
-        """What was pressed meanwhile waits on the device, and nothing of it is refused."""
+        """Presses made meanwhile wait on the device, and none of them is refused."""
         told, waiting = self.van.not_let_in(), self.van.waiting()
         pressed = {one.capture_id for one in self.pressed[self.shut_out_at :]}
         self._expect("certificate revoked" in told, f"the backend said: {told}")

@@ -28,7 +28,7 @@ OTHERS_CHARS: Final = len("tone  ") + BAR_CHARS + len(" high")
 
 LIT: Final = "█"
 UNLIT: Final = "░"
-"""What the light is drawn of: also seen without colours, on a black terminal as on a white one."""
+"""Parts of the light's drawing: visible without colours, on a black terminal as on a white one."""
 
 KEYS_ABREAST: Final = 3
 """Columns of the key table: the widest words three times fit into 80 characters."""
@@ -36,7 +36,7 @@ KEYS_ABREAST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is on the screen.
+    """The text of the screen.
 
     Attributes:
         given: light, tone and motor as they are now, off in the pauses of their rhythm.
@@ -69,7 +69,7 @@ class Screen:
             self._seen = seen
 
     def keys(self, within_s: float) -> str:
-        """What was typed, in small letters; waits so long for the first, and may return nothing."""
+        """The typed text, in small letters; waits so long for the first, and may return nothing."""
         typed = sys.stdin.fileno()
         if not select.select([typed], [], [], within_s)[0]:
             return ""

@@ -29,7 +29,7 @@ M_PER_DEG: Final = 111_195.0
 
 
 class Turn(Enum):
-    """What happens between two presses; the value is what the demo says of it."""
+    """Events between two presses; the value is what the demo says of each."""
 
     NETWORK_LOST = "the network is lost"
     REPORTED = "the customer of order 1009 says: this is not my door; nobody sees the photo now"
@@ -50,7 +50,7 @@ class Turn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One press.
+    """A press.
 
     Attributes:
         at: the order whose door it is.
@@ -183,7 +183,7 @@ DONE_AT_SWAP: Final = {
     demo.CHANGES_MIND,
     MISPLACED,
 }
-"""What the second device must find done on its first route."""
+"""The state that the second device must find done on its first route."""
 
 _MORE: Final = (
     Order(YARD, "c-1", "a-9", "s-52be", ("DSTEP1009",), 52.5303, 13.3777),

@@ -23,7 +23,7 @@ SEEN_WITHIN_S: Final = 30.0
 """Longest wait for what is to be seen: 6 s to the first light, with room for a loaded CI."""
 
 FRAME: Final = b"\x1b[H"
-"""What every drawing of the whole screen begins with: cursor home. Source: ECMA-48, CUP."""
+"""The beginning of every drawing of the whole screen: cursor home. Source: ECMA-48, CUP."""
 
 
 class Terminal:
@@ -82,7 +82,7 @@ class Terminal:
         return self.process.returncode
 
     def is_as_before(self) -> bool:
-        """Whether it echoes again, and shows its cursor and what stood there before."""
+        """True if the terminal echoes again, and shows its cursor and its earlier text."""
         back = (
             b"\x1b[?1049l",
             b"\x1b[?25h",
@@ -125,7 +125,7 @@ def test_every_key_does_something_and_is_in_the_readme() -> None:
         assert f"| `{key}` |" in readme
 
 
-def test_without_a_terminal_it_says_so() -> None:
+def test_demo_without_a_terminal_says_so() -> None:
     told = subprocess.run(
         [sys.executable, "-m", "tests.demo", "--play"],
         cwd=REPOSITORY,
@@ -170,7 +170,7 @@ def test_accounts_and_what_to_try_fit_the_screen(played: Terminal) -> None:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
+def test_unsent_record_waits_for_the_network(played: Terminal) -> None:
     played.shows("waits +0 to be sent")
     played.type("w")
     played.shows("NO NETWORK")
@@ -183,7 +183,7 @@ def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_revoked_device_has_waits_until_it_is_let_in_again(played: Terminal) -> None:
+def test_records_of_a_revoked_device_wait_until_it_is_let_in_again(played: Terminal) -> None:
     """Without a network it is not let in."""
     played.shows("waits +0 to be sent")
     played.type("r")
@@ -281,7 +281,7 @@ def test_label_binds_no_photo_at_the_next_door(played: Terminal) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["q", "\x03"])
-def test_it_ends_and_leaves_nothing(played: Terminal, tmp_path: Path, key: str) -> None:
+def test_demo_ends_and_leaves_nothing(played: Terminal, tmp_path: Path, key: str) -> None:
     played.type(key)
 
     assert played.ends() == 0

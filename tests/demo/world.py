@@ -19,7 +19,7 @@ ACCURACY_M: Final = 4.5
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What a key changes in the world, and changes back.
+    """Effect of a key on the world, and its reverse.
 
     Attributes:
         usual: words for what is so at first; nothing where it goes without saying.
@@ -49,7 +49,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A stop of the round, as whoever plays must know it.
+    """A stop of the round, as a player must know it.
 
     Attributes:
         code: of its parcel label.
@@ -85,7 +85,7 @@ def _door(order: Order, other: Order) -> Door:
 
 
 def words(changed: Collection[str]) -> str:
-    """What is so, in words."""
+    """Return the state of the world in words."""
     told = (one.changed if key in changed else one.usual for key, one in SWITCHES.items())
     return ", ".join(word for word in told if word)
 

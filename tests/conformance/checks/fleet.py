@@ -46,7 +46,7 @@ def enrol_by_token(target: Target) -> None:
 
 @check(WIRE, Profile.FLEET)
 def token_once(target: Target) -> None:
-    """The same request with the same token gets a certificate again; a request for another key is
+    """A repeated request with the same token gets a certificate again; a request for another key is
     refused.
 
     A device whose answer was lost asks again; a thief with a used token must get nothing.

@@ -25,20 +25,20 @@ EVERY = 7
 """Which bytes are altered: enough for a minute, and none in step with the structure."""
 
 
-def test_with_the_fleets_authority_all_of_them_trust_it() -> None:
+def test_readers_all_trust_it_with_the_fleets_authority() -> None:
     for found in judged([SIGNED, BELOW.sign(PLAIN)], ANCHOR):
         assert (found.wasm, found.typescript) == ("Trusted", "Valid")
         assert [one["data"] for one in found.said if one["label"] == credentials.LABEL] == [CAPTURE]
 
 
 @pytest.mark.parametrize("anchor", [None, new_authority().pem.decode()])
-def test_without_it_all_of_them_find_it_valid(anchor: str | None) -> None:
+def test_readers_all_find_it_valid_without_the_authority(anchor: str | None) -> None:
     (found,) = judged([SIGNED], anchor)
 
     assert (found.wasm, found.typescript) == ("Valid", "Valid")
 
 
-def test_what_was_altered_they_find_invalid() -> None:
+def test_readers_find_an_altered_photo_invalid() -> None:
     exif = SIGNED.index(b"\xff\xe1")
     behind = exif + 2 + int.from_bytes(SIGNED[exif + 2 : exif + 4], "big")
     manifest = 4 + int.from_bytes(SIGNED[4:6], "big")
@@ -53,7 +53,7 @@ def test_what_was_altered_they_find_invalid() -> None:
         assert (found.wasm, found.typescript) == ("Invalid", "Invalid"), what
 
 
-def test_what_is_encoded_again_or_was_never_signed_has_no_manifest() -> None:
+def test_photo_encoded_again_or_never_signed_has_no_manifest() -> None:
     pixels = cv2.imdecode(np.frombuffer(SIGNED, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
 

@@ -62,7 +62,7 @@ def answers(document: Mapping[str, Any]) -> set[tuple[str, str, int]]:
 
 
 def allowed(document: Mapping[str, Any], path: str) -> set[str]:
-    """What `Allow` says at a path: where GET is, HEAD is too."""
+    """The value of `Allow` at a path: HEAD is there if GET is."""
     methods = {method for method, place in operations(document) if place == path}
     return methods | ({"HEAD"} if "GET" in methods else set())
 

@@ -77,7 +77,7 @@ def test_no_text_of_a_status_is_longer_than_its_document_says(tmp_path: Path) ->
 
 
 def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: Path) -> None:
-    """As it says itself, to whoever asks for something else."""
+    """As it says itself, to a client that asks for something else."""
     paths = read(SERVE)["paths"]
     answers = Answers(load(Device(tmp_path).config), lambda: datetime.now(UTC))
 

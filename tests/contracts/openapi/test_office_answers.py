@@ -124,7 +124,7 @@ def not_permitted(session: requests.Session, url: str) -> None:
         session.request(method, url + EXAMPLES[path], json={}, timeout=10)
 
 
-def test_what_is_not_allowed_is_405_and_a_certificate_opens_nothing(tmp_path: Path) -> None:
+def test_forbidden_method_is_405_and_a_certificate_opens_nothing(tmp_path: Path) -> None:
     with running(tmp_path / "backend") as (backend, _):
         document, van = Held(OFFICE).document, enrolled(backend, tmp_path, "van-1")
         with speaking_to(backend.base_url, backend.ca_file, van.files) as wire:

@@ -37,7 +37,7 @@ def test_every_answer_in_the_document_is_given(tmp_path: Path) -> None:
     assert answers(held.document) - held.seen == set(), "in the document, and never given here"
 
 
-def test_what_is_not_allowed_is_405_and_says_what_is(tmp_path: Path) -> None:
+def test_forbidden_method_is_405_and_names_the_allowed_ones(tmp_path: Path) -> None:
     held = Held(SERVE)
     with served(tmp_path) as device:
         for path in held.document["paths"]:

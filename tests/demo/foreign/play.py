@@ -83,7 +83,7 @@ def _set_out(van: DemoDevice) -> set[str]:
 
 
 def _table(pressed: list[Pressed], rows: list[dict[str, Any]]) -> Iterator[str]:
-    """One line per record, in the order of the chain."""
+    """A line per record, in the order of the chain."""
     yield COLUMNS.format(*HEAD)
     presses = {press.capture_id: press for press in pressed}
     for row in rows:

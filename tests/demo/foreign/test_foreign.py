@@ -51,7 +51,7 @@ def written(folder: Path, **tables: dict[str, Any]) -> Path:
 
 @pytest.mark.slow
 def test_a_round_without_a_receipt_ends_at_its_first_record(tmp_path: Path) -> None:
-    """It says what the device was answered. The next round needs no token, and goes on."""
+    """The demo prints the device's answer. The next round needs no token, and continues."""
     with running_backend(tmp_path / "backend", identity=True) as backend:
         story.demo_office(backend.data, DEVICE)
         token = tmp_path / "token"
@@ -86,7 +86,7 @@ def test_certificates_as_files_need_a_folder_that_stays(
 
 
 @pytest.mark.slow
-def test_a_backend_without_a_route_is_told_what_to_serve(tmp_path: Path) -> None:
+def test_backend_without_a_route_reads_what_to_serve(tmp_path: Path) -> None:
     with running_backend(tmp_path / "backend") as backend:
         table = {"recipients": NAMES, **towards(backend)}
 

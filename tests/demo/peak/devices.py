@@ -44,7 +44,7 @@ NO_ANSWER: Final = "cut"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a device is given before it enrols."""
+    """The files of a device before it enrols."""
 
     base_url: str
     ca_file: Path
@@ -92,7 +92,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the queues say in the end: digests of what has its receipt, and what else there is."""
+    """The queues in the end: digests of records with a receipt, and the other records."""
 
     receipts: dict[str, str]
     others: list[str]
@@ -130,7 +130,7 @@ def why(outcome: Outcome) -> str:
 
 
 class PeakDevice:
-    """One device; all but `send` is one thread's."""
+    """A device; all but `send` is one thread's."""
 
     def __init__(self, folder: Path, device_id: str, share: Share) -> None:
         self.maker = RecordMaker(device_id, boot_id=boot_id(), sealed_to=RECIPIENTS)

@@ -25,7 +25,7 @@ DISPATCH: Final = next(one for one in demo.ACCOUNTS if one.role == "dispatch")
 
 @dataclass
 class Looks:
-    """What came of them.
+    """Results of the pages that were asked for.
 
     Attributes:
         took_s: of each page that was shown.

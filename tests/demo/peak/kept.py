@@ -51,7 +51,7 @@ class Judged:
 
 
 def judged(receipts: Mapping[str, str], kept: Kept) -> Judged:
-    """What became of the records whose receipts devices hold; digests by their ids."""
+    """The fate of the records whose receipts devices hold; digests by their ids."""
     held = set(receipts.items())
     whole = held & set(kept.receipts) & set(kept.objects)
     objects = Counter(one for one, _ in kept.objects)

@@ -9,7 +9,7 @@ from typing import Final
 from tests.demo.peak.servers import Servers
 
 AWAY_S: Final = 5.0
-"""How long a killed instance stays away in the demo: what starts it again has noticed by then."""
+"""Time that a killed instance is down in the demo: the supervisor has noticed by then."""
 
 STALL_S: Final = 7.0
 """Over twice the longest request to S3 (1 s to connect, 2 to read), and a device's wait for 503."""
@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class MisfortuneContext:
-    """What a misfortune does with: the servers, who is told, and the end."""
+    """Inputs of a misfortune: the servers, the function that prints, and the end."""
 
     servers: Servers
     say: Say
@@ -55,7 +55,7 @@ def morning(told: MisfortuneContext, stall_s: float, kill_s: float) -> None:
 
 
 def kills(told: MisfortuneContext, every_s: float, lasts_s: float) -> None:
-    """One instance that devices speak to after the other; each is started again at once."""
+    """An instance that devices use after the other; each is started again at once."""
     turns = cycle(told.servers.intakes)
     for number in range(int(lasts_s / every_s)):
         if told.ended.wait(every_s):

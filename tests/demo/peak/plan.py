@@ -33,5 +33,5 @@ def waiting(devices: int, records: int) -> list[Press]:
 
 
 def steady(devices: int, every_s: float, lasts_s: float) -> list[Press]:
-    """One device after the other."""
+    """Devices in turn."""
     return [Press(number * every_s, number % devices) for number in range(int(lasts_s / every_s))]

@@ -1,4 +1,4 @@
-"""One peak: devices in processes of their own, misfortunes beside them, and what it came to."""
+"""A peak: devices in processes of their own, misfortunes beside them, and the result."""
 
 import multiprocessing
 import queue
@@ -209,7 +209,7 @@ class _Fleet:
                 speaks_s += SPEAK_S
 
     def end(self) -> Held:
-        """What all of them hold, and hang up."""
+        """Return what all of them hold, and hang up."""
         self._ended.set()
         receipts: dict[str, str] = {}
         others: list[str] = []

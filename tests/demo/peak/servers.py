@@ -26,7 +26,7 @@ NEEDS: Final = ("initdb", "nginx")
 BUCKET: Final = "records"
 
 S3_REQUESTS: Final = "SeaweedFS_s3_request_total{"
-"""How the lines of its metrics begin that count requests, by bucket, type and status."""
+"""Beginnings of the lines of its metrics that count requests, by bucket, type and status."""
 
 
 def tree_s(pid: int) -> float:
@@ -47,7 +47,7 @@ def _s(pid: int, *, ended: bool) -> float:
 
 
 class Instance:
-    """One of the backend's processes, and what all that were started in its place have used.
+    """A process of the backend, and what all that were started in its place have used.
 
     What a start uses is not counted: it has nothing to do with records.
     """
@@ -163,7 +163,7 @@ def engines(folder: Path, *, fsync: bool = True) -> Iterator[Engines]:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Servers]:
-    """One process that ends TLS itself, over SQLite and files."""
+    """A process that ends TLS itself, over SQLite and files."""
     instance = Instance("the backend", Backend(_new(folder), switches=False, identity=True))
     with _ended([instance]), environment(**{URL: ""}):
         instance.start()
@@ -172,7 +172,7 @@ def embedded(folder: Path) -> Iterator[Servers]:
 
 @contextmanager
 def spread(folder: Path, engines: Engines, intakes: int, offices: int = 0) -> Iterator[Servers]:
-    """Instances for devices, and for people, behind nginx, over a database and a bucket anew.
+    """Instances for devices, and for people, behind nginx, over a new database and a new bucket.
 
     People have an nginx of their own over the backend's nginx.conf: elsewhere they have another
     name and another certificate, since devices trust the fleet's CA, and browsers do not.

@@ -11,7 +11,7 @@ ROWS = [("a", "1"), ("b", "2")]
 OTHER = [("a", "1"), ("b", "3")]
 
 
-def test_what_is_all_there_is_neither_lost_nor_double() -> None:
+def test_complete_records_are_neither_lost_nor_double() -> None:
     assert judged(HELD, Kept(ROWS, ROWS, ROWS)) == Judged(set(), set(), set())
 
 
@@ -37,7 +37,7 @@ def test_a_receipt_that_no_device_knows_of_is_no_fault_and_is_filed_too() -> Non
     assert judged({"a": "1"}, Kept(ROWS, ROWS, ROWS[:1])) == Judged(set(), set(), {"b"})
 
 
-def test_an_attempt_is_told_by_the_status_that_ended_it() -> None:
+def test_attempt_counts_by_the_status_that_ended_it() -> None:
     busy = NoService('POST was answered 503 "the store is away"')
 
     assert (why(busy), why(NoService("no route"))) == ("503", NO_ANSWER)

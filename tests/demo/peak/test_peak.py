@@ -30,7 +30,7 @@ def test_a_kill_and_a_stall_lose_nothing_and_double_nothing(tmp_path: Path) -> N
     assert outcome.s3_requests >= 2 * outcome.records
 
 
-def test_one_process_by_itself_takes_what_waits(tmp_path: Path) -> None:
+def test_process_by_itself_takes_all_that_waits(tmp_path: Path) -> None:
     with servers.embedded(tmp_path) as one:
         outcome = play(one, plan.waiting(DEVICES, RECORDS))
 

@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Judgement:
-    """What each says of a photo: Trusted, Valid, Invalid, or None where it has no manifest.
+    """The verdict of each on a photo: Trusted, Valid, Invalid, or None without a manifest.
 
     `typescript` follows no chain of trust; `said` are the assertions that `wasm` found.
     """
