@@ -56,7 +56,7 @@ NEEDS: Final = {
     "peak": peak.NEEDS,
     "kills": peak.NEEDS,
 }
-"""What a section cannot do without, by the names of tests/support/needs.py.
+"""The needs of a section, by the names of tests/support/needs.py.
 
 Other sections leave out what they cannot measure here, and say so.
 """

@@ -15,7 +15,7 @@ FRAME_BYTES: Final = HEADER_BYTES + PAGE_BYTES
 """A page in SQLite's log, with its header. Source: sqlite.org, WAL file format."""
 
 LOG_PAGES: Final = 1000
-"""SQLite begins its log anew then. Source: sqlite.org, wal_autocheckpoint."""
+"""SQLite then begins its log again. Source: sqlite.org, wal_autocheckpoint."""
 
 PHOTO_BYTES: Final = 300_000
 """A photo of 2304x1296 at JPEG quality 70."""

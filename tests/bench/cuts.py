@@ -66,7 +66,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One photo; sizes of the log in bytes when it was handed over, and when it was called kept."""
+    """A photo; sizes of the log in bytes when it was handed over, and when it was called kept."""
 
     begun: int
     kept: int

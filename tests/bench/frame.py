@@ -20,7 +20,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table.
+    """A row of the table.
 
     Attributes:
         name: what was measured, in words.
@@ -56,7 +56,7 @@ class Figure:
 
     @property
     def is_missed(self) -> bool:
-        """Whether the median, unrounded, is above the target."""
+        """Return True if the median, unrounded, is above the target."""
         return self.at_most is not None and self.median > self.at_most
 
     @property
@@ -70,7 +70,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """One run of the benchmark.
+    """A run of the benchmark.
 
     Attributes:
         folder: on the disk that the repository is on; it is deleted when the run ends.

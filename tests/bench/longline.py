@@ -42,7 +42,7 @@ _IFF_NO_PI: Final = 0x1000
 
 
 class LongLine:
-    """One line, as long as `long_line` runs.
+    """A line, as long as `long_line` runs.
 
     The relay gives each packet the addresses of the other pair, whose sum is the same: 1 + 4 is
     2 + 3, so that no checksum changes.

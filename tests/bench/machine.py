@@ -1,4 +1,4 @@
-"""What was measured, when and on what; and what the machine itself can do."""
+"""The measurements, their dates and machine; and the limits of the machine itself."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What scripts/bench may be told; it needs no package, so that --help needs no environment."""
+"""Options of scripts/bench; it needs no package, so that --help needs no environment."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ SECTIONS: Final = (
     *("machine", "press", "warm", "settling", "memory", "enqueue"),
     *("upload", "depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
-"""What can be measured; the machine's own limits always are, first."""
+"""The sections; the machine's own limits are always measured, first."""
 
 
 def read_options(arguments: Sequence[str] | None = None) -> Any:

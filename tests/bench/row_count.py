@@ -46,7 +46,7 @@ from tests.support.wire import Wire, speaking_to
 
 FEW: Final = 10_000
 TIMES_FEW: Final = 1.5
-"""What a hundred times as many rows may cost, but for noise."""
+"""Most time that a hundred times as many rows may cost, except noise."""
 
 DEVICE_ID: Final = "bench-rows"
 STARTS: Final = 3
@@ -56,7 +56,7 @@ STEPS: Final = 30
 
 @dataclass
 class Site:
-    """One backend over so many records, and who asks it.
+    """A backend over so many records, and its client.
 
     Attributes:
         started_ms: from the start of its process until it answers.

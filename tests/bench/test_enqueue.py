@@ -52,7 +52,7 @@ def _mark() -> None:
 def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
     survey: Survey, missed: list[str]
 ) -> None:
-    """One state that loses a photo is enough."""
+    """A state that loses a photo is enough."""
     figures = list(survey_figures([survey]))
 
     assert [one.name for one in figures if one.is_missed] == missed

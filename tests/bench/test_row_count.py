@@ -1,4 +1,4 @@
-"""What is asked of a filled database is found by an index: PostgreSQL itself says how it looked."""
+"""Queries of a filled database find rows by an index: PostgreSQL itself says how it looked."""
 
 import re
 from contextlib import ExitStack
@@ -76,7 +76,7 @@ def test_no_question_reads_a_table_that_grows_from_end_to_end(
 
 
 def _look_around(site: Site, backend: Backend, folder: Path) -> None:
-    """What is not asked for every day."""
+    """Ask what is not asked every day."""
     site.metrics()
     pages = f"{backend.base_url}/pages"
     row_count.got(site.customer, f"{pages}/orders")

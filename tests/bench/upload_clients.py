@@ -24,7 +24,7 @@ tuspy's own default is no retry, and 30 s; curl's is 1 s, doubling.
 """
 
 Job = Mapping[str, Any]
-"""What upload_jobs.Job writes."""
+"""The content that upload_jobs.Job writes."""
 
 
 def raw(job: Job) -> None:

@@ -14,13 +14,13 @@ from tests.bench.upload_server import Server, running_server
 from tests.support.network import FaultProxy, Line
 
 BUFFER_BYTES: Final = 32_768
-"""What the bottleneck takes in ahead of what it has carried. That is 33 ms of 8 Mbit/s."""
+"""Data that the bottleneck takes in ahead of its transport. That is 33 ms of 8 Mbit/s."""
 
 REAL_TIME_PRIORITY: Final = 1
 """The lowest: before all usual work, after whatever asks for more. Source: sched(7)."""
 
 LOOK_S: Final = 0.02
-"""How often the cutter looks for the first connection."""
+"""Time between the looks of the cutter for the first connection."""
 
 
 class Bottleneck(FaultProxy):

@@ -1,4 +1,4 @@
-"""One contender over one line: what it sends, how long it takes, what the line has carried."""
+"""A contender over one line: what it sends, how long it takes, what the line has carried."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ NODE_FOLDER: Final = Path(__file__).parent / "upload_js"
 """Holds package.json; `npm ci` puts node_modules here, which git ignores."""
 
 LOOK_S: Final = 0.05
-"""How often the bench looks whether a contender is done."""
+"""Time between the looks of the bench at a contender that is not done."""
 
 DOCUMENTS: Final = ("GET /fleet", "GET /manifest")
 """Requests for documents, which follow the clock and not the record, as the backend counts them."""
@@ -65,7 +65,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one contender did.
+    """The result of a contender.
 
     Attributes:
         requests: for the records.
@@ -91,7 +91,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One contender's work on one line; it shows the device's own certificate."""
+    """A contender's work on one line; it shows the device's own certificate."""
 
     folder: Path
     line: Open
@@ -140,7 +140,7 @@ def python_client(name: str) -> Callable[[Job], list[str]]:
 
 
 def curl(job: Job) -> list[str]:
-    """One process, one kept connection, one PUT per record."""
+    """Return a command of one process, one kept connection, one PUT per record."""
     config = job.folder / "curl.config"
     steps = (_curl_step(job, job.record(one)) for one in job.load.records)
     config.write_text("next\n".join(steps))

@@ -31,7 +31,7 @@ from tests.support.device import environment
 from tests.support.faulty.wiring import Faulty
 
 IDLE_S: Final = 60
-"""How long an idle connection is kept: longer than any client here waits after a cut."""
+"""Time for which an idle connection is kept: longer than any client here waits after a cut."""
 
 HOST: Final = "DOORSTEP_BENCH_HOST"
 """The environment's name for the address that the backend listens on."""

@@ -28,7 +28,7 @@ COLUMNS: Final = ["fault", "log event", "light", "state of the record"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; what stands in backticks is what a scenario must see.
+    """A row; a scenario must see all that is in backticks.
 
     Attributes:
         log: each of these is found in the log, or in what the command said.
@@ -137,7 +137,7 @@ def seen(device: Device, reply: dict[str, Any]) -> Seen:
 
 
 def light_of_press(device: Device) -> list[str]:
-    """What the last press left the driver with; only while the idle light has not come back."""
+    """Return the light after the last press; only while the idle light has not come back."""
     lights = device.lights()
     last = max(place for place, name in enumerate(lights) if name == "hold_still")
     return [name for name in lights[last:] if name not in {"hold_still", "exposed"}][:1]

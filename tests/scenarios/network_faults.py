@@ -1,4 +1,4 @@
-"""Faults of the network between device and backend; the device lies in its cradle."""
+"""Faults of the network between device and backend; the device is in its cradle."""
 
 import base64
 import sys

@@ -1,4 +1,4 @@
-"""Faults between the device and the backend; the device lies in its cradle, so its light tells."""
+"""Faults between the device and the backend; the device is in its cradle, so its light tells."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The same sync against an independent tus server, alone and behind nginx, and the smallest one."""
+"""Sync against an independent tus server, alone and behind nginx, and the smallest one."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -165,7 +165,7 @@ def test_nginx_that_asks_for_it_is_shown_the_certificate(
 def test_certificate_that_nginx_finds_expired_loses_no_record(
     nginx: SmallBackend, made: DeviceQueue
 ) -> None:
-    """It answers 400 by itself, to every request; a new one in place of it is used at once."""
+    """nginx answers 400 to every request; a new certificate in place of it is used at once."""
     item = made.press(300_000)
     own = shown(made, nginx, datetime.now(UTC) - timedelta(days=400))
     with sender(made, nginx, own=own) as sending:

@@ -50,7 +50,7 @@ DOORS: Final = b'{"codes": ["' + CODE + b'"], "lat_deg": 52.516327}' + PLACE
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """One card's life.
+    """The life of a card.
 
     Attributes:
         before, after: every block of it, free ones and journals too.
@@ -187,7 +187,7 @@ def test_nothing_is_left_but_the_mark_and_the_tests_own(retired: Retired) -> Non
     assert not retired.is_mounted
 
 
-def test_it_may_be_a_device_again(retired: Retired) -> None:
+def test_retired_card_may_be_a_device_again(retired: Retired) -> None:
     assert retired.provisioned == "changed\n"
 
 

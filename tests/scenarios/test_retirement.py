@@ -88,7 +88,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def unchanged(folder: Path, was: Mapping[str, bytes]) -> bool:
-    """Whether nothing that somebody could miss is gone or other than before."""
+    """Return True if nothing that anybody could miss is gone or altered."""
     now = contents(folder)
     names = [one for one in was if re.match(r"state/(keys|records|trust)/|.*\.(toml|pem)$", one)]
     return bool(names) and all(now.get(name) == was[name] for name in names)
@@ -154,7 +154,9 @@ def test_device_with_a_route_in_hand_stays(backend: Backend, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("process", ["capture", "sync"])
-def test_it_is_refused_while_a_process_runs(before: Device, tmp_path: Path, process: str) -> None:
+def test_retirement_is_refused_while_a_process_runs(
+    before: Device, tmp_path: Path, process: str
+) -> None:
     folder = copied(before, tmp_path / "van")
     with lock(folder / "state" / f"{process}.lock", exclusive=True, wait=False):
         ended = retire(folder, id_of(folder))
@@ -191,7 +193,7 @@ def pressed(folder: Path) -> None:
         (pressed, "1 waiting (`doorstep sync --once` sends them)"),
     ],
 )
-def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
+def test_unsent_records_prevent_it_until_they_are_given_up_by_number(
     before: Device, tmp_path: Path, harm: Callable[[Path], None], words: str
 ) -> None:
     folder = copied(before, tmp_path / "van")
@@ -211,7 +213,7 @@ def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     assert {Path(one).name for one in contents(folder)} - {"#12"} == LEFT
 
 
-def test_without_a_network_nothing_is_wiped(before: Device, tmp_path: Path) -> None:
+def test_nothing_is_wiped_without_a_network(before: Device, tmp_path: Path) -> None:
     folder = copied(before, tmp_path / "van")
     name, config = id_of(folder), folder / "config.toml"
     known = config.read_text()
@@ -237,7 +239,7 @@ def test_connection_that_is_lost_ends_no_wiping(before: Device, tmp_path: Path) 
     assert {Path(one).name for one in contents(folder)} == LEFT
 
 
-def test_what_is_not_doorsteps_stays(before: Device, tmp_path: Path) -> None:
+def test_files_of_others_stay(before: Device, tmp_path: Path) -> None:
     """Files beside its own, and what its links lead to; and they keep nothing from being wiped."""
     folder = copied(before, tmp_path / "van")
     ours, mine = tmp_path / "ca.pem", [folder / one / "mine" for one in ("run", "state", "")]
@@ -269,9 +271,7 @@ def test_device_is_wiped_whatever_another_process_put_into_its_queue(
     assert not (folder / "state" / "queue").exists()
 
 
-def test_what_cannot_be_wiped_is_named_and_all_else_is_wiped(
-    before: Device, tmp_path: Path
-) -> None:
+def test_unwiped_file_is_named_and_all_else_is_wiped(before: Device, tmp_path: Path) -> None:
     with small_disk(tmp_path, 64) as disk:
         folder = copied(before, disk / "van")
         name, fixed = id_of(folder), folder / "state" / "queue" / "fixed"
@@ -304,7 +304,7 @@ def immutable(path: Path) -> Iterator[None]:
 def test_mark_of_a_life_that_ended_wipes_nothing_of_the_next(
     before: Device, tmp_path: Path
 ) -> None:
-    """It was made a device again, and somebody moved its configuration away."""
+    """The card was made a device again, and its configuration was moved away."""
     folder = copied(before, tmp_path / "van")
     name = id_of(folder)
     assert retire(folder, name).code == 0
@@ -318,7 +318,7 @@ def test_mark_of_a_life_that_ended_wipes_nothing_of_the_next(
 
 
 @pytest.mark.parametrize("mark", ['{"device_id": "%s"}', "[" * 60_000])
-def test_mark_that_is_none_is_told(before: Device, tmp_path: Path, mark: str) -> None:
+def test_invalid_mark_is_reported(before: Device, tmp_path: Path, mark: str) -> None:
     folder = copied(before, tmp_path / "van")
     name = id_of(folder)
     (folder / "config.toml").unlink()

@@ -39,7 +39,7 @@ SERVED_WITHIN_S: Final = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one run of `scripts/demo --keep DIR --serve` printed and left; its pages are up."""
+    """The output and files of one run of `scripts/demo --keep DIR --serve`; its pages are up."""
 
     printed: str
     folder: Path
@@ -162,7 +162,7 @@ def test_a_label_of_another_place_opens_no_confidential_door(demo: Round) -> Non
     assert f"signal=no_photo id={refused['label']['capture_id']}" in log
 
 
-def test_at_a_door_without_photos_the_sensor_is_off_before_the_press(demo: Round) -> None:
+def test_sensor_is_off_before_the_press_at_a_door_without_photos(demo: Round) -> None:
     """The simulated camera reports it; only the scan button turns the sensor on, for labels."""
     refused = [
         one["label"]["capture_id"]
@@ -179,7 +179,7 @@ def test_at_a_door_without_photos_the_sensor_is_off_before_the_press(demo: Round
 
 
 def test_a_refusal_tells_neither_place_nor_stop(demo: Round) -> None:
-    """Unless a label named one."""
+    """The only exception is a stop that a label named."""
     for one in demo.of_kind("no_photo"):
         assert "position" not in one["record"]
         by_label = one["record"]["stop"]["bound_by"] == "code"
@@ -207,7 +207,7 @@ def test_a_photo_that_the_map_put_on_the_neighbours_order_is_moved_by_dispatch(
     assert [number for number in orders.numbers() if not orders.find(number).done] == []
 
 
-def test_what_the_round_leaves_lies_where_the_help_says(demo: Round) -> None:
+def test_files_of_the_round_are_where_the_help_says(demo: Round) -> None:
     received = {path.stem for path in (demo.folder / "received").glob("*.rec")}
     photos = {path.stem for path in (demo.folder / "photos").glob("*.jpg")}
 

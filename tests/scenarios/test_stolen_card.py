@@ -150,7 +150,7 @@ def test_no_block_of_the_card_holds_a_place(card: Card) -> None:
     assert found(card.raw, *texts, *numbers) == []
 
 
-def test_after_the_shift_no_block_of_the_card_holds_a_door(card: Card) -> None:
+def test_card_holds_no_door_after_the_shift(card: Card) -> None:
     """Neither a code nor a stop, nor any of the signed route, in which they are base64."""
     orders = demo.ORDERS
     told = {code.encode() for order in orders for code in order.codes}
@@ -164,7 +164,7 @@ def test_after_the_shift_no_block_of_the_card_holds_a_door(card: Card) -> None:
 
 
 def test_the_marks_are_found_where_nothing_is_sealed(tmp_path: Path) -> None:
-    """Else the tests above could not fail."""
+    """Otherwise the tests above could not fail."""
     with small_disk(tmp_path) as disk:
         with bench(disk / "van", policy={"manifest": "off", "seal": "off"}) as device:
             device.parts.fix()

@@ -1,4 +1,4 @@
-"""How often sync uses the network in a shift, with batches and without.
+"""Uses of the network by sync in a shift, with batches and without.
 
 The product's own loop, its documents and its uploads run over HTTPS; only the clock is set.
 """

@@ -34,7 +34,7 @@ CARRIED_S: Final = (15.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One simulated way to work; a device without a motion sensor has no times of a lift.
+    """A simulated way to work; a device without a motion sensor has no times of a lift.
 
     Attributes:
         walks, drives: the sensor feels the driver walk, and drive, as a lift; otherwise the device

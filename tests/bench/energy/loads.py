@@ -72,7 +72,7 @@ Source: measured in November 2026, picamera2 0.3.38 on libcamera's virtual camer
 FRAMES_PER_S: Final = 30
 
 FRAMES_W: Final = FRAME_MS.times(FRAMES_PER_S * SLOWER / 1000 * CORE_W)
-"""The same on a Zero 2 W, while the camera streams."""
+"""Power of the frames on a Zero 2 W, while the camera streams."""
 
 LOGIC: Final = Span(1 / 0.9, 1 / 0.8)
 """Watts that the board takes for 1 W that it gives at 3.3 V. Assumed, as is usual."""
@@ -102,7 +102,7 @@ LAMP_S: Final = Span(0.0, 1.0)
 """Lamp at a press: never, or for 3 s at every third press."""
 
 IDLE_LIGHT_W: Final = Span(0.001, 0.01)
-"""One colour, for a hundredth to a tenth of the time: the idle lights of agent/docs/lights.md."""
+"""A colour, for a hundredth to a tenth of the time: the idle lights of agent/docs/lights.md."""
 
 
 def _road_w(names: Iterable[str]) -> Span:

@@ -56,7 +56,7 @@ class Shift:
 
     @property
     def charges_h(self) -> Span:
-        """How long the pack charges after the shift at the charger's full current."""
+        """Time in which the pack charges after the shift at the charger's full current."""
         return self.energy_wh.times(1 / EFFICIENCY.low / CHARGES_W)
 
     def cradle_h(self, pack: Pack) -> Span:

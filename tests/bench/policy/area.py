@@ -29,7 +29,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """How a receiver errs, and the HDOP it says meanwhile."""
+    """Errors of a receiver, and the HDOP it says meanwhile."""
 
     error: Spread
     hdop: float
@@ -42,7 +42,7 @@ WALL: Final = Sky(Spread(14.04, 43.46), 1.49)
 """Beside a wall in an urban canyon. Source: PMC2613379, table 2, mean of four receivers."""
 
 EPH_PER_HDOP_M: Final = 19.0
-"""What gpsd makes of an NMEA receiver's HDOP. Source: gpsfake, 20.9 m at HDOP 1.1."""
+"""The result of gpsd for an NMEA receiver's HDOP. Source: gpsfake, 20.9 m at HDOP 1.1."""
 
 ROOFTOP: Final = Spread(5.0, 10.4)
 """Addresses known by building: about 5 m. Source: accuracy levels that geocoders publish."""
@@ -67,7 +67,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One kind of delivery area; shares are made up.
+    """A kind of delivery area; shares are made up.
 
     Attributes:
         doors: makes a day's doors, in the order they are walked; equal ones share a building.
@@ -99,7 +99,7 @@ class Area:
 
 
 def step(rng: random.Random, metres: float) -> Spot:
-    """That far, anywhere."""
+    """Return a spot at that distance, in any direction."""
     turn = rng.uniform(0, math.tau)
     return metres * math.cos(turn), metres * math.sin(turn)
 

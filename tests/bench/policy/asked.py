@@ -19,7 +19,7 @@ LAST: Final = "at the last door"
 NEXT: Final = "at the next"
 
 EVERY_S: Final = 3.0
-"""How often the rule is asked here, about; on a device, once a second."""
+"""Time between questions to the rule here, about; on a device, a second."""
 
 DRIVES_ABOVE_M: Final = 100.0
 """The driver drives a longer way, and walks a shorter one. Made up."""

@@ -68,7 +68,7 @@ MEMORIES: Final[Mapping[str, Callable[[], Memory]]] = {
     "ours, within 25 m": lambda: Once(within_m=25.0),
     "ours, anywhere": lambda: Once(within_m=ANYWHERE_M),
 }
-"""How long a label speaks; `ours` is as the product has it, the others differ in one thing."""
+"""Memories of a label; `ours` is as the product has it, the others differ in one thing."""
 
 COLUMNS: Final[tuple[Column, ...]] = (
     ("shown", lambda row: f"{row.per_1000('shown'):.1f}"),
@@ -177,5 +177,5 @@ class _Device:
 
 
 def _is_shown(stop: Stop) -> bool:
-    """Whether the reference backend shows a photo before dispatch has looked at it."""
+    """Return True if the reference backend shows a photo before dispatch has looked at it."""
     return stop.bound_by is BoundBy.PLACE or (stop.bound_by is BoundBy.CODE and is_confirmed(stop))

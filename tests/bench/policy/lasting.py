@@ -1,4 +1,4 @@
-"""How long a label spoke until 2026.11.7: an alternative to `agent.rule.scanning.LastCode`."""
+"""The memory of a label until 2026.11.7: an alternative to `agent.rule.scanning.LastCode`."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,13 +9,13 @@ from agent.rule.reach import Circle
 from agent.rule.scanning import OPENS_S, Code
 
 WAITED_S: Final = 900.0
-"""How long after it was read a label spoke."""
+"""Time after its reading in which a label spoke."""
 
 AGAIN_S: Final = 60.0
-"""How long after a photo a label went on speaking."""
+"""Time after a photo in which a label continued to speak."""
 
 AWAY_M: Final = 100.0
-"""How far from its first photo a label still spoke; before that photo, anywhere."""
+"""Distance from its first photo in which a label still spoke; before that photo, anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

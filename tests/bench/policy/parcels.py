@@ -28,13 +28,13 @@ AT_VAN: Final = 0.25
 """Share of labels that are read at the van, not at the door."""
 
 AT_VAN_S: Final = (8.0, 300.0)
-"""How long before the press a label is read at the van."""
+"""Time before the press when a label is read at the van."""
 
 AT_DOOR_S: Final = (2.0, 8.0)
-"""How long before the press a label is read at the door."""
+"""Time before the press when a label is read at the door."""
 
 VAN_M: Final = 100.0
-"""How far the van may be from the door."""
+"""Largest distance of the van from the door."""
 
 NEXT_DOOR_M: Final = 50.0
 NEXT_DOOR_S: Final = (15.0, 60.0)
@@ -55,7 +55,7 @@ RETAKE_S: Final = (3.0, 16.0)
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One parcel at its door.
+    """A parcel at its door.
 
     Attributes:
         read: when its label was read, with the fix of that moment; None if it was not.

@@ -21,7 +21,7 @@ READABLE: Final = 0.97
 """Share of labels that a scan window reads: a guess, until real labels are measured."""
 
 CODE_LASTS_S: Final = 900.0
-"""How long after its photo, and how long for forbidden doors, "if codes lasted": 15 minutes."""
+"""Time after its photo, and time for forbidden doors, "if codes lasted": 15 minutes."""
 
 Answer = Allowed | Refused
 

@@ -1,4 +1,4 @@
-"""How long the camera streams on a round, and whether a press finds it warm."""
+"""Time for which the camera streams on a round, and presses that find it warm."""
 
 import math
 import random

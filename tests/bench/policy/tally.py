@@ -1,4 +1,4 @@
-"""What each rule did on many rounds of an area."""
+"""Results of each rule on many rounds of an area."""
 
 import random
 from collections import Counter
@@ -21,7 +21,7 @@ VISITS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was counted in one area over all rounds, of one rule, label or memory."""
+    """Counts in one area over all rounds, of one rule, label or memory."""
 
     area: str
     name: str
@@ -36,7 +36,7 @@ class Row:
         return 1000 * self.counts[what] / self.counts["presses"]
 
     def pct(self, part: str, whole: str) -> float:
-        """Return a count in percent of another one; 0 if there is none of that."""
+        """Return a count in percent of another one; 0 if that is 0."""
         return 100 * self.counts[part] / self.counts[whole] if self.counts[whole] else 0.0
 
     @property

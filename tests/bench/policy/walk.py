@@ -1,4 +1,4 @@
-"""One driver's round: the manifest with its map errors, and a press at every door with its fix."""
+"""A driver's round: the manifest with its map errors, and a press at every door with its fix."""
 
 import math
 import random
@@ -95,7 +95,7 @@ def manifest(all_doors: list[Door]) -> Manifest:
 
 
 def presses(area: Area, all_doors: list[Door], rng: random.Random, visits: int) -> Iterator[Press]:
-    """One press at each door that allows photos, `visits` at each `no_photo` door.
+    """A press at each door that allows photos, `visits` at each `no_photo` door.
 
     At doors where somebody signs, nobody presses.
     """

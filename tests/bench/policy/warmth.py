@@ -1,4 +1,4 @@
-"""How long a press waits for its first exposure, by the time for which the camera has streamed."""
+"""The wait of a press for its first exposure, by the time for which the camera has streamed."""
 
 import random
 from functools import cache

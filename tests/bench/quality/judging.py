@@ -14,7 +14,7 @@ from tests.bench.quality.photographs import Photograph
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One picture and its verdict."""
+    """A picture and its verdict."""
 
     photograph: str
     blur: str

@@ -1,4 +1,4 @@
-"""One photograph four times: sharp and smeared, by day and at night, with score and verdict."""
+"""A photograph four times: sharp and smeared, by day and at night, with score and verdict."""
 
 from pathlib import Path
 from typing import Final

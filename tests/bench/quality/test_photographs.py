@@ -1,4 +1,4 @@
-"""Blur is told on real photographs: a share of what the results' table shows."""
+"""Blur is found on real photographs: a share of what the results' table shows."""
 
 import pytest
 

@@ -22,7 +22,7 @@ PRESS_EVERY_S: Final = 192.0
 """150 presses in eight hours, a full suburban round."""
 
 SEND_S: Final = 0.5
-"""One record of 300 KB over a mobile network of 8 Mbit/s: 0.3 s, and round trips."""
+"""A record of 300 KB over a mobile network of 8 Mbit/s: 0.3 s, and round trips."""
 
 AWAY_S: Final = 300.0
 BACK_S: Final = AWAY_S + 3600.0
@@ -40,7 +40,7 @@ Event = tuple[float, int, bool]
 
 @dataclass(slots=True)
 class Device:
-    """One device; `step` is one turn of agent/sync/loop.py's loop that does something.
+    """A device; `step` is one turn of agent/sync/loop.py's loop that does something.
 
     Attributes:
         heard_s: when the backend heard of each attempt that it heard of.
@@ -102,7 +102,7 @@ def is_there(now_s: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How the devices come to retry together, while the network is away for an hour.
+    """Ways in which devices come to retry together, while the network is down for an hour.
 
     Attributes:
         links: within how many seconds all links go down, and come up; None if they stay.

@@ -36,7 +36,7 @@ def test_first_tries_of_5000_devices_stay_few_in_each_second(scenario: str, at_m
 
 
 @pytest.mark.slow
-def test_without_jitter_it_would_be_a_storm() -> None:
+def test_retries_would_be_a_storm_without_jitter() -> None:
     """A simulation that shows no storm where there must be one proves nothing."""
     assert peaks("away, lost within 5 s", UnjitteredBackoff)[0] > 10 * AT_MOST
 
@@ -57,7 +57,7 @@ class Away:
 
 
 def test_simulated_device_is_the_products_loop(tmp_path: Path) -> None:
-    """By the same random numbers both try at the same moments while the network is away."""
+    """By the same random numbers both try at the same moments while the network is down."""
     simulated = Device(Backoff(random.Random(3)), random.Random(4), float("inf"))
     tried_s: list[float] = []
 
