@@ -113,7 +113,7 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
 def test_folders_over_one_database_have_one_bucket(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is wrong is not remembered; and with all records copied, another one is right."""
+    """A wrong copy is not remembered; and with all records copied, another one is right."""
     ours, other = f"b-{uuid4()}", f"b-{uuid4()}"
     for bucket in (ours, other):
         engine.bucket(bucket)

@@ -47,7 +47,7 @@ Happening = AbstractContextManager[None]
 
 @dataclass(frozen=True)
 class Scene:
-    """An instance, what it stands on, and a person who is signed in at it."""
+    """An instance, the services under it, and a person who is signed in at it."""
 
     server: Postgres
     url: str

@@ -111,7 +111,7 @@ def test_finished_upload_is_neither_overwritten_read_nor_deleted(
     assert received(server, capture_id) == content
 
 
-def test_of_two_posts_at_once_one_begins_the_upload(server: Server, maker: RecordMaker) -> None:
+def test_first_of_two_posts_at_once_begins_the_upload(server: Server, maker: RecordMaker) -> None:
     """The other one would empty the file of a record that has its receipt."""
 
     def post(content: bytes) -> int:
@@ -179,7 +179,7 @@ def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, maker: RecordMak
 def test_the_peers_signatures_are_the_higher_of_two_that_verify(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
-    """So every receipt that a device gets from it is one that some libraries would refuse."""
+    """Each receipt that a device gets from it is thus one that some libraries would refuse."""
     with node_backend(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         for _ in range(8):
             content = record(maker, capture_id := new_id())

@@ -106,7 +106,7 @@ class Site:
         return made.label.capture_id
 
     def goes_on(self, van: EnrolledDevice, made: Made, to_byte: int | None = None) -> Any:
-        """As its device does: from where it stands, or anew."""
+        """As its device does: from the offset of the upload, or again from its start."""
         one, content, at = made.label.capture_id, made.content, self.stands(van, made)
         if at is None:
             return self.asked(van, lambda to: to.post(one, content, content))
@@ -129,7 +129,7 @@ class Site:
         return until(answers, 60.0)[0]
 
     def told(self, identity: tuple[Path, Path]) -> str:
-        """What who shows this certificate reads."""
+        """Return the answer to the holder of this certificate."""
         with speaking_to(self.one.base_url, self.one.ca_file, identity) as wire:
             return str(wire.get("/fleet").text).strip()
 

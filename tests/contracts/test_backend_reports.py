@@ -47,7 +47,9 @@ def said(van: EnrolledDevice, **changes: Any) -> dict[str, Any]:
 # --- the report rides on requests
 
 
-def test_it_is_taken_off_every_request_that_it_rides_on(van: EnrolledDevice, puller: Wire) -> None:
+def test_status_is_read_from_every_request_that_carries_it(
+    van: EnrolledDevice, puller: Wire
+) -> None:
     wire, capture_id = van.wire(), new_id()
     content = record(van.maker, capture_id)
     requests: list[Callable[..., Any]] = [
@@ -67,9 +69,7 @@ def test_it_is_taken_off_every_request_that_it_rides_on(van: EnrolledDevice, pul
     assert waiting == [1, 2, 3, 4, 5]
 
 
-def test_a_need_is_told_with_its_words_and_when_it_was_said_to_the_hour(
-    van: EnrolledDevice, puller: Wire
-) -> None:
+def test_need_is_reported_with_its_words_and_its_hour(van: EnrolledDevice, puller: Wire) -> None:
     van.get("/fleet", **said(van, needs=["refused"], bench_mode=True))
 
     found = told(puller, van)
@@ -82,14 +82,14 @@ def test_a_need_is_told_with_its_words_and_when_it_was_said_to_the_hour(
     assert found["status"]["utc"].endswith(":00:00.000Z")
 
 
-def test_a_device_that_never_reported_is_told_too(van: EnrolledDevice, puller: Wire) -> None:
+def test_device_that_never_reported_is_listed_too(van: EnrolledDevice, puller: Wire) -> None:
     found = told(puller, van)
 
     assert (found["received_at"], found["status"]) == (None, None)
     assert [one["need"] for one in found["needs"]] == ["never_reported"]
 
 
-def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(
+def test_unreadable_header_harms_no_request_and_is_reported(
     van: EnrolledDevice, puller: Wire
 ) -> None:
     """The report before it stays, and the next one ends it."""
@@ -132,7 +132,7 @@ def test_two_headers_are_none(van: EnrolledDevice, puller: Wire) -> None:
     assert "base64url" in told(puller, van)["unreadable"]
 
 
-def test_who_is_not_let_in_reports_nothing(van: EnrolledDevice, puller: Wire) -> None:
+def test_refused_device_reports_nothing(van: EnrolledDevice, puller: Wire) -> None:
     van.get("/fleet", **said(van))
     van.backend.command("devices", "revoke", van.device_id)
 
@@ -161,7 +161,7 @@ def test_a_command_that_writes_for_long_holds_no_request_up(
     assert [one["need"] for one in told(puller, van)["needs"]] == ["full"]
 
 
-def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: Backend) -> None:
+def test_nothing_is_kept_without_identity_and_nobody_reads(wire: Wire, backend: Backend) -> None:
     """Anybody could say that they are a device."""
     given = {header.NAME: header.encoded(document(datetime.now(UTC), "van-1"))}
 
@@ -229,7 +229,7 @@ def test_only_who_has_a_need_is_asked_for(van: EnrolledDevice, puller: Wire) -> 
         ("state=in", "there is no such parameter; there are after, limit, need"),
     ],
 )
-def test_what_is_not_asked_right_is_400_with_a_sentence(puller: Wire, query: str, why: str) -> None:
+def test_invalid_question_is_400_with_a_sentence(puller: Wire, query: str, why: str) -> None:
     answer = puller.get(f"/fleet/status?{query}")
 
     assert answer.status_code == 400
@@ -237,7 +237,7 @@ def test_what_is_not_asked_right_is_400_with_a_sentence(puller: Wire, query: str
 
 
 def test_the_fleet_is_numbers_for_prometheus(van: EnrolledDevice, puller: Wire) -> None:
-    """Made anew at most every ten seconds: this device may be in the next one."""
+    """The list is made at most every ten seconds: this device may be in the next one."""
     van.get("/fleet", **said(van, needs=["full"], queue=waits(3, datetime.now(UTC))))
     wanted = f'doorstep_needs{{device="{van.device_id}",need="full"}} 1.0'
     for _ in range(30):

@@ -58,7 +58,7 @@ def test_once_more_says_that_it_is_done_already(van: EnrolledDevice) -> None:
     assert van.get().status_code == 403
 
 
-def test_what_the_office_revoked_is_not_called_retired(van: EnrolledDevice) -> None:
+def test_revoked_device_is_not_called_retired(van: EnrolledDevice) -> None:
     van.backend.command("devices", "revoke", van.device_id)
     revoked = retire(van.wire(), van.device_id)
     van.backend.command("devices", "gone", van.device_id)

@@ -45,7 +45,7 @@ def serve(
 # --- the label
 
 
-def test_it_has_the_names_that_were_given_and_asked_for(van: EnrolledDevice) -> None:
+def test_certificate_has_the_names_that_were_given_and_asked_for(van: EnrolledDevice) -> None:
     names, key = named(van), signing.new_key()
 
     made = [certificate_in(serve(van, key, names)) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""A store that stalls: whoever needs it is told 503 in time, and nobody else waits."""
+"""A store that stalls: a client that needs it gets 503 in time, and nobody else waits."""
 
 import time
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def waits_of_alive(backend: Backend, *meanwhile: Future[Any]) -> list[float]:
 
 
 @only_sqlite
-def test_who_needs_no_store_is_answered_at_once_while_others_wait_for_it(
+def test_client_that_needs_no_store_is_answered_while_others_wait(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
     """Somebody else writes to the database, and goes on doing so; there is one lock for all."""
@@ -86,7 +86,7 @@ def stalling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
             backend.kill()
 
 
-def test_while_postgresql_stalls_people_and_systems_are_told_so_and_nobody_else_waits(
+def test_people_and_systems_read_of_a_stall_of_postgresql_and_nobody_else_waits(
     stalling: tuple[Postgres, Backend], tmp_path: Path
 ) -> None:
     server, backend = stalling

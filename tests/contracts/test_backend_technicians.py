@@ -57,7 +57,7 @@ def test_she_delivers_what_a_device_signed_also_when_it_is_out(
 
 
 def test_a_mark_is_for_bytes_that_she_brought(van: EnrolledDevice, ada: Wire) -> None:
-    """Else she could claim what the device sent, and nobody would know which photo she had."""
+    """Otherwise she could claim what the device sent, and nobody would know which photo she had."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
     van.wire().post(capture_id, content, content)
@@ -69,7 +69,7 @@ def test_a_mark_is_for_bytes_that_she_brought(van: EnrolledDevice, ada: Wire) ->
 
 
 @pytest.mark.parametrize("she_begins", [False, True])
-def test_one_of_both_finishes_what_the_other_began(
+def test_upload_of_one_is_finished_by_the_other(
     van: EnrolledDevice, ada: Wire, *, she_begins: bool
 ) -> None:
     """A device that comes back would pause for good if it were answered 403."""
@@ -88,10 +88,8 @@ def test_one_of_both_finishes_what_the_other_began(
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
 
 
-def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(
-    van: EnrolledDevice, ada: Wire
-) -> None:
-    """It is held here until her first bytes wait to be marked."""
+def test_upload_dropped_while_she_sends_it_must_begin_again(van: EnrolledDevice, ada: Wire) -> None:
+    """The test holds it until her first bytes wait to be marked."""
     capture_id = new_id()
     content = record(van.maker, capture_id)
     ada.post(capture_id, content)
@@ -107,7 +105,7 @@ def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(
     assert (answer.status_code, answer.text) == (404, f"{NO_SUCH_UPLOAD}\n")
 
 
-def test_what_she_delivered_is_its_devices_and_no_others(
+def test_record_that_she_delivered_is_its_devices_alone(
     van: EnrolledDevice, ada: Wire, tmp_path: Path
 ) -> None:
     capture_id, _ = brought(ada, van.maker)
@@ -125,7 +123,7 @@ def test_what_she_delivered_is_its_devices_and_no_others(
 def test_a_record_that_is_not_ours_is_403_and_nothing_of_it_stays(
     van: EnrolledDevice, ada: Wire
 ) -> None:
-    """Without a signed refusal: it stays on its card, whoever's that is."""
+    """Without a signed refusal: it stays on its card, whosever that is."""
     stranger = RecordMaker(device_id=f"van-{uuid4()}")
     forger = RecordMaker(device_id=van.device_id)
     words = ("is no device of this fleet", "never signed with the key of this record here")

@@ -31,7 +31,7 @@ from tests.support.wire import (
 def test_post_with_body_is_stored_unpacked_and_receipted(
     wire: Wire, backend: Backend, capture_id: str, content: bytes
 ) -> None:
-    """One request is enough, and leaves the bytes, the photo and the record in the open."""
+    """A single request is enough, and leaves the bytes, the photo and the record in the open."""
     answer = wire.post(capture_id, content, content)
 
     assert answer.status_code == 201
@@ -136,7 +136,7 @@ def test_early_refusal_of_a_long_body_is_still_readable(wire: Wire, maker: Recor
     ["1", "..%2Fkeys", "D9428888-122B-11E1-B85C-61CD3CBB3210", "d9428888122b11e1b85c61cd3cbb3210"],
 )
 def test_ids_that_are_no_uuids_are_400(wire: Wire, capture_id: str) -> None:
-    """One spelling per upload, and no name that could leave the folder."""
+    """A single spelling per upload, and no name that could leave the folder."""
     statuses = [
         wire.post(capture_id, b"content", b"content").status_code,
         wire.head(capture_id).status_code,

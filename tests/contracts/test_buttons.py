@@ -76,7 +76,7 @@ def gpio(_: Path) -> Bench:
 
 
 def kernel(_: Path) -> Bench:
-    """The same driver on lgpio, with edges that the kernel stamps."""
+    """The GPIO driver on lgpio, with edges that the kernel stamps."""
     settings = ButtonSettings("gpio")
     for number in (settings.photo_pin, settings.scan_pin):
         kernel_pins.pull(number, "up")

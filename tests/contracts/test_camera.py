@@ -76,7 +76,7 @@ def webcam(_run_dir: Path) -> Subject:
 
 
 def webcam_stand_in(_run_dir: Path) -> Subject:
-    """The same driver on a stand-in for OpenCV: a camera that reports no exposures."""
+    """The webcam's driver on a stand-in for OpenCV: a camera that reports no exposures."""
     return Subject(WebCamera(CameraSettings("v4l2", width_px=320, height_px=240), Port()))
 
 
@@ -96,7 +96,7 @@ def picamera(_run_dir: Path) -> Subject:
 
 
 def picamera_stand_in(_run_dir: Path) -> Subject:
-    """The same driver on a stand-in for picamera2, so that the suite is known to suit it."""
+    """The picamera2 driver on a stand-in for picamera2, so that the suite is known to suit it."""
     settings = CameraSettings("picamera2", width_px=320, height_px=240)
     picamera = StreamingPicamera()
 
@@ -268,7 +268,7 @@ def test_a_look_has_the_shape_of_the_frame(
     assert lores_px(*frame_px) == small_px
 
 
-def test_starting_and_stopping_twice_is_starting_and_stopping_once(camera: Camera) -> None:
+def test_second_start_or_stop_changes_nothing(camera: Camera) -> None:
     camera.start()
     assert camera.streaming
 

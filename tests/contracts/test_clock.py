@@ -81,7 +81,7 @@ def test_an_instant_of_before_is_dated_as_long_before(clock: Clock) -> None:
 
 
 def test_boottime_is_the_kernel_s(clock: Clock) -> None:
-    """It runs on in suspend, so that a wait of an hour is one."""
+    """The clock runs on in suspend, so that a wait of an hour is one."""
     before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     assert before_s <= clock.boottime_s() <= time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -108,7 +108,7 @@ def test_a_guess_is_not_before_the_floor(clock: Clock) -> None:
 
 
 def test_a_receiver_that_goes_on_saying_it_is_believed(clock: Clock) -> None:
-    """Unless the network's time counts first."""
+    """The only exception is that the network's time counts first."""
     moment = learn(clock, timedelta(0))
 
     assert moment.source in {ClockSource.GNSS, ClockSource.NTP}

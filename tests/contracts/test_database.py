@@ -43,7 +43,7 @@ ROOM: Final = Schema("doors", [statements(TABLES)])
 
 @dataclass(frozen=True)
 class Site:
-    """One database, opened as often as a test likes.
+    """A database, opened as often as a test likes.
 
     Attributes:
         read_only: the statement that makes it so, for who asks.
@@ -111,7 +111,7 @@ def test_a_row_is_read_by_name_and_by_place(database: Database) -> None:
     assert database.execute("SELECT door FROM doors WHERE opened").fetchall() == []
 
 
-def test_of_two_columns_of_one_name_the_first_is_read(database: Database) -> None:
+def test_first_of_two_columns_of_one_name_is_read(database: Database) -> None:
     assert database.execute("SELECT 1 AS one, 2 AS one").fetchone()["one"] == 1
 
 
@@ -126,7 +126,7 @@ def test_values_are_marked_by_place_or_by_name_and_a_text_is_no_mark(database: D
     assert database.execute("SELECT 7 % 4").fetchone()[0] == 3
 
 
-def test_what_is_kept_is_what_was_given(database: Database) -> None:
+def test_kept_value_is_the_given_one(database: Database) -> None:
     given = ("green", True, 2**62 + 1, 52.516312345678901, bytes(range(256)) * 5)
     empty = ("red", False, None, None, None)
     for row in (given, empty):
@@ -156,7 +156,7 @@ def test_a_nul_in_a_text_is_no_error(database: Database) -> None:
     assert database.execute(query, {"door": "a\0b"}).fetchone() is not None
 
 
-def test_how_many_rows_were_changed_is_told(database: Database) -> None:
+def test_count_of_changed_rows_is_returned(database: Database) -> None:
     database.executemany("INSERT INTO doors (door) VALUES (?)", [("a",), ("b",), ("c",)])
 
     assert database.execute("UPDATE doors SET opened = TRUE WHERE door > 'a'").rowcount == 2
@@ -203,9 +203,7 @@ def test_steps_happen_together_or_not_at_all_also_within_another(database: Datab
     add(database, "after")
 
 
-def test_what_is_not_together_for_good_is_seen_by_nobody_else(
-    site: Site, database: Database
-) -> None:
+def test_unfinished_step_is_seen_by_nobody_else(site: Site, database: Database) -> None:
     other = site.open()
     with database.exclusive_transaction():
         add(database, "green")
@@ -233,7 +231,7 @@ def count_by_row(database: Database) -> None:
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("count", [count_exclusively, count_by_row])
-def test_who_reads_and_then_writes_at_once_loses_nothing(
+def test_reads_and_writes_at_once_lose_nothing(
     site: Site, database: Database, count: Callable[[Database], None], shared: bool
 ) -> None:
     database.execute("INSERT INTO doors (door, at_ns) VALUES ('green', 0)")
@@ -250,7 +248,7 @@ def test_who_reads_and_then_writes_at_once_loses_nothing(
     assert database.execute(HELD, ("green",)).fetchone()[0] == 100
 
 
-def test_what_another_thread_does_meanwhile_is_not_undone_with_it(database: Database) -> None:
+def test_work_of_another_thread_meanwhile_is_not_undone(database: Database) -> None:
     thread = threading.Thread(target=add, args=(database, "theirs"))
 
     with suppress(ZeroDivisionError), database.exclusive_transaction():
@@ -263,7 +261,7 @@ def test_what_another_thread_does_meanwhile_is_not_undone_with_it(database: Data
     assert doors(database) == ["theirs"]
 
 
-def test_who_waits_too_long_for_another_is_told_so(site: Site, database: Database) -> None:
+def test_long_wait_for_another_ends_with_an_error(site: Site, database: Database) -> None:
     hasty = site.open(patience_s=0.1)
     with database.exclusive_transaction():
         add(database, "green")
@@ -285,7 +283,7 @@ def two_rows(database: Database) -> Database:
     return database
 
 
-def test_who_holds_a_row_is_waited_for_so_long_and_what_fails_inside_is_undone(
+def test_holder_of_a_row_is_waited_for_so_long_and_a_failure_is_undone(
     site: Site, two_rows: Database
 ) -> None:
     hasty = site.open(patience_s=0.1)
@@ -300,7 +298,7 @@ def test_who_holds_a_row_is_waited_for_so_long_and_what_fails_inside_is_undone(
         assert row is None
 
 
-def test_on_postgresql_another_row_and_what_is_together_are_not_waited_for(
+def test_postgresql_does_not_wait_for_another_row_or_a_whole_step(
     site: Site, two_rows: Database
 ) -> None:
     """A row that another one holds is passed over where that is asked for."""
@@ -374,7 +372,7 @@ def test_the_time_is_now_and_has_passed_also_within_a_step(database: Database) -
     assert first.tzinfo is UTC
 
 
-def test_of_one_name_two_wait_for_each_other_and_of_two_none_where_it_can(
+def test_steps_of_one_name_wait_for_each_other_and_of_two_do_not(
     site: Site, database: Database
 ) -> None:
     other = site.open(patience_s=0.1)
@@ -402,7 +400,9 @@ def test_transaction_is_all_or_nothing_and_waits_only_for_rows(
     assert doors(database) == ([] if database.engine == "sqlite" else ["red"])
 
 
-def test_what_may_only_be_read_says_so_in_the_engines_words(site: Site, database: Database) -> None:
+def test_database_that_may_only_be_read_says_so_in_the_engines_words(
+    site: Site, database: Database
+) -> None:
     database.execute(site.read_only)
 
     with pytest.raises(Unavailable, match=r"(?i)read-?only"):
@@ -462,8 +462,8 @@ def migrating(site: Site, room: Schema, asks: str) -> Iterator[threading.Thread]
 
 
 @pytest.mark.slow
-def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) -> None:
-    """A fleet's year of rows takes minutes; whoever starts then is to serve afterwards."""
+def test_start_while_another_migrates_waits_however_long(server: Postgres) -> None:
+    """A fleet's year of rows takes minutes; an instance that starts then is to serve afterwards."""
     site = on(server)
     hasty = site.open(patience_s=0.1)
     lasting = Schema("doors", [[*ROOM.migrations[0], "SELECT pg_sleep(2.5)"]])  # above STATEMENT_MS
@@ -480,7 +480,7 @@ def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) 
 
 
 @pytest.mark.slow
-def test_who_reads_is_served_while_a_new_column_waits_for_a_long_dump(server: Postgres) -> None:
+def test_readers_are_served_while_a_new_column_waits_for_a_long_dump(server: Postgres) -> None:
     site = on(server)
     reader, starting, dump = site.open(), site.open(), site.open()
     reader.migrate(ROOM)

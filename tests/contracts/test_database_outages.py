@@ -85,7 +85,7 @@ def soon() -> Iterator[None]:
 pytestmark = pytest.mark.slow
 
 
-def test_what_was_durable_outlives_a_kill_and_what_was_half_done_does_not(
+def test_durable_rows_outlive_a_kill_and_half_done_ones_do_not(
     server: Postgres, database: Database
 ) -> None:
     with soon(), pytest.raises(Unavailable):
@@ -124,7 +124,7 @@ def test_a_migration_may_take_longer_and_what_comes_after_it_may_not(database: D
         database.execute("SELECT pg_sleep(30)")
 
 
-def test_who_stops_within_a_step_does_not_hold_up_others_for_ever(
+def test_stop_within_a_step_does_not_hold_up_others_for_ever(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "IDLE_MS", 300)
@@ -177,7 +177,7 @@ def _fill_up(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_without_its_synchronous_standby_it_is_not_ready(server: Postgres, url: str) -> None:
+def test_backend_is_not_ready_without_its_synchronous_standby(server: Postgres, url: str) -> None:
     """A receipt would wait for it too."""
     check = health.database("backend", opened(url))
     server.tell("ALTER SYSTEM SET synchronous_standby_names = 'away'")
@@ -190,7 +190,7 @@ def test_without_its_synchronous_standby_it_is_not_ready(server: Postgres, url: 
     until(lambda: check.trouble() is None)
 
 
-def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url: str) -> None:
+def test_question_of_readiness_waits_for_no_other_and_leaves_nothing(url: str) -> None:
     databases = [opened(url) for _ in range(8)]
     checks = [health.database("backend", one) for one in databases]
     with databases[0].transaction():
@@ -227,14 +227,14 @@ def test_a_database_that_does_not_fit_is_refused_with_how_to_make_one(
 
 
 @pytest.mark.parametrize("url", ["postgresql:/me:secret@host/name", "postgresql://me:secret%zz@h"])
-def test_a_url_that_is_none_is_told_without_its_password(url: str) -> None:
+def test_invalid_url_is_reported_without_its_password(url: str) -> None:
     with pytest.raises(UnfitError, match="expected postgresql://") as told:
         opened(url)
 
     assert "secret" not in "".join(traceback.format_exception(told.value))
 
 
-def test_it_says_who_it_is_and_asks_no_more_than_so_many_at_once(
+def test_client_names_itself_and_limits_its_connections(
     server: Postgres, database: Database
 ) -> None:
     with ThreadPoolExecutor(20) as pool:

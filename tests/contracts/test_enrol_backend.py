@@ -113,7 +113,9 @@ def test_revoked_on_the_road_its_records_wait_until_it_is_let_in_again(
     assert {item["state"] for item in van.queue()} == {"DELIVERED"}
 
 
-def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_path: Path) -> None:
+def test_certificate_that_ended_in_sleep_is_renewed_by_the_running_device(
+    guarded: Backend, tmp_path: Path
+) -> None:
     """The daemons alone: a new TLS certificate, one for evidence, and what waited is sent."""
     asleep = expired(guarded, tmp_path)
     van = device(guarded, tmp_path / "van", asleep.device_id)

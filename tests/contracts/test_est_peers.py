@@ -26,7 +26,7 @@ def authority() -> Authority:
 
 @pytest.fixture
 def backend(tmp_path: Path, authority: Authority) -> Iterator[EstServer]:
-    """It has the fleet document, and the same authority."""
+    """A backend with the fleet document, and the same authority."""
     with est_server(tmp_path / "backend", authority) as running:
         running.fleet = fleet_document(FLEET_KEY)
         yield running
@@ -70,7 +70,7 @@ def test_enrolment_and_renewal_with_a_new_key(
 def test_manual_approval_takes_a_second_run_with_the_same_key(
     tmp_path: Path, authority: Authority, backend: EstServer
 ) -> None:
-    """It answers 202 to the first request of a key, with an hour to come back after."""
+    """The peer answers 202 to the first request of a key, with an hour to come back after."""
     with libest(tmp_path / "libest", authority, "-m", "1") as est:
         device = van(tmp_path / "van", backend, est)
 

@@ -149,7 +149,7 @@ def test_device_enrols_delivers_and_renews_by_files(
 
 
 def test_default_configuration_of_openssl_ca_takes_each_request(tmp_path: Path) -> None:
-    """It copies no usage, so only evidence is right; the message says what to change."""
+    """The authority copies no usage, so only evidence is right; the message says what to change."""
 
     class Default(OpensslCa):
         copies = False

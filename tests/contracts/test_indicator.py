@@ -101,7 +101,7 @@ def test_a_silent_signal_has_only_its_light(bench: Bench) -> None:
     assert bench.is_silent()
 
 
-def test_what_is_shown_once_ends_by_itself(bench: Bench) -> None:
+def test_signal_shown_once_ends_by_itself(bench: Bench) -> None:
     """Nobody has to put the light of a saved photo out."""
     bench.indicator.show(Signal.SAVED)
     assert bench.shows(first_light(Signal.SAVED))

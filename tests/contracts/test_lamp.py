@@ -44,7 +44,7 @@ def gpio(_: Path) -> Bench:
 
 
 def kernel(_: Path) -> Bench:
-    """The same driver on lgpio and the lines of a kernel."""
+    """The lamp driver on lgpio and the lines of a kernel."""
     settings = LampSettings("gpio")
     kernel_pins.level(settings.pin)
     return Bench(
@@ -62,7 +62,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 
 
 def test_a_lamp_is_a_switch_and_no_counter(bench: Bench) -> None:
-    """It is dark at first; press and scan may both light it, and one `off` is enough."""
+    """The lamp is dark at first; press and scan may both light it, and one `off` is enough."""
     assert not bench.is_lit()
 
     for _ in range(2):

@@ -58,7 +58,7 @@ def iio(folder: Path) -> Iterator[Bench]:
 
 @contextmanager
 def kernel(_: Path) -> Iterator[Bench]:
-    """The same driver on the kernel's own driver of an MPU-6050."""
+    """The driver on the kernel's own driver of an MPU-6050."""
     with (
         closing(StubAccelerometer()) as sensor,
         closing(IioMotion(MotionSettings("iio"))) as motion,
@@ -100,7 +100,7 @@ def test_each_lift_is_heard_once(bench: Bench) -> None:
 
 
 def test_a_sensor_that_answers_has_no_trouble(bench: Bench) -> None:
-    """It knows whether the device is lifted, from the beginning or soon after."""
+    """The sensor knows whether the device is lifted, from the beginning or soon after."""
     until(lambda: bench.motion.lifted() is not None)
 
     assert bench.motion.trouble() is None

@@ -25,7 +25,7 @@ def objects(opened: Opened) -> Objects:
     return opened.objects
 
 
-def test_what_was_put_is_got_byte_for_byte_and_the_last_one_counts(objects: Objects) -> None:
+def test_object_is_read_byte_for_byte_and_the_last_one_counts(objects: Objects) -> None:
     one, copy = new_id(), copy_name(Shows.LABEL)
     for name, content in ((RECORD, CONTENT), (REFUSED, b""), (copy, b"first"), (copy, b"last")):
         objects.put(one, name, content)
@@ -34,7 +34,7 @@ def test_what_was_put_is_got_byte_for_byte_and_the_last_one_counts(objects: Obje
     assert objects.line(one, RECORD) == b"label"
 
 
-def test_what_two_put_at_once_is_whole_for_whoever_reads_meanwhile(objects: Objects) -> None:
+def test_object_that_two_put_at_once_is_whole_for_its_readers(objects: Objects) -> None:
     """Two instances make the same copy of a photo when two people look at the same moment."""
     one, name = new_id(), copy_name(Shows.LABEL)
     objects.put(one, name, CONTENT)
@@ -52,7 +52,7 @@ def test_what_two_put_at_once_is_whole_for_whoever_reads_meanwhile(objects: Obje
     assert [one.result() for one in read] == [{CONTENT}, {CONTENT}]
 
 
-def test_what_is_not_there_is_missing(objects: Objects) -> None:
+def test_absent_object_is_missing(objects: Objects) -> None:
     one = new_id()
     objects.remove(one, REFUSED)
     objects.erase(one)
@@ -65,7 +65,7 @@ def test_what_is_not_there_is_missing(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, times: int) -> None:
+def test_label_line_of_an_erased_record_is_left_alone(objects: Objects, times: int) -> None:
     one, names = new_id(), [RECORD, REFUSED, copy_name(Shows.LABEL), copy_name(Shows.NO_LABEL)]
     names += [PHOTO] if objects.keeps_opened_copies else []
     for name in names:
@@ -81,7 +81,7 @@ def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, time
     assert list(objects.ids()) == [one]
 
 
-def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Objects) -> None:
+def test_object_erased_without_a_line_is_gone_and_the_others_stay(objects: Objects) -> None:
     first, second, third = sorted(new_id() for _ in range(3))
     for one in (first, second, third):
         objects.put(one, RECORD, CONTENT)
@@ -176,7 +176,7 @@ def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(
         store.copy(one, Shows.LABEL)
 
 
-def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
+def test_record_that_vanished_or_changed_is_reported_and_not_shown(
     demo_office: DemoOffice, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = demo_office.office.store
@@ -197,7 +197,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
 
 
 @pytest.mark.parametrize("left", [b"another\nthing", b""], ids=["another", "nothing"])
-def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
+def test_overwritten_object_is_erased_when_due_and_leaves_no_label(
     demo_office: DemoOffice, opened: Opened, left: bytes
 ) -> None:
     """S3 has no range of an empty object."""

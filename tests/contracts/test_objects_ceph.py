@@ -53,7 +53,7 @@ def test_the_page_names_what_the_keys_must_be_allowed(ceph: Ceph) -> None:
     assert all(f'"s3:{action}"' in TOLD.read_text() for action in LET_IN)
 
 
-def test_a_disk_that_died_is_away_within_three_seconds_and_heals(ceph: Ceph) -> None:
+def test_dead_disk_is_unavailable_within_three_seconds_and_heals(ceph: Ceph) -> None:
     """radosgw itself waits for its disk as long as it takes."""
     objects, one = ceph.bucket(f"b-{uuid4()}"), new_id()
     objects.put(one, RECORD, CONTENT)

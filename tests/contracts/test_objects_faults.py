@@ -36,7 +36,7 @@ def own(
     run_engine: Callable[[Path], AbstractContextManager[Engine]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Engine]:
-    """One that is stopped and killed."""
+    """An engine that is stopped and killed."""
     with run_engine(tmp_path_factory.mktemp("s3") / "own") as running:
         yield running
 
@@ -47,7 +47,7 @@ def objects(own: Engine) -> S3:
 
 
 def away_within_s(ask: Callable[[], object]) -> tuple[str, float]:
-    """What it says, and after how long."""
+    """Return its message, and the seconds until it came."""
     begun = time.monotonic()
     with pytest.raises(Unavailable) as said:
         ask()
@@ -81,7 +81,7 @@ def test_a_stall_ends_within_three_seconds_and_is_over_when_the_engine_goes_on(
     assert objects.get(kept, RECORD) == CONTENT
 
 
-def test_what_was_put_is_there_after_the_engine_was_killed(own: Engine, objects: S3) -> None:
+def test_object_is_there_after_the_engine_was_killed(own: Engine, objects: S3) -> None:
     kept = new_id()
     objects.put(kept, RECORD, CONTENT)
     own.kill()
@@ -111,7 +111,7 @@ def test_a_wrong_bucket_and_a_wrong_key_say_what_to_do(
     assert right.get(one, RECORD) == CONTENT
 
 
-def test_an_address_that_cannot_be_is_told() -> None:
+def test_impossible_address_is_reported() -> None:
     for text in ("s3://", "https://b", "s3://b/deep", "s3://b?key=1", "s3://k:s@b", "s3://[b"):
         with pytest.raises(WrongSettingError, match="--objects: "):
             read_address(text)
@@ -138,8 +138,8 @@ def test_keys_that_are_not_in_the_environment_are_named(
 
 
 @only_folder
-def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
-    """Else an opt-out would be looked for where its photo is not."""
+def test_folder_with_records_uses_no_bucket(tmp_path: Path) -> None:
+    """Otherwise an opt-out would look for a photo in the wrong place."""
     demo_office = DemoOffice(tmp_path)
     demo_office.receive(demo_office.photo(demo.ALLOWED))
 
@@ -173,7 +173,7 @@ def test_a_bucket_that_locks_objects_is_refused(engine: Engine) -> None:
 
 
 def test_the_engine_refuses_what_arrives_otherwise_than_it_was_sent(engine: Engine) -> None:
-    """Else an altered object lay there until it is read back."""
+    """Otherwise an altered object was there until it is read back."""
     name = f"b-{uuid4()}"
     engine.bucket(name)
     wrong = base64.b64encode(hashlib.md5(b"other", usedforsecurity=False).digest()).decode()
@@ -185,14 +185,14 @@ def test_the_engine_refuses_what_arrives_otherwise_than_it_was_sent(engine: Engi
 
 
 def seen(objects: S3) -> list[Any]:
-    """What it asks from now on."""
+    """Requests that it makes from now on."""
     asked: list[Any] = []
     events = objects._client.meta.events  # noqa: SLF001 - what boto3 sends is seen there alone
     events.register("before-send.s3", lambda request, **_: asked.append(request))
     return asked
 
 
-def test_whether_it_takes_something_is_two_requests_and_leaves_nothing(engine: Engine) -> None:
+def test_check_of_writing_is_two_requests_and_leaves_nothing(engine: Engine) -> None:
     """Also where versions were kept before, a process died in between, and many ask at once."""
     name = f"b-{uuid4()}"
     objects, admin = engine.bucket(name), engine.admin

@@ -38,7 +38,7 @@ def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(
     assert list(store.objects.ids()) == [known]
 
 
-def test_what_a_device_sends_again_while_strays_are_deleted_stays(
+def test_object_sent_again_while_strays_are_deleted_stays(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row comes just after it was looked for."""
@@ -97,7 +97,7 @@ def lose_rows(demo_office: DemoOffice, capture_id: str) -> None:
     demo_office.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
 
-def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+def test_erased_object_in_a_copy_of_the_bucket_is_erased_once_more(
     demo_office: DemoOffice,
 ) -> None:
     kept, erased = demo_office.deliver(demo.ALLOWED, demo.LEFT_DOOR)
@@ -126,7 +126,7 @@ def archived(fleet: SealedFleet, folder: Path) -> tuple[str, str, bytes]:
 
 
 @pytest.mark.parametrize("end", [None, b"", b"damaged"], ids=["whole", "bare", "damaged"])
-def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+def test_archived_object_in_a_copy_of_the_bucket_is_erased_once_more(
     fleet: SealedFleet, opened: Opened, tmp_path: Path, end: bytes | None
 ) -> None:
     """Its rows are gone, and nobody may take it in again.

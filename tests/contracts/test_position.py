@@ -86,7 +86,7 @@ def test_a_fix_is_a_place_on_the_globe(position: Position) -> None:
     assert fix.mode in (2, 3)
 
 
-def test_what_is_unknown_is_none_and_metres_are_metres_over_the_sea(position: Position) -> None:
+def test_unknown_value_is_absent_and_metres_are_over_the_sea(position: Position) -> None:
     """Not over the ellipsoid, nor feet; and half a knot at most where nothing moves."""
     fix = newest(position)
 
@@ -115,7 +115,7 @@ def test_fixes_go_on(position: Position) -> None:
 
 
 def test_a_source_in_reach_has_no_trouble(position: Position) -> None:
-    """The technician is told nothing while fixes come."""
+    """The technician reads nothing while fixes come."""
     assert position.trouble() is None
 
 

@@ -73,7 +73,7 @@ def test_full_disk_gets_no_receipt_and_the_device_begins_again(
 
 
 def test_silent_connections_delay_nobody(backend: SmallBackend, wire: Wire) -> None:
-    """One does not begin TLS, the other stops in the middle of a body."""
+    """A client does not begin TLS, the other stops in the middle of a body."""
     announced = announce(new_id(), PHOTO)
 
     with (
@@ -86,7 +86,7 @@ def test_silent_connections_delay_nobody(backend: SmallBackend, wire: Wire) -> N
 
 
 def test_body_of_unknown_length_is_no_other_request(backend: SmallBackend, wire: Wire) -> None:
-    """It could hide one from a proxy; nothing of it is kept, and the connection ends."""
+    """The bytes could hide a request from a proxy; nothing is kept, and the connection ends."""
     capture_id = new_id()
     fields = announce(capture_id, PHOTO) | {"Transfer-Encoding": "chunked"}
     lines = "".join(f"{name}: {text}\r\n" for name, text in fields.items())
