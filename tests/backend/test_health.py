@@ -39,7 +39,7 @@ def test_it_is_well(unchanged: Live) -> None:
 
 
 @only_folder
-def test_what_does_not_answer_is_named_in_one_line(unchanged: Live) -> None:
+def test_service_that_does_not_answer_is_named_in_one_line(unchanged: Live) -> None:
     """And it heals by itself. The process answers meanwhile."""
     place = unchanged.demo_office.folder / "received"
     place.rename(away := place.with_suffix(".away"))
@@ -83,7 +83,7 @@ def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
     assert database.execute("SELECT count(*) FROM probes").fetchone()[0] == 0
 
 
-def test_who_asks_often_is_told_what_was_just_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frequent_asker_gets_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "FRESH_S", 60.0)
     looks: list[int] = []
 
@@ -95,7 +95,7 @@ def test_who_asks_often_is_told_what_was_just_so(monkeypatch: pytest.MonkeyPatch
     assert looks == [1]
 
 
-def test_while_one_stalls_the_others_are_asked_once_however_many_ask() -> None:
+def test_others_are_asked_once_while_one_stalls_however_many_ask() -> None:
     looks: list[int] = []
 
     async def poll() -> None:
@@ -114,7 +114,7 @@ def test_while_one_stalls_the_others_are_asked_once_however_many_ask() -> None:
     assert looks == [1]
 
 
-def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
+def test_failure_that_nobody_waits_for_leaves_no_traceback(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go_on, ends = threading.Event(), threading.Event()
@@ -139,7 +139,7 @@ def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     assert caplog.records == []
 
 
-def test_one_that_stalls_is_asked_once_and_why_it_failed_is_told_later(
+def test_stalled_check_is_asked_once_and_its_failure_comes_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It holds up neither the others nor, asked again and again, the threads."""

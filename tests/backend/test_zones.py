@@ -32,7 +32,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize(("at", "name"), TOLD)
-def test_a_time_is_told_by_the_clocks_of_its_zone_which_is_named(at: str, name: str) -> None:
+def test_time_is_shown_by_the_clocks_of_its_zone_which_is_named(at: str, name: str) -> None:
     instant = datetime.fromisoformat(at).replace(tzinfo=UTC)
 
     assert day_and_time(instant, zones.named(name)) == TOLD[at, name]

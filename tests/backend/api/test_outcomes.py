@@ -46,7 +46,7 @@ def test_an_order_without_an_outcome_says_so_and_an_unknown_one_is_missing(erp: 
     assert (answer.status_code, answer.json()["detail"]) == (404, "no such order")
 
 
-def test_of_an_order_that_takes_no_photo_the_day_is_told_alone(live: Live, erp: System) -> None:
+def test_order_that_takes_no_photo_shows_its_day_alone(live: Live, erp: System) -> None:
     """As its customer reads it: whether there was a photo, or who took the parcel, is not told."""
     live.demo_office.office.filing.outcomes.mark_delivered(CONFIDENTIAL, WHO, NOON)
 

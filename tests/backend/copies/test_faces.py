@@ -16,7 +16,7 @@ def finder() -> FaceFinder:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_what_is_found_in_a_turned_picture_is_where_it_was(turns: int) -> None:
+def test_finds_in_a_turned_picture_are_where_they_were(turns: int) -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[5:15, 20:50] = 255
     y, x, _ = np.nonzero(np.rot90(picture, turns))

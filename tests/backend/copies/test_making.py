@@ -54,7 +54,7 @@ def at_a_door(*, person: bool = False, code: bool = False) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shows", Shows)
-def test_without_faces_and_codes_it_is_the_same_bit_for_bit(
+def test_copy_without_faces_and_codes_is_the_same_bit_for_bit(
     finder: FaceFinder, shows: Shows
 ) -> None:
     photo = at_a_door()
@@ -111,7 +111,7 @@ def test_a_label_is_found_however_the_parcel_lies(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_a_picture_drawn_anew_is_turned_as_the_photo_is(
+def test_picture_drawn_again_is_turned_as_the_photo_is(
     finder: FaceFinder, orientation: int
 ) -> None:
     plain = jpeg.encode(with_person(door(1, SIZE_PX), PERSON), 85)
@@ -126,12 +126,12 @@ def test_a_picture_drawn_anew_is_turned_as_the_photo_is(
     assert pixels(copy).shape == (480, 640, 3)
 
 
-def test_what_opencv_cannot_decode_is_shown_to_nobody(finder: FaceFinder) -> None:
+def test_picture_that_opencv_cannot_decode_is_shown_to_nobody(finder: FaceFinder) -> None:
     with pytest.raises(NotMade, match="decoded"):
         made(UNDECODABLE, Shows.LABEL, finder)
 
 
-def test_what_is_blurred_tells_nothing_but_nine_means() -> None:
+def test_blurred_part_tells_nothing_but_nine_means() -> None:
     """Whatever was there with the same means is the same afterwards."""
     rng = np.random.default_rng(1)
     noisy = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)

@@ -26,9 +26,7 @@ def other(file: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def test_who_opens_a_file_that_another_one_is_making_waits(
-    file: Path, other: sqlite3.Connection
-) -> None:
+def test_second_opener_of_a_new_file_waits(file: Path, other: sqlite3.Connection) -> None:
     ends = Timer(0.3, other.execute, ["COMMIT"])
     ends.start()
 

@@ -141,7 +141,7 @@ def test_a_technicians_certificate_lets_in_for_ninety_days_where_it_belongs(
     assert client_objection(ada, NOON) == FOR_CLIENTS_ONLY
 
 
-def test_revoking_a_technician_ends_no_client(issuer: Issuer) -> None:
+def test_revocation_of_a_technician_ends_no_client(issuer: Issuer) -> None:
     board, ada = issuer.client("board"), issuer.client("ada", ClientKind.TECHNICIAN)
 
     issuer.clients.revoke("ada", ClientKind.TECHNICIAN)

@@ -82,7 +82,7 @@ def test_a_file_that_is_there_is_not_replaced_and_nobody_is_let_in(
 
 
 @pytest.mark.parametrize("name", ["", "../van", "van 7", "x" * 64, "van-7\n"])
-def test_what_no_device_can_be_called_lets_nobody_in(terminal: Terminal, name: str) -> None:
+def test_impossible_device_id_lets_nobody_in(terminal: Terminal, name: str) -> None:
     with pytest.raises(NotDone, match="is no device id"):
         terminal.type("devices", "add", "van-8", name)
 
@@ -165,7 +165,7 @@ def test_revoke_prints_its_help_and_revokes_nothing(
     assert "usage" in capsys.readouterr().out
 
 
-def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_again(
+def test_revocation_that_was_cut_short_signs_the_rest_when_repeated(
     terminal: Terminal,
 ) -> None:
     """There may be millions of receipts, and the database goes away in between."""
@@ -280,7 +280,7 @@ def test_no_device_gets_a_name_of_the_servers_next_certificate(terminal: Termina
 
 
 @pytest.mark.parametrize("name", ["van-7.example", VAN, "fleet example"])
-def test_a_name_that_a_device_has_or_that_is_none_gives_no_certificate(
+def test_taken_or_invalid_name_gives_no_certificate(
     terminal: Terminal, tmp_path: Path, name: str
 ) -> None:
     terminal.type("devices", "add", VAN)
@@ -293,7 +293,7 @@ def test_a_name_that_a_device_has_or_that_is_none_gives_no_certificate(
     assert (tmp_path / "ca" / "server.pem").read_bytes() == before
 
 
-def test_after_a_restore_the_next_document_is_above_what_devices_have(terminal: Terminal) -> None:
+def test_next_document_after_a_restore_is_above_what_devices_have(terminal: Terminal) -> None:
     assert terminal.type("fleet", "publish", "--after", "1000").startswith("fleet document 1001\n")
     assert terminal.type("fleet", "publish", "--after", "7").startswith("fleet document 1002\n")
     with pytest.raises(NotDone, match="nothing was made"):

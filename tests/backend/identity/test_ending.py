@@ -144,7 +144,7 @@ def test_a_chain_of_holes_names_a_hundred_and_counts_all() -> None:
     assert (end.last_seq, end.missing) == (1000, 500)
 
 
-def test_what_a_rescue_brought_since_is_told() -> None:
+def test_records_that_a_rescue_brought_since_are_reported() -> None:
     before = chain_ends(records("a", 1, 4))
     closing = DeviceEnd("van-7", NOON, EndKind.GONE, "the office", before)
 

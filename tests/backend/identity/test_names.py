@@ -67,7 +67,7 @@ def test_a_name_has_one_spelling(text: str, name: str) -> None:
         "väan.example",
     ],
 )
-def test_what_is_no_name_is_refused(text: str) -> None:
+def test_invalid_name_is_refused(text: str) -> None:
     with pytest.raises(NameRefusedError, match="no host name and no address"):
         canonical(text)
 
@@ -116,12 +116,12 @@ def test_no_device_gets_a_name_of_the_backend_or_of_another_device(
     assert issuer.names.of(VAN) == (NAME,)
 
 
-def test_who_is_not_let_in_gets_no_name(issuer: Issuer) -> None:
+def test_refused_device_gets_no_name(issuer: Issuer) -> None:
     with pytest.raises(LookupError, match="no device van-9"):
         issuer.names.give("van-9", [NAME])
 
 
-def test_who_is_gone_leaves_its_names_and_who_is_revoked_does_not(issuer: Issuer) -> None:
+def test_retired_device_leaves_its_names_and_a_revoked_one_does_not(issuer: Issuer) -> None:
     issuer.names.give(VAN, [NAME])
     issuer.names.give("van-8", ["van-8.vans.example"])
 
@@ -131,7 +131,7 @@ def test_who_is_gone_leaves_its_names_and_who_is_revoked_does_not(issuer: Issuer
     assert (issuer.names.of(VAN), len(issuer.names.of("van-8"))) == ((), 1)
 
 
-def test_a_certificate_that_another_still_has_for_the_name_is_told(issuer: Issuer) -> None:
+def test_certificate_that_another_still_has_for_the_name_is_reported(issuer: Issuer) -> None:
     issuer.names.give(VAN, [NAME, "10.8.0.7"])
     issuer.serve(signing.new_key(), NAME)
     issuer.names.give(VAN, [])
@@ -194,7 +194,7 @@ def test_other_names_get_another_certificate(issuer: Issuer) -> None:
     assert issuer.serve(key, NAME) != first
 
 
-def test_it_supersedes_no_tls_certificate_and_none_supersedes_it(issuer: Issuer) -> None:
+def test_serve_certificate_supersedes_no_tls_certificate_nor_reversely(issuer: Issuer) -> None:
     """Only TLS certificates follow each other, whatever number the others have."""
     key = signing.new_key()
     before = issuer.serve(key, NAME)

@@ -89,7 +89,7 @@ def test_an_expired_certificate_renews_and_does_nothing_else(issuer: Issuer) -> 
     assert issuer.said(known, later, RENEWAL) is None
 
 
-def test_who_is_let_in_again_keeps_its_signing_key(issuer: Issuer) -> None:
+def test_readmitted_device_keeps_its_signing_key(issuer: Issuer) -> None:
     """The certificate that it was revoked with stays out."""
     key, label = signing.new_key(), signing.new_key()
     revoked, vouched = issuer.enrol(key), issuer.vouch(label)
@@ -155,7 +155,7 @@ def test_a_device_gets_no_more_than_twenty_certificates_in_a_day(issuer: Issuer)
     assert issuer.renew(now=NOON + timedelta(days=1, seconds=1))
 
 
-def test_who_is_shut_out_gets_no_certificate_for_what_was_asked_before(issuer: Issuer) -> None:
+def test_device_shut_out_gets_no_certificate_for_an_earlier_request(issuer: Issuer) -> None:
     signs = signing.new_key()
     issuer.vouch(signs)
     issuer.register.shut_out(VAN, DeviceState.REVOKED)

@@ -33,7 +33,7 @@ def test_it_is_read_from_a_header_that_is_there_once(authority: Authority) -> No
     assert found == shown
 
 
-def test_of_two_neither_counts(authority: Authority) -> None:
+def test_neither_of_two_headers_counts(authority: Authority) -> None:
     """Whichever of them a proxy has set, the other one is somebody else's."""
     first, second = of_a_van(authority), of_a_van(authority)
 
@@ -47,7 +47,7 @@ def test_another_spelling_is_another_header(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"%", b"van-7", b"\xff", b"-----BEGIN CERTIFICATE-----"])
-def test_what_is_no_certificate_is_none(value: bytes) -> None:
+def test_invalid_certificate_is_ignored(value: bytes) -> None:
     assert passed_on([(HEADER, value)]) is None
 
 

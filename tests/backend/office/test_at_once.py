@@ -34,7 +34,7 @@ def said(demo_office: DemoOffice, made: Made) -> FilingEntry:
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-8", None])
-def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet(
+def test_filing_on_postgresql_waits_for_no_other_device_nor_the_fleet(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     said_of = said(demo_office, demo_office.photo(ALLOWED))
@@ -48,7 +48,7 @@ def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-7", None])
-def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
+def test_unchanged_manifest_on_postgresql_waits_for_nobody(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     before = demo_office.manifest()
@@ -59,7 +59,7 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_whoever_holds_a_connection_is_given_another_one(demo_office: DemoOffice) -> None:
+def test_holder_of_a_connection_is_given_another_one(demo_office: DemoOffice) -> None:
     """All that can, at once: none is told that all are taken, which takes 2 s."""
     office, threads = (
         demo_office.office,
@@ -99,7 +99,7 @@ def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
     assert demo_office.office.orders.find(ALLOWED).done
 
 
-def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
+def test_record_filed_while_its_key_is_revoked_is_not_believed(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     photo = said(demo_office, demo_office.photo(ALLOWED))
@@ -115,7 +115,7 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
     assert not demo_office.office.orders.find(ALLOWED).done
 
 
-def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_is_bound(
+def test_replaced_photo_is_taken_back_also_while_it_is_bound(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     replaced = demo_office.photo(LEFT_DOOR)
@@ -136,7 +136,7 @@ def issued(office: Office) -> Issued:
     return found
 
 
-def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
+def test_first_of_two_who_ask_for_a_changed_manifest_makes_it(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     with demo_office.office.ledger.transaction():
@@ -164,7 +164,7 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
+def test_eraser_on_postgresql_passes_over_the_work_of_another(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
     later = NOON + timedelta(days=40)

@@ -228,7 +228,7 @@ def test_a_photo_that_stays_hidden_cannot_be_reported_again(tmp_path: Path) -> N
             report(demo_office, capture_id, what=what, now=NOON + REPORTED)
 
 
-def test_what_only_the_case_held_is_erased_when_it_is_closed(demo_office: DemoOffice) -> None:
+def test_photo_held_by_the_case_alone_is_erased_when_it_is_closed(demo_office: DemoOffice) -> None:
     (capture_id,) = demo_office.deliver(ALLOWED)
     report(demo_office, capture_id, now=NOON + 29 * DAY)
     late = NOON + 31 * DAY
@@ -293,7 +293,7 @@ def test_a_case_holds_the_retakes_of_its_photo_too(demo_office: DemoOffice) -> N
     assert {demo_office.kept(one) for one in (first, retake)} == {(False, False)}
 
 
-def test_what_a_decision_frees_is_erased_with_its_retakes(demo_office: DemoOffice) -> None:
+def test_photo_freed_by_a_decision_is_erased_with_its_retakes(demo_office: DemoOffice) -> None:
     first = demo_office.receive(demo_office.photo(CHANGES_MIND))
     retake = demo_office.receive(demo_office.photo(CHANGES_MIND, retake_of=first))
     report(demo_office, retake, CHANGES_MIND)

@@ -97,7 +97,7 @@ def test_a_photo_that_is_moved_back_is_where_its_device_put_it(demo_office: Demo
     assert found.bound_by == "place"
 
 
-def test_what_is_hidden_is_seen_by_nobody_and_stays_proof(demo_office: DemoOffice) -> None:
+def test_hidden_photo_is_seen_by_nobody_and_stays_proof(demo_office: DemoOffice) -> None:
     """Customer and dispatch's lists lack it; a photo that is shown again is as before."""
     photo = demo_office.receive(demo_office.photo(ALLOWED, quality={"verdict": "dark"}))
     filing = demo_office.office.filing
@@ -113,7 +113,7 @@ def test_what_is_hidden_is_seen_by_nobody_and_stays_proof(demo_office: DemoOffic
     assert demo_office.shown(ALLOWED) == [photo]
 
 
-def test_what_is_withdrawn_is_erased_and_its_stop_is_open_again(demo_office: DemoOffice) -> None:
+def test_withdrawn_photo_is_erased_and_its_stop_is_open_again(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(ALLOWED))
 
     correct(demo_office, photo, None, State.WITHDRAWN, why=Why.SHOWS_PERSON)
@@ -127,7 +127,7 @@ def test_what_is_withdrawn_is_erased_and_its_stop_is_open_again(demo_office: Dem
         correct(demo_office, photo, ALLOWED)
 
 
-def test_what_is_withdrawn_from_a_held_order_is_kept_until_that_is_released(
+def test_photo_withdrawn_from_a_held_order_is_kept_until_its_release(
     demo_office: DemoOffice,
 ) -> None:
     """A hold counts on the order of the correction, and on the order that the device named."""
@@ -148,7 +148,7 @@ def test_what_is_withdrawn_from_a_held_order_is_kept_until_that_is_released(
     assert demo_office.kept(photo) == (False, False)
 
 
-def test_what_a_process_withdrew_and_did_not_erase_is_found(demo_office: DemoOffice) -> None:
+def test_withdrawn_photo_that_was_not_erased_is_found(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.erasure.hold(ALLOWED, "CASE-7", NOON)
     correct(demo_office, photo, None, State.WITHDRAWN)
@@ -245,7 +245,7 @@ def test_a_press_of_unknown_time_is_of_any_route_that_had_begun(demo_office: Dem
 
 
 @pytest.mark.parametrize("state", [State.SHOWN, State.HIDDEN, State.WITHDRAWN])
-def test_what_is_gone_or_no_press_is_not_corrected(demo_office: DemoOffice, state: State) -> None:
+def test_missing_record_or_no_press_is_not_corrected(demo_office: DemoOffice, state: State) -> None:
     erased = demo_office.receive(demo_office.photo(RIGHT_DOOR))
     demo_office.office.opt_out_order(RIGHT_DOOR, True)
     void = demo_office.receive(demo_office.void(new_id()))
@@ -272,7 +272,7 @@ def test_a_correction_that_contradicts_itself_is_refused(
     assert demo_office.shown(ALLOWED) == [photo]
 
 
-def test_what_happens_with_a_correction_happens_with_it_or_not_at_all(
+def test_effects_of_a_correction_happen_with_it_or_not_at_all(
     demo_office: DemoOffice,
 ) -> None:
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))

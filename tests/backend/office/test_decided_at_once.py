@@ -27,7 +27,7 @@ from tests.support.demo_office import NOON, WHO, DemoOffice
 from tests.support.waiting import waited
 
 
-def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
+def test_second_of_two_who_bind_a_photo_at_once_changes_nothing(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one looks where the first one has put it, and reads that it waits no more."""
@@ -44,7 +44,7 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
     assert done == [True, False]
 
 
-def test_of_two_who_correct_a_photo_at_once_the_second_one_reads_who_was_faster(
+def test_second_of_two_who_correct_a_photo_reads_who_was_faster(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Both looked at the same page; each locks the two orders in the same sequence."""
@@ -123,7 +123,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 
 
 @pytest.mark.parametrize("cases", [("CASE-7", "CASE-8"), ("CASE-7", "CASE-7")])
-def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_held(
+def test_second_of_two_who_hold_an_order_reads_for_whom_it_is_held(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
     with demo_office.office.ledger.exclusive_transaction():
@@ -138,7 +138,7 @@ def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_he
     assert [one.case_number for one in other.erasure.holds()] == ["CASE-7"]
 
 
-def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
+def test_neither_of_two_routes_handed_to_one_device_at_once_is_lost(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one goes behind the first, as if they came one after the other."""

@@ -32,7 +32,7 @@ def count(demo_office: DemoOffice, table: str) -> int:
     return int(demo_office.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
+def test_step_erases_so_many_and_an_interrupted_one_leaves_the_rest_due(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
@@ -83,7 +83,7 @@ def test_a_hold_waits_for_what_is_being_erased_and_says_so(
 
 
 @pytest.mark.usefixtures("in_order")
-def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
+def test_row_that_another_process_erased_stays_as_that_left_it(
     on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its row is not held for that."""
@@ -108,7 +108,7 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     assert demo_office.office.store.label(other)["seq"] == 2
 
 
-def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(
+def test_unfiled_record_is_erased_in_its_time_and_its_mark_goes(
     demo_office: DemoOffice,
 ) -> None:
     store, one = (
@@ -125,7 +125,7 @@ def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(
     assert (store.filing_backlog.has(one), list(store.objects.ids())) == (False, [])
 
 
-def test_what_waits_to_be_filed_and_was_not_tried_stays(demo_office: DemoOffice) -> None:
+def test_record_that_waits_untried_to_be_filed_stays(demo_office: DemoOffice) -> None:
     demo_office.keep(demo_office.photo(ALLOWED))
 
     assert demo_office.office.erasure.expire(CAME + 40 * DAY) == 0
@@ -133,7 +133,7 @@ def test_what_waits_to_be_filed_and_was_not_tried_stays(demo_office: DemoOffice)
     assert demo_office.office.store.filing_backlog.backlog().records == 1
 
 
-def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
+def test_lag_of_erasing_is_that_of_the_first_due_and_not_held(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     """By each time of the table."""
@@ -160,7 +160,7 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
     assert [after(one) for one in (taken, bound, practice)] == [4 * 3600, 3 * 3600, 0.0]
 
 
-def test_what_a_process_left_that_died_after_an_opt_out_is_found(
+def test_remains_of_a_process_that_died_after_an_opt_out_are_found(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the order's own rule, and by its address's; of what is held nothing goes."""
@@ -283,7 +283,7 @@ def test_the_thread_erases_a_tenth_of_its_time(
     assert time.monotonic() - ended_s < 0.5 / expiry.SHARE
 
 
-def test_what_opens_nothing_any_more_goes_without_a_sign_in(demo_office: DemoOffice) -> None:
+def test_useless_session_goes_without_a_sign_in(demo_office: DemoOffice) -> None:
     ledger, access, later = (
         demo_office.office.ledger,
         demo_office.office.access,

@@ -90,7 +90,7 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
     assert list(store.objects.bodies()) == []
 
 
-def test_what_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) -> None:
+def test_row_that_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) -> None:
     """Not what is to go at once: that waits for it, and is told when it takes too long."""
     busy, free = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     other = Store(demo_office.folder)
@@ -135,7 +135,7 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(demo_office: Dem
     assert demo_office.kept(held) == (False, False)
 
 
-def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still_there(
+def test_record_just_filed_is_not_given_up_while_its_mark_is_there(
     demo_office: DemoOffice,
 ) -> None:
     """It could not be filed for a month, and then its object was put back."""

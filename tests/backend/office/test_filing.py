@@ -503,7 +503,7 @@ def numbers(demo_office: DemoOffice) -> list[tuple[str, int]]:
     ]
 
 
-def test_where_a_record_stands_is_known_without_its_label(demo_office: DemoOffice) -> None:
+def test_place_of_a_record_is_known_without_its_label(demo_office: DemoOffice) -> None:
     """A device has tens of thousands in a year, each a request to a bucket."""
     first, second = (
         demo_office.receive(demo_office.photo(ALLOWED)),
@@ -515,7 +515,7 @@ def test_where_a_record_stands_is_known_without_its_label(demo_office: DemoOffic
     assert numbers(demo_office) == [(first, 1), (second, 2)]
 
 
-def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(
+def test_place_of_a_record_is_read_from_its_label_until_rows_say_it(
     demo_office: DemoOffice,
 ) -> None:
     """This holds for an unfiled record, and for a record that an older version filed."""

@@ -84,7 +84,7 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
     assert [demo_office.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
 
 
-def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
+def test_few_records_are_tried_and_rows_go_if_nothing_can_be_reached(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     demo_office = on_interrupted

@@ -111,7 +111,7 @@ def test_the_latest_proof_that_was_not_taken_back_wins(
     assert outcome(demo_office, ALLOWED) is None
 
 
-def test_a_press_of_unknown_time_counts_from_its_receipt_until_its_time_is_told(
+def test_press_of_unknown_time_counts_from_its_receipt_until_it_is_known(
     demo_office: DemoOffice,
 ) -> None:
     """The `time` record may come after the photo; a time after the receipt was never true."""
@@ -178,7 +178,7 @@ def test_which_record_proved_an_order_is_forgotten_in_its_time_and_the_outcome_s
     assert demo_office.office.orders.find(ALLOWED).done
 
 
-def test_of_a_press_of_unknown_time_the_day_of_its_receipt_stays(demo_office: DemoOffice) -> None:
+def test_press_of_unknown_time_keeps_the_day_of_its_receipt(demo_office: DemoOffice) -> None:
     demo_office.receive(no_photo(demo_office, ALLOWED, "handed_over", clock="unsynced"))
 
     demo_office.office.erasure.expire(CAME + 30 * DAY)

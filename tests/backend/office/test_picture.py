@@ -108,7 +108,7 @@ def test_progressive_pictures_and_restart_markers_go_through(scans: str) -> None
 
 
 @given(st.binary(max_size=200), st.integers(0, len(CHATTY)), st.integers(0, len(CHATTY)))
-def test_what_is_no_whole_jpeg_is_shown_to_nobody(junk: bytes, start: int, end: int) -> None:
+def test_broken_jpeg_is_shown_to_nobody(junk: bytes, start: int, end: int) -> None:
     """Whatever the bytes: a ValueError, or a copy in which no segment with metadata is left."""
     for broken in (junk, b"\xff\xd8" + junk, CHATTY[:start] + junk + CHATTY[end:]):
         try:
@@ -199,7 +199,7 @@ TOO_NARROW_PX = [(64, 257), (257, 64), (1, 9216)]
     ],
     ids=range(len(TOO_MANY_PX) + len(TOO_NARROW_PX) + 2),
 )
-def test_what_costs_its_reader_too_much_is_shown_to_nobody(photo: bytes, why: str) -> None:
+def test_picture_that_costs_its_reader_too_much_is_shown_to_nobody(photo: bytes, why: str) -> None:
     """65500 pixels a side are 17 GB in the browser that opens them.
 
     Labels are searched for in a turned copy, whose area is that of the longest side squared. Two

@@ -68,7 +68,7 @@ def test_a_forged_void_takes_nothing_back(demo_office: DemoOffice) -> None:
     assert demo_office.office.filing.voids() == []
 
 
-def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
+def test_device_of_a_year_is_judged_again_in_steps_while_others_file(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A photo that its driver took back rightly is never shown in between."""
@@ -93,7 +93,7 @@ def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
     assert set(demo_office.shown(RIGHT_DOOR)) == {photos[0], photos[2]}
 
 
-def test_what_the_driver_took_back_before_stays_so(demo_office: DemoOffice) -> None:
+def test_photo_that_the_driver_took_back_before_stays_so(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(RIGHT_DOOR), BEFORE)
     demo_office.receive(demo_office.void(photo), BEFORE)
 

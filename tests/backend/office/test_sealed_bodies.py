@@ -32,7 +32,7 @@ def escrow(folder: Path) -> Path:
     return file
 
 
-def test_after_another_identity_both_open_and_escrow_stays(demo_office: DemoOffice) -> None:
+def test_old_and_new_identity_both_open_and_escrow_stays(demo_office: DemoOffice) -> None:
     first, seals = demo_office.van.sealed_to, Seals(demo_office.folder)
     before = demo_office.receive(demo_office.photo(ALLOWED))
     seals.rotate()
@@ -97,7 +97,7 @@ def test_no_identity_is_ever_written_over(demo_office: DemoOffice) -> None:
     assert len(seals.identities()) == 3
 
 
-def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(
+def test_body_that_nobody_opens_is_kept_and_waits_for_dispatch(
     demo_office: DemoOffice,
 ) -> None:
     """It could be of any door: no customer sees it, and nobody can say whose it is."""
@@ -118,7 +118,7 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(
         demo_office.bind(capture_id, ALLOWED)
 
 
-def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
+def test_later_start_undoes_nothing_that_dispatch_did_meanwhile(
     demo_office: DemoOffice, tmp_path: Path
 ) -> None:
     """Photos are filed once their identity has come; the office's own is lost here.
@@ -144,7 +144,7 @@ def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
     assert second.filing.is_erased(discarded)
 
 
-def test_what_dispatch_deleted_unopened_does_not_come_back_with_its_identity(
+def test_body_that_dispatch_deleted_unopened_does_not_come_back(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
     """Its erasing failed; opened, it names an order that would show it."""

@@ -42,9 +42,7 @@ def received(demo_office: DemoOffice, number: str = ALLOWED) -> CaptureId:
     return made.label.capture_id
 
 
-def test_what_is_not_filed_yet_counts_as_received_once(
-    demo_office: DemoOffice, other: Office
-) -> None:
+def test_unfiled_record_counts_as_received_once(demo_office: DemoOffice, other: Office) -> None:
     """The end of a chain is final, although its last record may have come a moment ago."""
     made = demo_office.photo(ALLOWED)
     demo_office.keep(made)
@@ -59,7 +57,7 @@ def test_what_is_not_filed_yet_counts_as_received_once(
     assert before == other.received_of(device_id) == [capture_id]
 
 
-def test_what_another_process_has_just_received_is_left_to_it_until_the_next_look(
+def test_record_that_another_process_just_received_is_left_until_the_next_look(
     demo_office: DemoOffice, other: Office
 ) -> None:
     """It has the record open in its hand: anybody else would fetch it once more."""
@@ -80,7 +78,7 @@ def test_what_another_process_has_just_received_is_left_to_it_until_the_next_loo
     assert demo_office.shown(ALLOWED) == [its_own.label.capture_id]
 
 
-def test_what_was_received_this_moment_is_due_to_others_only_later(
+def test_record_of_this_moment_is_due_to_others_only_later(
     demo_office: DemoOffice, other: Office
 ) -> None:
     """Where there are others; then also when its own process died."""
@@ -94,7 +92,7 @@ def test_what_was_received_this_moment_is_due_to_others_only_later(
     assert (before, after) == ([], [made.label.capture_id])
 
 
-def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
+def test_nothing_waits_for_a_look_if_more_comes_than_it_takes(
     demo_office: DemoOffice, other: Office
 ) -> None:
     worker = Worker(other)
@@ -110,7 +108,7 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
     assert other.store.filing_backlog.backlog().records == 0
 
 
-def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
+def test_fast_records_stay_in_memory_only_in_part(
     demo_office: DemoOffice,
 ) -> None:
     said = claims.read(demo_office.office.store.open(demo_office.photo(ALLOWED).content))
@@ -123,7 +121,7 @@ def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
     assert inbox.came(2 * MOST_KEPT) == [str(number) for number in range(1, MOST_KEPT + 1)]
 
 
-def test_of_what_another_process_files_nothing_stays_in_memory(
+def test_records_that_another_process_files_do_not_stay_in_memory(
     demo_office: DemoOffice, other: Office
 ) -> None:
     made = demo_office.photo(ALLOWED)
@@ -135,7 +133,7 @@ def test_of_what_another_process_files_nothing_stays_in_memory(
     assert demo_office.office.inbox.take(made.label.capture_id) is None
 
 
-def test_what_stays_in_memory_is_small_however_much_a_device_says(demo_office: DemoOffice) -> None:
+def test_memory_stays_small_however_much_a_device_says(demo_office: DemoOffice) -> None:
     opened = demo_office.office.store.open(demo_office.photo(ALLOWED).content)
     much: dict[str, Any] = {
         "note": "x" * 100_000,
@@ -164,7 +162,7 @@ def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
 
 
 @pytest.mark.parametrize("ends_before", ["filed", "told so"])
-def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
+def test_records_of_a_dead_worker_are_filed_once_by_the_next(
     demo_office: DemoOffice, other: Office, ends_before: str
 ) -> None:
     capture_id = received(demo_office)
@@ -180,7 +178,7 @@ def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
 
 
 @only_sqlite
-def test_at_a_start_of_its_only_process_nothing_has_to_wait(
+def test_nothing_has_to_wait_at_a_start_of_the_only_process(
     demo_office: DemoOffice, other: Office
 ) -> None:
     capture_id = received(demo_office)
@@ -232,7 +230,7 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return ids
 
 
-def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
+def test_records_without_their_objects_stop_no_other_and_are_tried_again(
     demo_office: DemoOffice, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     first, bad, worse, last = (received(demo_office) for _ in range(4))
@@ -254,7 +252,7 @@ def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
     )
 
 
-def test_while_no_object_can_be_had_the_worker_waits(
+def test_worker_waits_while_no_object_can_be_had(
     demo_office: DemoOffice, other: Office, denied: set[str]
 ) -> None:
     denied |= {received(demo_office), received(demo_office)}
@@ -262,7 +260,7 @@ def test_while_no_object_can_be_had_the_worker_waits(
     assert Worker(other).step() == TRIED_S
 
 
-def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
+def test_marks_of_filed_records_go_also_after_an_outage_of_the_rows(
     demo_office: DemoOffice, other: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else they are another worker's 15 s later, and counted as waiting until then."""
@@ -341,7 +339,7 @@ def test_workers_that_take_at_once_never_take_the_same(demo_office: DemoOffice) 
     assert sorted(taken) == sorted(ids)
 
 
-def test_what_two_workers_file_at_once_is_filed_once(
+def test_record_that_two_workers_file_at_once_is_filed_once(
     demo_office: DemoOffice, other: Office
 ) -> None:
     ids = [received(demo_office) for _ in range(8)]
@@ -355,7 +353,7 @@ def test_what_two_workers_file_at_once_is_filed_once(
     assert sorted(demo_office.shown(ALLOWED)) == sorted(ids)
 
 
-def test_what_an_older_version_received_is_looked_at_once_more(demo_office: DemoOffice) -> None:
+def test_records_of_an_older_version_are_looked_at_once_more(demo_office: DemoOffice) -> None:
     """It kept no marks, and may have ended before it had filed the last."""
     filed, unfiled = demo_office.receive(demo_office.photo(RIGHT_DOOR)), received(demo_office)
     for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
@@ -368,7 +366,7 @@ def test_what_an_older_version_received_is_looked_at_once_more(demo_office: Demo
     assert demo_office.shown(ALLOWED) == [unfiled]
 
 
-def test_a_receipt_that_is_signed_anew_is_not_filed_anew(demo_office: DemoOffice) -> None:
+def test_receipt_that_is_signed_again_is_not_filed_again(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     verdict = demo_office.office.store.verdict(capture_id)
     assert verdict is not None

@@ -149,7 +149,7 @@ def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
     assert page.count("agent 17") == page.count("a code that does not fit") == 10
 
 
-def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -> None:
+def test_broken_picture_is_named_so_and_shown_to_nobody(live: Live) -> None:
     """It has its receipt: the device did its part, and another photo will not come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
     demo_office = live.demo_office
@@ -339,7 +339,7 @@ def test_an_opt_out_first_names_each_photo_that_it_deletes(live: Live) -> None:
 
 
 @pytest.mark.parametrize("photos", ["", "OFF", "yes"])
-def test_a_choice_that_is_none_changes_nothing(unchanged: Live, photos: str) -> None:
+def test_invalid_choice_changes_nothing(unchanged: Live, photos: str) -> None:
     answer = unchanged.browser(OWNER).send(f"/orders/{ALLOWED}/delivery-photos", photos=photos)
 
     assert answer.status_code == 400
@@ -540,7 +540,7 @@ def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictur
     assert images(live.browser(FOURTH).get("/orders").text) == []
 
 
-def test_what_is_kept_says_what_the_configuration_says(tmp_path: Path) -> None:
+def test_page_of_retention_says_what_the_configuration_says(tmp_path: Path) -> None:
     """Each time of the table stands on the page, and no other number of days does."""
     odd = {one.name: 40 + place for place, one in enumerate(fields(Retention))}
     settings = "\n".join(f"{name} = {days}" for name, days in odd.items())
@@ -583,7 +583,7 @@ def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> 
         assert "Simulated photo" in live.browser(OWNER).get("/orders").text
 
 
-def test_what_a_person_typed_is_shown_as_text(live: Live) -> None:
+def test_typed_text_is_shown_as_text(live: Live) -> None:
     text = live.browser(AGENT).send("/service", number='"><script>', code="1", why="where").text
 
     assert "<script" not in text

@@ -289,7 +289,7 @@ def test_a_route_answers_each_role_as_the_table_says(scene: Scene, route: str) -
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_who_may_not_see_it_learns_nothing_of_it(scene: Scene, role: str) -> None:
+def test_stranger_learns_nothing_of_it(scene: Scene, role: str) -> None:
     """The answer is the same as about an order that does not exist."""
     for route in ("GET /pages/orders/{number}", "GET /pages/service/{number}"):
         status, text = answer(scene, route, ROLES[role])
@@ -302,7 +302,7 @@ def test_who_may_not_see_it_learns_nothing_of_it(scene: Scene, role: str) -> Non
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_how_a_device_is_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
+def test_state_of_a_device_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
     """Nobody else learns whether there is such a device, nor does the device itself."""
     status, text = answer(scene, "GET /pages/fleet/{device_id}", ROLES[role])
 

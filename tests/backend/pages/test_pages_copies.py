@@ -96,7 +96,7 @@ def test_a_photo_of_which_nobody_knows_whether_there_is_a_face_is_not_sent(live:
 
 
 @pytest.mark.parametrize("viewer", [OWNER, SERVICE, ANA], ids=["customer", "service", "d"])
-def test_without_the_model_no_photo_is_shown_and_the_page_says_so(
+def test_photo_is_not_shown_without_the_model_and_the_page_says_so(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faces, "MODEL_SHA256", "0" * 64)
@@ -153,7 +153,7 @@ def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
 
 
 @pytest.mark.slow
-def test_whoever_may_not_look_any_more_when_the_copy_is_made_gets_none(live: Live) -> None:
+def test_viewer_who_may_not_look_any_more_gets_no_copy(live: Live) -> None:
     """The driver took it back while the first look at it was under way."""
     capture_id = leave(live.demo_office, jpeg.encode(door(1, (1200, 900)), 85))
     asked = look(live, OWNER, capture_id)

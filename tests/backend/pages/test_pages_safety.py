@@ -100,7 +100,7 @@ def test_the_sixth_try_within_15_minutes_is_not_made_even_with_the_right_passwor
     assert sign_in(at_the_form(live)) == 303
 
 
-def test_signing_in_starts_the_count_anew(live: Live) -> None:
+def test_sign_in_starts_the_count_again(live: Live) -> None:
     for _ in range(3):
         browser = at_the_form(live)
         assert [sign_in(browser, password="wrong") for _ in range(4)] == [403] * 4
@@ -164,7 +164,7 @@ def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
     assert not accounts.is_known_browser(PERSON.who, given, later)
 
 
-def test_when_too_many_passwords_wait_to_be_checked_the_next_is_told_to_come_back(
+def test_next_sign_in_is_asked_to_come_back_if_too_many_wait(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever has many addresses keeps everybody waiting for their page."""
@@ -220,7 +220,7 @@ def guess(live: Live, address: str, who: str = DISPATCH.who, password: str = "wr
     return Browser(live, cookie).ask("POST", "/pages/sign-in", form, headers).status_code
 
 
-def test_without_a_proxy_nobody_says_whose_address_theirs_is(live: Live) -> None:
+def test_client_does_not_choose_its_address_without_a_proxy(live: Live) -> None:
     """Else whoever guesses passwords has as many addresses as they like."""
     answers = [guess(live, f"10.0.0.{number}", f"c-{number}") for number in range(51)]
 
@@ -234,7 +234,7 @@ def test_a_proxy_says_who_it_speaks_for_and_its_clients_do_not(proxied: Live) ->
     assert guess(proxied, "10.0.0.1, 10.0.0.2", "c-52") == 403
 
 
-def test_signing_in_gives_a_new_cookie_that_scripts_other_sites_and_plain_http_do_not_get(
+def test_sign_in_gives_a_cookie_that_scripts_sites_and_http_do_not_get(
     live: Live,
 ) -> None:
     browser = at_the_form(live)
@@ -252,7 +252,7 @@ def test_signing_in_gives_a_new_cookie_that_scripts_other_sites_and_plain_http_d
     assert not is_signed_in(Browser(live, before))
 
 
-def test_signing_out_ends_the_session_on_the_server(live: Live) -> None:
+def test_sign_out_ends_the_session_on_the_server(live: Live) -> None:
     browser = live.browser(OWNER)
     stolen = Browser(live, browser.cookie)
     assert is_signed_in(stolen)
@@ -263,7 +263,7 @@ def test_signing_out_ends_the_session_on_the_server(live: Live) -> None:
     assert not is_signed_in(stolen)
 
 
-def test_signing_in_anew_ends_the_session_before(live: Live) -> None:
+def test_second_sign_in_ends_the_session_before(live: Live) -> None:
     browser = live.browser(OWNER)
     before = Browser(live, browser.cookie)
 
@@ -273,7 +273,7 @@ def test_signing_in_anew_ends_the_session_before(live: Live) -> None:
     assert not is_signed_in(before)
 
 
-def test_who_reads_the_database_is_signed_in_as_nobody(live: Live) -> None:
+def test_reader_of_the_database_is_signed_in_as_nobody(live: Live) -> None:
     """A backup of it has who is signed in, and no cookie."""
     browser = live.browser(OWNER)
     assert is_signed_in(browser)
@@ -501,7 +501,7 @@ def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
 
 
 @pytest.mark.slow
-def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live: Live) -> None:
+def test_page_says_that_the_database_is_down_and_nobody_is_signed_out(live: Live) -> None:
     browser, ledger = live.browser(OWNER), live.demo_office.office.ledger
     with ledger.exclusive_transaction():
         ledger.execute("UPDATE orders SET done = done")

@@ -41,7 +41,7 @@ def lines(*devices: Device) -> list[str]:
     return [one for one in text.splitlines() if not one.startswith("#")][2:]
 
 
-def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
+def test_waiting_records_are_of_no_device() -> None:
     nothing, waiting = (
         dict(one.split() for one in exposition([], *has).decode().splitlines() if one[0] != "#")
         for has in ((BacklogSize(0, None), 0.0, None), (BacklogSize(7, NOW), 90.5, None))
@@ -55,7 +55,7 @@ def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
 
 
 @only_sqlite
-def test_what_cannot_be_asked_for_is_left_out(
+def test_numbers_that_cannot_be_asked_for_are_omitted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A locked table loses only its own figure; the devices' figures are still there."""
@@ -95,7 +95,7 @@ def test_a_device_with_which_all_is_well_has_few() -> None:
     ]
 
 
-def test_a_need_of_the_backends_is_told_as_the_devices_own() -> None:
+def test_need_of_the_backends_appears_as_the_devices_own() -> None:
     found = lines(device(report=report(needs=["full"]), needs=(Noticed.SILENT, Trouble.FULL)))
 
     needs = [one for one in found if one.startswith("doorstep_needs")]
@@ -117,7 +117,7 @@ def test_noughts_and_whether_it_is_quiet_are_left_out() -> None:
     assert f'doorstep_waits_why{{device="{DEVICE}",why="no_network"}} 1.0' in telling
 
 
-def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> None:
+def test_device_shut_out_has_that_alone_and_a_gone_one_nothing() -> None:
     out = device(state=DeviceState.REVOKED, needs=(Noticed.REVOKED,))
 
     assert lines(out, device(device_id="van-gone", state=DeviceState.GONE)) == [
@@ -126,7 +126,7 @@ def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> No
     ]
 
 
-def test_who_never_reported_is_counted() -> None:
+def test_device_that_never_reported_is_counted() -> None:
     found = lines(device(report=None, needs=(Noticed.NEVER_REPORTED,)))
 
     assert f'doorstep_device_state{{device="{DEVICE}",state="in"}} 1.0' in found

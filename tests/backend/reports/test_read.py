@@ -55,7 +55,7 @@ def test_times_are_kept_to_the_hour() -> None:
     assert found.oldest_utc == "2026-12-01T11:00:00.000Z"
 
 
-def test_who_needs_nobody_comes_after_every_trouble() -> None:
+def test_device_without_needs_comes_after_every_trouble() -> None:
     found = said()
 
     assert isinstance(found, StatusReport)
@@ -84,7 +84,7 @@ def test_a_device_with_everything_is_known_whole() -> None:
     assert list(samples(status_of(found.document)))
 
 
-def test_what_is_not_in_the_document_is_not_kept() -> None:
+def test_members_outside_the_document_are_not_kept() -> None:
     """A place that somebody adds is not the backend's to have."""
     found = said(lat_deg=52.1, capture={"ready": True, "stop": "s-17"})
 
@@ -146,7 +146,7 @@ def test_a_member_that_is_not_as_expected_is_named(changes: dict[str, Any]) -> N
     assert "gremlins" not in why
 
 
-def test_of_a_newer_device_all_that_is_known_is_read() -> None:
+def test_known_members_of_a_newer_device_are_read() -> None:
     """A device is updated before its backend, or after it: neither may hide what waits on it."""
     newer = waits(3, NOW, why="gremlins")
     found = said(needs=["gremlins", "refused", "next"], queue=newer, sync={"hindrance": "gremlins"})
@@ -213,7 +213,7 @@ def of_bytes(text: bytes) -> str:
         "digits",
     ],
 )
-def test_what_is_no_document_is_said_in_words(given: str, why: str) -> None:
+def test_invalid_document_is_said_in_words(given: str, why: str) -> None:
     found = read(given, DEVICE, NOW)
 
     assert isinstance(found, str)

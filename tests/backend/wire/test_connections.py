@@ -81,7 +81,7 @@ def test_connections_that_browsers_keep_shut_out_no_other(unchanged: Live) -> No
         assert unchanged.browser().ask("GET", "/pages/style.css").status_code == 200
 
 
-def test_of_those_who_wait_the_longest_waiting_make_room(
+def test_longest_waiting_connections_make_room(
     hasty: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that keeps connections open does not keep other clients out."""
@@ -95,7 +95,9 @@ def test_of_those_who_wait_the_longest_waiting_make_room(
             assert line.recv(15) == b"HTTP/1.1 200 OK"
 
 
-def test_what_a_proxy_keeps_makes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_a_proxy_keeps_make_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It keeps them for everybody, and asks on the one that has waited longest too."""
     monkeypatch.setattr(connections, "MOST_WAITING", 2)
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
@@ -135,7 +137,7 @@ def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
     assert waits.is_over(601)
 
 
-def test_what_comes_after_an_answer_is_read_for_a_while_only() -> None:
+def test_bytes_after_an_answer_are_read_for_a_while_only() -> None:
     waits = ConnectionTimeouts(Phase.BODY, 0)
 
     waits.unwanted_bytes = connection_timeouts.UNWANTED_BYTES
@@ -183,7 +185,7 @@ def test_connections_are_limited_for_each_address_and_in_all(
         line.close()
 
 
-def test_who_leaves_makes_room() -> None:
+def test_closed_connection_makes_room() -> None:
     with listening(ConnectionLimits(1, 1)) as listener:
         for _ in range(3):
             with caller(listener, "127.0.0.1"), listener.accept()[0]:

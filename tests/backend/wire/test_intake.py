@@ -21,7 +21,7 @@ def refuse(store: Store, capture_id: str) -> None:
     store.settle(IntakeVerdict(capture_id, RECEIVED, "damaged", jws))
 
 
-def test_a_receipt_that_is_given_while_refusals_are_signed_anew_stays_one(tmp_path: Path) -> None:
+def test_receipt_given_while_refusals_are_signed_again_stays_one(tmp_path: Path) -> None:
     store = Store(tmp_path)
     first, second = sorted(new_id() for _ in range(2))
     for one in (first, second):

@@ -46,7 +46,7 @@ def refuse(fleet: SealedFleet, capture_id: str) -> None:
 
 
 @pytest.mark.parametrize("was_refused", [False, True])
-def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
+def test_upload_begun_before_with_a_receipt_after_is_taken_in(
     fleet: SealedFleet, was_refused: bool
 ) -> None:
     """Its device has deleted it: it was dropped after 7 days, or 30 where it was refused."""
@@ -66,7 +66,7 @@ def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
 
 
-def test_what_is_on_its_way_is_passed_over(fleet: SealedFleet) -> None:
+def test_upload_on_its_way_is_passed_over(fleet: SealedFleet) -> None:
     """Begun, come by half, or refused: no object of it was accepted, and its device has it."""
     fleet.begin(fleet.sealed(), cut=10)
     fleet.take(fleet.sealed(LEFT_DOOR), refuse="damaged")
@@ -109,7 +109,7 @@ def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
     assert store.find(one) is None
 
 
-def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(
+def test_upload_of_a_technician_for_an_unknown_device_stays(
     fleet: SealedFleet,
 ) -> None:
     """The intake would drop it, since it is on the card: it is not any more."""
@@ -126,7 +126,7 @@ def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(
     assert upload.device_id is None
 
 
-def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
+def test_upload_that_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
     """A live intake had just put its object."""
     store = fleet.demo_office.office.store
     ids = [fleet.take(fleet.sealed()).label.capture_id for _ in range(2)]

@@ -83,7 +83,7 @@ def test_a_device_has_so_many_open_bytes(store: Store) -> None:
     assert not UnfinishedUploadsQuota(store).admits("device van-7", 101)
 
 
-def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
+def test_oldest_refused_upload_makes_room_and_no_receipt_ever_does(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = begun(store)
@@ -98,7 +98,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
     assert all(store.find(one) for one in (kept, *others))
 
 
-def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_after_30(
+def test_partial_upload_goes_after_7_days_and_a_refused_one_after_30(
     tmp_path: Path,
 ) -> None:
     """A record with a receipt stays, whatever its age; a deleted upload can be sent again."""
@@ -155,7 +155,7 @@ def expire(store: Store) -> int:
 OLD = "2026-01-01T09:00:00.000Z"
 
 
-def test_what_cannot_be_dropped_keeps_no_other_and_is_due_again(
+def test_upload_that_cannot_be_dropped_keeps_no_other_and_is_due_again(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(quota, "ROWS_AT_ONCE", 2)
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store) -> None:
     assert expire(store) == 1
 
 
-def test_what_another_process_is_at_keeps_no_other(store: Store) -> None:
+def test_upload_of_another_process_keeps_no_other(store: Store) -> None:
     busy, _ = refused(store, OLD), refused(store, OLD)
     other = Store(store.folder)
     if other.db.engine == "sqlite":
@@ -211,9 +211,7 @@ def test_what_another_process_is_at_keeps_no_other(store: Store) -> None:
     assert list(store.begun.all()) == [busy]
 
 
-def test_a_device_with_too_many_is_told_when_to_come_back_and_may_finish_what_it_has(
-    live: Live, wire: Wire
-) -> None:
+def test_device_with_too_many_hears_when_to_return_and_may_finish(live: Live, wire: Wire) -> None:
     """429 with Retry-After: a device keeps the record, and sends it then."""
     maker, ids = stranger(), [new_id() for _ in range(4)]
     contents = [record(maker, one) for one in ids]
@@ -246,7 +244,7 @@ def erasing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
         yield live
 
 
-def test_what_is_due_goes_while_the_backend_runs(erasing: Live) -> None:
+def test_due_upload_goes_while_the_backend_runs(erasing: Live) -> None:
     store = erasing.demo_office.office.store
     old = refused(store, "2026-01-01T00:00:00.000Z")
 
@@ -254,7 +252,7 @@ def test_what_is_due_goes_while_the_backend_runs(erasing: Live) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_due_goes_also_after_the_database_was_away(
+def test_due_upload_goes_also_after_an_outage_of_the_database(
     erasing: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = erasing.demo_office.office.store
