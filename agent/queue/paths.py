@@ -5,7 +5,7 @@ systemd/doorstep.tmpfiles makes the same on a device, with an owner for each pat
 To add a folder with an owner, add the user to `systemd/doorstep.sysusers`, the folder to
 `systemd/doorstep.tmpfiles`, and both here. If capture does not own it, also to
 `agent/command/doctor/permissions.py`. Hide it from the other units (`InaccessiblePaths=`), add its
-row to systemd/README.md and agent/README.md, and attacks to `tests/faults/privileges/attacks.py`.
+row to agent/README.md, and attacks to `tests/faults/privileges/attacks.py`.
 """
 
 import os
@@ -155,7 +155,7 @@ class Layout:
 
     @property
     def ballast(self) -> Path:
-        """Room on a full card; see `disk.release_ballast`."""
+        """Bytes that are released when the card is full; see `disk.release_ballast`."""
         return self.state / "ballast"
 
     @property

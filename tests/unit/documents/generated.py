@@ -22,6 +22,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from agent.command import commandline
 from agent.config import Config
+from agent.queue.paths import Layout
 from agent.status.troubles import TROUBLE_TEXTS, WAITS_BY_ITSELF, Trouble
 from doorstep_backend.office.erasure import plain_language
 from doorstep_backend.office.remedies import REMEDIES
@@ -123,6 +124,36 @@ def folders() -> str:
             folder = package.parent.relative_to(REPOSITORY).as_posix()
             rows.append((f"`{folder}/`", doc.splitlines()[0], release.proven_by(package.parent)))
     return _table(("folder", "what it proves, or is for", "its slow tests run"), *rows)
+
+
+def packages() -> str:
+    """Return a row for each package of the agent, after all that it may import."""
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one.get("containers") == ["agent"])
+    rows = []
+    for name in (name for layer in reversed(layers) for name in layer.split(" | ")):
+        if (package := REPOSITORY / "agent" / name / "__init__.py").exists():
+            doc = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+            rows.append((f"`agent/{name}/`", doc.splitlines()[0].removesuffix(".")))
+    return _table(("package", "contents"), *rows)
+
+
+def places() -> str:
+    """Return a row for each place that systemd-tmpfiles makes, in the words of `Layout`."""
+    layout = Layout(Path("/var/lib/doorstep"), Path("/run/doorstep"))
+    contents = {
+        getattr(layout, name): (inspect.getdoc(one) or "").removesuffix(".")
+        for name, one in inspect.getmembers(Layout, lambda one: isinstance(one, property))
+    }
+    lines = (REPOSITORY / "systemd/doorstep.tmpfiles").read_text(encoding="utf-8").splitlines()
+    rows = (
+        (f"`{path}`", f"{user}:{group} {mode}", contents.get(Path(path), ""))
+        for _, path, mode, user, group, _ in (
+            line.split() for line in lines if not line.startswith("#")
+        )
+    )
+    return _table(("place", "owner, mode", "contents"), *rows)
 
 
 def conformance_options() -> str:
@@ -259,6 +290,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
         for one in (
             *(commands, troubles, remedies, lights, wiring, resistors, folders, stages, settings),
             *(conformance_options, conformance_checks, attacks, retention, card_files),
+            *(packages, places),
         )
     },
     **{f"energy_{one.__name__}": partial(_rows, one) for one in energy.TABLES},
