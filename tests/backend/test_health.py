@@ -1,4 +1,4 @@
-"""Health and readiness: what is told, to whom, and how soon."""
+"""Health and readiness: the answers, their readers, and the time they may take."""
 
 import asyncio
 import gc
@@ -30,7 +30,7 @@ def missing(*checks: Check) -> list[str]:
     return asyncio.run(Readiness(checks).missing())
 
 
-def test_it_is_well(unchanged: Live) -> None:
+def test_health_and_readiness_say_ok(unchanged: Live) -> None:
     answers = [asked(unchanged, path) for path in ("/healthz", "/readyz")]
 
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "ok\n")] * 2
@@ -39,8 +39,8 @@ def test_it_is_well(unchanged: Live) -> None:
 
 
 @only_folder
-def test_service_that_does_not_answer_is_named_in_one_line(unchanged: Live) -> None:
-    """And it heals by itself. The process answers meanwhile."""
+def test_readiness_names_an_unavailable_store_in_one_line(unchanged: Live) -> None:
+    """Readiness recovers by itself, and the process answers meanwhile."""
     place = unchanged.demo_office.folder / "received"
     place.rename(away := place.with_suffix(".away"))
     try:
@@ -60,8 +60,8 @@ def trouble_of(live: Live) -> str:
     return answer.text if answer.status_code == 503 else ""
 
 
-def test_who_is_spoken_for_is_not_told(unchanged: Live) -> None:
-    """A proxy says so of everybody; without one it is said by whoever likes."""
+def test_forwarded_request_reads_neither_health_nor_readiness(unchanged: Live) -> None:
+    """A proxy adds the header to all that it forwards; a caller without a proxy may add it too."""
     for path in ("/healthz", "/readyz"):
         assert asked(unchanged, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
@@ -83,7 +83,9 @@ def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
     assert database.execute("SELECT count(*) FROM probes").fetchone()[0] == 0
 
 
-def test_frequent_asker_gets_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frequent_question_gets_the_fresh_result_of_the_last_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(health, "FRESH_S", 60.0)
     looks: list[int] = []
 
@@ -95,7 +97,7 @@ def test_frequent_asker_gets_the_last_answer(monkeypatch: pytest.MonkeyPatch) ->
     assert looks == [1]
 
 
-def test_others_are_asked_once_while_one_stalls_however_many_ask() -> None:
+def test_checks_run_once_for_all_askers_while_another_check_stalls() -> None:
     looks: list[int] = []
 
     async def poll() -> None:
@@ -114,7 +116,7 @@ def test_others_are_asked_once_while_one_stalls_however_many_ask() -> None:
     assert looks == [1]
 
 
-def test_failure_that_nobody_waits_for_leaves_no_traceback(
+def test_late_failure_of_a_check_leaves_no_traceback(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go_on, ends = threading.Event(), threading.Event()
@@ -139,10 +141,10 @@ def test_failure_that_nobody_waits_for_leaves_no_traceback(
     assert caplog.records == []
 
 
-def test_stalled_check_is_asked_once_and_its_failure_comes_later(
+def test_stalled_check_runs_once_and_its_failure_is_named_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It holds up neither the others nor, asked again and again, the threads."""
+    """A stalled check holds up no other check, and repeated questions take no further threads."""
     monkeypatch.setattr(health, "WITHIN_S", 0.1)
     monkeypatch.setattr(health, "FRESH_S", 0.0)
     first, second = threading.Event(), threading.Event()

@@ -81,7 +81,7 @@ def test_the_public_half_is_written_where_it_is_another_one_alone(tmp_path: Path
     assert public.read_bytes() != signing.public_pem(key.public_key())
 
 
-def test_holder_of_a_folder_has_it_alone(tmp_path: Path) -> None:
+def test_lock_of_a_folder_admits_one_process_at_a_time(tmp_path: Path) -> None:
     counted = tmp_path / "counted"
     counted.write_text("0")
 

@@ -14,7 +14,7 @@ def _run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_command_writes_the_files_of_the_package_for_every_user(tmp_path: Path) -> None:
-    """It needs no data folder: nginx may be on another machine."""
+    """The command needs no data folder, because nginx may be on another machine."""
     ran = _run("write-files", tmp_path / "new")
     written = {path.name: path for path in (tmp_path / "new").iterdir()}
 

@@ -48,5 +48,5 @@ def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, cas
     assert "Errno" not in told
 
 
-def test_message_keeps_the_words_of_a_failed_engine() -> None:
+def test_error_text_keeps_the_words_of_an_unavailable_engine() -> None:
     assert unusable.os_error_text(Unavailable("database is locked")) == "database is locked"

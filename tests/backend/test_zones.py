@@ -1,4 +1,4 @@
-"""Time zones: which names there are, and how a time is told in one."""
+"""Time zones: their names, and the text of a time in a zone."""
 
 import zoneinfo
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize(("at", "name"), TOLD)
-def test_time_is_shown_by_the_clocks_of_its_zone_which_is_named(at: str, name: str) -> None:
+def test_text_of_a_time_has_the_clock_and_the_name_of_its_zone(at: str, name: str) -> None:
     instant = datetime.fromisoformat(at).replace(tzinfo=UTC)
 
     assert day_and_time(instant, zones.named(name)) == TOLD[at, name]

@@ -14,7 +14,7 @@ from tests.support.live_pages import Live
 HOME = "/addresses/home"
 
 
-def test_nothing_is_read_or_changed_without_a_token(live: Live) -> None:
+def test_request_without_a_token_reads_and_changes_no_data(live: Live) -> None:
     answer = System(live, "").put(HOME, ADDRESS)
 
     assert answer.status_code == 401

@@ -176,8 +176,8 @@ def test_an_address_that_opts_out_loses_the_photos_of_all_its_orders(
     assert live.demo_office.rule(RIGHT_DOOR) is PhotoRule.NO_PHOTO
 
 
-def test_no_system_takes_a_customers_opt_out_back(live: Live, erp: System) -> None:
-    """It repeats every night what it knew before the customer chose; the customer still can."""
+def test_opt_out_of_a_customer_survives_puts_of_another_system(live: Live, erp: System) -> None:
+    """Other systems may repeat old data every night; only the customer may allow photos again."""
     browser, photos = live.browser(Customer("c-1")), f"/orders/{ALLOWED}/delivery-photos"
     browser.send(photos, photos="off")
     browser.send("/addresses/a-2/delivery-photos", photos="off")

@@ -46,8 +46,8 @@ def test_an_order_without_an_outcome_says_so_and_an_unknown_one_is_missing(erp: 
     assert (answer.status_code, answer.json()["detail"]) == (404, "no such order")
 
 
-def test_order_that_takes_no_photo_shows_its_day_alone(live: Live, erp: System) -> None:
-    """As its customer reads it: whether there was a photo, or who took the parcel, is not told."""
+def test_outcome_of_an_order_without_photos_has_only_the_day(live: Live, erp: System) -> None:
+    """Neither the API nor the customer's page says whether there was a photo or a hand-over."""
     live.demo_office.office.filing.outcomes.mark_delivered(CONFIDENTIAL, WHO, NOON)
 
     delivered = erp.get(f"/orders/{CONFIDENTIAL}/outcome").json()["delivered"]

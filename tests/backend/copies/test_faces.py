@@ -16,7 +16,7 @@ def finder() -> FaceFinder:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_finds_in_a_turned_picture_are_where_they_were(turns: int) -> None:
+def test_area_in_a_turned_picture_is_mapped_back_to_its_place(turns: int) -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[5:15, 20:50] = 255
     y, x, _ = np.nonzero(np.rot90(picture, turns))

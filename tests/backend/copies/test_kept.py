@@ -46,7 +46,7 @@ def test_copies_go_with_the_photo(demo_office: DemoOffice, how: str) -> None:
 
 
 @only_folder
-def test_half_written_copy_is_gone_at_the_next_start(
+def test_half_written_copy_is_deleted_at_the_next_start(
     demo_office: DemoOffice,
 ) -> None:
     (demo_office.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")

@@ -54,9 +54,7 @@ def at_a_door(*, person: bool = False, code: bool = False) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shows", Shows)
-def test_copy_without_faces_and_codes_is_the_same_bit_for_bit(
-    finder: FaceFinder, shows: Shows
-) -> None:
+def test_copy_without_faces_and_codes_keeps_every_bit(finder: FaceFinder, shows: Shows) -> None:
     photo = at_a_door()
 
     assert made(photo, shows, finder) == customer_copy(photo)
@@ -111,7 +109,7 @@ def test_a_label_is_found_however_the_parcel_lies(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_picture_drawn_again_is_turned_as_the_photo_is(
+def test_encoded_copy_keeps_the_orientation_of_the_photo(
     finder: FaceFinder, orientation: int
 ) -> None:
     plain = jpeg.encode(with_person(door(1, SIZE_PX), PERSON), 85)
@@ -126,13 +124,13 @@ def test_picture_drawn_again_is_turned_as_the_photo_is(
     assert pixels(copy).shape == (480, 640, 3)
 
 
-def test_picture_that_opencv_cannot_decode_is_shown_to_nobody(finder: FaceFinder) -> None:
+def test_picture_that_opencv_cannot_decode_gets_no_copy(finder: FaceFinder) -> None:
     with pytest.raises(NotMade, match="decoded"):
         made(UNDECODABLE, Shows.LABEL, finder)
 
 
-def test_blurred_part_tells_nothing_but_nine_means() -> None:
-    """Whatever was there with the same means is the same afterwards."""
+def test_blurred_area_keeps_only_nine_means() -> None:
+    """Two areas whose nine blocks have equal means look equal once they are blurred."""
     rng = np.random.default_rng(1)
     noisy = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)
     others = noisy.copy()

@@ -21,7 +21,7 @@ NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
         (-1.5, 2.0, 0.0),
     ],
 )
-def test_slow_answer_is_no_difference_of_clocks(
+def test_clock_difference_excludes_the_time_of_a_slow_answer(
     ahead_s: float, took_s: float, apart: float
 ) -> None:
     assert apart_s(NOON, NOON + timedelta(seconds=ahead_s), took_s) == apart

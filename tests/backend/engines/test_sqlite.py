@@ -19,14 +19,16 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other(file: Path) -> Iterator[sqlite3.Connection]:
-    """It has just begun to write to a file that is not of WAL yet: SQLite waits for no such one."""
+    """Begin to write to a file without WAL mode; SQLite does not wait for such a writer."""
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     with closing(connection) as opened:
         opened.execute("BEGIN IMMEDIATE")
         yield opened
 
 
-def test_second_opener_of_a_new_file_waits(file: Path, other: sqlite3.Connection) -> None:
+def test_open_waits_while_another_process_makes_the_file(
+    file: Path, other: sqlite3.Connection
+) -> None:
     ends = Timer(0.3, other.execute, ["COMMIT"])
     ends.start()
 
@@ -38,6 +40,6 @@ def test_second_opener_of_a_new_file_waits(file: Path, other: sqlite3.Connection
 
 
 @pytest.mark.usefixtures("other")
-def test_and_no_longer_than_its_patience(file: Path) -> None:
+def test_open_waits_no_longer_than_its_patience(file: Path) -> None:
     with pytest.raises(Unavailable, match="locked"):
         Sqlite(file, durable=True, patience_s=0.1)

@@ -31,8 +31,8 @@ from tests.support.demo_office import NOON
 @pytest.mark.parametrize(
     "words", [NO_CERTIFICATE, UNKNOWN, REVOKED, SUPERSEDED, EXPIRED.format("2027-11-26")]
 )
-def test_it_is_read_whole_in_the_devices_status(words: str) -> None:
-    """Which cuts the middle out of longer texts."""
+def test_refusal_fits_whole_into_the_devices_status(words: str) -> None:
+    """The status cuts the middle out of longer texts."""
     told = json.dumps(f'PATCH was answered 403 "{words}"')
 
     assert len(told) <= TEXT_LIMIT_BYTES
@@ -141,7 +141,7 @@ def test_a_technicians_certificate_lets_in_for_ninety_days_where_it_belongs(
     assert client_objection(ada, NOON) == FOR_CLIENTS_ONLY
 
 
-def test_revocation_of_a_technician_ends_no_client(issuer: Issuer) -> None:
+def test_revocation_of_a_technician_spares_clients(issuer: Issuer) -> None:
     board, ada = issuer.client("board"), issuer.client("ada", ClientKind.TECHNICIAN)
 
     issuer.clients.revoke("ada", ClientKind.TECHNICIAN)

@@ -82,7 +82,7 @@ def test_a_file_that_is_there_is_not_replaced_and_nobody_is_let_in(
 
 
 @pytest.mark.parametrize("name", ["", "../van", "van 7", "x" * 64, "van-7\n"])
-def test_impossible_device_id_lets_nobody_in(terminal: Terminal, name: str) -> None:
+def test_add_lets_in_no_device_if_an_id_is_invalid(terminal: Terminal, name: str) -> None:
     with pytest.raises(NotDone, match="is no device id"):
         terminal.type("devices", "add", "van-8", name)
 
@@ -165,10 +165,10 @@ def test_revoke_prints_its_help_and_revokes_nothing(
     assert "usage" in capsys.readouterr().out
 
 
-def test_revocation_that_was_cut_short_signs_the_rest_when_repeated(
+def test_revocation_signs_the_remaining_receipts_when_it_is_repeated(
     terminal: Terminal,
 ) -> None:
-    """There may be millions of receipts, and the database goes away in between."""
+    """There may be millions of receipts, and the database may fail halfway."""
     store, key = terminal.demo_office.office.store, terminal.commands.documents.key_in_use()
     kid = signing.thumbprint(key.public_key())
     for _ in range(2):
@@ -280,7 +280,7 @@ def test_no_device_gets_a_name_of_the_servers_next_certificate(terminal: Termina
 
 
 @pytest.mark.parametrize("name", ["van-7.example", VAN, "fleet example"])
-def test_taken_or_invalid_name_gives_no_certificate(
+def test_certificate_is_refused_for_an_invalid_name_or_one_of_a_device(
     terminal: Terminal, tmp_path: Path, name: str
 ) -> None:
     terminal.type("devices", "add", VAN)
@@ -293,7 +293,7 @@ def test_taken_or_invalid_name_gives_no_certificate(
     assert (tmp_path / "ca" / "server.pem").read_bytes() == before
 
 
-def test_next_document_after_a_restore_is_above_what_devices_have(terminal: Terminal) -> None:
+def test_document_after_a_restore_has_a_higher_version_than_devices(terminal: Terminal) -> None:
     assert terminal.type("fleet", "publish", "--after", "1000").startswith("fleet document 1001\n")
     assert terminal.type("fleet", "publish", "--after", "7").startswith("fleet document 1002\n")
     with pytest.raises(NotDone, match="nothing was made"):

@@ -1,4 +1,4 @@
-"""The end of a device: no route is lost, and where its chains ended is told."""
+"""The end of a device: no route is lost, and the ends of its chains are recorded."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -144,7 +144,7 @@ def test_a_chain_of_holes_names_a_hundred_and_counts_all() -> None:
     assert (end.last_seq, end.missing) == (1000, 500)
 
 
-def test_records_that_a_rescue_brought_since_are_reported() -> None:
+def test_end_of_a_chain_counts_the_records_that_came_since() -> None:
     before = chain_ends(records("a", 1, 4))
     closing = DeviceEnd("van-7", NOON, EndKind.GONE, "the office", before)
 

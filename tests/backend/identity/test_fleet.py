@@ -50,7 +50,7 @@ def test_another_start_makes_no_other_document(maker: Maker, tmp_path: Path) -> 
     assert maker.documents.served(None) == token
 
 
-def test_retired_key_stays_and_has_an_end(maker: Maker) -> None:
+def test_retired_key_stays_in_the_document_with_an_end(maker: Maker) -> None:
     before, old = maker.fetch(), maker.kid()
     maker.at += timedelta(days=1)
 
@@ -65,9 +65,7 @@ def test_retired_key_stays_and_has_an_end(maker: Maker) -> None:
     assert maker.fetch().receipt_keys[old].until == NOON + timedelta(days=1, milliseconds=1)
 
 
-def test_key_changed_before_a_power_cut_is_reported_at_the_next_start(
-    maker: Maker, tmp_path: Path
-) -> None:
+def test_document_names_a_key_that_changed_before_a_power_cut(maker: Maker, tmp_path: Path) -> None:
     old = maker.kid()
     keys.put_key(maker.files.signs, signing.new_key())
 
@@ -207,8 +205,8 @@ def test_private_keys_are_for_their_owner_alone(maker: Maker, ca: keys.Certifica
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_first_of_many_that_start_at_once_makes_the_document(tmp_path: Path) -> None:
-    """Each has a connection of its own, as an instance has."""
+def test_only_one_of_many_starting_instances_makes_the_document(tmp_path: Path) -> None:
+    """Each instance has its own connection to the database."""
     FleetDocuments(tmp_path)
     instances = [FleetDocuments(tmp_path) for _ in range(4)]
 
@@ -218,7 +216,9 @@ def test_first_of_many_that_start_at_once_makes_the_document(tmp_path: Path) -> 
     assert signing.unverified_payload(instances[0].served(None))["version"] == 1
 
 
-def test_each_of_many_that_publish_at_once_makes_one(maker: Maker, tmp_path: Path) -> None:
+def test_every_one_of_many_publishing_instances_makes_a_document(
+    maker: Maker, tmp_path: Path
+) -> None:
     instances = [FleetDocuments(tmp_path) for _ in range(4)]
 
     with ThreadPoolExecutor(4) as at_once:

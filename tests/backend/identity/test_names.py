@@ -105,7 +105,7 @@ def test_a_device_has_what_it_was_given_last(issuer: Issuer) -> None:
 def test_no_device_gets_a_name_of_the_backend_or_of_another_device(
     issuer: Issuer, device_id: str, name: str, why: str
 ) -> None:
-    """It could pose as that one. Its id counts too: some clients read it as its name."""
+    """A device could pose as the other one, also by its id, which some clients read as a name."""
     issuer.names.give(VAN, [NAME])
     for one in ("HALL-9", device_id):
         issuer.register.let_in(one)
@@ -116,12 +116,12 @@ def test_no_device_gets_a_name_of_the_backend_or_of_another_device(
     assert issuer.names.of(VAN) == (NAME,)
 
 
-def test_refused_device_gets_no_name(issuer: Issuer) -> None:
+def test_unknown_device_gets_no_name(issuer: Issuer) -> None:
     with pytest.raises(LookupError, match="no device van-9"):
         issuer.names.give("van-9", [NAME])
 
 
-def test_retired_device_leaves_its_names_and_a_revoked_one_does_not(issuer: Issuer) -> None:
+def test_device_loses_its_names_if_gone_and_keeps_them_if_revoked(issuer: Issuer) -> None:
     issuer.names.give(VAN, [NAME])
     issuer.names.give("van-8", ["van-8.vans.example"])
 
@@ -131,7 +131,7 @@ def test_retired_device_leaves_its_names_and_a_revoked_one_does_not(issuer: Issu
     assert (issuer.names.of(VAN), len(issuer.names.of("van-8"))) == ((), 1)
 
 
-def test_certificate_that_another_still_has_for_the_name_is_reported(issuer: Issuer) -> None:
+def test_former_device_is_listed_while_its_certificate_has_the_name(issuer: Issuer) -> None:
     issuer.names.give(VAN, [NAME, "10.8.0.7"])
     issuer.serve(signing.new_key(), NAME)
     issuer.names.give(VAN, [])
@@ -194,8 +194,8 @@ def test_other_names_get_another_certificate(issuer: Issuer) -> None:
     assert issuer.serve(key, NAME) != first
 
 
-def test_serve_certificate_supersedes_no_tls_certificate_nor_reversely(issuer: Issuer) -> None:
-    """Only TLS certificates follow each other, whatever number the others have."""
+def test_server_and_tls_certificates_do_not_supersede_each_other(issuer: Issuer) -> None:
+    """Only TLS certificates supersede each other, whatever serial numbers the others have."""
     key = signing.new_key()
     before = issuer.serve(key, NAME)
     enrolled = issuer.renew()

@@ -90,7 +90,7 @@ def test_an_expired_certificate_renews_and_does_nothing_else(issuer: Issuer) -> 
 
 
 def test_readmitted_device_keeps_its_signing_key(issuer: Issuer) -> None:
-    """The certificate that it was revoked with stays out."""
+    """The certificate with which the device was revoked stays out."""
     key, label = signing.new_key(), signing.new_key()
     revoked, vouched = issuer.enrol(key), issuer.vouch(label)
     issuer.register.shut_out(VAN, DeviceState.REVOKED)
@@ -155,7 +155,7 @@ def test_a_device_gets_no_more_than_twenty_certificates_in_a_day(issuer: Issuer)
     assert issuer.renew(now=NOON + timedelta(days=1, seconds=1))
 
 
-def test_device_shut_out_gets_no_certificate_for_an_earlier_request(issuer: Issuer) -> None:
+def test_revoked_device_gets_no_certificate_for_an_earlier_request(issuer: Issuer) -> None:
     signs = signing.new_key()
     issuer.vouch(signs)
     issuer.register.shut_out(VAN, DeviceState.REVOKED)

@@ -25,7 +25,7 @@ def escaped(certificate: x509.Certificate) -> bytes:
     return quote(certificate.public_bytes(Encoding.PEM), safe="").encode()
 
 
-def test_it_is_read_from_a_header_that_is_there_once(authority: Authority) -> None:
+def test_certificate_is_read_from_a_single_header(authority: Authority) -> None:
     shown = of_a_van(authority)
 
     found = passed_on([(b"host", b"x"), (HEADER, escaped(shown))])
@@ -33,7 +33,7 @@ def test_it_is_read_from_a_header_that_is_there_once(authority: Authority) -> No
     assert found == shown
 
 
-def test_neither_of_two_headers_counts(authority: Authority) -> None:
+def test_certificate_is_ignored_if_its_header_comes_twice(authority: Authority) -> None:
     """Whichever of them a proxy has set, the other one is somebody else's."""
     first, second = of_a_van(authority), of_a_van(authority)
 
@@ -47,7 +47,7 @@ def test_another_spelling_is_another_header(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"%", b"van-7", b"\xff", b"-----BEGIN CERTIFICATE-----"])
-def test_invalid_certificate_is_ignored(value: bytes) -> None:
+def test_header_without_a_valid_certificate_is_ignored(value: bytes) -> None:
     assert passed_on([(HEADER, value)]) is None
 
 
@@ -57,8 +57,8 @@ def test_the_fleets_is_issued_also_when_it_has_expired(authority: Authority) -> 
     assert is_issued(of_a_van(authority, NOW - timedelta(days=400)), authority.certificate)
 
 
-def test_by_another_key_it_is_not_issued_whoever_it_names(authority: Authority) -> None:
-    """It may have the name of the fleet's CA, and a serial that is known here."""
+def test_certificate_signed_by_another_key_is_not_believed(authority: Authority) -> None:
+    """A forged certificate may have the name of the fleet's CA and a serial that is known here."""
     forger = Authority(authority.certificate, signing.new_key())
 
     for forged in (of_a_van(forger), of_a_van(forger, NOW - timedelta(days=400))):
@@ -66,7 +66,7 @@ def test_by_another_key_it_is_not_issued_whoever_it_names(authority: Authority) 
         assert not is_issued(forged, authority.certificate)
 
 
-def test_of_another_ca_it_is_not_issued(authority: Authority, tmp_path: Path) -> None:
+def test_certificate_of_another_ca_is_not_believed(authority: Authority, tmp_path: Path) -> None:
     other = Authority.of(keys.certificates(tmp_path).folder)
 
     assert not is_issued(of_a_van(other), authority.certificate)

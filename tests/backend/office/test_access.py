@@ -104,8 +104,8 @@ def test_a_code_cannot_be_guessed_by_trying(demo_office: DemoOffice) -> None:
     assert access.verify(AGENT, ALLOWED, access.make_one_time_code(ALLOWED, NOON), "", NOON)
 
 
-def test_a_wrong_code_is_written_down_for_the_customer(demo_office: DemoOffice) -> None:
-    """Whether there is a code or not; of an order that does not exist nobody reads."""
+def test_wrong_code_is_logged_for_the_customer(demo_office: DemoOffice) -> None:
+    """A wrong code is logged also if the order has no code; an unknown order has no log."""
     access = demo_office.office.access
 
     assert not access.verify(AGENT, ALLOWED, "000000", "", NOON)

@@ -75,7 +75,7 @@ def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
     assert archive(demo_office.office, "2026-05", into, LATER) == told
 
 
-def test_gap_is_noticed_without_the_file(
+def test_gap_in_a_chain_is_noticed_without_the_archives_file(
     demo_office: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     came(demo_office, JUNE, MAY, JUNE)
@@ -101,7 +101,7 @@ def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
     assert (before[0].last_seq, before[0].gaps) == (6, ((1, 1), (4, 4)))
 
 
-def test_held_label_stays_and_is_added_once_it_is_erased(
+def test_held_record_is_added_to_the_archive_once_it_is_erased(
     demo_office: DemoOffice, into: Path
 ) -> None:
     came(demo_office, MAY)
@@ -130,10 +130,10 @@ def line_of(demo_office: DemoOffice, capture_id: str) -> bytes:
     return archiving._line(demo_office.office, *labelled)  # noqa: SLF001 - as above
 
 
-def test_archive_is_done_again_after_a_power_cut(
+def test_archive_is_completed_after_a_power_cut(
     demo_office: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
-    """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
+    """The cut may come in the middle of a line, or between an upload's deletion and its label's."""
     ids = came(demo_office, *[MAY] * 3)
     demo_office.office.erasure.expire(LATER)
     other, line = tmp_path / "other", line_of(demo_office, ids[0])
@@ -148,7 +148,7 @@ def test_archive_is_done_again_after_a_power_cut(
     assert problems(demo_office, other, into / "2026-05.jsonl") == 0
 
 
-def test_flushed_label_that_is_not_deleted_yet_is_in_the_file_once(
+def test_line_flushed_before_a_power_cut_is_in_the_file_once(
     demo_office: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     ids = came(demo_office, *[MAY] * 3)
@@ -168,8 +168,10 @@ def test_flushed_label_that_is_not_deleted_yet_is_in_the_file_once(
 
 
 @pytest.mark.parametrize("what", [pytest.param("label", marks=only_sqlite), "upload"])
-def test_altered_label_in_no_file_stays(demo_office: DemoOffice, into: Path, what: str) -> None:
-    """Without an upload as after `objects stray`: no run was interrupted there."""
+def test_record_that_differs_from_the_received_one_stays(
+    demo_office: DemoOffice, into: Path, what: str
+) -> None:
+    """An upload that is missing since `objects stray` is not the trace of an interrupted run."""
     good, bad = came(demo_office, MAY, MAY)
     demo_office.office.erasure.expire(LATER)
     if what == "label":
@@ -247,7 +249,9 @@ def test_two_at_once_write_one_after_the_other(demo_office: DemoOffice, into: Pa
     assert rows(demo_office) == set()
 
 
-def test_reader_of_evidence_learns_of_the_file(demo_office: DemoOffice, into: Path) -> None:
+def test_export_of_an_archived_record_names_the_archives_file(
+    demo_office: DemoOffice, into: Path
+) -> None:
     (gone,) = came(demo_office, MAY)
     demo_office.office.erasure.expire(LATER)
     archive(demo_office.office, "2026-05", into, LATER)
@@ -257,7 +261,7 @@ def test_reader_of_evidence_learns_of_the_file(demo_office: DemoOffice, into: Pa
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-13", "2026-5", "may", "../2026-05"])
-def test_invalid_or_current_month_is_refused(
+def test_invalid_or_unfinished_month_is_refused(
     demo_office: DemoOffice, into: Path, month: str
 ) -> None:
     with pytest.raises(NotDone, match=r"is (not over|no month)"):

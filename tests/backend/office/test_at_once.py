@@ -34,7 +34,7 @@ def said(demo_office: DemoOffice, made: Made) -> FilingEntry:
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-8", None])
-def test_filing_on_postgresql_waits_for_no_other_device_nor_the_fleet(
+def test_record_on_postgresql_is_filed_despite_locks_of_others(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     said_of = said(demo_office, demo_office.photo(ALLOWED))
@@ -48,7 +48,7 @@ def test_filing_on_postgresql_waits_for_no_other_device_nor_the_fleet(
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize("whose", ["van-7", None])
-def test_unchanged_manifest_on_postgresql_waits_for_nobody(
+def test_unchanged_manifest_on_postgresql_waits_for_no_lock(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     before = demo_office.manifest()
@@ -59,8 +59,8 @@ def test_unchanged_manifest_on_postgresql_waits_for_nobody(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_holder_of_a_connection_is_given_another_one(demo_office: DemoOffice) -> None:
-    """All that can, at once: none is told that all are taken, which takes 2 s."""
+def test_thread_with_a_connection_gets_another_one(demo_office: DemoOffice) -> None:
+    """All threads that may ask at once get a connection without the wait of 2 s."""
     office, threads = (
         demo_office.office,
         MOST_JUDGED_AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry")),
@@ -115,7 +115,7 @@ def test_record_filed_while_its_key_is_revoked_is_not_believed(
     assert not demo_office.office.orders.find(ALLOWED).done
 
 
-def test_replaced_photo_is_taken_back_also_while_it_is_bound(
+def test_photo_filed_while_its_retake_is_bound_is_replaced(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     replaced = demo_office.photo(LEFT_DOOR)
@@ -136,7 +136,7 @@ def issued(office: Office) -> Issued:
     return found
 
 
-def test_first_of_two_who_ask_for_a_changed_manifest_makes_it(
+def test_changed_manifest_is_made_once_for_two_requests_at_once(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     with demo_office.office.ledger.transaction():
@@ -146,10 +146,10 @@ def test_first_of_two_who_ask_for_a_changed_manifest_makes_it(
     assert second.result() == first
 
 
-def test_a_manifest_that_changes_while_one_is_made_has_another_number(
+def test_manifest_that_changes_while_it_is_made_gets_another_version(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Else a device that has the first takes no second: it photographs on where nobody may."""
+    """With the same version a device would keep the first, and photograph a forbidden stop."""
 
     def changed() -> Issued:
         other.orders.set_opted_out(ALLOWED, opted_out=True)
@@ -164,7 +164,7 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_eraser_on_postgresql_passes_over_the_work_of_another(
+def test_erasure_on_postgresql_skips_records_locked_by_another_process(
     demo_office: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
     later = NOON + timedelta(days=40)

@@ -228,7 +228,7 @@ def test_a_photo_that_stays_hidden_cannot_be_reported_again(tmp_path: Path) -> N
             report(demo_office, capture_id, what=what, now=NOON + REPORTED)
 
 
-def test_photo_held_by_the_case_alone_is_erased_when_it_is_closed(demo_office: DemoOffice) -> None:
+def test_overdue_photo_is_erased_when_its_case_is_closed(demo_office: DemoOffice) -> None:
     (capture_id,) = demo_office.deliver(ALLOWED)
     report(demo_office, capture_id, now=NOON + 29 * DAY)
     late = NOON + 31 * DAY

@@ -97,7 +97,7 @@ def test_a_photo_that_is_moved_back_is_where_its_device_put_it(demo_office: Demo
     assert found.bound_by == "place"
 
 
-def test_hidden_photo_is_seen_by_nobody_and_stays_proof(demo_office: DemoOffice) -> None:
+def test_hidden_photo_is_shown_to_nobody_and_stays_proof(demo_office: DemoOffice) -> None:
     """Customer and dispatch's lists lack it; a photo that is shown again is as before."""
     photo = demo_office.receive(demo_office.photo(ALLOWED, quality={"verdict": "dark"}))
     filing = demo_office.office.filing
@@ -127,7 +127,7 @@ def test_withdrawn_photo_is_erased_and_its_stop_is_open_again(demo_office: DemoO
         correct(demo_office, photo, ALLOWED)
 
 
-def test_photo_withdrawn_from_a_held_order_is_kept_until_its_release(
+def test_withdrawn_photo_of_a_held_order_is_kept_until_the_release(
     demo_office: DemoOffice,
 ) -> None:
     """A hold counts on the order of the correction, and on the order that the device named."""
@@ -148,7 +148,7 @@ def test_photo_withdrawn_from_a_held_order_is_kept_until_its_release(
     assert demo_office.kept(photo) == (False, False)
 
 
-def test_withdrawn_photo_that_was_not_erased_is_found(demo_office: DemoOffice) -> None:
+def test_withdrawn_photo_is_erased_after_its_process_died(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.erasure.hold(ALLOWED, "CASE-7", NOON)
     correct(demo_office, photo, None, State.WITHDRAWN)
@@ -245,7 +245,7 @@ def test_a_press_of_unknown_time_is_of_any_route_that_had_begun(demo_office: Dem
 
 
 @pytest.mark.parametrize("state", [State.SHOWN, State.HIDDEN, State.WITHDRAWN])
-def test_missing_record_or_no_press_is_not_corrected(demo_office: DemoOffice, state: State) -> None:
+def test_erased_photo_or_void_cannot_be_corrected(demo_office: DemoOffice, state: State) -> None:
     erased = demo_office.receive(demo_office.photo(RIGHT_DOOR))
     demo_office.office.opt_out_order(RIGHT_DOOR, True)
     void = demo_office.receive(demo_office.void(new_id()))
@@ -272,7 +272,7 @@ def test_a_correction_that_contradicts_itself_is_refused(
     assert demo_office.shown(ALLOWED) == [photo]
 
 
-def test_effects_of_a_correction_happen_with_it_or_not_at_all(
+def test_correction_is_rolled_back_if_its_further_step_fails(
     demo_office: DemoOffice,
 ) -> None:
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
@@ -325,7 +325,7 @@ def test_a_retake_takes_back_only_while_it_is_on_the_same_order(demo_office: Dem
 
 
 def test_a_retake_that_comes_after_a_correction_follows_it(demo_office: DemoOffice) -> None:
-    """It moves or is erased with the photo that it retakes, also if that is erased already."""
+    """A retake moves or is erased with the photo that it retakes, also if that photo is erased."""
     moved = at_place(demo_office, LEFT_DOOR)
     late = at_place(demo_office, LEFT_DOOR, retake_of=moved.label.capture_id)
     gone = demo_office.photo(ALLOWED)
@@ -401,10 +401,10 @@ def hand_over(demo_office: DemoOffice, number: str | None, **stop: Any) -> Made:
     return demo_office.van.make(RecordKind.NO_PHOTO, record)
 
 
-def test_a_hand_over_of_no_certain_order_waits_for_dispatch_and_is_of_any_stop(
+def test_uncertain_hand_over_waits_for_dispatch_with_every_order(
     demo_office: DemoOffice,
 ) -> None:
-    """It may be of a stop that takes no photo: the page says no rule, and has no picture."""
+    """The order may take no photo: a hand-over has no picture, and its page shows no photo rule."""
     filing = demo_office.office.filing
     made = [
         hand_over(demo_office, None),

@@ -27,10 +27,10 @@ from tests.support.demo_office import NOON, WHO, DemoOffice
 from tests.support.waiting import waited
 
 
-def test_second_of_two_who_bind_a_photo_at_once_changes_nothing(
+def test_second_binding_of_a_photo_at_once_changes_no_order(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """The second one looks where the first one has put it, and reads that it waits no more."""
+    """The second request sees the order of the first, and learns that the photo waits no more."""
     stray = demo_office.receive(demo_office.stray())
 
     with demo_office.office.ledger.transaction():
@@ -44,7 +44,7 @@ def test_second_of_two_who_bind_a_photo_at_once_changes_nothing(
     assert done == [True, False]
 
 
-def test_second_of_two_who_correct_a_photo_reads_who_was_faster(
+def test_second_correction_of_a_photo_at_once_names_the_first_person(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Both looked at the same page; each locks the two orders in the same sequence."""
@@ -123,7 +123,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 
 
 @pytest.mark.parametrize("cases", [("CASE-7", "CASE-8"), ("CASE-7", "CASE-7")])
-def test_second_of_two_who_hold_an_order_reads_for_whom_it_is_held(
+def test_second_hold_of_an_order_at_once_names_the_first_case(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
     with demo_office.office.ledger.exclusive_transaction():
@@ -138,7 +138,7 @@ def test_second_of_two_who_hold_an_order_reads_for_whom_it_is_held(
     assert [one.case_number for one in other.erasure.holds()] == ["CASE-7"]
 
 
-def test_neither_of_two_routes_handed_to_one_device_at_once_is_lost(
+def test_two_routes_handed_to_one_device_at_once_are_both_kept(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one goes behind the first, as if they came one after the other."""

@@ -32,7 +32,7 @@ def count(demo_office: DemoOffice, table: str) -> int:
     return int(demo_office.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def test_step_erases_so_many_and_an_interrupted_one_leaves_the_rest_due(
+def test_step_of_the_erasure_erases_one_batch_and_the_rest_stays_due(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
@@ -83,10 +83,10 @@ def test_a_hold_waits_for_what_is_being_erased_and_says_so(
 
 
 @pytest.mark.usefixtures("in_order")
-def test_row_that_another_process_erased_stays_as_that_left_it(
+def test_record_erased_meanwhile_by_another_process_keeps_its_row(
     on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And its row is not held for that."""
+    """The erasure does not lock the upload of such a record."""
     demo_office, first = on_interrupted, CAME + 40 * DAY
     one = demo_office.receive(demo_office.photo(ALLOWED))
     other = demo_office.receive(demo_office.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
@@ -108,7 +108,7 @@ def test_row_that_another_process_erased_stays_as_that_left_it(
     assert demo_office.office.store.label(other)["seq"] == 2
 
 
-def test_unfiled_record_is_erased_in_its_time_and_its_mark_goes(
+def test_record_that_cannot_be_filed_is_erased_when_due(
     demo_office: DemoOffice,
 ) -> None:
     store, one = (
@@ -125,7 +125,7 @@ def test_unfiled_record_is_erased_in_its_time_and_its_mark_goes(
     assert (store.filing_backlog.has(one), list(store.objects.ids())) == (False, [])
 
 
-def test_record_that_waits_untried_to_be_filed_stays(demo_office: DemoOffice) -> None:
+def test_record_that_no_worker_tried_to_file_is_not_erased(demo_office: DemoOffice) -> None:
     demo_office.keep(demo_office.photo(ALLOWED))
 
     assert demo_office.office.erasure.expire(CAME + 40 * DAY) == 0
@@ -133,10 +133,10 @@ def test_record_that_waits_untried_to_be_filed_stays(demo_office: DemoOffice) ->
     assert demo_office.office.store.filing_backlog.backlog().records == 1
 
 
-def test_lag_of_erasing_is_that_of_the_first_due_and_not_held(
+def test_lag_of_the_erasure_counts_from_the_first_due_unheld_record(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    """By each time of the table."""
+    """The record may be due by any time of the table of retention."""
     demo_office = on_interrupted
     erasure, hour = demo_office.office.erasure, timedelta(hours=1)
     late = rfc3339(CAME - hour)
@@ -160,10 +160,10 @@ def test_lag_of_erasing_is_that_of_the_first_due_and_not_held(
     assert [after(one) for one in (taken, bound, practice)] == [4 * 3600, 3 * 3600, 0.0]
 
 
-def test_remains_of_a_process_that_died_after_an_opt_out_are_found(
+def test_photo_after_an_opt_out_is_erased_although_its_process_died(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the order's own rule, and by its address's; of what is held nothing goes."""
+    """The order or its address may have opted out; a held order's photo stays."""
     monkeypatch.setattr(due, "KEYS", 1)
     ids = demo_office.deliver(ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
     by_order, by_address, held, stays = ids
@@ -283,7 +283,7 @@ def test_the_thread_erases_a_tenth_of_its_time(
     assert time.monotonic() - ended_s < 0.5 / expiry.SHARE
 
 
-def test_useless_session_goes_without_a_sign_in(demo_office: DemoOffice) -> None:
+def test_expired_sessions_codes_and_grants_are_deleted(demo_office: DemoOffice) -> None:
     ledger, access, later = (
         demo_office.office.ledger,
         demo_office.office.access,

@@ -90,8 +90,8 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
     assert list(store.objects.bodies()) == []
 
 
-def test_row_that_another_process_is_erasing_is_left_to_it(demo_office: DemoOffice) -> None:
-    """Not what is to go at once: that waits for it, and is told when it takes too long."""
+def test_record_locked_by_another_process_is_left_to_that_process(demo_office: DemoOffice) -> None:
+    """An erasure that is requested for this record alone waits, and fails after too long a wait."""
     busy, free = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     other = Store(demo_office.folder)
     if other.db.engine == "sqlite":
@@ -135,10 +135,10 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(demo_office: Dem
     assert demo_office.kept(held) == (False, False)
 
 
-def test_record_just_filed_is_not_given_up_while_its_mark_is_there(
+def test_filed_record_with_a_left_mark_is_not_given_up(
     demo_office: DemoOffice,
 ) -> None:
-    """It could not be filed for a month, and then its object was put back."""
+    """An object may be put back after its record could not be filed for a month."""
     made = demo_office.photo(ALLOWED)
     opened, capture_id = demo_office.keep(made), made.label.capture_id
     demo_office.office.store.filing_backlog.put_off(capture_id, "Missing", CAME)

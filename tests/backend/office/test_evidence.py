@@ -83,7 +83,7 @@ def between(fleet: SealedFleet) -> tuple[Made, Made, Made]:
     return before, made, after
 
 
-def test_evidence_has_the_digests_of_the_neighbours_alone(
+def test_export_has_only_the_digests_of_the_neighbours(
     fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
@@ -116,7 +116,7 @@ def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_
     assert [one["seq"] for one in json.loads(fleet.read("neighbours.json"))] == [2, 4]
 
 
-def test_links_verify_with_the_labels_of_neighbours_and_the_readme_warns(
+def test_export_with_neighbours_verifies_the_links_and_warns(
     fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
@@ -144,7 +144,7 @@ def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: SealedFleet) -
     assert "Number 4 has not come here, or does not exist yet." in readme
 
 
-def test_opened_body_is_as_it_was_packed_and_no_private_key_leaves(fleet: SealedFleet) -> None:
+def test_opened_export_has_the_packed_files_and_no_private_key(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id, "--neighbours", "--opened")
@@ -158,7 +158,7 @@ def test_opened_body_is_as_it_was_packed_and_no_private_key_leaves(fleet: Sealed
     assert b"PRIVATE KEY" not in everything
 
 
-def test_erased_record_leaves_its_label_and_the_readme_says_so(fleet: SealedFleet) -> None:
+def test_export_of_an_erased_record_has_its_label_and_says_why(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own = made.label.capture_id
     fleet.demo_office.office.opt_out_order(ALLOWED, True)
@@ -194,8 +194,8 @@ def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(
     assert (fleet.out / f"{made.label.capture_id}.rec").read_bytes() == made.content
 
 
-def test_body_that_a_later_identity_opens_writes_nowhere_else(fleet: SealedFleet) -> None:
-    """Nobody has looked at the names in it when it came."""
+def test_file_name_in_a_body_opened_later_cannot_leave_the_folder(fleet: SealedFleet) -> None:
+    """The names in a body that could not be opened were not checked when the record came."""
     fleet.recipients = RECIPIENTS
     evil = recordfile.pack_body({}, PICTURE, NOON).replace(b"photo.jpg", b"../ab.jpg")
     plain = bytearray(evil)
@@ -211,7 +211,7 @@ def test_body_that_a_later_identity_opens_writes_nowhere_else(fleet: SealedFleet
     assert not fleet.out.exists()
 
 
-def test_failed_export_is_said_in_a_sentence_and_nothing_is_written(
+def test_refused_export_gives_its_reason_and_writes_no_file(
     fleet: SealedFleet,
 ) -> None:
     begun, refused = fleet.sealed(), fleet.take(fleet.sealed(), refuse="damaged")
@@ -324,7 +324,9 @@ def test_the_readme_names_the_order_and_who_bound_it_when_and_why(fleet: SealedF
     "named_by",
     [*BoundBy, *(claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED, claims.UNOPENED_BODY), "dispatch"],
 )
-def test_each_way_to_an_order_is_listed(fleet: SealedFleet, named_by: str) -> None:
+def test_readme_names_the_way_by_which_a_record_got_its_order(
+    fleet: SealedFleet, named_by: str
+) -> None:
     own = fleet.take(fleet.sealed()).label.capture_id
     ledger = fleet.demo_office.office.ledger
     ledger.execute("UPDATE captures SET bound_by = ? WHERE capture_id = ?", (named_by, own))
@@ -352,7 +354,7 @@ def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(
     assert len(fleet.demo_office.office.access.views_of_record(made.label.capture_id)) == 2
 
 
-def test_readme_names_the_key_without_a_certificate(tmp_path: Path) -> None:
+def test_readme_names_the_devices_key_if_there_is_no_certificate(tmp_path: Path) -> None:
     fleet = SealedFleet(tmp_path / "backend", identity=False)
     made = fleet.take(fleet.demo_office.photo(ALLOWED))
 
@@ -364,7 +366,7 @@ def test_readme_names_the_key_without_a_certificate(tmp_path: Path) -> None:
     assert "the body is not sealed" in readme
 
 
-def test_evidence_says_what_speaks_against_a_record(fleet: SealedFleet) -> None:
+def test_readme_lists_every_doubt_about_a_record(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.demo_office.van.make("photo", {}, PICTURE, clock="unsynced"))
     fleet.take(fleet.demo_office.void(made.label.capture_id))
     kid = signing.thumbprint(fleet.demo_office.van.key.public_key())
@@ -381,7 +383,7 @@ def test_evidence_says_what_speaks_against_a_record(fleet: SealedFleet) -> None:
     assert "was not believed any more" in fleet.read("later/README.txt")
 
 
-def test_evidence_says_who_brought_it_and_how_its_device_ended(fleet: SealedFleet) -> None:
+def test_readme_names_the_technician_and_the_end_of_the_device(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own, device_id = made.label.capture_id, made.label.device_id
     Rescues(fleet.demo_office.office.store).mark(own, "ada")

@@ -61,7 +61,7 @@ def test_the_tools_in_the_readme_are_those_of_the_page(fleet: SealedFleet) -> No
     assert blocks(fleet)[1].strip() == TOOLS.strip()
 
 
-def test_readme_steps_by_hand_come_out_as_it_says(fleet: SealedFleet) -> None:
+def test_commands_of_the_readme_print_what_the_readme_says(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     following = fleet.take(fleet.sealed(LEFT_DOOR))
     fleet.export(made.label.capture_id)
@@ -87,7 +87,7 @@ def test_readme_steps_by_hand_come_out_as_it_says(fleet: SealedFleet) -> None:
     assert fleet.names() == names
 
 
-def test_disbelieved_key_is_in_the_list_by_hand(fleet: SealedFleet) -> None:
+def test_commands_of_the_readme_find_a_revoked_key_in_the_list(fleet: SealedFleet) -> None:
     made, documents = fleet.take(fleet.sealed()), FleetDocuments(fleet.folder)
     kid = signing.thumbprint(fleet.demo_office.van.key.public_key())
     fleet.demo_office.office.revoked_keys.add(kid, made.label.device_id, NOON)
@@ -105,7 +105,7 @@ def test_disbelieved_key_is_in_the_list_by_hand(fleet: SealedFleet) -> None:
     assert listed[0] == receipt[0] == IS_SIGNED
 
 
-def test_record_that_is_not_sealed_needs_its_devices_key_by_hand(tmp_path: Path) -> None:
+def test_commands_of_the_readme_verify_an_unsealed_record_by_its_key(tmp_path: Path) -> None:
     fleet = SealedFleet(tmp_path / "backend", identity=False)
     made = fleet.take(fleet.demo_office.photo(ALLOWED))
     public = fleet.demo_office.van.key.public_key()
@@ -119,7 +119,7 @@ def test_record_that_is_not_sealed_needs_its_devices_key_by_hand(tmp_path: Path)
     assert opened[2].split()[0] == hashlib.sha256(PICTURE).hexdigest()
 
 
-def test_erasure_of_a_body_is_signed_by_hand(fleet: SealedFleet) -> None:
+def test_commands_of_the_readme_verify_that_a_body_was_erased(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.demo_office.office.opt_out_order(ALLOWED, True)
     fleet.export(made.label.capture_id)
@@ -145,7 +145,7 @@ def invent(fleet: SealedFleet, label: RecordLabel) -> None:
         (fleet.out / name).write_bytes(signing.public_pem(key.public_key()))
 
 
-def test_invented_record_and_its_receipt_do_not_verify_by_hand(fleet: SealedFleet) -> None:
+def test_commands_of_the_readme_refuse_an_invented_record(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.export(made.label.capture_id)
     invent(fleet, made.label)
@@ -156,7 +156,7 @@ def test_invented_record_and_its_receipt_do_not_verify_by_hand(fleet: SealedFlee
     assert IS_SIGNED not in label + receipt
 
 
-def test_certificate_for_tls_signs_nothing_by_hand(fleet: SealedFleet) -> None:
+def test_commands_of_the_readme_refuse_a_certificate_for_tls(fleet: SealedFleet) -> None:
     fleet.export(fleet.take(fleet.sealed()).label.capture_id)
     van = fleet.demo_office.van
     ca, now = Authority.of(fleet.folder / "ca"), datetime.now(UTC)
@@ -166,8 +166,10 @@ def test_certificate_for_tls_signs_nothing_by_hand(fleet: SealedFleet) -> None:
     assert IS_OURS not in hand(fleet)[1]
 
 
-def test_another_fleet_does_not_pass_for_ours_by_hand(fleet: SealedFleet, tmp_path: Path) -> None:
-    """All in the folder agrees, but somebody made that fleet up; the computer believes its root."""
+def test_commands_of_the_readme_refuse_a_record_of_another_fleet(
+    fleet: SealedFleet, tmp_path: Path
+) -> None:
+    """The folder of an invented fleet agrees in itself, and the computer may even trust its CA."""
     (tmp_path / "another").mkdir()
     another = SealedFleet(tmp_path / "another/backend")
     another.export(another.take(another.sealed()).label.capture_id)

@@ -149,8 +149,8 @@ def test_the_last_of_equal_time_records_dates_a_boot(
     assert left_at(demo_office) == datetime(2026, 12, 1, 9, 16, 30, tzinfo=UTC)
 
 
-def test_a_time_record_from_the_future_dates_nothing(demo_office: DemoOffice) -> None:
-    """It was received before it says that it was made, and may be the last one of its boot."""
+def test_time_record_from_the_future_dates_no_press(demo_office: DemoOffice) -> None:
+    """The record claims a later time than that of its receipt, and may be the last of its boot."""
     press(demo_office)
     demo_office.receive(time_record(demo_office, "2036-12-01T09:15:00.000Z", 1))
     demo_office.receive(time_record(demo_office, "2026-12-01T09:15:00.000Z"))
@@ -276,7 +276,7 @@ def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
 def test_a_refused_label_of_another_place_is_on_no_order(
     demo_office: DemoOffice, ring: str | None
 ) -> None:
-    """Its order's customer may be who put it up: they are not told of the door behind it."""
+    """The order's customer may have put the label up, and must not learn of this door."""
     stop = stop_of(demo_office, ALLOWED, "code", ring)
     record = {"stop": stop, "reason": "code_elsewhere", "simulated": False}
 
@@ -329,8 +329,9 @@ def test_a_hand_over_in_practice_is_on_no_order(demo_office: DemoOffice) -> None
 
 
 @pytest.mark.parametrize("void_first", [True, False])
-def test_a_void_takes_a_hand_over_back(demo_office: DemoOffice, *, void_first: bool) -> None:
-    """It does not matter which of both comes first."""
+def test_void_takes_a_hand_over_back_in_either_order_of_arrival(
+    demo_office: DemoOffice, *, void_first: bool
+) -> None:
     handed = hand_over(demo_office, ALLOWED)
     void = demo_office.void(handed.label.capture_id)
 
@@ -503,8 +504,8 @@ def numbers(demo_office: DemoOffice) -> list[tuple[str, int]]:
     ]
 
 
-def test_place_of_a_record_is_known_without_its_label(demo_office: DemoOffice) -> None:
-    """A device has tens of thousands in a year, each a request to a bucket."""
+def test_chain_and_number_of_a_record_are_known_without_its_label(demo_office: DemoOffice) -> None:
+    """A device has tens of thousands of records in a year, each a request to a bucket."""
     first, second = (
         demo_office.receive(demo_office.photo(ALLOWED)),
         demo_office.receive(demo_office.stray()),
@@ -515,10 +516,10 @@ def test_place_of_a_record_is_known_without_its_label(demo_office: DemoOffice) -
     assert numbers(demo_office) == [(first, 1), (second, 2)]
 
 
-def test_place_of_a_record_is_read_from_its_label_until_rows_say_it(
+def test_chain_and_number_are_read_from_the_label_if_no_row_has_them(
     demo_office: DemoOffice,
 ) -> None:
-    """This holds for an unfiled record, and for a record that an older version filed."""
+    """An unfiled record has no row, and the row of an older version has no chain and number."""
     old, new = demo_office.receive(demo_office.photo(ALLOWED)), demo_office.photo(RIGHT_DOOR)
     demo_office.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
     demo_office.keep(new)

@@ -43,7 +43,7 @@ def add_photo(ledger: Database, capture_id: str, number: str | None, **columns: 
     ledger.execute(f"INSERT INTO captures ({', '.join(row)}) VALUES ({names})", row)
 
 
-def test_device_word_differs_from_what_dispatch_bound(tmp_path: Path) -> None:
+def test_migration_separates_orders_named_by_devices_and_by_dispatch(tmp_path: Path) -> None:
     ledger = earlier(tmp_path)
     add_order(ledger, "1001", done=False)
     for bound_by in ("place", "code", "dispatch"):

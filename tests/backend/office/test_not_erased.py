@@ -18,10 +18,10 @@ CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def test_the_command_says_what_it_erased_and_how_much_it_could_not(
+def test_command_counts_the_erased_records_and_the_failed_ones(
     on_interrupted: DemoOffice, interrupted: Interrupted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A lost disk and a bug stop no other record; each is told, and is due again."""
+    """A lost disk and a bug stop no other record; each is logged, and is due again."""
     demo_office, now = on_interrupted, CAME + 40 * DAY
     ids = [demo_office.receive(demo_office.photo(ALLOWED), _at(minute)) for minute in range(4)]
     interrupted.lost, interrupted.bad = [ids[0]], [ids[2]]
@@ -84,7 +84,7 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
     assert [demo_office.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
 
 
-def test_few_records_are_tried_and_rows_go_if_nothing_can_be_reached(
+def test_erasure_gives_up_after_some_failures_and_still_deletes_rows(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
     demo_office = on_interrupted

@@ -1,4 +1,4 @@
-"""Orders and routes: what a device is told of them, and what stays here."""
+"""Orders and routes: the part in a device's manifest, and the part that stays at the backend."""
 
 import itertools
 from dataclasses import replace
@@ -83,7 +83,7 @@ def test_a_route_that_goes_back_to_the_first_device_is_newer_there(demo_office: 
     assert len(demo_office.manifest().stops) == len(demo.PLACES)
 
 
-def test_manifest_is_absent_without_a_route_or_after_its_end(demo_office: DemoOffice) -> None:
+def test_manifest_is_missing_without_a_route_and_after_its_end(demo_office: DemoOffice) -> None:
     def asked(device_id: str, hours: int) -> object:
         now = NOON + timedelta(hours=hours)
         return demo_office.office.routes.manifest(
@@ -123,7 +123,7 @@ def test_a_route_is_handed_on_whole_to_a_device_without_one(demo_office: DemoOff
     assert demo_office.shown(CHANGES_MIND) == [late.label.capture_id], "it still had this to send"
 
 
-def test_open_stops_go_behind_the_route_that_the_other_has(demo_office: DemoOffice) -> None:
+def test_undone_stops_follow_the_own_route_of_the_other_device(demo_office: DemoOffice) -> None:
     orders, routes = demo_office.office.orders, demo_office.office.routes
     orders.add(replace(orders.find(GIFT), number="own", stop_id="own", codes=(), gift=False))
     routes.plan("route-8", ["own"], NOON - timedelta(hours=1), NOON + timedelta(hours=8))

@@ -38,7 +38,7 @@ def test_an_order_is_there_once_at_its_latest_change(demo_office: DemoOffice) ->
     assert office.filing.outcomes.of(ALLOWED) is None
 
 
-def test_feed_omits_changes_without_an_outcome(demo_office: DemoOffice) -> None:
+def test_feed_lacks_events_that_change_no_outcome(demo_office: DemoOffice) -> None:
     office = demo_office.office
     (capture_id,) = demo_office.deliver(ALLOWED)
     cursor = last(office)
@@ -128,7 +128,7 @@ def test_orders_of_more_than_one_page_come_page_by_page(demo_office: DemoOffice)
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_postgresql")
-def test_late_commit_on_postgresql_is_not_skipped(
+def test_feed_on_postgresql_skips_no_change_that_is_committed_late(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The reader waits for nobody, and reads the late change with its next question."""

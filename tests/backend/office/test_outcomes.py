@@ -111,7 +111,7 @@ def test_the_latest_proof_that_was_not_taken_back_wins(
     assert outcome(demo_office, ALLOWED) is None
 
 
-def test_press_of_unknown_time_counts_from_its_receipt_until_it_is_known(
+def test_press_of_unknown_time_counts_from_its_receipt(
     demo_office: DemoOffice,
 ) -> None:
     """The `time` record may come after the photo; a time after the receipt was never true."""
@@ -178,7 +178,7 @@ def test_which_record_proved_an_order_is_forgotten_in_its_time_and_the_outcome_s
     assert demo_office.office.orders.find(ALLOWED).done
 
 
-def test_press_of_unknown_time_keeps_the_day_of_its_receipt(demo_office: DemoOffice) -> None:
+def test_erased_press_of_unknown_time_keeps_the_day_of_its_receipt(demo_office: DemoOffice) -> None:
     demo_office.receive(no_photo(demo_office, ALLOWED, "handed_over", clock="unsynced"))
 
     demo_office.office.erasure.expire(CAME + 30 * DAY)
@@ -235,8 +235,8 @@ def test_a_route_that_is_handed_on_leaves_out_what_is_done_without_a_photo(
     assert {ALLOWED, OPTED_OUT} <= left
 
 
-def test_a_hand_over_by_a_key_that_is_not_believed_proves_nothing(demo_office: DemoOffice) -> None:
-    """It does not matter whether the record came before the office revoked the key or after."""
+def test_hand_over_by_a_revoked_key_proves_no_delivery(demo_office: DemoOffice) -> None:
+    """The office may revoke the key before or after the record comes."""
     demo_office.receive(no_photo(demo_office, SIGNATURE, "handed_over"))
     kid = signing.thumbprint(demo_office.van.key.public_key())
     before = outcome(demo_office, SIGNATURE)

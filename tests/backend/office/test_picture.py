@@ -34,7 +34,7 @@ CHATTY = (
 
 
 def read(folder: Path, content: bytes) -> dict[str, Any]:
-    """All that exiftool finds in the file, but for what the file system says."""
+    """Return all that exiftool finds in the file, without the file system's facts."""
     assert shutil.which("exiftool"), "exiftool is missing: apt-get install libimage-exiftool-perl"
     path = folder / "copy.jpg"
     path.write_bytes(content)
@@ -108,8 +108,9 @@ def test_progressive_pictures_and_restart_markers_go_through(scans: str) -> None
 
 
 @given(st.binary(max_size=200), st.integers(0, len(CHATTY)), st.integers(0, len(CHATTY)))
-def test_broken_jpeg_is_shown_to_nobody(junk: bytes, start: int, end: int) -> None:
-    """Whatever the bytes: a ValueError, or a copy in which no segment with metadata is left."""
+def test_broken_jpeg_gets_no_copy_or_one_without_metadata(
+    junk: bytes, start: int, end: int
+) -> None:
     for broken in (junk, b"\xff\xd8" + junk, CHATTY[:start] + junk + CHATTY[end:]):
         try:
             copy = customer_copy(broken)
@@ -199,7 +200,7 @@ TOO_NARROW_PX = [(64, 257), (257, 64), (1, 9216)]
     ],
     ids=range(len(TOO_MANY_PX) + len(TOO_NARROW_PX) + 2),
 )
-def test_picture_that_costs_its_reader_too_much_is_shown_to_nobody(photo: bytes, why: str) -> None:
+def test_picture_too_costly_for_its_reader_gets_no_copy(photo: bytes, why: str) -> None:
     """65500 pixels a side are 17 GB in the browser that opens them.
 
     Labels are searched for in a turned copy, whose area is that of the longest side squared. Two

@@ -138,7 +138,9 @@ def test_a_press_moves_to_its_day_once_its_boot_is_dated(demo_office: DemoOffice
     assert [one.day for one in after] == [date(2026, 11, 30)]
 
 
-def test_invalid_or_disbelieved_refusal_is_not_counted(demo_office: DemoOffice) -> None:
+def test_count_of_refusals_leaves_out_disbelieved_records(
+    demo_office: DemoOffice,
+) -> None:
     """An erased record has lost its reason; nobody is sent to a device for what was taken back."""
     refuse(demo_office, simulated=True)
     demo_office.deliver("1001")

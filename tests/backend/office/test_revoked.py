@@ -68,7 +68,7 @@ def test_a_forged_void_takes_nothing_back(demo_office: DemoOffice) -> None:
     assert demo_office.office.filing.voids() == []
 
 
-def test_device_of_a_year_is_judged_again_in_steps_while_others_file(
+def test_revocation_recalculates_a_device_in_short_transactions(
     demo_office: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A photo that its driver took back rightly is never shown in between."""
@@ -93,7 +93,7 @@ def test_device_of_a_year_is_judged_again_in_steps_while_others_file(
     assert set(demo_office.shown(RIGHT_DOOR)) == {photos[0], photos[2]}
 
 
-def test_photo_that_the_driver_took_back_before_stays_so(demo_office: DemoOffice) -> None:
+def test_photo_taken_back_before_the_revocation_stays_taken_back(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(RIGHT_DOOR), BEFORE)
     demo_office.receive(demo_office.void(photo), BEFORE)
 

@@ -32,7 +32,7 @@ def escrow(folder: Path) -> Path:
     return file
 
 
-def test_old_and_new_identity_both_open_and_escrow_stays(demo_office: DemoOffice) -> None:
+def test_bodies_sealed_before_and_after_a_rotation_both_open(demo_office: DemoOffice) -> None:
     first, seals = demo_office.van.sealed_to, Seals(demo_office.folder)
     before = demo_office.receive(demo_office.photo(ALLOWED))
     seals.rotate()
@@ -97,10 +97,10 @@ def test_no_identity_is_ever_written_over(demo_office: DemoOffice) -> None:
     assert len(seals.identities()) == 3
 
 
-def test_body_that_nobody_opens_is_kept_and_waits_for_dispatch(
+def test_unopened_body_is_kept_as_received_and_waits_for_dispatch(
     demo_office: DemoOffice,
 ) -> None:
-    """It could be of any door: no customer sees it, and nobody can say whose it is."""
+    """A body that cannot be opened may be of any door, so no customer sees the record."""
     stranger = [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2)]
     demo_office.van.sealed_to = Recipients.of(stranger)
     made = demo_office.photo(ALLOWED)
@@ -118,7 +118,7 @@ def test_body_that_nobody_opens_is_kept_and_waits_for_dispatch(
         demo_office.bind(capture_id, ALLOWED)
 
 
-def test_later_start_undoes_nothing_that_dispatch_did_meanwhile(
+def test_second_start_keeps_what_dispatch_decided_meanwhile(
     demo_office: DemoOffice, tmp_path: Path
 ) -> None:
     """Photos are filed once their identity has come; the office's own is lost here.
@@ -144,10 +144,10 @@ def test_later_start_undoes_nothing_that_dispatch_did_meanwhile(
     assert second.filing.is_erased(discarded)
 
 
-def test_body_that_dispatch_deleted_unopened_does_not_come_back(
+def test_record_deleted_unopened_stays_deleted_if_its_identity_comes(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    """Its erasing failed; opened, it names an order that would show it."""
+    """The object could not be erased; once opened, the body names an order that would show it."""
     demo_office = DemoOffice(tmp_path, objects=interrupted)
     demo_office.van.sealed_to = Seals(tmp_path).recipients()
     for file in (tmp_path / "keys" / "identities").iterdir():

@@ -17,7 +17,7 @@ NO_STOP = {"stop": {"id": None, "bound_by": "unassigned"}}
 
 @pytest.fixture
 def three(tmp_path: Path) -> DemoOffice:
-    """One photo that waits longest, one of another device, one that waits for another reason."""
+    """Let three photos wait: the longest, another device's, and another reason's."""
     demo_office = DemoOffice(tmp_path, van=RecordMaker("van-7"))
     demo_office.receive(demo_office.stray(), "2026-12-01T09:00:00.000Z")
     demo_office.receive(demo_office.photo("1001", **NO_STOP), "2026-12-01T11:00:00.000Z")
@@ -41,7 +41,7 @@ def hours(demo_office: DemoOffice, asked: WaitingQuery) -> list[int]:
         (WaitingOrder.DEVICE, [10, 9, 11]),
     ],
 )
-def test_waiting_photos_are_sorted(
+def test_photos_that_wait_are_sorted_as_asked(
     three: DemoOffice, order: WaitingOrder, received: list[int]
 ) -> None:
     assert hours(three, WaitingQuery(order=order)) == received
@@ -56,7 +56,7 @@ def test_waiting_photos_are_sorted(
         (WaitingQuery(bound_by=(BoundBy.UNASSIGNED,), device_id="van-1"), []),
     ],
 )
-def test_waiting_photos_are_chosen(
+def test_photos_that_wait_are_filtered_as_asked(
     three: DemoOffice, asked: WaitingQuery, received: list[int]
 ) -> None:
     assert hours(three, asked) == received

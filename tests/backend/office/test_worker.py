@@ -36,7 +36,7 @@ def beside(demo_office: DemoOffice) -> Iterator[Office]:
 
 
 def received(demo_office: DemoOffice, number: str = ALLOWED) -> CaptureId:
-    """It has its receipt, and the process ended then."""
+    """Store a record with a receipt, as a process does that ends before it files the record."""
     made = demo_office.photo(number)
     demo_office.keep(made)
     return made.label.capture_id
@@ -57,10 +57,10 @@ def test_unfiled_record_counts_as_received_once(demo_office: DemoOffice, other: 
     assert before == other.received_of(device_id) == [capture_id]
 
 
-def test_record_that_another_process_just_received_is_left_until_the_next_look(
+def test_record_just_received_is_left_to_its_process_at_first(
     demo_office: DemoOffice, other: Office
 ) -> None:
-    """It has the record open in its hand: anybody else would fetch it once more."""
+    """The other process has the record in memory; a second worker would fetch the object again."""
     worker = Worker(other)
     worker.step()
     its_own, own = demo_office.photo(ALLOWED), demo_office.photo(RIGHT_DOOR)
@@ -78,10 +78,10 @@ def test_record_that_another_process_just_received_is_left_until_the_next_look(
     assert demo_office.shown(ALLOWED) == [its_own.label.capture_id]
 
 
-def test_record_of_this_moment_is_due_to_others_only_later(
+def test_fresh_record_is_due_to_other_processes_later(
     demo_office: DemoOffice, other: Office
 ) -> None:
-    """Where there are others; then also when its own process died."""
+    """A record waits for its own process if there are others, also if its process died."""
     made, now = demo_office.photo(ALLOWED), datetime.now(UTC)
     demo_office.keep(made, rfc3339(now - timedelta(seconds=1)))
     its_own = OWN[demo_office.office.store.db.engine]
@@ -92,7 +92,7 @@ def test_record_of_this_moment_is_due_to_others_only_later(
     assert (before, after) == ([], [made.label.capture_id])
 
 
-def test_nothing_waits_for_a_look_if_more_comes_than_it_takes(
+def test_worker_with_more_than_one_batch_goes_on_without_a_wait(
     demo_office: DemoOffice, other: Office
 ) -> None:
     worker = Worker(other)
@@ -108,7 +108,7 @@ def test_nothing_waits_for_a_look_if_more_comes_than_it_takes(
     assert other.store.filing_backlog.backlog().records == 0
 
 
-def test_fast_records_stay_in_memory_only_in_part(
+def test_inbox_keeps_a_limited_number_of_records_in_memory(
     demo_office: DemoOffice,
 ) -> None:
     said = claims.read(demo_office.office.store.open(demo_office.photo(ALLOWED).content))
@@ -121,7 +121,7 @@ def test_fast_records_stay_in_memory_only_in_part(
     assert inbox.came(2 * MOST_KEPT) == [str(number) for number in range(1, MOST_KEPT + 1)]
 
 
-def test_records_that_another_process_files_do_not_stay_in_memory(
+def test_inbox_drops_a_record_that_another_process_filed(
     demo_office: DemoOffice, other: Office
 ) -> None:
     made = demo_office.photo(ALLOWED)
@@ -133,7 +133,7 @@ def test_records_that_another_process_files_do_not_stay_in_memory(
     assert demo_office.office.inbox.take(made.label.capture_id) is None
 
 
-def test_memory_stays_small_however_much_a_device_says(demo_office: DemoOffice) -> None:
+def test_claims_in_memory_stay_small_for_a_large_record(demo_office: DemoOffice) -> None:
     opened = demo_office.office.store.open(demo_office.photo(ALLOWED).content)
     much: dict[str, Any] = {
         "note": "x" * 100_000,
@@ -162,7 +162,7 @@ def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
 
 
 @pytest.mark.parametrize("ends_before", ["filed", "told so"])
-def test_records_of_a_dead_worker_are_filed_once_by_the_next(
+def test_record_of_a_worker_that_died_is_filed_once_by_the_next(
     demo_office: DemoOffice, other: Office, ends_before: str
 ) -> None:
     capture_id = received(demo_office)
@@ -178,7 +178,7 @@ def test_records_of_a_dead_worker_are_filed_once_by_the_next(
 
 
 @only_sqlite
-def test_nothing_has_to_wait_at_a_start_of_the_only_process(
+def test_record_is_due_at_once_when_its_only_process_starts(
     demo_office: DemoOffice, other: Office
 ) -> None:
     capture_id = received(demo_office)
@@ -217,7 +217,7 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
 
 @pytest.fixture
 def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Captures whose objects the engine does not give out, as where a part of its disks is away."""
+    """Return the captures whose objects the store withholds, as if some of its disks had failed."""
     ids = set[str]()
     given = Store.received
 
@@ -230,7 +230,7 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return ids
 
 
-def test_records_without_their_objects_stop_no_other_and_are_tried_again(
+def test_record_with_an_unavailable_object_stops_no_other(
     demo_office: DemoOffice, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     first, bad, worse, last = (received(demo_office) for _ in range(4))
@@ -252,7 +252,7 @@ def test_records_without_their_objects_stop_no_other_and_are_tried_again(
     )
 
 
-def test_worker_waits_while_no_object_can_be_had(
+def test_worker_waits_while_no_object_is_available(
     demo_office: DemoOffice, other: Office, denied: set[str]
 ) -> None:
     denied |= {received(demo_office), received(demo_office)}
@@ -260,10 +260,10 @@ def test_worker_waits_while_no_object_can_be_had(
     assert Worker(other).step() == TRIED_S
 
 
-def test_marks_of_filed_records_go_also_after_an_outage_of_the_rows(
+def test_mark_of_a_filed_record_is_deleted_despite_a_later_outage(
     demo_office: DemoOffice, other: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else they are another worker's 15 s later, and counted as waiting until then."""
+    """With its mark a filed record would count as waiting, and another worker would take it."""
     first, bad = received(demo_office), received(demo_office)
     file, unfiled = Office.file, other.store.filing_backlog
 
@@ -284,10 +284,10 @@ def test_marks_of_filed_records_go_also_after_an_outage_of_the_rows(
 
 
 @only_sqlite
-def test_a_bug_that_one_record_meets_stops_no_other(
+def test_bug_in_the_filing_of_one_record_stops_no_other(
     demo_office: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Here it is something in the database that nobody reckoned with."""
+    """A trigger in the database stands for the bug."""
     bad, good = received(demo_office), received(demo_office, RIGHT_DOOR)
     demo_office.office.ledger.execute(
         f"""CREATE TRIGGER odd BEFORE INSERT ON captures WHEN NEW.capture_id = '{bad}'
@@ -302,10 +302,10 @@ def test_a_bug_that_one_record_meets_stops_no_other(
     assert "Traceback" in caplog.text
 
 
-def test_a_worker_that_meets_a_bug_goes_on(
+def test_worker_goes_on_after_a_bug(
     demo_office: DemoOffice, beside: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else devices would get receipts for days, and nobody see a photo."""
+    """Otherwise devices would get receipts for days while no photo is filed."""
     db = demo_office.office.store.db
     db.execute("ALTER TABLE unfiled RENAME TO elsewhere")
     beside.accept(beside.store.open(demo_office.photo(RIGHT_DOOR).content))
@@ -353,8 +353,8 @@ def test_record_that_two_workers_file_at_once_is_filed_once(
     assert sorted(demo_office.shown(ALLOWED)) == sorted(ids)
 
 
-def test_records_of_an_older_version_are_looked_at_once_more(demo_office: DemoOffice) -> None:
-    """It kept no marks, and may have ended before it had filed the last."""
+def test_record_received_by_an_older_version_is_filed_once_more(demo_office: DemoOffice) -> None:
+    """An older version kept no marks, and may have ended before it filed its last records."""
     filed, unfiled = demo_office.receive(demo_office.photo(RIGHT_DOOR)), received(demo_office)
     for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
         demo_office.office.store.db.execute(one)
@@ -366,7 +366,7 @@ def test_records_of_an_older_version_are_looked_at_once_more(demo_office: DemoOf
     assert demo_office.shown(ALLOWED) == [unfiled]
 
 
-def test_receipt_that_is_signed_again_is_not_filed_again(demo_office: DemoOffice) -> None:
+def test_record_whose_receipt_is_signed_again_is_not_filed_again(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     verdict = demo_office.office.store.verdict(capture_id)
     assert verdict is not None

@@ -163,7 +163,7 @@ def test_page_says_how_late_an_opt_out_reaches_a_device_that_sends_in_batches(
     assert "batches" not in seen(fleet, "?text=at-once").replace("?text=at-once", "")
 
 
-def test_record_in_transfer_as_the_device_spoke_waits_no_more(fleet: Live) -> None:
+def test_record_sent_with_the_report_does_not_count_as_waiting(fleet: Live) -> None:
     own = say(fleet, "just-sent", queue=waits(1, NOON, why=Trouble.NEXT))
 
     assert "What waits Nothing." in own
@@ -177,7 +177,7 @@ def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trou
     assert f"1 record waits since 30 November 2026, 10:00 UTC: {what}." in own
 
 
-def test_backend_knowledge_is_beside_what_the_device_says(live: Live) -> None:
+def test_page_adds_the_troubles_that_the_backend_noticed(live: Live) -> None:
     folder = live.demo_office.folder
     register, reports = Register(folder), Reports(folder)
     for device_id in ("never", "silent", "unreadable", "gone"):
@@ -204,8 +204,8 @@ def test_backend_knowledge_is_beside_what_the_device_says(live: Live) -> None:
     assert "What a person must do Nothing." in gone
 
 
-def test_words_of_a_hostile_device_are_text(fleet: Live) -> None:
-    """In each place where a device may say what it likes."""
+def test_report_of_a_hostile_device_is_shown_as_text(fleet: Live) -> None:
+    """A page escapes every member of a report whose text a device may choose."""
     alarm = {"id": HOSTILE, "state": HOSTILE, "what": HOSTILE}
     said = {
         "agent": HOSTILE,
@@ -225,7 +225,7 @@ def test_words_of_a_hostile_device_are_text(fleet: Live) -> None:
         assert "<script" not in text
 
 
-def test_need_without_words_here_is_shown_as_itself(fleet: Live) -> None:
+def test_need_unknown_to_the_backend_is_shown_by_its_name(fleet: Live) -> None:
     """The device is newer than this backend."""
     queue = waits(2, NOON - HOUR, why="gremlins")
     own = say(fleet, "van-newer", needs=["gremlins", "refused"], queue=queue)
@@ -239,7 +239,7 @@ def test_need_without_words_here_is_shown_as_itself(fleet: Live) -> None:
         assert str(sentence(trouble_text(Noticed.NEWER).what)) in page
 
 
-def test_search_words_are_text(fleet: Live) -> None:
+def test_words_of_a_search_are_shown_as_text(fleet: Live) -> None:
     text = fleet.browser(ANA).get("/fleet?text=%22%3E%3Cscript%3E&sort=name").text
 
     assert 'value="&#34;&gt;&lt;script&gt;"' in text
@@ -308,7 +308,7 @@ def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
         assert not any(word in page for word in ("52.5", "s-7f3a", "DSTEP"))
 
 
-def test_fleet_is_not_shown_without_identity(tmp_path: Path) -> None:
+def test_fleet_pages_do_not_exist_without_identity(tmp_path: Path) -> None:
     with live_pages(tmp_path, identity=False) as live:
         dispatch = live.browser(ANA)
 
@@ -316,7 +316,7 @@ def test_fleet_is_not_shown_without_identity(tmp_path: Path) -> None:
         assert "/fleet" not in dispatch.get("/dispatch").text
 
 
-def test_end_of_a_device_and_the_bringer_of_its_records_are_shown(live: Live) -> None:
+def test_page_of_an_ended_device_names_its_end_and_its_rescues(live: Live) -> None:
     van, office, register = (
         live.demo_office.van,
         live.demo_office.office,

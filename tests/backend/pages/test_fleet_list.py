@@ -49,7 +49,7 @@ def names(**asked: str) -> str:
     return "".join(one.device_id[0] for one in page(FLEET, FleetListQuery.read(asked)).devices)
 
 
-def test_devices_that_need_a_person_come_first_then_the_longest_wait() -> None:
+def test_devices_are_sorted_by_worst_trouble_and_longest_wait() -> None:
     assert names() == "ghfiecdab"
 
 
@@ -91,7 +91,7 @@ def test_filters_and_sorting(asked: dict[str, str], shown: str) -> None:
         {"page": "\N{ARABIC-INDIC DIGIT ONE}"},
     ],
 )
-def test_missing_things_are_said_in_a_sentence(asked: dict[str, str]) -> None:
+def test_invalid_question_is_refused_with_a_sentence(asked: dict[str, str]) -> None:
     with pytest.raises(NotAskedRightError, match=r"^[A-Z][a-z ]+( 1 on)?\.$"):
         FleetListQuery.read(asked)
 

@@ -59,7 +59,7 @@ def test_dispatch_deletes_a_hand_over_that_is_of_no_order(live: Live) -> None:
 
 
 @pytest.mark.parametrize("what", ["bind", "discard"])
-def test_second_of_two_at_one_hand_over_changes_nothing(live: Live, what: str) -> None:
+def test_second_decision_about_a_hand_over_changes_no_order(live: Live, what: str) -> None:
     pressed = hand_over(live, bound_by="ambiguous")
     first, second = live.browser(ANA), live.browser(ANA)
     first.send(f"/hand-overs/{pressed}/bind", number=SIGNATURE)
@@ -114,7 +114,7 @@ def test_a_dispatchers_word_makes_an_order_delivered_until_it_is_taken_back(live
     assert not live.demo_office.is_done(SIGNATURE)
 
 
-def test_word_taken_back_leaves_what_a_record_proves(live: Live) -> None:
+def test_delivery_by_photo_survives_the_withdrawn_word_of_dispatch(live: Live) -> None:
     live.demo_office.receive(live.demo_office.photo(RIGHT_DOOR))
     browser = live.browser(ANA)
 

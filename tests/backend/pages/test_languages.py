@@ -88,7 +88,7 @@ def test_every_page_of_customers_is_in_their_language(live: Live) -> None:
     assert seen >= 8
 
 
-def test_facts_of_an_order_are_in_the_customers_language(live: Live) -> None:
+def test_order_pages_have_every_sentence_in_the_customers_language(live: Live) -> None:
     """Each state has sentences of its own."""
     demo_office = live.demo_office
     office, van = demo_office.office, demo_office.van
@@ -120,7 +120,7 @@ def test_facts_of_an_order_are_in_the_customers_language(live: Live) -> None:
 
 
 @pytest.mark.parametrize("closing", [None, "expired", *Closing])
-def test_answers_to_a_report_are_in_the_customers_language(
+def test_report_and_its_answers_are_in_the_customers_language(
     live: Live, closing: Closing | str | None
 ) -> None:
     """The pages that ask, the answers, the reasons of dispatch, and a report that is too late."""

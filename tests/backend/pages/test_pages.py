@@ -149,8 +149,8 @@ def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
     assert page.count("agent 17") == page.count("a code that does not fit") == 10
 
 
-def test_broken_picture_is_named_so_and_shown_to_nobody(live: Live) -> None:
-    """It has its receipt: the device did its part, and another photo will not come."""
+def test_broken_picture_is_replaced_by_a_sentence(live: Live) -> None:
+    """The record has its receipt, since the device did its part and no other photo will come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
     demo_office = live.demo_office
     for picture in (bomb, b"no picture"):
@@ -339,7 +339,7 @@ def test_an_opt_out_first_names_each_photo_that_it_deletes(live: Live) -> None:
 
 
 @pytest.mark.parametrize("photos", ["", "OFF", "yes"])
-def test_invalid_choice_changes_nothing(unchanged: Live, photos: str) -> None:
+def test_invalid_choice_leaves_the_photo_rule(unchanged: Live, photos: str) -> None:
     answer = unchanged.browser(OWNER).send(f"/orders/{ALLOWED}/delivery-photos", photos=photos)
 
     assert answer.status_code == 400
@@ -483,8 +483,8 @@ def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
     assert live.demo_office.shown(LEFT_DOOR) == [stray]
 
 
-def test_dispatch_reads_which_other_photo_a_waiting_retake_takes_along(live: Live) -> None:
-    """It is moved with the retake, and never deleted with it: dispatch has not seen it."""
+def test_dispatch_reads_which_photo_moves_along_with_a_retake(live: Live) -> None:
+    """The retaken photo moves with the retake, but is never deleted with it: nobody has seen it."""
     (photo,) = live.demo_office.deliver(LEFT_DOOR)
     retake = live.demo_office.receive(live.demo_office.stray(retake_of=photo))
     browser, page = live.browser(ANA), f"/dispatch/{retake}"
@@ -540,8 +540,8 @@ def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictur
     assert images(live.browser(FOURTH).get("/orders").text) == []
 
 
-def test_page_of_retention_says_what_the_configuration_says(tmp_path: Path) -> None:
-    """Each time of the table stands on the page, and no other number of days does."""
+def test_page_on_retention_has_the_configured_times(tmp_path: Path) -> None:
+    """The page has each time of the table, and no other number of days."""
     odd = {one.name: 40 + place for place, one in enumerate(fields(Retention))}
     settings = "\n".join(f"{name} = {days}" for name, days in odd.items())
     (tmp_path / "backend.toml").write_text(f"[retention]\n{settings}\n")
@@ -583,7 +583,7 @@ def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> 
         assert "Simulated photo" in live.browser(OWNER).get("/orders").text
 
 
-def test_typed_text_is_shown_as_text(live: Live) -> None:
+def test_typed_order_number_is_shown_as_text(live: Live) -> None:
     text = live.browser(AGENT).send("/service", number='"><script>', code="1", why="where").text
 
     assert "<script" not in text

@@ -123,7 +123,7 @@ whoever knows a UUID may ask how far its upload is, and nobody can change one th
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to be asked for."""
+    """The orders, photos and pages for which a viewer may ask."""
 
     live: Live
     photo: str
@@ -289,7 +289,9 @@ def test_a_route_answers_each_role_as_the_table_says(scene: Scene, route: str) -
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_stranger_learns_nothing_of_it(scene: Scene, role: str) -> None:
+def test_viewer_without_access_cannot_tell_whether_the_order_exists(
+    scene: Scene, role: str
+) -> None:
     """The answer is the same as about an order that does not exist."""
     for route in ("GET /pages/orders/{number}", "GET /pages/service/{number}"):
         status, text = answer(scene, route, ROLES[role])
@@ -302,7 +304,7 @@ def test_stranger_learns_nothing_of_it(scene: Scene, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_state_of_a_device_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
+def test_page_of_a_device_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
     """Nobody else learns whether there is such a device, nor does the device itself."""
     status, text = answer(scene, "GET /pages/fleet/{device_id}", ROLES[role])
 

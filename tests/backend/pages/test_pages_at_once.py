@@ -31,7 +31,7 @@ PAUSE: Final = """CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["sessions", "browsers"])
-def test_session_of_an_old_password_ends_with_its_change_also_at_once(
+def test_session_of_an_old_password_ends_also_if_opened_at_its_change(
     on_postgresql: str, tmp_path: Path, elsewhere: ThreadPoolExecutor, table: str
 ) -> None:
     """14 of 300 sessions outlived it: the INSERT found the account as it was before the change,
@@ -53,7 +53,7 @@ def test_session_of_an_old_password_ends_with_its_change_also_at_once(
 
 
 @pytest.mark.parametrize("password", ["another", None])
-def test_rights_of_an_agent_end_with_the_account(live: Live, password: str | None) -> None:
+def test_grant_of_an_agent_ends_with_the_account(live: Live, password: str | None) -> None:
     """The next agent with this number sees nothing that the one before had opened."""
     browser, access = live.browser(CustomerService("17")), live.demo_office.office.access
     code = access.make_one_time_code(ALLOWED, NOON)

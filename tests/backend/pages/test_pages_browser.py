@@ -159,7 +159,7 @@ def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: 
     expect(walk.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_agent_hears_the_code_and_the_customer_reads_that_they_looked(walk: Walk) -> None:
+def test_customer_reads_that_an_agent_with_the_code_looked(walk: Walk) -> None:
     walk.sign_in("c-1")
     walk.follow(f"Order {ALLOWED}")
     walk.tap("Show a code")

@@ -41,7 +41,7 @@ def leave(demo_office: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
 
 
 def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:
-    """What asks for the photo as this viewer; customer service was told the code."""
+    """Return a request for the photo as this viewer; customer service has entered the code."""
     if isinstance(viewer, CustomerService):
         code = live.demo_office.office.access.make_one_time_code(ALLOWED, NOON)
         assert live.demo_office.office.access.verify(viewer, ALLOWED, code, "a reason", NOON)
@@ -96,7 +96,7 @@ def test_a_photo_of_which_nobody_knows_whether_there_is_a_face_is_not_sent(live:
 
 
 @pytest.mark.parametrize("viewer", [OWNER, SERVICE, ANA], ids=["customer", "service", "d"])
-def test_photo_is_not_shown_without_the_model_and_the_page_says_so(
+def test_page_without_the_face_model_shows_a_sentence_and_no_photo(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faces, "MODEL_SHA256", "0" * 64)
@@ -153,8 +153,8 @@ def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
 
 
 @pytest.mark.slow
-def test_viewer_who_may_not_look_any_more_gets_no_copy(live: Live) -> None:
-    """The driver took it back while the first look at it was under way."""
+def test_copy_is_withheld_if_the_viewer_loses_access_meanwhile(live: Live) -> None:
+    """The driver may take a photo back while the first look at it is under way."""
     capture_id = leave(live.demo_office, jpeg.encode(door(1, (1200, 900)), 85))
     asked = look(live, OWNER, capture_id)
 

@@ -66,8 +66,8 @@ def test_passwords_are_kept_as_argon2id_and_nowhere_else(tmp_path: Path) -> None
         assert PERSON.password.encode() not in path.read_bytes()
 
 
-def test_a_name_that_nobody_has_costs_a_full_check(tmp_path: Path) -> None:
-    """It is checked against a hash that costs the same: time does not tell who is a customer."""
+def test_unknown_name_costs_a_full_password_check(tmp_path: Path) -> None:
+    """The time of an answer must not reveal who is a customer."""
     checked: list[str] = []
 
     class Noting(PasswordHasher):
@@ -100,7 +100,7 @@ def test_the_sixth_try_within_15_minutes_is_not_made_even_with_the_right_passwor
     assert sign_in(at_the_form(live)) == 303
 
 
-def test_sign_in_starts_the_count_again(live: Live) -> None:
+def test_failed_guesses_are_forgotten_after_a_sign_in(live: Live) -> None:
     for _ in range(3):
         browser = at_the_form(live)
         assert [sign_in(browser, password="wrong") for _ in range(4)] == [403] * 4
@@ -122,8 +122,8 @@ def test_a_stranger_locks_a_name_for_their_own_address_only(proxied: Live) -> No
     assert guess(proxied, "10.0.0.2", password=DISPATCH.password) == 303
 
 
-def test_strangers_at_many_addresses_lock_no_browser_out_that_was_here(proxied: Live) -> None:
-    """They have 50 guesses in all; who was never here waits, and whoever was does not."""
+def test_known_browser_is_not_locked_out_by_strangers(proxied: Live) -> None:
+    """Strangers have 50 guesses in total; then a new browser waits, and a known one does not."""
     own = at_the_form(proxied)
     assert sign_in(own, DISPATCH.who, DISPATCH.password) == 303
     own.send("/sign-out")
@@ -164,10 +164,10 @@ def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
     assert not accounts.is_known_browser(PERSON.who, given, later)
 
 
-def test_next_sign_in_is_asked_to_come_back_if_too_many_wait(
+def test_sign_in_gets_503_while_too_many_passwords_are_checked(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else whoever has many addresses keeps everybody waiting for their page."""
+    """Otherwise one attacker with many addresses could block the pages for everybody."""
     browser = at_the_form(live)
     monkeypatch.setattr("doorstep_backend.pages.accounts.MOST_WAITING", 0)
 
@@ -220,8 +220,8 @@ def guess(live: Live, address: str, who: str = DISPATCH.who, password: str = "wr
     return Browser(live, cookie).ask("POST", "/pages/sign-in", form, headers).status_code
 
 
-def test_client_does_not_choose_its_address_without_a_proxy(live: Live) -> None:
-    """Else whoever guesses passwords has as many addresses as they like."""
+def test_header_of_a_forwarded_address_is_ignored_without_a_proxy(live: Live) -> None:
+    """Otherwise an attacker who guesses passwords could claim any number of addresses."""
     answers = [guess(live, f"10.0.0.{number}", f"c-{number}") for number in range(51)]
 
     assert answers == [403] * 50 + [429]
@@ -234,7 +234,7 @@ def test_a_proxy_says_who_it_speaks_for_and_its_clients_do_not(proxied: Live) ->
     assert guess(proxied, "10.0.0.1, 10.0.0.2", "c-52") == 403
 
 
-def test_sign_in_gives_a_cookie_that_scripts_sites_and_http_do_not_get(
+def test_sign_in_sets_a_new_cookie_with_every_protection(
     live: Live,
 ) -> None:
     browser = at_the_form(live)
@@ -252,7 +252,7 @@ def test_sign_in_gives_a_cookie_that_scripts_sites_and_http_do_not_get(
     assert not is_signed_in(Browser(live, before))
 
 
-def test_sign_out_ends_the_session_on_the_server(live: Live) -> None:
+def test_session_on_the_server_ends_with_the_sign_out(live: Live) -> None:
     browser = live.browser(OWNER)
     stolen = Browser(live, browser.cookie)
     assert is_signed_in(stolen)
@@ -263,7 +263,7 @@ def test_sign_out_ends_the_session_on_the_server(live: Live) -> None:
     assert not is_signed_in(stolen)
 
 
-def test_second_sign_in_ends_the_session_before(live: Live) -> None:
+def test_session_ends_with_the_next_sign_in_of_its_browser(live: Live) -> None:
     browser = live.browser(OWNER)
     before = Browser(live, browser.cookie)
 
@@ -273,8 +273,8 @@ def test_second_sign_in_ends_the_session_before(live: Live) -> None:
     assert not is_signed_in(before)
 
 
-def test_reader_of_the_database_is_signed_in_as_nobody(live: Live) -> None:
-    """A backup of it has who is signed in, and no cookie."""
+def test_stored_session_is_of_no_use_as_a_cookie(live: Live) -> None:
+    """A backup of the database names the people who are signed in, and has no cookie."""
     browser = live.browser(OWNER)
     assert is_signed_in(browser)
 
@@ -366,7 +366,7 @@ def test_a_session_ends_with_its_account_its_role_or_its_password(
 
 
 def test_no_form_works_without_its_sessions_token(live: Live) -> None:
-    """Every form of the route table, for whoever may send it, changes nothing."""
+    """Every form of the route table changes no row, also if its sender may send it."""
     stray = live.demo_office.receive(live.demo_office.stray())
     filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray, "case_id": "none"}
     viewers: dict[str, Viewer] = {
@@ -394,7 +394,7 @@ def test_no_form_works_without_its_sessions_token(live: Live) -> None:
 
 
 def _all_of(live: Live) -> list[tuple[object, ...]]:
-    """What is in the office's ledger, but for who may sign in."""
+    """Return all of the office's ledger except the accounts."""
     tables = (
         "orders",
         "addresses",
@@ -481,10 +481,10 @@ def test_a_hostile_number_is_an_order_that_there_is_not(unchanged: Live, number:
         (Account("agent", PERSON.who, PERSON.password), False),
     ],
 )
-def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
+def test_demo_accounts_stay_signed_in_if_unchanged(
     tmp_path: Path, has: Account, stays: bool
 ) -> None:
-    """Else each instance that starts ended the sessions of all."""
+    """Otherwise each instance that starts would end the sessions of all."""
     ledger = open_ledger(tmp_path)
     accounts, sessions = Accounts(ledger, CHEAP), Sessions(ledger)
     accounts.add(has)
@@ -501,7 +501,7 @@ def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
 
 
 @pytest.mark.slow
-def test_page_says_that_the_database_is_down_and_nobody_is_signed_out(live: Live) -> None:
+def test_page_reports_an_outage_of_the_database_and_keeps_the_session(live: Live) -> None:
     browser, ledger = live.browser(OWNER), live.demo_office.office.ledger
     with ledger.exclusive_transaction():
         ledger.execute("UPDATE orders SET done = done")
@@ -513,9 +513,8 @@ def test_page_says_that_the_database_is_down_and_nobody_is_signed_out(live: Live
     assert browser.get(f"/orders/{ALLOWED}").status_code == 200
 
 
-def test_no_page_leads_where_the_host_header_says(live: Live) -> None:
-    """A redirect of `/pages/orders/` did: whoever has a page fetched under another name, through a
-    cache for example, could send its next reader anywhere."""
+def test_page_never_leads_to_the_address_in_a_host_header(live: Live) -> None:
+    """A page cached under a false host name must not send its next reader to an attacker."""
     browser = live.browser(OWNER)
     said = dict.fromkeys(["Host", "X-Forwarded-Host", "Forwarded", "X-Original-Host"], "evil.test")
     asked = [one.split() for one in routes(live.app.routes) if "/files" not in one]

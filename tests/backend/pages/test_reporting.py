@@ -224,7 +224,7 @@ def test_reports_are_limited_per_order_and_per_customer(live: Live) -> None:
     assert report(live.browser(FOURTH), CHANGES_MIND, photo) == 303
 
 
-def test_second_of_two_dispatchers_reads_who_decided_and_when(
+def test_second_dispatcher_reads_the_decision_and_its_time(
     live: Live, wrong_door: CaptureId
 ) -> None:
     ana, ben = live.browser(ANA), live.browser(BEN)
@@ -274,7 +274,7 @@ def test_a_photo_is_moved_only_where_it_may_be(
     assert case_of(ana) == case
 
 
-def test_invalid_decision_is_refused(live: Live, wrong_door: CaptureId) -> None:
+def test_invalid_decision_about_a_case_is_refused(live: Live, wrong_door: CaptureId) -> None:
     ana = live.browser(ANA)
     assert report(live.browser(THIRD), LEFT_DOOR, wrong_door) == 303
     case = case_of(ana)

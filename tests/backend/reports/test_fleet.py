@@ -72,7 +72,7 @@ def test_every_need_has_words_and_none_stands_twice() -> None:
         ),
     ],
 )
-def test_needs_are_what_a_person_must_do_something_about(
+def test_needs_name_each_trouble_that_a_person_must_fix(
     known: Registered, said: StatusReport | None, unreadable: str | None, needs: tuple[object, ...]
 ) -> None:
     assert device_with_troubles(known, said, unreadable, NOW).needs == needs
@@ -118,7 +118,7 @@ def test_a_certificate_that_ended_is_known_by_the_register(
     assert devices(later)[DEVICE].needs == (Noticed.CERTIFICATE_ENDED,)
 
 
-def test_clone_is_reported_until_the_office_shut_the_device_out(
+def test_clone_is_a_need_until_the_office_revokes_the_device(
     issuer: Issuer, reports: Reports, devices: Callable[..., dict[str, Device]]
 ) -> None:
     enrol(issuer, DEVICE, DEVICE)

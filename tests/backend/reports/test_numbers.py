@@ -41,7 +41,7 @@ def lines(*devices: Device) -> list[str]:
     return [one for one in text.splitlines() if not one.startswith("#")][2:]
 
 
-def test_waiting_records_are_of_no_device() -> None:
+def test_backlogs_of_filing_and_erasing_name_no_device() -> None:
     nothing, waiting = (
         dict(one.split() for one in exposition([], *has).decode().splitlines() if one[0] != "#")
         for has in ((BacklogSize(0, None), 0.0, None), (BacklogSize(7, NOW), 90.5, None))
@@ -55,10 +55,10 @@ def test_waiting_records_are_of_no_device() -> None:
 
 
 @only_sqlite
-def test_numbers_that_cannot_be_asked_for_are_omitted(
+def test_figure_of_a_locked_table_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A locked table loses only its own figure; the devices' figures are still there."""
+    """A locked table loses only its own figure; the devices' figures stay."""
     office = open_office(Store(tmp_path))
     database = open_database(tmp_path, "backend", patience_s=0.1)
     routes = FleetRoutes(FleetReports(tmp_path), Reports(tmp_path), FilingBacklog(database), office)
@@ -95,7 +95,7 @@ def test_a_device_with_which_all_is_well_has_few() -> None:
     ]
 
 
-def test_need_of_the_backends_appears_as_the_devices_own() -> None:
+def test_need_that_the_backend_noticed_is_counted_like_a_devices() -> None:
     found = lines(device(report=report(needs=["full"]), needs=(Noticed.SILENT, Trouble.FULL)))
 
     needs = [one for one in found if one.startswith("doorstep_needs")]
@@ -117,7 +117,7 @@ def test_noughts_and_whether_it_is_quiet_are_left_out() -> None:
     assert f'doorstep_waits_why{{device="{DEVICE}",why="no_network"}} 1.0' in telling
 
 
-def test_device_shut_out_has_that_alone_and_a_gone_one_nothing() -> None:
+def test_revoked_device_has_only_its_state_and_a_gone_device_no_figure() -> None:
     out = device(state=DeviceState.REVOKED, needs=(Noticed.REVOKED,))
 
     assert lines(out, device(device_id="van-gone", state=DeviceState.GONE)) == [

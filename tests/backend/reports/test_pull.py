@@ -75,7 +75,7 @@ def test_the_status_comes_with_what_is_wrong(device: ServingDevice) -> None:
     [("van-8", "answered 403: 'van-8' is not among"), ("dispatch", "certificate is not valid for")],
     ids=["not listed", "another name"],
 )
-def test_answer_says_why_the_status_is_missing(
+def test_failed_pull_says_why_there_is_no_status(
     device: ServingDevice, client: str, words: str
 ) -> None:
     host = "127.0.0.1" if client == "van-8" else "localhost"  # its certificate is for the address
@@ -96,8 +96,8 @@ def test_nobody_there_and_another_fleet_are_told_apart(device: ServingDevice) ->
     assert str(foreign).startswith("TLS failed: ")
 
 
-def test_word_of_one_device_about_another_is_not_believed(tmp_path: Path) -> None:
-    """Each holds a certificate of its own name, and may say anything."""
+def test_status_that_names_another_device_is_not_believed(tmp_path: Path) -> None:
+    """A device holds a certificate of its own name, and may claim any id."""
     with served(tmp_path, device={"id": "van-9"}) as liar:  # its certificate is van-7's
         assert asked(liar, liar.url) == OF_ANOTHER
 
@@ -139,7 +139,7 @@ ODD = "but not as `doorstep serve` does"
         *("deep", "list", "nameless", "escapes", "number", "numbers", "chunk"),
     ],
 )
-def test_answer_of_any_kind_is_put_into_words_in_time(
+def test_hostile_answer_is_described_in_time(
     hostile: RawServer, script: Script, words: str
 ) -> None:
     def closes(request: Request) -> Iterator[bytes]:
@@ -174,7 +174,7 @@ def test_only_what_a_device_of_the_register_says_is_kept(device: ServingDevice, 
     assert reports.find("van-7") is not None
 
 
-def test_invalid_certificate_is_reported_in_a_sentence(device: ServingDevice, data: Path) -> None:
+def test_unusable_certificate_is_refused_with_the_remedy(device: ServingDevice, data: Path) -> None:
     for file, words in [(device.ca_file, "`clients add"), (data / "none", "No such file")]:
         with pytest.raises(NotDone, match=words):
             said(data, device, cert=file)
@@ -233,5 +233,5 @@ def test_an_address_is_a_name_and_perhaps_a_port(text: str) -> None:
         *("https://van 7", "https://" + "a" * 64),
     ],
 )
-def test_other_parts_of_an_address_are_refused(text: str) -> None:
+def test_address_with_further_parts_is_refused(text: str) -> None:
     assert not is_address(text)

@@ -62,8 +62,8 @@ def test_device_without_needs_comes_after_every_trouble() -> None:
     assert found.worst == NO_NEED > len(Trouble)
 
 
-def test_all_that_the_agent_says_is_known_here(tmp_path: Path) -> None:
-    """Else a device that was just updated would be told as unreadable, or be shown without it."""
+def test_every_member_of_the_agents_status_is_known_to_the_backend(tmp_path: Path) -> None:
+    """Otherwise a device would become unreadable, or lose members, with its next update."""
     config = load(Device(tmp_path, device={"id": DEVICE}).config)
     with state_access.open_queue(config) as outbox:
         made = status.document(config, status.queue_part(outbox), now=NOW)
@@ -84,8 +84,8 @@ def test_a_device_with_everything_is_known_whole() -> None:
     assert list(samples(status_of(found.document)))
 
 
-def test_members_outside_the_document_are_not_kept() -> None:
-    """A place that somebody adds is not the backend's to have."""
+def test_unknown_member_of_a_status_is_not_kept() -> None:
+    """The backend must not have a place that somebody added to the status."""
     found = said(lat_deg=52.1, capture={"ready": True, "stop": "s-17"})
 
     assert isinstance(found, StatusReport)
@@ -146,7 +146,7 @@ def test_a_member_that_is_not_as_expected_is_named(changes: dict[str, Any]) -> N
     assert "gremlins" not in why
 
 
-def test_known_members_of_a_newer_device_are_read() -> None:
+def test_known_members_of_a_newer_devices_status_are_read() -> None:
     """A device is updated before its backend, or after it: neither may hide what waits on it."""
     newer = waits(3, NOW, why="gremlins")
     found = said(needs=["gremlins", "refused", "next"], queue=newer, sync={"hindrance": "gremlins"})
@@ -172,7 +172,7 @@ def test_another_devices_and_a_newer_ones_is_said_so() -> None:
 
 
 def test_a_clock_may_be_a_day_ahead_and_any_time_behind() -> None:
-    """What it says of certificates would be wrong for a day and more."""
+    """A report from the future would be wrong about certificates for more than a day."""
     ahead = document(NOW + timedelta(days=1))
     further = document(NOW + timedelta(days=1, hours=1))
     behind = document(datetime(1970, 1, 1, tzinfo=UTC))
@@ -213,7 +213,7 @@ def of_bytes(text: bytes) -> str:
         "digits",
     ],
 )
-def test_invalid_document_is_said_in_words(given: str, why: str) -> None:
+def test_unreadable_status_is_described(given: str, why: str) -> None:
     found = read(given, DEVICE, NOW)
 
     assert isinstance(found, str)

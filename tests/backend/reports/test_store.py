@@ -20,7 +20,7 @@ def reports(tmp_path: Path) -> Reports:
     return Reports(tmp_path)
 
 
-def test_last_report_replaces_the_one_before(reports: Reports, tmp_path: Path) -> None:
+def test_last_report_of_a_device_replaces_the_one_before(reports: Reports, tmp_path: Path) -> None:
     reports.note(report(queue=waits(1, NOW)))
     last = report(at=NOW + timedelta(hours=2), needs=["full"], bench_mode=True)
     reports.note(last)
@@ -37,7 +37,7 @@ def test_last_report_replaces_the_one_before(reports: Reports, tmp_path: Path) -
 
 
 @only_sqlite
-def test_report_without_news_writes_nothing(reports: Reports, tmp_path: Path) -> None:
+def test_report_without_news_writes_no_row(reports: Reports, tmp_path: Path) -> None:
     """A device asks for its manifest every ten minutes."""
     reports.note(report())
     db = open_database(tmp_path, "backend")

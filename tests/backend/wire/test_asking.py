@@ -42,10 +42,10 @@ def test_a_device_waits_for_no_page_however_many_wait(
     assert {type(page) for page in pages} == {Unavailable}
 
 
-def test_question_that_no_page_waits_for_still_has_its_place(
+def test_abandoned_question_of_a_page_keeps_its_place(
     store_goes_on: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each time that somebody loads a page anew would add to what the store is asked."""
+    """Otherwise each reload of a page would add another question to a stalled store."""
     begun: list[int] = []
     monkeypatch.setattr(asking, "WITHIN_S", 0.1)
 
@@ -66,7 +66,7 @@ def test_question_that_no_page_waits_for_still_has_its_place(
     assert len(begun) == asking.PEOPLES_THREADS
 
 
-def test_frequent_client_is_not_before_one_that_waits() -> None:
+def test_caller_that_returns_is_served_after_those_that_wait() -> None:
     turns, begun, served = FairSemaphore(1), Event(), list[str]()
 
     def take(name: str, times: int) -> None:
@@ -84,7 +84,7 @@ def test_frequent_client_is_not_before_one_that_waits() -> None:
     assert served.index("one") <= 2
 
 
-def test_places_are_limited_and_a_waiter_that_gave_up_takes_no_turn() -> None:
+def test_limit_of_callers_holds_and_a_caller_that_gave_up_takes_no_turn() -> None:
     turns, ends, inside = FairSemaphore(2), Event(), list[int]()
 
     def stay(number: int) -> None:

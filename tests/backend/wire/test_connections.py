@@ -81,7 +81,7 @@ def test_connections_that_browsers_keep_shut_out_no_other(unchanged: Live) -> No
         assert unchanged.browser().ask("GET", "/pages/style.css").status_code == 200
 
 
-def test_longest_waiting_connections_make_room(
+def test_longest_waiting_connection_makes_room_for_a_new_one(
     hasty: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that keeps connections open does not keep other clients out."""
@@ -95,10 +95,10 @@ def test_longest_waiting_connections_make_room(
             assert line.recv(15) == b"HTTP/1.1 200 OK"
 
 
-def test_connections_that_a_proxy_keeps_make_no_room(
+def test_connection_kept_by_a_proxy_makes_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It keeps them for everybody, and asks on the one that has waited longest too."""
+    """A proxy's connections serve everybody, and the longest waiting one is used again too."""
     monkeypatch.setattr(connections, "MOST_WAITING", 2)
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
     with live_pages(tmp_path) as live, ExitStack() as kept:
@@ -137,7 +137,7 @@ def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
     assert waits.is_over(601)
 
 
-def test_bytes_after_an_answer_are_read_for_a_while_only() -> None:
+def test_bytes_after_an_answer_are_read_up_to_a_limit() -> None:
     waits = ConnectionTimeouts(Phase.BODY, 0)
 
     waits.unwanted_bytes = connection_timeouts.UNWANTED_BYTES
@@ -185,7 +185,7 @@ def test_connections_are_limited_for_each_address_and_in_all(
         line.close()
 
 
-def test_closed_connection_makes_room() -> None:
+def test_connection_that_ends_makes_room() -> None:
     with listening(ConnectionLimits(1, 1)) as listener:
         for _ in range(3):
             with caller(listener, "127.0.0.1"), listener.accept()[0]:

@@ -21,7 +21,7 @@ def refuse(store: Store, capture_id: str) -> None:
     store.settle(IntakeVerdict(capture_id, RECEIVED, "damaged", jws))
 
 
-def test_receipt_given_while_refusals_are_signed_again_stays_one(tmp_path: Path) -> None:
+def test_receipt_stays_if_issued_while_refusals_are_signed_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
     first, second = sorted(new_id() for _ in range(2))
     for one in (first, second):
@@ -41,7 +41,7 @@ def test_receipt_given_while_refusals_are_signed_again_stays_one(tmp_path: Path)
 
 
 def test_the_intake_opens_no_body_when_nobody_vouches_for_its_key(tmp_path: Path) -> None:
-    """The same body by the device's own key is opened, and refused: it holds no files."""
+    """A body of the device's own key is opened, and refused since it holds no files."""
     fleet = SealedFleet(tmp_path / "backend")
     own = fleet.take(fleet.sealed(packed=b"no files"))
     fleet.demo_office.van.key = signing.new_key()

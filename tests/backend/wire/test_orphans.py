@@ -1,4 +1,4 @@
-"""After a database was restored to an earlier time: what got its receipt since is not lost."""
+"""A database restored to an earlier time loses no record that has got its receipt since."""
 
 import argparse
 import hashlib
@@ -46,10 +46,10 @@ def refuse(fleet: SealedFleet, capture_id: str) -> None:
 
 
 @pytest.mark.parametrize("was_refused", [False, True])
-def test_upload_begun_before_with_a_receipt_after_is_taken_in(
+def test_upload_with_a_receipt_after_the_restored_time_is_adopted(
     fleet: SealedFleet, was_refused: bool
 ) -> None:
-    """Its device has deleted it: it was dropped after 7 days, or 30 where it was refused."""
+    """The device has deleted the record, and the upload would be dropped after 7 or 30 days."""
     made, office = fleet.take(fleet.sealed()), fleet.demo_office.office
     one = made.label.capture_id
     set_back(fleet, one)
@@ -66,8 +66,8 @@ def test_upload_begun_before_with_a_receipt_after_is_taken_in(
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
 
 
-def test_upload_on_its_way_is_passed_over(fleet: SealedFleet) -> None:
-    """Begun, come by half, or refused: no object of it was accepted, and its device has it."""
+def test_unfinished_or_refused_upload_is_not_adopted(fleet: SealedFleet) -> None:
+    """No object of such an upload was accepted, and the device still has the record."""
     fleet.begin(fleet.sealed(), cut=10)
     fleet.take(fleet.sealed(LEFT_DOOR), refuse="damaged")
 
@@ -109,10 +109,10 @@ def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
     assert store.find(one) is None
 
 
-def test_upload_of_a_technician_for_an_unknown_device_stays(
+def test_object_brought_by_a_technician_stays_without_a_certificate(
     fleet: SealedFleet,
 ) -> None:
-    """The intake would drop it, since it is on the card: it is not any more."""
+    """The intake drops such an upload since the card has the record; the card may be gone."""
     made, store = fleet.take(fleet.sealed()), fleet.demo_office.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     set_back(fleet, one, device_id=None)
@@ -126,8 +126,8 @@ def test_upload_of_a_technician_for_an_unknown_device_stays(
     assert upload.device_id is None
 
 
-def test_upload_that_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
-    """A live intake had just put its object."""
+def test_receipt_issued_during_the_adoption_is_kept(fleet: SealedFleet) -> None:
+    """A live intake may put the object while the adoption runs."""
     store = fleet.demo_office.office.store
     ids = [fleet.take(fleet.sealed()).label.capture_id for _ in range(2)]
     for one in ids:

@@ -43,7 +43,7 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert store.to_judge(upload) == content + b"z"
 
 
-def test_parts_with_a_verdict_or_no_row_are_deleted(tmp_path: Path) -> None:
+def test_part_of_a_judged_or_unknown_upload_is_deleted(tmp_path: Path) -> None:
     store = Store(tmp_path)
     upload = Upload(new_id(), 4, "0" * 64, "")
     store.create(upload)

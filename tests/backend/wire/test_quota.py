@@ -83,7 +83,7 @@ def test_a_device_has_so_many_open_bytes(store: Store) -> None:
     assert not UnfinishedUploadsQuota(store).admits("device van-7", 101)
 
 
-def test_oldest_refused_upload_makes_room_and_no_receipt_ever_does(
+def test_oldest_refused_upload_makes_room_and_no_receipt_does(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = begun(store)
@@ -98,7 +98,7 @@ def test_oldest_refused_upload_makes_room_and_no_receipt_ever_does(
     assert all(store.find(one) for one in (kept, *others))
 
 
-def test_partial_upload_goes_after_7_days_and_a_refused_one_after_30(
+def test_upload_is_deleted_after_7_days_or_30_if_refused(
     tmp_path: Path,
 ) -> None:
     """A record with a receipt stays, whatever its age; a deleted upload can be sent again."""
@@ -155,7 +155,7 @@ def expire(store: Store) -> int:
 OLD = "2026-01-01T09:00:00.000Z"
 
 
-def test_upload_that_cannot_be_dropped_keeps_no_other_and_is_due_again(
+def test_upload_that_cannot_be_deleted_delays_no_other_and_stays_due(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(quota, "ROWS_AT_ONCE", 2)
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store) -> None:
     assert expire(store) == 1
 
 
-def test_upload_of_another_process_keeps_no_other(store: Store) -> None:
+def test_upload_locked_by_another_process_delays_no_other(store: Store) -> None:
     busy, _ = refused(store, OLD), refused(store, OLD)
     other = Store(store.folder)
     if other.db.engine == "sqlite":
@@ -211,8 +211,8 @@ def test_upload_of_another_process_keeps_no_other(store: Store) -> None:
     assert list(store.begun.all()) == [busy]
 
 
-def test_device_with_too_many_hears_when_to_return_and_may_finish(live: Live, wire: Wire) -> None:
-    """429 with Retry-After: a device keeps the record, and sends it then."""
+def test_device_with_too_many_uploads_may_finish_those_it_has(live: Live, wire: Wire) -> None:
+    """A further upload gets 429 with Retry-After; the device keeps the record and sends it then."""
     maker, ids = stranger(), [new_id() for _ in range(4)]
     contents = [record(maker, one) for one in ids]
     pairs = list(zip(ids, contents, strict=True))
@@ -244,7 +244,7 @@ def erasing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
         yield live
 
 
-def test_due_upload_goes_while_the_backend_runs(erasing: Live) -> None:
+def test_due_upload_is_deleted_while_the_backend_runs(erasing: Live) -> None:
     store = erasing.demo_office.office.store
     old = refused(store, "2026-01-01T00:00:00.000Z")
 
@@ -252,7 +252,7 @@ def test_due_upload_goes_while_the_backend_runs(erasing: Live) -> None:
 
 
 @pytest.mark.slow
-def test_due_upload_goes_also_after_an_outage_of_the_database(
+def test_due_upload_is_deleted_after_an_outage_of_the_database(
     erasing: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = erasing.demo_office.office.store
