@@ -49,7 +49,7 @@ BUDGETS: Final = {
     "tests/README.md": 500,
     "tests/backend/FLEET.md": 1275,
     "tests/backend/README.md": 350,
-    "tests/backend/SETUP.md": 2252,
+    "tests/backend/SETUP.md": 1779,
     "tests/backend/docs/api.md": 989,
     "tests/backend/docs/internals.md": 1201,
     "tests/backend/docs/office.md": 1500,
