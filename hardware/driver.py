@@ -9,7 +9,7 @@ To add a driver:
    Its class keeps the contract of a driver (hardware/drivers.md), and its `DRIVER` is a `Driver`.
    Import the vendor's library in the function that opens the part.
 2. Add an opener to the part's suite in `tests/contracts/`; test the vendor's behaviour in
-   `tests/unit/hardware/`; add a row to hardware/drivers.md.
+   `tests/unit/hardware/`.
 3. Add the vendor's package to `pyproject.toml`: as an optional dependency, in `banned-api`, and
    among mypy's exceptions if it ships no types.
 4. Run `scripts/test --on-device` on a device, and add a row to `tests/figures.toml`.

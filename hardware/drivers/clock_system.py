@@ -1,4 +1,4 @@
-"""Asks the system itself who keeps its clock."""
+"""The system's clock, and the service that keeps it."""
 
 from typing import Final
 

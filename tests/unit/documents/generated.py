@@ -126,17 +126,30 @@ def folders() -> str:
     return _table(("folder", "what it proves, or is for", "its slow tests run"), *rows)
 
 
+def drivers() -> str:
+    """Return a row for each driver of a real part, in the words of its module."""
+    files = sorted((REPOSITORY / "hardware/drivers").glob("[!_]*_*.py"))
+    rows = ((f"`hardware/drivers/{file.name}`", _first_line(file)) for file in files)
+    return _table(("driver", "what it drives"), *rows)
+
+
 def packages() -> str:
     """Return a row for each package of the agent, after all that it may import."""
     settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
     layers = next(one["layers"] for one in contracts if one.get("containers") == ["agent"])
-    rows = []
-    for name in (name for layer in reversed(layers) for name in layer.split(" | ")):
-        if (package := REPOSITORY / "agent" / name / "__init__.py").exists():
-            doc = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
-            rows.append((f"`agent/{name}/`", doc.splitlines()[0].removesuffix(".")))
+    names = (name for layer in reversed(layers) for name in layer.split(" | "))
+    rows = (
+        (f"`agent/{name}/`", _first_line(package))
+        for name in names
+        if (package := REPOSITORY / "agent" / name / "__init__.py").exists()
+    )
     return _table(("package", "contents"), *rows)
+
+
+def _first_line(module: Path) -> str:
+    doc = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return doc.partition("\n")[0].removesuffix(".")
 
 
 def places() -> str:
@@ -290,7 +303,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
         for one in (
             *(commands, troubles, remedies, lights, wiring, resistors, folders, stages, settings),
             *(conformance_options, conformance_checks, attacks, retention, card_files),
-            *(packages, places),
+            *(drivers, packages, places),
         )
     },
     **{f"energy_{one.__name__}": partial(_rows, one) for one in energy.TABLES},

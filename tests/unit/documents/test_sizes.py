@@ -38,7 +38,7 @@ BUDGETS: Final = {
     "agent/record/README.md": 32,
     "hardware/README.md": 1691,
     "hardware/bench-build.md": 289,
-    "hardware/drivers.md": 1074,
+    "hardware/drivers.md": 996,
     "hardware/energy.md": 851,
     "scripts/provisioning/README.md": 1367,
     "scripts/provisioning/end-of-life.md": 861,

@@ -74,8 +74,6 @@ def _forgotten(name: str) -> Iterator[str]:
     suite = f"tests/contracts/test_{part}.py"
     if name not in OUTSIDE_THE_SUITES and f"drivers.{name} " not in _text(suite):
         yield f"add an opener of hardware.drivers.{name} to {suite}"
-    if f"| `hardware/drivers/{name}.py` |" not in _text("hardware/drivers.md"):
-        yield f"add a row for `hardware/drivers/{name}.py` to hardware/drivers.md"
     for vendor in sorted(_vendors(_text(f"hardware/drivers/{name}.py"))):
         if vendor not in BANNED:
             yield f'add "{vendor}" to banned-api in pyproject.toml: only this file imports it'
