@@ -38,7 +38,7 @@ WRONG: Final = {
     "long name": "x" * 300,
     "device": "/dev/null",
 }
-"""What an option or an argument is given; paths are in the folder that `world.make` fills."""
+"""Wrong values of options and arguments; paths are in the folder that `world.make` fills."""
 
 BROKEN_PIPE: Final = "output that nobody reads"
 
@@ -51,7 +51,7 @@ STREAMS: Final = {
     "full error": "2>/dev/full",
     BROKEN_PIPE: "",
 }
-"""How the shell starts a command whose words are right."""
+"""Redirections with which the shell starts a command whose words are right."""
 
 RIGHT: Final = {
     "--data": "backend",
@@ -96,7 +96,7 @@ OFFICE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One command line.
+    """A command line.
 
     Attributes:
         program: `doorstep` or `doorstep_backend`.
@@ -111,7 +111,7 @@ class Case:
 
     @property
     def may_serve(self) -> bool:
-        """Whether it may go on until it is stopped."""
+        """Return True if the command may run until it is stopped."""
         if self.program == "doorstep":
             return not SERVING.isdisjoint(self.words)
         is_office = not OFFICE.isdisjoint(self.words)

@@ -20,7 +20,7 @@ from tests.faults.powercut.forked import in_child
 from tests.support.device import REPOSITORY
 
 SERVES_S: Final = 8.0
-"""What may serve, and still runs by then, does: it is told to end."""
+"""Time after which a command that may serve is ended, if it still runs."""
 
 ENDS_S: Final = 60.0
 """Longest wait for the end of a command. Source: 15 s on a busy machine, `doctor`; four times."""
@@ -55,14 +55,14 @@ sys.excepthook = hook
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command line ended; `fault` is None when it ended as a page says."""
+    """The end of a command line; `fault` is None if the command ended as a page says."""
 
     case: Case
     fault: str | None
 
     @property
     def has_traceback(self) -> bool:
-        """Whether a person reads Python's own words."""
+        """True if a person would read a traceback of Python's."""
         return TRACEBACK in (self.fault or "")
 
 

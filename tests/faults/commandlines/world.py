@@ -1,4 +1,4 @@
-"""What the command lines work on: a device, a card of another one, and a backend with a record."""
+"""The folder of the command lines: a device, another one's card, and a backend with a record."""
 
 import os
 from pathlib import Path

@@ -20,7 +20,7 @@ TIME_LIMIT_S: Final = 0.5
 """Most processor time of one input: a press waits no longer than it would for a slow card."""
 
 MEMORY_LIMIT_MB: Final = 50.0
-"""Most memory of one input besides the decoded picture: the units have at least 200 MB to spare."""
+"""Most memory of an input without its decoded picture: the units can spare at least 200 MB."""
 
 KILLED_AFTER_S: Final = 4.0
 """Processor time after which the kernel ends the process."""

@@ -11,7 +11,7 @@ EDITS_MOST: Final = 6
 """Edits of one input: with more of them, most inputs fail at their first byte."""
 
 GROWS: Final = 40
-"""One input in so many grows, up to the parser's longest input."""
+"""Inputs for each one that grows up to the parser's longest input."""
 
 _NUMBERS: Final = tuple(
     number.to_bytes(width, order)

@@ -41,7 +41,7 @@ _KILLS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of fault, with the first input that showed it."""
+    """A kind of fault, with the first input that showed it."""
 
     number: int
     fault: str

@@ -13,7 +13,7 @@ from tests.faults.network.cases import Plan, violations
 from tests.faults.powercut.forked import in_child, spread
 
 SHOWN: Final = 20
-"""How many violations of one series are printed."""
+"""Number of violations of a series that are printed."""
 
 USUAL: Final = Plan()
 

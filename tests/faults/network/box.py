@@ -21,7 +21,7 @@ Way = Literal["up", "down"]
 
 
 class Ending(StrEnum):
-    """What happens at the byte.
+    """The fault at the byte.
 
     The backend gets an orderly end in each case where the line ends, so that it keeps exactly
     what had come.
@@ -131,7 +131,7 @@ class Box:
 
 
 class _Relay(threading.Thread):
-    """One connection, in one thread: OpenSSL's connections are not for two."""
+    """A connection, in one thread: two threads must not share OpenSSL's connections."""
 
     def __init__(self, box: Box, plain: socket.socket) -> None:
         super().__init__()

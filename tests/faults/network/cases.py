@@ -58,7 +58,7 @@ Case = Cut | Status
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How closely is looked.
+    """The density of the cases.
 
     Attributes:
         first_bytes: of the body of the first attempt, cut after every one; its headers too.

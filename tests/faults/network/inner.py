@@ -48,7 +48,7 @@ class CountedStore(FaultyStore):
 
 
 class Inner:
-    """One backend over one folder, on plain HTTP.
+    """A backend over one folder, on plain HTTP.
 
     Attributes:
         port: on 127.0.0.1.
@@ -76,12 +76,12 @@ class Inner:
         self._faulty.panel.set(Switches.from_json(switches))
 
     def received(self, capture_id: str) -> bytes | None:
-        """What was taken in under this id; None when nothing was."""
+        """Return the bytes that were accepted under this id, or None."""
         path = self._data / "received" / f"{capture_id}.rec"
         return path.read_bytes() if path.exists() else None
 
     def misplaced(self, device: DeviceQueue, item: Item) -> list[str]:
-        """What breaks the promise: here once, byte for byte, or still queued."""
+        """Return each breach of the promise: accepted once, byte for byte, or still queued."""
         times = self.store.times_accepted[item.capture_id]
         wrong = misplaced(device, item, self.received(item.capture_id))
         return [*wrong, f"taken in {times} times"] if times > 1 else wrong
@@ -102,7 +102,7 @@ class Inner:
 
 
 def misplaced(device: DeviceQueue, item: Item, received: bytes | None) -> list[str]:
-    """What is wrong with a record at the device and, byte for byte, at the backend."""
+    """Return each fault of a record at the device and, byte for byte, at the backend."""
     row, content = device.outbox.get(item.capture_id), device.content(item)
     wrong = []
     if hashlib.sha256(content).hexdigest() != item.sha256:

@@ -15,7 +15,7 @@ from tests.faults.network.inner import Inner, inner_backend
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 
 MEMORY: Final = Path("/dev/shm")
-"""Folders lie in memory, if there is one: flushes are not what is tried here."""
+"""The place of the folders, if it exists: it is in memory, since flushes are not tried here."""
 
 NEVER_S: Final = 1e12
 """When a record is due that must not disturb the cases after it."""
@@ -31,7 +31,7 @@ class Exchange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What was sent, and the HTTP bytes of it each way."""
+    """An item that was sent, and the HTTP bytes of its attempt in each direction."""
 
     item: Item
     passed: dict[Way, int]
@@ -44,7 +44,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """One device, the box before its backend, and the backend.
+    """A device, the box before its backend, and the backend.
 
     Attributes:
         device: its folder and queue.
@@ -76,7 +76,7 @@ class Rig:
                 assert_never(other)
 
     def attempt(self, item: Item) -> None:
-        """One turn of the loop, which must be this record's."""
+        """Run one turn of the loop, which must send this record."""
         before = self.row(item).attempts
         self.sender.sync.step()
         assert self.row(item).attempts == before + 1, "another record had the turn"
@@ -90,11 +90,11 @@ class Rig:
         clock.now_s = max(self.row(item).due_s, clock.now_s + BACK_OFF_CAP_S)
 
     def misplaced(self, item: Item) -> list[str]:
-        """What breaks the promise now: at the backend once, byte for byte, or still queued."""
+        """Return each breach of the promise now: accepted once, byte for byte, or still queued."""
         return self.inner.misplaced(self.device, item)
 
     def mended(self, item: Item) -> list[str]:
-        """What is wrong when the fault is gone, and one more attempt was made in time."""
+        """Return each fault that is left without the harm, after another attempt in time."""
         self.box.arm(None)
         self.inner.set()
         wrong = []
@@ -108,14 +108,14 @@ class Rig:
         return wrong
 
     def harmed(self, fault: Fault, exchange: Exchange, photo_bytes: int = 3000) -> list[str]:
-        """One case: the line is harmed during `exchange`; returns what went wrong."""
+        """Harm the line during `exchange`, and return each fault."""
         item = self.prepare(exchange, photo_bytes)
         self.box.arm(fault)
         self.attempt(item)
         return self.outcome(item, [] if self.box.fault is None else ["the fault never came"])
 
     def outcome(self, item: Item, wrong: list[str]) -> list[str]:
-        """What is wrong after a fault, with what is known already, and when it is gone."""
+        """Return each fault with and without the harm, after those that are known already."""
         wrong = [*wrong, *self.misplaced(item), *self.mended(item)]
         return wrong and self.set_aside(item, wrong)
 
@@ -126,7 +126,7 @@ class Rig:
         return wrong
 
     def extent(self, exchange: Exchange, photo_bytes: int = 3000) -> Extent:
-        """How long a whole attempt without a fault is."""
+        """Return the extent of a whole attempt without a fault."""
         item = self.prepare(exchange, photo_bytes)
         self.box.arm(None)
         self.attempt(item)

@@ -33,10 +33,10 @@ DUE = timedelta(days=270)
 """Age of a certificate of a year that is renewed at the next look."""
 
 EVERY = 509
-"""One byte in so many of a renewal is tried: each takes a device of its own."""
+"""Bytes of a renewal for each byte that is tried, since every case takes a device of its own."""
 
 EVERY_OF_RECORD = 211
-"""One byte in so many of a record's attempt: the parts of a handshake are longer."""
+"""Bytes of a record's attempt for each that is tried; the parts of a handshake are longer."""
 
 ATTEMPTS = 5
 """On a machine that is busy a healthy line may seem silent."""
@@ -89,7 +89,7 @@ def shown(van: Device) -> bytes:
 
 
 def renewal_cut(scene: Scene, way: Way, at: int) -> list[str]:
-    """One case: a renewal that is cut, and the next look; returns what went wrong."""
+    """Cut one renewal, look again, and return each fault."""
     van, config = scene.due()
     before, wrong = shown(van), []
     with closing(EstClient(config.est, tls.for_est(config), QUICK)) as est:

@@ -1,4 +1,4 @@
-"""What a script does to whole requests: answers that come twice, and records that always fail."""
+"""Faults of whole requests by a script: answers that come twice, and records that always fail."""
 
 import base64
 import socket
@@ -74,7 +74,7 @@ def one() -> Iterator[Relayed]:
 
 
 def turn(one: Relayed, items: Iterable[Item], then_s: float) -> None:
-    """One turn of the loop; nothing may lie where it must not."""
+    """Run one turn of the loop; no record may be in a wrong place."""
     one.sender.sync.step()
     one.sender.clock.now_s += then_s
     for item in items:

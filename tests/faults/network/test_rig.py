@@ -43,7 +43,7 @@ class Impatient(Delivery):
 
 
 class Forgetful(Delivery):
-    """Begins anew each time, and does not ask what is there."""
+    """A sender that begins each attempt at the first byte, and never asks for the offset."""
 
     def send(self, item: Item, content: bytes) -> Outcome:
         return NoService("posted again") if item.attempts > 1 else super().send(item, content)
@@ -86,11 +86,11 @@ def test_cut_is_exact_to_the_byte(one: Rig, kept_bytes: int) -> None:
     assert one.inner.counts.body_bytes - before_bytes == item.bytes - kept_bytes
 
 
-def test_fault_that_never_comes_is_told(one: Rig) -> None:
+def test_rig_reports_a_fault_that_never_comes(one: Rig) -> None:
     assert "the fault never came" in one.harmed(Fault("up", 10**9, Ending.CUT), Exchange.FIRST)
 
 
-def test_record_that_lies_at_the_backend_altered_or_twice_is_told(one: Rig) -> None:
+def test_rig_reports_a_record_that_arrived_altered_or_twice(one: Rig) -> None:
     item = one.prepare(Exchange.FIRST)
     one.attempt(item)
     one.inner.store.times_accepted[item.capture_id] += 1

@@ -18,7 +18,5 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.mark.parametrize("name", ROUNDS)
-def test_what_happens_at_two_instances_at_once_ends_as_one_after_the_other(
-    pair: Pair, name: str
-) -> None:
+def test_requests_at_two_instances_at_once_end_as_if_in_sequence(pair: Pair, name: str) -> None:
     assert not any(ROUNDS[name](pair, random.Random(seed)) for seed in range(5))

@@ -22,16 +22,16 @@ from tests.faults.powercut.writelog import plan
 from tests.support import needs
 
 MEMORY: Final = Path("/dev/shm")
-"""Images lie in memory: they are written thousands of times."""
+"""The place of the images, if it exists: it is in memory, since they are written very often."""
 
 FEW: Final = 30
 """States in which a broken variant is looked for before all of its recording."""
 
 SHOWN: Final = 5
-"""How many violations of one scenario are printed."""
+"""Number of violations of a scenario that are printed."""
 
 REAL_SHARE: Final = 25
-"""One state in so many is restarted by the real commands."""
+"""States for each one that the real commands restart."""
 
 SOUND_SHARE: Final = 10
 """A sound variant is tried in one state for so many of the product's."""
@@ -42,7 +42,7 @@ COUNTED: Final = frozenset({"product", "portable"})
 
 @dataclass(slots=True)
 class Score:
-    """What was tried so far, and what came of it; `flushes` are those of a photo, by trial."""
+    """The count of tried states and their results; `flushes` are those of a photo, by trial."""
 
     states: int = 0
     violations: int = 0
@@ -115,7 +115,7 @@ def _try(rig: Rig, trial: str, variant: Variant, score: Score, *, states: int, s
 
 
 def _catch(rig: Rig, names: Sequence[str], seed: int) -> list[bool]:
-    """Whether each broken variant was caught."""
+    """Return for each broken variant if it was caught."""
     caught = []
     for name in names:
         scenario = BROKEN[name].scenarios[0]

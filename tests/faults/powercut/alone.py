@@ -62,7 +62,7 @@ def _kill_all_others() -> None:
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
-    """After the block nobody holds what lies in the folder, and nothing is mounted there."""
+    """End all that holds the folder after the block, and unmount all that is mounted there."""
     try:
         yield
     finally:

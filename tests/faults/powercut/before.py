@@ -1,4 +1,4 @@
-"""What a device did before a scenario; its process then died with everything open."""
+"""The work of a device before a scenario; its process then died with everything open."""
 
 import os
 from contextlib import closing
@@ -70,7 +70,7 @@ def with_answers(stage: Stage, device: Bench) -> None:
 
 
 def spoilt(stage: Stage, device: Bench) -> None:
-    """What several power cuts at once might leave: all that a sweep can find."""
+    """Leave all that a sweep can find, as several power cuts at once might."""
     with_receipts(stage, device)
     delivered, other, *_ = device.rows()
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""What must be so after a power cut, a restart on what it left, and a second restart."""
+"""The promises after a power cut, a restart on the remains, and a second restart."""
 
 import json
 import re
@@ -38,10 +38,10 @@ _ADOPTED: Final[dict[str, Any]] = {
     "decision": None,
     "decided_utc": None,
 }
-"""What a sweep knows of a record that it finds without its row: that the backend must be asked."""
+"""Facts that a sweep gives a record without a row: the backend must be asked about it."""
 
 _NOT_YET: Final[Row] = {"adopted": 0}
-"""What was promised of a record that has no row."""
+"""Facts that were promised about a record without a row."""
 
 _WITH_FILE: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordState.DELIVERED})
 
@@ -126,7 +126,7 @@ def look(layout: Layout) -> DiskFindings:
 
 
 def _kept(promises: PromiseLog, log_bytes: int, found: DiskFindings) -> Iterator[str]:
-    """What the driver saw as kept is there with its row, which needed no sweep to be found.
+    """Yield each record that the driver saw as kept and whose row is missing without a sweep.
 
     Only a queue that was made again has it by a sweep.
     """
@@ -167,7 +167,7 @@ def _rows(
 
 
 def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> bool:
-    """Whether a restart may make `row` of what was; `known` is what the record came to later."""
+    """Return True if a restart may change `was` into `row`; `known` is the record's later row."""
     if row is None or row == was:
         return row == was
     if was is None:
@@ -182,7 +182,7 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
 
 
 def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
-    """Whether a sweep made the row from the file, which also decides whether there is one."""
+    """Return True if a sweep made the row from the file, which also decides if there is a row."""
     return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
 
 
@@ -202,7 +202,7 @@ def _files(found: DiskFindings) -> Iterator[str]:
 
 
 def _chain(layout: Layout, found: DiskFindings, *, may_gap: bool) -> Iterator[str]:
-    """One chain without gaps or forks, of this device's key."""
+    """Yield each gap and fork of the device's one chain."""
     pem = (layout.capture_keys / "device.pem").read_bytes()
     problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
     if problems > (gaps if may_gap else 0):
@@ -215,13 +215,13 @@ def _chain(layout: Layout, found: DiskFindings, *, may_gap: bool) -> Iterator[st
 
 
 _seen: dict[tuple[bytes, frozenset[tuple[str, str]]], tuple[int, int, list[str]]] = {}
-"""What `agent.record.verify` said of a key and files: most states have the same as one before."""
+"""Results of `agent.record.verify` by key and files; most states repeat an earlier one."""
 
 
 def _verified(
     layout: Layout, pem: bytes, files: frozenset[tuple[str, str]]
 ) -> tuple[int, int, list[str]]:
-    """How many problems `verify` has with the files, how many are gaps, and its words."""
+    """Return `verify`'s number of problems with the files, that of gaps, and its words."""
     if (pem, files) not in _seen:
         key = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
         report = verify.examine(layout.records.iterdir(), key)
@@ -232,7 +232,7 @@ def _verified(
 
 
 def _goes_on(device: Bench, found: DiskFindings) -> Iterator[str]:
-    """One more photo is kept, and follows the newest record."""
+    """Press once more, and yield a fault if no photo that follows the newest record is kept."""
     newest = max(found.rows.values(), key=_number)
     label = device.press().get("label", {})
     follows = {"kind": "photo", "seq": newest["seq"] + 1, "prev": newest["label_sha256"]}

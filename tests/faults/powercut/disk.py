@@ -14,7 +14,7 @@ DISK_BYTES: Final = 16 << 20
 READY_WITHIN_S: Final = 20.0
 
 FREE_WITHIN_S: Final = 10.0
-"""Longest wait for whoever holds a disk: a process that was killed is gone in milliseconds."""
+"""Longest wait for the end of a process that holds a disk: a killed one takes milliseconds."""
 
 NEEDS: Final = ("qemu-storage-daemon", "mkfs.ext4", "fusermount3")
 """Commands, by the names of tests/support/needs.py."""
@@ -40,7 +40,7 @@ def mounted(image: Path, at: Path) -> Iterator[None]:
 
 
 def _unmount(at: Path) -> None:
-    """Wait for whoever still holds it; a file that an exception left open is closed first.
+    """Wait for the last process that holds the mount, after a file that an exception left open.
 
     Raises:
         RuntimeError: somebody holds it for good.

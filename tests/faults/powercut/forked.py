@@ -77,7 +77,7 @@ def within(limit_s: int) -> Iterator[None]:
 
 
 def in_child(work: Callable[[], T], within_s: int = WITHIN_S) -> T:
-    """What `work` returned in a child; raises ChildFailed as `Forked.result`."""
+    """Return the result of `work` in a child; raise ChildFailed as `Forked.result`."""
     child = Forked(work, within_s)
     try:
         return child.result()

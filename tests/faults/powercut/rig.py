@@ -27,7 +27,7 @@ _RAISED: Final = "the restart failed"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run of a scenario.
+    """A run of a scenario.
 
     Attributes:
         base: the disk before.
@@ -45,7 +45,7 @@ class Recording:
 
     @property
     def first(self) -> int:
-        """How many entries there were when the scenario began."""
+        """The number of entries when the scenario began."""
         return reached(self.entries, self.promises.begun)
 
     def flushes_per_photo(self) -> float:

@@ -20,7 +20,7 @@ the restart, to the promises that are broken."""
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One part of a device's work.
+    """A part of a device's work.
 
     Attributes:
         act: what is cut.

@@ -1,4 +1,4 @@
-"""What a device does while its disk is watched; each ends in order, so that this is cut too."""
+"""The work of a device whose disk is watched; each scenario ends in order, which is cut too."""
 
 import hashlib
 import os
@@ -181,7 +181,7 @@ def rebuild(stage: Stage) -> None:
 
 
 def full(stage: Stage) -> None:
-    """What receipts cover goes for a photo; then a press is refused; then the ballast goes."""
+    """Delete records with receipts for a photo, then refuse a press, then give the ballast up."""
     with stage.open() as device:
         for item in device.rows()[:5]:
             stage.lose(item.capture_id)

@@ -22,7 +22,7 @@ from tests.support.benchtop import Bench, Parts, bench
 KEPT_SIGNALS: Final = frozenset(
     {Signal.SAVED, Signal.HANDED_OVER, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT}
 )
-"""What a press ends with; the rig looks only at presses that leave a record."""
+"""Signals that may end a press; the rig looks only at presses that leave a record."""
 
 RECEIPT_KEY: Final = signing.new_key()
 """The backend's; every device of the rig knows it."""
@@ -70,7 +70,7 @@ class Stage:
         subprocess.run(["sync", "--file-system", self.disk], check=True)
 
     def leave_open(self) -> Bench:
-        """The same, for a process that dies with everything open."""
+        """Return an open bench for a process that dies with everything open."""
         return self.left_open.enter_context(self.open())
 
     def now(self) -> int:
@@ -106,7 +106,7 @@ class Stage:
         in_child(lambda: how(self.layout.database))
 
     def fill(self, left_bytes: int) -> None:
-        """Take the disk's room with a file that is not Doorstep's, but for about `left_bytes`."""
+        """Fill the disk except for about `left_bytes` with a file that is not Doorstep's."""
         descriptor = os.open(self.filler, os.O_RDWR | os.O_CREAT)
         with suppress(OSError):  # no space left
             while disk.free_bytes(self.layout.records) > left_bytes:
@@ -169,7 +169,7 @@ def read_queue(sql: Connection) -> tuple[dict[str, Row], str | None]:
 
 
 def has_time(layout: Layout) -> bool:
-    """Whether what capture keeps of time is there, and whole."""
+    """Return True if the time that capture keeps is there, and whole."""
     return TrustStore(layout).time().floor is not None
 
 
@@ -179,6 +179,6 @@ def digest(path: Path) -> str:
 
 
 def frames(layout: Layout) -> int:
-    """How many pages the write-ahead log holds now; mxFrame of SQLite's WAL-index header."""
+    """Return the number of pages in the write-ahead log: mxFrame of SQLite's WAL-index header."""
     with layout.database.with_name("doorstep.db-shm").open("rb") as index:
         return int(struct.unpack("=I", index.read(20)[16:])[0])

@@ -27,7 +27,7 @@ def _parts() -> None:
 
 
 def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: Path) -> None:
-    """It ends in the midst of its work with its mounts, its QEMU and its images."""
+    """The rig is interrupted while its mounts, its QEMU and its images are in use."""
     command = [*RIG, "--images", str(tmp_path), "--states", "10000", "--scenario", "capture"]
     with subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True) as running:
         try:
@@ -43,7 +43,7 @@ def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: 
 
 
 def _has_a_queue_open(session: int, images: Path) -> bool:
-    """Whether a restart is at work on one of the disks: then the disk is busy."""
+    """Return True if a restart has a queue open on one of the disks, so that the disk is busy."""
     if not list(images.glob("powercut-*/0/disk.img")):
         return False
     for process in Path("/proc").glob("[0-9]*"):

@@ -39,13 +39,13 @@ def block(disk: bytes, number: int) -> bytes:
     return disk[number * BLOCK : (number + 1) * BLOCK]
 
 
-def test_in_order_all_that_was_written_before_the_cut_is_there() -> None:
+def test_ordered_state_has_every_write_before_the_cut() -> None:
     disk = disk_at(LOG, Cut(4))
 
     assert [block(disk, number)[:1] for number in (1, 2, 3)] == [b"c", b"b", b"\0"]
 
 
-def test_reordered_what_was_flushed_is_there_and_the_rest_in_part() -> None:
+def test_reordered_state_has_every_flushed_write_and_some_others() -> None:
     """Every write since the flush is missing in some states, and whole, torn or there in others."""
     found = [disk_at(LOG, Cut(6, f"dice {number}")) for number in range(200)]
 
@@ -57,14 +57,14 @@ def test_reordered_what_was_flushed_is_there_and_the_rest_in_part() -> None:
     assert all(block(disk, 4).count(b"e") % 512 == 0 for disk in torn)
 
 
-def test_what_was_written_through_is_never_missing() -> None:
+def test_write_with_fua_is_never_missing() -> None:
     log = logged(write(1, "a", FUA), write(2, "b"))
 
     assert all(block(disk_at(log, Cut(2, f"{n}")), 1) == b"a" * BLOCK for n in range(50))
 
 
 def test_block_0_is_never_torn() -> None:
-    """The superblock is in it; an ext4 with half of a new one is one that nothing mounts."""
+    """The superblock is in block 0; an ext4 with half of a new superblock cannot be mounted."""
     log = logged(write(0, "a"))
 
     found = {block(disk_at(log, Cut(1, f"{number}")), 0) for number in range(50)}

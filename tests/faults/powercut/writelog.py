@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SECTOR_BYTES: Final = 512
-"""What a disk writes whole: a power cut tears a longer write at a multiple of it."""
+"""Bytes that a disk writes whole: a power cut tears a longer write at a multiple of them."""
 
 _MAGIC: Final = 0x6A736677736872
 """Source: WRITE_LOG_MAGIC in the kernel's dm-log-writes.c."""
@@ -21,7 +21,7 @@ _ENTRY: Final = struct.Struct("<QQQQ")
 _FLUSH, _FUA, _DISCARD = 1, 2, 4
 
 _KEPT_SHARES: Final = (0.1, 0.5, 0.9)
-"""How many of the writes since the last flush reach the disk in a reordered state."""
+"""Shares of the writes since the last flush that reach the disk in a reordered state."""
 
 
 Piece = tuple[int, bytes | bytearray]
@@ -30,7 +30,7 @@ Piece = tuple[int, bytes | bytearray]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request to the disk.
+    """A request to the disk.
 
     Attributes:
         end: size of the log in bytes once this was in it.
@@ -90,7 +90,7 @@ def read_log(log: bytes) -> list[Entry]:
 
 
 def reached(entries: Sequence[Entry], log_bytes: int) -> int:
-    """How many entries were in the log when it had this size."""
+    """Return the number of entries in the log when the log had this size."""
     return bisect_right(entries, log_bytes, key=lambda entry: entry.end)
 
 
@@ -117,7 +117,7 @@ def plan(entries: Sequence[Entry], first: int, states: int, seed: int) -> list[C
 
 
 def _is_new(seen: set[int], point: int, kept: Sequence[Kept]) -> bool:
-    """Whether no state at this point has the same request as the last one in every sector."""
+    """Return True if no state at this point had the same last request in every sector."""
     last: dict[int, int] = {}
     for entry, size in kept:
         sectors = range(entry.offset, entry.offset + size, SECTOR_BYTES)
@@ -129,7 +129,7 @@ def _is_new(seen: set[int], point: int, kept: Sequence[Kept]) -> bool:
 
 
 def _flushes(entries: Sequence[Entry]) -> list[int]:
-    """For each point of the log the index of the last flush before it, 0 if there is none."""
+    """Return for each point of the log the index of the last flush before the point, or 0."""
     last, found = 0, [0]
     for number, entry in enumerate(entries):
         last = number if entry.flushes else last
@@ -153,7 +153,7 @@ def disks(base: bytes, entries: Sequence[Entry], cuts: Sequence[Cut]) -> Iterato
 
 
 def _kept(since: Sequence[Entry], rng: str | None) -> list[Kept]:
-    """What of the writes since the last flush reaches the disk.
+    """Return those of the writes since the last flush that reach the disk.
 
     Block 0 is never torn: a tear inside of its superblock leaves an ext4 that nothing mounts.
     """

@@ -1,4 +1,4 @@
-"""What a process that was taken over tries on the others: one row per attack.
+"""Attacks of a process that was taken over on the others: one row per attack.
 
 Whoever reads this table sees what each wall is for.
 agent/docs/security.md says what the main ones lead to.
@@ -44,7 +44,7 @@ SYNC, PRUNE, MEMBER = "doorstep-sync", "doorstep-prune", "technician"
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One row.
+    """A row of the table.
 
     Attributes:
         what: what is tried, in words.

@@ -29,7 +29,7 @@ ONE_PRESS_S: Final = 0.7
 SENT: Final = frozenset({RecordState.DELIVERED, RecordState.PRUNED})
 
 Attack = Callable[[Layout], object]
-"""What is done, in a process of the attacker's; what it holds, it holds until it is ended."""
+"""An act in a process of the attacker's, which holds all that it gets until it is ended."""
 
 REFUSED: Final = b"refused"
 DONE: Final = b"done"
@@ -98,12 +98,12 @@ class AttackedDevice:
         return {}
 
     def remember(self) -> None:
-        """What every record is now, and the key."""
+        """Keep every record as it is now, and the key."""
         self.content = {path.stem: path.read_bytes() for path in self.layout.records.glob("*.rec")}
         self.key = (self.layout.capture_keys / "device.pem").read_bytes()
 
     def attack(self, user: str, act: Attack, *, read_only: bool = False) -> tuple[bytes, int]:
-        """How it went, and the process that goes on holding what it has got."""
+        """Return the attack's result, and the process that still holds all that it has got."""
         folders = [self.layout.state, self.layout.run] if read_only else []
         reading, writing = os.pipe()
         doing = partial(_attack, act, self.layout, writing)
@@ -128,7 +128,7 @@ def _attack(act: Attack, layout: Layout, writing: int) -> int:
 
 
 def _is_refused(error: OSError | sqlite3.Error) -> bool:
-    """Whether it is the kernel that refuses it, by the owners or by the mount."""
+    """Return True if the kernel refuses the attack, by the owners or by the mount."""
     if isinstance(error, OSError):
         return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY

@@ -1,4 +1,4 @@
-"""How it is done: what a process that was taken over can try with the state folder."""
+"""Acts with which a process that was taken over can attack the state folder."""
 
 import fcntl
 import os

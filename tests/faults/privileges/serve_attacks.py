@@ -1,4 +1,4 @@
-"""What serve tries on the others once it was taken over: it lets the network in.
+"""Attacks of serve on the others once serve, which lets the network in, was taken over.
 
 It is of the group `doorstep`, and could write what the group may; its unit lets it write nothing.
 """
@@ -47,7 +47,7 @@ SERVED: Final = [
     Attack("offers documents of its own", SERVE, offer, read_only=True),
     Attack("takes every place at capture's socket", SERVE, crowd, read_only=True),
 ]
-"""What owners and modes refuse; and what reaches capture, which believes nobody."""
+"""Attacks that owners and modes refuse, or that reach capture, which trusts no other process."""
 
 _BY_MODE_ALONE: Final[list[tuple[str, Callable[[Layout], object]]]] = [
     ("deletes every row", sql("DELETE FROM captures")),
@@ -57,7 +57,7 @@ _BY_MODE_ALONE: Final[list[tuple[str, Callable[[Layout], object]]]] = [
     ("gives up the ballast", lambda at: truncate(at.ballast)),
     ("empties the index of the log", lambda at: truncate(Path(f"{at.database}-shm"))),
 ]
-"""What the group may do, serve too where it runs without its unit."""
+"""Attacks that the group permits, also to serve if serve runs without its unit."""
 
 SERVED_IN_UNIT: Final = [
     Attack(what, SERVE, act, True, read_only=True) for what, act in _BY_MODE_ALONE
@@ -74,7 +74,7 @@ SERVED_LONG: Final = [
         )
     ),
 ]
-"""What begins anew afterwards, and takes long; CI tries sync's attacks of the same names.
+"""Attacks that begin again afterwards, and take long; CI tries sync's attacks of the same names.
 
 The last three are what its unit leaves to it: whoever may read may lock. Presses wait, 10 s and
 then 1 s each, are red and kept, until it is stopped.

@@ -22,7 +22,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 class Devices:
-    """One device after the other: the next only if an attack has left the last one unsound."""
+    """A device, and the next one once an attack has left the last one unsound."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -124,6 +124,6 @@ def clear(van: AttackedDevice) -> None:
 
 
 def is_sent(van: AttackedDevice) -> bool:
-    """Whether every record that ever was is with the backend, by its receipt."""
+    """Return True if the backend has every record that ever was, by its receipt."""
     states = van.states()
     return all(states.get(name) in SENT for name in van.content)

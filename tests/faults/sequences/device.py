@@ -67,7 +67,7 @@ OUTLIVES: Final = timedelta(days=-3650)
 
 
 class Killed(BaseException):
-    """The process is dead: nothing catches it but whoever pulled the plug."""
+    """The death of the process, which only the rig that killed it catches."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ class SetTimeParts(Parts):
 
 
 class DeviceOffice:
-    """What the office does with one device, and with the keys that sign receipts.
+    """The acts of the office on one device, and on the keys that sign receipts.
 
     Attributes:
         passed_s: how far the backend's clock is ahead.
@@ -145,7 +145,7 @@ class DeviceOffice:
         return self._documents.served(None)
 
     def can_rotate(self) -> bool:
-        """Whether the document has room for one key more: devices take no longer one."""
+        """True if the document has room for another key, since devices take no longer document."""
         return len(self._documents.keys_told()) < KEYS_LIMIT
 
     def rotate(self) -> None:
@@ -169,7 +169,7 @@ class DeviceOffice:
 
 
 class InProcessDevice:
-    """One device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
+    """A device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
 
     Attributes:
         layout: where its files lie.
@@ -280,7 +280,7 @@ class InProcessDevice:
                 self.pass_s(self._rests_s())
 
     def _rests_s(self) -> float:
-        """How long the loop does nothing but look."""
+        """Return the time in which the loop does nothing but look."""
         backoff, due_s = self.sync._backoff, None  # noqa: SLF001 - nothing else tells it
         with suppress(DoorstepError), self.queue() as (outbox, _):
             due_s = outbox.due_s()
@@ -317,7 +317,7 @@ class InProcessDevice:
         put_ahead(self._ahead, self._passed_s)
 
     def true_utc(self) -> datetime:
-        """What a right clock shows."""
+        """Return the time that a right clock shows."""
         clock = SystemClock(BUILT, lambda: ClockSource.NTP)
         return clock.at(self.parts.now()).utc - SetWall.ahead
 
@@ -351,12 +351,12 @@ class InProcessDevice:
 
 
 def _offered(documents: Documents, request: control.Line, _user: str) -> control.Line:
-    """What capture answers of documents; in the thread of who asks, as in its process."""
+    """Return capture's answer about documents; in the asker's thread, as in capture's process."""
     if "status" in request:
         return {"fleet": documents.fleet.version}
     return documents.answer(request)
 
 
 def ahead_of_now(utc: datetime) -> timedelta:
-    """How far a clock that shows `utc` now is off."""
+    """Return the error of a clock that shows `utc` now."""
     return utc - datetime.now(UTC)

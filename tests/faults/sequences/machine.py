@@ -69,7 +69,7 @@ METHODS: Final = st.sampled_from([[], [], ["POST"], ["PATCH"], ["HEAD"], ["POST"
 
 @st.composite
 def switched(draw: st.DrawFn) -> Switched:
-    """One fault of the backend, for some requests."""
+    """Draw a fault of the backend for some requests."""
     name = draw(st.sampled_from([*sorted(FAULTS), *LIKELIER]))
     switches: Switched = {name: draw(FAULTS[name]), "methods": draw(METHODS)}
     if name == "silent_after_bytes":
@@ -84,7 +84,7 @@ def switched(draw: st.DrawFn) -> Switched:
 
 
 def _name(switches: Switched) -> str:
-    """What the fault is called, with its face."""
+    """Return the name of the fault, with its face."""
     return str([(name, str(face)) for name, face in switches.items() if name in FAULTS])
 
 
@@ -94,7 +94,7 @@ FAULTY: Final = st.lists(switched(), min_size=1, max_size=6, unique_by=_name)
 
 
 class Machine(RuleBasedStateMachine):
-    """One device and one backend; every rule may happen at any time.
+    """A device and a backend; every rule may happen at any time.
 
     A rule that cannot happen returns: what became of a cut line differs from run to run, and
     hypothesis takes a precondition that differs for a mistake.
@@ -361,7 +361,7 @@ class Machine(RuleBasedStateMachine):
         assert not waiting, f"never delivered: {waiting[0]}"
 
     def _repair(self) -> None:
-        """What was refused by mistake is taken in when it is put back; nothing is missing then."""
+        """Send every record again, also those refused by mistake; none may be missing then."""
         with self.device.queue() as (outbox, _):
             outbox.retry(None, 0.0)
         self.promises.check(self.device, self.server)

@@ -1,4 +1,4 @@
-"""What was promised so far, and whether card, queue and backend still keep it."""
+"""The promises so far, and a check that card, queue and backend still keep them."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ HAD: Final = frozenset({RecordState.DELIVERED, RecordState.PRUNED})
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One record, as it was when it was first seen on the card."""
+    """A record as it was when it was first seen on the card."""
 
     label: RecordLabel
     label_sha256: str
@@ -55,11 +55,11 @@ class Held:
         return cls(path) if path.exists() else None
 
     def has_name(self) -> bool:
-        """Whether it can still be found in a folder."""
+        """True if the file can still be found in a folder."""
         return os.fstat(self.descriptor).st_nlink > 0
 
     def is_at(self, path: Path) -> bool:
-        """Whether it is the file of this name."""
+        """Return True if this is the file of this name."""
         return path.exists() and path.stat().st_ino == os.fstat(self.descriptor).st_ino
 
 
@@ -106,7 +106,7 @@ class Promises:
             self._check_queue(device, backend)
 
     def _check_set_aside(self, device: InProcessDevice) -> None:
-        """What does not verify is kept; a queue is deleted only when it was broken.
+        """Check that unverified files are kept, and a queue is deleted only if it was broken.
 
         It is sound again once another is in its place, or capture has started on it.
         """
@@ -125,7 +125,7 @@ class Promises:
                 self.gone.add(name)
 
     def _peek(self, device: InProcessDevice) -> None:
-        """What can still be read of a broken queue; it leaves no mark for capture to find."""
+        """Read the rest of a broken queue, and leave no mark that capture would find."""
         mark = device.layout.rebuild_mark
         was_marked = mark.exists()
         with suppress(DoorstepError), device.queue() as (outbox, _):
@@ -134,7 +134,7 @@ class Promises:
             mark.unlink(missing_ok=True)
 
     def has(self, *states: RecordState) -> bool:
-        """Whether the queue had a record in one of these states when last looked at."""
+        """Return True if the queue had a record in one of these states at the last look."""
         return any(row.state in states for row in self.rows.values())
 
     def sound(self, device: InProcessDevice) -> list[str]:
@@ -215,7 +215,7 @@ class Promises:
         self.rows = rows
 
     def _is_replaced(self, name: str) -> bool:
-        """Whether its file was lost while it was the newest, and another record has its number.
+        """Return True if the newest file was lost, and another record has its number.
 
         Where the chain goes on is said by files and by no row, which other processes write too.
         """
@@ -261,7 +261,7 @@ class Promises:
         assert len(shown.alarms) == min(sum(told[1:]), status.ALARMS)
 
     def _check_backend(self, backend: Backend) -> None:
-        """It has nothing but this device's records, byte for byte, each in one place."""
+        """Check that the backend has only the device's records, byte for byte, each once."""
         received = {path.stem: path for path in (backend.data / "received").glob("*.rec")}
         for name in received.keys() & self.known.keys():
             assert received[name].read_bytes() == self.known[name].content, "other bytes arrived"

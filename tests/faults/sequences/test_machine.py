@@ -11,7 +11,7 @@ from tests.faults.sequences.run import run
 from tests.support.faulty.switches import Switches
 
 SEED = 1
-"""One that comes to every state through every fault; any will do that does."""
+"""A seed whose examples reach every state through every fault."""
 
 AIMS = {"methods", "times", "headers", "body"}
 """Switches that say whom a fault concerns, and what it looks like."""
@@ -22,7 +22,7 @@ ELSEWHERE = {"die_after"}
 
 @pytest.mark.slow
 def test_no_order_of_misfortunes_breaks_a_promise(tmp_path: Path) -> None:
-    """The same examples each time; `python -m tests.faults.sequences` tries others."""
+    """The examples are always the same; `python -m tests.faults.sequences` tries others."""
     seen = run(tmp_path, examples=50, steps=20, seed=SEED)
 
     met = {"power cut", "sync killed", "key changed", "shut out", "receipts by two keys"}

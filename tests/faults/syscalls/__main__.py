@@ -24,7 +24,7 @@ from tests.support import needs
 from tests.support.factory import small_disk
 
 MEMORY: Final = Path("/dev/shm")
-"""The disk lies in memory: what counts is what the product calls, not how long a disk takes."""
+"""The place of the disk, in memory: the product's calls count, and not the disk's time."""
 
 DISK_MB: Final = 256
 """Room for the cases of all children at once."""
@@ -33,10 +33,10 @@ CHILDREN: Final = 2 * WORKERS
 """Half of a press is waiting for the camera."""
 
 PORTABLE: Final = frozenset({"capture", "prune"})
-"""What is tried beside ext4 too, where writing durably takes other calls."""
+"""Work that is tried on other file systems too, which write durably by other calls."""
 
 SHOWN: Final = 5
-"""How many violations of one work are printed."""
+"""Number of violations of a work that are printed."""
 
 Case = tuple[str, Injection]
 

@@ -22,7 +22,7 @@ from tests.support.device import Device, towards
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One case.
+    """The result of a case.
 
     Attributes:
         missed: whether the injection came at another call than was meant.
@@ -36,7 +36,7 @@ class Outcome:
 
 
 class Harness:
-    """One worker's place.
+    """The place of a worker.
 
     Args:
         folder: cases are made and deleted in it.
@@ -52,14 +52,14 @@ class Harness:
         Parts()  # draws the picture of the bench, once for all children
 
     def calls(self, name: str) -> list[Call]:
-        """What an unharmed run changes in the state folder, call by call."""
+        """Return each call by which an unharmed run changes the state folder."""
         with self._case(name) as van:
             ended = traced.run(partial(SCENARIOS[name].act, van), self._folder / "trace")
             assert ended.code == SCENARIOS[name].code, ended.said
             return read_trace(ended.trace, van.layout.state)
 
     def inject(self, name: str, injection: Injection) -> Outcome:
-        """One case, from the injection to the judgement."""
+        """Run one case, from the injection to the judgement."""
         work = SCENARIOS[name]
         with self._case(name) as van:
             before = in_child(partial(oracle.states, van.layout))

@@ -26,13 +26,13 @@ CHANGING: Final = (
 """Every call by which the product or SQLite changes a disk; `openat` only where it makes a file."""
 
 TAKES_ROOM: Final = frozenset({"mkdir", "write", "pwrite64", "fallocate", "ftruncate"})
-"""What a full disk refuses; the room for a new name is nearly always there."""
+"""Calls that a full disk refuses; there is nearly always room for a new name."""
 
 _LINE: Final = re.compile(r"^(?P<name>\w+)\((?P<words>.*)\) += (?P<answer>\S+)")
 
 
 class Harm(StrEnum):
-    """What happens at a call."""
+    """The fault at a call."""
 
     KILL = "kill"
     EIO = "eio"
@@ -42,7 +42,7 @@ class Harm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that changed the state folder.
+    """A call that changed the state folder.
 
     Attributes:
         name: of the system call.
@@ -58,7 +58,7 @@ class Call:
 
     @property
     def is_on_record(self) -> bool:
-        """Whether it concerns the record files or their folder."""
+        """True if the call concerns the record files or their folder."""
         return "/records" in self.words
 
 
@@ -74,7 +74,7 @@ class Injection:
         return f"{self.harm} at call {self.place}, {self.call.name}({self.call.words[:160]}"
 
     def words(self) -> list[str]:
-        """How strace is told."""
+        """Return the options of strace."""
         match self.harm:
             case Harm.KILL:
                 return _inject(self.call.name, "signal=KILL", str(self.call.number))
@@ -94,7 +94,7 @@ def _inject(name: str, what: str, when: str) -> list[str]:
 
 
 def read_trace(trace: str, state: Path) -> list[Call]:
-    """The calls of a trace that changed what lies in `state`, in their order."""
+    """Return the calls of a trace that changed files in `state`, in their order."""
     seen: Counter[str] = Counter()
     calls = []
     for line in trace.splitlines():
@@ -124,7 +124,7 @@ def all_injections(calls: Sequence[Call]) -> Iterator[Injection]:
 
 
 def spread_out(injections: Sequence[Injection], wanted: int) -> list[Injection]:
-    """So many of them, at even distances, and every failing flush of a record; all if too few."""
+    """Return `wanted` or all of them, at even distances, and every failing flush of a record."""
     wanted = min(wanted, len(injections))
     chosen = [injections[number * len(injections) // wanted] for number in range(wanted)]
     flushes = [one for one in injections if one.harm is Harm.EIO and one.call.is_on_record]

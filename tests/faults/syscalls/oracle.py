@@ -31,7 +31,7 @@ def answered(ended: Ended) -> list[dict[str, Any]]:
 
 
 def promised(work: Scenario, injection: Injection, ended: Ended) -> Iterator[str]:
-    """What the command's own end breaks: its words and its exit code."""
+    """Yield each promise that the command's end breaks, by its words and its exit code."""
     if "Traceback" in ended.said or ended.code == BUG:
         yield f"a traceback: {ended.said[-1500:]}"
     if injection.harm is Harm.KILL:
@@ -49,7 +49,7 @@ def promised(work: Scenario, injection: Injection, ended: Ended) -> Iterator[str
 
 
 def was_hit(injection: Injection, ended: Ended, state: Path) -> bool:
-    """Whether the injection came where it was meant to; which file is opened how often may vary."""
+    """Return True if the injection came at its call; the count of opens of a file may vary."""
     if injection.harm is Harm.KILL:
         return ended.code is None
     hit = [line for line in ended.trace.splitlines() if "(INJECTED)" in line]
@@ -57,7 +57,7 @@ def was_hit(injection: Injection, ended: Ended, state: Path) -> bool:
 
 
 def _binds(injection: Injection) -> bool:
-    """Whether the failing of this very call must be noticed before the answer."""
+    """Return True if a failure of this very call must be noticed before the answer."""
     return (
         injection.harm is Harm.EIO
         and injection.call.is_on_record
@@ -98,7 +98,7 @@ def _rows(
 
 
 def _kept(van: Device, reply: Mapping[str, Any]) -> Iterator[str]:
-    """What was answered is what lies on the card."""
+    """Yield each answer that differs from the record on the card."""
     path = van.layout.record(reply["label"]["capture_id"])
     if not path.exists():
         yield f"answered as kept, and gone: {path.name}"

@@ -58,7 +58,7 @@ Act = Callable[[Device], int]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One piece of work.
+    """A piece of work.
 
     Attributes:
         act: the command, in the child; it returns its exit code.
@@ -198,7 +198,7 @@ def device(work: Scenario, folder: Path, **more: Any) -> Device:
 
 
 def may_become(name: str, before: RecordState) -> frozenset[RecordState | None]:
-    """What a work may make of a record that was there; None stands for no row."""
+    """Return the states to which a work may bring a record; None stands for no row."""
     match name, before:
         case "prune", RecordState.DELIVERED:
             return frozenset({before, RecordState.PRUNED, None})

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 ROWS: Final = 100_000
 LINKS: Final = 50_000
-"""How many names one file may have. Source: ext4, 65,000."""
+"""Most names of one file here; ext4 allows 65,000."""
 
 AN_HOUR_S: Final = 3600.0
 

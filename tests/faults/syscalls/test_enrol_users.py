@@ -40,7 +40,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    """What tmpfiles.d makes, and an EST server that is not asked yet."""
+    """Make the folders of tmpfiles.d, and an EST server that has not been asked yet."""
     callers: list[int] = []
 
     def note(asked: Asked) -> Answered | None:
@@ -70,7 +70,7 @@ def caller_of(port: int, server: int) -> int:
 
 @pytest.fixture
 def serving(scene: Scene) -> Scene:
-    """One that may be asked for its status."""
+    """Make a device that may be asked for its status."""
     scene.server.given = {NAME}
     tables = required(scene.server, scene.device.folder, FLEET_KEY.public_key())
     scene.device.configure(**tables, serve={"names": [NAME]})
@@ -156,7 +156,7 @@ def test_files_are_asked_for_and_taken_by_each_owner(serving: Scene) -> None:
 def test_links_in_a_taken_over_folder_lead_root_nowhere(
     serving: Scene, part: str, owner: int, names: list[str]
 ) -> None:
-    """What a process can put into its folder gets a file of root's neither read nor written."""
+    """A link that a process puts into its folder lets root neither read nor write root's file."""
     victim = serving.device.folder / "victim"
     victim.write_text("root's own")
     victim.chmod(0o600)
@@ -266,10 +266,8 @@ def on_a_device(scene: Scene, command: str) -> CompletedProcess[str]:
         *(("queue", one) for one in COMMANDS if one not in {"enrol", "sync"}),
     ],
 )
-def test_on_a_device_root_makes_no_folder_that_is_gone(
-    scene: Scene, part: str, command: str
-) -> None:
-    """What root makes stays root's, also after tmpfiles.d: capture could not open its key."""
+def test_root_makes_no_missing_folder_on_a_device(scene: Scene, part: str, command: str) -> None:
+    """A folder that root makes stays root's after tmpfiles.d: capture could not open its key."""
     folder, state = getattr(scene.device.layout, part), scene.device.layout.state
     shutil.rmtree(folder)
 
@@ -282,8 +280,8 @@ def test_on_a_device_root_makes_no_folder_that_is_gone(
     assert scene.callers == []
 
 
-def test_where_the_units_have_no_users_root_makes_a_state_of_its_own(scene: Scene) -> None:
-    """A container, a laptop, the demo."""
+def test_root_makes_its_own_state_without_the_units_users(scene: Scene) -> None:
+    """A container, a laptop and the demo have no users of the units."""
     state = scene.device.layout.state
     shutil.rmtree(state)
 

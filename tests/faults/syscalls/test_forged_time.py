@@ -1,4 +1,4 @@
-"""The system's clock is years ahead: `doorstep prune` goes by what is certain."""
+"""A system clock that is years ahead, and `doorstep prune`, which trusts certain times alone."""
 
 import os
 from dataclasses import replace
@@ -21,8 +21,8 @@ def prune(van: Device, **options: Any) -> str:
     return str(pruned.stdout)
 
 
-def test_prune_goes_by_what_a_receipt_and_the_clock_said_together(tmp_path: Path) -> None:
-    """Not by its own clock, be it years ahead, nor by what was so in another boot."""
+def test_prune_uses_only_the_time_on_which_receipt_and_clock_agreed(tmp_path: Path) -> None:
+    """Prune trusts neither its clock, which may be years ahead, nor the time of another boot."""
     with (
         running_backend(tmp_path / "backend") as backend,
         device(tmp_path / "van", backend=towards(backend)) as van,

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.slow
 
 CARD_MB: Final = 8
 DEFAULT_BLOCK_BYTES: Final = 1024
-"""What mkfs takes for a card as small as this."""
+"""Default of mkfs for a card of this size."""
 
 
 @pytest.mark.parametrize("block_bytes", [DEFAULT_BLOCK_BYTES, 4096])
-def test_what_a_receipt_covers_makes_room_on_a_full_card(tmp_path: Path, block_bytes: int) -> None:
-    """Prune deletes the delivered files but the newest, long before their hours; the rest stays."""
+def test_delivered_record_makes_room_on_a_full_card(tmp_path: Path, block_bytes: int) -> None:
+    """Prune deletes the delivered files except the newest, hours early; the other files stay."""
     with (
         small_disk(tmp_path, CARD_MB, block_bytes) as card,
         running_backend(tmp_path / "backend") as backend,

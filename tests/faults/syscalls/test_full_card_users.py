@@ -24,7 +24,7 @@ CARD_MB: Final = 64
 """5 % of it is more than the ballast."""
 
 DEFAULT_PCT: Final = 5
-"""What mkfs.ext4 keeps for root. Source: mke2fs(8), -m."""
+"""Share that mkfs.ext4 keeps for root. Source: mke2fs(8), -m."""
 
 USER: Final = "doorstep-capture"
 
@@ -54,14 +54,14 @@ def pressed(device: Device) -> tuple[list[Ended], int]:
 
 
 def doctors(device: Device) -> list[dict[str, Any]]:
-    """What doctor finds of the card, as capture's user."""
+    """Return what doctor finds about the card, as capture's user."""
     told = as_user(USER, partial(command("doctor", "--json"), device)).said
     found = json.loads(next(line for line in told.splitlines() if line.startswith("[")))
     return [one for one in found if one["check"] == "disk"]
 
 
-def test_without_a_reserve_each_press_leaves_a_record_without_photo() -> None:
-    """The ballast gives way, and what it gives back is a press's."""
+def test_press_without_a_reserve_leaves_a_record_without_photo() -> None:
+    """The ballast is given up, and its room is left to presses."""
     with van(reserve_pct=0) as device:
         ended, records = pressed(device)
 
@@ -72,8 +72,8 @@ def test_without_a_reserve_each_press_leaves_a_record_without_photo() -> None:
         assert device.layout.ballast.stat().st_size == 0
 
 
-def test_with_mkfs_own_reserve_no_press_leaves_a_record() -> None:
-    """The ballast gives way to root's reserve; the light is red, and the log says what was lost."""
+def test_press_with_the_reserve_of_mkfs_leaves_no_record() -> None:
+    """Root's reserve takes the ballast's room; the light is red, and the log names the loss."""
     with van(reserve_pct=DEFAULT_PCT) as device:
         ended, records = pressed(device)
 

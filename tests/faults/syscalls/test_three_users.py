@@ -57,7 +57,7 @@ def van(backend: Backend) -> Iterator[Device]:
 
 
 def do(van: Device, name: str) -> Ended:
-    """One command by its own user."""
+    """Run one command by its own user."""
     user, words = COMMANDS[name]
     return as_user(user, partial(command(*words), van))
 
@@ -75,8 +75,10 @@ def check_shared(van: Device) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(COMMANDS)), ids="-".join)
-def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[str, ...]) -> None:
-    """Before capture the others say try again; after it each one does what it is for."""
+def test_processes_work_together_whichever_starts_first(
+    van: Device, order: tuple[str, ...]
+) -> None:
+    """Before capture has started the others say try again; afterwards each does its work."""
     first = {name: do(van, name) for name in order}
 
     began = order.index("capture")
@@ -96,7 +98,7 @@ def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[st
 
 
 def write(van: Device, user: str, *, closes: bool) -> Ended:
-    """One transaction by a user, who closes the queue then, or dies with its log left behind."""
+    """Write in one transaction of a user, who then closes the queue or dies with its log left."""
 
     def act() -> int:
         database = Database(van.layout, migrates=user == "doorstep-capture")
@@ -113,7 +115,7 @@ WRITERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune")
 
 @pytest.mark.parametrize("order", list(permutations(WRITERS)), ids="-".join)
 @pytest.mark.parametrize("closes", list(product((True, False), repeat=3)), ids=str)
-def test_whoever_dies_with_the_queue_open_all_can_write_it(
+def test_queue_stays_writable_after_any_user_died_with_it_open(
     van: Device, order: tuple[str, ...], closes: tuple[bool, ...]
 ) -> None:
     """The others open the log that one user leaves behind, with O_CREAT as SQLite does."""
@@ -141,8 +143,10 @@ def corrupt(van: Device) -> None:
 
 
 @pytest.mark.parametrize("finder", ["sync", "prune", "status", "capture"])
-def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, finder: str) -> None:
-    """Capture makes it again, the group's as the old one was, which is deleted then."""
+def test_new_queue_serves_every_user_whichever_found_the_old_one_broken(
+    van: Device, finder: str
+) -> None:
+    """Capture makes the queue again for the group, and deletes the old one."""
     for name in ("capture", "capture", "sync"):
         assert do(van, name).code == 0
     before = states(van.layout)
@@ -163,7 +167,7 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
 
 
 def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:
-    """Another of the group is told the same, and nothing of that it is not kept."""
+    """Another user of the group reads the same from doctor, and no result is kept."""
     do(van, "capture")
     kept = van.layout.doctor_file
 

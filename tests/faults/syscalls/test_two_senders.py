@@ -53,7 +53,7 @@ def posts(backend: Backend) -> int:
 def test_senders_that_start_at_once_send_each_record_once(
     tmp_path: Path, backend: Backend, words: list[str], number: int
 ) -> None:
-    """One `sync` runs on, the others end with 75; each `sync --once` is done, or says try again."""
+    """Only a single `sync` runs on, the others end with 75; a `sync --once` ends with 0 or 75."""
     work, context, before = SCENARIOS["sync"], get_context("fork"), posts(backend)
     # A backend pins a device's key, so that each device has a name of its own.
     in_child(partial(scenarios.prepare, work, tmp_path, f"van-{number}-{uuid4()}"))

@@ -21,12 +21,12 @@ WITHIN_S: Final = 60.0
 """A command that takes longer hangs: SQLite's own wait for a lock is 10 s."""
 
 BUG: Final = 99
-"""What a child ends with that raised something."""
+"""Exit code of a child that raised an exception."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended.
+    """The end of a command.
 
     Attributes:
         code: its exit code; None where it was killed.

@@ -39,7 +39,7 @@ _NEW_MOUNTS: Final = 0x00020000
 _PROTECTED: Final = Path("/proc/sys/fs/protected_regular")
 
 _BEFORE: Final = Path(gettempdir(), "doorstep-protected-regular")
-"""What was set before; whoever wants another value locks it."""
+"""The earlier setting; a process that wants another value locks this file."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def as_debian_protects() -> Iterator[None]:
 
 
 def _is_only_one(before: TextIO) -> bool:
-    """Whether nobody else wants it; then nobody else begins until the lock is shared or closed."""
+    """Return True if no other process wants the setting; others wait until the lock is released."""
     try:
         fcntl.flock(before, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,7 +16,7 @@ def no_picture(_content: bytes) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """One way from foreign bytes into the product.
+    """A parser of foreign bytes in the product.
 
     Attributes:
         name: of its folder in `corpus/`, too.
