@@ -5,7 +5,8 @@
 # A command sees no file, package or cache of this machine. It shares the kernel, the network, and
 # the settings by which apt, pip and npm reach their packages. The system is built once and kept in
 # FRESH_BASE for 30 days; each run works in a copy, which it deletes at the end, also when it is
-# interrupted. SUITE=bookworm takes Debian 12, for its Python 3.11.
+# interrupted. A second run waits while the first one builds or copies the system.
+# SUITE=bookworm takes Debian 12, for its Python 3.11.
 
 # shellcheck source=scripts/debian.sh
 source scripts/debian.sh
@@ -62,11 +63,15 @@ cannot_build() {
 }
 
 copy_fresh() {
-    local root
+    local root lock
     fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/doorstep-fresh.XXXXXX")
     root=$fresh/root
+    (umask 077 && mkdir -p "${FRESH_BASE%/*}") # others must not reach an old sudo in it
+    exec {lock}>"$FRESH_BASE.lock"
+    run_child flock "$lock"
     has_base || build_base
     cp -a "$FRESH_BASE" "$root"
+    exec {lock}>&-
     chroot "$root" useradd --create-home --shell /bin/bash visitor
     echo 'visitor ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/visitor"
     copy_settings
@@ -77,7 +82,7 @@ copy_fresh() {
 }
 
 has_base() {
-    [[ -d $FRESH_BASE && $(<"$FRESH_BASE.packages") == "$FRESH_PACKAGES" ]] &&
+    [[ -d $FRESH_BASE && -f $FRESH_BASE.packages && $(<"$FRESH_BASE.packages") == "$FRESH_PACKAGES" ]] &&
         [[ $(find "$FRESH_BASE.packages" -mtime -30) ]]
 }
 
@@ -88,8 +93,8 @@ build_base() {
         tail -n 5 "$fresh/log" >&2
         cannot_build "a mirror of Debian that /etc/apt names and that answers"
     }
-    mkdir -p "${FRESH_BASE%/*}"
-    rm -rf --one-file-system "$FRESH_BASE" "$FRESH_BASE.packages"
+    rm -f "$FRESH_BASE.packages" # first and last, so that half a system never counts
+    rm -rf --one-file-system "$FRESH_BASE"
     mv "$fresh/base" "$FRESH_BASE"
     echo "$FRESH_PACKAGES" >"$FRESH_BASE.packages"
 }

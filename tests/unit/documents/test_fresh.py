@@ -17,14 +17,22 @@ pytestmark = [
 ]
 
 SLEEPS: Final = "#!/bin/sh\necho $$ >$STARTED\nsleep 60\n"
+BUILDS: Final = """#!/bin/sh
+echo >>$STARTED
+for one; do root=$before before=$one; done
+sleep 1
+mkdir $root
+"""
+"""An empty system, in which the next step fails. The root is the last word but one."""
+
 FAILS: Final = "#!/bin/sh\necho 'E: the mirror does not answer' >&2\nexit 1\n"
 
 
 def fresh(folder: Path, mmdebstrap: str, *before: str) -> subprocess.Popen[str]:
     """Start it with this mmdebstrap, and with `folder` for all that it makes and keeps."""
     programs, made = folder / "bin", folder / "made"
-    programs.mkdir()
-    made.mkdir()
+    programs.mkdir(exist_ok=True)
+    made.mkdir(exist_ok=True)
     (programs / "mmdebstrap").write_text(mmdebstrap)
     (programs / "mmdebstrap").chmod(0o755)
     own = {
@@ -69,6 +77,16 @@ def test_fresh_names_the_mirror_when_building_fails(tmp_path: Path) -> None:
     assert "E: the mirror does not answer" in told
     assert "missing: a mirror of Debian" in told
     assert left(tmp_path) == []
+
+
+def test_system_is_built_once_by_two_runs_at_the_same_time(tmp_path: Path) -> None:
+    """The second run waits for the first one, and takes its system."""
+    with fresh(tmp_path, BUILDS) as one, fresh(tmp_path, BUILDS) as other:
+        one.communicate(timeout=20)
+        other.communicate(timeout=20)
+
+    assert (tmp_path / "pid").read_text() == "\n"
+    assert (tmp_path / "base/trixie").is_dir()
 
 
 def test_fresh_names_the_right_that_is_missing_before_it_builds(tmp_path: Path) -> None:
