@@ -67,7 +67,7 @@ def test_forwarded_request_reads_neither_health_nor_readiness(unchanged: Live) -
 
 
 def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
-    """On SQLite everybody waits for who writes."""
+    """On SQLite every write waits for the one that is under way."""
     database, intake = open_database(tmp_path, "backend"), open_database(tmp_path, "backend")
     check, began = health.database("backend", database), threading.Event()
 

@@ -27,7 +27,7 @@ def again_and_again(act: Callable[[], object]) -> None:
 
 
 def at_once(act: Callable[[], object]) -> None:
-    """In two processes; raises what either of them raises."""
+    """Run this in two processes at once, and raise the exception of either."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as two:
         for one in [two.submit(again_and_again, act) for _ in range(2)]:
             one.result()

@@ -103,7 +103,7 @@ def test_the_route_of_tomorrow_waits_until_todays_has_ended(live: Live, erp: Sys
 def test_a_route_that_is_prolonged_comes_back_before_that_of_tomorrow(
     live: Live, erp: System
 ) -> None:
-    """In the evening the device has tomorrow's already, as dispatch adds a parcel to today's."""
+    """Dispatch may add a parcel to today's route when the device has tomorrow's already."""
     evening, demo_office = NOON + 9 * HOUR, live.demo_office
     erp.put(TODAY, shift(ALLOWED))
     erp.put(TOMORROW, shift(GIFT, begins=NOON + 16 * HOUR))
@@ -234,7 +234,7 @@ def test_a_planned_route_that_nobody_asked_for_is_handed_on(registered: Live) ->
 
 
 def test_a_route_is_handed_on_for_now_to_a_device_that_has_tomorrows(registered: Live) -> None:
-    """In the evening: the undone stops are photographed today, and not with tomorrow's."""
+    """A route handed on in the evening is for the undone stops of today, and not for tomorrow's."""
     live, erp = registered, System.of(registered)
     register, demo_office = Register(live.demo_office.folder), live.demo_office
     evening, morning = NOON + 7 * HOUR, NOON + 18 * HOUR
@@ -252,7 +252,7 @@ def test_a_route_is_handed_on_for_now_to_a_device_that_has_tomorrows(registered:
 
 
 def test_two_routes_at_once_are_one_of_them(live: Live, erp: System) -> None:
-    """Never a mixture: the manifest has the orders of the one that came last."""
+    """The manifest has the orders of the route that came last, and is never a mixture."""
     both = ([ALLOWED, GIFT], [RIGHT_DOOR, SIGNATURE, ALLOWED])
     with ThreadPoolExecutor(6) as pool:
         for _ in range(5):

@@ -121,7 +121,7 @@ def test_a_wrong_address_is_refused_and_each_fault_is_named(erp: System) -> None
 
 
 def test_no_address_and_no_order_changes_its_customer(live: Live, erp: System) -> None:
-    """Another customer could opt out there, or see the photos."""
+    """With another customer's id, that customer could opt out there, or see the photos."""
     assert erp.put_order("2001").status_code == 201
 
     taken = erp.put("/addresses/home", ADDRESS | {"customer": {"id": "k-8", "name": "Bo"}})

@@ -31,7 +31,7 @@ def test_area_in_a_turned_picture_is_mapped_back_to_its_place(turns: int) -> Non
 @pytest.mark.parametrize("face_px", [16, 48, 150])
 @pytest.mark.parametrize("turn_deg", [0, 45, 90, 180])
 def test_a_face_is_found_whichever_way_up(finder: FaceFinder, face_px: int, turn_deg: int) -> None:
-    """Without the turns, 16 px at 45 degrees and 48 px upside down are missed."""
+    """Without turned pictures the model misses 16 px at 45 degrees and 48 px upside down."""
     assert is_found(finder, Case(1, Person(face_px, turn_deg, (820, 616))))
 
 

@@ -21,7 +21,7 @@ async def both(copies: Copies, capture_id: str) -> list[bytes]:
 
 
 def test_a_copy_is_made_once(demo_office: DemoOffice) -> None:
-    """The second look, and the one of the next process, get what lies there."""
+    """The second look, also one of the next process, gets the stored copy."""
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     asyncio.run(both(Copies(demo_office.office.store), capture_id))
     assert kept(demo_office, capture_id) == list(Shows)

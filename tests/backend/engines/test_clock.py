@@ -1,4 +1,4 @@
-"""When two clocks differ for certain."""
+"""The difference between two clocks, as far as it is certain."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Admission: who is let in where, and what the others are told."""
+"""Admission: the certificates that let a caller in, the addresses, and the refusals."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def test_refusal_fits_whole_into_the_devices_status(words: str) -> None:
 
 
 def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(issuer: Issuer) -> None:
-    """Behind a proxy it is verified each time, and the end of a body asks again who it is."""
+    """Each request behind a proxy verifies its certificate, which the end of a body needs again."""
     issuer.register.let_in(VAN)
     serial = int(issuer.enrol(now=datetime.now(UTC)).serial, 16)
     read: list[Scope] = []
@@ -71,7 +71,7 @@ def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(issu
 
 @pytest.mark.parametrize("path", ["/", "/pages", "/pages/"])
 def test_a_person_needs_no_certificate_to_come_to_the_pages(issuer: Issuer, path: str) -> None:
-    """A customer types the bare address, and is not told to enrol."""
+    """A customer types the bare address, and must not be asked to enrol."""
     passed: list[Scope] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -112,7 +112,7 @@ def test_a_revoked_client_is_out_with_all_its_certificates(issuer: Issuer) -> No
 
 
 def test_no_device_is_called_as_a_client(issuer: Issuer) -> None:
-    """Also once the client was revoked."""
+    """The name of a revoked client stays taken, too."""
     issuer.client("puller")
     issuer.clients.revoke("puller")
 

@@ -64,7 +64,7 @@ def test_a_photo_that_is_signed_with_it_is_trusted(authority: Authority) -> None
 
 
 def test_an_evidence_certificate_has_no_end(authority: Authority) -> None:
-    """As it is written, since a reader may compare the text. Source: RFC 5280 section 4.1.2.5."""
+    """The date has the text of RFC 5280, section 4.1.2.5, since a reader may compare it."""
     made = authority.evidence("van-7", signing.new_key().public_key())
 
     assert made.not_valid_before_utc == datetime(1970, 1, 1, tzinfo=UTC)

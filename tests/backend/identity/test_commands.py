@@ -41,7 +41,7 @@ class Terminal:
         return self.commands.run(parser.parse_args(words))
 
     def enrol(self) -> None:
-        """TLS and signing key, as over the wire."""
+        """Enrol a TLS key and a signing key, as over the wire."""
         self.issuer.enrol()
         self.issuer.vouch(self.demo_office.van.key)
 
@@ -190,7 +190,7 @@ def test_revocation_signs_the_remaining_receipts_when_it_is_repeated(
 def test_a_file_that_cannot_be_made_lets_nobody_in(
     terminal: Terminal, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    """As of root's folder: what would be in it would be lost, and the old token with it."""
+    """If the file were lost, for example in root's folder, the earlier token would be lost too."""
     with pytest.raises(NotDone, match="No such file or directory: nobody was let in"):
         terminal.type(*words, str(tmp_path / "none" / "file"))
 
@@ -217,7 +217,7 @@ def test_a_technician_gets_key_and_certificate_in_a_file_of_their_own(
 def test_no_two_of_device_client_and_technician_share_a_name(
     terminal: Terminal, tmp_path: Path
 ) -> None:
-    """Nor with one that has ended: devices know clients by their names alone."""
+    """The names of ended clients stay taken, because devices know clients by their names alone."""
     out = tmp_path / "out.pem"
     terminal.type("devices", "add", VAN)
     terminal.type("technicians", "add", "ada", "--out", str(tmp_path / "ada.pem"))
@@ -236,7 +236,7 @@ def test_no_two_of_device_client_and_technician_share_a_name(
 
 @only_sqlite
 def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> None:
-    """Its clients are clients."""
+    """Clients of a register without technicians stay clients."""
     with closing(open_database(tmp_path, "backend")) as old:
         old.execute(
             """CREATE TABLE clients (serial TEXT PRIMARY KEY, name TEXT NOT NULL,

@@ -32,7 +32,7 @@ from tests.support.waiting import waited
 
 
 class Interrupted(Register):
-    """Something comes in between once, as soon as somebody has read the state of `van-2`."""
+    """A register that runs another act once, as soon as a process has read the state of `van-2`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -74,7 +74,7 @@ class Desks:
 
 @pytest.fixture
 def desks(tmp_path: Path) -> Iterator[Desks]:
-    """With three devices that are let in; `van-1` and `van-2` have a route of one order."""
+    """Let three devices in; `van-1` and `van-2` have a route of one order."""
     with ThreadPoolExecutor(1) as pool:
         desks = Desks(DemoOffice(tmp_path), pool)
         routes = desks.demo_office.office.routes
@@ -98,7 +98,7 @@ def test_a_route_is_not_lost_to_a_device_that_hands_on_its_own_meanwhile(desks: 
 
 
 def test_a_route_is_on_no_device_that_ended_while_it_was_handed_there(desks: Desks) -> None:
-    """As if one came after the other: it was handed on, and then went back."""
+    """The result is as if the route was handed on first, and then went back."""
     retire = desks.second.while_serving
     desks.meanwhile(lambda: asyncio.run(retire("van-2", EndKind.RETIRED, ITSELF, NOON)))
 

@@ -29,7 +29,7 @@ class Maker:
         return signing.thumbprint(signing.read_private_key(self.files.signs).public_key())
 
     def fetch(self) -> FleetDocument:
-        """As the device does, until it has the newest."""
+        """Fetch as the device does, until it has the newest document."""
         while True:
             token = self.documents.served(fleet.tag(self.kept, self.pinned))
             if self.kept and token == self.kept[-1]:
@@ -98,7 +98,7 @@ def test_neither_a_start_nor_a_command_brings_an_old_key_back(
 def test_a_start_by_an_old_list_of_recipients_is_refused_until_it_is_published(
     maker: Maker, tmp_path: Path
 ) -> None:
-    """As of a machine that was not copied to: devices would seal to the old identity again."""
+    """A machine with an old copy would make devices seal to the old identity again."""
     path = tmp_path / "recipients.txt"
     old = path.read_text()
     maker.documents.rotate_identity()
@@ -124,7 +124,7 @@ def test_a_start_by_an_own_list_of_recipients_names_it(maker: Maker, tmp_path: P
 def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
     maker: Maker, tmp_path: Path
 ) -> None:
-    """As of a machine that nothing was copied to; or the key is lost for good."""
+    """The machine may have no copy of the fleet key, or the key may be lost for good."""
     keys.put_key(maker.files.fleet, signing.new_key())
 
     with pytest.raises(WrongSettingError, match="did not sign fleet document 1"):

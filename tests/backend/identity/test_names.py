@@ -1,4 +1,4 @@
-"""Which device gets which name, and that nobody gets the backend's or another's."""
+"""The names of devices: no device gets a name of the backend or of another device."""
 
 from datetime import timedelta
 from pathlib import Path

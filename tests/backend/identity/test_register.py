@@ -61,7 +61,7 @@ def test_a_used_token_brings_no_superseded_key_back(issuer: Issuer) -> None:
 
 
 def test_a_renewal_whose_answer_was_lost_is_superseded_by_the_next(issuer: Issuer) -> None:
-    """And using the one in the middle ends only what is older."""
+    """The use of the certificate in between ends only older certificates."""
     old, lost, last = issuer.enrol(), issuer.renew(), issuer.renew()
 
     issuer.register.note_first_use(lost, NOON)
@@ -123,7 +123,7 @@ def test_a_second_signing_key_needs_the_office(issuer: Issuer) -> None:
 
 
 def test_a_signing_key_vouches_for_its_own_device_alone(issuer: Issuer) -> None:
-    """Another device of the fleet must not sign in this one's name."""
+    """A device of the fleet must not sign in the name of another one."""
     kid = issuer.vouch().kid
 
     assert issuer.register.is_vouched(VAN, kid)
@@ -146,7 +146,7 @@ def test_the_first_use_of_a_superseded_one_is_what_is_kept(issuer: Issuer) -> No
 
 
 def test_a_device_gets_no_more_than_twenty_certificates_in_a_day(issuer: Issuer) -> None:
-    """Each stays for good, and the fleet's pages read them: one device could fill the disk."""
+    """Certificates stay for good, and the fleet's pages read them: a device could fill the disk."""
     for _ in range(MOST_IN_A_DAY):
         issuer.renew()
 

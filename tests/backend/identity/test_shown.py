@@ -21,7 +21,7 @@ def of_a_van(authority: Authority, at: datetime = NOW) -> x509.Certificate:
 
 
 def escaped(certificate: x509.Certificate) -> bytes:
-    """As nginx has it in `$ssl_client_escaped_cert`."""
+    """Return the certificate as nginx has it in `$ssl_client_escaped_cert`."""
     return quote(certificate.public_bytes(Encoding.PEM), safe="").encode()
 
 
@@ -34,7 +34,7 @@ def test_certificate_is_read_from_a_single_header(authority: Authority) -> None:
 
 
 def test_certificate_is_ignored_if_its_header_comes_twice(authority: Authority) -> None:
-    """Whichever of them a proxy has set, the other one is somebody else's."""
+    """A proxy sets only one of the two headers, so the other one is forged."""
     first, second = of_a_van(authority), of_a_van(authority)
 
     assert passed_on([(HEADER, escaped(first)), (HEADER, escaped(second))]) is None
@@ -52,7 +52,7 @@ def test_header_without_a_valid_certificate_is_ignored(value: bytes) -> None:
 
 
 def test_the_fleets_is_issued_also_when_it_has_expired(authority: Authority) -> None:
-    """Its dates are for admission, which can say what is wrong."""
+    """Admission judges the dates, and can say what is wrong."""
     assert is_issued(of_a_van(authority), authority.certificate)
     assert is_issued(of_a_van(authority, NOW - timedelta(days=400)), authority.certificate)
 

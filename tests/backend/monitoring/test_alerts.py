@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def unknown(rule: Rule) -> set[str]:
-    """Metrics, needs and reasons in a rule that nobody tells."""
+    """Return the metrics, needs and reasons of a rule that the product never exports."""
     metrics = set(re.findall(r"\bdoorstep_\w+", rule.expr)) - HELP.keys() - FLEET_HELP.keys()
     needs = {one for text in re.findall(r'need=~?"([^"]*)"', rule.expr) for one in text.split("|")}
     reasons = set(re.findall(r'reason="([^"]*)"', rule.expr))

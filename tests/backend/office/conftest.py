@@ -13,13 +13,13 @@ from tests.support.demo_office import DemoOffice
 
 @pytest.fixture
 def other(demo_office: DemoOffice) -> Office:
-    """As another process has it, which received nothing itself."""
+    """Open the office as another process does that received no record itself."""
     return open_office(Store(demo_office.folder))
 
 
 @pytest.fixture
 def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest is erased first."""
+    """Order the erasure by age, the oldest record first."""
     monkeypatch.setattr(due, "random", lambda: 0.0)
 
 

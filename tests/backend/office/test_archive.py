@@ -49,7 +49,7 @@ def problems(demo_office: DemoOffice, folder: Path, *archives: Path) -> int:
 
 
 def rows(demo_office: DemoOffice) -> set[str]:
-    """Ids that any table or object still has."""
+    """Return the ids that any table or object still has."""
     asked = [(demo_office.office.store.db, "uploads"), (demo_office.office.store.db, "verdicts")]
     asked.append((demo_office.office.ledger, "captures"))
     found = {row[0] for db, table in asked for row in db.execute(f"SELECT capture_id FROM {table}")}

@@ -120,7 +120,7 @@ def test_no_case_opens_what_nobody_may_see(demo_office: DemoOffice, make: Maker)
 def test_a_case_shows_no_picture_that_may_not_be_shown_any_more(
     demo_office: DemoOffice, make: Maker
 ) -> None:
-    """Its order takes no photo by now, or its driver took it back."""
+    """The order takes no photo by now, or the driver took the photo back."""
     office, early = demo_office.office, demo_office.deliver(LEFT_DOOR)[0]
     look(demo_office, early)
     assert office.access.may_see(ANA, early, NOON)
@@ -277,7 +277,7 @@ def test_a_decision_closes_every_case_about_the_photo_and_its_retakes(
 
 
 def test_a_case_holds_the_retakes_of_its_photo_too(demo_office: DemoOffice) -> None:
-    """After an opt-out they would be the only evidence: the photo itself was replaced."""
+    """Retakes are the only evidence after an opt-out, because the photo itself was replaced."""
     first = demo_office.receive(demo_office.photo(CHANGES_MIND))
     report(demo_office, first, CHANGES_MIND)
     retake = demo_office.receive(demo_office.photo(CHANGES_MIND, retake_of=first))

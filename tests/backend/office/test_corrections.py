@@ -486,7 +486,7 @@ def with_views_kept_for(days: int, folder: Path, objects: Objects | None = None)
 
 
 def test_an_erased_photo_that_was_moved_still_proves_its_order(tmp_path: Path) -> None:
-    """Also if views are kept for a shorter time than photos."""
+    """The order stays proved also if views are kept for a shorter time than photos."""
     demo_office = with_views_kept_for(7, tmp_path)
     photo = demo_office.receive(at_place(demo_office, LEFT_DOOR))
     correct(demo_office, photo, RIGHT_DOOR)

@@ -47,7 +47,7 @@ def test_second_binding_of_a_photo_at_once_changes_no_order(
 def test_second_correction_of_a_photo_at_once_names_the_first_person(
     demo_office: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Both looked at the same page; each locks the two orders in the same sequence."""
+    """Two people who looked at the same page lock the two orders in the same sequence."""
     photo = demo_office.receive(demo_office.photo(LEFT_DOOR))
 
     def correct(office: Office, to: str, who: str) -> None:
@@ -109,7 +109,7 @@ def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
 def test_a_photo_that_is_being_erased_is_not_bound(
     demo_office: DemoOffice, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Its time is over, and its file is gone already: who binds it waits, and reads that."""
+    """A person who binds a photo whose time is over waits for its erasure, and then reads of it."""
     stray = demo_office.receive(demo_office.stray())
     erasing = open_office(Store(tmp_path, interrupted))
     bound: list[Future[Any]] = []

@@ -185,7 +185,7 @@ def test_photo_after_an_opt_out_is_erased_although_its_process_died(
 def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    """There are more of them each day, and mostly nothing of them is left."""
+    """The number of such orders grows each day, and most have no record left."""
     demo_office = on_interrupted
     left, failed = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     office, hour = demo_office.office, timedelta(hours=1)
@@ -263,7 +263,7 @@ def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
 def test_the_thread_erases_a_tenth_of_its_time(
     on_interrupted: DemoOffice, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In between it waits, and ends at once when its process does."""
+    """The thread waits between two steps, and ends at once with its process."""
     monkeypatch.setattr(due, "BATCH", 1)
     demo_office = on_interrupted
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Retention: what the table says, what happens by it, and what people are told about it."""
+"""Retention: the table's times, their effects, and the people's pages about them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -75,7 +75,7 @@ def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(
 def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(
     demo_office: DemoOffice,
 ) -> None:
-    """As where the two files of SQLite were copied at different moments."""
+    """An upload may be lost if the two files of SQLite were copied at different moments."""
     held, gone = demo_office.deliver(ALLOWED, RIGHT_DOOR)
     store, line = demo_office.office.store, demo_office.office.store.line(gone)
     demo_office.office.erasure.expire_one(held, after(30))
@@ -178,7 +178,7 @@ def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(demo_office: D
 
 
 def test_nobody_amends_or_shortens_the_view_log(demo_office: DemoOffice) -> None:
-    """Not by SQL either; only what retention has given free can go."""
+    """SQL cannot change the view log either; only views past their retention can be deleted."""
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.access.log(CustomerService("17"), capture_id, "asked where it is", CAME)
     demo_office.office.erasure.expire(after(1))

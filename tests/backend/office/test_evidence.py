@@ -78,7 +78,7 @@ def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: SealedFl
 
 @pytest.fixture
 def between(fleet: SealedFleet) -> tuple[Made, Made, Made]:
-    """Three of one chain; the one in the middle is exported."""
+    """Take three records of one chain; the one in the middle is exported."""
     before, made, after = (fleet.take(fleet.sealed(n)) for n in (LEFT_DOOR, ALLOWED, RIGHT_DOOR))
     return before, made, after
 

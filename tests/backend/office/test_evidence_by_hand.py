@@ -30,7 +30,7 @@ IS_OURS, IS_SIGNED = "evidence.pem: OK", "Verified OK"
 
 
 def blocks(fleet: SealedFleet) -> list[str]:
-    """The commands of README.txt: that of `doorstep verify`, the tools, and step by step."""
+    """Return the commands of README.txt: that of `doorstep verify`, the tools, and each step."""
     paragraphs = fleet.read("README.txt").split("\n\n")
     return [dedent(one) for one in paragraphs if re.fullmatch(r"(    .*\n?)+\n*", one)]
 

@@ -1,4 +1,4 @@
-"""From a press to the evidence of it, with real processes: device, backend, `doorstep verify`."""
+"""A press and its evidence through real processes: device, backend, `doorstep verify`."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Which order a record belongs to, in whatever order the records come."""
+"""The order of a record, in whatever sequence the records come."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -91,7 +91,7 @@ def left_at(demo_office: DemoOffice) -> datetime | None:
 
 
 def test_a_time_record_dates_the_photos_of_its_boot(demo_office: DemoOffice) -> None:
-    """Before it comes, nobody claims to know when."""
+    """The time of a photo is unknown until the time record comes."""
     press(demo_office, at_s=5)
     before = left_at(demo_office)
 
@@ -185,7 +185,7 @@ def test_a_hostile_time_record_dates_nothing(demo_office: DemoOffice, said: Any)
 
 @pytest.mark.parametrize("retake_first", [False, True])
 def test_a_retake_replaces(demo_office: DemoOffice, retake_first: bool) -> None:
-    """Also when it comes first: uploads are retried in any order."""
+    """The retake may also come first, since uploads are retried in any sequence."""
     original = demo_office.photo(ALLOWED)
     retake = demo_office.photo(ALLOWED, retake_of=original.label.capture_id)
     for made in (retake, original) if retake_first else (original, retake):

@@ -42,7 +42,7 @@ def _at(minute: int) -> str:
 def test_the_command_says_that_more_is_due_also_of_an_order_that_takes_no_photo(
     on_interrupted: DemoOffice, interrupted: Interrupted
 ) -> None:
-    """Its time is not over, and nothing finds it among what is overdue."""
+    """Such a record is not overdue by its age, so no search by age finds it."""
     demo_office = on_interrupted
     interrupted.lost = [demo_office.receive(demo_office.photo(ALLOWED))]
     demo_office.office.ledger.execute("UPDATE orders SET gift = TRUE WHERE number = ?", (ALLOWED,))

@@ -43,7 +43,7 @@ def test_no_photo_outweighs_a_signature_and_sql_agrees(demo_office: DemoOffice) 
 
 
 def test_a_manifest_says_neither_who_nor_why(demo_office: DemoOffice) -> None:
-    """Which addresses are confidential is the last thing a stolen device may tell."""
+    """A stolen device must not reveal which addresses are confidential."""
     told: list[dict[str, Any]] = []
 
     def sign(said: dict[str, Any]) -> str:

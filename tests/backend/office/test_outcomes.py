@@ -263,7 +263,7 @@ def test_an_order_that_is_added_as_done_has_an_outcome_of_unknown_time(
 
 
 def test_only_one_old_outcome_is_left_whatever_proved_it(demo_office: DemoOffice) -> None:
-    """Also if the later proof is old a while after the first one, and is of another kind."""
+    """A later proof of another kind, which grows old after the first, leaves no second outcome."""
     outcomes, expire = demo_office.office.filing.outcomes, demo_office.office.erasure.expire
     demo_office.receive(demo_office.photo(ALLOWED))
     expire(CAME + 30 * DAY)

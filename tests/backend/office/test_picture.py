@@ -59,7 +59,7 @@ def test_exiftool_finds_no_place_time_or_device_in_the_copy(tmp_path: Path) -> N
 
 
 def test_a_copy_has_no_content_credentials() -> None:
-    """They name the device, the time and the place."""
+    """Content credentials name the device, the time and the place."""
     signed = CertifiedDevice().sign(STAMPED)
 
     copy = customer_copy(signed)
@@ -127,12 +127,12 @@ def segment(marker: int, said: bytes) -> bytes:
 
 
 def with_first(*segments: bytes) -> bytes:
-    """A photo whose encoder wrote these segments before all others."""
+    """Return a photo whose encoder wrote these segments before all others."""
     return b"".join([PICTURE[:2], *segments, PICTURE[2:]])
 
 
 def declared(width: int, height: int) -> bytes:
-    """A photo whose frame says that it is so large."""
+    """Return a photo whose frame declares this size."""
     at = PICTURE.index(b"\xff\xc0") + 5
     return PICTURE[:at] + struct.pack(">HH", height, width) + PICTURE[at + 4 :]
 

@@ -117,7 +117,7 @@ def test_devices_of_a_day_are_found_by_a_reason(demo_office: DemoOffice) -> None
 def test_a_press_counts_on_its_day_at_the_backend(
     tmp_path: Path, label: dict[str, Any], day: date
 ) -> None:
-    """Without a time, or with one after the receipt, the day of the receipt counts."""
+    """The day of the receipt counts if a press has no time, or a time after the receipt."""
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
     demo_office = DemoOffice(tmp_path)
     refuse(demo_office, **label)
@@ -189,7 +189,7 @@ def test_the_fleet_has_its_last_24_full_hours(demo_office: DemoOffice) -> None:
 
 @only_sqlite
 def test_no_question_reads_all_records(demo_office: DemoOffice) -> None:
-    """Each query uses an index, so that it is quick among millions of records."""
+    """Every query uses an index, and thus is quick among millions of records."""
     values = dict.fromkeys(
         ("after", "text", "reason", "since", "until", "device_id", "simulated"), ""
     )

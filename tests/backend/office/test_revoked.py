@@ -53,7 +53,7 @@ def test_a_photo_that_comes_later_is_kept_and_shown_to_nobody(demo_office: DemoO
 
 
 def test_a_forged_void_takes_nothing_back(demo_office: DemoOffice) -> None:
-    """Neither one that came before the office knew, nor one that comes after."""
+    """A forged void has no effect, whether it came before or after the office revoked the key."""
     photos = [
         demo_office.receive(demo_office.photo(number), BEFORE) for number in (RIGHT_DOOR, LEFT_DOOR)
     ]

@@ -21,7 +21,7 @@ from tests.support.engines import has
 
 @pytest.fixture
 def demo_office(tmp_path: Path) -> DemoOffice:
-    """Its van seals to whom the office names."""
+    """Make an office whose van seals to the office's own recipients."""
     demo_office = DemoOffice(tmp_path)
     demo_office.van.sealed_to = Seals(tmp_path).recipients()
     return demo_office
@@ -49,7 +49,7 @@ def test_bodies_sealed_before_and_after_a_rotation_both_open(demo_office: DemoOf
 
 
 def test_another_office_identity_takes_nobody_elses_place(demo_office: DemoOffice) -> None:
-    """Not escrow's, brought here when the office's own was lost, nor a second office's."""
+    """The new identity replaces neither escrow's, which may be here, nor a second office's."""
     seals = Seals(demo_office.folder)
     escrow(demo_office.folder).rename(demo_office.folder / "keys" / "identities" / "escrow.txt")
     first, last = seals.recipients().names

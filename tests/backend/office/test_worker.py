@@ -29,7 +29,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def beside(demo_office: DemoOffice) -> Iterator[Office]:
-    """A backend that files in a thread."""
+    """Run a backend that files in a thread."""
     office = open_office(Store(demo_office.folder))
     with Worker(office).running():
         yield office
@@ -149,7 +149,7 @@ def test_claims_in_memory_stay_small_for_a_large_record(demo_office: DemoOffice)
 def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
     demo_office: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Here the record has no words at all; a worker fetches it as it is."""
+    """A record that is None causes the bug; a worker fetches the record again."""
     made = demo_office.photo(ALLOWED)
     opened: Any = demo_office.keep(made)
 

@@ -18,7 +18,7 @@ CHOSEN = "?why=several&sort=latest"
 
 @pytest.fixture
 def three(live: Live) -> list[str]:
-    """Two photos that wait for the same reason, and one of another device that does not."""
+    """Let two photos wait for the same reason, and one of another device for another reason."""
     demo_office = live.demo_office
     two = [
         demo_office.receive(demo_office.stray(), f"2026-12-01T{hour}:00:00.000Z")
@@ -49,7 +49,7 @@ def test_a_choice_is_in_the_address(live: Live, three: list[str]) -> None:
 
 
 def test_a_choice_stays_while_photos_are_decided(live: Live, three: list[str]) -> None:
-    """From the table to the photo, to the question, and back to what is left of the table."""
+    """The choice is kept from the table to the photo, the question, and the rest of the table."""
     first, second, _ = three
     browser = live.browser(Dispatch("ana"))
 

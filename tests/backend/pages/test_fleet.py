@@ -64,7 +64,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A device of each kind; the tests add more, and change none of them."""
+    """Run a backend with a device of each kind; tests may add devices, and change none of these."""
     folder = tmp_path_factory.mktemp("fleet")
     with live_pages(folder) as live:
         settle(folder)
@@ -72,7 +72,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def seen(live: Live, path: str = "") -> str:
-    """A page without its markup and its form, as somebody reads it."""
+    """Return the text of a page without its markup and its form."""
     answer = live.browser(ANA).get(f"/fleet{path}")
     assert answer.status_code == 200
     main = answer.text.partition("<main>")[2].partition("</main>")[0]
@@ -248,7 +248,7 @@ def test_words_of_a_search_are_shown_as_text(fleet: Live) -> None:
 
 
 def test_a_report_that_says_the_least_has_its_page(fleet: Live) -> None:
-    """Another agent may leave out what is not needed."""
+    """An agent of another version may leave out members that are optional."""
     least = say(
         fleet,
         "van-least",
@@ -271,7 +271,7 @@ def test_a_report_that_says_the_least_has_its_page(fleet: Live) -> None:
 def test_a_list_that_is_longer_than_a_page_links_to_the_next_one(
     fleet: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each link keeps what was asked for."""
+    """The link keeps the words of the search."""
     monkeypatch.setattr(fleet_list, "PAGE_LENGTH", 2)
     dispatch, names = fleet.browser(ANA), list[str]()
     path = "/fleet?text=VAN-00&sort=name"

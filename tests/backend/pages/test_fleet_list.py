@@ -1,4 +1,4 @@
-"""Which devices the fleet's page shows, in which order, and what it takes as a question."""
+"""The fleet's page: the devices it shows, their order, and the questions it accepts."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -45,7 +45,7 @@ FLEET = [
 
 
 def names(**asked: str) -> str:
-    """The first letters of what is shown."""
+    """Return the first letters of the devices that the page shows."""
     return "".join(one.device_id[0] for one in page(FLEET, FleetListQuery.read(asked)).devices)
 
 

@@ -89,7 +89,7 @@ def test_every_page_of_customers_is_in_their_language(live: Live) -> None:
 
 
 def test_order_pages_have_every_sentence_in_the_customers_language(live: Live) -> None:
-    """Each state has sentences of its own."""
+    """Every state of an order has its own sentences."""
     demo_office = live.demo_office
     office, van = demo_office.office, demo_office.van
     stop = {"id": office.orders.find(ALLOWED).stop_id, "bound_by": "place"}

@@ -49,7 +49,7 @@ def without(number: str, text: str) -> str:
 def test_photos_that_are_read_slowly_are_all_shown_order_by_order(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As from a bucket far away: each may take a while, and not all of a customer's together."""
+    """A distant bucket may be slow for each photo; a customer's photos are read at once."""
     receive, read = live.demo_office.receive, Store.photo
 
     def read_slowly(store: Store, capture_id: str) -> bytes:
@@ -67,7 +67,7 @@ def test_photos_that_are_read_slowly_are_all_shown_order_by_order(
 def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_shows_it(
     live: Live,
 ) -> None:
-    """Not the copy's digest: the one that the signed record.json has of photo.jpg."""
+    """The digest is that of photo.jpg in the signed record.json, and not that of the copy."""
     original = PICTURE[:2] + b"\xff\xfe\x00\x08 52.5N" + PICTURE[2:]
     digest = hashlib.sha256(original).hexdigest()
     said: dict[str, Any] = {"picture": original, "photo": {"sha256": digest}}
@@ -247,7 +247,7 @@ def test_an_order_that_takes_no_photo_reads_the_day_alone_in_the_same_bytes(live
 
 
 def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:
-    """Also when a device sent a photo of it: nothing is left of it when it has arrived."""
+    """A photo that a device sent nevertheless is erased once it has arrived."""
     live.demo_office.receive(live.demo_office.photo(CONFIDENTIAL, position={"accuracy_m": 9.5}))
     browser = live.browser(SECOND)
 
@@ -614,7 +614,7 @@ def test_the_demos_accounts_can_sign_in(live: Live) -> None:
 
 @pytest.fixture
 def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """More than is listed of all that dispatch has; ids of what waits."""
+    """Fill every list of dispatch beyond its length, and return the ids of what waits."""
     monkeypatch.setattr(showing, "LISTED", 2)
     demo_office, rescues = live.demo_office, Rescues(live.demo_office.office.store)
     blurred = {"quality": {"verdict": "blurred"}}
@@ -639,7 +639,7 @@ def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
     live: Live, much: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are counted so far and no further."""
+    """The lists are counted up to a limit, and no further."""
     page = live.browser(ANA).get("/dispatch").text
 
     assert page.count("and 1 more") == 4

@@ -305,7 +305,7 @@ def test_viewer_without_access_cannot_tell_whether_the_order_exists(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_page_of_a_device_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
-    """Nobody else learns whether there is such a device, nor does the device itself."""
+    """No other role learns if there is such a device, nor does the device itself."""
     status, text = answer(scene, "GET /pages/fleet/{device_id}", ROLES[role])
 
     none = scene.live.browser(ROLES[role].viewer).get("/fleet/van-9999")
@@ -317,7 +317,7 @@ def test_page_of_a_device_opens_for_dispatch_alone(scene: Scene, role: str) -> N
 
 
 def _plain(text: bytes, number: str) -> bytes:
-    """A page without the number that was asked for and without its form's token."""
+    """Return a page without the number that was asked for and its form's token."""
     kept = [line for line in text.splitlines() if b'name="form"' not in line]
     return b"\n".join(kept).replace(number.encode(), b"N")
 

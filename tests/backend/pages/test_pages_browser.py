@@ -116,7 +116,7 @@ def test_a_confirmation_is_accessible_from_a_phone_to_a_desk(walk: Walk, deliver
 
 
 def test_long_words_of_another_language_fit_a_phone(walk: Walk, delivered: Live) -> None:
-    """Each page that a customer opens in `test_each_page_fits_a_phone`, and the code."""
+    """The pages are the code and those that a customer opens in `test_each_page_fits_a_phone`."""
     report = f"orders/{ALLOWED}/report?record={delivered.demo_office.shown(ALLOWED)[0]}&what="
     walk.page.goto(f"{walk.url}/sign-in")
     walk.follow("Deutsch")
@@ -255,7 +255,7 @@ def at_desk(desk: Page, delivered: Live, screenshots: Path) -> Walk:
 def test_dispatch_has_the_picture_beside_the_table_at_a_desk(
     at_desk: Walk, delivered: Live
 ) -> None:
-    """On a phone a photo has the page for itself, as the table has."""
+    """The photo and the table have pages of their own on a phone."""
     office, page = delivered.demo_office.office, at_desk.page
     at_desk.sign_in("ana")
     at_desk.follow("Device")

@@ -56,7 +56,7 @@ def seen(live: Live, viewer: Viewer, capture_id: str) -> requests.Response:
 
 @pytest.fixture(scope="module")
 def with_both() -> bytes:
-    """Somebody at the door, and a parcel whose label can be read."""
+    """Draw a person at the door, and a parcel whose label can be read."""
     picture = with_person(door(1, (640, 480)), Person(60, 0, (300, 200)))
     return jpeg.encode(with_label(picture, label(zxingcpp.BarcodeFormat.QRCode, 3), (480, 330)), 85)
 

@@ -54,7 +54,7 @@ def test_a_wrong_password_and_a_name_that_nobody_has_are_answered_alike(live: Li
 
 
 def test_passwords_are_kept_as_argon2id_and_nowhere_else(tmp_path: Path) -> None:
-    """With the parameters of RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes."""
+    """The parameters are those of RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes."""
     demo_office = DemoOffice(tmp_path)
     Accounts(demo_office.office.ledger).add(PERSON)
 
@@ -109,7 +109,7 @@ def test_failed_guesses_are_forgotten_after_a_sign_in(live: Live) -> None:
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[Live]:
-    """A backend behind a proxy: so a test has as many addresses as it likes."""
+    """Run a backend behind a proxy, where a test may have any number of addresses."""
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
     with live_pages(tmp_path) as live:
         yield live
@@ -350,7 +350,7 @@ def test_a_session_ends_after_12_hours_however_busy(live: Live) -> None:
 def test_a_session_ends_with_its_account_its_role_or_its_password(
     live: Live, change: Account | None
 ) -> None:
-    """At the next request, and what this session was shown does not open any more."""
+    """The session ends at the next request, and photos that it was shown do not open any more."""
     live.demo_office.receive(live.demo_office.photo(ALLOWED))
     browser = live.browser(OWNER)
     (image,) = images(browser.get("/orders").text)

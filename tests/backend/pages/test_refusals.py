@@ -18,7 +18,7 @@ from tests.support.live_pages import Live, live_pages
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """The device whose name comes last has the most presses; the tests change nothing."""
+    """Run a backend with refused presses, most by the device whose name comes last; read only."""
     with live_pages(tmp_path_factory.mktemp("refused")) as live:
         for name, reason, times in (
             ("van-9", Reason.CAMERA_FAULT, 3),

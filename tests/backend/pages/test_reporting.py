@@ -21,7 +21,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 @pytest.fixture
 def wrong_door(live: Live) -> CaptureId:
-    """A photo of the right door, which place bound to the left one: THIRD sees FOURTH's door."""
+    """Take a photo of the right door that place bound to the left one: THIRD sees FOURTH's door."""
     return live.demo_office.receive(live.demo_office.photo(LEFT_DOOR))
 
 
@@ -133,7 +133,7 @@ def test_a_parcel_that_is_not_found_opens_a_case_and_hides_nothing(
 
 @pytest.fixture
 def handed_over(live: Live) -> CaptureId:
-    """A hand-over that the device put on OWNER's order."""
+    """Take a hand-over that the device put on OWNER's order."""
     stop = {"id": live.demo_office.office.orders.find(ALLOWED).stop_id, "bound_by": "code"}
     said: dict[str, Any] = {"stop": stop | {"ring": "inside"}, "simulated": False}
     made = live.demo_office.van.make(RecordKind.NO_PHOTO, said | {"reason": "handed_over"})

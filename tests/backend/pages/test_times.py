@@ -1,4 +1,4 @@
-"""Times on the pages: by the clocks at the door, and the zone stands beside each."""
+"""Times on the pages: each is by the clocks at the door, with the name of its zone."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ AWAY: Final = PRESSED.format("04:15 (America/New_York)")
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    """A backend in Zurich; one of c-1's addresses is in New York, and both got a photo."""
+    """Run a backend in Zurich with an address in New York; both of c-1's orders got a photo."""
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
     with live_pages(tmp_path) as live:
         orders, routes = live.demo_office.office.orders, live.demo_office.office.routes

@@ -69,7 +69,7 @@ class Scene:
         return Dispatch(f"ana of {self.number}")
 
     def browser(self, role: str) -> Browser:
-        """Open the browser of somebody."""
+        """Open the browser of a person."""
         viewers: dict[str, Viewer | None] = {
             "nobody": None,
             "other": Customer(self.other),

@@ -44,7 +44,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
 
 @pytest.fixture
 def data(device: ServingDevice, tmp_path: Path) -> Path:
-    """A backend's folder whose authority is the device's."""
+    """Make a backend's folder whose authority is the device's."""
     (tmp_path / "ca").mkdir()
     shutil.copy(device.ca_file, tmp_path / "ca" / "ca.pem")
     FleetDocuments(tmp_path)  # and keys: without any it is nobody's folder

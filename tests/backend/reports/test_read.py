@@ -43,7 +43,7 @@ def wrong(**changes: Any) -> str:
 
 
 def test_times_are_kept_to_the_hour() -> None:
-    """The device says its own to the minute: when exactly is a record of somebody's pace."""
+    """A device reports its times to the minute; their exact course would show a person's pace."""
     found = said(needs=["refused", "damaged"], queue=waits(3, NOW), bench_mode=True)
 
     assert isinstance(found, StatusReport)

@@ -49,7 +49,7 @@ def test_report_without_news_writes_no_row(reports: Reports, tmp_path: Path) -> 
 
 
 def test_only_what_is_not_let_in_any_more_expires(reports: Reports, tmp_path: Path) -> None:
-    """A device that is let in and silent for a year is one that somebody must look for."""
+    """A device that is let in and silent for a year is one for which a person must look."""
     register = Register(tmp_path)
     for name in ("van-in", "van-out", "van-gone"):
         register.let_in(name)
@@ -63,7 +63,7 @@ def test_only_what_is_not_let_in_any_more_expires(reports: Reports, tmp_path: Pa
 
 
 def test_the_office_deletes_it_as_the_table_says(tmp_path: Path) -> None:
-    """Also where nobody asks for certificates, and there is no register."""
+    """The report is deleted also without a register, if no device asks for certificates."""
     (tmp_path / "backend.toml").write_text("retention = {report_days = 5}")
     office = open_office(Store(tmp_path))
     Reports(tmp_path).note(report())

@@ -22,7 +22,7 @@ HALF_A_HEAD = b"GET /pages/sign-in HTTP/1.1\r\nHost"
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
-    """A backend whose limits of 15 and 60 s are half a second."""
+    """Run a backend whose limits of 15 and 60 s are half a second."""
     monkeypatch.setattr(connection_timeouts, "HEAD_S", 0.5)
     monkeypatch.setattr(connection_timeouts, "BODY_S", 0.5)
     monkeypatch.setattr(loop, "HANDSHAKE_S", 0.5)

@@ -21,7 +21,7 @@ def taking_in(fleet: SealedFleet) -> Iterator[str]:
 
 
 def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
-    """Its rows as they were when it was begun, or with what they had then in its place."""
+    """Set the rows back to those of the upload's beginning, or to the given ones."""
     store = fleet.demo_office.office.store
     with store.db.exclusive_transaction():
         upload = store.find(capture_id)
@@ -39,7 +39,7 @@ def accepted(fleet: SealedFleet, capture_id: str) -> bool:
 
 
 def refuse(fleet: SealedFleet, capture_id: str) -> None:
-    """As it was until a repair."""
+    """Refuse the upload, as before a repair."""
     fleet.demo_office.office.store.settle(
         IntakeVerdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
     )

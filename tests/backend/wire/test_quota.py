@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
-    """A backend with a quota of three."""
+    """Run a backend with a quota of three uploads."""
     monkeypatch.setattr(quota, "MOST_OPEN", 3)
     monkeypatch.setattr(quota, "MOST_REFUSED", 3)
     with live_pages(tmp_path) as live:
@@ -123,7 +123,7 @@ def test_upload_is_deleted_after_7_days_or_30_if_refused(
 
 
 def lie_lost(store: Store, lost: Collection[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Where nobody can reach them; returns which were tried, as that comes."""
+    """Make the objects unreachable, and return the list of those that were tried."""
     erase, tried = store.objects.erase, list[str]()
 
     def erases(capture_id: str, line: bytes = b"") -> None:
