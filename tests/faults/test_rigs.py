@@ -19,6 +19,9 @@ CASES: Final = {
 }
 """Options for some cases of each kind; `scripts/test --powercut` and the commands try the rest."""
 
+EACH_COMMIT: Final = "powercut"
+"""The only rig that `scripts/test` runs too: the others take two minutes, and change seldom."""
+
 SAID: Final = {
     "powercut": (
         " power cuts, 0 violations; ",
@@ -33,7 +36,13 @@ SAID: Final = {
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.parametrize("rig", CASES)
+@pytest.mark.parametrize(
+    "rig",
+    [
+        EACH_COMMIT,
+        *(pytest.param(rig, marks=pytest.mark.release) for rig in CASES if rig != EACH_COMMIT),
+    ],
+)
 def test_rig_finds_no_broken_promise(rig: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"tests.faults.{rig}", *CASES[rig]],
