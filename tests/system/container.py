@@ -58,7 +58,7 @@ class Container:
 
     @property
     def pid(self) -> int:
-        """The number that its systemd has on this host; 0 while there is none."""
+        """The number that its systemd has on this host; 0 until it runs."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return int((children.read_text().split() or ["0"])[0])
 

@@ -101,7 +101,7 @@ def encoding_is_guessed() -> str:
 
 
 def pins_are_sought() -> str:
-    """lgpio opens chip 0, or says that there is none."""
+    """Open chip 0 with lgpio; return what came of it."""
     import lgpio  # noqa: PLC0415
 
     try:

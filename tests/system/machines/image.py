@@ -34,7 +34,7 @@ SHARED_MACHINE_ID: Final = "0123456789abcdef0123456789abcdef"
 """In the image, as in one that was cloned from a running device."""
 
 RECEIVER: Final = Path(__file__).with_name("receiver.py")
-"""What is at the UART of every machine."""
+"""Stand-in for a receiver at the UART of every machine."""
 
 CHRONY: Final = """\
 # The clock is this host's, and chrony may not set it: it measures only (-x).
@@ -124,7 +124,7 @@ def _files() -> dict[str, str]:
 
 
 def _provisioned_packages() -> list[str]:
-    """What packages.yml lists under `all`: a plain list, read without a YAML library."""
+    """Return what packages.yml lists under `all`, read without a YAML library."""
     text = (REPOSITORY / "scripts" / "provisioning" / "packages.yml").read_text()
     listed = text.partition("\nall:\n")[2]
     lines = takewhile(lambda line: line.startswith("  - "), listed.splitlines())

@@ -1,4 +1,4 @@
-"""One machine: a container that SSH reaches."""
+"""A machine for the tests: a container that SSH reaches."""
 
 import os
 import shutil

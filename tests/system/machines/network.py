@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final, Self
 
 BRIDGE: Final = "dst-office"
-"""This host's own interface in the office's network."""
+"""Interface of this host in the office's network."""
 
 OFFICE: Final = "10.77.1.0/24"
-"""Where devices lie while they are set up, and who may reach their SSH."""
+"""The network of devices during their set-up; it may reach their SSH."""
 
 HOST: Final = "10.77.1.1"
-"""This host in it: the technician's computer, the backend and the time server."""
+"""Address of this host in it: the technician's computer, the backend and the time server."""
 
 STREET: Final = "dst-street"
 """A network namespace somewhere else, from which nothing may be reached."""
@@ -39,7 +39,7 @@ table ip {_TABLE} {{
 
 
 class Network:
-    """Both networks on this host; one at a time, whoever runs it."""
+    """Both networks on this host; a second process waits for the first."""
 
     def __enter__(self) -> Self:
         self._lock = _LOCK.open("w")

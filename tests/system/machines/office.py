@@ -13,7 +13,7 @@ from tests.system.machines.network import HOST
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What is at the office's address.
+    """Services at the office's address.
 
     Attributes:
         folder: for inventories, tokens and what a run leaves.

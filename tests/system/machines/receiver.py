@@ -24,7 +24,7 @@ def sentence(body):
 
 
 def second(now, fix):
-    """What one second says: 52.52 N 13.405 E, eight satellites; or nothing yet."""
+    """Return one second's lines: 52.52 N 13.405 E with eight satellites, or no fix."""
     clock, day = now.strftime("%H%M%S.00"), now.strftime("%d%m%y")
     if not fix:
         lines = [f"GPGGA,{clock},,,,,0,00,99.9,,,,,,", "GPGSA,A,1,,,,,,,,,,,,,99.9,99.9,99.9"]

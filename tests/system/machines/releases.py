@@ -15,10 +15,10 @@ N_MINUS_1: Final = "ff75f5df08033e471e9ffb7839f139f1b85371cd"
 """The tree of 2026.11.7, the oldest release whose state is accepted."""
 
 Edit = tuple[str, str, str]
-"""A file of the tree, a text in it, and what stands there instead."""
+"""A file of the tree, a text in it, and its replacement."""
 
 NO_IMPORT: Final[Edit] = ("agent/__init__.py", "__version__ =", "import nothing\n\n__version__ =")
-"""It cannot even say its version."""
+"""A release that cannot even say its version."""
 
 NO_CAPTURE: Final[Edit] = (
     "agent/command/capture.py",

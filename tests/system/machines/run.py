@@ -1,4 +1,4 @@
-"""One run of `scripts/provision` or `scripts/deploy`, and what it said."""
+"""Runs of `scripts/provision` and `scripts/deploy`, and their output."""
 
 import json
 import os
@@ -23,12 +23,12 @@ packages there already, on two cores with a load of 8 to 17."""
 SIMULATED: Final = {
     part: {"kind": "simulated"} for part in ("camera", "buttons", "indicator", "lamp")
 }
-"""What no container can have; gpsd and its receiver are real."""
+"""Parts that no container can have; gpsd and its receiver are real."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run left behind.
+    """Result of a run.
 
     Attributes:
         rows: verdict and what to do, by device; the table as a technician reads it.
@@ -71,7 +71,7 @@ def provision(file: Path, *words: str) -> RunResult:
 
 
 def deploy(file: Path, release: Path, *words: str) -> RunResult:
-    """The same of `scripts/deploy`, with the folder of a release."""
+    """Run `scripts/deploy` with the folder of a release."""
     return _ran("deploy", file, str(release), *words)
 
 
@@ -94,7 +94,7 @@ def _ran(command: str, file: Path, *words: str) -> RunResult:
 
 @contextmanager
 def processes_seen() -> Iterator[set[bytes]]:
-    """Every command line and environment on this host and in its machines, as they go by."""
+    """Collect each command line and environment on this host and in its machines."""
     seen: set[bytes] = set()
     over = threading.Event()
 

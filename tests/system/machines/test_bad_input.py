@@ -1,4 +1,4 @@
-"""What cannot be set up is told in one sentence, and left as it was; a second run finishes it."""
+"""A device that cannot be set up is reported and left as it was; the next run finishes it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ TROUBLED = {
     "wrong-clock": "its clock says 1971",
     "wrong-config": "configuration does not check",
 }
-"""What the table says of each machine."""
+"""Words of the table about each machine."""
 
 GONE = "10.77.1.99"
-"""Where nothing is."""
+"""An address without a device."""
 
 CLOCK = """#!/bin/sh
 case "$*" in
@@ -72,7 +72,7 @@ def story(network: Network, at_the_office: Office) -> Iterator[Story]:
 
 
 @pytest.mark.parametrize(("name", "words"), TROUBLED.items())
-def test_it_is_one_sentence(story: Story, name: str, words: str) -> None:
+def test_trouble_is_reported_in_one_sentence(story: Story, name: str, words: str) -> None:
     verdict, todo = story.runs[0].rows[name]
     assert verdict in {"not done", "not reached"}
     assert words in todo
@@ -80,7 +80,7 @@ def test_it_is_one_sentence(story: Story, name: str, words: str) -> None:
     assert len(todo) < 300, todo
 
 
-def test_what_is_not_there_is_told_as_not_reached(story: Story) -> None:
+def test_missing_device_is_reported_as_not_reached(story: Story) -> None:
     verdict, todo = story.runs[0].rows["gone"]
     assert verdict == "not reached"
     assert "does not answer" in todo
@@ -91,19 +91,19 @@ def test_two_devices_with_one_name_are_both_refused(story: Story) -> None:
     assert len([line for line in said if line.lstrip().startswith("twin")]) == 2
 
 
-def test_trouble_stops_nobody_else(story: Story) -> None:
+def test_trouble_stops_no_other_device(story: Story) -> None:
     assert story.runs[0].exit_code != 0
     assert story.runs[0].rows["fine"][0] == "ready", story.runs[0].output
     assert "/etc/doorstep/config.toml" in story.after["fine"], "else the next test sees nothing"
 
 
 @pytest.mark.parametrize("name", TROUBLED)
-def test_a_refused_machine_is_as_it_was(story: Story, name: str) -> None:
+def test_refused_machine_is_as_it_was(story: Story, name: str) -> None:
     appeared = story.after[name].keys() - story.before[name].keys()
     assert not {path for path in appeared if not path.startswith("/home/")}
 
 
-def test_the_second_run_finishes_all(story: Story) -> None:
+def test_second_run_finishes_all(story: Story) -> None:
     second = story.runs[1]
     assert second.exit_code == 0, second.output
     assert {row[0] for row in second.rows.values()} == {"ready"}

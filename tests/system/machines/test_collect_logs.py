@@ -31,7 +31,7 @@ all:
 
 
 def _given(change: Callable[[tarfile.TarFile], None] | None = None, *, left_out: str = "") -> str:
-    """What a device gives: base64 of an archive, to which `change` adds."""
+    """Return a device's answer: base64 of an archive, to which `change` adds."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name in PARTS:
@@ -73,7 +73,7 @@ def _keep(given: str, place: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_is_kept_is_for_this_user_alone(tmp_path: Path) -> None:
+def test_logs_are_kept_for_this_user_alone(tmp_path: Path) -> None:
     place = tmp_path / "van-1.tar.gz"
     ran = _keep(_given(), place)
 
@@ -107,7 +107,9 @@ def test_what_is_kept_is_for_this_user_alone(tmp_path: Path) -> None:
         *("a-link", "too-big", "endless", "endless-unpacked", "two"),
     ],
 )
-def test_what_is_no_logs_is_not_kept(tmp_path: Path, given: Callable[[], str], said: str) -> None:
+def test_answer_without_valid_logs_is_not_kept(
+    tmp_path: Path, given: Callable[[], str], said: str
+) -> None:
     place = tmp_path / "van-1.tar.gz"
     ran = _keep(given(), place)
 
@@ -118,7 +120,7 @@ def test_what_is_no_logs_is_not_kept(tmp_path: Path, given: Callable[[], str], s
 
 
 @pytest.mark.slow
-def test_one_that_is_not_reached_stops_no_other(tmp_path: Path) -> None:
+def test_unreachable_device_stops_no_other(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.fail("this becomes root on this machine, as on a device: run it as root")
     (tmp_path / "fleet.yml").write_text(INVENTORY)

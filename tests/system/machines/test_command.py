@@ -1,4 +1,4 @@
-"""`scripts/provision` and `scripts/deploy` before they reach a device: told in a sentence."""
+"""Checks of `scripts/provision` and `scripts/deploy` before they reach a device."""
 
 import os
 import re
@@ -27,7 +27,7 @@ SEE_HELP = "see scripts/deploy --help"
 
 
 def _ran(folder: Path, text: str, *words: str, command: str = "provision") -> tuple[int, list[str]]:
-    """It runs with this environment's Ansible; its exit code, and the lines that it said."""
+    """Run it with this environment's Ansible; return its exit code and its lines."""
     (folder / "fleet.yml").write_text(text)
     for name in ("fleet-ca.pem", "fleet-key.pem"):
         (folder / name).touch()
@@ -54,7 +54,7 @@ def _ran(folder: Path, text: str, *words: str, command: str = "provision") -> tu
 
 
 def _listed(folder: Path, name: str = "retry.txt", version: str = "") -> list[str]:
-    """Whom a list names, below the line for what it is."""
+    """Return the devices that a list names."""
     first, *hosts = (folder / "kept" / name).read_text().splitlines()
     assert first == f"# for {version}{folder / 'fleet.yml'}"
     return hosts
@@ -68,7 +68,7 @@ def _listed(folder: Path, name: str = "retry.txt", version: str = "") -> list[st
         ("all:\n  vars: {ansible_user: pi}\n", "fleet.yml: it names no device"),
     ],
 )
-def test_an_inventory_that_cannot_be_read_is_told_and_not_run(
+def test_unreadable_inventory_is_reported_and_not_run(
     tmp_path: Path, text: str, words: str
 ) -> None:
     code, said = _ran(tmp_path, text, "van-1")
@@ -79,14 +79,14 @@ def test_an_inventory_that_cannot_be_read_is_told_and_not_run(
     assert said[0].endswith("correct it; nothing was touched")
 
 
-def test_a_device_that_the_inventory_does_not_name_is_told(tmp_path: Path) -> None:
+def test_device_that_the_inventory_lacks_is_reported(tmp_path: Path) -> None:
     code, said = _ran(tmp_path, INVENTORY, "van-1", "van-2")
 
     assert (code, said) == (2, ["van-2: fleet.yml has no such device; nothing was touched"])
 
 
 @pytest.mark.slow
-def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> None:
+def test_table_has_all_faults_of_an_inventory(tmp_path: Path) -> None:
     settings = "{doorstep_timezon: UTC, doorstep_backend_url: , doorstep_state_mb: lots}"
     hosts = f"    van-1: {{ansible_host: 192.0.2.1}}\n    van-2: {settings}\n"
     hosts += "    van-3: {doorstep_config: {camara: {mains_hz: 50}}}\n"
@@ -111,7 +111,7 @@ def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> 
     assert _listed(tmp_path) == ["van-1", "van-2", "van-3", "van-4"]
 
 
-def test_one_device_alone_leaves_the_others_to_be_tried_again(tmp_path: Path) -> None:
+def test_run_of_one_device_leaves_the_others_in_the_list(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "retry.txt").write_text("van-2\nvan-9\n")
@@ -122,7 +122,7 @@ def test_one_device_alone_leaves_the_others_to_be_tried_again(tmp_path: Path) ->
     assert said[-1].endswith("scripts/provision -i fleet.yml --retry")
 
 
-def test_a_run_that_is_broken_off_tells_nothing_of_the_one_before(tmp_path: Path) -> None:
+def test_run_that_breaks_off_reports_no_earlier_run(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "retry.txt").write_text("van-1\n")
@@ -133,14 +133,14 @@ def test_a_run_that_is_broken_off_tells_nothing_of_the_one_before(tmp_path: Path
     assert not [line for line in said if "--retry" in line]
 
 
-def test_what_is_said_to_an_option_that_does_not_go(tmp_path: Path) -> None:
+def test_option_without_its_value_is_refused_with_an_example(tmp_path: Path) -> None:
     assert _ran(tmp_path, INVENTORY, "-i") == (
         2,
         ["-i needs a file: scripts/provision -i fleet.yml"],
     )
 
 
-def test_a_retry_needs_a_run_before(tmp_path: Path) -> None:
+def test_retry_needs_a_run_before(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
 
     assert _ran(tmp_path, INVENTORY, "--retry") == (
@@ -156,7 +156,7 @@ def test_a_retry_needs_a_run_before(tmp_path: Path) -> None:
 
 
 def _release(folder: Path) -> Path:
-    """The folder of a release that is fit, with nothing in its files."""
+    """Make the folder of a valid release with empty files."""
     names = ("doorstep-2026.12.0-py3-none-any.whl", "units/doorstep-capture.service", "SHA256SUMS")
     return make_release(folder, dict.fromkeys(names, ""))
 
@@ -175,13 +175,13 @@ def _release(folder: Path) -> Path:
         (("1", "van-9"), "van-9: fleet.yml has no such device; nothing was touched"),
     ],
 )
-def test_a_deploy_that_is_called_wrongly_is_told(
+def test_wrong_call_of_deploy_is_reported(
     tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     assert _ran(tmp_path, INVENTORY, *words, command="deploy") == (2, [said])
 
 
-def test_a_release_that_is_not_there_or_not_whole_reaches_no_device(tmp_path: Path) -> None:
+def test_missing_or_incomplete_release_reaches_no_device(tmp_path: Path) -> None:
     code, said = _ran(tmp_path, INVENTORY, "2026.99.0", command="deploy")
     assert (code, len(said)) == (2, 1)
     assert said[0].startswith("2026.99.0: there is no such release at ")
@@ -195,8 +195,8 @@ def test_a_release_that_is_not_there_or_not_whole_reaches_no_device(tmp_path: Pa
     assert (code, said) == (2, [words])
 
 
-def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
-    """Whom provisioning is to take up again is not forgotten by it."""
+def test_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
+    """A deploy keeps the list of devices that provisioning still has to do."""
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "retry.txt").write_text("van-9\n")
@@ -211,8 +211,8 @@ def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["van-1\n", ""])
-def test_a_list_is_not_tried_again_with_another_version(tmp_path: Path, names: str) -> None:
-    """Also where it is empty: of this version nothing was done."""
+def test_list_is_not_tried_again_with_another_version(tmp_path: Path, names: str) -> None:
+    """An empty list of another version is refused too."""
     kept, fleet = tmp_path / "kept", tmp_path / "fleet.yml"
     kept.mkdir()
     (kept / "retry-deploy.txt").write_text(f"# for 2026.11.9 and {fleet}\n{names}")
@@ -226,7 +226,7 @@ def test_a_list_is_not_tried_again_with_another_version(tmp_path: Path, names: s
     assert ran == (2, [words])
 
 
-def test_a_list_is_not_tried_again_with_another_inventory(tmp_path: Path) -> None:
+def test_list_is_not_tried_again_with_another_inventory(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "retry.txt").write_text("# for /elsewhere/fleet.yml\nvan-1\n")
@@ -238,8 +238,8 @@ def test_a_list_is_not_tried_again_with_another_inventory(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_what_a_run_left_is_tried_again(tmp_path: Path) -> None:
-    """And nobody else; by another way to the same inventory too."""
+def test_devices_that_a_run_left_are_tried_again(tmp_path: Path) -> None:
+    """No other device is tried; the inventory may be named by another path."""
     hosts = INVENTORY + "    van-2: {ansible_host: 192.0.2.2}\n"
     release = str(_release(tmp_path))
     _ran(tmp_path, hosts, release, "van-1", command="deploy")
@@ -257,8 +257,8 @@ def test_what_a_run_left_is_tried_again(tmp_path: Path) -> None:
     assert [line.split()[0] for line in said if " not reached " in line] == ["van-1"]
 
 
-def test_the_waves_of_a_deploy_are_in_the_inventorys_order() -> None:
-    """A group that is made on the way has its hosts as they answered, the quickest first."""
+def test_waves_of_a_deploy_are_in_the_inventorys_order() -> None:
+    """A group made during a play would have the hosts in the order of their answers."""
     plays = yaml.safe_load((REPOSITORY / "scripts/provisioning/deploy.yml").read_text())
 
     (rolling,) = [play for play in plays if "serial" in play]

@@ -104,14 +104,14 @@ def runs(van: Machine) -> str:
 
 
 def go_back(van: Machine, release: str) -> None:
-    """By hand, as systemd/README.md has it."""
+    """Install a release by hand, as systemd/README.md says."""
     van.run(*TRIAL, "use", release)
     van.run("systemctl", "daemon-reload")
     van.run("systemctl", "restart", "doorstep-capture", "doorstep-sync", "doorstep-prune.timer")
 
 
 def press(van: Machine) -> str:
-    """Presses once, which leaves a record; its id."""
+    """Press once; return the record's id."""
     ended = (0, 3, 4)
     said = van.run("doorstep", "capture", "--once", check=False)
     assert said.returncode in ended, said.stdout + said.stderr
@@ -119,14 +119,14 @@ def press(van: Machine) -> str:
 
 
 def records(van: Machine) -> dict[str, str]:
-    """Digest by name of every record on it."""
+    """Return the digest of each record on it, by name."""
     said = van.run("sh", "-c", "cd /var/lib/doorstep/records && sha256sum -- *.rec").stdout
     return {name: digest for digest, name in map(str.split, said.splitlines())}
 
 
 @contextmanager
 def meanwhile(act: Callable[[], object]) -> Iterator[None]:
-    """Does it beside the block; what it raised is raised at its end."""
+    """Call a function beside the block; raise its error at the end."""
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(act)
         yield
@@ -139,8 +139,8 @@ def once_tried(van: Machine, script: str) -> Callable[[], object]:
     return lambda: van.run("timeout", "900", "sh", "-c", f"{waiting}; {script}")
 
 
-def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: DeployedMachines) -> None:
-    """Its backend is out of reach from the moment on at which it is tried."""
+def test_rollback_in_the_second_wave_ends_the_rollout(fleet: DeployedMachines) -> None:
+    """Cut a machine off from its backend as soon as it tries a release."""
     made, victim = fleet.release("2099.1.0"), fleet.machines[1]
     before = {van.name: (press(van), records(van)) for van in fleet.machines}
     port = fleet.office.url.rpartition(":")[2]
@@ -161,7 +161,7 @@ def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: DeployedMachines)
         assert kept.items() <= records(van).items(), "a record was touched"
 
 
-def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: DeployedMachines) -> None:
+def test_next_run_finishes_the_rollout_and_serves_a_press(fleet: DeployedMachines) -> None:
     fleet.machines[1].run("systemctl", "reload", "nftables")
     made, van, pressed = fleet.release("2099.1.0"), fleet.machines[2], list[str]()
 
@@ -180,7 +180,7 @@ def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: Deploye
     assert f"{pressed[0]}.rec" in records(van)
 
 
-def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(
+def test_device_with_the_release_is_done_and_does_not_change(
     fleet: DeployedMachines,
 ) -> None:
     press(fleet.machines[0])
@@ -192,7 +192,7 @@ def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(
     assert set(told.changed.values()) == {0}, told.output
 
 
-def test_a_release_that_does_not_even_say_its_version_is_not_started(
+def test_release_that_cannot_say_its_version_is_not_started(
     fleet: DeployedMachines,
 ) -> None:
     before = runs(fleet.machines[0])
@@ -207,7 +207,6 @@ def test_a_release_that_does_not_even_say_its_version_is_not_started(
 
 
 def test_each_way_to_fail_ends_with_the_release_before(fleet: DeployedMachines) -> None:
-    """Three at once, each on a machine of its own."""
     broken = {
         "van-1": ("2099.1.2", NO_CAPTURE, "capture ended, and was started again"),
         "van-2": ("2099.1.3", NEVER_READY, "capture does not start"),
@@ -234,7 +233,7 @@ def test_each_way_to_fail_ends_with_the_release_before(fleet: DeployedMachines) 
         press(van)
 
 
-def test_a_device_whose_ssh_is_cut_goes_back_by_itself(fleet: DeployedMachines) -> None:
+def test_device_whose_ssh_is_cut_goes_back_by_itself(fleet: DeployedMachines) -> None:
     van = fleet.machines[2]
     before = runs(van)
     cut = "nft insert rule inet doorstep input tcp dport 22 drop"
@@ -263,10 +262,10 @@ STEPS: dict[str, Callable[[Machine], bool]] = {
     "the result is written": lambda van: '"done"' in _text(van, "/opt/doorstep/trial.json"),
     "the trial is over": lambda van: _current(van) == "2099.1.5" and not _is_tried(van),
 }
-"""What is there when the plug is pulled."""
+"""Conditions at which the power is cut."""
 
 INSTALLS = ("the release is being copied", "it is being installed", "it is installed")
-"""What a device alone does not come by: the whole deploy runs."""
+"""Steps that a device does not take alone: the whole deploy runs."""
 
 STAYS = ("the trial is over",)
 
@@ -300,7 +299,7 @@ def _is_tried(van: Machine) -> bool:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_power_cut_at_any_step_leaves_one_release_whole(
+def test_power_cut_at_any_step_leaves_one_release_whole(
     fleet: DeployedMachines, network: Network, van: Machine, step: str
 ) -> None:
     made, kept = fleet.release("2099.1.5"), records(van)
@@ -334,7 +333,7 @@ def test_a_power_cut_at_any_step_leaves_one_release_whole(
     assert kept.items() <= records(van).items(), "a record was touched"
 
 
-def test_the_next_deploy_after_power_cuts_finishes(fleet: DeployedMachines, van: Machine) -> None:
+def test_next_deploy_after_power_cuts_finishes(fleet: DeployedMachines, van: Machine) -> None:
     go_back(van, "/opt/doorstep/releases/2099.1.0")
 
     told = fleet.deploy(fleet.release("2099.1.5"), van.name, *ANYWAY)
@@ -344,7 +343,7 @@ def test_the_next_deploy_after_power_cuts_finishes(fleet: DeployedMachines, van:
     assert runs(van) == "2099.1.5"
 
 
-def test_a_trial_that_is_killed_goes_back(fleet: DeployedMachines) -> None:
+def test_trial_that_is_killed_goes_back(fleet: DeployedMachines) -> None:
     van = fleet.machines[1]
     before = runs(van)
     kill = "systemctl kill --signal=KILL doorstep-trial.service"
@@ -358,7 +357,7 @@ def test_a_trial_that_is_killed_goes_back(fleet: DeployedMachines) -> None:
     assert runs(van) == before
 
 
-def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: DeployedMachines) -> None:
+def test_second_deploy_and_provisioning_leave_a_trial_alone(fleet: DeployedMachines) -> None:
     van, other = fleet.machines[1], fleet.release("2099.1.0")
     told: list[RunResult] = []
 
@@ -379,10 +378,10 @@ def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: DeployedMac
         assert "a release is being tried on it, and it was not touched" in todo
 
 
-def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
+def test_earlier_release_runs_on_the_database_of_a_later_one(
     fleet: DeployedMachines, van: Machine
 ) -> None:
-    """As on the way back from a trial: a table more is set aside, and made again from the files.
+    """A queue with an added table is set aside, and made again from the files.
 
     Both speak to the same backend. A deploy of the older one is refused by that one's doctor.
     """
@@ -410,7 +409,7 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     assert status["queue"]["damaged"] == 0
 
 
-def test_what_is_not_fit_is_told_in_one_sentence_and_not_touched(fleet: DeployedMachines) -> None:
+def test_unfit_device_is_reported_in_a_sentence_and_not_touched(fleet: DeployedMachines) -> None:
     one, two, three = fleet.machines
     supply = "mount -t tmpfs none /sys/class/power_supply && mkdir /sys/class/power_supply/ac"
     tell = (
@@ -448,7 +447,7 @@ def test_what_is_not_fit_is_told_in_one_sentence_and_not_touched(fleet: Deployed
     ] == [set()] * 3
 
 
-def test_a_release_for_another_architecture_touches_nothing(
+def test_release_for_another_architecture_touches_nothing(
     fleet: DeployedMachines, van: Machine
 ) -> None:
     made = fleet.release("2099.1.0")

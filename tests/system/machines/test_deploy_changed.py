@@ -18,7 +18,7 @@ DEVICES: Final = ("van-1", "van-2", "van-3")
 
 
 def _release(folder: Path, build: str) -> Path:
-    """A release that is whole, of one architecture; another build of the same version differs."""
+    """Make a whole release of one architecture; another build of the same version differs."""
     files = {
         f"doorstep-{VERSION}-py3-none-any.whl": build,
         "units/doorstep-capture.service": "",
@@ -28,7 +28,7 @@ def _release(folder: Path, build: str) -> Path:
 
 
 def _read(release: Path) -> dict[str, Any]:
-    """What `scripts/deploy` reads of it, once."""
+    """Return what `scripts/deploy` reads of a release."""
     program = PROVISIONING / "filter_plugins" / "doorstep_release.py"
     ran = subprocess.run(
         [sys.executable, program, release], capture_output=True, text=True, check=True
@@ -37,7 +37,7 @@ def _read(release: Path) -> dict[str, Any]:
 
 
 def _roles(folder: Path) -> Path:
-    """The role of a deploy, of which nothing that a device does is left: this machine is none."""
+    """Copy the role of a deploy without the steps that a device takes."""
     shutil.copytree(PROVISIONING / "roles" / "doorstep_deploy", folder / "doorstep_deploy")
     tasks = folder / "doorstep_deploy" / "tasks"
     for name in ("road", "room", "install"):
@@ -49,7 +49,7 @@ def _roles(folder: Path) -> Path:
 
 
 def _waves(release: Path, other: Path) -> list[dict[str, Any]]:
-    """The waves of deploy.yml; after the first one, the other release takes this one's place."""
+    """Write the waves of deploy.yml; after the first, another release takes this one's place."""
     plays = yaml.safe_load((PROVISIONING / "deploy.yml").read_text())
     play = next(one for one in plays if "serial" in one)
     machine = {"architecture": "amd64"}
@@ -76,10 +76,10 @@ def _waves(release: Path, other: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("failures", [0, 99])
-def test_a_release_that_changes_between_two_waves_ends_the_rollout(
+def test_release_that_changes_between_two_waves_ends_the_rollout(
     tmp_path: Path, failures: int
 ) -> None:
-    """However many devices of a wave may fail: the next ones would run what nobody has tried."""
+    """The next devices would run an untried release, however many may fail in a wave."""
     release = _release(tmp_path, "first")
     (tmp_path / "other").mkdir()
     other = _release(tmp_path / "other", "second")

@@ -1,4 +1,4 @@
-"""What a deploy says on its way: a trial takes minutes, and who watches it must see that."""
+"""Progress of a deploy: a technician sees that a trial takes minutes."""
 
 import os
 from pathlib import Path
@@ -38,11 +38,11 @@ PLAY: Final = [
 ]
 
 OVER_IT: Final = 'mount -t overlay overlay -o "lowerdir=$1:/usr/local/lib" /usr/local/lib'
-"""This machine is the device, and nobody else sees what lies on it."""
+"""Mounts files over this machine's own, seen by these processes alone."""
 
 
 def _tried(folder: Path, in_vain: int) -> list[str]:
-    """The lines that are said while a device tries a release."""
+    """Return the lines of a deploy while a device tries a release."""
     if os.geteuid() != 0:
         pytest.fail("this mounts a device's program: run it as root")
     program = folder / "lib" / "doorstep" / "trial" / "__main__.py"
@@ -55,7 +55,7 @@ def _tried(folder: Path, in_vain: int) -> list[str]:
     return played(folder, folder / "play.yml", below=mounted).splitlines()
 
 
-def test_how_long_a_trial_takes_is_said_before_and_that_it_goes_on(tmp_path: Path) -> None:
+def test_deploy_reports_a_trials_length_before_and_its_progress(tmp_path: Path) -> None:
     said = _tried(tmp_path, 2)
 
     before, *waited = [line for line in said if "watched for" in line or "not yet" in line]
@@ -64,7 +64,7 @@ def test_how_long_a_trial_takes_is_said_before_and_that_it_goes_on(tmp_path: Pat
     assert "fatal: [van-1]: VERDICT done" in said, "\n".join(said)
 
 
-def test_a_trial_without_an_end_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+def test_endless_trial_is_given_up(tmp_path: Path) -> None:
     said = _tried(tmp_path, 99)
 
     assert len([line for line in said if line.startswith("not yet: ")]) == 7

@@ -58,7 +58,7 @@ def _rendered(**set_here: Any) -> str:
 
 
 @pytest.mark.parametrize("name", INVENTORIES)
-def test_the_agent_reads_what_is_rendered(tmp_path: Path, name: str) -> None:
+def test_agent_reads_what_is_rendered(tmp_path: Path, name: str) -> None:
     settings = INVENTORIES[name]
     file = tmp_path / "config.toml"
     file.write_text(_rendered(**settings))
@@ -101,7 +101,7 @@ def test_text_of_an_inventory_stays_text(tmp_path: Path) -> None:
         ({"error": "no answer"}, {}, "cannot be told"),
     ],
 )
-def test_a_device_in_use_is_not_touched(
+def test_device_in_use_is_not_touched(
     capture: dict[str, Any], more: dict[str, str], refused: str
 ) -> None:
     found = {"capture": "active", "status": json.dumps({"capture": capture}), **more}
@@ -134,18 +134,18 @@ def test_kernel_without_the_parts_drivers_is_refused_on_a_pi(
 
 
 def test_probe_reports_the_running_kernel() -> None:
-    """The decision above is made of what this probe prints."""
+    """The check of the kernel reads the output of this probe."""
     probe = PROVISIONING / "roles/doorstep_preflight/files/look-as-root.sh"
 
     assert _probed(probe.read_text())["kernel"] == os.uname().release
 
 
 @pytest.mark.parametrize("status", ["", "not JSON", "[]", "null", '{"v": 1}'])
-def test_a_capture_that_runs_and_says_nothing_is_not_touched(status: str) -> None:
+def test_capture_that_runs_silently_is_not_touched(status: str) -> None:
     assert filters.on_the_road({"capture": "active", "status": status})
 
 
-def test_a_capture_that_starts_is_not_touched_unless_it_is_our_start_or_in_vain() -> None:
+def test_capture_that_starts_is_not_touched_with_two_exceptions() -> None:
     starting = {"capture": "activating", "restarts": "0"}
 
     assert "cannot be told" in filters.on_the_road(starting)
@@ -153,18 +153,18 @@ def test_a_capture_that_starts_is_not_touched_unless_it_is_our_start_or_in_vain(
     assert not filters.on_the_road(starting | {"restarts": "3"})
 
 
-def test_a_device_that_was_just_switched_on_is_told_as_that() -> None:
+def test_device_that_was_just_switched_on_is_reported_as_such() -> None:
     status = json.dumps({"capture": {"manifest": "none", "quiet": False}})
     found = {"capture": "active", "status": status, "capture_s": "30"}
 
     assert "switched on" in filters.on_the_road(found)
 
 
-def test_a_device_without_capture_is_not_on_the_road() -> None:
+def test_device_without_capture_is_not_on_the_road() -> None:
     assert not filters.on_the_road({})
 
 
-def test_the_newest_token_of_a_device_counts() -> None:
+def test_newest_token_of_a_device_counts() -> None:
     tokens = "van-1 old\nvan-10 other\n\nnonsense\nvan-1 new\n"
 
     assert filters.token(tokens, "van-1") == "new"
@@ -180,7 +180,7 @@ def test_the_newest_token_of_a_device_counts() -> None:
         ({"enrolled": "yes"}, "", False),
     ],
 )
-def test_a_device_that_cannot_be_enrolled_is_refused(
+def test_device_that_cannot_be_enrolled_is_refused(
     found: dict[str, str], tokens: str, *, refused: bool
 ) -> None:
     said = filters.tokenless(found, tokens, "van-1", "lists/tokens.txt")
@@ -190,7 +190,7 @@ def test_a_device_that_cannot_be_enrolled_is_refused(
     assert said == (sentence if refused else "")
 
 
-def test_a_device_with_a_certificate_says_that_it_is_enrolled(tmp_path: Path) -> None:
+def test_device_with_a_certificate_says_that_it_is_enrolled(tmp_path: Path) -> None:
     probe = PROVISIONING / "roles/doorstep_preflight/files/look-as-root.sh"
     script = probe.read_text().replace("state=/var/lib/doorstep", f"state={tmp_path}")
     certificate = tmp_path / "keys" / "sync" / "tls.pem"
@@ -244,11 +244,11 @@ def test_two_hosts_with_one_id_are_found() -> None:
         ("2001:db8::1", False),
     ],
 )
-def test_whoever_the_firewall_would_lock_out_is_told(address: str, inside: bool) -> None:
+def test_address_that_the_firewall_would_lock_out_is_reported(address: str, inside: bool) -> None:
     assert filters.within(address, ["192.168.10.0/24", "fe80::/10"]) is inside
 
 
-def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None:
+def test_faults_of_an_inventory_are_reported_at_once(tmp_path: Path) -> None:
     ours = tmp_path / "fleet-key.pem"
     ours.touch()
     wrong = filters.wrong(
@@ -288,7 +288,7 @@ def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None
         ({"doorstep_config": {"camera": 1}}, "camera must be a table"),
     ],
 )
-def test_a_variable_that_sets_nothing_is_told(given: dict[str, Any], words: str) -> None:
+def test_variable_that_sets_nothing_is_reported(given: dict[str, Any], words: str) -> None:
     defaults = yaml.safe_load((PROVISIONING / "roles/doorstep/defaults/main.yml").read_text())
 
     (said,) = filters.unfit(given, defaults)
@@ -297,8 +297,8 @@ def test_a_variable_that_sets_nothing_is_told(given: dict[str, Any], words: str)
     assert words in said
 
 
-def test_what_an_inventory_and_an_option_may_set_is_fit() -> None:
-    """The example's variables, a number for an id, and what -e makes of numbers and flags."""
+def test_variables_of_an_inventory_and_an_option_are_accepted() -> None:
+    """The example's variables, a number as an id, and texts from -e are all accepted."""
     defaults = yaml.safe_load((PROVISIONING / "roles/doorstep/defaults/main.yml").read_text())
     example = yaml.safe_load((PROVISIONING / "fleet.example.yml").read_text())
     given = example["all"]["vars"] | {"doorstep_device_id": 42, "doorstep_state_mb": "512"}
@@ -307,7 +307,7 @@ def test_what_an_inventory_and_an_option_may_set_is_fit() -> None:
     assert filters.unfit(defaults, defaults) == []
 
 
-def test_the_configuration_is_read_before_a_device_is_reached() -> None:
+def test_configuration_is_read_before_a_device_is_reached() -> None:
     repository = str(PROVISIONING.parents[1])
     camera = {"kind": "polaroid", "mainz_hz": 50}
 
@@ -317,7 +317,7 @@ def test_the_configuration_is_read_before_a_device_is_reached() -> None:
     assert filters.misread(_rendered(), repository) == []
 
 
-def test_pin_of_the_recommended_build_is_refused_before_a_device_is_reached() -> None:
+def test_pin_of_the_recommended_build_is_refused_at_once() -> None:
     """The device's own `config --check` would refuse it, but only after the packages."""
     wired = {"indicator": {"vibration_pin": 26}}
 
@@ -342,16 +342,16 @@ def _finding(check: str, level: str, words: str = "so") -> dict[str, str]:
         ([_finding("backend", "later"), _finding("disk", "FAILED")], "FAILED"),
     ],
 )
-def test_the_verdict_is_doctors(findings: list[dict[str, str]], verdict: str) -> None:
+def test_verdict_is_doctors(findings: list[dict[str, str]], verdict: str) -> None:
     assert filters.verdict(json.dumps(findings), "", [])["verdict"] == verdict
 
 
 @pytest.mark.parametrize("answer", ["", "null", "[]", "{}", "[1]", "Traceback"])
-def test_a_doctor_that_gives_no_answer_is_a_fault(answer: str) -> None:
+def test_doctor_that_gives_no_answer_is_a_fault(answer: str) -> None:
     assert filters.verdict(answer, "cannot", [])["verdict"] == "FAILED"
 
 
-def test_a_device_that_is_not_enrolled_is_not_ready() -> None:
+def test_device_that_is_not_enrolled_is_not_ready() -> None:
     well = json.dumps([_finding("clock", "ok"), _finding("fleet", "FAILED", "follows")])
 
     told = filters.verdict(well, "", [], "it is not enrolled: why")
@@ -359,18 +359,18 @@ def test_a_device_that_is_not_enrolled_is_not_ready() -> None:
     assert told == {"verdict": "FAILED", "todo": "it is not enrolled: why"}
 
 
-def test_no_token_is_in_what_is_told() -> None:
+def test_messages_have_no_token() -> None:
     assert filters.without("token s3cret was used", "s3cret") == "token (the token) was used"
 
 
 @pytest.mark.parametrize(("clock", "after"), [("02:30", "02:50"), ("23:50", "00:10")])
-def test_a_time_of_day_goes_round(clock: str, after: str) -> None:
+def test_time_of_day_wraps_at_midnight(clock: str, after: str) -> None:
     assert filters.later(clock, 20) == after
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_answer_is_a_fault_of_this_device_alone(name: str) -> None:
-    """An exception would say nothing of the device, and leave it out of the table."""
+def test_bad_answer_is_a_fault_of_this_device_alone(name: str) -> None:
+    """An exception would leave the device out of the table."""
     told = filters.verdict(BAD[name], "it ended", [])
     in_use = filters.on_the_road({"capture": "active", "status": BAD[name]})
 
@@ -378,7 +378,7 @@ def test_a_bad_answer_is_a_fault_of_this_device_alone(name: str) -> None:
     assert in_use == "whether it is in use cannot be told: `doorstep status` gave no answer"
 
 
-def test_an_answer_at_any_depth_is_told_or_refused() -> None:
+def test_answer_at_any_depth_is_read_or_refused() -> None:
     for depth in SHALLOW:
         status = f'{{"capture": {{"error": {nested(depth)}, "manifest": 1}}}}'
 
@@ -388,21 +388,21 @@ def test_an_answer_at_any_depth_is_told_or_refused() -> None:
         )
 
 
-def test_an_answer_without_an_end_is_none() -> None:
+def test_endless_answer_counts_as_none() -> None:
     finding = json.dumps(_finding("clock", "ok", "so" * 600_000))
 
     assert filters.verdict(f"[{finding}]", "", [])["verdict"] == "FAILED"
 
 
 @pytest.mark.parametrize("told", ["", "soon", "-1", "1e9", "9" * 5_000, "\u0663"])
-def test_a_count_that_is_none_lets_no_device_be_touched(told: str) -> None:
+def test_invalid_count_lets_no_device_be_touched(told: str) -> None:
     pressed = json.dumps({"capture": {"quiet": False}})
 
     assert filters.on_the_road({"capture": "activating", "restarts": told})
     assert filters.on_the_road({"capture": "active", "capture_s": told, "status": pressed})
 
 
-def test_a_terminal_does_not_obey_what_a_status_says() -> None:
+def test_terminal_does_not_obey_what_a_status_says() -> None:
     for name, value in (("error", "\x1b[2Jso"), ("manifest_until", "\x1b[2J20:00")):
         status = json.dumps({"capture": {"manifest": 1, name: value}})
 

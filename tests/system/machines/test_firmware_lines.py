@@ -55,7 +55,7 @@ def card(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_build_is_written_once(card: Path) -> None:
+def test_build_is_written_once(card: Path) -> None:
     """A second run changes nothing, and wants no restart."""
     build: dict[str, Any] = {
         "found": {"small": "yes"},
@@ -81,7 +81,7 @@ def test_the_build_is_written_once(card: Path) -> None:
     assert not (card / "restart").exists()
 
 
-def test_a_board_with_more_memory_keeps_its_camera_memory_and_screen(card: Path) -> None:
+def test_board_with_more_memory_keeps_camera_memory_and_screen(card: Path) -> None:
     run(card)
 
     assert "cma=" not in (card / "cmdline.txt").read_text()

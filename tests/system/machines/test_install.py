@@ -43,7 +43,7 @@ pytestmark = pytest.mark.slow
 
 
 NEEDS = ("c2pa", "cv2", "cryptography", "pyrage", "zxingcpp")
-"""What is imported of a release before it counts."""
+"""Modules of a release that are imported before it counts as installed."""
 
 STARTS = """
 def main():
@@ -70,7 +70,7 @@ def _wheel(module: str) -> bytes:
 
 
 def _tar(place: Path, module: str) -> str:
-    """A release's; its digest."""
+    """Make a release's wheel; return its digest."""
     name, wheel = "doorstep-2026.12.0-py3-none-any.whl", _wheel(module)
     digest = hashlib.sha256(wheel).hexdigest()
     wanted = f"doorstep==2026.12.0 --hash=sha256:{digest}\n"
@@ -90,7 +90,7 @@ def _tar(place: Path, module: str) -> str:
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """It waits for two seconds, and not for five minutes."""
+    """Return the script with a limit of two seconds in place of five minutes."""
     if os.geteuid() != 0:
         pytest.fail("this mounts folders of its own: run it as root")
     text = SCRIPT.read_text()
@@ -103,7 +103,7 @@ def script(tmp_path: Path) -> Path:
 def _install(
     script: Path, *, in_use: str = "", module: str = HANGS, then: str = "true", folder: Path = HERE
 ) -> subprocess.CompletedProcess[str]:
-    """Installs one in `folder` where `in_use` is current; prints what is there then."""
+    """Install a release in `folder` while `in_use` is current; print the files afterwards."""
     tar = script.with_name("amd64.tar")
     told = (tar, RELEASE, _tar(tar, module), script, in_use, then)
     return subprocess.run(
@@ -117,8 +117,8 @@ def _install(
     )
 
 
-def test_a_release_that_hangs_on_import_is_not_waited_for_and_goes(script: Path) -> None:
-    """Else its lock is held until the next boot, and the deploy waits for as long."""
+def test_release_that_hangs_on_import_is_given_up_and_deleted(script: Path) -> None:
+    """A hanging import would hold the lock, and the deploy, until the next boot."""
     ran = _install(script)
 
     assert ran.returncode != 0
@@ -126,8 +126,8 @@ def test_a_release_that_hangs_on_import_is_not_waited_for_and_goes(script: Path)
     assert ran.stdout.split() == ["/opt/doorstep/releases"]
 
 
-def test_the_release_that_runs_is_never_made_anew_in_its_place(script: Path) -> None:
-    """A power cut in the middle would leave none."""
+def test_current_release_is_never_rebuilt_in_place(script: Path) -> None:
+    """A power cut in the middle would leave no release."""
     ran = _install(script, in_use=RELEASE)
 
     assert ran.returncode != 0
@@ -135,8 +135,8 @@ def test_the_release_that_runs_is_never_made_anew_in_its_place(script: Path) -> 
     assert f"{RELEASE}/bin" in ran.stdout.split()
 
 
-def test_nothing_planted_where_the_installation_starts_is_run(script: Path) -> None:
-    """Ansible starts it as root in the home of who logs in."""
+def test_installation_runs_no_planted_file(script: Path) -> None:
+    """Ansible starts the installation as root in the home of the user who logs in."""
     planted = script.with_name("planted")
     planted.mkdir()
     tells = f"open({str(script.with_name('ran'))!r}, 'a').write(__file__)\n"

@@ -1,4 +1,4 @@
-"""What a device answers sets no variable: else it would name what it is given, and be believed."""
+"""A device's answer sets no variable: it could claim what it is given, and be believed."""
 
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ all:
 """
 
 
-def test_a_lying_device_sets_no_variable(tmp_path: Path) -> None:
+def test_dishonest_device_sets_no_variable(tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "lie").write_text(LIE)
     play = tmp_path / "play.yml"
@@ -44,8 +44,8 @@ def test_a_lying_device_sets_no_variable(tmp_path: Path) -> None:
     assert '"HEARD van-1 van-1 []"' in said, said
 
 
-def test_without_that_setting_nothing_is_touched(tmp_path: Path) -> None:
-    """As with another ansible.cfg: that of the folder, or of the user."""
+def test_no_device_is_touched_without_that_setting(tmp_path: Path) -> None:
+    """Another ansible.cfg, of the folder or of the user, lacks the setting."""
     (tmp_path / "fleet.yml").write_text(INVENTORY)
 
     said = played(tmp_path, PROVISIONING / "site.yml", ANSIBLE_INJECT_FACT_VARS="true")

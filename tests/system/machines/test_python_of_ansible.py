@@ -31,8 +31,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("by_variable", [False, True])
-def test_a_module_runs_nothing_of_its_current_folder(tmp_path: Path, by_variable: bool) -> None:
-    """Here that is the playbook's folder; on a device, the home of who logs in."""
+def test_module_runs_nothing_of_its_current_folder(tmp_path: Path, by_variable: bool) -> None:
+    """The current folder here is the playbook's; on a device it is the user's home."""
     ran = tmp_path / "ran"
     planted = tmp_path / "planted" if by_variable else tmp_path
     planted.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a device installs from PyPI is what was tried: pins, digests, and nothing left out."""
+"""Packages from PyPI on a device are those of the tests, pinned with digests."""
 
 import re
 from importlib.metadata import requires
@@ -13,7 +13,7 @@ FROM_APT = {"numpy", "lgpio", "picamera2"}
 
 
 def _pins(path: Path) -> dict[str, str]:
-    """Version by package, as far as Python 3.13 on Linux is meant."""
+    """Return the version of each package for Python 3.13 on Linux."""
     found = {}
     for line in path.read_text().splitlines():
         pin = re.match(r"([a-z0-9.-]+)==([^\s;]+)(?: ; (.*?))?(?: \\)?$", line)
@@ -22,14 +22,14 @@ def _pins(path: Path) -> dict[str, str]:
     return found
 
 
-def test_a_device_gets_the_versions_that_the_tests_run_with() -> None:
+def test_device_gets_the_versions_that_the_tests_use() -> None:
     tried = _pins(REPOSITORY / "constraints.txt")
     device = _pins(REQUIREMENTS)
     assert device
     assert device.items() <= tried.items()
 
 
-def test_what_comes_from_apt_does_not_come_twice() -> None:
+def test_packages_from_apt_are_not_pinned_too() -> None:
     assert not FROM_APT & _pins(REQUIREMENTS).keys()
 
 
@@ -43,7 +43,7 @@ def test_every_dependency_of_the_agent_is_pinned() -> None:
 
 
 def test_every_pin_has_digests() -> None:
-    """pip would refuse all of them where one has none."""
+    """pip would refuse all packages if one had no digest."""
     for path in (REQUIREMENTS, CONTROLLER):
         blocks = re.split(r"\n(?=[a-z])", path.read_text())
         pinned = [block for block in blocks if "==" in block.splitlines()[0]]

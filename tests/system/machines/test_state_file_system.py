@@ -36,7 +36,7 @@ def _record(device: Card) -> str:
     return device.shell(f"cat {STATE}/keys/record")
 
 
-def test_what_lay_in_the_folder_is_in_a_file_system_of_its_own(device: Card) -> None:
+def test_contents_of_the_folder_move_to_a_file_system(device: Card) -> None:
     _made(device)
 
     assert _record(device) == "one"
@@ -47,7 +47,7 @@ def test_what_lay_in_the_folder_is_in_a_file_system_of_its_own(device: Card) -> 
     device.shell("systemctl is-active doorstep-capture.service")
 
 
-def test_a_second_run_changes_nothing(device: Card) -> None:
+def test_second_run_changes_nothing(device: Card) -> None:
     _made(device)
     device.shell(f"echo two >{STATE}/keys/record")
 
@@ -55,7 +55,7 @@ def test_a_second_run_changes_nothing(device: Card) -> None:
     assert _record(device) == "two"
 
 
-def test_an_image_that_does_not_mount_is_kept_and_said(device: Card) -> None:
+def test_image_that_does_not_mount_is_kept_and_reported(device: Card) -> None:
     _made(device)
     device.restart()
     device.shell(f"dd if=/dev/zero of={IMAGE} bs=64K count=1 conv=notrunc status=none")
@@ -69,7 +69,7 @@ def test_an_image_that_does_not_mount_is_kept_and_said(device: Card) -> None:
     device.shell(f"test -L {LINK}")
 
 
-def test_a_link_that_is_lost_loses_no_record(device: Card) -> None:
+def test_link_that_is_lost_loses_no_record(device: Card) -> None:
     _made(device)
     device.shell(f"echo two >{STATE}/keys/record && rm {LINK}")
     device.restart()
@@ -79,8 +79,8 @@ def test_a_link_that_is_lost_loses_no_record(device: Card) -> None:
     assert _record(device) == "two"
 
 
-def test_before_the_link_the_folder_counts(device: Card) -> None:
-    """A power cut; a record is taken; the copy that was made is not taken for the state."""
+def test_folder_counts_before_the_link(device: Card) -> None:
+    """After a power cut and another record, an old copy is not taken for the state."""
     device.break_command("ln", "kill -9 $PPID")
     assert device.provision().returncode == -9
     device.mend_command("ln")
@@ -93,8 +93,8 @@ def test_before_the_link_the_folder_counts(device: Card) -> None:
     assert device.provision().stdout == "unchanged\n"
 
 
-def test_after_the_link_the_copy_counts(device: Card) -> None:
-    """A power cut before it was mounted: the folder is cleared by the next run, once."""
+def test_copy_counts_after_the_link(device: Card) -> None:
+    """After a power cut before the mount, the next run clears the folder."""
     device.break_command("systemctl", "[[ $1 != daemon-reload ]] || kill -9 $PPID")
     assert device.provision().returncode == -9
     device.mend_command("systemctl")
@@ -107,7 +107,7 @@ def test_after_the_link_the_copy_counts(device: Card) -> None:
     assert device.shell(f"{BELOW} && ls -A") == ""
 
 
-def test_what_was_written_below_later_stays(device: Card) -> None:
+def test_files_written_below_the_mount_later_stay(device: Card) -> None:
     _made(device)
     device.restart()
     device.shell(WRITE_BELOW)
@@ -119,7 +119,7 @@ def test_what_was_written_below_later_stays(device: Card) -> None:
 
 
 def test_two_states_are_not_made_one(device: Card) -> None:
-    """The link is lost, and the folder was written to: which of both counts is for a person."""
+    """If the link is lost and the folder was written to, a person decides which counts."""
     _made(device)
     device.restart()
     device.shell(f"rm {LINK}; {WRITE_BELOW}")
@@ -131,7 +131,7 @@ def test_two_states_are_not_made_one(device: Card) -> None:
     assert device.shell(f"cat {STATE}/later; e2label {IMAGE}") == "later\ndoorstep-state"
 
 
-def test_an_image_that_has_errors_is_mended_before_it_is_mounted(device: Card) -> None:
+def test_image_with_errors_is_repaired_before_it_is_mounted(device: Card) -> None:
     _made(device)
     device.restart()
     device.shell(f"debugfs -w -R 'set_super_value state 2' {IMAGE}")
@@ -142,14 +142,14 @@ def test_an_image_that_has_errors_is_mended_before_it_is_mounted(device: Card) -
     assert device.shell(f"dumpe2fs -h {IMAGE} 2>&1 | grep state:").endswith(" clean")
 
 
-def test_what_is_mounted_is_not_checked(device: Card) -> None:
+def test_mounted_image_is_not_checked(device: Card) -> None:
     """Each start of a unit that needs the mount starts the mount too, and what that requires."""
     _made(device)
 
     device.shell("systemctl start var-lib-doorstep.mount")
 
 
-def test_what_ran_before_goes_on_when_a_copy_fails(device: Card) -> None:
+def test_services_run_on_when_a_copy_fails(device: Card) -> None:
     device.break_command("cp", "echo 'cp: no room' >&2; exit 1")
 
     assert device.provision().returncode != 0
@@ -165,7 +165,7 @@ def stick() -> Iterator[str]:
         yield made
 
 
-def test_a_partition_outlives_a_card_that_is_written_anew(device: Card, stick: str) -> None:
+def test_partition_survives_a_rewritten_card(device: Card, stick: str) -> None:
     _made(device, stick)
     device.shell(f"echo two >{STATE}/keys/record")
     device.write_anew()
@@ -177,7 +177,7 @@ def test_a_partition_outlives_a_card_that_is_written_anew(device: Card, stick: s
     assert device.shell(f"dumpe2fs -h {stick} 2>&1 | grep state:").endswith(" clean")
 
 
-def test_a_partition_that_holds_something_else_is_not_taken(device: Card, stick: str) -> None:
+def test_partition_with_other_contents_is_not_taken(device: Card, stick: str) -> None:
     device.shell(f"mkfs.ext4 -q -L holiday {stick}")
 
     ran = device.provision(stick)

@@ -26,9 +26,7 @@ NO_KEY = "no such identity: /home/me/no key: No such file or directory"
         ("", "no answer", "then try again"),
     ],
 )
-def test_a_device_that_is_not_reached_is_told_with_what_to_do(
-    said: str, why: str, what: str
-) -> None:
+def test_unreachable_device_is_reported_with_a_remedy(said: str, why: str, what: str) -> None:
     told = table.why_unreached(said, Path("/kept"))
 
     assert why in told
@@ -56,10 +54,10 @@ def test_another_host_key_may_be_another_machine() -> None:
         (["van-3"], [], ["van-3"]),
     ],
 )
-def test_whom_a_run_left_out_stays_in_the_list(
+def test_devices_left_out_of_a_run_stay_in_the_list(
     tmp_path: Path, again: list[str], left_out: list[str], listed: list[str]
 ) -> None:
-    """And no other: one that the inventory has no more would be none to try."""
+    """A device that left the inventory leaves the list too."""
     file = tmp_path / "kept" / "retry.txt"
     table.write_list(file, ["van-2"], [], "fleet.yml")
 
@@ -68,8 +66,8 @@ def test_whom_a_run_left_out_stays_in_the_list(
     assert file.read_text().splitlines() == ["# for fleet.yml", *listed]
 
 
-def test_of_a_list_for_something_else_nobody_is_kept(tmp_path: Path) -> None:
-    """They would get a version that they were not meant to."""
+def test_list_of_another_release_keeps_no_device(tmp_path: Path) -> None:
+    """Devices of an old list would get a version that was not meant for them."""
     file = tmp_path / "retry-deploy.txt"
     table.write_list(file, ["van-2"], [], "2026.12.0 and fleet.yml")
 
@@ -97,7 +95,7 @@ NOT_TRIED = {"verdict": "not tried", "todo": "the roll-out ended before its turn
         (NOT_TRIED, False, True, ("not reached", "a step failed", False)),
     ],
 )
-def test_what_a_run_noted_counts_unless_something_failed_behind_it(
+def test_noted_verdict_counts_unless_a_later_step_failed(
     told: dict[str, str],
     failed: bool,
     dark: bool,

@@ -30,7 +30,7 @@ NAMES = ("van-1", "van-2", "van-3")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened; every machine still runs.
+    """Runs so far; every machine still runs.
 
     Attributes:
         runs: the first with a token that was used, the second for those that failed, with -vvv,
@@ -80,7 +80,7 @@ def van(story: Story) -> Machine:
     return story.machines[0]
 
 
-def test_a_token_that_was_used_stops_its_own_device_only(story: Story) -> None:
+def test_token_that_was_used_stops_its_own_device_only(story: Story) -> None:
     first = story.runs[0]
     assert first.exit_code != 0, first.output
     assert [first.rows[name][0] for name in NAMES] == ["ready", "FAILED", "ready"], first.output
@@ -88,13 +88,13 @@ def test_a_token_that_was_used_stops_its_own_device_only(story: Story) -> None:
     assert "token" in first.rows["van-2"][1]
 
 
-def test_the_second_run_finishes_it_and_touches_no_other(story: Story) -> None:
+def test_second_run_finishes_that_device_and_touches_no_other(story: Story) -> None:
     second = story.runs[1]
     assert second.exit_code == 0, second.output
     assert {name: row[0] for name, row in second.rows.items()} == {"van-2": "ready"}
 
 
-def test_the_run_after_that_changes_nothing(story: Story) -> None:
+def test_run_after_that_changes_nothing(story: Story) -> None:
     third = story.runs[2]
     assert third.exit_code == 0, third.output
     assert third.changed == dict.fromkeys(NAMES, 0), third.output
@@ -108,7 +108,7 @@ def test_no_token_is_in_any_process_list(story: Story) -> None:
         assert not [one for one in story.seen if token.encode() in one]
 
 
-def test_no_token_is_in_what_a_run_says_with_vvv_neither(story: Story) -> None:
+def test_no_token_is_in_a_runs_output_even_with_vvv(story: Story) -> None:
     for told in story.runs:
         for token in story.tokens:
             assert token not in told.output
@@ -124,7 +124,7 @@ def test_no_token_stays_on_a_device(story: Story, each: Machine) -> None:
     assert not _files_with(each.path("/tmp"), tokens)
 
 
-def test_clones_of_one_image_have_host_keys_and_machine_ids_of_their_own(story: Story) -> None:
+def test_clones_of_one_image_get_their_own_host_keys_and_ids(story: Story) -> None:
     ids = {one.path("/etc/machine-id").read_text().strip() for one in story.machines}
     keys = {
         file.read_bytes() for one in story.machines for file in one.path("/etc/ssh").glob("*.pub")
@@ -136,7 +136,7 @@ def test_clones_of_one_image_have_host_keys_and_machine_ids_of_their_own(story: 
     assert not keys & image_keys
 
 
-def test_what_serves_is_enabled_and_runs_and_nothing_failed(each: Machine) -> None:
+def test_services_are_enabled_and_run_and_none_failed(each: Machine) -> None:
     on = ["doorstep-capture", "doorstep-sync", "doorstep-prune.timer", "nftables", "chrony"]
     assert each.run("systemctl", "is-enabled", *on).stdout.split() == ["enabled"] * len(on)
     assert each.run("systemctl", "is-active", *on).stdout.split() == ["active"] * len(on)
@@ -144,7 +144,7 @@ def test_what_serves_is_enabled_and_runs_and_nothing_failed(each: Machine) -> No
     assert each.run("systemctl", "is-enabled", "doorstep-serve", check=False).stdout == "disabled\n"
 
 
-def test_only_roots_hand_writes_what_runs(each: Machine) -> None:
+def test_only_root_can_write_programs(each: Machine) -> None:
     places = ["/etc/doorstep", "/opt/doorstep", "/etc/systemd/system"]
     loose = each.run(
         "find",
@@ -173,7 +173,7 @@ def test_only_roots_hand_writes_what_runs(each: Machine) -> None:
     assert modes.stdout.splitlines() == ["644 root:root"] * 3
 
 
-def test_the_state_is_a_file_system_of_its_own_that_root_reserves_nothing_of(each: Machine) -> None:
+def test_state_is_a_file_system_without_a_reserve_for_root(each: Machine) -> None:
     kind = each.run("findmnt", "-n", "-o", "FSTYPE,OPTIONS", "/var/lib/doorstep").stdout
     assert kind.startswith("ext4")
     assert {"nosuid", "nodev", "noexec"} <= set(kind.split()[1].split(","))
@@ -191,22 +191,22 @@ def test_logs_stay_in_memory_and_there_is_no_swap(each: Machine) -> None:
     assert each.run("swapon", "--show").stdout == ""
 
 
-def test_updates_come_at_their_hour_and_at_no_other(each: Machine) -> None:
+def test_updates_come_at_their_hour_alone(each: Machine) -> None:
     when = each.run("systemctl", "show", "-P", "TimersCalendar", "apt-daily.timer").stdout
     assert "02:30:00" in when
     assert when.count("OnCalendar") == 1
     assert each.run("systemctl", "show", "-P", "Persistent", "apt-daily.timer").stdout == "no\n"
 
 
-def test_from_the_office_only_ssh_is_open_and_from_the_street_nothing(each: Machine) -> None:
+def test_ssh_alone_is_open_to_the_office_and_no_port_to_the_street(each: Machine) -> None:
     rules = each.run("nft", "list", "ruleset").stdout
     assert "policy drop" in rules
     assert _open_ports(each.address) == {22}
     assert _open_ports(each.address, "ip", "netns", "exec", STREET) == set()
 
 
-def test_without_its_firewall_the_street_would_get_in(van: Machine) -> None:
-    """Else the test above would hold for a cable that is not plugged in."""
+def test_street_reaches_ssh_without_the_firewall(van: Machine) -> None:
+    """The test above would also pass with an unplugged cable."""
     van.run("nft", "flush", "ruleset")
     try:
         assert 22 in _open_ports(van.address, "ip", "netns", "exec", STREET)
@@ -215,7 +215,7 @@ def test_without_its_firewall_the_street_would_get_in(van: Machine) -> None:
     assert _open_ports(van.address, "ip", "netns", "exec", STREET) == set()
 
 
-def test_who_has_the_camera_has_no_network(van: Machine) -> None:
+def test_user_with_the_camera_has_no_network(van: Machine) -> None:
     to_office = "exec 3<>/dev/tcp/10.77.1.1/80"
     for user, words in (("doorstep-capture", "refused"), ("doorstep-prune", "refused")):
         ran = van.run(
@@ -231,7 +231,7 @@ def test_chrony_asks_the_network_and_no_receiver(van: Machine) -> None:
     assert {line.split(",")[0] for line in sources} == {"^"}
 
 
-def test_wi_fi_saves_power_where_network_manager_has_it(story: Story) -> None:
+def test_wi_fi_saves_power_under_network_manager(story: Story) -> None:
     place = "/etc/NetworkManager/conf.d/doorstep-wifi.conf"
     first, second, _ = (one.path(place) for one in story.machines)
 
@@ -245,7 +245,7 @@ def test_doctor_finds_nothing_to_do(each: Machine) -> None:
     assert "FAILED" not in said.stdout
 
 
-def test_after_a_power_cut_all_is_there_again_and_a_run_changes_nothing(
+def test_power_cut_loses_nothing_and_the_next_run_changes_nothing(
     story: Story, network: Network, van: Machine
 ) -> None:
     van.stop()
@@ -266,7 +266,7 @@ def test_after_a_power_cut_all_is_there_again_and_a_run_changes_nothing(
     assert told.changed == {van.name: 0}, told.output
 
 
-def test_a_device_on_the_road_is_not_touched(story: Story, at_the_office: Office) -> None:
+def test_device_on_the_road_is_not_touched(story: Story, at_the_office: Office) -> None:
     van = story.machines[2]
     _send_out(at_the_office, van.name)
     van.run("systemctl", "restart", "doorstep-sync")
@@ -280,7 +280,7 @@ def test_a_device_on_the_road_is_not_touched(story: Story, at_the_office: Office
 
 
 def _send_out(office: Office, name: str) -> None:
-    """Gives it a route of one stop, for the next eight hours."""
+    """Give a device a route of one stop, for the next eight hours."""
     opened = open_office(Store(office.backend.data))
     opened.orders.add_customer("c-1", "Ada")
     opened.orders.add_address(Address("a-1", "c-1", "Long Street 1"))
@@ -301,14 +301,14 @@ def _token(listed: Path, name: str) -> str:
 
 
 def _use(office: Office, name: str, token: str) -> None:
-    """Somebody enrolled with it already."""
+    """Enrol a device with a token, which is used then."""
     request = asked(name, signing.new_key())
     answer = ask(office.backend, "simpleenroll", request, auth=(name, token))
     assert answer.status_code == 200
 
 
 def _open_ports(address: str, *where: str) -> set[int]:
-    """Every TCP port that takes a connection."""
+    """Return each TCP port that accepts a connection."""
     scan = (
         "import socket,sys\n"
         "from concurrent.futures import ThreadPoolExecutor\n"

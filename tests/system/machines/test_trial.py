@@ -35,32 +35,32 @@ WELL = {"lacks": "", "frame": True, "contact": True}
         ({"contact": False}, "sync had no contact with the backend, within 120 s"),
     ],
 )
-def test_a_release_goes_back_for_each_thing_that_it_lacks(seen: dict[str, Any], words: str) -> None:
+def test_release_goes_back_for_each_thing_that_it_lacks(seen: dict[str, Any], words: str) -> None:
     told = verdict.judge(verdict.Seen(**{**WELL, **seen}), 120.0, 120)
 
     assert (told.stays, told.words) == (False, words)
 
 
-def test_all_that_is_lacking_is_told_at_once() -> None:
+def test_verdict_names_all_that_is_missing_at_once() -> None:
     told = verdict.judge(verdict.Seen(), 120.0, 120)
 
     assert told.words.count(",") == 3, told.words
 
 
-def test_a_release_is_watched_to_the_end_also_when_all_is_well() -> None:
-    """One that dies after a minute looks well until then."""
+def test_release_is_watched_to_the_end_also_when_all_is_well() -> None:
+    """A release that dies after a minute looks well until then."""
     assert verdict.judge(verdict.Seen(**WELL), 119.9, 120) is None
     assert verdict.judge(verdict.Seen(**WELL), 120.0, 120).stays
 
 
-def test_what_ended_is_not_waited_for() -> None:
+def test_process_that_ended_is_judged_at_once() -> None:
     told = verdict.judge(verdict.Seen(**WELL, ended="capture ended"), 1.0, 120)
 
     assert (told.stays, told.words) == (False, "capture ended")
 
 
-def test_a_camera_that_may_not_look_is_no_fault_and_is_told() -> None:
-    """A route was opened meanwhile."""
+def test_camera_that_may_not_be_used_is_reported_and_no_fault() -> None:
+    """Capture refuses a frame during a route."""
     frame = verdict.framed({"error": "a route is in hand", "exit": 75})
 
     told = verdict.judge(verdict.Seen(**{**WELL, "frame": frame}), 120.0, 120)
@@ -77,7 +77,7 @@ def test_a_camera_that_may_not_look_is_no_fault_and_is_told() -> None:
         ({"verdict": "dark", "sharpness": 1.0}, True),
     ],
 )
-def test_any_frame_counts_and_nothing_else(answer: dict[str, Any] | None, frame: bool) -> None:
+def test_only_a_frame_counts(answer: dict[str, Any] | None, frame: bool) -> None:
     assert verdict.framed(answer) is frame
 
 
@@ -92,7 +92,7 @@ def test_any_frame_counts_and_nothing_else(answer: dict[str, Any] | None, frame:
         ({"writable": True, "ready": False, "frames_come": True}, ""),
     ],
 )
-def test_capture_is_ready_where_it_can_write_and_a_route_may_come_later(
+def test_capture_that_can_write_is_ready_also_without_a_route(
     capture: dict[str, Any] | None, words: str
 ) -> None:
     assert verdict.lacks(capture) == words
@@ -135,7 +135,7 @@ def _new(places: Any) -> Path:
     return Path(places.opt / "releases" / "2")
 
 
-def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
+def test_rollback_restores_the_units(tmp_path: Path) -> None:
     places = _device(tmp_path)
     releases.begin(places, _new(places))
     assert _runs(places) == ("2", NEW)
@@ -148,10 +148,10 @@ def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
     assert (places.units / "ssh.service").read_text() == "not ours"
 
 
-def test_what_provisioning_made_stays_where_a_release_has_no_units_of_its_own(
+def test_provisioned_units_stay_when_a_release_has_no_units(
     tmp_path: Path,
 ) -> None:
-    """Without its check the state's file system does not mount at the next boot."""
+    """The state's file system needs its check unit to mount at the next boot."""
     places = _device(tmp_path, has_units=False)
     check = places.units / "doorstep-state-check.service"
     check.write_text("provisioning's own")
@@ -164,15 +164,15 @@ def test_what_provisioning_made_stays_where_a_release_has_no_units_of_its_own(
 
 
 def test_every_unit_of_this_tree_is_put_in_place() -> None:
-    """One that a wheelhouse or the program passes over would never reach a device."""
+    """A unit that a wheelhouse or the program omits would never reach a device."""
     here = {one.name for one in (REPOSITORY / "systemd").glob("doorstep-*")}
 
     assert releases.units_in(REPOSITORY / "systemd").keys() == here
     assert {Path(one).suffix for one in here} == {".service", ".timer"}, "see scripts/wheelhouse"
 
 
-def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
-    """It was installed by hand."""
+def test_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
+    """Units of a release installed by hand belong to no release."""
     places = _device(tmp_path, has_units=False)
 
     releases.begin(places, _new(places))
@@ -181,7 +181,7 @@ def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -
     assert _runs(places) == ("1", OLD)
 
 
-def test_what_stays_is_told_and_no_trial_is_left(tmp_path: Path) -> None:
+def test_release_that_stays_is_reported_and_ends_its_trial(tmp_path: Path) -> None:
     places = _device(tmp_path)
     releases.begin(places, _new(places))
 
@@ -192,8 +192,8 @@ def test_what_stays_is_told_and_no_trial_is_left(tmp_path: Path) -> None:
     assert not releases.is_under_way(places)
 
 
-def test_a_release_before_that_is_gone_leaves_the_one_that_runs(tmp_path: Path) -> None:
-    """Somebody deleted it by hand; without units nothing would start any more."""
+def test_missing_earlier_release_leaves_the_current_one(tmp_path: Path) -> None:
+    """After a deletion by hand a rollback would leave no unit to start."""
     places = _device(tmp_path)
     releases.begin(places, _new(places))
     shutil.rmtree(places.opt / "releases" / "1")
@@ -205,8 +205,8 @@ def test_a_release_before_that_is_gone_leaves_the_one_that_runs(tmp_path: Path) 
     assert releases.told(places)["why"].startswith("it lacked it; it was left running")
 
 
-def test_a_result_that_cannot_be_written_keeps_no_device_from_going_back(tmp_path: Path) -> None:
-    """As on a full card: the old release was current, and the new one's processes ran on."""
+def test_rollback_works_when_the_result_cannot_be_written(tmp_path: Path) -> None:
+    """On a full card the old release was current while the new one's processes ran on."""
     places = _device(tmp_path)
     releases.begin(places, _new(places))
     places.result.mkdir()
@@ -224,7 +224,7 @@ def _with_a_third(folder: Path) -> Any:
     return places
 
 
-def test_room_is_made_of_what_neither_runs_nor_is_wanted(tmp_path: Path) -> None:
+def test_room_is_made_of_releases_that_neither_run_nor_are_wanted(tmp_path: Path) -> None:
     places = _with_a_third(tmp_path)
 
     commands["main"](["room", str(_new(places))], places)
@@ -233,8 +233,8 @@ def test_room_is_made_of_what_neither_runs_nor_is_wanted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["releases/2026.1.0", "releases/3", "2"])
-def test_a_release_that_is_not_whole_is_not_used(tmp_path: Path, name: str) -> None:
-    """Its units would start nothing, and no press would be served."""
+def test_release_that_is_not_whole_is_not_used(tmp_path: Path, name: str) -> None:
+    """Units of an incomplete release would start nothing, and no press would be served."""
     places = _with_a_third(tmp_path)
     (places.opt / "releases/3/.complete").unlink()
 
@@ -244,8 +244,8 @@ def test_a_release_that_is_not_whole_is_not_used(tmp_path: Path, name: str) -> N
     assert _runs(places)[0] == "1"
 
 
-def test_no_room_is_made_where_nothing_is_in_use(tmp_path: Path) -> None:
-    """One of them is what the device goes back to."""
+def test_no_release_is_deleted_when_none_is_in_use(tmp_path: Path) -> None:
+    """A device may go back to any of its releases."""
     places = _with_a_third(tmp_path)
     releases.lead(places.current, places.opt / "releases" / "gone")
 
@@ -254,7 +254,7 @@ def test_no_room_is_made_where_nothing_is_in_use(tmp_path: Path) -> None:
     assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2", "3"}
 
 
-def test_no_room_is_made_of_a_release_that_may_be_gone_back_to(tmp_path: Path) -> None:
+def test_no_release_is_deleted_that_a_rollback_may_need(tmp_path: Path) -> None:
     """Two deploys: the second looked at the device before the first one's trial began."""
     places = _with_a_third(tmp_path)
     releases.begin(places, _new(places))
@@ -266,8 +266,8 @@ def test_no_room_is_made_of_a_release_that_may_be_gone_back_to(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_release_that_is_being_deleted_when_the_power_goes_is_not_whole(tmp_path: Path) -> None:
-    """Else the next deploy of it would take what is left for the release."""
+def test_release_half_deleted_at_a_power_cut_is_not_whole(tmp_path: Path) -> None:
+    """The next deploy would otherwise take the remaining files for the release."""
     places = _with_a_third(tmp_path)
     script = SCRIPT.partition("release.tell")[0] + "release.make_room(places, Path('2'))"
     kill = ["strace", "-f", "-qq", "-o", "/dev/null", "--inject=rmdir,unlinkat:signal=KILL:when=1"]
@@ -305,10 +305,10 @@ release.{end}
         ("go_back(places, 'it lacked it')", True, False),
     ],
 )
-def test_killed_at_any_call_it_is_the_old_or_the_new_one_whole(
+def test_trial_killed_at_any_call_leaves_one_release_whole(
     tmp_path: Path, end: str, *, from_begin: bool, has_units: bool
 ) -> None:
-    """What a boot then does leads to one whole release, its own units and no others."""
+    """The next boot leads to one whole release with its own units and no others."""
     begin = 0 if from_begin else len(_calls(tmp_path / "begin", "told(places)", has_units))
     calls = _calls(tmp_path / "whole", end, has_units)[begin:]
     assert len(calls) > 8, "else strace saw nothing"
@@ -327,7 +327,7 @@ def test_killed_at_any_call_it_is_the_old_or_the_new_one_whole(
 
 
 def _traced(folder: Path, end: str, *words: str) -> list[str]:
-    """One run under strace; what it called."""
+    """Run it under strace; return its calls."""
     trace = folder / "trace"
     tracing = ["strace", "-f", "-y", "-qq", "-s0", f"--trace={','.join(STEPS)}", "-o", str(trace)]
     script = SCRIPT.replace("{end}", end)
@@ -352,7 +352,7 @@ def _calls(folder: Path, end: str, has_units: bool) -> list[tuple[str, int]]:
 
 @contextmanager
 def _process(folder: Path, answer: bytes) -> Iterator[str]:
-    """One that answers every question with these bytes; where it listens."""
+    """Answer every question with these bytes; yield the socket's path."""
     place = str(folder / "capture.sock")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(place)
@@ -373,10 +373,10 @@ def _process(folder: Path, answer: bytes) -> Iterator[str]:
         thread.join()
 
 
-def test_what_else_reads_the_queue_has_stopped_before_capture_starts(
+def test_other_readers_of_the_queue_stop_before_capture_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sync of the release before would leave the mark that has the changed queue set aside."""
+    """Sync of the earlier release would leave the mark that has the changed queue set aside."""
     tool, calls = tmp_path / "systemctl", tmp_path / "calls"
     tool.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ "$1" = show ] && echo enabled\n')
     tool.chmod(0o755)
@@ -390,7 +390,7 @@ def test_what_else_reads_the_queue_has_stopped_before_capture_starts(
     assert started == f"restart --no-block doorstep-capture.service {others}"
 
 
-def test_provisioning_stops_what_else_reads_the_queue_before_it_starts_capture() -> None:
+def test_role_stops_readers_of_the_queue_before_capture() -> None:
     role = REPOSITORY / "scripts/provisioning/roles/doorstep_services/tasks/main.yml"
     tasks = yaml.safe_load(role.read_text())
     changed = [one["ansible.builtin.systemd_service"] for one in tasks if "loop" in one]
@@ -402,9 +402,7 @@ def test_provisioning_stops_what_else_reads_the_queue_before_it_starts_capture()
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_answer_of_a_release_is_none_and_the_trial_goes_back(
-    tmp_path: Path, name: str
-) -> None:
+def test_bad_answer_counts_as_none_and_the_trial_goes_back(tmp_path: Path, name: str) -> None:
     """An exception would end the trial's program, which then goes back for a wrong reason."""
     with _process(tmp_path, BAD[name].encode() + b"\n") as place:
         capture = processes.ask(place, {"status": True})
@@ -416,7 +414,7 @@ def test_a_bad_answer_of_a_release_is_none_and_the_trial_goes_back(
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xff\xfe\x00", b'{"a": ' + b" " * 70_000, b"\x00" * 9])
-def test_an_answer_that_is_no_text_or_has_no_end_is_none(tmp_path: Path, answer: bytes) -> None:
+def test_answer_that_is_not_text_or_endless_counts_as_none(tmp_path: Path, answer: bytes) -> None:
     with _process(tmp_path, answer) as place:
         assert processes.ask(place, {"status": True}) is None
 
@@ -431,7 +429,7 @@ def test_words_at_any_depth_are_written_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("kept", ["[]", "17", '{"release": ["2"], "why": {}}', "[" * 60_000])
-def test_a_result_that_is_none_keeps_no_device_from_going_back(tmp_path: Path, kept: str) -> None:
+def test_rollback_works_with_a_corrupt_result(tmp_path: Path, kept: str) -> None:
     places = _device(tmp_path)
     releases.begin(places, _new(places))
     places.result.write_text(kept)

@@ -15,13 +15,13 @@ PROGRAM: Final[Path] = (
 
 
 def part(name: str) -> ModuleType:
-    """One of its modules."""
+    """Import a module of the trial."""
     if str(PROGRAM) not in sys.path:
         sys.path.insert(0, str(PROGRAM))
     return importlib.import_module(name)
 
 
 def program() -> dict[str, Any]:
-    """What its command line is made of, by name."""
+    """Return the globals of the trial's command, by name."""
     part("release")
     return runpy.run_path(str(PROGRAM / "__main__.py"), run_name="trial")

@@ -117,7 +117,7 @@ def test_eye_dates_amber_that_follows_red_at_once(step_s: tuple[float, float]) -
     assert judge.since_s == pytest.approx(5.0, abs=0.3)
 
 
-def test_eye_tells_no_light_that_is_only_the_change_to_another() -> None:
+def test_eye_reports_no_light_during_a_change() -> None:
     """Lines change up to one period apart: amber's end is no green, white's is no amber."""
     lights = [("amber", 0.3), ("dark", 1.0), ("white", 0.5), ("red", 1.0)]
 

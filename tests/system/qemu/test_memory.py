@@ -9,7 +9,7 @@ from tests.system.qemu.memory import Worst, extremes
 WATCHES = Path(__file__).with_name("watch-memory.sh")
 
 
-def test_the_extremes_are_the_last_of_each_kind() -> None:
+def test_extremes_are_the_last_of_each_kind() -> None:
     told = (
         "available 31.10 229376\n"
         "pss 31.50 40960 capture=40960\n"
@@ -21,7 +21,7 @@ def test_the_extremes_are_the_last_of_each_kind() -> None:
     assert extremes(told) == Worst(61440, 90.0, 153600, 82.25, ("capture 100", "sync 50"))
 
 
-def test_watch_tells_what_is_available_here(tmp_path: Path) -> None:
+def test_watch_reports_the_available_memory(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     watching = subprocess.Popen(["sh", str(WATCHES), str(seen)])
     until(seen.exists)

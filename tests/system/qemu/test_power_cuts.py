@@ -14,20 +14,20 @@ def pressed(count: int = 3) -> tuple[list[Answer], list[RecordLabel]]:
     return [Answer("GREEN", one.boot_id, one.monotonic_ns + 40_000_000) for one in labels], labels
 
 
-def test_a_green_light_with_its_photo_is_not_lost() -> None:
+def test_green_light_with_its_photo_is_not_lost() -> None:
     answers, labels = pressed()
 
     assert lost(answers, labels) == []
     assert broken(labels) == []
 
 
-def test_a_green_light_without_a_photo_is_lost() -> None:
+def test_green_light_without_a_photo_is_lost() -> None:
     answers, labels = pressed()
 
     assert lost(answers, labels[:-1]) == [answers[-1]]
 
 
-def test_the_photo_of_another_boot_or_another_press_does_not_count() -> None:
+def test_photo_of_another_boot_or_press_does_not_count() -> None:
     (answer,), (label,) = pressed(1)
 
     assert lost([answer], [replace(label, boot_id="another")])
@@ -35,14 +35,14 @@ def test_the_photo_of_another_boot_or_another_press_does_not_count() -> None:
     assert lost([answer], [replace(label, kind="no_photo")])
 
 
-def test_an_amber_light_stands_for_a_photo_and_a_red_one_for_none() -> None:
+def test_amber_light_counts_as_a_photo_and_a_red_one_as_none() -> None:
     (answer,), _ = pressed(1)
 
     assert lost([replace(answer, light="AMBER")], [])
     assert not lost([replace(answer, light=light) for light in ("RED", "BLUE", "NOTHING")], [])
 
 
-def test_a_number_that_is_missing_or_comes_twice_is_told() -> None:
+def test_missing_or_repeated_number_is_reported() -> None:
     _, labels = pressed(4)
 
     assert broken([labels[0], *labels[2:]]) == ["missing [2]"]

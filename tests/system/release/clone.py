@@ -41,7 +41,7 @@ cp -r "$WHEELHOUSE" "dist/wheelhouse/$VERSION"
 
 
 def pins() -> dict[str, str]:
-    """What a device installs from PyPI: version by package."""
+    """Return the version of each package that a device installs from PyPI."""
     return dict(re.findall(r"^([a-z0-9.-]+)==([^\s;]+)", REQUIREMENTS.read_text(), re.MULTILINE))
 
 
@@ -95,7 +95,7 @@ class Clone:
         return clone
 
     def copy(self, folder: Path) -> "Clone":
-        """Another one, to be spoilt."""
+        """Copy the clone, for a test that damages it."""
         shutil.copytree(self.folder, folder)
         return Clone(folder, self.wheelhouse)
 
@@ -130,7 +130,7 @@ class Clone:
 
 
 def _environment(clone: Path) -> Path:
-    """This process's own environment, as one that scripts/environment.sh need not make."""
+    """Link this process's environment, so that scripts/environment.sh makes none."""
     place = clone.with_suffix(".venv")
     (place / "bin").mkdir(parents=True, exist_ok=True)
     python = place / "bin" / "python"

@@ -1,4 +1,4 @@
-"""What is said of a release: the changelog's section of it, and nothing of another."""
+"""Notes of a release: its section of the changelog, and no other."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def _notes(tmp_path: Path, changelog: str, version: str) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_section_ends_where_the_next_begins(tmp_path: Path) -> None:
+def test_section_ends_where_the_next_begins(tmp_path: Path) -> None:
     assert _notes(tmp_path, CHANGELOG, "2026.12.1").stdout == (
         "# Doorstep 2026.12.1\n\nNew.\n\n### A part of it\n\n- one\n\nBuilt from commit abc123.\n"
     )
@@ -51,7 +51,7 @@ def test_a_section_ends_where_the_next_begins(tmp_path: Path) -> None:
         ("## 2026.12.1\n\n## 2026.12.0\n\nBefore.\n", "2026.12.1", "is empty"),
     ],
 )
-def test_a_version_that_the_changelog_does_not_know_is_refused(
+def test_version_that_the_changelog_does_not_know_is_refused(
     tmp_path: Path, changelog: str, version: str, said: str
 ) -> None:
     ran = _notes(tmp_path, changelog, version)

@@ -34,7 +34,7 @@ def _made(clone: Clone) -> Path:
     return clone.folder / "dist" / "release" / __version__
 
 
-def test_a_release_is_what_devices_get_and_what_it_is_made_of(clone: Clone) -> None:
+def test_release_has_the_devices_files_and_their_sbom(clone: Clone) -> None:
     ran = clone.release()
     assert ran.returncode == 0, ran.stderr
     files = _files(_made(clone))
@@ -55,7 +55,7 @@ def test_a_release_is_what_devices_get_and_what_it_is_made_of(clone: Clone) -> N
     assert files["arm64.tar"] == (clone.wheelhouse / "arm64.tar").read_bytes()
 
 
-def test_a_release_has_the_backend_of_the_same_version_with_all_its_files(clone: Clone) -> None:
+def test_release_has_the_whole_backend_of_its_version(clone: Clone) -> None:
     clone.release()
     (wheel,) = _made(clone).glob("doorstep_backend-*.whl")
     package = clone.folder / BACKEND
@@ -67,7 +67,7 @@ def test_a_release_has_the_backend_of_the_same_version_with_all_its_files(clone:
     assert names == committed
 
 
-def test_the_commit_stands_in_the_notes_and_in_what_it_is_made_of(clone: Clone) -> None:
+def test_commit_is_named_in_the_notes_and_the_sbom(clone: Clone) -> None:
     clone.release()
     files = _files(_made(clone))
 
@@ -77,7 +77,7 @@ def test_the_commit_stands_in_the_notes_and_in_what_it_is_made_of(clone: Clone) 
         assert root["pedigree"]["commits"] == [{"uid": clone.commit_id()}]
 
 
-def test_a_second_run_changes_nothing(clone: Clone) -> None:
+def test_second_run_changes_nothing(clone: Clone) -> None:
     clone.release()
     before = {path: path.stat().st_mtime_ns for path in _made(clone).iterdir()}
     ran = clone.release()
@@ -87,7 +87,7 @@ def test_a_second_run_changes_nothing(clone: Clone) -> None:
     assert [path.name for path in _made(clone).parent.iterdir()] == [__version__]
 
 
-def test_the_same_commit_gives_the_same_bytes_again(clone: Clone, tmp_path: Path) -> None:
+def test_same_commit_gives_the_same_bytes_again(clone: Clone, tmp_path: Path) -> None:
     other = clone.copy(tmp_path / "elsewhere")
     clone.release()
     other.release()
@@ -95,7 +95,7 @@ def test_the_same_commit_gives_the_same_bytes_again(clone: Clone, tmp_path: Path
     assert _files(_made(clone)) == _files(_made(other))
 
 
-def test_a_run_that_breaks_off_leaves_the_release_that_was_there(clone: Clone) -> None:
+def test_run_that_breaks_off_leaves_the_earlier_release(clone: Clone) -> None:
     clone.release()
     before = _files(_made(clone))
     (clone.folder / "scripts" / "wheelhouse").write_text("#!/bin/sh\nexit 1\n")
@@ -106,7 +106,7 @@ def test_a_run_that_breaks_off_leaves_the_release_that_was_there(clone: Clone) -
 
 
 @pytest.mark.parametrize("name", ["README.md", "agent/added.py"])
-def test_what_is_not_committed_is_refused(clone: Clone, name: str) -> None:
+def test_uncommitted_change_is_refused(clone: Clone, name: str) -> None:
     (clone.folder / name).write_text("changed\n")
     ran = clone.release()
 
@@ -116,7 +116,7 @@ def test_what_is_not_committed_is_refused(clone: Clone, name: str) -> None:
     assert not _made(clone).exists()
 
 
-def test_a_version_is_one_commit(clone: Clone) -> None:
+def test_version_is_one_commit(clone: Clone) -> None:
     clone.tag(__version__)
     assert clone.release().returncode == 0
     (clone.folder / "README.md").write_text("changed\n")
@@ -127,7 +127,7 @@ def test_a_version_is_one_commit(clone: Clone) -> None:
     assert f"{__version__} is released already" in ran.stderr
 
 
-def test_an_unreleased_section_is_refused(clone: Clone) -> None:
+def test_unreleased_section_is_refused(clone: Clone) -> None:
     changelog = clone.folder / "CHANGELOG.md"
     text = changelog.read_text("utf-8")
     changelog.write_text(text.replace(f"## {__version__}\n", f"## {__version__} (unreleased)\n"))
@@ -139,7 +139,7 @@ def test_an_unreleased_section_is_refused(clone: Clone) -> None:
     assert not _made(clone).exists()
 
 
-def test_what_needs_no_environment_is_refused_before_one_is_made(clone: Clone) -> None:
+def test_wrong_changelog_is_refused_before_an_environment_is_made(clone: Clone) -> None:
     changelog = clone.folder / "CHANGELOG.md"
     changelog.write_text(changelog.read_text("utf-8").replace(f"## {__version__}\n", "## 1.0.0\n"))
     clone.commit()
@@ -154,7 +154,7 @@ def test_what_needs_no_environment_is_refused_before_one_is_made(clone: Clone) -
     assert not (clone.folder / "dist").exists()
 
 
-def test_an_archive_of_another_version_is_refused(clone: Clone, tmp_path: Path) -> None:
+def test_archive_of_another_version_is_refused(clone: Clone, tmp_path: Path) -> None:
     wheel = next((clone.wheelhouse / "amd64").glob("doorstep-*"))
     clone.wheelhouse = make_wheelhouse(tmp_path / "old", "2020.1.1")
     shutil.copy(wheel, clone.wheelhouse / "amd64")

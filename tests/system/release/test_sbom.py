@@ -1,4 +1,4 @@
-"""What a release is made of, held to CycloneDX's own schema and to the pins."""
+"""Bill of materials of a release, held to CycloneDX's schema and to the pins."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ def document(text: str) -> dict[str, Any]:
     return read
 
 
-def test_it_keeps_the_schema(text: str) -> None:
+def test_sbom_follows_the_schema(text: str) -> None:
     validator = JsonStrictValidator(SchemaVersion.V1_6)
 
     assert validator.validate_str(text) is None
@@ -66,7 +66,7 @@ def test_every_wheel_is_listed_with_version_and_address(
         assert one["purl"] == f"pkg:pypi/{name}@{version}"
 
 
-def test_digests_are_those_of_the_wheels(document: dict[str, Any], wheelhouse: Path) -> None:
+def test_sbom_has_the_digests_of_the_wheels(document: dict[str, Any], wheelhouse: Path) -> None:
     files = wheelhouse.glob("arm64/*.whl")
     listed = [document["metadata"]["component"], *document["components"]]
 
@@ -75,7 +75,7 @@ def test_digests_are_those_of_the_wheels(document: dict[str, Any], wheelhouse: P
     }
 
 
-def test_licences_are_as_their_authors_state_them(document: dict[str, Any]) -> None:
+def test_sbom_has_licences_as_their_authors_state_them(document: dict[str, Any]) -> None:
     by_name = {one["name"]: one.get("licenses") for one in document["components"]}
 
     assert by_name["urllib3"] == [{"license": {"id": "MIT"}}]
@@ -84,12 +84,12 @@ def test_licences_are_as_their_authors_state_them(document: dict[str, Any]) -> N
     assert by_name["silent"] is None
 
 
-def test_ours_is_in_no_registry(document: dict[str, Any]) -> None:
+def test_sbom_claims_no_registry_for_our_package(document: dict[str, Any]) -> None:
     root = document["metadata"]["component"]
 
     assert root["purl"] == f"pkg:generic/doorstep@{__version__}"
     assert root["licenses"] == [{"license": {"id": "MIT"}}]
 
 
-def test_its_time_is_the_commits(document: dict[str, Any]) -> None:
+def test_sbom_has_the_time_of_the_commit(document: dict[str, Any]) -> None:
     assert document["metadata"]["timestamp"] == "2026-11-26T21:00:00+00:00"

@@ -16,7 +16,7 @@ SCRIPTS: Final = {
     f"{ROLES}/doorstep_preflight/files/look-as-root.sh",
     "scripts/provisioning/collect.sh",
 }
-"""What Ansible runs on a device whole; install-release.sh is run by tests/system/machines."""
+"""Scripts that Ansible runs on a device; tests/system/machines runs install-release.sh."""
 
 _RELEASE: Final = "/opt/doorstep/releases/1"
 
@@ -36,7 +36,7 @@ _MODULES: Final = ("command", "shell", "raw")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a task has root run.
+    """A command that a task runs as root.
 
     Attributes:
         file: the task's file, from the top of the repository.
@@ -83,7 +83,7 @@ def _of(file: str, task: dict[str, Any]) -> Iterator[Command]:
 
 
 def _rendered(words: str) -> str:
-    """What Ansible makes of it."""
+    """Render a template as Ansible does."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["quote"] = shlex.quote
     return environment.from_string(words).render(_VALUES)

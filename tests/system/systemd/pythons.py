@@ -46,7 +46,7 @@ _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One start of Python.
+    """A start of Python.
 
     Attributes:
         file: the file, from the top of the repository.

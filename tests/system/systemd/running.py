@@ -33,14 +33,14 @@ class Running:
         return self.run("bash", "-c", script, check=check)
 
     def shown(self, unit: str, name: str) -> str:
-        """One property of a unit."""
+        """Return a property of a unit."""
         return self.run("systemctl", "show", "--value", "-p", name, f"doorstep-{unit}")
 
     def journal(self, unit: str) -> str:
         return self.run("journalctl", "-q", "-o", "cat", "--no-pager", "-u", f"doorstep-{unit}")
 
     def inside(self, unit: str, *words: str) -> bool:
-        """Whether a command succeeds as this unit's user, with what this unit sees."""
+        """Return whether a command succeeds as this unit's user, with what this unit sees."""
         entered = ["nsenter", f"--target={self.shown(unit, 'MainPID')}", "--mount"]
         entered += ["setpriv", f"--reuid=doorstep-{unit}", "--regid=doorstep", "--init-groups"]
         said = self.run(*entered, "sh", "-c", f"{' '.join(words)} && echo it-did", check=False)

@@ -55,7 +55,7 @@ def _set(name: str) -> frozenset[str]:
 
 
 def _allowed(unit: str) -> set[str]:
-    """What systemd.exec(5) makes of the unit's lines, in their order."""
+    """Read the unit's lines in their order, as systemd.exec(5) does."""
     allowed = set(_set("@default"))
     text = (REPOSITORY / "systemd" / f"doorstep-{unit}.service").read_text()
     for words in re.findall(r"^SystemCallFilter=(.+)$", text, re.MULTILINE):
@@ -87,7 +87,7 @@ def _trace(device: Device, unit: str) -> Path:
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """What each process called from its start to its end, with a press and its delivery between."""
+    """Return each process's calls from start to end, with a press and its delivery between."""
     assert shutil.which("strace"), "strace is missing: apt install strace"
     folder = tmp_path_factory.mktemp("calls")
     with running_backend(folder / "backend", identity=True) as backend, ExitStack() as opened:
@@ -112,7 +112,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_unit_lets_its_process_call_what_it_calls(unit: str, calls: dict[str, set[str]]) -> None:
+def test_unit_lets_its_process_call_what_it_calls(unit: str, calls: dict[str, set[str]]) -> None:
     assert {"openat", "execve", "futex"} <= calls[unit]  # strace saw something
 
     refused = calls[unit] - _allowed(unit) - set(FAIL_QUIETLY.get(unit, {})) - set(AS_ROOT)
@@ -120,7 +120,7 @@ def test_a_unit_lets_its_process_call_what_it_calls(unit: str, calls: dict[str, 
     assert refused == set()
 
 
-def test_the_filters_refuse_what_no_process_needs() -> None:
+def test_filters_refuse_what_no_process_needs() -> None:
     for unit in UNITS:
         needless = {"mount", "ptrace", "bpf", "init_module", "reboot", "chroot", "clock_settime"}
         assert not needless & _allowed(unit)

@@ -1,4 +1,4 @@
-"""What scripts/collect-logs takes from a device after a round: enough to mend it, and no more."""
+"""Logs that scripts/collect-logs takes from a device: enough for a repair, and no more."""
 
 import base64
 import io
@@ -91,7 +91,7 @@ def _status(device: Running) -> dict[str, Any]:
 
 
 def _collected(device: Running) -> dict[str, str]:
-    """By part, as it leaves the device."""
+    """Return the parts of the logs as they leave the device."""
     packed = base64.b64decode(device.run("sh", COLLECT))
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         return {
@@ -126,7 +126,7 @@ def _secrets(device: Running) -> Iterator[str]:
     yield from device.shell("cat /var/lib/doorstep/trust/manifest*").split(".")
 
 
-def test_nothing_of_the_round_is_in_it(device: Running, parts: dict[str, str]) -> None:
+def test_logs_have_nothing_of_the_round(device: Running, parts: dict[str, str]) -> None:
     secrets = [one.strip() for one in _secrets(device)]
     whole = "\n".join(parts.values())
 
@@ -137,7 +137,7 @@ def test_nothing_of_the_round_is_in_it(device: Running, parts: dict[str, str]) -
     assert "left out" not in whole, "the second net caught what was not to be taken"
 
 
-def test_what_is_needed_to_mend_it_is_in_it(parts: dict[str, str]) -> None:
+def test_logs_have_what_a_repair_needs(parts: dict[str, str]) -> None:
     assert "doorstep-capture.service" in parts["units.txt"]
     assert "NRestarts=" in parts["units.txt"]
     assert "event=kept" in parts["doorstep.log"]
@@ -148,17 +148,17 @@ def test_what_is_needed_to_mend_it_is_in_it(parts: dict[str, str]) -> None:
     assert {one["check"] for one in json.loads(parts["doctor.json"])} >= {"disk", "queue", "clock"}
 
 
-def test_records_are_named_so_that_the_backend_can_be_asked(parts: dict[str, str]) -> None:
+def test_logs_name_records_as_the_backend_does(parts: dict[str, str]) -> None:
     assert re.search(r"event=kept kind=photo .*=[0-9a-f-]{36}", parts["doorstep.log"])
 
 
-def test_nothing_of_it_stays_on_the_device(device: Running, parts: dict[str, str]) -> None:
+def test_logs_leave_no_copy_on_the_device(device: Running, parts: dict[str, str]) -> None:
     assert parts
     assert device.shell("ls -d /run/doorstep-logs* 2>/dev/null || true") == ""
 
 
-def test_a_manifest_that_is_refused_for_its_places_is_told(device: Running) -> None:
-    """No place is in that: and it is what must be mended."""
+def test_logs_have_the_reason_why_a_manifest_was_refused(device: Running) -> None:
+    """The reason names a field and no place."""
     why = (
         "why='signed, but the manifest is malformed: stops[3].lat_deg: not a number from -90 to 90'"
     )
@@ -167,8 +167,8 @@ def test_a_manifest_that_is_refused_for_its_places_is_told(device: Running) -> N
     assert why in _collected(device)["doorstep.log"]
 
 
-def test_a_part_with_a_place_in_it_does_not_leave(device: Running) -> None:
-    """The second net: a fault of ours would log one."""
+def test_part_with_a_place_in_it_does_not_leave(device: Running) -> None:
+    """A fault of the product could log a place."""
     device.run("systemd-run", "-q", "--wait", "--unit=doorstep-faulty", "echo", '{"lat_deg": 52.5}')
     parts = _collected(device)
 
@@ -177,7 +177,7 @@ def test_a_part_with_a_place_in_it_does_not_leave(device: Running) -> None:
     assert "NRestarts=" in parts["units.txt"]
 
 
-def test_a_device_whose_release_does_not_start_gives_the_rest(device: Running) -> None:
+def test_device_whose_release_does_not_start_gives_the_rest(device: Running) -> None:
     device.shell("mv /usr/local/bin/doorstep /usr/local/bin/doorstep.away")
     parts = _collected(device)
     device.shell("mv /usr/local/bin/doorstep.away /usr/local/bin/doorstep")

@@ -12,11 +12,11 @@ from hardware.firmware import BUILD_PINS
 EXAMPLE = Path(__file__).parents[3] / "systemd/config.toml"
 
 
-def test_the_example_is_valid() -> None:
+def test_example_is_valid() -> None:
     assert load(EXAMPLE).board.camera.kind == "picamera2"
 
 
-def test_the_example_has_every_table_and_every_setting() -> None:
+def test_example_has_every_table_and_every_setting() -> None:
     tables = get_type_hints(Config)
 
     assert {name: set(table) for name, table in _uncommented().items()} == {
@@ -24,7 +24,7 @@ def test_the_example_has_every_table_and_every_setting() -> None:
     }
 
 
-def test_what_is_commented_out_is_the_default() -> None:
+def test_example_comments_out_each_default() -> None:
     shown = _uncommented()
     active = tomllib.loads(EXAMPLE.read_text())
 

@@ -1,4 +1,4 @@
-"""What each unit may still do, by systemd's own list: nothing comes back unseen.
+"""Privileges of each unit by systemd's own list: none returns unseen.
 
 To permit a unit something, add the line with its reason to the unit, a row to systemd/README.md and
 the name to `LEFT` here. Then try camera, pins and gpsd: `scripts/test --device units suites`.
@@ -65,12 +65,12 @@ def _left(unit: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("unit", LEFT)
-def test_a_unit_may_do_what_it_needs_and_no_more(unit: str) -> None:
+def test_unit_may_do_what_it_needs_and_no_more(unit: str) -> None:
     assert _left(_file(unit)) == LEFT[unit]
 
 
 @pytest.mark.parametrize("unit", MOST)
-def test_a_unit_is_exposed_no_more_than_it_was(unit: str) -> None:
+def test_unit_is_exposed_no_more_than_it_was(unit: str) -> None:
     file = str(_file(unit))
 
     _run("systemd-analyze", "security", "--offline=true", f"--threshold={MOST[unit]}", file)
@@ -85,7 +85,7 @@ IMPLIED = {"RestrictSUIDSGID", "NoNewPrivileges", "DevicePolicy"}
 
 
 @pytest.mark.parametrize("unit", LEFT)
-def test_each_line_that_is_taken_away_is_seen(unit: str, tmp_path: Path) -> None:
+def test_missing_line_of_a_unit_is_found(unit: str, tmp_path: Path) -> None:
     file = _file(unit)
     lines = file.read_text().splitlines()
     hardening = [line for line in lines if HARDENS.match(line)]
@@ -111,7 +111,7 @@ def _settings(unit: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("unit", ["capture", "sync", "serve"])
-def test_a_storm_ends_in_a_slow_retry_and_never_in_a_stopped_device(unit: str) -> None:
+def test_unit_that_keeps_failing_is_retried_slowly_for_ever(unit: str) -> None:
     said = _settings(unit)
 
     assert said["StartLimitIntervalSec"] == ["0"]
@@ -124,7 +124,7 @@ def test_a_storm_ends_in_a_slow_retry_and_never_in_a_stopped_device(unit: str) -
 
 
 @pytest.mark.parametrize("unit", ["capture", "sync", "prune", "serve"])
-def test_who_hangs_leaves_where_it_stood_and_who_chatters_is_bounded(unit: str) -> None:
+def test_unit_that_hangs_dumps_its_stack_and_logs_are_limited(unit: str) -> None:
     said = _settings(unit)
 
     assert "-X faulthandler" in said["ExecStart"][0]
@@ -137,19 +137,19 @@ def test_capture_waits_for_gpsd_where_only_its_socket_is_enabled() -> None:
     assert {"gpsd.socket", "gpsd.service"} <= set(_settings("capture")["After"][0].split())
 
 
-def test_libcamera_says_what_is_wrong_and_no_more() -> None:
+def test_libcamera_logs_only_faults() -> None:
     assert "LIBCAMERA_LOG_LEVELS=*:WARN" in _settings("capture")["Environment"]
 
 
-def test_udev_takes_the_rules(tmp_path: Path) -> None:
+def test_udev_accepts_the_rules(tmp_path: Path) -> None:
     rules = tmp_path / "60-doorstep.rules"
     shutil.copy(SYSTEMD / "doorstep.udev", rules)
 
     _run("udevadm", "verify", "--resolve-names=never", str(rules))
 
 
-def test_capture_alone_may_power_off_also_while_somebody_is_logged_in() -> None:
-    """By the JavaScript that polkit runs."""
+def test_capture_alone_may_power_off_also_during_a_login() -> None:
+    """The JavaScript is the one that polkit runs."""
     script = f"""
         let rule; const polkit = {{Result: {{YES: "yes"}}, addRule(one) {{ rule = one; }}}};
         {(SYSTEMD / "doorstep.polkit").read_text()}

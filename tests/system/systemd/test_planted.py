@@ -48,12 +48,12 @@ def device() -> Iterator[Running]:
 
 
 def _as_root(device: Running, words: str, folder: str, variables: str = "") -> str:
-    """As Ansible has it: in the home of who logs in, if the task names no other folder."""
+    """Ansible runs a task in the home of its user, unless the task names a folder."""
     inside = f"cd {folder or planting.HOME} && export HOME=/root {variables}\n{words}"
     return device.shell(f"{inside}\n", check=False)
 
 
-def test_every_place_on_a_device_is_tried_here() -> None:
+def test_every_start_of_python_on_a_device_is_tried_here() -> None:
     here = {one.file for one in commands()} | SCRIPTS
     found = {one.file for one in places() if one.file.startswith(("systemd/doorstep", ROLES))}
     excused = {"look.sh", "install-release.sh", "look.yml", "identity.yml"}
@@ -69,7 +69,7 @@ def test_every_place_on_a_device_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_unit_runs_no_planted_module(device: Running, unit: str) -> None:
+def test_unit_runs_no_planted_module(device: Running, unit: str) -> None:
     device.run("systemctl", "restart", f"doorstep-{unit}")
 
     if unit != "prune":
@@ -80,7 +80,7 @@ def test_a_unit_runs_no_planted_module(device: Running, unit: str) -> None:
 
 @pytest.mark.parametrize("variables", ["", f"PYTHONPATH={planting.HOME} PYTHONUSERBASE=/tmp"])
 @pytest.mark.parametrize("command", commands(), ids=lambda one: one.name.replace(" ", "_")[:50])
-def test_a_task_runs_no_planted_module(device: Running, command: Command, variables: str) -> None:
+def test_task_runs_no_planted_module(device: Running, command: Command, variables: str) -> None:
     said = _as_root(device, command.words, command.folder, variables)
 
     assert "No such file" not in said, said
@@ -88,15 +88,15 @@ def test_a_task_runs_no_planted_module(device: Running, command: Command, variab
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
-def test_a_script_on_the_device_runs_no_planted_module(device: Running, script: str) -> None:
+def test_script_on_the_device_runs_no_planted_module(device: Running, script: str) -> None:
     said = _as_root(device, f"sh /opt/doorstep/source/{script}", "")
 
     assert len(said) > 100
     assert planting.ran(device) == []
 
 
-def test_a_command_as_another_user_runs_no_planted_module(device: Running) -> None:
-    """As sudo starts it: with that user's home, wherever the technician is."""
+def test_command_as_another_user_runs_no_planted_module(device: Running) -> None:
+    """sudo starts a command with that user's home, in the technician's folder."""
     for user in planting.PLANTERS:
         home = device.shell(f"getent passwd {user} | cut -d: -f6")
         for folder in ("/var/lib/doorstep", planting.HOME, "/tmp"):
@@ -106,7 +106,7 @@ def test_a_command_as_another_user_runs_no_planted_module(device: Running) -> No
     assert planting.ran(device) == []
 
 
-def test_the_trials_unit_runs_no_planted_module(device: Running) -> None:
+def test_trials_unit_runs_no_planted_module(device: Running) -> None:
     """doorstep-trial.service runs the trial; its outcome depends on how soon capture answers."""
     device.run(*ASK, "ask", "/opt/doorstep/releases/1", "1")
     device.run(*ASK, "wait", "60")
@@ -115,8 +115,8 @@ def test_the_trials_unit_runs_no_planted_module(device: Running) -> None:
     assert planting.ran(device) == []
 
 
-def test_users_of_an_earlier_release_have_no_home_after_provisioning(device: Running) -> None:
-    """Also while their processes run, for which usermod refuses."""
+def test_users_of_an_old_release_have_no_home_when_provisioned(device: Running) -> None:
+    """Provisioning succeeds also while their processes run, for which usermod refuses."""
     script = f"/opt/doorstep/source/{ROLES}/doorstep_users/files/take-homes.sh"
 
     assert device.shell(f"sh {script}") == "taken"
@@ -125,8 +125,8 @@ def test_users_of_an_earlier_release_have_no_home_after_provisioning(device: Run
     assert homes.split() == ["/nonexistent"] * 4
 
 
-def test_a_process_that_would_run_one_is_seen(device: Running) -> None:
-    """The rig can fail: Python as the tasks and units of 2026.11.7 started it."""
+def test_process_that_runs_a_planted_module_is_found(device: Running) -> None:
+    """The rig finds it with Python started as 2026.11.7 did."""
     python = "/opt/doorstep/current/bin/python"
     _as_root(device, f"{python} - <<'PY'\nimport agent\nPY", "/var/lib/doorstep")
     _as_root(device, f"{python} -c 'import tomllib'", "")

@@ -49,7 +49,7 @@ def _excuses(file: str, line: str) -> set[tuple[str, str]]:
 
 
 def test_every_place_that_starts_python_is_isolated() -> None:
-    """Else it runs what another user puts into a current folder, a home or a variable's folder."""
+    """Python would run files of another user from a current folder, a home or a variable."""
     found = places()
     open_ones = [one for one in found if not one.is_isolated and not _excuses(one.file, one.line)]
 
@@ -78,7 +78,7 @@ def test_no_excuse_outlives_its_place() -> None:
         '[sys.executable, "-m", "agent"]',
     ],
 )
-def test_a_place_without_isolation_is_found(line: str) -> None:
+def test_place_without_isolation_is_found(line: str) -> None:
     assert [is_isolated for _, is_isolated in starts(line)] == [False]
 
 
@@ -86,12 +86,12 @@ def test_a_place_without_isolation_is_found(line: str) -> None:
     "line",
     ["/usr/bin/python3 -IB trial run", '"$x/bin/python" -I -m pip', "timeout 9 doorstep status"],
 )
-def test_a_place_with_isolation_is_found(line: str) -> None:
+def test_place_with_isolation_is_found(line: str) -> None:
     assert [is_isolated for _, is_isolated in starts(line)] == [True]
 
 
 @pytest.mark.parametrize("unit", ["capture", "sync", "prune", "serve"])
-def test_a_unit_starts_its_process_isolated_and_in_a_folder_of_roots(unit: str) -> None:
+def test_unit_starts_its_process_isolated_in_a_folder_of_root(unit: str) -> None:
     lines = (REPOSITORY / f"systemd/doorstep-{unit}.service").read_text().splitlines()
     program = "/opt/doorstep/current/bin/python -I -X faulthandler -m agent"
 
@@ -100,7 +100,7 @@ def test_a_unit_starts_its_process_isolated_and_in_a_folder_of_roots(unit: str) 
     assert not [one for one in lines if re.match(r"Environment=PYTHON", one)]  # -I ignores it
 
 
-def test_the_command_of_a_release_is_isolated_before_anything_starts_it() -> None:
+def test_command_of_a_release_is_isolated_before_its_first_start() -> None:
     """pip writes `doorstep` with a first line without -I."""
     script = REPOSITORY / ROLES / "doorstep_agent/files/install-release.sh"
     lines = script.read_text().splitlines()
@@ -118,8 +118,8 @@ ON_THE_OFFICES_COMPUTER = {
 
 
 @pytest.mark.parametrize("playbook", ["site", "deploy", "collect-logs"])
-def test_a_play_keeps_the_current_folder_from_ansibles_own_python(playbook: str) -> None:
-    """As root it starts in the home of who logs in, and reads its program from standard input.
+def test_play_keeps_the_current_folder_from_ansibles_python(playbook: str) -> None:
+    """As root it starts in the user's home, and reads its program from standard input.
 
     The plays that set no environment look only: Ansible warns of it at each `raw`.
     """
@@ -132,7 +132,7 @@ def test_a_play_keeps_the_current_folder_from_ansibles_own_python(playbook: str)
     assert without <= {"Look at each device, and refuse what must not be touched", "Judge"}
 
 
-def test_the_plays_that_look_start_no_python_of_ansibles_on_a_device() -> None:
+def test_read_only_plays_start_no_ansible_python_on_a_device() -> None:
     looking = ["doorstep/main", *(f"doorstep_preflight/{one}" for one in ("main", "look", "use"))]
     looking += ["doorstep_deploy/look", "doorstep_deploy/judge"]
 
@@ -143,7 +143,7 @@ def test_the_plays_that_look_start_no_python_of_ansibles_on_a_device() -> None:
             assert modules <= ON_THE_OFFICES_COMPUTER or task["delegate_to"] == "localhost", task
 
 
-def test_ansibles_own_python_takes_nothing_from_folder_home_or_variable() -> None:
+def test_ansibles_python_ignores_folder_home_and_variables() -> None:
     said = yaml.safe_load((REPOSITORY / SCRIPTS / "connection.yml").read_text())
 
     assert said["connection_python"] == {

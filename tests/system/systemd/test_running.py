@@ -24,14 +24,14 @@ def device() -> Iterator[Running]:
 
 
 def _pressed(device: Running) -> dict[str, Any]:
-    """Its label, under restrictions by which c2pa's machine code must live without writing any."""
+    """Press once; return the label. c2pa signs without writing machine code here."""
     reply = json.loads(device.run("doorstep", "capture", "--once"))
     assert reply["record"]["photo"]["credentials"] is True, reply["record"]
     label: dict[str, Any] = reply["label"]
     return label
 
 
-def test_a_press_reaches_the_backend(device: Running) -> None:
+def test_press_reaches_the_backend(device: Running) -> None:
     capture_id = _pressed(device)["capture_id"]
 
     received = f"/srv/backend/received/{capture_id}.rec"
@@ -45,7 +45,7 @@ def test_prune_runs_and_ends(device: Running) -> None:
     assert device.shown("prune", "Result") == "success"
 
 
-def test_doctor_has_no_fault_to_tell(device: Running) -> None:
+def test_doctor_finds_no_fault(device: Running) -> None:
     said = device.run("doorstep", "doctor", check=False)
 
     assert "FAILED" not in said, said
@@ -86,13 +86,13 @@ WRITES = {
 """Processes that can make a file in each folder."""
 
 
-def test_each_sees_what_it_needs(device: Running) -> None:
+def test_daemon_sees_what_it_needs(device: Running) -> None:
     found = {path: {one for one in DAEMONS if device.inside(one, "ls", path)} for path in SEES}
 
     assert found == SEES
 
 
-def test_each_writes_where_it_must(device: Running) -> None:
+def test_daemon_writes_only_where_it_must(device: Running) -> None:
     made = "touch {0}/probe && rm {0}/probe"
     found = {
         path: {one for one in DAEMONS if device.inside(one, made.format(path))} for path in WRITES
@@ -101,8 +101,8 @@ def test_each_writes_where_it_must(device: Running) -> None:
     assert found == WRITES
 
 
-def test_what_is_no_folder_of_theirs_is_read_only_even_for_root(device: Running) -> None:
-    """Modes keep their users out; where modes were altered, this holds."""
+def test_other_folders_are_read_only_even_for_root(device: Running) -> None:
+    """The units hold even if the modes of the folders were altered."""
     places = ("/etc", "/opt/doorstep/current", "/run", "/usr", "/var", f"{STATE}/trust")
     for unit in DAEMONS:
         entered = f"nsenter --target={device.shown(unit, 'MainPID')} --mount"
@@ -112,7 +112,7 @@ def test_what_is_no_folder_of_theirs_is_read_only_even_for_root(device: Running)
             assert "Read-only file system" in tried, (unit, place, tried)
 
 
-def test_a_queue_that_is_broken_is_made_again_behind_the_filter(device: Running) -> None:
+def test_broken_queue_is_made_again_behind_the_filter(device: Running) -> None:
     """`RestrictSUIDSGID=` refuses chmod of set-group-id, which the folder needs."""
     device.shell(f"touch {STATE}/queue/strange && systemctl restart doorstep-capture")
 
@@ -122,11 +122,11 @@ def test_a_queue_that_is_broken_is_made_again_behind_the_filter(device: Running)
         "doorstep-capture",
         "doorstep",
     ]
-    test_a_press_reaches_the_backend(device)
+    test_press_reaches_the_backend(device)
 
 
-def test_a_state_that_is_not_there_starts_capture_all_the_same(device: Running) -> None:
-    """It tells so by light; one that systemd does not start is dark. The others are tried again."""
+def test_capture_starts_also_without_a_state(device: Running) -> None:
+    """Capture then shows a fault by its light; systemd retries the other daemons."""
     device.run("systemctl", "stop", *(f"doorstep-{one}" for one in DAEMONS))
     device.shell("systemctl stop var-lib-doorstep.mount && mv /tmp/state.ext4 /tmp/away")
     device.shell("systemctl start --no-block doorstep-capture doorstep-sync")
@@ -139,7 +139,7 @@ def test_a_state_that_is_not_there_starts_capture_all_the_same(device: Running) 
     until(lambda: device.run(*both, check=False).split() == ["active"] * 2, 60.0, every_s=0.2)
 
 
-def test_an_end_is_quick(device: Running) -> None:
+def test_daemons_end_quickly(device: Running) -> None:
     for unit in ("serve", "sync", "capture"):
         device.shell(f"systemctl start doorstep-{unit}; timeout 10 systemctl stop doorstep-{unit}")
 

@@ -50,13 +50,13 @@ def _told(device: Running) -> dict[str, str]:
 
 
 def _runs(device: Running) -> tuple[str, str]:
-    """The release that is current, and the one whose unit systemd has in hand."""
+    """Return the current release, and the one whose unit systemd runs."""
     current = Path(device.run("readlink", "/opt/doorstep/current")).name
     words = device.shown("capture", "Description").rpartition("of release ")[2]
     return current, words if len(words) == 1 else "1"
 
 
-def test_one_of_which_nothing_runs_goes_back_units_and_all(device: Running) -> None:
+def test_release_that_does_not_start_goes_back_with_its_units(device: Running) -> None:
     device.shell(f"{ASK} ask /opt/doorstep/releases/3 60")
 
     told = _told(device)
@@ -67,7 +67,7 @@ def test_one_of_which_nothing_runs_goes_back_units_and_all(device: Running) -> N
     assert device.shown("capture", "ActiveState") == "active"
 
 
-def test_one_that_is_killed_in_the_middle_goes_back(device: Running) -> None:
+def test_release_whose_trial_is_killed_goes_back(device: Running) -> None:
     device.shell(f"{ASK} ask /opt/doorstep/releases/2 60")
     device.shell("until [ -L /opt/doorstep/previous ]; do sleep 0.1; done")
     device.run("systemctl", "kill", "--signal=KILL", "doorstep-trial")
@@ -81,8 +81,8 @@ def test_one_that_is_killed_in_the_middle_goes_back(device: Running) -> None:
     assert _runs(device) == ("1", "1")
 
 
-def test_one_that_does_all_stays(device: Running) -> None:
-    """Here nobody may look with the camera: capture has just begun, and no route says more."""
+def test_release_that_works_stays(device: Running) -> None:
+    """The camera may not be used here: capture has just begun, without a route."""
     device.shell(f"{ASK} ask /opt/doorstep/releases/2 10")
     device.shell("until [ -L /opt/doorstep/previous ]; do sleep 0.1; done")
     assert "being tried" in device.shell(f"{ASK} ask /opt/doorstep/releases/3", check=False)

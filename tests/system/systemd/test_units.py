@@ -83,8 +83,8 @@ def _made(root: Path) -> dict[str, str]:
     }
 
 
-def test_folders_have_the_owners_and_modes_that_keep_the_processes_apart(tmp_path: Path) -> None:
-    """What tmpfiles.d makes is what Layout.make would make, owned by the right users."""
+def test_folders_have_owners_and_modes_that_separate_processes(tmp_path: Path) -> None:
+    """tmpfiles.d makes what Layout.make would make, owned by the right users."""
     names = _made(tmp_path)
     layout = Layout.of(StateSettings())
     wanted = {
@@ -111,7 +111,7 @@ def test_no_user_has_a_home(tmp_path: Path) -> None:
     assert {user[5] for user in users if user[0].startswith("doorstep-")} == {"/nonexistent"}
 
 
-def test_only_those_who_delete_by_receipts_are_of_the_group_that_may(tmp_path: Path) -> None:
+def test_only_users_that_delete_by_receipts_are_in_their_group(tmp_path: Path) -> None:
     _made(tmp_path)
 
     groups = dict(
@@ -124,8 +124,8 @@ def _settings(unit: str) -> list[str]:
     return (SYSTEMD / f"doorstep-{unit}.service").read_text().splitlines()
 
 
-def test_who_faces_the_network_only_reads_records_and_sees_no_key_of_others() -> None:
-    """Owners and modes say it too; where they were altered, these still hold."""
+def test_sync_only_reads_records_and_sees_no_other_keys() -> None:
+    """The units hold even if owners and modes were altered."""
     sync = _settings("sync")
 
     only_read = "ReadOnlyPaths=/var/lib/doorstep/records /var/lib/doorstep/torn"
@@ -134,7 +134,7 @@ def test_who_faces_the_network_only_reads_records_and_sees_no_key_of_others() ->
     assert "InaccessiblePaths=/var/lib/doorstep/keys -/run/dbus" in _settings("prune")
 
 
-def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> None:
+def test_only_gpsd_can_answer_where_capture_asks_for_positions() -> None:
     """The process that listens on port 2947 decides where photos may be taken."""
     sync = _settings("sync")
 
@@ -144,8 +144,8 @@ def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> Non
     assert "SocketBindDeny=any" in _settings("capture")
 
 
-def test_serve_writes_nothing_and_sees_neither_records_nor_keys_of_others() -> None:
-    """By its group it could write queue/: see tests/faults/privileges/attacks.py."""
+def test_serve_writes_nothing_and_sees_no_records_or_other_keys() -> None:
+    """A member could write queue/: see tests/faults/privileges/attacks.py."""
     serve = _settings("serve")
 
     assert "ProtectSystem=strict" in serve
@@ -160,14 +160,14 @@ def test_serve_writes_nothing_and_sees_neither_records_nor_keys_of_others() -> N
     ]
 
 
-def test_serve_listens_on_its_default_port_and_no_other() -> None:
+def test_serve_listens_on_its_default_port_alone() -> None:
     serve = _settings("serve")
 
     assert "SocketBindDeny=any" in serve
     assert f"SocketBindAllow=tcp:{ServeSettings().address[1]}" in serve
 
 
-def test_the_backend_may_finish_what_is_under_way_before_it_is_killed() -> None:
+def test_backend_may_finish_its_requests_before_it_is_killed() -> None:
     stop = re.findall(r"^TimeoutStopSec=(\d+)$", BACKEND.read_text(), re.MULTILINE)
 
     assert [int(one) > FINISH_S + 1 for one in stop] == [True]
