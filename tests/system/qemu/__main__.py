@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _of_one(made: Image, report: Report, names: Sequence[str], options: argparse.Namespace) -> bool:
-    """What begins with the device of this state of the product; False where there is none."""
+    """Run the stages that begin with this state's device; return False if there is no device."""
     kept = provision.kept(made)
     if kept is None or PROVISION in options.stages:
         with report.stage(PROVISION, ABOUT[PROVISION]):

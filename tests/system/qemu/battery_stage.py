@@ -72,7 +72,7 @@ def _empty(found: Device, report: Report) -> None:
 
 
 class _Log:
-    """What capture says, as somebody reads it who is there: the journal may be volatile."""
+    """Capture's log, as a person at the device reads it: the journal may be volatile."""
 
     def __init__(self, found: Device) -> None:
         self._lines: list[str] = []

@@ -9,7 +9,7 @@ from tests.system.qemu.report import Report
 from tests.system.qemu.rig import Device, Kept, device
 
 THEN: Final = "1971-03-04T05:06:07"
-"""What a hardware clock with an empty cell tells; before systemd was built, and the product."""
+"""The time of a hardware clock with an empty cell, before systemd and the product were built."""
 
 PRESSES: Final = 3
 
@@ -47,7 +47,7 @@ def _without_a_clock(found: Device, report: Report) -> list[int]:
 
 
 def _dated(found: Device, edges: list[int], report: Report) -> None:
-    """They arrive, in their order; a clock that nobody vouches for is told as that."""
+    """The records arrive in their order; they say that nobody vouches for the clock."""
     labels = [found.await_record(edge, 300.0) for edge in edges]
     told = " ".join(f"#{label.seq} {label.utc} {label.clock}" for label in labels)
     report.check(

@@ -23,7 +23,7 @@ def is_tried(release: Path) -> bool:
 
 
 def steps(release: Path) -> dict[str, Callable[[], bool]]:
-    """What holds once a step has begun."""
+    """The checks that hold once a step has begun."""
     result = OPT / "trial.json"
     return {
         "installing": lambda: release.exists() and not (release / ".complete").exists(),

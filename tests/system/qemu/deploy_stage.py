@@ -22,7 +22,7 @@ FOLDER: Final = BUILD / "deploy"
 """The three disks, as this stage leaves them: `end` goes on from there."""
 
 FAULTY: Final = f"{__version__}.1"
-"""This release, with a fault that only one device of the fleet has."""
+"""The release under test, with a fault that only one device of the fleet has."""
 
 ON_ONE: Final[Edit] = (
     "agent/command/capture.py",
@@ -135,7 +135,7 @@ def _up_again(device: Device, step: str, report: Report) -> None:
 
 
 def _stands(device: Device, may_be: set[str], step: str, report: Report) -> None:
-    """One release is whole, nothing is under way, what was recorded is there, a press is served."""
+    """A single release is whole, nothing is under way, no record is lost, a press is served."""
     machine = device.machine
     told = machine.ask(f"{TRIAL} wait 300", 360.0)
     now = _current(machine)
@@ -193,7 +193,7 @@ def _ended(rolling: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def _table(told: str) -> str:
-    """What a technician reads in the end."""
+    """The last lines that a technician reads."""
     return told[max(told.rfind("\ndevice "), 0) :].strip()
 
 

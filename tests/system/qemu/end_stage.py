@@ -1,4 +1,4 @@
-"""How devices end: one is killed and its card rescued, one retires and its card is searched."""
+"""The end of devices: one is killed and its card rescued, one retires and its card is searched."""
 
 import base64
 import os
@@ -86,7 +86,7 @@ def _send(device: Device, saved: Path, report: Report) -> None:
 
 
 def _retire(device: Device, report: Report) -> None:
-    """What its files held is looked for in every block of its card, before and after."""
+    """Every block of the card is searched for the contents of its files, before and after."""
     device.shot()
     device.await_delivered()
     needles = _needles(device)
@@ -132,7 +132,7 @@ def _card(device: Device) -> Path:
 
 
 def _holds(card: Path, needles: dict[str, bytes]) -> list[str]:
-    """Names of those that stand in any block of it."""
+    """Names of the contents that are in any block of the card."""
     found = set()
     for part in _parts(card):
         found |= {name for name, piece in needles.items() if piece in part}
@@ -140,7 +140,7 @@ def _holds(card: Path, needles: dict[str, bytes]) -> list[str]:
 
 
 def _parts(card: Path) -> Iterator[bytes]:
-    """What is written on it; holes are passed over, and neighbours overlap."""
+    """The written blocks of the card, without holes; neighbours overlap."""
     with card.open("rb") as file:
         at, size = 0, card.stat().st_size
         while at < size:

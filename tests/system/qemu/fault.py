@@ -1,4 +1,4 @@
-"""One fault of a device: broken, looked at, mended, and looked at again."""
+"""A fault of a device: broken, looked at, fixed, and looked at again."""
 
 import time
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DOCTOR_AGAIN_S: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done to it, and what is to be seen meanwhile; commands are root's, in the machine.
+    """The act on the device, and the signs to see meanwhile; commands are root's, in the machine.
 
     Attributes:
         name: as a technician would tell it.
@@ -74,14 +74,14 @@ def _doctor(fault: Fault, new: dict[str, str], report: Report) -> None:
 
 
 def doctor_after(found: Device, name: str, before: dict[str, str], report: Report) -> None:
-    """It may find less than before: what was starting then has started."""
+    """Doctor may find less than before, because services that were starting have started."""
     more = _settled(found, before)
     seen = "\n".join(f"{check}: {words}" for check, words in more.items()) or "nothing more"
     report.check(f"{name}: doctor finds no more than before", not more, seen)
 
 
 def _settled(found: Device, before: dict[str, str]) -> dict[str, str]:
-    """What doctor finds besides, once it finds no more, or all the time: capture may restart."""
+    """Doctor's further findings, once it finds no more, or at the limit: capture may restart."""
     end_s = time.monotonic() + DOCTOR_AGAIN_S
     while (more := _more(wrong(found), before)) and time.monotonic() < end_s:
         time.sleep(2.0)
@@ -93,7 +93,7 @@ def _more(now: dict[str, str], before: dict[str, str]) -> dict[str, str]:
 
 
 def wrong(found: Device) -> dict[str, str]:
-    """What doctor calls FAILED now, by check."""
+    """The checks that doctor calls FAILED now."""
     return {one["check"]: one["words"] for one in found.doctor() if one["level"] == "FAILED"}
 
 
@@ -112,6 +112,6 @@ def events(machine: Machine, since: str) -> list[str]:
 
 
 def seen_of(pressed: dict[str, Any]) -> str:
-    """The first lights and sounds after a press, for whoever looks for a fault."""
+    """The first lights and sounds after a press, for a search for a fault."""
     changes = " ".join(f"{at_ms}:{seen}" for at_ms, seen in pressed["changes"][:14])
     return f"seen, ms after the edge: {changes}"

@@ -10,7 +10,7 @@ from tests.system.qemu.report import Report
 from tests.system.qemu.rig import Device, Kept, device
 
 _STALE: Final = "sleep 8"
-"""A fix older than 5 s is no coordinate, and the door is known still: whoever walks is near it."""
+"""A fix older than 5 s is no coordinate, but the door is still known: a walking driver is near."""
 
 _NOWHERE: Final = f"sleep {OLDEST_S + 5:.0f}"
 """Where it could be by now is anywhere, a confidential door among it."""
@@ -117,7 +117,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
 
 
 def _tried(found: Device, fault: Fault, report: Report) -> None:
-    """One that breaks off is told, and the next one is tried all the same."""
+    """A fault that breaks off is reported, and the next one is tried all the same."""
     try:
         tried(found, fault, report)
     except (AssertionError, CommandFailed) as error:
@@ -127,7 +127,7 @@ def _tried(found: Device, fault: Fault, report: Report) -> None:
 
 
 def _reserve(found: Device, report: Report) -> None:
-    """What ext4 keeps for root is room that capture's user has not."""
+    """Capture's user cannot use the room that ext4 keeps for root."""
     told = found.machine.run(
         "dev=$(findmnt -no SOURCE -T /var/lib/doorstep); mountpoint -q /var/lib/doorstep && "
         "echo own; tune2fs -l $dev | grep 'Reserved block count'"

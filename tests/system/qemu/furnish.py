@@ -1,4 +1,4 @@
-"""What makes the root folder a device that boots: a network, a key, and stand-ins for its parts."""
+"""The parts that make the root folder a device that boots: network, key, and simulated parts."""
 
 import shutil
 import subprocess
@@ -8,13 +8,13 @@ from typing import Final
 from tests.system.qemu.root import INSIDE, PICAMERA2
 
 NAME: Final = "van-0042"
-"""What it is called, as Raspberry Pi Imager would have named it."""
+"""The name of the device, as Raspberry Pi Imager would have given it."""
 
 TECHNICIAN: Final = "technician"
 """User that provisions it: may use sudo without a password, as Raspberry Pi OS's first user."""
 
 HOST: Final = "10.0.2.2"
-"""This machine as the device sees it. Source: QEMU's user network."""
+"""The address of this machine, as the device sees it. Source: QEMU's user network."""
 
 _NETWORK: Final = "[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n"
 
@@ -89,7 +89,7 @@ _STATUS: Final = (
     "next(iter(req.request.buffers.values())).metadata.status"
     " == libcamera.FrameMetadata.Status.Success"
 )
-"""What picamera2 asks of each frame; why not here: see inside/virtual_camera.py."""
+"""The controls that picamera2 asks of each frame; see inside/virtual_camera.py."""
 
 
 def _adapt_picamera2(root: Path) -> None:

@@ -58,7 +58,7 @@ class NotUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What was built once, and any number of machines start from.
+    """A disk that was built once, from which any number of machines start.
 
     Attributes:
         base: a raw disk; nobody writes it any more, see `overlay`.
@@ -73,7 +73,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command in the machine came to."""
+    """The result of a command in the machine."""
 
     code: int
     out: str
@@ -89,7 +89,7 @@ def overlay(below: Path, disk: Path) -> Path:
 
 
 class Machine:
-    """One machine with one disk; what the disk holds outlives it.
+    """A machine with its disk; the contents of the disk outlive the machine.
 
     A power cut is `cut_power` and `boot`. What the guest has flushed is in a file of this host's
     and stays; what was only in the guest's memory is gone. A disk that lies about its flushes is
@@ -139,7 +139,7 @@ class Machine:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has power: False once it switched itself off."""
+        """The machine has power: False once it switched itself off."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -283,7 +283,7 @@ class Machine:
         return options + [word for name in told for word in ("-o", f"{name}={told[name]}")]
 
     def _greets(self) -> bool:
-        """Whether sshd answers: QEMU itself accepts the connection from the first moment on."""
+        """True if sshd answers: QEMU itself accepts the connection from the first moment on."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2.0) as line:
                 line.settimeout(5.0)

@@ -1,4 +1,4 @@
-"""What the device talks to on this machine: the reference backend, and a time server."""
+"""The device's peers on this machine: the reference backend, and a time server."""
 
 import shutil
 import socket
@@ -21,7 +21,7 @@ HERE: Final = (52.5163, 13.3777)
 """The door that may be photographed, where the receiver stands."""
 
 CONFIDENTIAL: Final = (52.5263, 13.3977)
-"""One that may not, 1.7 km away."""
+"""A stop without permission for a photo, 1.7 km away."""
 
 LABEL: Final = "RIG0001"
 """On the parcel of the first door."""
@@ -33,7 +33,7 @@ NTP_PORT: Final = 123
 
 
 def settle(data: Path) -> None:
-    """One customer with two orders: an open door, and a confidential one."""
+    """A customer with two orders: an open door, and a confidential one."""
     office = open_office(Store(data))
     office.orders.add_customer("c-1", "Rig")
     office.orders.add_address(Address("a-1", "c-1", "Rig Street 1"))
@@ -45,7 +45,7 @@ def settle(data: Path) -> None:
 
 
 def send_out(data: Path, device: str = NAME) -> None:
-    """A route of both doors for the next hours, anew each time: a disk may be days old."""
+    """A route of both doors for the next hours, made each time, because a disk may be days old."""
     now = datetime.now(UTC)
     office = open_office(Store(data))
     route = f"r-{now:%Y%m%d%H%M%S}"

@@ -1,4 +1,4 @@
-"""What is installed in the machine before it is provisioned, natively: emulated it takes long."""
+"""The packages that are installed natively before provisioning, because emulation takes long."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from tests.support.backend import REPOSITORY
 
 PROVISIONED: Final = REPOSITORY / "scripts/provisioning/packages.yml"
-"""What provisioning installs: the one list of it."""
+"""The packages that provisioning installs: its only list."""
 
 SYSTEM: Final = (
     *("systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2", "ca-certificates"),
@@ -19,7 +19,7 @@ CAMERA: Final = (
     *("python3-libcamera", "libcamera-ipa", "libcamera-tools"),
     *("python3-numpy", "python3-jsonschema", "python3-pil", "python3-av"),
 )
-"""What python3-picamera2 and python3-lgpio of Raspberry Pi OS bring with them."""
+"""The dependencies of python3-picamera2 and python3-lgpio of Raspberry Pi OS."""
 
 BUILDING: Final = (
     *("linux-headers-amd64", "gcc", "make", "swig", "libcap-dev"),
@@ -28,7 +28,7 @@ BUILDING: Final = (
 """For the modules of the kernel, and for what PyPI has as source only."""
 
 LOOKING: Final = ("gpsd-clients", "strace", "procps", "psmisc", "less", "iputils-ping")
-"""For whoever looks for a fault in it."""
+"""Packages for a search for a fault in the machine."""
 
 _HEAD: Final = re.compile(r"^(\w+):")
 _ITEM: Final = re.compile(r"^\s+-\s+([a-z0-9][a-z0-9.+-]+)")

@@ -20,7 +20,7 @@ SEED: Final = 11
 """Seed of the moments; another seed tries others."""
 
 PRESSED_S: Final = (3.0, 25.0)
-"""How long it is pressed until it loses its power, from and to."""
+"""The shortest and the longest time of presses before the power is cut."""
 
 EVERY_S: Final = 0.3
 
@@ -32,7 +32,7 @@ UP_WITHIN_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was seen of one press."""
+    """The observations of one press."""
 
     light: str
     boot_id: str

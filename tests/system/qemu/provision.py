@@ -25,7 +25,7 @@ come to their end after an hour.
 """
 
 PRODUCT: Final = ("agent", "hardware", "systemd", "scripts/provisioning", "pyproject.toml")
-"""What the device is made of: a device that was provisioned from another state is made anew."""
+"""The sources of the device: a device from another state of them is made again."""
 
 TURNS: Final = 3
 """Runs that a device is given: beside other work, SSH into an emulated one may break off."""
@@ -45,7 +45,7 @@ def digest(image: Image) -> str:
 
 
 def kept(image: Image) -> Kept | None:
-    """The device that was provisioned from this state of everything; None if there is none."""
+    """The device that was provisioned from these sources; None if it is missing."""
     folder = BUILD / f"{_KEPT}-{digest(image)}"
     if not (folder / "port").exists():
         return None
@@ -151,7 +151,7 @@ def _playbook(inventory: Path, log: Path, tree: Path = REPOSITORY) -> tuple[int,
 
 
 def _table(told: str) -> str:
-    """What a technician reads in the end: the last lines."""
+    """The last lines that a technician reads."""
     return "\n".join(told.rstrip().splitlines()[-8:])
 
 

@@ -1,4 +1,4 @@
-"""What the checks came to: printed while they run, and kept in build/device/report.txt."""
+"""The results of the checks: printed while they run, and kept in build/device/report.txt."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ WIDTH: Final = 100
 
 
 class Stop(Exception):
-    """What follows in this stage needs what was just found wanting."""
+    """The rest of this stage needs the part that just failed."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Report:
         return ok
 
     def need(self, name: str, ok: bool, seen: str = "") -> None:
-        """The same; the stage ends where it does not hold. Raises Stop."""
+        """Check the same, and end the stage if it fails. Raises Stop."""
         if not self.check(name, ok, seen):
             raise Stop
 

@@ -33,7 +33,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One machine with the product in it, and the backend that it talks to."""
+    """A machine with the product in it, and the backend that the device talks to."""
 
     machine: Machine
     backend: Backend
@@ -60,17 +60,17 @@ class Device:
         return self.await_light("green", within_s)
 
     def lights(self) -> list[tuple[float, str]]:
-        """What the light was since boot: uptime in s, and its name from then on."""
+        """The lights since boot: the uptime in s, and the name of the light from then on."""
         lines = self.machine.run("cat /run/rig-lights").splitlines()
         return [(float(at_s), light) for at_s, light in map(str.split, lines)]
 
     def boot_times(self) -> str:
-        """What systemd says of the boot, once it calls it finished: ready comes before that."""
+        """Systemd's report of the boot, once the boot is finished: ready comes before that."""
         self.machine.ask("systemctl is-system-running --wait", 300.0)
         return self.machine.run("systemd-analyze").splitlines()[0]
 
     def doctor(self) -> list[dict[str, str]]:
-        """What `doorstep doctor` finds, as a technician with sudo asks it."""
+        """The findings of `doorstep doctor`, as a technician with sudo gets them."""
         ran = self.machine.ask("doorstep doctor --json", 180.0)
         found: list[dict[str, str]] = json.loads(ran.out.strip().splitlines()[-1])
         return found
@@ -88,7 +88,7 @@ class Device:
         ]
 
     def waiting(self) -> int:
-        """How many records have no receipt yet, and are to be sent."""
+        """The count of records that have no receipt yet, and are to be sent."""
         return sum(row["state"] == RecordState.PENDING for row in self.queue())
 
     def await_delivered(self, within_s: float = 240.0) -> None:
@@ -119,7 +119,7 @@ class Device:
         self.machine.run(f"echo {lat_deg} {lon_deg} >/run/rig-place")
 
     def see(self, picture: Path) -> None:
-        """Hold a picture before the camera, which reads it at a start: capture begins anew."""
+        """Hold a picture before the camera; restart capture, which reads it at its start."""
         self.machine.copy_in(picture, "/srv/scenes/0.jpg")
         self.machine.run("systemctl restart doorstep-capture", 180.0)
 

@@ -1,4 +1,4 @@
-"""What the virtual camera sees: a parcel at a door, with or without its label."""
+"""The picture before the virtual camera: a parcel at a door, with or without its label."""
 
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ def door(folder: Path) -> Path:
 
 
 def label(folder: Path, code: str) -> Path:
-    """The same door, with a label of Code 128 held into the picture."""
+    """A door as before, with a label of Code 128 held into the picture."""
     pixels = _door()
     made = zxingcpp.create_barcode(code, zxingcpp.BarcodeFormat.Code128)
     bars = np.array(zxingcpp.write_barcode_to_image(made, scale=4))

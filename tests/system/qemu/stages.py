@@ -87,7 +87,7 @@ FLEET_STAGES: Final[dict[str, FleetStage]] = {
 """In the order in which they run, after the others."""
 
 PROVISION: Final = "provision"
-"""The stage that makes the device the others begin with; it runs by itself if there is none."""
+"""The stage that makes the device of all others; it runs by itself if the device is missing."""
 
 ABOUT: Final[Mapping[str, str]] = {
     PROVISION: "`scripts/provision` on a fresh machine, then again: the second run must change "

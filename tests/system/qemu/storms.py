@@ -1,4 +1,4 @@
-"""A device that cannot start says so in red, tries again slowly, and goes on when it is mended."""
+"""A device that cannot start shows red, retries slowly, and continues after a repair."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ WATCHED_S: Final = 180.0
 """Long enough for several starts, and for the last pauses to be long ones."""
 
 STEADY_S: Final = 1.5
-"""So long no light stands but that of a fault, and "hold still"."""
+"""The time in which no light shows but the fault's, and "hold still"."""
 
 PAUSE_S: Final = 0.5
 """Longest dark within a light: a fault is dark for 0.3 of each second, and idle lights for 2 s."""
@@ -165,7 +165,7 @@ def _watched(found: Device) -> tuple[set[str], int]:
 
 
 def shares(lights: list[tuple[float, str]], from_s: float) -> dict[str, float]:
-    """How much of the time since then each light stood, by the rig's diary."""
+    """The share of the time since then for each light, by the rig's diary."""
     times: dict[str, float] = {}
     ends = [*(at_s for at_s, _ in lights[1:]), lights[-1][0]]
     for (at_s, light), until_s in zip(lights, ends, strict=True):

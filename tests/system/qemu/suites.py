@@ -25,7 +25,7 @@ NEEDED: Final = (
     ),
     *(f"tests/contracts/{name}.py" for name in SUITES),
 )
-"""What they import, and no more: the product itself is the one that is installed."""
+"""The modules that the suites import, and no more: the product itself is the installed one."""
 
 PYTEST: Final = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """Python only, so the machine's Python runs this machine's."""
@@ -35,7 +35,7 @@ THERE: Final = "/root/suites"
 WITHIN_S: Final = 1200.0
 
 TRIES: Final = 3
-"""What fails each time is wrong; what fails once was late. Source: seen with eight QEMUs beside."""
+"""A repeated failure is a fault; a single one was late. Source: seen with eight QEMUs at once."""
 
 
 def run(image: Image, kept: Kept, report: Report) -> None:
@@ -104,5 +104,5 @@ def failures(lines: list[str]) -> list[str]:
 
 
 def passes(code: int, summary: str) -> bool:
-    """Whether something was tried, and all of it passed; a webcam may be missing."""
+    """True if a test ran and all passed; a webcam may be missing."""
     return code == 0 and " passed" in f" {summary}"

@@ -1,4 +1,4 @@
-"""What the eye in the machine makes of the LED's lines, also where each look comes late."""
+"""The eye in the machine reads the LED's lines, also if each look comes late."""
 
 import random
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ PERIOD_S = 0.01
 """Period of the PWM that dims the LED."""
 
 AMBER_GREEN_S = 0.0035
-"""How long green is on in each period of amber. Source: AMBER in hardware/patterns.py."""
+"""The time for which green is on in each period of amber. Source: AMBER in hardware/patterns.py."""
 
 FAST_S = (0.001, 0.004)
 """From look to look on a machine that has nothing else to do."""
 
 SLOW_S = (0.004, 0.06)
-"""The same where the processor is busy elsewhere."""
+"""The eye reads the same lights while the processor is busy with other work."""
 
 REST_S = 0.08
 """From one look to the next where the first left no doubt, as `finger diary` looks."""
@@ -77,7 +77,7 @@ def test_eye_never_takes_amber_for_red_however_late_it_looks(step_s: tuple[float
 
 @pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])
 def test_eye_sees_a_red_that_stays(step_s: tuple[float, float]) -> None:
-    """A start that failed is told as one, with the time at which its light began."""
+    """A failed start is reported as one, with the time at which its light began."""
     told = [
         (judge.light, judge.since_s)
         for judge in _played([("dark", 1.0), *PULSE, *FAULT * 20], step_s)
@@ -102,7 +102,7 @@ def test_eye_sees_red_in_short_pulses(step_s: tuple[float, float]) -> None:
 def test_eye_takes_pulses_for_no_earlier_light(
     before: list[Lit], after: list[Lit], step_s: tuple[float, float]
 ) -> None:
-    """What was seen of one light says nothing of the next."""
+    """The signs of one light say nothing about the next."""
     told = [light for light in _told([("dark", 1.0), *before, *after], step_s) if light != "dark"]
 
     assert list(dict.fromkeys(told)) == [before[0][0], after[0][0]]

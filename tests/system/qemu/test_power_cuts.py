@@ -1,4 +1,4 @@
-"""How green lights and records are compared: what is lost, missing or twice is told."""
+"""Green lights are compared with records: lost, missing and doubled records are reported."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from tests.system.qemu.power_cuts import NEAR_NS, Answer, broken, lost
 
 
 def pressed(count: int = 3) -> tuple[list[Answer], list[RecordLabel]]:
-    """So many photos, and the green light of each."""
+    """Photos in this count, and the green light of each."""
     maker = RecordMaker()
     labels = [maker.make(monotonic_ns=at * 3_000_000_000).label for at in range(1, count + 1)]
     return [Answer("GREEN", one.boot_id, one.monotonic_ns + 40_000_000) for one in labels], labels

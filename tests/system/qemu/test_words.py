@@ -1,4 +1,4 @@
-"""What the stages read out of other programs' words."""
+"""The stages read facts out of the output of other programs."""
 
 from tests.system.qemu.storms import shares, steady, unbroken
 from tests.system.qemu.suites import passes

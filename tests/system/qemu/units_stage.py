@@ -1,4 +1,4 @@
-"""What the units are held to where they run: exposure, boot to ready, memory, edge to green."""
+"""The promises of the units where they run: exposure, boot to ready, memory, edge to green."""
 
 import re
 import statistics
@@ -70,7 +70,7 @@ def _edge_to_green(found: Device, report: Report) -> None:
 
 
 def _memory(found: Device, report: Report) -> None:
-    """After some presses; prune is over before anybody can look, so its peak is what is told."""
+    """After some presses; prune ends before anybody can look, so the stage reports its peak."""
     found.machine.ask("systemctl start doorstep-prune", 300.0)
     for unit in UNITS:
         told = found.machine.ask(

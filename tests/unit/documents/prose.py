@@ -52,9 +52,6 @@ SUFFIXES: Final = (
 )
 """Ends of the names of files that hold prose; the commands in scripts/ hold it too."""
 
-NOT_YET: Final = ("tests/system/",)
-"""Folders of tests whose names and docstrings still break the rules."""
-
 _DOCUMENTED_TESTS: Final = ("tests/backend/", "tests/support/")
 """Folders below tests/ with docstrings for everybody; elsewhere only help texts are checked."""
 
@@ -217,17 +214,14 @@ def findings(paths: list[Path]) -> list[str]:
 def _broken(path: Path) -> list[tuple[int, str]]:
     text, place = path.read_text(encoding="utf-8"), name(path)
     is_product = not place.startswith("tests/") or place.startswith(_BACKEND)
-    is_done = is_product or not place.startswith(NOT_YET)
     if path.suffix == ".md":
         return list(of_page(text))
     if path.suffix != ".py":
-        return list(of_text(text)) if is_done else []
+        return list(of_text(text))
     is_test = path.name.startswith("test_") or path.name == "conftest.py"
     has_rules = is_product or place.startswith(_DOCUMENTED_TESTS)
     found = set(of_code(text, all_docstrings=has_rules and not is_test))
-    if is_done:
-        found |= set(of_messages(text) if is_product else of_tests(text))
-    return sorted(found)
+    return sorted(found | set(of_messages(text) if is_product else of_tests(text)))
 
 
 def prose_files() -> list[Path]:

@@ -43,7 +43,7 @@ NAMES = {
 }
 
 LINGERS_S = 0.012
-"""One period of the LED's PWM at 100 Hz, and a look more: what lasts for so long is no flicker."""
+"""A period of the LED's PWM at 100 Hz, and a further look: a longer state is no flicker."""
 
 RED_LOOKS = 30
 """Looks at red without green after which it is red and not amber, whose green is on for a third of
@@ -171,7 +171,7 @@ class Eye:
 
     @property
     def now(self) -> tuple[float, str]:
-        """What is seen, and since when."""
+        """The light that is seen, and the time since when."""
         return self.changes[-1] if self.changes else (time.monotonic(), "dark")
 
     def _look(self) -> None:
@@ -293,7 +293,7 @@ def glance(files: list[BinaryIO]) -> tuple[str, ...]:
 
 
 def lights() -> Iterator[tuple[float, str]]:
-    """The light from now on, ten times a second, with the uptime in s since when it is so."""
+    """The light from now on, ten times a second, with the uptime in s at which it began."""
     with contextlib.ExitStack() as opened:
         files: list[BinaryIO] = [
             opened.enter_context((line(PINS[name]) / "value").open("rb", buffering=0))

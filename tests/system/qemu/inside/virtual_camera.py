@@ -23,7 +23,7 @@ CONTROLS = (
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "AfMode", "AfPause"),
     *("ExposureTime", "AnalogueGain"),
 )
-"""What a Camera Module 3 can be told and the virtual camera cannot: taken, and forgotten."""
+"""Controls of a Camera Module 3 that the virtual camera lacks: accepted, and ignored."""
 
 
 class Finder:
@@ -153,7 +153,7 @@ def _paced(camera: Any) -> Any:
 
 
 def _configure(picamera2: Any) -> None:
-    """One made-up raw mode; NV12, the only format there is, told as YUV420."""
+    """A made-up raw mode; NV12, the only format of the camera, reported as YUV420."""
 
     def raw_modes(self: Any) -> list[dict[str, Any]]:  # noqa: ARG001
         return [{"format": "SRGGB10", "size": (4608, 2592)}]
