@@ -527,6 +527,8 @@ def test_the_status_names_each_part_of_the_energy_that_fails(tmp_path: Path) -> 
 
 def test_the_status_tells_the_energy_of_the_shift_once_an_hour(device: Bench) -> None:
     device.parts.power.reading = PowerReading(64, external=False, under_voltage=None, watts=4.0)
+    half_past_s = 5400.0 - device.parts.now.ns / 1e9 % 3600.0  # figures change at hours of uptime
+    device.parts.now.pass_s(half_past_s)
     told = []
     for _ in range(2 * 360 + 10):
         device.tick(10.0)
