@@ -31,8 +31,7 @@ _SHAPES: Final = {
     "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_RECORD_BYTES}",
     "state": f"state IN {tuple(state.value for state in RecordState)}",
     "adopted": "typeof(adopted) = 'integer' AND adopted IN (0, 1)",
-    # RETURNING calls a whole number in a column of reals an integer up to SQLite 3.40.
-    "due_s": f"typeof(due_s) IN ('real', 'integer') AND due_s BETWEEN 0 AND {_LATEST_S}",
+    "due_s": f"typeof(due_s) = 'real' AND due_s BETWEEN 0 AND {_LATEST_S}",
 }
 _DIGESTS: Final = ("label_sha256", "sha256")
 _COUNTS: Final = ("attempts", "suspected", "dead_ends", "sent_whole")

@@ -118,10 +118,14 @@ class Outbox(OutboxReader):
                 "UPDATE captures SET attempts = attempts + 1, due_boot_id = ?, due_s = ?"  # noqa: S608 - constants
                 " WHERE number = (SELECT number FROM captures WHERE state = 'PENDING'"
                 f" AND due_s <= ?{allowed} ORDER BY due_s, number LIMIT 1)"
-                f" RETURNING {COLUMNS}",
+                " RETURNING number",
                 (self._boot_id, now_s + CLAIM_S, due_s),
             ).fetchall()
-            return item_of(rows[0]) if rows else None
+            if not rows:
+                return None
+            # RETURNING of SQLite 3.40 has no IS NULL, and calls a whole number of reals an integer.
+            query = f"SELECT {COLUMNS} FROM captures WHERE number = ?"  # noqa: S608 - constants
+            return item_of(sql.execute(query, (rows[0]["number"],)).fetchone())
 
     def reset_schedule(self, due_s: float) -> None:
         """Make what another boot had booked due at `due_s`: its clock means nothing now."""
