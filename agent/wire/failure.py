@@ -88,6 +88,7 @@ def _is_cut(cause: BaseException) -> bool:
             ConnectionResetError()
             | BrokenPipeError()
             | ssl.SSLEOFError()
+            | ssl.SSLZeroReturnError()  # a close in the handshake, on Python 3.11
             | ssl.SSLError(library="SYS")
         ):
             return True
