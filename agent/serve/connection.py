@@ -63,6 +63,7 @@ class Connection(BaseHTTPRequestHandler):
         """Make the handshake, in the connection's own thread."""
         self._began_s = time.monotonic()
         self.request.do_handshake()
+        cast(Any, self.server).greet(self.request)
         super().setup()
         self._head = Head(self.rfile)
         self.rfile = cast(Any, self._head)

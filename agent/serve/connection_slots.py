@@ -1,31 +1,47 @@
-"""The open connections: sixteen at most, three per address, 20 s each; the oldest gives way.
+"""The open connections: sixteen at most, 20 s each. The most crowded network's oldest gives way.
 
-Refusing newcomers instead would let sixteen idle clients lock everybody out. Without the limit per
-address, one machine that connects 190 times a second replaced each client on a slow line before its
-handshake was over.
+Refusing newcomers instead would let sixteen idle clients lock everybody out. A client that has
+shown a certificate by which it may ask makes way only for another such client: a stranger who
+shares its address, behind one router, could otherwise end each of its connections.
 """
 
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
 MOST: Final = 16
 """Connections at once: one puller, one Prometheus, a person with curl, and some to spare."""
 
-MOST_OF_ADDRESS: Final = 3
-"""Connections of one address at once: five hostile addresses leave places for all others."""
+MOST_PROVEN: Final = 8
+"""Proven connections at once: the other places let clients in that still have to prove themselves.
+
+At 100 connections a second from one address, a handshake has 80 ms or more.
+"""
 
 LONGEST_S: Final = 20.0
 """Longest life of a connection: an answer takes 10 ms, and a slow line some seconds."""
 
+Network = IPv4Address | IPv6Network
+
+
+def network_of(address: str) -> Network:
+    """Return the /64 of an IPv6 address, since one machine may use all of it; else the address."""
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv4Address):
+        return found
+    return found.ipv4_mapped or IPv6Network((found, 64), strict=False)
+
 
 class _Slot(NamedTuple):
-    """The client's address, and when the connection began (CLOCK_MONOTONIC)."""
+    """The client's network, and when the connection began (CLOCK_MONOTONIC)."""
 
-    address: str
+    network: Network
     began_s: float
+    is_proven: bool = False
 
 
 class ConnectionSlots:
@@ -36,14 +52,27 @@ class ConnectionSlots:
         self._changing = threading.Lock()
 
     def take(self, client: socket.socket, address: str) -> None:
-        """Add a connection; end the oldest of its address, or of all, if there are too many."""
+        """Add a connection, which has proven nothing yet."""
         with self._changing:
-            same = [one for one, place in self._taken.items() if place.address == address]
-            if len(same) >= MOST_OF_ADDRESS:
-                self._end(same[0])
-            elif len(self._taken) >= MOST:
-                self._end(next(iter(self._taken)))
-            self._taken[client] = _Slot(address, time.monotonic())
+            if len(self._taken) >= MOST:
+                self._make_place(is_proven=False)
+            self._taken[client] = _Slot(network_of(address), time.monotonic())
+
+    def prove(self, client: socket.socket) -> None:
+        """Note that a client may ask: from now on it gives way only to others that may."""
+        with self._changing:
+            if (slot := self._taken.get(client)) is None:  # it had to give way meanwhile
+                return
+            if sum(one.is_proven for one in self._taken.values()) >= MOST_PROVEN:
+                self._make_place(is_proven=True)
+            self._taken[client] = slot._replace(is_proven=True)
+
+    def _make_place(self, *, is_proven: bool) -> None:
+        """End the oldest connection of this kind, of the network that has most of them."""
+        same = {one: slot for one, slot in self._taken.items() if slot.is_proven is is_proven}
+        crowds = Counter(slot.network for slot in same.values())
+        most = max(crowds.values())
+        self._end(next(one for one, slot in same.items() if crowds[slot.network] == most))
 
     def end_old(self) -> None:
         """End connections that have lasted for longer than LONGEST_S."""

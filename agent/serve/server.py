@@ -124,6 +124,12 @@ class StatusServer(ThreadingMixIn, TCPServer):
         self._places.take(client, str(address[0]))
         return client, address
 
+    def greet(self, client: ssl.SSLSocket) -> None:
+        """Keep the place of a client whose certificate allows it to ask, after its handshake."""
+        peer = client.getpeercert()
+        if peer and refusal(peer, self._clients, self._now()) is None:
+            self._places.prove(client)
+
     def answer(self, peer: Peer, method: str, target: str) -> HttpAnswer:
         """Answer a client; one that may not ask gets only the reason."""
         if found := refusal(peer, self._clients, self._now()):
