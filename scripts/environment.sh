@@ -52,9 +52,9 @@ make_environment() {
     log=$venv/install.log
     export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     {
-        "$venv/bin/python" -I -m pip install --upgrade 'pip>=25.1' &&
-            "$venv/bin/python" -I -m pip install -c "$root/constraints.txt" -e "${root}[device]" \
-                -e "$root/${BACKEND}[fleet]" --group "$root/pyproject.toml:dev" &&
+        "$venv/bin/python" -I -m pip install --only-binary :all: --require-hashes -r "$root/constraints.txt" &&
+            "$venv/bin/python" -I -m pip install --no-index --no-deps --no-build-isolation \
+                -e "$root" -e "$root/$BACKEND" &&
             "$venv/bin/python" -I -m pip install --no-deps --require-hashes -r "$root/$FACE_MODEL"
     } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
