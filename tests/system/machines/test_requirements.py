@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.unit.documents.pages import REPOSITORY
+from tests.unit.documents.pages import REPOSITORY, files
 
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 REQUIREMENTS = REPOSITORY / "scripts" / "provisioning" / "requirements.txt"
@@ -71,3 +71,13 @@ def test_every_pin_has_digests(path: Path) -> None:
     assert pinned
     for block in pinned:
         assert re.fullmatch(r"\S+==.*( \\\n    --hash=sha256:[0-9a-f]{64})+\n?", block), block
+
+
+def test_pip_downloads_nothing_without_a_digest() -> None:
+    found = []
+    for path in files("", ".sh", ".md"):
+        text = path.read_text("utf-8", "replace").replace("\\\n", "")
+        found += re.findall(r"^(?! *#).*\bpip (?:install|download|wheel) .*", text, re.MULTILINE)
+    assert len(found) > 10
+    for command in found:
+        assert "--require-hashes" in command or "--no-index" in command, command

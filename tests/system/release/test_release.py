@@ -46,12 +46,15 @@ def test_release_has_the_devices_files_and_their_sbom(clone: Clone) -> None:
         f"doorstep-{__version__}-py3-none-any.whl",
         f"doorstep_backend-{__version__}-py3-none-any.whl",
         "notes.md",
+        "pip.txt",
         "sbom-amd64.cdx.json",
         "sbom-arm64.cdx.json",
         "SHA256SUMS",
     }
     sums = dict(line.split("  ")[::-1] for line in files.pop("SHA256SUMS").decode().splitlines())
     assert sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    for name in filter(lambda name: name.endswith(".whl"), files):
+        assert f"=={__version__} --hash=sha256:{sums[name]}\n" in files["constraints.txt"].decode()
     assert files["arm64.tar"] == (clone.wheelhouse / "arm64.tar").read_bytes()
 
 
