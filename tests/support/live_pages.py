@@ -30,6 +30,7 @@ from doorstep_backend.pages.site import Site
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.serving import listen, server_config
 from doorstep_backend.wire.intake import Intake
+from doorstep_backend.wire.places import ConnectionLimits
 from doorstep_backend.wire.store import Store
 from tests.support.demo_office import NOON, DemoOffice
 
@@ -178,10 +179,13 @@ def live_pages(
     languages: Languages | None = None,
 ) -> Iterator[Live]:
     """Run the backend of a demo office in a thread; ends it when the block ends."""
-    certificates, listener = keys.certificates(folder / "ca"), listen(0)
+    certificates = keys.certificates(folder / "ca")
+    demo_office = DemoOffice(folder, show_simulated=show_simulated)
+    proxies = demo_office.office.settings.proxy
+    listener = listen(0, limits=ConnectionLimits(proxies=proxies))
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     live = Live(
-        DemoOffice(folder, show_simulated=show_simulated),
+        demo_office,
         url,
         certificates.ca_file,
         identity,
@@ -190,8 +194,7 @@ def live_pages(
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them
-        app, proxies = live.open(), live.demo_office.office.settings.proxy
-        config = server_config(app, certificates.server_context(), proxies=proxies)
+        config = server_config(live.open(), certificates.server_context(), proxies=proxies)
         server = uvicorn.Server(config)
         started.put(server)
         server.run(sockets=[listener])

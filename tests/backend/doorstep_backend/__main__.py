@@ -47,7 +47,7 @@ from doorstep_backend.serving import (
 )
 from doorstep_backend.settings import FILE, WrongSettingError, read_settings
 from doorstep_backend.wire import loglines, orphans, parts
-from doorstep_backend.wire.listener import ConnectionLimits
+from doorstep_backend.wire.places import ConnectionLimits
 from doorstep_backend.wire.store import Store
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from agent.record import signing
 from doorstep_backend import health
 from doorstep_backend.api.service import Api
 from doorstep_backend.health import Health, Readiness
-from doorstep_backend.identity.admission import Admission
+from doorstep_backend.identity.admission import Admission, BenchAdmission
 from doorstep_backend.identity.ending import DeviceEnding
 from doorstep_backend.identity.est import EstRoutes, Identity
 from doorstep_backend.identity.fleet import FleetDocuments
@@ -143,12 +143,14 @@ def create_app(
         routes += FleetRoute(documents).routes()
     proxies = () if office is None else office.settings.proxy
     middleware = [
-        Middleware(Health, readiness=Readiness(health_checks(store, office, key)), proxies=proxies),
         Middleware(WholeBodies),
+        Middleware(Health, readiness=Readiness(health_checks(store, office, key)), proxies=proxies),
         *around,
         Middleware(UnavailableTo503),
     ]
-    if identity is not None:
+    if identity is None:
+        middleware.append(Middleware(BenchAdmission))
+    else:
         routes += EstRoutes(identity).routes()
         if office is not None:
             routes += RetireRoute(DeviceEnding(identity.register, office)).routes()

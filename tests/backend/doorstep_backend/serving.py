@@ -12,7 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from doorstep_backend.wire.connections import TimeoutProtocol
-from doorstep_backend.wire.listener import ConnectionLimits, Listener, give_up_early
+from doorstep_backend.wire.listener import Listener, give_up_early
+from doorstep_backend.wire.places import ConnectionLimits
 
 HOST: Final = "127.0.0.1"
 """Only behind a proxy it may be asked from elsewhere than this machine."""

@@ -13,7 +13,8 @@ import pytest
 
 from doorstep_backend.wire import connection_timeouts, connections, loglines, loop
 from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
-from doorstep_backend.wire.listener import ConnectionLimits, Listener
+from doorstep_backend.wire.listener import MOST_ENDING, Listener
+from doorstep_backend.wire.places import ConnectionLimits
 from tests.support.live_pages import Live, live_pages
 
 FORM = b"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nwho="
@@ -81,40 +82,40 @@ def test_connections_that_browsers_keep_shut_out_no_other(unchanged: Live) -> No
         assert unchanged.browser().ask("GET", "/pages/style.css").status_code == 200
 
 
-def test_longest_waiting_connection_makes_room_for_a_new_one(
-    hasty: Live, monkeypatch: pytest.MonkeyPatch
+def test_error_answer_to_a_stranger_is_read_and_ends_the_connection(hasty: Live) -> None:
+    with tls_line(hasty) as line:
+        line.sendall(b"PUT /pages/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        time.sleep(1)
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 404")
+
+
+def test_proxy_reads_why_a_slow_body_is_ended_and_keeps_its_idle_connection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A client that keeps connections open does not keep other clients out."""
-    monkeypatch.setattr(connection_timeouts, "HEAD_S", 60)
-    monkeypatch.setattr(connections, "MOST_WAITING", 2)
-    with tls_line(hasty) as first, tls_line(hasty) as second, tls_line(hasty) as third:
-        assert is_ended(first)
-
-        for line in (second, third):
-            line.sendall(b"GET /pages/sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert line.recv(15) == b"HTTP/1.1 200 OK"
-
-
-def test_connection_kept_by_a_proxy_makes_no_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A proxy's connections serve everybody, and the longest waiting one is used again too."""
-    monkeypatch.setattr(connections, "MOST_WAITING", 2)
+    """A proxy takes a server that resets a connection for a dead one."""
+    monkeypatch.setattr(connection_timeouts, "HEAD_S", 0.5)
+    monkeypatch.setattr(connections, "LOOK_S", 0.05)
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
-    with live_pages(tmp_path) as live, ExitStack() as kept:
-        lines = [kept.enter_context(tls_line(live)) for _ in range(6)]
+    with live_pages(tmp_path) as live, tls_line(live) as kept, tls_line(live) as slow:
+        kept.sendall(b"GET /pages/nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(FORM)
 
-        for line in lines:
-            line.sendall(b"GET /pages/sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert line.recv(15) == b"HTTP/1.1 200 OK"
+        assert kept.recv(15) == b"HTTP/1.1 404 No"
+        assert slow.recv(20) == b"HTTP/1.1 408 Request"
+        time.sleep(connection_timeouts.REFUSED_S + 0.2)
+        kept.settimeout(0.2)
+        assert kept.recv(65_536)
+        assert not is_ended(kept)
 
 
 @pytest.mark.parametrize(
     ("phase", "limit_s"),
     [(Phase.HEAD, 15), (Phase.BODY, 60), (Phase.ANSWER, 600), (Phase.NOTHING, None)],
 )
-def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
-    waits = ConnectionTimeouts(Phase.NOTHING, 0)
+def test_each_phase_of_a_proven_request_has_its_time(phase: Phase, limit_s: float | None) -> None:
+    waits = proven()
     waits.begin(phase, 100)
 
     if limit_s is None:
@@ -126,8 +127,39 @@ def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
         assert waits.is_over(101 + limit_s) is (phase is not Phase.BODY), "slowloris drips"
 
 
-def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
+def proven() -> ConnectionTimeouts:
     waits = ConnectionTimeouts(Phase.BODY, 0)
+    waits.is_proven = True
+    return waits
+
+
+def test_a_stranger_has_15_seconds_for_head_and_body_however_the_body_drips() -> None:
+    waits = ConnectionTimeouts(Phase.NOTHING, 0)
+    waits.ask(Phase.HEAD, 100)
+    waits.begin(Phase.BODY, 110)
+    waits.move(115)
+
+    assert not waits.is_over(115)
+    assert waits.is_over(115.1)
+    waits.begin(Phase.ANSWER, 115)
+    assert not waits.is_over(175)
+    assert waits.is_over(175.1)
+
+
+@pytest.mark.parametrize("phase", [Phase.NOTHING, Phase.BODY])
+def test_a_refused_stranger_is_ended_within_two_seconds(phase: Phase) -> None:
+    waits = ConnectionTimeouts(Phase.BODY, 0)
+    waits.refused_s = 3
+    waits.begin(phase, 3)
+
+    assert not waits.is_over(4)
+    assert waits.is_over(5 - connections.LOOK_S + 0.1)
+    waits.ask(Phase.HEAD, 4)
+    assert not waits.is_over(5)
+
+
+def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
+    waits = proven()
     for now_s in range(0, 600, 59):
         waits.move(now_s)
         assert not waits.is_over(now_s)
@@ -138,7 +170,7 @@ def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
 
 
 def test_bytes_after_an_answer_are_read_up_to_a_limit() -> None:
-    waits = ConnectionTimeouts(Phase.BODY, 0)
+    waits = proven()
 
     waits.unwanted_bytes = connection_timeouts.UNWANTED_BYTES
     assert not waits.is_over(0)
@@ -158,38 +190,22 @@ def caller(listener: Listener, address: str) -> socket.socket:
     return socket.create_connection(listener.getsockname(), 5, source_address=(address, 0))
 
 
-@pytest.mark.parametrize(
-    ("limits", "let_in"),
-    [
-        (ConnectionLimits(4, 2), [True, True, False, True, True, False]),
-        (ConnectionLimits(4, 2, proxies=["127.0.0.2"]), [True, True, True, True, False, False]),
-    ],
-)
-def test_connections_are_limited_for_each_address_and_in_all(
-    limits: ConnectionLimits, let_in: list[bool]
-) -> None:
-    """A proxy connects for many clients, so it has only the limit of all connections."""
-    inside = []
-    with listening(limits) as listener:
-        found = []
-        for address in ("127.0.0.2",) * 3 + ("127.0.0.3",) * 2 + ("127.0.0.4",):
-            inside.append(caller(listener, address))
-            try:
-                inside.append(listener.accept()[0])
-                found.append(True)
-            except ConnectionAbortedError:
-                found.append(False)
+def test_connection_that_gives_way_is_ended_for_a_new_one() -> None:
+    """Its file is open until the loop closes it: too many of these stop the listener."""
+    with listening(ConnectionLimits(most=2)) as listener, ExitStack() as opened:
+        callers, lines = [], []
+        for _ in range(MOST_ENDING + 2):
+            callers.append(opened.enter_context(caller(listener, "127.0.0.1")))
+            lines.append(opened.enter_context(listener.accept()[0]))
+        opened.enter_context(caller(listener, "127.0.0.1"))
 
-        assert found == let_in
-    for line in inside:
-        line.close()
-
-
-def test_connection_that_ends_makes_room() -> None:
-    with listening(ConnectionLimits(1, 1)) as listener:
-        for _ in range(3):
-            with caller(listener, "127.0.0.1"), listener.accept()[0]:
-                pass
+        assert all(is_ended(one) for one in callers[:-1])
+        callers[-1].settimeout(0.1)
+        assert not is_ended(callers[-1])
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        lines[0].close()
+        opened.enter_context(listener.accept()[0])
 
 
 def test_a_library_writes_five_lines_a_minute_and_how_many_it_did_not(

@@ -6,7 +6,6 @@ So thousands of cases cost no second handshake and no request to set a switch.
 import contextlib
 import hashlib
 import logging
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import uvicorn
 from agent.models import Item, RecordState
 from doorstep_backend import keys
 from doorstep_backend.app import create_app
-from doorstep_backend.serving import server_config
+from doorstep_backend.serving import listen, server_config
 from doorstep_backend.wire.store import IntakeVerdict
 from tests.support.faulty.intake import FaultyIntake
 from tests.support.faulty.store import FaultyStore
@@ -61,10 +60,7 @@ class Inner:
         self._data = data
         self._faulty = Faulty()
         self.counts = self._faulty.counts
-        # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen()
+        self._listener = listen(0)
         self.port: int = self._listener.getsockname()[1]
         self._started: Future[CountedStore] = Future()
         self._thread = threading.Thread(target=self._run)

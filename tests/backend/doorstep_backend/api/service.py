@@ -33,7 +33,9 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.office.model import Office
 from doorstep_backend.pages.auth import Clock
 from doorstep_backend.wire.asking import in_page_thread
+from doorstep_backend.wire.connections import prove
 from doorstep_backend.wire.outage import RETRY, note_away
+from doorstep_backend.wire.places import MOST_OF_ACCOUNT
 from doorstep_backend.wire.questions import json_object
 
 log = logging.getLogger(__name__)
@@ -127,6 +129,7 @@ class Api:
     def _route(self, method: str, path: str, scope: Scope, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
             name = await in_page_thread(self._admitted, request, scope)
+            prove(request.scope, f"token {name}", MOST_OF_ACCOUNT)
             body = await _document(request) if method == "PUT" else {}
             query = request.query_params.multi_items()
             call = Call(name, path, request.path_params, body, query)

@@ -18,6 +18,8 @@ from doorstep_backend.identity.register import Register
 from doorstep_backend.identity.shown import Shown, serial_by_tls
 from doorstep_backend.pages import PREFIX, is_for_people
 from doorstep_backend.wire.asking import in_thread
+from doorstep_backend.wire.connections import prove
+from doorstep_backend.wire.places import MOST_OF_CERTIFICATE
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +132,8 @@ class Admission:
         serial = self._shown(scope)  # once for each request: a certificate is read for it
         refused = await in_thread(self._refused, scope, serial)
         if refused is None and serial is not None:
+            owner = device_of(scope) or f"certificate {serial}"  # each renewal is one more
+            prove(scope, owner, MOST_OF_CERTIFICATE)
             await self._app(scope, self._asked_again(serial, receive), send)
         else:
             await PlainTextResponse(f"{refused}\n", 403)(scope, receive, send)
@@ -186,6 +190,19 @@ class Admission:
         if refused is SUPERSEDED and known.cloned_at is None:
             log.warning("event=clone device_id=%s serial=%s", known.device_id, known.serial)
             self._register.note_clone(known, now)
+
+
+class BenchAdmission:
+    """ASGI middleware of a backend without identity: each request of a device counts as proven."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if not _is_open(scope):
+            prove(scope, "")
+        await self._app(scope, receive, send)
 
 
 def device_of(scope: Any) -> str | None:

@@ -17,6 +17,8 @@ from doorstep_backend.office.access import Customer, CustomerService, Dispatch, 
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.sessions import Sessions
 from doorstep_backend.wire.asking import in_page_thread
+from doorstep_backend.wire.connections import prove_soon
+from doorstep_backend.wire.places import MOST_OF_ACCOUNT
 
 COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
@@ -168,6 +170,8 @@ class Auth:
     def _visit(self, request: Request, form: Mapping[str, str]) -> Visit[Viewer]:
         now, cookie = self._now(), request.cookies.get(COOKIE, "")
         viewer = self._sessions.viewer(cookie, now)
+        if not isinstance(viewer, Nobody):
+            prove_soon(request.scope, repr(viewer), MOST_OF_ACCOUNT)
         address = request.client.host if request.client else ""
         known = request.cookies.get(KNOWN_COOKIE, "")
         path, query = request.path_params, request.url.query

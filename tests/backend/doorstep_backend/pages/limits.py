@@ -1,13 +1,13 @@
 """The limits of tries to sign in."""
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database, Schema, statements
+from doorstep_backend.wire.places import network_of
 
 WINDOW: Final = timedelta(minutes=15)
 """Time for which a try counts: long for a guesser, short for a forgetful person."""
@@ -60,7 +60,7 @@ class Try:
 
     def place(self) -> tuple[str, str, str]:
         """Return what makes two tries the same person's, as far as anybody can tell."""
-        return self.name[:_LONGEST_NAME], _network(self.address), self.browser
+        return self.name[:_LONGEST_NAME], network_of(self.address), self.browser
 
     def limits(self) -> dict[tuple[str, ...], int]:
         """Return what the try counts towards, with how many tries each may have."""
@@ -86,7 +86,7 @@ class TokenTry:
 
     def place(self) -> tuple[str, ...]:
         """Return what makes two tries the same system's."""
-        return "token", _network(self.address)
+        return "token", network_of(self.address)
 
     def limits(self) -> dict[tuple[str, ...], int]:
         """Return what the try counts towards, with how many tries that may have."""
@@ -130,12 +130,3 @@ class SignInLimit:
 
 def _digest(parts: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _network(address: str) -> str:
-    """Return the network: a household has a /64 of IPv6 for itself. Source: RFC 6177."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))

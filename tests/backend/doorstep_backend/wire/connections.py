@@ -4,16 +4,17 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
-from doorstep_backend.wire.listener import has_tls
+from doorstep_backend.wire.listener import line_of
+from doorstep_backend.wire.places import MOST, network_of
 
 LOOK_S: Final = 1.0
 """From look to look at whether a connection takes too long: its limits are 15 s and more."""
@@ -27,42 +28,43 @@ TLS would wait for the other side's goodbye, and a client that keeps a connectio
 _TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
 """A proxy may have believed the other one: nothing more is read. Source: RFC 9112, section 6.1."""
 
-MOST_WAITING: Final = 100
-"""Connections of one address without a request under way, and half of those of all addresses.
-
-A browser keeps some six. A proxy keeps as many as it was told to, for everybody: none of its own
-counts.
+_NO_PLACE: Final = b"503 Service Unavailable\r\nRetry-After: 10"
+_TOO_SLOW: Final = b"408 Request Timeout"
+"""Answers through a proxy: to nginx, an instance that resets a connection has failed, and for 2 s
+it asks that instance nothing.
 """
 
 
 class Connection:
     """The connection that a request came in on."""
 
-    def __init__(self, transport: asyncio.Transport, unread: Callable[[], Message | None]) -> None:
-        self._transport = transport
-        self.unread = unread
+    def __init__(self, protocol: "TimeoutProtocol") -> None:
+        self.protocol = protocol
 
     @property
     def peer(self) -> str:
         """Network address of its other end, which may be a proxy's."""
-        address: tuple[str, int] | None = self._transport.get_extra_info("peername")
+        address: tuple[str, int] | None = self.protocol.transport.get_extra_info("peername")
         return address[0] if address else ""  # it may be gone already
 
     def client_certificate(self) -> bytes | None:
         """Return the certificate (DER) that TLS verified, except its dates; None without one."""
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        tls: ssl.SSLObject | None = self.protocol.transport.get_extra_info("ssl_object")
         return None if tls is None else tls.getpeercert(binary_form=True)
 
     def reset(self) -> None:
         """End the connection with a TCP reset: the peer sees no close and no answer."""
-        plain: socket.socket = self._transport.get_extra_info("socket")
+        plain: socket.socket = self.protocol.transport.get_extra_info("socket")
         with suppress(OSError):  # its socket may be closed, and its request not yet ended
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        self.protocol.transport.abort()
 
 
 class WholeBodies:
-    """ASGI middleware that passes a cut on after all that came before it; uvicorn forgets that."""
+    """ASGI middleware that passes a cut on after all that came before it; uvicorn forgets that.
+
+    It also tells the connection of an error answer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -74,40 +76,43 @@ class WholeBodies:
             message = await receive()
             if message["type"] != "http.disconnect":
                 return message
-            return connection_of(scope).unread() or message
+            return connection_of(scope).protocol.unread() or message
 
-        await self._app(scope, received if scope["type"] == "http" else receive, send)
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                connection_of(scope).protocol.note_refused()
+            await send(message)
+
+        is_http = scope["type"] == "http"
+        await self._app(scope, received if is_http else receive, sent if is_http else send)
 
 
 class TimeoutProtocol(H11Protocol):
     """A protocol that puts the Connection into each request's state, and ends a slow one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        """Begin to time the connection, and end idle ones if there are too many."""
+        """Begin to time the connection."""
         super().connection_made(transport)
-        has_tls(transport.get_extra_info("socket"))
-        self._connection = Connection(transport, self._unread)
+        self._line = line_of(transport.get_extra_info("socket"))
+        self._line.end = self._give_way
+        self._connection = Connection(self)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
-        self._timeouts = ConnectionTimeouts(Phase.HEAD, self.loop.time())
-        self._is_leaving = False
-        self._make_room()
+        first = Phase.NOTHING if self._line.is_proxys else Phase.HEAD
+        self._timeouts = ConnectionTimeouts(first, self.loop.time())
+        self._is_leaving = self._is_lost = False
         self._look()
 
-    def _make_room(self) -> None:
-        """End those that asked nothing for longest, of this address or of all."""
-        proxies = self.config.forwarded_allow_ips or ()
-        waiting = [one for one in self.connections if _waits(one) and _address(one) not in proxies]
-        waiting.sort(key=lambda one: one._timeouts.since_s)  # noqa: SLF001 - of this class
-        near = [one for one in waiting if _address(one) == _address(self)]
-        for one in {*near[:-MOST_WAITING], *waiting[: -2 * MOST_WAITING]}:
-            one._connection.reset()  # noqa: SLF001 - of this class
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end."""
+        self._is_lost = True
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read what came, and reset the connection if it is too slow or sends too much."""
         self._follow()
         if self._timeouts.phase is Phase.NOTHING:
-            self._timeouts.begin(Phase.HEAD, self.loop.time())
+            self._timeouts.ask(Phase.HEAD, self.loop.time())
         self._timeouts.move(self.loop.time())
         super().data_received(data)
         if (
@@ -135,7 +140,7 @@ class TimeoutProtocol(H11Protocol):
         if is_idle:
             self.loop.call_at(self._timeouts.since_s + GOODBYE_S, self.transport.abort)
 
-    def _unread(self) -> Message | None:
+    def unread(self) -> Message | None:
         """Return what came of a body before the line was cut, and was not asked for in time."""
         cycle = self.cycle
         if cycle is None or not cycle.body:
@@ -143,40 +148,102 @@ class TimeoutProtocol(H11Protocol):
         rest, cycle.body = bytes(cycle.body), bytearray()
         return {"type": "http.request", "body": rest, "more_body": cycle.more_body}
 
+    def note_proof(self, state: object, owner: str, most: int) -> None:
+        """Note whose the request with this state is, unless it is over."""
+        if self.cycle is not None and self.cycle.scope["state"] is state:
+            self._timeouts.is_proven = True
+            self._line.place.prove(owner, most, self.loop.time())
+            self._line.listener.make_room(self._line.place)
+
+    def note_refused(self) -> None:
+        """Note that the answer is an error."""
+        if not self._timeouts.is_proven:
+            self._timeouts.refused_s = self.loop.time()
+
     def _look(self) -> None:
         self._follow()
         self._end_if_over()
-        if not self.transport.is_closing():
+        if not self._is_lost:
             self.loop.call_later(LOOK_S, self._look)
 
-    def _follow(self) -> None:
-        phase = self._timeouts.phase
+    def _phase(self) -> Phase:
+        if self.transport.is_closing():
+            return Phase.CLOSING
         match self.conn.their_state:
             case h11.IDLE:
-                phase = phase if phase is Phase.HEAD else Phase.NOTHING
+                return Phase.HEAD if self._timeouts.phase is Phase.HEAD else Phase.NOTHING
             case h11.SEND_BODY:
-                phase = Phase.BODY
+                return Phase.BODY
             case _:
-                phase = Phase.ANSWER
-        if self.cycle is not self._followed or phase is not self._timeouts.phase:
-            self._timeouts.begin(phase, self.loop.time())  # the next request may come with the last
+                return Phase.ANSWER
+
+    def _follow(self) -> None:
+        phase, before, now_s = self._phase(), self._timeouts.phase, self.loop.time()
+        is_next = self.cycle is not self._followed
         self._followed = self.cycle
+        if is_next and before is not Phase.HEAD:  # it may come with the last of the one before
+            self._timeouts.ask(phase, now_s)
+        elif is_next or phase is not before:
+            self._timeouts.begin(phase, now_s)
+        if is_next:
+            self._begin_request(now_s)
+        elif phase is Phase.NOTHING and before is not phase and self._line.is_proxys:
+            self._timeouts.refused_s = None  # the next request is another client's
+            self._line.place.keep(now_s)
+
+    def _begin_request(self, now_s: float) -> None:
+        place = self._line.place
+        if self._line.is_proxys:
+            place.network = network_of(_forwarded_for(self.cycle.scope["headers"]))
+        place.ask(now_s)
+        self._line.listener.make_room(place)
 
     def _end_if_over(self) -> None:
-        if self._timeouts.is_over(self.loop.time()) and not self.transport.is_closing():
+        if self._is_lost or not self._timeouts.is_over(self.loop.time()):
+            return
+        if self._timeouts.phase is Phase.CLOSING or self._timeouts.refused_s is not None:
+            self.transport.abort()  # the answer can still be read, unlike after a reset
+        else:
+            self._end(_TOO_SLOW)
+
+    def _give_way(self) -> None:
+        self._end(_NO_PLACE)
+
+    def _end(self, status: bytes) -> None:
+        """End the connection; a proxy gets an answer if it waits for one."""
+        if not self._line.is_proxys or self.cycle is None or self.cycle.response_started:
             self._connection.reset()
+            return
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        end = b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 " + status + end)
+        self.transport.close()
 
 
-def _waits(one: object) -> TypeGuard[TimeoutProtocol]:
-    waits = {Phase.HEAD, Phase.NOTHING}
-    return isinstance(one, TimeoutProtocol) and one._timeouts.phase in waits  # noqa: SLF001 - of this class
-
-
-def _address(one: TimeoutProtocol) -> str:
-    return one.client[0] if one.client else ""
+def _forwarded_for(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the client that a proxy named; empty without one, if the proxy asks for itself."""
+    said = [value for name, value in headers if name == b"x-forwarded-for"]
+    return said[-1].rpartition(b",")[2].strip().decode("latin-1") if said else ""
 
 
 def connection_of(scope: Any) -> Connection:
     """Return the connection that this ASGI scope came in on."""
     connection: Connection = scope["state"]["connection"]
     return connection
+
+
+def prove(scope: Any, owner: str, most: int = MOST) -> None:
+    """Note whose a request is: its connection gives way later, and may last longer.
+
+    Args:
+        owner: empty without a certificate, an account or a token; then nothing is counted.
+        most: connections that the owner may have.
+    """
+    connection_of(scope).protocol.note_proof(scope["state"], owner, most)
+
+
+def prove_soon(scope: Any, owner: str, most: int) -> None:
+    """Do the same from another thread."""
+    loop = connection_of(scope).protocol.loop
+    loop.call_soon_threadsafe(prove, scope, owner, most)

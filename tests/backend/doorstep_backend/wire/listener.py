@@ -1,106 +1,102 @@
-"""Lets connections in, so many and no more: before TLS, which a silent stranger never ends."""
+"""Lets connections in: before TLS, which a silent stranger never ends."""
 
 import logging
 import socket
-from collections import Counter
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
+
+from doorstep_backend.wire.places import (
+    ConnectionLimits,
+    Place,
+    Standing,
+    giving_way,
+    network_of,
+)
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 400
-"""Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
+MOST_ENDING: Final = 50
+"""Connections that gave way, and whose file is still open: the next ones wait in the kernel.
 
-MOST_PER_ADDRESS: Final = 200
-"""Limit for a network address: half of all, since a carrier has many vans behind one.
-
-Those that ask for nothing make room earlier (MOST_EARLY, and in connections.py).
+asyncio accepts up to 2048 in one turn of its loop, and closes none meanwhile.
 """
 
 
-MOST_EARLY: Final = 100
-"""Connections without TLS yet: of more than that the one that waits longest goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """The limits of how many connections there may be.
-
-    Attributes:
-        proxies: addresses that speak for others: only `most` limits them.
-    """
-
-    most: int = MOST
-    most_per_address: int = MOST_PER_ADDRESS
-    proxies: Collection[str] = ()
-
-
 class Listener(socket.socket):
-    """A listening socket; who comes when there are too many is hung up on at once."""
+    """A listening socket; if there are too many connections, `giving_way` says which one ends."""
 
     def __init__(self, *args: Any, limits: ConnectionLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._inside: Counter[str] = Counter()
+        self._lines: dict[Place, Line] = {}
+        self._ending = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept as a socket does. Raises ConnectionAbortedError: there are too many."""
+        """Accept as a socket does. Raises BlockingIOError: too many are ending."""
+        if self._ending > MOST_ENDING:
+            raise BlockingIOError("too many connections are ending")
         plain, address = super().accept()
-        if self._is_full(address[0]):
-            plain.close()
-            log.warning("event=connection_refused why=too_many")
-            raise ConnectionAbortedError("too many connections")
-        self._inside[address[0]] += 1
-        line = _Line(self.family, self.type, self.proto, plain.detach())
-        line.let_go = lambda: self._leave(address[0])
-        _EARLY[line.fileno()] = line
-        if len(_EARLY) > MOST_EARLY:
-            next(iter(_EARLY.values())).give_up()
+        line = Line(self.family, self.type, self.proto, plain.detach())
+        line.listener, line.place = self, Place(network_of(address[0]), time.monotonic())
+        line.is_proxys = address[0] in self._limits.proxies
+        if line.is_proxys:
+            line.place.standing = Standing.KEPT
+        self._lines[line.place] = _LINES[line.fileno()] = line
+        self.make_room(line.place)
         return line, address
 
-    def _is_full(self, address: str) -> bool:
-        if self._inside.total() >= self._limits.most:
-            return True
-        is_one = address not in self._limits.proxies
-        return is_one and self._inside[address] >= self._limits.most_per_address
+    def make_room(self, changed: Place) -> None:
+        """End the connection that gives way to this one, if there are too many."""
+        if (gone := giving_way(list(self._lines), changed, self._limits)) is not None:
+            log.warning("event=connection_ended why=too_many")
+            self._ending += 1
+            self._lines.pop(gone).give_way()
 
-    def _leave(self, address: str) -> None:
-        self._inside[address] -= 1
-        self._inside += Counter()  # of those who are gone nothing is kept
-
-
-_EARLY: Final[dict[int, "_Line"]] = {}
-"""Those of this process that have no TLS yet, oldest first, by their file descriptors."""
+    def leave(self, place: Place) -> None:
+        """Note that a connection is closed."""
+        if self._lines.pop(place, None) is None:
+            self._ending -= 1
 
 
-def has_tls(connection: Any) -> None:
-    """Note that a connection has its TLS."""
-    _EARLY.pop(connection.fileno(), None)
+_LINES: Final[dict[int, "Line"]] = {}
+"""Connections of this process by their file descriptors, oldest first."""
+
+
+def line_of(connection: Any) -> "Line":
+    """Return the line of a transport's socket."""
+    return _LINES[connection.fileno()]
 
 
 def give_up_early() -> None:
     """End all connections that have no TLS yet; from Python 3.12 on, a server waits for them."""
-    for line in list(_EARLY.values()):
-        line.give_up()
+    for line in [one for one in _LINES.values() if one.end is None]:
+        line.give_way()
 
 
-class _Line(socket.socket):
-    """A connection; calls `let_go` once, when it is closed."""
+class Line(socket.socket):
+    """A connection with its place.
 
-    let_go: Callable[[], None] | None = None
+    Attributes:
+        end: ends it at once; None before TLS.
+    """
 
-    def give_up(self) -> None:
-        """Shut the connection down: a process that waits for data sees its end."""
-        _EARLY.pop(self.fileno(), None)
+    listener: Listener
+    place: Place
+    is_proxys: bool
+    end: Callable[[], None] | None = None
+
+    def give_way(self) -> None:
+        """End the connection; before TLS, the process that waits for data sees the end."""
+        if self.end is not None:
+            self.end()
+            return
         with suppress(OSError):  # the other side may have gone
             self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the socket, and call `let_go` the first time."""
-        _EARLY.pop(self.fileno(), None)
+        """Close the socket, and leave the place the first time."""
+        if _LINES.pop(self.fileno(), None) is self:
+            self.listener.leave(self.place)
         super().close()
-        done, self.let_go = self.let_go, None
-        if done is not None:
-            done()

@@ -1,0 +1,121 @@
+"""Places for connections: whose each is, and which one gives way; pure."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+MOST: Final = 400
+"""Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
+
+MOST_OF_NETWORK: Final = 100
+"""Unproven connections of one network; a browser keeps some six, and proves itself within one."""
+
+MOST_OF_CERTIFICATE: Final = 8
+"""Connections of one device, or of another certificate; a device has one or two."""
+
+MOST_OF_ACCOUNT: Final = 32
+"""Connections of one account or token: five browsers keep six each."""
+
+
+class Standing(Enum):
+    """The state of a connection, which its request decides."""
+
+    UNPROVEN = auto()
+    PROVEN = auto()
+    KEPT = auto()
+    """Idle, and a proxy's: the next request on it may be anybody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """The limits of how many connections there may be.
+
+    Attributes:
+        most: of all; unproven ones have half of it at most.
+        most_of_network: unproven ones of one network.
+        proxies: addresses that speak for others.
+    """
+
+    most: int = MOST
+    most_of_network: int = MOST_OF_NETWORK
+    proxies: Collection[str] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """The place of a connection.
+
+    Attributes:
+        network: of the client; `network_of` returns it.
+        since_s: when the standing began; requests that prove nothing do not renew it.
+        owner: who has proven something; empty for a device of a bench, which has no certificate.
+        most: connections that the owner may have.
+    """
+
+    network: str
+    since_s: float
+    standing: Standing = Standing.UNPROVEN
+    owner: str = ""
+    most: int = MOST
+
+    def keep(self, now_s: float) -> None:
+        """Keep it for a proxy, which asks nothing at the moment."""
+        self.standing, self.since_s, self.owner = Standing.KEPT, now_s, ""
+
+    def ask(self, now_s: float) -> None:
+        """Begin a request, which has proven nothing yet."""
+        if self.standing is not Standing.UNPROVEN:
+            self.standing, self.since_s, self.owner = Standing.UNPROVEN, now_s, ""
+
+    def prove(self, owner: str, most: int, now_s: float) -> None:
+        """Note whose the request is."""
+        self.standing, self.since_s, self.owner, self.most = Standing.PROVEN, now_s, owner, most
+
+
+def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits) -> Place | None:
+    """Return the place that ends because this one is new or has another standing; None if none.
+
+    The oldest unproven one gives way first. Only if all are proven, the owner of most loses one.
+    """
+    if changed.standing is Standing.PROVEN:
+        own = [one for one in _proven(places) if one.owner == changed.owner != ""]
+        return _oldest(own) if len(own) > changed.most else None
+    unproven = [one for one in places if one.standing is Standing.UNPROVEN]
+    near = [one for one in unproven if one.network == changed.network]
+    if len(near) > limits.most_of_network:
+        return _oldest(near)
+    if len(unproven) > limits.most // 2:
+        return _oldest(unproven)
+    if len(places) <= limits.most:
+        return None
+    others = [one for one in unproven if one is not changed]
+    return _oldest(others) if others else _of_largest_owner(_proven(places)) or changed
+
+
+def network_of(address: str) -> str:
+    """Return the network: a household has a /64 of IPv6 for itself. Source: RFC 6177."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _proven(places: Sequence[Place]) -> list[Place]:
+    return [one for one in places if one.standing is Standing.PROVEN]
+
+
+def _oldest(places: Sequence[Place]) -> Place:
+    return min(places, key=lambda one: one.since_s)
+
+
+def _of_largest_owner(proven: Sequence[Place]) -> Place | None:
+    held = Counter(one.owner for one in proven)
+    return max(proven, key=lambda one: (held[one.owner], -one.since_s), default=None)
