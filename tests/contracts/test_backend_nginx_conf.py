@@ -16,15 +16,19 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from doorstep_backend import keys
+from doorstep_backend.api.service import MOST_BYTES
+from doorstep_backend.identity.est import MAX_REQUEST_BYTES
+from doorstep_backend.pages.auth import LONGEST_FORM_BYTES
 from doorstep_backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
 from doorstep_backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
+from doorstep_backend.wire.questions import MAX_QUESTION_BYTES
 from tests.support import nginx
 from tests.support.backend import Backend
 from tests.support.enrolment import EnrolledDevice, enrolled_beside, expired
 from tests.support.factory import RecordMaker, new_id
 from tests.support.instances import address, instance, port_of, raw
 from tests.support.waiting import until
-from tests.support.wire import VERSION, announce, begun_post, record
+from tests.support.wire import VERSION, announce, begun_post, record, tls_line
 
 pytestmark = pytest.mark.slow
 
@@ -58,10 +62,97 @@ def test_a_body_is_as_long_as_the_longest_upload_and_no_longer(proxied: Enrolled
     assert (longest.status_code, longer.status_code) == (404, 413)
 
 
+def test_limits_of_bodies_are_those_of_an_instance() -> None:
+    lines = nginx.CONFIGURATION.read_text()
+    units, found = {"k": 2**10, "m": 2**20}, {}
+    for path, said in re.findall(r"location (/\S*) \{(.*?)\n        \}", lines, re.DOTALL):
+        sizes = re.findall(r"client_max_body_size (\d+)([km]);", said)
+        found[path] = [int(number) * units[unit] for number, unit in sizes]
+
+    assert found == {
+        "/files": [MAX_UPLOAD_BYTES],
+        "/receipts": [],
+        "/api/": [MOST_BYTES],
+        "/pages": [LONGEST_FORM_BYTES],
+    }
+    assert "\n        client_max_body_size 16k;" in lines
+    assert MAX_QUESTION_BYTES == MAX_REQUEST_BYTES == 16 * 2**10
+
+
+def test_form_that_is_too_long_is_refused_before_it_is_sent(behind: Backend) -> None:
+    longest = [f"Content-Length: {LONGEST_FORM_BYTES + 1}"]
+
+    assert raw(behind, "POST /pages/sign-in", longest) == 413
+
+
+# --- strangers
+
+
+def held(backend: Backend, folder: Path, *addresses: str) -> list[int]:
+    """Return the statuses of the last requests of these, each while those before it wait.
+
+    nginx takes the address from a header here; it has one connection of each family to hold.
+    """
+    ca = keys.certificates(backend.data / "ca")
+
+    def configured(text: str) -> str:
+        two = re.sub(r"limit_conn strangers \d+", "limit_conn strangers 2", text)
+        return two.replace(
+            "include listen.conf;",
+            "include listen.conf; set_real_ip_from 127.0.0.1; real_ip_header X-Address;",
+        )
+
+    form = "Content-Length: 9\r\nExpect: 100-continue"
+    with (
+        nginx.before([address(backend)], ca, folder / "limited", configured) as url,
+        ExitStack() as lines,
+    ):
+        statuses = []
+        for one in addresses:
+            line = lines.enter_context(tls_line(int(url.rpartition(":")[2]), backend.ca_file))
+            said = f"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nX-Address: {one}\r\n{form}\r\n\r\n"
+            line.sendall(said.encode())
+            statuses.append(int(line.recv(4096).split(b" ")[1]))
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("addresses", "statuses"),
+    [
+        (["192.0.2.1"] * 3 + ["192.0.2.2"], [100, 100, 503, 100]),
+        (
+            ["2001:db8::1", "2001:db8::2:0:0:2", "2001:db8::3", "2001:db8:0:1::1"],
+            [100, 100, 503, 100],
+        ),
+        (["::ffff:192.0.2.1"] * 3 + ["::ffff:192.0.2.2"], [100, 100, 503, 100]),
+    ],
+    ids=["IPv4", "IPv6", "IPv4 on a socket of IPv6"],
+)
+def test_strangers_are_counted_by_their_network(
+    behind: Backend, tmp_path: Path, addresses: list[str], statuses: list[int]
+) -> None:
+    assert held(behind, tmp_path, *addresses) == statuses
+
+
+def test_device_has_eight_requests_at_once_and_strangers_do_not_count(
+    proxied: EnrolledDevice, behind: Backend
+) -> None:
+    content = record(proxied.maker, capture_id := new_id())
+    port, said = port_of(behind), announce(capture_id, content)
+    with ExitStack() as lines:
+        for files in [None] * 12 + [proxied.identity.files] * 8:
+            lines.enter_context(begun_post(port, behind.ca_file, said, b"x", files))
+        full = proxied.get().status_code
+        other = enrolled_beside(behind.data, proxied.folder, f"van-{uuid4()}")
+
+        assert full == 503
+        assert proxied.get(identity=other).status_code == 200
+
+
 def test_nothing_is_kept_of_a_body_whose_certificate_is_faulty(
     behind: Backend, tmp_path: Path
 ) -> None:
-    """Answered without a byte of it: nginx knows no limit for it, and would fill its disk."""
+    """Answered without a byte of it."""
     slept, body = expired(behind, tmp_path), ["Content-Length: 100000000"]
 
     assert raw(behind, f"PATCH /files/{new_id()}", body, slept) == 403
