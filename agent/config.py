@@ -314,7 +314,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             f"cannot read the configuration: {reason}; --config or $DOORSTEP_CONFIG names another"
         )
         raise ConfigError(f"{path}: {words}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 

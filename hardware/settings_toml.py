@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hardware.driver import KINDS, load
+from hardware.foreign import SMALL_BYTES, read_file
 from hardware.settings import DriverKind, Match, Range
 
 _T = TypeVar("_T")
@@ -33,17 +34,19 @@ def read_document(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not TOML, or not UTF-8; says in which line.
-        RecursionError: it is nested too deeply.
+        ValueError: it is not TOML, nested too deeply, or too long; if it is not UTF-8, says in
+            which line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path, SMALL_BYTES).decode())
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         line = error.object.splitlines()[number - 1][:_SHOWN_LIMIT]
         shown = line.decode(errors="backslashreplace")
         words = f"line {number}, `{shown}`, is not UTF-8; save the file as UTF-8"
         raise ValueError(words) from error
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 class _Wrong(Exception):

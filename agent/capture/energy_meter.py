@@ -16,6 +16,7 @@ from agent.queue.paths import Layout
 from agent.status.kept import replace_whole
 from hardware.change_detector import ChangeDetector
 from hardware.clock_system import boot_id
+from hardware.foreign import read_json
 from hardware.power import MOST_UW, PowerReading
 from hardware.settings import PowerSettings
 
@@ -107,12 +108,12 @@ class EnergyMeter:
 def parsed(text: bytes, this_boot: str, now_ns: int) -> Energy | None:
     """Return the energy that was kept in this boot; None for anything else."""
     try:
-        kept = json.loads(text)
+        kept = read_json(text)
         if kept["boot_id"] != this_boot or not _is_possible(kept, now_ns):
             return None
         shift, figures = Shift(**kept["shift"]), PublicFigures(**kept["figures"])
         return Energy(shift, figures, **{name: kept[name] for name in _KEPT})
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

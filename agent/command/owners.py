@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent.command.shared import become
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere
+from hardware.foreign import read_json
 
 Report = dict[str, Any]
 """The result of an owner's part; JSON types."""
@@ -58,11 +59,11 @@ def _run(owner: os.stat_result, act: Callable[[], Report], writer: int) -> None:
 
 def _result(text: bytes) -> Report:
     try:
-        told = json.loads(text)
+        told = read_json(text)
         if "error" in told:
             raise FailedElsewhere(str(told["error"]), int(told["exit"]))
         done = told["done"]
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise FailedElsewhere("a part ended without a word", ExitCode.FAULT) from error
     if not isinstance(done, dict):
         raise FailedElsewhere("a part told something else", ExitCode.FAULT)

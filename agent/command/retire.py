@@ -53,6 +53,7 @@ from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.rule.manifest import Manifest
 from hardware.clock_system import SystemClock
+from hardware.foreign import SMALL_BYTES, read_file, read_json
 
 MARK: Final = "retired.json"
 """Beside the configuration; it stays, and says which device this was."""
@@ -247,10 +248,10 @@ def _read(path: Path) -> Mark | None:
         ConfigError: this command did not write them.
     """
     try:
-        return Mark(**json.loads(path.read_bytes()))
+        return Mark(**read_json(read_file(path, SMALL_BYTES)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read as the mark of a retired device") from error
 
 

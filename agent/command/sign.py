@@ -18,6 +18,7 @@ from agent.record import receipt, signing
 from agent.record.file import UUID4
 from agent.rule import manifest
 from agent.trust import fleet
+from hardware.foreign import read_json
 
 _LIMIT_BYTES: Final = manifest.TOKEN_LIMIT_CHARS
 """Longest document that is read: the JWS of a longer one would be too long for a device."""
@@ -107,8 +108,8 @@ def signed(kind: Kind, content: bytes, key: signing.PrivateKey, now: datetime) -
 
 def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        document = signing.read_json(content)
-    except (ValueError, RecursionError) as error:
+        document = read_json(content)
+    except ValueError as error:
         raise NotGenuine(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise NotGenuine("not a JSON object")

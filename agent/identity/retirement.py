@@ -13,6 +13,7 @@ from agent.queue.paths import Layout
 from agent.wire import tls
 from agent.wire.http import Backend
 from agent.wire.tus import Answer, quoted
+from hardware.foreign import read_json
 
 _REVOKED: Final = "certificate revoked"
 """Beginning of the 403 by which a revoked device is refused. Source: agent/docs/wire.md."""
@@ -74,10 +75,10 @@ def judged(answer: Answer, device_id: str) -> Revoked:
 def _received(body: bytes, device_id: str) -> dict[str, int] | None:
     """Return the received count of each chain, if the answer is about this device."""
     try:
-        told = json.loads(body)
+        told = read_json(body)
         if told["device_id"] != device_id:
             return None
         chains = [(str(one["chain"])[:128], one["received"]) for one in told["chains"]]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return None
     return {name: count for name, count in chains[:_CHAINS_MOST] if type(count) is int}

@@ -24,6 +24,7 @@ from typing import Any, Final
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
 from agent.queue.disk import FILE_MODE
 from hardware.change_detector import ChangeDetector
+from hardware.foreign import read_json
 
 log = logging.getLogger(__name__)
 
@@ -329,10 +330,7 @@ def _request(line: bytes) -> Line:
 
 
 def _decoded(line: bytes) -> Line:
-    try:
-        found = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
+    found = read_json(line)
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - told like any other bad line
     if _SURROGATE.search(line):

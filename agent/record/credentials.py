@@ -21,6 +21,7 @@ from agent.errors import DoorstepError, NotGenuine
 from agent.record import certificates, jumbf, signing, usages
 from agent.record.certificates import CertificateChain
 from agent.record.signing import PrivateKey
+from hardware.foreign import read_json
 
 LABEL: Final = "doorstep.capture"
 """Label of the assertion that says which record this photo belongs to."""
@@ -222,8 +223,8 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
         if reader is None:
             return None
         with reader:
-            told = signing.read_json(reader.json().encode())
-    except (c2pa.C2paError, ValueError, RecursionError) as error:
+            told = read_json(reader.json())
+    except (c2pa.C2paError, ValueError) as error:
         return Credentials(CredentialsState.INVALID, (_words(error),))
     return _judged(chain, told)
 

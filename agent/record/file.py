@@ -18,6 +18,7 @@ from agent.errors import NotGenuine, RecordDamaged
 from agent.models import SHA256, Body, RecordKind, RecordLabel, from_rfc3339, rfc3339
 from agent.record import sealing, signing
 from agent.record.sealing import SEALED_TYPE, AgeIdentity
+from hardware.foreign import read_json
 
 BODY_TYPE: Final = "application/x-tar"
 """Media type of the body: what shared-mime-info calls a tar; IANA lists none."""
@@ -267,8 +268,8 @@ def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None, tuple[str, ..
         members = dict(_members(body))
         if len(members["record.json"]) > RECORD_JSON_LIMIT_BYTES:
             raise ValueError(f"record.json has over {RECORD_JSON_LIMIT_BYTES} bytes")  # noqa: TRY301 - one way out
-        record = signing.read_json(members["record.json"])
-    except (tarfile.TarError, KeyError, ValueError, RecursionError) as error:
+        record = read_json(members["record.json"])
+    except (tarfile.TarError, KeyError, ValueError) as error:
         raise RecordDamaged(f"signed, but the body does not open: {error}") from error
     if not isinstance(record, dict):
         raise RecordDamaged("signed, but record.json is not a JSON object")

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -18,6 +17,7 @@ from jwt.api_jws import PyJWS  # noqa: TID251 - the only importer
 from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - the only importer
 
 from agent.errors import ConfigError, NotGenuine, UnknownSigner, not_read
+from hardware.foreign import SMALL_BYTES, read_file, read_json
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -70,7 +70,7 @@ def read_private_key(path: Path) -> PrivateKey:
         ConfigError: it cannot be read, or is another kind of key.
     """
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(read_file(path, SMALL_BYTES), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{path}: not a usable private key: {error}") from error
     if not isinstance(key, PrivateKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -85,7 +85,7 @@ def read_public_key(path: Path, what: str = "a public key") -> PublicKey:
         ConfigError: it cannot be read, or is another kind of key; NotReadNow if that may pass.
     """
     try:
-        return public_key(path.read_bytes())
+        return public_key(read_file(path, SMALL_BYTES))
     except NotGenuine as error:
         raise ConfigError(f"{path}: {error}") from error
     except (OSError, ValueError) as error:
@@ -162,7 +162,7 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
         raise  # it is a ValueError too
     except (InvalidTokenError, InvalidKeyError) as error:
         raise NotGenuine("not a valid signature") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise NotGenuine(f"not a valid signature: {error}") from error
     if typ is not None:
         check_type(token, typ)
@@ -227,7 +227,7 @@ def _header(token: str) -> dict[str, Any]:
 def _members(text: str, what: str) -> dict[str, Any]:
     try:
         members = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise NotGenuine(f"{what} is not right: {error}") from error
     if not isinstance(members, dict):
         raise NotGenuine(f"{what} is not right: not a JSON object")
@@ -241,11 +241,7 @@ def embedded_key(token: str) -> PublicKey:
         NotGenuine: there is none, or not a P-256 key.
     """
     try:
-        members = _jws.get_unverified_header(token).get("jwk")
-    except (InvalidTokenError, ValueError, RecursionError) as error:
-        raise NotGenuine("no usable key in the signature's header") from error
-    try:
-        return from_jwk(members)
+        return from_jwk(_header(token).get("jwk"))
     except NotGenuine as error:
         raise NotGenuine(f"the signature's header: {error}") from error
 
@@ -268,33 +264,3 @@ def from_jwk(members: object) -> PublicKey:
 def key_id(token: str) -> str:
     """Return the `kid` in the header of a verified JWS; empty if it names none."""
     return str(_header(token).get("kid") or "")
-
-
-def read_json(text: bytes) -> Any:
-    """Parse JSON in the one way that every reader agrees on.
-
-    Raises:
-        ValueError: not UTF-8, not JSON, a name twice in one object, NaN or an infinity.
-        RecursionError: nested too deeply.
-    """
-    try:
-        decoded = text.decode()
-    except UnicodeDecodeError:
-        raise ValueError("not text (UTF-8)") from None
-    return json.loads(
-        decoded, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
-    )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice in one object")
-    return members
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a number in JSON")
-    return number

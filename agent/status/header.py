@@ -1,13 +1,12 @@
 """`Doorstep-Status`: the status document in a header, so that it costs no request of its own."""
 
 import base64
-import binascii
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.status.values import Status, compact
+from hardware.foreign import read_json
 
 NAME: Final = "Doorstep-Status"
 
@@ -34,8 +33,8 @@ def decoded(header: str) -> dict[str, Any]:
     if not _BASE64URL.fullmatch(header):
         raise ValueError(f"{NAME} is not base64url")
     try:
-        found = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    except (binascii.Error, ValueError, RecursionError) as error:
+        found = read_json(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except ValueError as error:
         raise ValueError(f"{NAME} is not JSON; was it cut?") from error
     if not isinstance(found, dict):
         raise ValueError(f"{NAME} is not a JSON object")  # noqa: TRY004 - as the others

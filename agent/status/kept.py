@@ -21,6 +21,7 @@ from agent.queue.disk import disk_errors, read_plain, write_durably
 from agent.queue.paths import Layout
 from agent.status.reading import queue_kept
 from agent.status.values import DoctorPart, QueueFailed, QueuePart, plain
+from hardware.foreign import read_json
 
 SHOWN: Final = 3
 """Number of failed checks that the status names: doctor itself names all."""
@@ -70,9 +71,9 @@ def read_queue(layout: Layout) -> QueuePart | QueueFailed:
     """
     try:
         text = read_plain(layout.status_file, _LIMIT_BYTES)
-        found = json.loads(text or b"")
+        found = read_json(text or b"")
         told = {**found["queue"], "as_of": found["utc"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotNow("nobody has the queue open; start `doorstep capture`") from error
     return queue_kept(told)
 
@@ -90,9 +91,9 @@ def keep_doctor(layout: Layout, failed: Iterable[str]) -> None:
 def read_doctor(layout: Layout) -> DoctorPart | None:
     """Return the same, as far as it can be believed; None where doctor never ran."""
     try:
-        found = json.loads(read_plain(layout.doctor_file, _LIMIT_BYTES) or b"")
+        found = read_json(read_plain(layout.doctor_file, _LIMIT_BYTES) or b"")
         utc = to_the_hour(from_rfc3339(found["utc"]))
         failed = [one for one in found["failed"] if _CHECK.fullmatch(one)]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return DoctorPart(rfc3339(utc), tuple(failed[:SHOWN]))

@@ -20,6 +20,7 @@ from agent.sync.outcome import (
 )
 from agent.wire.http import Backend, NoAnswer
 from agent.wire.tus import Answer, metadata, number, own_address, quoted, retry_after_s
+from hardware.foreign import read_json
 
 PIECE_BYTES: Final = 262_144
 """Bytes per PATCH: a quarter of what default proxies let through (nginx, client_max_body_size)."""
@@ -248,8 +249,8 @@ class Attempt:
         if answer.status != 200:
             return self._otherwise("POST receipts", answer)
         try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError):
+            found = read_json(answer.body)
+        except ValueError:
             found = None
         if not isinstance(found, dict):
             return NoService(quoted("POST receipts", answer) + ", which is no list of receipts")

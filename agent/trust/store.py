@@ -16,6 +16,7 @@ from agent.queue.wiping import wipe_file
 from agent.trust import LINKS_LIMIT
 from agent.trust.certain import Agreement
 from hardware.floor import GnssAllowance
+from hardware.foreign import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -189,14 +190,14 @@ class TrustStore:
         if text is None:
             return KeptTime()
         try:
-            found = json.loads(text)
+            found = read_json(text)
             floor, agreed, allowance = map(found.get, ("floor", "agreed", "allowance"))
             return KeptTime(
                 None if floor is None else from_rfc3339(floor),
                 None if agreed is None else Agreement(*_in_boot(agreed, "utc", "boottime_s")),
                 None if allowance is None else _allowance(allowance),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             _log.error("event=trust_unreadable file=time.json")
             return KeptTime()
 

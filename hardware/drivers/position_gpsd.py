@@ -4,7 +4,6 @@ A client of our own: of the kept ones on PyPI gpsdclient does not reconnect, and
 ?POLL, which repeats the last fix of a receiver that is gone.
 """
 
-import json
 import logging
 import socket
 import time
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from hardware.change_detector import ChangeDetector
 from hardware.driver import PositionDriver
+from hardware.foreign import read_json
 from hardware.position import Fix
 from hardware.settings import PositionSettings
 
@@ -64,8 +64,8 @@ def parse(line: bytes, received_ns: int, sky: Sky) -> Fix | Sky | NoFix | None:
     A number that is NaN, infinite or out of its range is taken as not told; `sky` completes a TPV.
     """
     try:
-        report = json.loads(line)
-    except (ValueError, RecursionError):
+        report = read_json(line, strict=False)
+    except ValueError:
         return None
     if not isinstance(report, dict):
         return None

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.errors import CameraFailed
+from hardware.foreign import read_json
 from hardware.simulated.scenes import Scene, render
 
 SHAKES_PX: Final = (1.8, 0.0, 1.2)
@@ -98,7 +99,7 @@ def main() -> None:
     """Draw what stdin asks for, after everybody else."""
     with suppress(PermissionError):  # the units forbid it
         os.nice(10)
-    scene = Scene(**json.load(sys.stdin))
+    scene = Scene(**read_json(sys.stdin.buffer.read()))
     sys.stdout.buffer.write(draw(scene).data)
 
 

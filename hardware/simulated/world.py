@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from hardware.foreign import read_json
 from hardware.simulated.script import CameraFault, Entry, Script, WorldState
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class World:
 
     def _resume(self) -> tuple[int, list[int]]:
         try:
-            kept = json.loads(self._file.read_text(encoding="ascii")) if self._file else _NOTHING
+            kept = read_json(self._file.read_bytes()) if self._file else _NOTHING
             if kept["boot_id"] == self._boot_id:
                 moments = [moment - self._boottime_ahead_ns for moment in kept["presses_ns"]]
                 return kept["began_ns"] - self._boottime_ahead_ns, moments

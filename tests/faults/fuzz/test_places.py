@@ -1,5 +1,6 @@
 """Every place where the product parses is fuzzed, or excused with its reason."""
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from types import CodeType, FrameType
 
 import pytest
 
-from tests.faults.fuzz.calls import REPOSITORY, all_places, places
+from tests.faults.fuzz.calls import PACKAGES, REPOSITORY, all_places, places
 from tests.faults.fuzz.child import mutator
 from tests.faults.fuzz.parsers import PARSERS
 from tests.faults.fuzz.places import EXCUSED, FUZZED
@@ -25,6 +26,17 @@ def test_list_has_no_place_that_is_gone() -> None:
 
 def test_list_names_parsers_of_the_rig() -> None:
     assert {*FUZZED.values()} <= {*PARSERS}
+
+
+def test_json_is_read_by_one_function_alone() -> None:
+    """`json.loads` of bytes takes half a character, UTF-16 and UTF-32 too."""
+    sources = (
+        one for folder in PACKAGES for one in folder.rglob("*.py") if "docs" not in one.parts
+    )
+    named = re.compile(r"\bjson\.loads?\b|\bfrom json\b|\bjson as\b|JSONDecoder\b")
+
+    found = {one.name for one in sources if named.search(one.read_text())}
+    assert found == {"foreign.py"}
 
 
 @pytest.mark.parametrize(

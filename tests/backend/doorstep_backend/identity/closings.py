@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Row
+from hardware.foreign import read_json
 
 MOST_GAPS: Final = 100
 """Gaps of one chain that are named: an answer is 4 KB then, and a device reads 64."""
@@ -97,7 +98,7 @@ def device_end(row: Row) -> DeviceEnd:
     """Make the end of a device from a row of `closings`."""
     chains = tuple(
         ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))
-        for one in json.loads(row["chains"])
+        for one in read_json(row["chains"])
     )
     return DeviceEnd(
         row["device_id"], from_rfc3339(row["at"]), EndKind(row["how"]), row["by"], chains

@@ -17,6 +17,7 @@ from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
 from doorstep_backend.settings import WrongSettingError
 from doorstep_backend.wire.manifest import tag_of
+from hardware.foreign import read_json
 
 DOCUMENTS: Final = Schema(
     "fleet_documents",
@@ -237,7 +238,7 @@ class FleetDocuments:
         """Raise WrongSettingError if the list of recipients is of an older document."""
         names = list(self._seals.recipients().names)
         rows = self._db.execute("SELECT payload FROM fleet_documents")
-        if names in [json.loads(row[0])["recipients"] for row in rows]:
+        if names in [read_json(row[0])["recipients"] for row in rows]:
             raise WrongSettingError(
                 f"recipients.txt is older than fleet document {said['version']}: {COPY}, and "
                 "recipients.txt; where it is meant so, `fleet publish` first"
@@ -295,7 +296,7 @@ class FleetDocuments:
     def _newest(self) -> dict[str, Any]:
         query = "SELECT payload FROM fleet_documents ORDER BY version DESC LIMIT 1"
         row = self._db.execute(query).fetchone()
-        found: dict[str, Any] = dict(FIRST) if row is None else json.loads(row[0])
+        found: dict[str, Any] = dict(FIRST) if row is None else read_json(row[0])
         return found
 
 

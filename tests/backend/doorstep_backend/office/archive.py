@@ -27,6 +27,7 @@ from doorstep_backend.office import erased
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.store import Store
+from hardware.foreign import read_json
 
 BATCH: Final = 500
 """Records of one device that are taken out at once."""
@@ -54,7 +55,7 @@ class _File:
         """Return the label of a record that is in the file."""
         with self.path.open("rb") as opened:
             opened.seek(self.places[capture_id])
-            label, _ = recordfile.open_label(json.loads(opened.readline())["label"].encode())
+            label, _ = recordfile.open_label(read_json(opened.readline())["label"].encode())
         return label
 
 
@@ -117,7 +118,7 @@ def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="ascii") as file:
-        yield from map(json.loads, file)
+        yield from map(read_json, file)
 
 
 def _bounds(month: str) -> tuple[datetime, datetime]:
@@ -149,7 +150,7 @@ def _places(path: Path) -> dict[str, int]:
     found, place = {}, 0
     with path.open("rb") as file:
         for line in file:
-            found[json.loads(line)["capture_id"]] = place
+            found[read_json(line)["capture_id"]] = place
             place += len(line)
     return found
 

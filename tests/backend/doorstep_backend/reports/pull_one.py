@@ -5,7 +5,6 @@ No answer is trusted, and no redirect followed.
 
 import http.client
 import io
-import json
 import socket
 import ssl
 import time
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from agent.models import has_host, printable
 from doorstep_backend.reports.read import StatusReport, of_document
+from hardware.foreign import read_json
 
 WITHIN_S: Final = 10.0
 """From the first packet to the last byte of the answer. Source: Prometheus gives a device as long
@@ -25,7 +25,7 @@ MOST_BYTES: Final = 8_192
 """Largest answer with its head: a status has 1,500 bytes, and a longer answer is refused."""
 
 _NOT_AS_SERVE: Final = (
-    *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+    *(ValueError, TypeError, KeyError, AttributeError),
     OverflowError,  # of http.client, at the length of a chunk
 )
 """Errors at an answer that is not JSON, or whose members are of other types than serve's."""
@@ -112,7 +112,7 @@ def _read(said: bytes, device_id: str) -> StatusReport | str:
         answer = http.client.HTTPResponse(cast(Any, _Heard(said)), method="GET")
         answer.begin()
         status = str(answer.status)
-        found = json.loads(answer.read())
+        found = read_json(answer.read())
         if answer.status != 200:
             return f"answered {status}: {printable(found['error'])[:SENTENCE_CHARS]}"
     except (http.client.HTTPException, *_NOT_AS_SERVE):

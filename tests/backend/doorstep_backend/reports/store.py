@@ -13,6 +13,7 @@ from doorstep_backend.engines.opening import open_database
 from doorstep_backend.engines.sql import Row, Schema, statements
 from doorstep_backend.identity.database import opened
 from doorstep_backend.reports.read import StatusReport
+from hardware.foreign import read_json
 
 log = logging.getLogger(__name__)
 
@@ -109,4 +110,4 @@ class Reports:
 def report(row: Row) -> StatusReport:
     """Make a report from a row of `reports`."""
     at = from_rfc3339(row["received_at"])
-    return StatusReport(row["device_id"], at, json.loads(row["document"]))
+    return StatusReport(row["device_id"], at, read_json(row["document"], strict=False))

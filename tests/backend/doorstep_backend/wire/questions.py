@@ -5,8 +5,8 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from agent.record import signing
 from doorstep_backend.wire import headers
+from hardware.foreign import read_json
 
 MAX_QUESTION_BYTES: Final = 16_384
 """A hundred ids are 4 KB, and twice that with every blank that a JSON library puts in."""
@@ -19,8 +19,8 @@ async def json_object(request: Request, most_bytes: int = MAX_QUESTION_BYTES) ->
     """Read the body. Raises 413 as soon as it is too long, 400 when it is no JSON object."""
     body = await _body(request, most_bytes)
     try:
-        found = signing.read_json(body)
-    except (ValueError, RecursionError) as error:
+        found = read_json(body)
+    except ValueError as error:
         raise HTTPException(400, "the body is not JSON") from error
     if not isinstance(found, dict):
         raise HTTPException(400, "the body is not a JSON object")

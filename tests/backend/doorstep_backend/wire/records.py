@@ -12,6 +12,7 @@ from agent.record import sealing, signing
 from doorstep_backend.copies.shows import Shows
 from doorstep_backend.engines.objects import PHOTO, TEXT, Changed, Missing, Objects, copy_name
 from doorstep_backend.seals import Seals
+from hardware.foreign import read_json
 
 UNOPENED: Final[dict[str, Any]] = {"simulated": False}
 """Stands for the record.json of a body that is sealed to others; only itself is it, no equal."""
@@ -145,7 +146,7 @@ class Records(ABC):
 
     def _unpacked(self, capture_id: str) -> dict[str, dict[str, Any]]:
         try:
-            found: dict[str, dict[str, Any]] = json.loads(self.objects.get(capture_id, TEXT))
+            found: dict[str, dict[str, Any]] = read_json(self.objects.get(capture_id, TEXT))
         except Missing:
             return {}
         return found

@@ -284,10 +284,12 @@ def test_long_line_that_is_no_flat_offer_is_refused_unparsed(wide: Path, line: b
     assert answer["exit"] == 2
 
 
-@pytest.mark.parametrize("text", ["\\ud83d", LONG + "\\udc00", "\\uD83D\\ud83d"])
+@pytest.mark.parametrize("text", ["\\ud83d", LONG + "\\udc00", "\\uD83D\\ud83d", "\ud83d"])
 def test_text_with_half_a_character_is_no_request(wide: Path, text: str) -> None:
     """The text cannot be encoded again, so it ended the thread of a client that offered it."""
-    answer = say(wide, b'{"offer": "evidence", "text": "%b"}\n' % text.encode())
+    answer = say(
+        wide, b'{"offer": "evidence", "text": "%b"}\n' % text.encode("utf-8", "surrogatepass")
+    )
 
     assert answer["exit"] == 2
     assert answer["error"].startswith("not a request: ")
