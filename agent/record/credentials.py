@@ -79,6 +79,13 @@ class CredentialsState(StrEnum):
 _WHOLE: Final = {"Trusted": CredentialsState.TRUSTED, "Valid": CredentialsState.VALID}
 """States of a whole manifest, by c2pa's names."""
 
+_ROOM_BYTES: Final[Mapping[str, int]] = {"0.91.3": 9}
+"""Room behind the digest of a photo without an earlier manifest, by the version of c2pa-rs.
+
+With an earlier one, which the new one replaces, it is a byte longer. Measured in December 2026 with
+photos of 1 KB to 14 MB and chains of one and two certificates; another version is not judged.
+"""
+
 _UNTRUSTED: Final = "signingCredential.untrusted"
 _EXPIRED: Final = "signingCredential.expired"
 """Errors of c2pa that concern a certificate alone. Source: C2PA 2.2 section 15.2.2."""
@@ -102,6 +109,7 @@ class Credentials:
         capture: our assertion's content, as it is; empty without one.
         source: the digitalSourceType; empty without one.
         agent: version of the program that made it; empty if it names no version of ours.
+        is_resigned: True if the photo had a manifest before this one.
     """
 
     state: CredentialsState
@@ -110,6 +118,7 @@ class Credentials:
     capture: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     agent: str = ""
+    is_resigned: bool = False
 
 
 class PhotoSigner:
@@ -213,7 +222,8 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     try:
         if not jumbf.has_any(photo):
             return None
-        chain = tuple(map(certificates.read_der, jumbf.certificates_in(photo)))
+        form = jumbf.form(photo)
+        chain = tuple(map(certificates.read_der, form.chain))
     except (NotGenuine, ValueError) as error:
         return Credentials(CredentialsState.INVALID, (str(error),))
     trust = {"trust": {"user_anchors": anchor_pem}} if anchor_pem else {}
@@ -226,10 +236,10 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
             told = read_json(reader.json())
     except (c2pa.C2paError, ValueError) as error:
         return Credentials(CredentialsState.INVALID, (_words(error),))
-    return _judged(chain, told)
+    return _judged(chain, told, form.room_bytes)
 
 
-def _judged(chain: CertificateChain, told: Mapping[str, Any]) -> Credentials:
+def _judged(chain: CertificateChain, told: Mapping[str, Any], room_bytes: int) -> Credentials:
     results = told.get("validation_results", {}).get("activeManifest", {})
     failures = {one.get("code"): _reason(one) for one in results.get("failure", ())}
     said = told.get("manifests", {}).get(told.get("active_manifest"), {})
@@ -244,7 +254,10 @@ def _judged(chain: CertificateChain, told: Mapping[str, Any]) -> Credentials:
                 CredentialsState.INVALID, altered or ("not whole",), (), capture, source
             )
         worth = CredentialsState.ENDED
-    return Credentials(worth, tuple(failures.values()), chain, capture, source, _agent(said))
+    is_resigned = _ROOM_BYTES.get(_library(said), room_bytes) != room_bytes
+    return Credentials(
+        worth, tuple(failures.values()), chain, capture, source, _agent(said), is_resigned
+    )
 
 
 def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,6 +294,13 @@ def _source(said: Mapping[str, Any]) -> str:
 def _agent(said: Mapping[str, Any]) -> str:
     match said.get("claim_generator_info"):
         case [{"name": "doorstep", "version": str(version)}]:
+            return version
+    return ""
+
+
+def _library(said: Mapping[str, Any]) -> str:
+    match said.get("claim_generator_info"):
+        case [{"org.contentauth.c2pa_rs": str(version)}]:
             return version
     return ""
 

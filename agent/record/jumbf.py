@@ -1,10 +1,11 @@
-"""The one form in which a device's photo holds its manifest; bytes to the certificates in it.
+"""The one form in which a device's photo holds its manifest; bytes to some parts of it.
 
 A C2PA reader passes over a thousand bytes of a manifest: the headers of boxes, and the room that
 the signature did not need. Who asks for this form lets nothing stand there but what a device wrote.
 Source: C2PA Technical Specification 2.2 section 11; RFC 9052 section 4.2 (COSE_Sign1).
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import NotGenuine
@@ -17,6 +18,9 @@ _TAIL: Final = bytes.fromhex("00110010800000aa00389b71")
 
 _SALTED: Final = b"cbor" + _TAIL + b"\x13"
 """Kind of an assertion: CBOR, with a name and a salt."""
+
+_HASH: Final = _SALTED + b"c2pa.hash.data\x00"
+"""The assertion with the photo's digest. Source: C2PA Technical Specification 2.2 section 18.5."""
 
 _COSE_SIGN1: Final = 0xD2
 """The tag that it begins with, 18."""
@@ -34,14 +38,28 @@ _Name = int | bytes | str
 _Item = _Name | None | list["_Item"] | dict[_Name, "_Item"]
 
 
-def certificates_in(photo: bytes) -> list[bytes]:
-    """Return the signer's certificate and those above it, DER, of a photo with a sound manifest.
+@dataclass(frozen=True, slots=True)
+class ManifestForm:
+    """Parts of a manifest in the form in which a device writes it.
+
+    Attributes:
+        chain: the signer's certificate and those above it, DER.
+        room_bytes: room behind the photo's digest, which tells how the library came to write it.
+    """
+
+    chain: list[bytes]
+    room_bytes: int
+
+
+def form(photo: bytes) -> ManifestForm:
+    """Return parts of the manifest of a photo that has a sound one.
 
     Raises:
         NotGenuine: it is not in the form in which a device writes it; the message says where.
     """
     try:
-        return _chain(_signature(_store(photo)))
+        assertions, cose = _manifest(_store(photo))
+        return ManifestForm(_chain(cose), _room_bytes(assertions))
     except (IndexError, ValueError, RecursionError) as error:
         if isinstance(error, NotGenuine):
             raise
@@ -75,16 +93,28 @@ def _boxes(content: bytes) -> list[_Box]:
     return found
 
 
-def _signature(store: _Box) -> bytes:
+def _manifest(store: _Box) -> tuple[list[_Box], bytes]:
+    """Return the assertions and the signature."""
     (manifest,) = _inside(store, b"c2pa", b"c2pa")
     assertions, claim, signature = _inside(manifest, b"c2ma", _label(manifest))
-    for assertion in _inside(assertions, b"c2as", b"c2pa.assertions"):
+    asserted = _inside(assertions, b"c2as", b"c2pa.assertions")
+    for assertion in asserted:
         described, *_content = _boxes(assertion[1])
         _require(described[1].startswith(_SALTED), "assertion")
     ((claimed, _claim),) = _inside(claim, b"c2cl", b"c2pa.claim.v2")
     ((signed, cose),) = _inside(signature, b"c2cs", b"c2pa.signature")
     _require(claimed == signed == b"cbor" and cose[0] == _COSE_SIGN1, "signature")
-    return cose
+    return asserted, cose
+
+
+def _room_bytes(assertions: list[_Box]) -> int:
+    found = [_boxes(one[1]) for one in assertions]
+    ((_, (_, cbor)),) = [one for one in found if one[0][1].startswith(_HASH)]
+    digest, _end = _item(cbor, 0)
+    room = digest.get("pad") if isinstance(digest, dict) else None
+    _require(isinstance(room, bytes) and not room.strip(b"\x00"), "digest")
+    assert isinstance(room, bytes)
+    return len(room)
 
 
 def _label(box: _Box) -> bytes:

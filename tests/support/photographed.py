@@ -139,6 +139,7 @@ class Camera:
         record: Mapping[str, Any] | None = None,
         photo: Mapping[str, Any] | None = None,
         signs: bool = True,
+        signatures: int = 1,
         signer: "Camera | None" = None,
         plain: bytes = PLAIN,
         tail: bytes = b"",
@@ -153,7 +154,8 @@ class Camera:
         if signs:
             by = signer or self
             said = claim_of(label) | dict(claim or {})
-            picture = PhotoSigner(by.maker.key, by.chain).sign(picture, source, said)
+            for _ in range(signatures):
+                picture = PhotoSigner(by.maker.key, by.chain).sign(picture, source, said)
         picture += tail
         why = None if signs else "switched off"
         inside = record_of(label, picture, frame_of(label), fix_of(label), why)

@@ -51,11 +51,13 @@ def look(opened: RecordFile, authorities: CertificateChain) -> Seen:
     told = members(opened.record, "photo")
     if told:
         seen.problems.extend(consistency.against_record(photo, told))
-    else:
-        seen.remarks.append("record.json describes no photo")
     if not (photo.startswith(b"\xff\xd8") and photo.endswith(b"\xff\xd9")):
         seen.problems.append("photo.jpg does not begin and end as a JPEG")
     found = _exif(seen, photo, opened, told)
+    if not told:  # who wrote the rest of a photo's record describes the photo too
+        is_ours = opened.label.kind in set(RecordKind) and (found != Exif() or _BOX in photo)
+        odd = seen.problems if is_ours else seen.remarks
+        odd.append("record.json describes no photo")
     _credentials(seen, photo, opened, found, authorities)
     return seen
 
@@ -133,6 +135,8 @@ def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exi
         yield "photo.jpg has Content Credentials, and record.json says that it has none"
     if not certificates.is_for(found.chain[0], opened.key):
         yield "its Content Credentials are signed by another key than the label"
+    if found.is_resigned:
+        yield "photo.jpg was signed twice: its Content Credentials replaced earlier ones"
     if found.source != Source.CAPTURE and opened.record.get("simulated") is not True:
         yield (
             "its Content Credentials do not say that the device's own sensor took it, "
@@ -143,10 +147,11 @@ def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exi
     if "agent" in opened.record and found.agent != opened.record["agent"]:
         yield "its Content Credentials are by another version of the program than record.json"
     wanted = {name: getattr(opened.label, attribute) for name, attribute in _SAID_TWICE.items()}
-    wanted["position"] = _position(opened.record)
+    wanted |= {"v": 1, "position": _position(opened.record)}
     for name, value in wanted.items():
-        if found.capture.get(name) != value:
-            where = "record.json" if name == "position" else "the label"
+        said = found.capture.get(name)
+        if said != value or isinstance(said, bool):
+            where = _COMPARED_WITH.get(name, "the label")
             yield f"its Content Credentials name another {name.replace('_', ' ')} than {where}"
 
 
@@ -159,6 +164,9 @@ _SAID_TWICE: Final = {
     "monotonic_ns": "monotonic_ns",
 }
 """Values of the credentials, by their names in the label."""
+
+_COMPARED_WITH: Final = {"v": "this program reads", "position": "record.json"}
+"""The other side of the comparison, for other values."""
 
 
 def _position(record: Mapping[str, Any]) -> dict[str, Any] | None:

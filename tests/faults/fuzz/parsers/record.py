@@ -188,7 +188,7 @@ RECORD: Final = (
     ),
     Parser("record-json", _record_json, (RecordDamaged,), Shape.JSON, 200_000),
     Parser("exif", _photo, (ValueError,), Shape.JPEG, _LARGEST_BODY),
-    Parser("jumbf", jumbf.certificates_in, (NotGenuine,), Shape.JPEG, _LARGEST_BODY),
+    Parser("jumbf", jumbf.form, (NotGenuine,), Shape.JPEG, _LARGEST_BODY),
     Parser("c2pa", _credentials, (), Shape.JPEG, _LARGEST_BODY),
     Parser("receipt", _receipt, (), Shape.JWS, 65_536),
     Parser("receipt-payload", _receipt, (), Shape.JSON, 40_000),

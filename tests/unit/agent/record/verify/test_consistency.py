@@ -221,7 +221,8 @@ ALONE: Final[Mapping[str, str]] = {
     "exif.GPSVersionID": CONSTANT,
     "exif.ExifTag": "where the values are",
     "exif.GPSTag": "where the values are",
-    "credentials.v": "the version of the assertion's form; others have their own",
+    "credentials.v": "the version of the assertion's form: only 1 is read, in test_inside.py",
+    "credentials.is_resigned": "what the verifier concludes from the form, in test_inside.py",
     "credentials.reasons": "what the verifier says of them, not the device",
 }
 """Fields that no other field can contradict, and why."""

@@ -109,6 +109,20 @@ CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
         {"signs": False, "photo": {"credentials": True}},
         "photo.jpg lost the Content Credentials that record.json tells of",
     ),
+    "credentials of another format": (
+        {"claim": {"v": 2}},
+        "its Content Credentials name another v than this program reads",
+    ),
+    "a format that is no number": (
+        {"claim": {"v": True}},
+        "its Content Credentials name another v than this program reads",
+    ),
+    "signed twice": ({"signatures": 2}, "photo.jpg was signed twice"),
+    "no photo described": ({"record": {"photo": None}}, "record.json describes no photo"),
+    "no photo described, nor signed": (
+        {"record": {"photo": {}}, "signs": False},
+        "record.json describes no photo",
+    ),
     "a record that has no photo": ({"kind": "time"}, "a time record with a photo"),
 }
 """Arguments of `Camera.make`, and the words of the report."""
@@ -218,7 +232,7 @@ def test_no_place_is_repeated_in_words(tmp_path: Path, camera: Camera) -> None:
 def test_a_photo_that_nothing_describes_is_a_remark(tmp_path: Path) -> None:
     report = look(tmp_path, RecordMaker.begun().make())
 
-    assert words(report) == ["record.json describes no photo", "photo.jpg has no EXIF"]
+    assert words(report) == ["photo.jpg has no EXIF", "record.json describes no photo"]
     assert report.verdict == "holds with remarks"
 
 
