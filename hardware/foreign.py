@@ -4,7 +4,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 SMALL_BYTES: Final = 1_048_576
 """Longest file of keys, certificates or settings that is read: a thousand certificates."""
@@ -73,15 +73,24 @@ def _finite(text: str) -> float:
 def read_file(path: Path, limit_bytes: int) -> bytes:
     """Read a file that a command line or a configuration names.
 
-    A pipe is read until its writers close it; one without a writer is empty.
+    A pipe is read until its writers close it, and a pipe without a writer is not waited for.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is longer than the limit.
+        ValueError: it is longer than the limit, or a pipe that is empty.
     """
     with open(path, "rb", opener=_without_waiting) as file:
         os.set_blocking(file.fileno(), True)
-        content = file.read(limit_bytes + 1)
+        size = os.fstat(file.fileno()).st_size  # 0 of a pipe and of a device
+        content = read_whole(file, limit_bytes, size)
+    if not content and path.is_fifo():
+        raise ValueError("a pipe into which no program has written")
+    return content
+
+
+def read_whole(file: BinaryIO, limit_bytes: int, size_bytes: int = 0) -> bytes:
+    """Read an open file to its end; a known size saves memory. Raises as `read_file` does."""
+    content = file.read(1 + min(limit_bytes, size_bytes or limit_bytes))
     if len(content) > limit_bytes:
         raise ValueError(f"longer than {limit_bytes:,} bytes")
     return content

@@ -28,6 +28,7 @@ from agent.queue.disk import write_durably
 from agent.record import certificates
 from agent.trust.keys import pinned
 from hardware.clock import BUILT
+from hardware.foreign import SMALL_BYTES, read_file
 
 TIME_WAIT_S: Final = 60.0
 """Longest wait for network time: an NTP client asks within seconds of the network's coming up."""
@@ -132,7 +133,7 @@ def _token(file: Path | None) -> Callable[[], str | None]:
     """Return a function that gives the token; root's file is read before the user changes."""
     if file is not None:
         try:
-            text = file.read_text(encoding="ascii")
+            text = read_file(file, SMALL_BYTES).decode("ascii")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a text"
             raise ConfigError(f"{file}: the token cannot be read: {reason}") from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.errors import ConfigError, ExitCode, NotGenuine, StorageFault, StorageFull, not_read
+from agent.errors import ConfigError, ExitCode, StorageFault, StorageFull
 from agent.queue import owned, superblock
 from agent.queue.paths import check_age
 from agent.record import certificates
@@ -51,7 +51,7 @@ class MountedState:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `doorstep rescue IMAGE|DEVICE [--to DIR] [--ca FILE]`."""
-    ours = _authorities(arguments.ca) if arguments.ca else ()
+    ours = certificates.read_authorities(arguments.ca) if arguments.ca else ()
     if os.geteuid() != 0:
         raise ConfigError("run this as root: it mounts a copy of what is on the card")
     with source.opened(arguments.source) as card, ExitStack() as mounts:
@@ -62,13 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
                 return _rescued(state, ours, arguments.to)
     words = "no file system on it that holds a Doorstep's state, or none that can be read"
     raise StorageFault(f"{arguments.source}: {words}; {_DDRESCUE}")
-
-
-def _authorities(path: Path) -> CertificateChain:
-    try:
-        return certificates.read_pem(path.read_bytes())
-    except (OSError, NotGenuine) as error:
-        raise not_read(path, "the fleet's certificate authority", error) from error
 
 
 def _state(card: int, place: FileSystemPlace, mounts: ExitStack) -> MountedState | None:

@@ -14,6 +14,7 @@ from agent.config import Config, load, path_of
 from agent.errors import ConfigError, StorageFault
 from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout, check_age
+from hardware.foreign import read_file, read_whole
 
 _CAPTURE_USER: Final = "doorstep-capture"
 """User that owns the state on a machine that has this user. Source: systemd/doorstep.sysusers."""
@@ -117,15 +118,12 @@ def read_input(path: Path, limit_bytes: int) -> bytes:
     """
     try:
         if path == STANDARD_INPUT:
-            content = sys.stdin.buffer.read(limit_bytes + 1)
-        else:
-            with path.open("rb") as file:
-                content = file.read(limit_bytes + 1)
+            return read_whole(sys.stdin.buffer, limit_bytes)
+        return read_file(path, limit_bytes)
     except OSError as error:
         raise ConfigError(f"{named(path)}: {error.strerror or error}") from error
-    if len(content) > limit_bytes:
-        raise ConfigError(f"{named(path)}: longer than {limit_bytes:,} bytes")
-    return content
+    except ValueError as error:
+        raise ConfigError(f"{named(path)}: {error}") from error
 
 
 def named(path: Path) -> str:

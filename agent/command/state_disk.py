@@ -125,7 +125,9 @@ def unmount(state: Path) -> None:
     """
     if not state.is_mount():
         return
-    ended = subprocess.run(["umount", str(state)], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        ["umount", str(state)], capture_output=True, errors="backslashreplace", check=False
+    )
     if ended.returncode != 0:
         words = f"`fuser -vm {state}` says who uses it; end that, then run this again"
         raise StorageFault(f"{' '.join(ended.stderr.split())[:200]}; {words}")

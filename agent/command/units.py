@@ -93,5 +93,9 @@ def disable() -> None:
 def _systemctl(*words: str) -> "subprocess.CompletedProcess[str]":
     """Run systemctl in a group of its own: Ctrl-C is for this process."""
     return subprocess.run(
-        ["systemctl", *words], capture_output=True, text=True, check=False, process_group=0
+        ["systemctl", *words],
+        capture_output=True,
+        errors="backslashreplace",
+        check=False,
+        process_group=0,
     )

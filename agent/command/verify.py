@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from agent.errors import ConfigError, ExitCode, NotGenuine, not_read
+from agent.errors import ConfigError, ExitCode, NotGenuine
 from agent.queue.disk import disk_errors
 from agent.record import certificates, sealing, signing, verify
 from agent.record.certificates import CertificateChain
@@ -114,10 +114,7 @@ def _listed(
 
 
 def _authorities(path: Path) -> CertificateChain:
-    try:
-        found = certificates.read_pem(_given(path).read_bytes())
-    except (OSError, NotGenuine) as error:
-        raise not_read(path, "the fleet's certificate authority", error) from error
+    found = certificates.read_authorities(_given(path))
     if not all(map(certificates.is_authority, found)):
         raise ConfigError(f"{path}: a device's certificate, and no authority's: see --ca")
     return found
@@ -130,7 +127,7 @@ def _key(path: Path | None, what: str) -> signing.PublicKey | None:
 def _given(path: Path) -> Path:
     """Return a file of the command line if it can be opened; its contents are checked later."""
     try:
-        path.open("rb").close()
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     return path

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import Config
-from agent.errors import ConfigError, NotGenuine, NotNow, not_read
+from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected, Request
 from agent.record.signing import PublicKey
@@ -124,10 +124,9 @@ def given(config: Config) -> CertificateChain:
     if path is None:
         raise ConfigError("identity.ca: missing; identity.mode required needs it")
     try:
-        return certificates.read_pem(path.read_bytes())
-    except (OSError, NotGenuine) as error:
-        found = not_read(path, "the fleet's certificate authority", error)
-        raise type(found)(f"identity.ca: {found}") from error
+        return certificates.read_authorities(path)
+    except ConfigError as error:
+        raise type(error)(f"identity.ca: {error}") from error
 
 
 def _next(config: Config) -> CertificateChain:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Final, TypeGuard
 
 from cryptography import x509
@@ -21,8 +22,9 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
-from agent.errors import NotGenuine
+from agent.errors import NotGenuine, not_read
 from agent.record.signing import PrivateKey, PublicKey
+from hardware.foreign import SMALL_BYTES, read_file
 
 Certificate = x509.Certificate
 
@@ -128,6 +130,18 @@ def read_pem(pem: bytes) -> CertificateChain:
     """
     with readable("no certificates in it"):
         return _few(x509.load_pem_x509_certificates(pem))
+
+
+def read_authorities(path: Path) -> CertificateChain:
+    """Read the certificates of the fleet's authority in a file that a person names.
+
+    Raises:
+        ConfigError: there are none, or it cannot be read; NotReadNow if that may pass.
+    """
+    try:
+        return read_pem(read_file(path, SMALL_BYTES))
+    except (OSError, ValueError) as error:
+        raise not_read(path, "the fleet's certificate authority", error) from error
 
 
 def read_der(der: bytes) -> Certificate:

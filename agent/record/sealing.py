@@ -14,6 +14,7 @@ from typing import Final, Self
 import pyrage  # noqa: TID251 - the only importer
 
 from agent.errors import ConfigError, NotGenuine
+from hardware.foreign import SMALL_BYTES, read_file
 
 SEALED_TYPE: Final = "application/age"
 """Media type of a sealed body. Source: age's own specification; IANA lists none."""
@@ -144,10 +145,10 @@ def read_identity_file(path: Path) -> list[AgeIdentity]:
         ConfigError: it cannot be read, or has no identity; the message repeats nothing of it.
     """
     try:
-        return read_identities(path.read_text(encoding="ascii"))
+        return read_identities(read_file(path, SMALL_BYTES).decode("ascii"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:  # NotIdentities, or bytes that are no text
+    except ValueError as error:  # NotIdentities, too long, or no text
         words = error if isinstance(error, NotIdentities) else "not an age identity file"
         raise ConfigError(f"{path}: {words}") from None
 

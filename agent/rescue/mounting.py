@@ -75,7 +75,7 @@ def _run(*command: str) -> str:
         StorageFault: it failed, or is not installed.
     """
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, capture_output=True, errors="backslashreplace", check=False)
     except FileNotFoundError as error:
         raise StorageFault(f"{command[0]} is missing: apt install mount e2fsprogs") from error
     if ended.returncode != 0:

@@ -97,7 +97,9 @@ def file_system_at(source: int, offset: int, where: str) -> FileSystemPlace | No
 def _partitions(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the beginning of each partition; nothing without a readable table."""
     command = ["partx", "--raw", "--noheadings", "--output", "START", "--", str(path)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    told = subprocess.run(
+        command, capture_output=True, errors="backslashreplace", check=False
+    ).stdout
     for number, line in enumerate(told.split()[:_PARTITIONS_MOST], 1):
         if line.isascii() and line.isdigit():
             yield int(line) * SECTOR_BYTES, f"its partition {number}"

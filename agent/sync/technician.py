@@ -9,6 +9,7 @@ from agent.errors import ConfigError
 from agent.record import signing
 from agent.record.signing import PublicKey
 from agent.wire.tls import ClientTls
+from hardware.foreign import SMALL_BYTES, read_file
 from hardware.settings_toml import TableReader
 
 
@@ -44,9 +45,10 @@ class TechnicianConfig:
         if not ca.is_file():
             raise ConfigError(f"identity.ca: {ca}: no such file; the fleet's authority, PEM")
         try:
+            read_file(own, SMALL_BYTES)  # OpenSSL would wait for the writer of a pipe
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(own, password="")
-        except OSError as error:
-            reason = error.strerror
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", error)
             if isinstance(error, ssl.SSLError):
                 reason = "not a key and its certificate"
             words = "`technicians add NAME --out FILE` in the office makes one"

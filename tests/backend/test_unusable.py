@@ -8,6 +8,7 @@ import pytest
 from doorstep_backend import unusable
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.office.export import new_zip
+from doorstep_backend.settings import WrongSettingError, read_settings
 
 FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing folder": (
@@ -50,3 +51,10 @@ def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, cas
 
 def test_error_text_keeps_the_words_of_an_unavailable_engine() -> None:
     assert unusable.os_error_text(Unavailable("database is locked")) == "database is locked"
+
+
+def test_settings_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "backend.toml").write_bytes(b'# who\nzone = "\xff"\n')
+
+    with pytest.raises(WrongSettingError, match=r"backend\.toml: line 2, .* is not UTF-8"):
+        read_settings(tmp_path)

@@ -35,7 +35,9 @@ def _timesyncd() -> str:
     """Return timesyncd's server; it knows no source but the network. Source: timedatectl(1)."""
     command = ["timedatectl", "show-timesync", "--property=ServerAddress", "--value"]
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
+        asked = subprocess.run(
+            command, capture_output=True, errors="backslashreplace", timeout=ASK_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout.strip() if asked.returncode == 0 else ""

@@ -14,6 +14,7 @@ from agent.record.certificates import CertificateChain
 from agent.record.sealing import AgeIdentity, Unopened
 from agent.record.verify import inside
 from hardware.clock import ClockSource
+from hardware.foreign import read_file
 
 
 class RecordVerdict(StrEnum):
@@ -187,9 +188,10 @@ def _labelled(path: Path) -> tuple[bytes, bytes, Record]:
 def _content(path: Path) -> bytes:
     if not path.is_file():
         raise RecordDamaged("not a plain file")
-    if path.stat().st_size > LARGEST_RECORD_BYTES:
-        raise RecordDamaged("too big to be one")
-    return path.read_bytes()
+    try:
+        return read_file(path, LARGEST_RECORD_BYTES)
+    except ValueError as error:
+        raise RecordDamaged(str(error)) from error
 
 
 def _look_inside(

@@ -14,6 +14,7 @@ from agent.record import certificates, signing
 from agent.record.certificates import Certificate, CertificateChain
 from agent.record.file import UUID4
 from agent.record.receipt import Keys, Signer
+from hardware.foreign import read_file
 
 REVOKED_TYPE: Final = "doorstep-revoked"
 """`typ` of the list. Source: RFC 8725 section 3.11."""
@@ -189,8 +190,6 @@ def content(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise ValueError("not a plain file")
-        if path.stat().st_size > _FILE_LIMIT_BYTES:
-            raise ValueError("too big to be read")
-        return path.read_bytes()
+        return read_file(path, _FILE_LIMIT_BYTES)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error

@@ -1,7 +1,6 @@
 """The backend's configuration: what is kept how long, the zone of times, and the like."""
 
 import ipaddress
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from doorstep_backend import zones
 from doorstep_backend.languages import Languages, drafts
+from hardware.settings_toml import read_document
 
 FILE: Final = "backend.toml"
 """In the backend's folder; without it the defaults hold."""
@@ -67,8 +67,8 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / FILE
     try:
-        given = tomllib.loads(path.read_text()) if path.exists() else {}
-    except tomllib.TOMLDecodeError as error:
+        given = read_document(path) if path.exists() else {}
+    except ValueError as error:
         raise WrongSettingError(f"{FILE}: {error}") from error
     retention = given.pop("retention", {})
     if not isinstance(retention, dict):

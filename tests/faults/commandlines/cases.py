@@ -23,7 +23,7 @@ WRONG: Final = {
     "infinite": "inf",
     "fraction": "1.5",
     "wrong type": "many",
-    "not UTF-8": "\udcff\udcfe",
+    "not UTF-8": "\udcff",
     "control character": "a\x01\x1b[31m",
     "newline": "a\nb",
     "half an address": "https://[::1",
@@ -37,6 +37,13 @@ WRONG: Final = {
     "below an unreadable folder": "closed-folder/new.zip",
     "long name": "x" * 300,
     "device": "/dev/null",
+    "endless file": "/dev/zero",
+    "pipe without a writer": "pipe",
+    "text in UTF-16": "utf-16",
+    "half a character": "half",
+    "no number": "nan",
+    "deep nesting": "deep",
+    "folder of a stranger": "strange",
 }
 """Wrong values of options and arguments; paths are in the folder that `world.make` fills."""
 

@@ -25,6 +25,9 @@ SERVES_S: Final = 8.0
 ENDS_S: Final = 60.0
 """Longest wait for the end of a command. Source: 15 s on a busy machine, `doctor`; four times."""
 
+MEMORY_KB: Final = 4_000_000
+"""Most address space of a command: what reads a file without an end fails, and nothing else."""
+
 READY: Final = b"ready url="
 """The backend serves: it need not be waited for."""
 
@@ -107,7 +110,14 @@ def _fault(case: Case, place: Path, env: Mapping[str, str]) -> str | None:
 
 def _code(case: Case, place: Path, env: Mapping[str, str], said: Path) -> int | None:
     """Return its exit code, 0 of what was ended while it served; None of what did not end."""
-    words = ["sh", "-c", f'exec "$@" {case.redirect}', "sh", *_program(case), *case.words]
+    words = [
+        "sh",
+        "-c",
+        f'ulimit -v {MEMORY_KB}; exec "$@" {case.redirect}',
+        "sh",
+        *_program(case),
+        *case.words,
+    ]
     with said.open("wb") as log:
         out = _broken_pipe() if case.what == BROKEN_PIPE else log.fileno()
         process = subprocess.Popen(

@@ -20,6 +20,20 @@ DEVICE_ID: Final = "van-7"
 CAPTURE_ID: Final = CaptureId("2b1d4f0a-9c3e-4e57-8a51-6f0e2d7c9b84")
 """Id of the one record that the backend has."""
 
+STRANGE: Final = {
+    "\udcff": bytes(4096),
+    "utf-16": '{"a": 1}'.encode("utf-16"),
+    "half": b'{"a": "\xed\xa0\x80", "b": "\\ud800"}',
+    "nan": b'{"version": NaN}',
+    "deep": b'{"stops": ' + b"[" * 990 + b"]" * 990 + b"}",
+    "strange/backend.toml": b'zone = "\xff"',
+    "strange/2026-05.jsonl": b"\xff",
+    "strange/\udcff.rec": b"\xff\n",
+    "strange/revoked.jws": b"\xff",
+    "strange/receipts": b"[" * 100_000,
+}
+"""Files that another program may leave, by name."""
+
 ORDER: Final = demo.ALLOWED
 """The order that this record belongs to."""
 
@@ -34,9 +48,12 @@ def make(folder: Path) -> None:
     records.mkdir()
     RecordMaker().make().into(records)
     (folder / "whole.rec").write_bytes(RecordMaker().make().content)
-    Path(os.fsdecode(os.fsencode(records) + b"/\xff.rec")).write_bytes(b"torn")
+    (records / "\udcff.rec").write_bytes(b"torn")
     (folder / "file").write_bytes(b"\xff\x00 no text")
     (folder / "folder").mkdir()
+    (folder / "strange").mkdir()
+    for name, content in STRANGE.items():
+        (folder / name).write_bytes(content)
     (folder / "key.pem").write_bytes(signing.private_pem(signing.new_key()))
     (folder / "route.json").write_text(
         f'{{"device_id": "{DEVICE_ID}", "stops": [], "practice_codes": []}}'
@@ -49,7 +66,8 @@ def make(folder: Path) -> None:
 
 
 def close(folder: Path) -> None:
-    """Take this user's rights to what is unreadable, in a copy."""
+    """Take this user's rights to what is unreadable, in a copy; a pipe cannot be copied."""
+    os.mkfifo(folder / "pipe")
     (folder / "closed").chmod(0)
     (folder / "closed-folder").chmod(0)
 

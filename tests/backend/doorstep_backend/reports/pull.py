@@ -22,6 +22,7 @@ from doorstep_backend.reports.pull_one import WITHIN_S, ask, is_address
 from doorstep_backend.reports.read import StatusReport
 from doorstep_backend.reports.store import Reports
 from doorstep_backend.reports.troubles import trouble_text
+from hardware.foreign import SMALL_BYTES, read_file
 
 MOST_PULLED_AT_ONCE: Final = 64
 """Devices that are asked at a time: of 1,000, 300 that are switched off cost 50 s and no more."""
@@ -149,12 +150,13 @@ class _Keeping:
 def _context(ca_file: Path, client: Path) -> ssl.SSLContext:
     context = new_context(ssl.Purpose.SERVER_AUTH, ca_file)
     try:
+        read_file(client, SMALL_BYTES)  # OpenSSL would wait for the writer of a pipe
         context.load_cert_chain(client, password="")
     except ssl.SSLError as error:
         words = "not a key and its certificate in one PEM; `clients add NAME --out FILE` makes one"
         raise NotDone(f"--cert: {client}: {words}") from error
-    except OSError as error:
-        raise NotDone(f"--cert: {client}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise NotDone(f"--cert: {client}: {getattr(error, 'strerror', error)}") from error
     return context
 
 
