@@ -8,7 +8,7 @@ import pytest
 
 from agent.models import CaptureId
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch, Nobody
-from doorstep_backend.office.cases import LOOK, REPORTED, Case, Closing, Report
+from doorstep_backend.office.cases import KEPT_LONGER, LOOK, REPORTED, Case, Closing, Report
 from doorstep_backend.office.casework import (
     LOOKS,
     CaseOverError,
@@ -159,6 +159,19 @@ def test_a_case_holds_a_photo_whose_time_is_over(demo_office: DemoOffice) -> Non
     ended = office.cases.find(case.case_id)
     assert ended is not None
     assert (ended.closed_at, ended.closed_by, ended.closed_as) == (late + LOOK, None, "expired")
+
+
+def test_dispatchers_cases_keep_a_photo_for_72_hours_more(demo_office: DemoOffice) -> None:
+    (photo,) = demo_office.deliver(ALLOWED)
+    office, received = demo_office.office, NOON - timedelta(hours=1)
+    at = received + 30 * DAY - timedelta(minutes=1)
+    while demo_office.kept(photo)[0]:
+        who = "dispatch ana" if office.cases.all_open_for("dispatch ben", at, 1) else "dispatch ben"
+        office.casework.open(photo, "driver", who, at)
+        at += LOOK - timedelta(minutes=1)
+        office.erasure.expire(at)
+
+    assert at - received - 30 * DAY < KEPT_LONGER + LOOK
 
 
 def test_a_case_is_forgotten_with_the_view_log(demo_office: DemoOffice) -> None:

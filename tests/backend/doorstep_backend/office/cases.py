@@ -24,6 +24,10 @@ LOOK: Final = timedelta(minutes=15)
 REPORTED: Final = timedelta(days=30)
 """Life of a customer's case: as long as a photo is kept without one."""
 
+KEPT_LONGER: Final = timedelta(hours=72)
+"""Longest that dispatchers' cases keep a photo beyond its time, however many there are: a weekend
+and a night."""
+
 EXPIRED: Final = "expired"
 """`closed_as` of a case that nobody closed within its life."""
 
@@ -35,17 +39,21 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Why a dispatcher opens a case: a closed list, since the customer reads it."""
 
-_ABOUT: Final = """EXISTS (SELECT 1 FROM captures f JOIN cases k ON k.capture_id = f.capture_id
-    WHERE {} AND k.closed_at IS NULL AND f.device_id || '' = c.device_id
+_KEEPS: Final = f"""k.closed_at IS NULL
+    AND (k.opened_by = '{CUSTOMER}' OR c.received_at > :kept_longer)"""
+
+_ABOUT: Final = f"""EXISTS (SELECT 1 FROM captures f JOIN cases k ON k.capture_id = f.capture_id
+    WHERE {{}} AND {_KEEPS} AND f.device_id || '' = c.device_id
     AND coalesce(f.own_number = c.own_number, TRUE))"""
 
 IN_CASE: Final = f"""(EXISTS (SELECT 1 FROM cases k
-    WHERE k.capture_id = c.capture_id AND k.closed_at IS NULL)
+    WHERE k.capture_id = c.capture_id AND {_KEEPS})
     OR {_ABOUT.format("f.capture_id = c.retake_of")}
     OR {_ABOUT.format("f.retake_of = c.capture_id")})"""
 """Condition: this capture is in a case, or what it retakes or its retake is (families.py).
 
-It is not erased before that is closed, or ended.
+It is not erased before that is closed, or ended. A dispatcher's case does not keep what was
+received before `:kept_longer`.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database
-from doorstep_backend.office.cases import IN_CASE
+from doorstep_backend.office.cases import IN_CASE, KEPT_LONGER
 from doorstep_backend.office.orders import TAKES_NO_PHOTO
 from doorstep_backend.settings import Retention
 
@@ -23,6 +23,9 @@ _FREE: Final = f"""c.erased_at IS NULL AND NOT {IN_CASE}
         JOIN corrections k ON k.version = c.version
         WHERE h.number = k.from_number OR h.number = c.own_number))"""
 """Not erased yet, in no open case, and of no held order, now or before it was withdrawn."""
+
+_FREE_AT_ANY_AGE: Final = _FREE.replace(":kept_longer", "''")
+"""Condition without the limit of dispatchers' cases: `all` finds what is older."""
 
 _OVER: Final = (
     (
@@ -144,13 +147,15 @@ class DueErasures:
 
     def _photos(self, which: str, values: Sequence[str]) -> list[Due]:
         query = f"""SELECT c.capture_id FROM orders o JOIN captures c ON c.number = o.number
-            WHERE {which} AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE}"""
+            WHERE {which} AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE_AT_ANY_AGE}"""
         return [(row["capture_id"], _NO_PHOTO) for row in self._ledger.execute(query, values)]
 
     def _before(self, now: datetime) -> dict[str, str]:
+        photo = now - timedelta(days=self._retention.photo_days)
         return {
             "now": rfc3339(now),
-            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
+            "photo": rfc3339(photo),
+            "kept_longer": rfc3339(photo - KEPT_LONGER),
             "void": rfc3339(now - timedelta(days=self._retention.void_days)),
             "test": rfc3339(now - timedelta(days=self._retention.test_days)),
         }
