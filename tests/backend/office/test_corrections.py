@@ -148,6 +148,20 @@ def test_withdrawn_photo_of_a_held_order_is_kept_until_the_release(
     assert demo_office.kept(photo) == (False, False)
 
 
+def test_hold_covers_a_bound_photo_that_was_moved_away_before(demo_office: DemoOffice) -> None:
+    """Its own record names neither order, and its new order's customer opts out."""
+    office, photo = demo_office.office, demo_office.receive(demo_office.stray())
+    demo_office.bind(photo, LEFT_DOOR)
+    correct(demo_office, photo, RIGHT_DOOR)
+    office.erasure.hold(LEFT_DOOR, "CASE-7", NOON)
+
+    office.opt_out_order(RIGHT_DOOR, True)
+    assert demo_office.kept(photo) == (True, True)
+    office.erasure.release(LEFT_DOOR, NOON)
+
+    assert demo_office.kept(photo) == (False, False)
+
+
 def test_withdrawn_photo_is_erased_after_its_process_died(demo_office: DemoOffice) -> None:
     photo = demo_office.receive(demo_office.photo(ALLOWED))
     demo_office.office.erasure.hold(ALLOWED, "CASE-7", NOON)

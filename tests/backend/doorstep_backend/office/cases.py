@@ -189,8 +189,10 @@ class Cases:
         return [row["capture_id"] for row in self._ledger.execute(change, values)]
 
     def forget(self, before: str) -> None:
-        """Delete closed cases that were opened before a time."""
-        gone = "DELETE FROM cases WHERE closed_at IS NOT NULL AND opened_at < ?"
+        """Delete closed cases that were opened before a time, except those of held orders."""
+        gone = """DELETE FROM cases WHERE closed_at IS NOT NULL AND opened_at < ?
+            AND (number IS NULL OR number NOT IN (SELECT number FROM holds))
+            AND capture_id NOT IN (SELECT capture_id FROM held)"""
         self._ledger.execute(gone, (before,))
 
 

@@ -18,11 +18,9 @@ KEYS: Final = 1000
 """Orders or addresses of one question: some milliseconds, and mostly nothing comes of it."""
 
 _FREE: Final = f"""c.erased_at IS NULL AND NOT {IN_CASE}
-    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))
-    AND (c.state <> 'withdrawn' OR NOT EXISTS (SELECT 1 FROM holds h
-        JOIN corrections k ON k.version = c.version
-        WHERE h.number = k.from_number OR h.number = c.own_number))"""
-"""Not erased yet, in no open case, and of no held order, now or before it was withdrawn."""
+    AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number IN (c.number, c.own_number))
+    AND NOT EXISTS (SELECT 1 FROM held h WHERE h.capture_id = c.capture_id)"""
+"""Not erased yet, in no open case, and of no held order, now or before it was moved."""
 
 _FREE_AT_ANY_AGE: Final = _FREE.replace(":kept_longer", "''")
 """Condition without the limit of dispatchers' cases: `all` finds what is older."""

@@ -265,7 +265,7 @@ class Erasure:
         return True
 
     def hold(self, number: str, case_number: str, now: datetime) -> int:
-        """Erase nothing of this order until it is released.
+        """Erase nothing of this order until it is released, also if it is moved to another one.
 
         What another process was erasing already, it ends before this returns. Said again for the
         same case, it waits once more.
@@ -281,14 +281,30 @@ class Erasure:
         upsert = """INSERT INTO holds VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE
             SET case_number = holds.case_number RETURNING case_number"""
         row = (self._orders.find(number).number, case_number, rfc3339(now))
-        (held_for,) = self._ledger.execute(upsert, row).fetchone()  # of two at once the first
-        if held_for != case_number:
-            raise NotDone(f"order {number} is held for {held_for} already")
-        query = "SELECT capture_id FROM captures WHERE number = ? AND erased_at IS NULL"
-        found = [one["capture_id"] for one in self._ledger.execute(query, (number,))]
+        with self._ledger.transaction():
+            self._orders.lock([number])  # what is being moved away is there then
+            (held_for,) = self._ledger.execute(upsert, row).fetchone()  # of two at once the first
+            if held_for != case_number:
+                raise NotDone(f"order {number} is held for {held_for} already")
+            found = self._of_order(number)
+            into = "INSERT INTO held VALUES (?, ?) ON CONFLICT DO NOTHING"
+            self._ledger.executemany(into, [(capture_id, number) for capture_id in found])
         for capture_id in found:
             self._await_end(capture_id)
         return sum(self._filing.is_erased(capture_id) for capture_id in found)
+
+    def _of_order(self, number: str) -> list[str]:
+        """Return what is kept of an order, and with its retakes what was moved away from it."""
+        own = """SELECT capture_id FROM captures WHERE number = :number AND erased_at IS NULL
+            UNION SELECT capture_id FROM captures
+            WHERE own_number = :number AND version > 0 AND erased_at IS NULL"""
+        moved = """SELECT capture_id FROM corrections WHERE from_number = :number
+            UNION SELECT capture_id FROM corrections WHERE to_number = :number"""
+        found = {row["capture_id"] for row in self._ledger.execute(own, {"number": number})}
+        for row in self._ledger.execute(moved, {"number": number}):
+            family = family_of(self._ledger, row["capture_id"])
+            found |= {one.capture_id for one in family if not one.is_erased}
+        return sorted(found)
 
     def _await_end(self, capture_id: str) -> None:
         """Wait until its erasing has ended, if that is under way: who erases holds its row."""
@@ -306,9 +322,19 @@ class Erasure:
         Raises:
             NotDone: it is not held.
         """
-        if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
-            raise NotDone(f"order {number} is not held")
-        self.expire_order(number, now)
+        with self._ledger.transaction():
+            self._orders.lock([number])
+            found = self._concerned(number)
+            if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
+                raise NotDone(f"order {number} is not held")
+        for one in found:
+            self.expire_order(one, now)
+
+    def _concerned(self, number: str) -> set[str]:
+        """Return a held order, and those to which what it covers was moved."""
+        query = """SELECT DISTINCT c.number FROM held h JOIN captures c USING (capture_id)
+            WHERE h.number = ? AND c.number IS NOT NULL"""
+        return {number, *(row[0] for row in self._ledger.execute(query, (number,)))}
 
     def holds(self) -> list[Hold]:
         """Return all holds, the oldest first."""
@@ -370,6 +396,7 @@ class Erasure:
         gone = f"""DELETE FROM views WHERE id IN (SELECT id FROM views
             WHERE at < (SELECT max(before) FROM view_horizon)
             AND (number IS NULL OR number NOT IN (SELECT number FROM holds))
+            AND capture_id NOT IN (SELECT capture_id FROM held)
             LIMIT {10 * BATCH})"""
         return self._ledger.execute(gone).rowcount
 

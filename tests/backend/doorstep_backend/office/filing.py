@@ -230,6 +230,7 @@ class Filing(Showing):
         Returns:
             All orders whose outcome must be settled again.
         """
+        self._keep_held(members)
         ids = [one.capture_id for one in kin_of(self._ledger, members)]
         before = self.outcomes.touched_by(ids)
         change = """UPDATE captures SET number = CASE WHEN erased_at IS NULL THEN ? END, state = ?,
@@ -239,6 +240,14 @@ class Filing(Showing):
         self._give_back(ids)
         self._take_back(ids)
         return before | self.outcomes.touched_by(ids)
+
+    def _keep_held(self, members: Sequence[Member]) -> None:
+        """Have a hold of the order that a member is on cover it wherever it is moved."""
+        ids = [one.capture_id for one in members]
+        into = f"""INSERT INTO held SELECT c.capture_id, c.number FROM captures c
+            WHERE c.capture_id IN ({_marks(ids)}) AND c.number IN (SELECT number FROM holds)
+            ON CONFLICT DO NOTHING"""
+        self._ledger.execute(into, ids)
 
     def _give_back(self, capture_ids: Sequence[str]) -> None:
         """Undo for a moment what only retakes took back: their order may have changed."""

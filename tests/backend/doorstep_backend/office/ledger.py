@@ -10,7 +10,7 @@ All code takes locks in this order, so that two transactions never wait for each
    `ledger.exclusive_transaction(device_id)`: planning and handing on a route, and the documents of
    other systems; filing, corrections, manifests, revoked keys; then the row of a device's
    assignment: planning, manifests;
-5. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections;
+5. orders in ascending order of their numbers, `orders.lock(numbers)`: filing, corrections, holds;
 6. an order's address, `orders.lock_address_of(number)`: corrections;
 7. an order's place in the feed of outcomes (outcome_feed.py): whatever changes an outcome.
 
@@ -239,6 +239,22 @@ INSERT INTO outcome_changes SELECT number, NULL FROM orders WHERE done ON CONFLI
 """
 """The feed of outcomes (outcome_feed.py); `change` is NULL until an order has its next number."""
 
+_HELD: Final = """
+CREATE TABLE IF NOT EXISTS held (
+    capture_id TEXT NOT NULL, number TEXT NOT NULL REFERENCES holds ON DELETE CASCADE,
+    PRIMARY KEY (capture_id, number));
+CREATE INDEX IF NOT EXISTS held_by_order ON held (number);
+CREATE INDEX IF NOT EXISTS corrections_from ON corrections (from_number);
+CREATE INDEX IF NOT EXISTS corrections_to ON corrections (to_number);
+CREATE INDEX IF NOT EXISTS captures_moved ON captures (own_number)
+    WHERE own_number IS NOT NULL AND version > 0;
+INSERT INTO held SELECT c.capture_id, h.number FROM holds h
+    JOIN corrections k ON h.number IN (k.from_number, k.to_number)
+    JOIN captures c ON c.version > 0 AND (c.version = k.version OR c.capture_id = k.capture_id)
+    WHERE TRUE ON CONFLICT DO NOTHING;
+"""
+"""Records that a hold covers wherever they are moved; the last one fills in earlier moves."""
+
 OFFICE: Final = Schema(
     "office",
     [
@@ -269,6 +285,7 @@ OFFICE: Final = Schema(
         ],
         statements(_PLANNED),
         statements(_FEED),
+        statements(_HELD),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

@@ -151,6 +151,7 @@ class Outcomes:
         query = f"""SELECT k.number, k.how, k.source FROM outcomes k
             LEFT JOIN captures c ON c.capture_id = k.source
             WHERE k.source <> '' AND k.at <= :before
+            AND k.number NOT IN (SELECT number FROM holds)
             AND (c.capture_id IS NULL OR c.erased_at IS NOT NULL AND c.received_at <= :before)
             ORDER BY k.at LIMIT {BATCH}"""
         with self._ledger.transaction():
