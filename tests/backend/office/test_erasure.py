@@ -124,7 +124,7 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(demo_office: Dem
 
     assert demo_office.office.erasure.expire(after(366)) == 1
     assert (demo_office.kept(held), demo_office.kept(free)) == ((True, True), (False, False))
-    assert len(demo_office.office.access.views_of(CHANGES_MIND)) == 1
+    assert len(demo_office.office.access.views_of(CHANGES_MIND)) == 3
     assert demo_office.shown(CHANGES_MIND) == []
     assert not demo_office.office.access.may_see(Customer("c-4"), held, CAME)
     (hold,) = demo_office.office.erasure.holds()
@@ -231,7 +231,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     demo_office.office.erasure.hold(LEFT_DOOR, "CASE-7", CAME)
     into = tmp_path / "order.zip"
 
-    export_order(demo_office.office, LEFT_DOOR, into)
+    export_order(demo_office.office, LEFT_DOOR, into, CAME)
 
     archive = ZipFile(into)
     parts = {f"{one}/{name}" for one in (mine, taken) for name in PARTS}
@@ -253,7 +253,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
         assert secret not in text
     assert into.stat().st_mode & 0o077 == 0
     with pytest.raises(FileExistsError):
-        export_order(demo_office.office, LEFT_DOOR, into)
+        export_order(demo_office.office, LEFT_DOOR, into, CAME)
 
 
 PARTS = ("label.json", "record.json", "photo.jpg")
@@ -267,7 +267,7 @@ def test_an_export_by_device_verifies_and_has_no_photos(
     demo_office.office.opt_out_order(RIGHT_DOOR, True)
     into, files = tmp_path / "device.zip", KeyFiles(demo_office.folder)
 
-    export_device(demo_office.office, "van-7", into)
+    export_device(demo_office.office, "van-7", into, CAME)
 
     archive = ZipFile(into)
     labels = {f"labels/{one}.rec" for one in (kept, erased)}
@@ -311,10 +311,10 @@ def test_an_export_that_does_not_end_leaves_no_half_zip(
     into = tmp_path / "device.zip"
 
     with pytest.raises(FileNotFoundError):
-        export_device(demo_office.office, "van-7", into, [tmp_path / "no-such.jsonl"])
+        export_device(demo_office.office, "van-7", into, CAME, [tmp_path / "no-such.jsonl"])
 
     assert not into.exists()
-    assert export_device(demo_office.office, "van-7", into) == []
+    assert export_device(demo_office.office, "van-7", into, CAME) == []
 
 
 def test_the_name_of_who_brought_a_record_goes_with_its_body_and_the_mark_stays(

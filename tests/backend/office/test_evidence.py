@@ -251,8 +251,9 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None
         fleet.export(own, "--by", "c-1", "--out", str(fleet.out / "third"))
 
     why = "Exported as evidence about the delivery. Case CASE-7."
+    held = "Keeps all of this order for a dispute. Case CASE-7."
     who = [(view.viewer, view.why) for view in access.views_of(ALLOWED)]
-    assert who[2:] == [("agent 17", why), ("office", why)]
+    assert who[2:] == [("office", held), ("agent 17", why), ("office", why)]
     log = json.loads(fleet.read("view-log.json"))
     assert [one["who"] for one in log] == ["customer", "agent 17", "agent 17"]
     assert set(log[2]) == {"at", "who", "why"}

@@ -477,7 +477,7 @@ def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(demo_office: DemoOff
     capture_id = demo_office.receive(Made(label, recordfile.sign(label, body, demo_office.van.key)))
 
     assert [photo.capture_id for photo in demo_office.office.filing.waiting()] == [capture_id]
-    export_device(demo_office.office, "van-7", demo_office.folder / "device.zip")
+    export_device(demo_office.office, "van-7", demo_office.folder / "device.zip", NOON)
 
 
 def test_a_void_about_nothing_known_is_kept(demo_office: DemoOffice) -> None:

@@ -110,7 +110,8 @@ def test_a_case_opens_the_picture_and_the_customer_reads_why(live: Live) -> None
     assert "The driver reported a wrong door." in page
     assert ana.get(image).content == PICTURE
     assert "The driver reported a wrong door." in live.browser(OWNER).get(f"/orders/{ALLOWED}").text
-    (look,) = live.demo_office.office.access.views_of(ALLOWED)
+    opened, look = live.demo_office.office.access.views_of(ALLOWED)
+    assert opened.why == "Opened a case about this photo. Reason: The driver reported a wrong door."
     assert look.viewer == "dispatch ana"
     assert ben.get(path).status_code == 404
     own = live.site.sessions.photo_address(ben.cookie, capture_id, NOON)

@@ -15,6 +15,7 @@ from doorstep_backend.languages import CATALOGUES, ENGLISH, Languages, drafts
 from doorstep_backend.office.access import Customer, CustomerService, Dispatch
 from doorstep_backend.office.cases import REASONS, REPORTED, Closing, Report
 from doorstep_backend.office.casework import Decision
+from doorstep_backend.office.corrections import REASONS as WHY_CORRECTED
 from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
@@ -24,6 +25,7 @@ from doorstep_backend.office.demo import (
     RIGHT_DOOR,
     SIGNATURE,
 )
+from doorstep_backend.office.view_log import OF_HAND_OVER, Act, because, write
 from doorstep_backend.pages.auth import LANGUAGE_COOKIE
 from doorstep_backend.pages.limits import PER_PLACE
 from doorstep_backend.pages.words import IN_REPORT, day_and_time
@@ -104,6 +106,9 @@ def test_order_pages_have_every_sentence_in_the_customers_language(live: Live) -
     why = "Exported as evidence about the delivery. Case 17."
     office.access.log_export(None, CaptureId(shown), ALLOWED, why, NOON)
     assert not office.access.verify(CustomerService("17"), ALLOWED, "1", "x", NOON)
+    for act in (*Act, *OF_HAND_OVER.values()):
+        for reason in WHY_CORRECTED.values():
+            write(office.ledger, "system x", ALLOWED, "", because(act, reason), at=NOON)
     demo_office.receive(demo_office.photo(RIGHT_DOOR))
     office.opt_out_order(CHANGES_MIND, True)
     off = "/delivery-photos"

@@ -7,7 +7,7 @@ from doorstep_backend import zones
 from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import Members, check
-from doorstep_backend.office.model import Office
+from doorstep_backend.office.model import OF_ADDRESS, Office
 from doorstep_backend.office.orders import Address
 
 MEMBERS: Final = "customer line zone opted_out"
@@ -21,11 +21,16 @@ OTHER_CUSTOMER: Final = (
 )
 
 
-def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[Put, dict[str, Any]]:
+def put(
+    office: Office, address_id: str, given: Mapping[str, Any], who: str
+) -> tuple[Put, dict[str, Any]]:
     """Add or replace an address; return the result, and the answer.
 
     A customer's opt-out stays. Photos are erased if the address takes none, also again if an
     earlier request was interrupted.
+
+    Args:
+        who: as the view log names the system, if the address takes photos no more.
 
     Raises:
         WrongDocumentError: nothing was changed.
@@ -40,6 +45,8 @@ def put(office: Office, address_id: str, given: Mapping[str, Any]) -> tuple[Put,
         office.orders.put_address(entry, name)
         after = office.orders.address(address_id)
         answer = _document(office, after)
+        if before is not None and after.opted_out and not before.opted_out:
+            office.log_choice(who, OF_ADDRESS, address_id, True, office.ledger.now())
     if after.opted_out:
         office.erasure.expire_address(address_id, office.ledger.now())
     return put_result(earlier, answer), answer

@@ -8,7 +8,7 @@ from agent.rule.manifest import PhotoRule
 from doorstep_backend.api import Put, put_result
 from doorstep_backend.api.problem import Fault, pointer
 from doorstep_backend.api.reading import Members, check
-from doorstep_backend.office.model import Office
+from doorstep_backend.office.model import OF_ORDER, Office
 from doorstep_backend.office.orders import RADIUS_M, NoSuchOrder, Order, new_stop_id
 
 MEMBERS: Final = (
@@ -30,11 +30,16 @@ SHARED: Final = (
 )
 
 
-def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[Put, dict[str, Any]]:
+def put(
+    office: Office, number: str, given: Mapping[str, Any], who: str
+) -> tuple[Put, dict[str, Any]]:
     """Add or replace an order; return the result, and the answer.
 
     Its stop, its customer, a customer's opt-out, its records and its outcome stay. Photos are
     erased if the order takes none, also again if an earlier request was interrupted.
+
+    Args:
+        who: as the view log names the system, if the order takes photos no more, or again.
 
     Raises:
         WrongDocumentError: nothing was changed.
@@ -50,7 +55,10 @@ def put(office: Office, number: str, given: Mapping[str, Any]) -> tuple[Put, dic
         else:
             office.orders.change(entry)
         after = office.orders.find(number)
-    if after.photo is PhotoRule.NO_PHOTO:
+        takes_none = after.photo is PhotoRule.NO_PHOTO
+        if before is not None and takes_none is not (before.photo is PhotoRule.NO_PHOTO):
+            office.log_choice(who, OF_ORDER, number, takes_none, office.ledger.now())
+    if takes_none:
         office.erasure.expire_order(number, office.ledger.now())
     return put_result(before, after), _document(after)
 

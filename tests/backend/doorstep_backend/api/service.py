@@ -31,6 +31,7 @@ from doorstep_backend.api.tokens import Scope
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office.model import Office
+from doorstep_backend.office.view_log import SYSTEM
 from doorstep_backend.pages.auth import Clock
 from doorstep_backend.wire.asking import in_page_thread
 from doorstep_backend.wire.connections import prove
@@ -69,6 +70,11 @@ class Call:
     body: Mapping[str, Any]
     query: list[tuple[str, str]]
 
+    @property
+    def who(self) -> str:
+        """The system as the view log names it."""
+        return f"{SYSTEM} {self.token}"
+
 
 Answer = Callable[[Call], Response]
 
@@ -106,11 +112,11 @@ class Api:
 
     def put_address(self, call: Call) -> Response:
         """Add or replace an address and its customer."""
-        return _put(call, *addresses.put(self._office, _id(call, "address"), call.body))
+        return _put(call, *addresses.put(self._office, _id(call, "address"), call.body, call.who))
 
     def put_order(self, call: Call) -> Response:
         """Add or replace an order."""
-        return _put(call, *orders.put(self._office, _id(call, "number"), call.body))
+        return _put(call, *orders.put(self._office, _id(call, "number"), call.body, call.who))
 
     def put_route(self, call: Call) -> Response:
         """Plan or replace a device's route of a day."""

@@ -9,11 +9,11 @@ from typing import Final, assert_never
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.languages import translatable
-from doorstep_backend.office import view_log
 from doorstep_backend.office.bound import BoundRecords
 from doorstep_backend.office.cases import Cases
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import NoSuchOrder, Orders
+from doorstep_backend.office.view_log import OFFICE, SYSTEM, Act, because, write
 
 GRANT: Final = timedelta(minutes=15)
 """Time for which an agent sees an order's photos: longer than a call, shorter than a shift."""
@@ -33,9 +33,6 @@ AGENT_WINDOW: Final = timedelta(hours=1)
 
 DISPATCH: Final = "dispatch"
 """First word of a dispatcher's `viewer`; an earlier version wrote it without the name."""
-
-OFFICE: Final = "office"
-"""`viewer` of who exports at the backend's terminal, by no account."""
 
 WRONG_CODE: Final = translatable("Gave a code that does not fit. No photo was shown.")
 """The customer's entry for a wrong code."""
@@ -90,9 +87,9 @@ class View:
     """A look at one photo.
 
     Attributes:
-        viewer: `customer`, `agent 17`, `dispatch ana` or `office`; an earlier version wrote
-            `dispatch` alone.
-        capture_id: empty for WRONG_CODE, where no photo was shown.
+        viewer: `customer`, `agent 17`, `dispatch ana`, `system orders` or `office`; an earlier
+            version wrote `dispatch` alone.
+        capture_id: empty if it is of the whole order, or of a code.
     """
 
     at: datetime
@@ -101,12 +98,12 @@ class View:
     why: str
 
     def for_customer(self) -> "View":
-        """Return the look as its customer reads it: without the name of a dispatcher.
+        """Return the look as its customer reads it: without the name of a dispatcher or a token.
 
         A customer needs to know that the office looked, and why; the office answers for its people.
         """
         role = self.viewer.partition(" ")[0]
-        return replace(self, viewer=role) if role == DISPATCH else self
+        return replace(self, viewer=role) if role in {DISPATCH, SYSTEM} else self
 
 
 class PhotoAccess:
@@ -171,8 +168,8 @@ class PhotoAccess:
         """Return whether the code is the customer's; if so the agent may look for GRANT.
 
         A code works once. Every try counts: after CODE_TRIES the code works no more, and after
-        AGENT_TRIES wrong ones the agent waits. `why` is what the customer will read in the log; a
-        wrong code is written there at once.
+        AGENT_TRIES wrong ones the agent waits. `why` is what the customer will read in the log;
+        each use of a code is written there at once.
         """
         count = """UPDATE one_time_codes SET tries = tries + 1
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
@@ -194,12 +191,14 @@ class PhotoAccess:
                 return False
             self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
             self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
+            self._write(viewer_name(agent), number, "", because(Act.USED_CODE, why), now)
         return True
 
     def may_try(self, agent: CustomerService, now: datetime) -> bool:
         """Return True if this agent may try a code; one for an unknown order counts too."""
-        query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
-        row = (viewer_name(agent), rfc3339(now - AGENT_WINDOW))
+        query = """SELECT count(*) FROM views
+            WHERE viewer = ? AND capture_id = '' AND why = ? AND at > ?"""
+        row = (viewer_name(agent), WRONG_CODE, rfc3339(now - AGENT_WINDOW))
         return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
 
     def why(self, agent: CustomerService, number: str) -> str:
@@ -227,7 +226,7 @@ class PhotoAccess:
     def _write(
         self, who: str, number: str | None, capture_id: str, why: str, now: datetime
     ) -> None:
-        view_log.write(self._ledger, who, number, capture_id, why, at=now)
+        write(self._ledger, who, number, capture_id, why, at=now)
 
     def views_of(self, number: str) -> list[View]:
         """Return the looks at an order's photos, also at erased ones; the latest last."""

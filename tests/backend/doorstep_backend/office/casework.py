@@ -10,10 +10,10 @@ from typing import Final, assert_never
 
 from agent.models import from_rfc3339, rfc3339
 from doorstep_backend.engines.sql import Database
-from doorstep_backend.office import view_log
 from doorstep_backend.office.bound import BoundRecord, BoundRecords
 from doorstep_backend.office.cases import (
     CUSTOMER,
+    REASONS,
     REPORTED,
     REPORTED_AS,
     Case,
@@ -24,7 +24,8 @@ from doorstep_backend.office.cases import (
 from doorstep_backend.office.corrections import Corrections, State, Why
 from doorstep_backend.office.families import family_of
 from doorstep_backend.office.filing import Filing
-from doorstep_backend.office.orders import Order
+from doorstep_backend.office.orders import Order, Orders
+from doorstep_backend.office.view_log import OF_HAND_OVER, Act, because, write
 from doorstep_backend.wire.store import Store
 
 LOOKS: Final = 10
@@ -104,9 +105,16 @@ class Casework:
             found = self._cases.open_for(dispatcher, capture_id, now)
             if found is not None:
                 return found
-            number = self._record(capture_id).photo.number
+            number = self._record(capture_id).photo.number or ""
             if self._cases.opened_since(dispatcher, now - LOOKS_WITHIN) >= LOOKS:
                 raise TooManyCasesError(f"{dispatcher} opened {LOOKS} cases already")
+            Orders(self._ledger).lock([number])
+            record = self._record(capture_id)
+            if record.photo.number != number:
+                raise NoCaseError("the record is being moved to another order")
+            act = OF_HAND_OVER[Act.CASE] if record.is_hand_over else Act.CASE
+            why = because(act, REASONS[reason])
+            write(self._ledger, dispatcher, number, capture_id, why, at=now)
             return self._cases.add(capture_id, reason, dispatcher, number, now)
 
     def report(self, order: Order, capture_id: str, what: Report, now: datetime) -> None:
@@ -213,8 +221,8 @@ class Casework:
         # By the orders' own index (`|| ''`): of one day there are the looks of all customers.
         query = """SELECT v.number FROM views v
             WHERE v.number IN (SELECT number FROM orders WHERE customer = ?)
-            AND v.viewer || '' = ? AND v.why <> '' AND v.at || '' > ?"""
-        row = (order.customer, CUSTOMER, rfc3339(now - REPORTS_WITHIN))
+            AND v.viewer || '' = ? AND v.why IN (?, ?, ?) AND v.at || '' > ?"""
+        row = (order.customer, CUSTOMER, *REPORTED_AS.values(), rfc3339(now - REPORTS_WITHIN))
         numbers = [one["number"] for one in self._ledger.execute(query, row)]
         if len(numbers) >= REPORTS_OF_CUSTOMER or numbers.count(order.number) >= REPORTS_OF_ORDER:
             raise TooManyCasesError("this order, or this customer, had too many reports")
@@ -224,7 +232,7 @@ class Casework:
         if self._open_report(capture_id, now) is None:
             self._cases.add(capture_id, what, CUSTOMER, order.number, now)
         why = REPORTED_AS[what]
-        view_log.write(self._ledger, CUSTOMER, order.number, capture_id, why, at=now)
+        write(self._ledger, CUSTOMER, order.number, capture_id, why, at=now)
 
     def _correction(self, case: Case, decision: Decision) -> tuple[str | None, State, Why]:
         match decision.closing:

@@ -74,11 +74,13 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         case "expire" | "archive" | "hold" | "release":
             return _changed(options, office, now)
         case "export-order":
-            export.export_order(office, options.number, options.zip)
+            export.export_order(office, options.number, options.zip, now)
         case "export-device":
             if not office.received_of(options.device_id) and not options.archive:
                 raise NotDone(f"nothing came from a device {options.device_id}")
-            left_out = export.export_device(office, options.device_id, options.zip, options.archive)
+            left_out = export.export_device(
+                office, options.device_id, options.zip, now, options.archive
+            )
             if left_out:
                 return f"written: {options.zip}\n{_without(len(left_out))}"
         case "export-evidence":

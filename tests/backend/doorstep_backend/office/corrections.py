@@ -6,19 +6,23 @@ that come later.
 `captures.number` is the order after corrections, so that no other rule has to know of them.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from agent.models import rfc3339
 from agent.rule.manifest import PhotoRule
 from doorstep_backend.engines.sql import Database, Row
-from doorstep_backend.office import claims
+from doorstep_backend.languages import translatable
+from doorstep_backend.office import claims, view_log
+from doorstep_backend.office.cases import CUSTOMER
 from doorstep_backend.office.erasure import Erasure
 from doorstep_backend.office.families import Member, family_of, kin_of
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.view_log import OF_HAND_OVER, OFFICE, Act, because
 from doorstep_backend.wire.store import Store
 
 
@@ -51,6 +55,18 @@ class Why(StrEnum):
     """The hand-over was pressed by mistake, or the customer did not get the parcel."""
     CHECKED = "checked"
     """A dispatcher looked at the photo, and it is where it belongs."""
+
+
+REASONS: Final[Mapping[Why, str]] = {
+    Why.BOUND: translatable("Nobody knew its order before."),
+    Why.DISCARDED: translatable("It is of no order."),
+    Why.WRONG_ORDER: translatable("It was with the wrong order."),
+    Why.NOT_OF_DELIVERY: translatable("It does not show a delivery."),
+    Why.SHOWS_PERSON: translatable("It shows a person, or something else that is not for you."),
+    Why.NOT_MY_DOOR: translatable("A customer reported it."),
+    Why.NOT_HANDED_OVER: translatable("The parcel was not handed over."),
+}
+"""Reasons of corrections, as customers read them; CHECKED says no more than the decision."""
 
 
 class CannotBindError(ValueError):
@@ -201,6 +217,7 @@ class Corrections:
             self._lock(members, change.to)
             self._check(members, version, change.to, change.state)
             made = self._add(capture_id, members[0].number, change)
+            self._log(members, change)
             moved = self._filing.move(members, made, change.state, change.to)
             self._filing.outcomes.settle(moved)
             also()
@@ -215,6 +232,27 @@ class Corrections:
         row = (rfc3339(change.now), change.who, change.why, change.state, before, change.to)
         (made,) = self._ledger.execute(into, (capture_id, *row)).fetchone()
         return int(made)
+
+    def _log(self, members: Sequence[Member], change: _Change) -> None:
+        """Write the correction into the view log, for each order before it and afterwards.
+
+        A customer's report writes its own entry for the customer's order (casework.py).
+        """
+        before = {one.number: one for one in reversed(members) if one.number is not None}
+        numbers = before.keys() | ({change.to} if change.to is not None else set())
+        concerned: list[str | None] = [*sorted(numbers)] or [None]
+        is_customers = change.who == CUSTOMER
+        who = OFFICE if is_customers else change.who
+        for number in concerned:
+            if is_customers and number == change.to:
+                continue
+            one = before.get(number or "", members[0])
+            act = _act(members[0], change, number)
+            said = because(
+                act if members[0].is_photo else OF_HAND_OVER.get(act, act),
+                REASONS.get(change.why, ""),
+            )
+            view_log.write(self._ledger, who, number, one.capture_id, said, at=change.now)
 
     def _lock(self, members: Collection[Member], to: str | None) -> None:
         """Lock all orders that may change, together and in their order, then the address."""
@@ -267,6 +305,15 @@ class Corrections:
         if found is None:
             return CannotBindError("there is no such correction")
         return StaleCorrectionError(_correction(found))
+
+
+def _act(own: Member, change: _Change, number: str | None) -> Act:
+    """Return what a correction does for an order before it or afterwards; pure."""
+    if number is None or number != change.to:
+        return Act.WITHDREW if change.state is State.WITHDRAWN else Act.MOVED_AWAY
+    if change.state is State.HIDDEN:
+        return Act.HID
+    return Act.LEFT if own.number == number else Act.MOVED_HERE
 
 
 def _correction(row: Row) -> Correction:

@@ -12,12 +12,14 @@ from doorstep_backend.engines.sql import Database
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.identity.register import Register
 from doorstep_backend.languages import ENGLISH, Language
+from doorstep_backend.office import view_log
 from doorstep_backend.office.cases import Cases
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
 from doorstep_backend.office.due import Due, DueErasures
 from doorstep_backend.office.families import family_of
 from doorstep_backend.office.filing import Filing
 from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.view_log import OFFICE, Act
 from doorstep_backend.pages.accounts import ACCOUNTS
 from doorstep_backend.pages.limits import SignInLimit
 from doorstep_backend.pages.sessions import Sessions
@@ -283,12 +285,17 @@ class Erasure:
         row = (self._orders.find(number).number, case_number, rfc3339(now))
         with self._ledger.transaction():
             self._orders.lock([number])  # what is being moved away is there then
+            held = "SELECT 1 FROM holds WHERE number = ?"
+            is_new = self._ledger.execute(held, (number,)).fetchone() is None
             (held_for,) = self._ledger.execute(upsert, row).fetchone()  # of two at once the first
             if held_for != case_number:
                 raise NotDone(f"order {number} is held for {held_for} already")
             found = self._of_order(number)
             into = "INSERT INTO held VALUES (?, ?) ON CONFLICT DO NOTHING"
             self._ledger.executemany(into, [(capture_id, number) for capture_id in found])
+            if is_new:
+                held = f"{Act.HELD} Case {case_number}."
+                self._log_hold(number, held, Act.HELD_RECORD, now)
         for capture_id in found:
             self._await_end(capture_id)
         return sum(self._filing.is_erased(capture_id) for capture_id in found)
@@ -324,17 +331,21 @@ class Erasure:
         """
         with self._ledger.transaction():
             self._orders.lock([number])
-            found = self._concerned(number)
+            found = self._log_hold(number, Act.RELEASED, Act.RELEASED, now)
             if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
                 raise NotDone(f"order {number} is not held")
         for one in found:
             self.expire_order(one, now)
 
-    def _concerned(self, number: str) -> set[str]:
-        """Return a held order, and those to which what it covers was moved."""
+    def _log_hold(self, number: str, own: str, others: str, now: datetime) -> set[str]:
+        """Write a hold or its end down for its order, and others with what it covers; name them."""
         query = """SELECT DISTINCT c.number FROM held h JOIN captures c USING (capture_id)
             WHERE h.number = ? AND c.number IS NOT NULL"""
-        return {number, *(row[0] for row in self._ledger.execute(query, (number,)))}
+        found = {number, *(row[0] for row in self._ledger.execute(query, (number,)))}
+        for one in sorted(found):
+            why = own if one == number else others
+            view_log.write(self._ledger, OFFICE, one, "", why, at=now)
+        return found
 
     def holds(self) -> list[Hold]:
         """Return all holds, the oldest first."""
@@ -427,10 +438,10 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
         ),
         _kept("A practice photo", "Nobody.", retention.test_days, "%(days)s after we received it"),
         _kept(
-            "The list of who looked at a photo, when and why",
+            "The list of who looked at a photo or did something with it, when and why",
             "The customer of the order, on the order's page.",
             retention.view_log_days,
-            "%(days)s after the look",
+            "%(days)s after each entry",
         ),
         _kept(
             "A part of a record, where the rest did not come",
@@ -469,7 +480,8 @@ def plain_language(retention: Retention, language: Language = ENGLISH) -> list[R
             "A case: you or our dispatch asked whether a photo is of your door. Which photo, who "
             "asked, why, and what was decided",
             "You and dispatch. Until it is closed, dispatch may look at the photo, and you can "
-            "read each look. A case keeps its photo for a month at most.",
+            "read each look. Your report keeps its photo for a month at most. Cases that dispatch "
+            "opened keep it for three days longer than usual at most.",
             "As long as we keep who looked at a photo",
         ),
         RetentionLine(

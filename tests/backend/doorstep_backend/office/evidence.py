@@ -14,7 +14,6 @@ from agent.models import rfc3339
 from doorstep_backend.commandline import add_command
 from doorstep_backend.identity.closings import summary
 from doorstep_backend.identity.register import Register
-from doorstep_backend.languages import translatable
 from doorstep_backend.office import evidence_files
 from doorstep_backend.office.access import CustomerService, Dispatch
 from doorstep_backend.office.corrections import Correction
@@ -23,6 +22,7 @@ from doorstep_backend.office.export import as_text, new_zip
 from doorstep_backend.office.model import Office
 from doorstep_backend.office.neighbours import Neighbour, neighbours
 from doorstep_backend.office.received import Received, received
+from doorstep_backend.office.view_log import Act
 from doorstep_backend.pages.accounts import Accounts
 from doorstep_backend.wire.rescued import Rescues
 
@@ -34,9 +34,6 @@ README: Final = "evidence.txt"
 
 TOOLS: Final = "evidence_tools.txt"
 """Shell functions of the README; "One photo, without this program" in verify.md links to them."""
-
-WHY: Final = translatable("Exported as evidence about the delivery.")
-"""The customer's entry for an export; the case number of a hold is added."""
 
 
 def add_to(commands: Any) -> None:
@@ -154,7 +151,7 @@ def _account(office: Office, who: str | None) -> CustomerService | Dispatch | No
 
 def _why(office: Office, found: Received) -> str:
     cases = [one for one in office.erasure.holds() if one.number == found.filed.number]
-    return f"{WHY} Case {cases[0].case_number}." if cases else WHY
+    return f"{Act.EXPORTED} Case {cases[0].case_number}." if cases else Act.EXPORTED
 
 
 @contextmanager

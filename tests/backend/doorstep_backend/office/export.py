@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +14,14 @@ from doorstep_backend.engines.objects import Changed, Missing
 from doorstep_backend.office import erased
 from doorstep_backend.office.archive import lines_of
 from doorstep_backend.office.model import Office
+from doorstep_backend.office.view_log import OFFICE, Act, write, write_each
 
 LEFT_OUT: Final = (
     "The labels of these records are not here any more; `doorstep verify` finds a gap."
 )
 
 
-def export_order(office: Office, number: str, into: Path) -> None:
+def export_order(office: Office, number: str, into: Path, now: datetime) -> None:
     """Write a zip of all that is kept about an order: the answer to a subject access request.
 
     `order.json` is the order with its customer, address, outcome and hold; `views.json` who looked,
@@ -43,6 +45,7 @@ def export_order(office: Office, number: str, into: Path) -> None:
         "held": [asdict(hold) for hold in holds],
     }
     with new_zip(into) as archive:
+        write(office.ledger, OFFICE, number, "", Act.EXPORTED_ORDER, at=now)
         archive.writestr("order.json", as_text(about))
         views = [asdict(view.for_customer()) for view in office.access.views_of(number)]
         archive.writestr("views.json", as_text(views))
@@ -51,7 +54,7 @@ def export_order(office: Office, number: str, into: Path) -> None:
 
 
 def export_device(
-    office: Office, device_id: str, into: Path, archives: Sequence[Path] = ()
+    office: Office, device_id: str, into: Path, now: datetime, archives: Sequence[Path] = ()
 ) -> list[str]:
     """Write a zip of a device's records, without photos: those are the customers'.
 
@@ -67,8 +70,10 @@ def export_device(
     Raises:
         FileExistsError: `into` is there.
     """
-    left_out = []
+    left_out, act = [], Act.EXPORTED_DEVICE
     with new_zip(into) as archive:
+        which = "c.device_id = :device_id"
+        write_each(office.ledger, OFFICE, act, which, at=now, device_id=device_id)
         for said in lines_of(device_id, archives):
             archive.writestr(f"labels/{said['capture_id']}.rec", f"{said['label']}\n")
             archive.writestr(f"labels/receipts/{said['capture_id']}.jws", said["signed"])

@@ -15,7 +15,7 @@ All code takes locks in this order, so that two transactions never wait for each
 7. an order's place in the feed of outcomes (outcome_feed.py): whatever changes an outcome.
 
 A correction, also one that binds or discards what waits, is one transaction under the locks 2 and 4
-to 7. A dispatcher's cases have a lock of their own, under which nothing else is locked.
+to 7. A dispatcher's cases have a lock of their own, under which only an order is locked.
 """
 
 from pathlib import Path

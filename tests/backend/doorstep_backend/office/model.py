@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.models import RecordLabel
@@ -14,7 +14,7 @@ from doorstep_backend.engines.sql import Database, Row
 from doorstep_backend.office import claims
 from doorstep_backend.office.access import PhotoAccess
 from doorstep_backend.office.bound import BoundRecords
-from doorstep_backend.office.cases import Case, Cases
+from doorstep_backend.office.cases import CUSTOMER, Case, Cases
 from doorstep_backend.office.casework import Casework, Decision
 from doorstep_backend.office.corrections import Corrections
 from doorstep_backend.office.delivery_routes import DeliveryRoutes
@@ -25,11 +25,19 @@ from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.office.orders import Orders
 from doorstep_backend.office.refusals import Refusals
 from doorstep_backend.office.revoked import RevokedKeys
+from doorstep_backend.office.view_log import Act, write_each
 from doorstep_backend.settings import Settings, read_settings
 from doorstep_backend.wire.records import UNOPENED
 from doorstep_backend.wire.store import Store
 
 log = logging.getLogger(__name__)
+
+
+OF_ORDER: Final = "c.number = :one"
+"""Condition: this record `c` is of an order."""
+
+OF_ADDRESS: Final = "c.number IN (SELECT number FROM orders WHERE address = :one)"
+"""Condition: this record `c` is of an order to an address."""
 
 
 class Numbered(NamedTuple):
@@ -137,13 +145,24 @@ class Office:
         Raises:
             NoSuchOrder: there is none.
         """
-        self.orders.set_opted_out(number, opted_out=opted_out)
-        self.erasure.expire_order(number, self.ledger.now())
+        now = self.ledger.now()
+        with self.ledger.transaction():
+            self.orders.set_opted_out(number, opted_out=opted_out)
+            self.log_choice(CUSTOMER, OF_ORDER, number, opted_out, now)
+        self.erasure.expire_order(number, now)
 
     def opt_out_address(self, address: str, opted_out: bool) -> None:
         """Note whether this address takes photos; erase its photos if not. Raises LookupError."""
-        self.orders.set_address_opted_out(address, opted_out=opted_out)
-        self.erasure.expire_address(address, self.ledger.now())
+        now = self.ledger.now()
+        with self.ledger.transaction():
+            self.orders.set_address_opted_out(address, opted_out=opted_out)
+            self.log_choice(CUSTOMER, OF_ADDRESS, address, opted_out, now)
+        self.erasure.expire_address(address, now)
+
+    def log_choice(self, who: str, which: str, one: str, opted_out: bool, now: datetime) -> None:
+        """Write down, where photos are kept, that orders take none or some from now on."""
+        act = Act.NO_PHOTOS if opted_out else Act.PHOTOS
+        write_each(self.ledger, who, act, which, at=now, one=one)
 
     def close_case(self, case: Case, decision: Decision, who: str, now: datetime) -> None:
         """Close a case as `Casework.close` does, and erase what only the case held."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from agent.models import rfc3339
 from doorstep_backend.engines.sql import Database
 from doorstep_backend.office.filing import Filing
+from doorstep_backend.office.view_log import OFFICE, Act, write_each
 
 BATCH: Final = 100
 """Records that are judged again in one step; new ones wait to be filed until it ends."""
@@ -32,8 +33,13 @@ class RevokedKeys:
             ON CONFLICT (kid, device_id) DO UPDATE
             SET since = excluded.since, version = excluded.version
             WHERE excluded.since < revoked_keys.since"""
+        concerned = """c.device_id = :device_id AND (c.taken_back_at >= :since
+            OR c.received_at >= :since AND coalesce(c.kid = :kid, TRUE))"""
         with self.ledger.exclusive_transaction():
-            self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
+            if self.ledger.execute(upsert, (kid, device_id, rfc3339(since))).rowcount:
+                values = {"device_id": device_id, "since": rfc3339(since), "kid": kid}
+                now = self.ledger.now()
+                write_each(self.ledger, OFFICE, Act.REVOKED, concerned, at=now, **values)
         with self.ledger.exclusive_transaction(device_id):
             pass  # what is being filed by the list before is there then
         for capture_ids in self._batches(device_id):

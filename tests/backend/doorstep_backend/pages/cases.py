@@ -10,7 +10,7 @@ from starlette.routing import Route
 from agent.rule.manifest import PhotoRule
 from doorstep_backend.office.access import Dispatch, View, viewer_name
 from doorstep_backend.office.bound import LISTED_FOR, PLACE, BoundRecord, Narrowed, place
-from doorstep_backend.office.cases import CUSTOMER, LOOK, REASONS, Case, Closing
+from doorstep_backend.office.cases import CUSTOMER, LOOK, REASONS, REPORTED_AS, Case, Closing
 from doorstep_backend.office.casework import (
     LOOKS,
     LOOKS_WITHIN,
@@ -158,7 +158,6 @@ class CasePages:
             fields={name: given.get(name, "") for name in ("as", "number", "version")},
             decision=decision,
             record=self._office.bound.current(case.capture_id),
-            is_reported=case.opened_by == CUSTOMER,
             line=line,
         )
 
@@ -241,7 +240,7 @@ class CasePages:
         return [
             (view, moved_at is not None and view.at < moved_at)
             for view in views
-            if view.viewer == CUSTOMER and view.why
+            if view.viewer == CUSTOMER and view.why in REPORTED_AS.values()
         ]
 
     def _shown(

@@ -213,14 +213,18 @@ def looker(view: View, language: Language) -> str:
 
 
 def why(view: View, language: Language) -> str:
-    """Return why somebody looked at a photo, for its customer."""
+    """Return why somebody looked at a photo, or what they did with it, for its customer."""
     sentence, _, case = view.why.partition(" Case ")
-    said = language.gettext(sentence)
-    if not case:
-        return said
-    of = language.gettext("Case %(number)s.") % {"number": case.removesuffix(".")}
-    return f"{said} {of}"
+    act, _, reason = sentence.partition(" Reason: ")
+    said = [language.gettext(act)]
+    if reason:
+        values = {"reason": language.gettext(reason)}
+        said.append(language.gettext("Reason: %(reason)s") % values)
+    if case:
+        values = {"number": case.removesuffix(".")}
+        said.append(language.gettext("Case %(number)s.") % values)
+    return " ".join(said)
 
 
-_VIEWERS: Final = translatable("Dispatch"), translatable("Office")
+_VIEWERS: Final = translatable("Dispatch"), translatable("Office"), translatable("System")
 """The other roles of a view, as `looker` names them."""
