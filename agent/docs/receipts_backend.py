@@ -24,22 +24,42 @@ CAPTURE_ID, DEVICE_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[A-Za-z0-9
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class Backend:
-    """The whole records, in `received/ID.rec`, and the unfinished uploads, in memory.
+class Uploads(dict[str, tuple[bytes, int, str]]):
+    """The bytes, length and SHA-256 of unfinished uploads; a file of each is for a restart."""
 
-    After a restart a device begins its upload again. A request changes an upload only once its
-    body has arrived, and without a pause in between: each upload has one writer at a time.
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for path in folder.glob("*[0-9a-f]"):  # not ID.new
+            head, _, content = path.read_bytes().partition(b"\n")
+            super().__setitem__(path.name, (content, *json.loads(head)))
+
+    def __setitem__(self, capture_id: str, upload: tuple[bytes, int, str]) -> None:
+        content, *announced = upload
+        if content:
+            keep(self.folder / capture_id, json.dumps(announced).encode() + b"\n" + content)
+        super().__setitem__(capture_id, upload)
+
+    def __delitem__(self, capture_id: str) -> None:
+        (self.folder / capture_id).unlink(missing_ok=True)
+        super().__delitem__(capture_id)
+
+
+class Backend:
+    """The whole records, in `received/ID.rec`, and the unfinished uploads, in `begun/ID`.
+
+    A request changes an upload only once its body has arrived, and without a pause in between:
+    each upload has one writer at a time.
     """
 
     def __init__(self, data: Path, key: str) -> None:
         self.data, self.key = data, key
-        self.uploads: dict[str, tuple[bytes, int, str]] = {}  # bytes that arrived, length, SHA-256
+        self.uploads = Uploads(data / "begun")
         es256 = jwt.get_algorithm_by_name("ES256")
         jwk = es256.to_jwk(es256.prepare_key(key), as_dict=True)
         members = ",".join(f'"{name}":"{jwk[name]}"' for name in ("crv", "kty", "x", "y"))
         digest = hashlib.sha256(f"{{{members}}}".encode()).digest()  # RFC 7638
         self.header = {"typ": "doorstep-receipt", "kid": urlsafe_b64encode(digest).decode()[:43]}
-        for name in ("received", "manifests"):
+        for name in ("received", "begun", "manifests"):
             (data / name).mkdir(parents=True, exist_ok=True)
         flush(data)
 
@@ -125,11 +145,12 @@ class Backend:
             return 413, {}, b"the body is longer than what is missing"
         headers = {"Location": f"/files/{capture_id}", "Upload-Offset": str(offset + len(body))}
         if capture_id in self.uploads:
-            content, _, sha256 = self.uploads.pop(capture_id)
+            content, _, sha256 = self.uploads[capture_id]
             content += body
             if len(content) < length:
                 self.uploads[capture_id] = content, length, sha256
                 return status, headers, b""
+            del self.uploads[capture_id]
             if hashlib.sha256(content).hexdigest() != sha256:
                 return 460, {}, b"the bytes have another digest: create the upload again"
             keep(self.record(capture_id), content)

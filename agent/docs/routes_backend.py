@@ -19,9 +19,9 @@ import jwt  # noqa: TID251 - an example for integrators, which uses nothing of t
 from cryptography.x509 import load_pem_x509_certificates
 
 if TYPE_CHECKING:
-    from agent.docs.receipts_backend import DEVICE_ID, Answer, Backend, document
+    from agent.docs.receipts_backend import DEVICE_ID, Answer, Backend, document, keep
 else:
-    from receipts_backend import DEVICE_ID, Answer, Backend, document
+    from receipts_backend import DEVICE_ID, Answer, Backend, document, keep
 
 DEVICE: ContextVar[str] = ContextVar("DEVICE")
 """The common name of the certificate on this connection; empty without one."""
@@ -32,7 +32,7 @@ class RoutesBackend(Backend):
 
     def __init__(self, data: Path, key: str) -> None:
         super().__init__(data, key)
-        self.owners: dict[str, str] = {}  # of unfinished uploads
+        (data / "owners").mkdir(exist_ok=True)  # of unfinished uploads
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read the device's name from the certificate, and answer."""
@@ -62,7 +62,10 @@ class RoutesBackend(Backend):
         """Return how much arrived of an upload; the device that begins it owns it."""
         progress = super().progress(capture_id)
         if capture_id in self.uploads:
-            owner = self.owners.setdefault(capture_id, DEVICE.get())
+            path = self.data / "owners" / capture_id
+            if not path.exists():
+                keep(path, DEVICE.get().encode())
+            owner = path.read_text()
         else:
             owner = label(self.record(capture_id).read_bytes())[0]["device_id"]
         if owner != DEVICE.get():
@@ -77,7 +80,7 @@ class RoutesBackend(Backend):
                 self.check(capture_id, content + body)
         answer = super().append(status, capture_id, offset, body)
         if capture_id not in self.uploads:
-            self.owners.pop(capture_id, None)
+            (self.data / "owners" / capture_id).unlink(missing_ok=True)
         return answer
 
     def check(self, capture_id: str, content: bytes) -> None:

@@ -39,7 +39,7 @@ def van(backend: SmallBackend, folder: Path, maker: RecordMaker) -> Iterator[Wir
 
 
 def test_an_upload_belongs_to_its_device(backend: SmallBackend, folder: Path) -> None:
-    """Begun or whole: another device can neither see nor continue it."""
+    """Begun or whole: another device can neither see nor continue it, nor after a restart."""
     maker, begun, whole = RecordMaker(device_id="van-1"), new_id(), new_id()
     content = record(maker, whole)
 
@@ -49,6 +49,7 @@ def test_an_upload_belongs_to_its_device(backend: SmallBackend, folder: Path) ->
     ):
         own.post(begun, content, content[:100])
         taken = own.post(whole, content, content)
+        backend.restart()
         statuses = [
             other.head(begun).status_code,
             other.patch(begun, 100, content[100:]).status_code,

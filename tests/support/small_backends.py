@@ -1,5 +1,6 @@
 """The smallest backends, for Python and for Node, as processes that can be killed."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -87,6 +88,11 @@ class SmallBackend:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
+        self.start()
+
     @property
     def port(self) -> int:
         """Port at which it listens."""
@@ -103,9 +109,9 @@ def python_backend(folder: Path, data: Path | None = None, source: Path = SMALLE
     return SmallBackend(folder, command, data or folder / "data", "received/{}.rec")
 
 
-def routes_backend(folder: Path) -> SmallBackend:
+def routes_backend(folder: Path, source: Path = SMALLEST_ROUTES) -> SmallBackend:
     """Return the one for the road; its authority and that of its devices is in `folder`/ca."""
-    command = [sys.executable, str(SMALLEST_ROUTES), "--ca", str(folder / "ca/ca.pem")]
+    command = [sys.executable, str(source), "--ca", str(folder / "ca/ca.pem")]
     return SmallBackend(folder, command, folder / "data", "received/{}.rec")
 
 
@@ -134,12 +140,13 @@ def node_behind_nginx(folder: Path, *, own_ids: bool = False) -> Iterator[SmallB
             yield backend
 
 
-def changed(folder: Path, *edits: tuple[str, str]) -> Path:
-    """Write the one for Python with these texts replaced, each of which is there once."""
-    text = SMALLEST.read_text()
+def changed(folder: Path, *edits: tuple[str, str], source: Path = SMALLEST) -> Path:
+    """Write one for Python with these texts replaced, each of which is there once."""
+    text = source.read_text()
     for old, new in edits:
         assert text.count(old) == 1, f"{old!r} is not there once"
         text = text.replace(old, new)
+    shutil.copy(SMALLEST, folder)  # the one for the road imports it
     path = folder / "changed_backend.py"
     path.write_text(text)
     return path
