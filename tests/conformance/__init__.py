@@ -4,6 +4,6 @@
 results. A check is a function in `checks/`: it sends Uploads (`upload`) or single requests to the
 Target, or bytes over a Line (`line`), and raises Failed.
 
-Only the tests use `operators/`, and `broken_smallest` and `broken_reference`: backends with one
-fault each, which show that the checks can fail.
+Only the tests use `operators/`, and the modules `broken_*`: backends with one fault each, which
+show that the checks can fail.
 """

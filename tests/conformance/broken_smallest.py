@@ -172,6 +172,12 @@ EDITS: Final = (
         "receipt-survives-kill",
     ),
     Edit(
+        "forgets unfinished uploads",
+        'for path in folder.glob("*[0-9a-f]"):',
+        "for path in ():",
+        "upload-survives-kill",
+    ),
+    Edit(
         "counts a byte too many of a POST that was cut",
         "                unread = length - len(body)",
         """\

@@ -6,16 +6,17 @@ import pytest
 
 from doorstep_backend.engines.opening import URL
 from tests.conformance.broken_reference import FAULTS
+from tests.conformance.broken_road import ROAD_EDITS
 from tests.conformance.broken_smallest import EDITS
 from tests.conformance.check import Profile
 from tests.conformance.checks import CHECKS
-from tests.conformance.operators import reference, smallest
+from tests.conformance.operators import reference, road, smallest
 from tests.support.backend import REPOSITORY, Backend, running_backend
 from tests.support.conformance import conformance
 from tests.support.device import environment
 from tests.support.engines import only_sqlite
 from tests.support.postgres import running_postgres
-from tests.support.small_backends import node_backend, python_backend
+from tests.support.small_backends import node_backend, python_backend, routes_backend
 
 BEFORE_FLEET = frozenset(one.name for one in CHECKS if one.profile is not Profile.FLEET)
 
@@ -57,7 +58,7 @@ def passed_by_reference(folder: Path) -> frozenset[str]:
 
 def test_results_page_has_the_counts_of_checks_and_of_faulty_backends() -> None:
     page = (REPOSITORY / "tests/results.md").read_text()
-    faults = len(EDITS) + len(FAULTS)
+    faults = len(EDITS) + len(ROAD_EDITS) + len(FAULTS)
 
     for words in (
         f"| the reference backend, SQLite | fleet | {len(EVERY)} | 0 | 0 |",
@@ -72,6 +73,15 @@ def test_results_page_has_the_counts_of_checks_and_of_faulty_backends() -> None:
 def test_smallest_backend_passes_every_check_of_its_profile(tmp_path: Path) -> None:
     with smallest.operated(python_backend(tmp_path)) as words:
         assert conformance(tmp_path, words).passed == OF_RECEIPTS
+
+
+@pytest.mark.slow
+def test_smallest_backend_for_the_road_passes_every_check_that_it_can(tmp_path: Path) -> None:
+    with road.operated(routes_backend(tmp_path), tmp_path) as words:
+        run = conformance(tmp_path, words)
+
+    assert run.passed == BEFORE_FLEET - {"key-change"}
+    assert not run.failed
 
 
 @pytest.mark.slow

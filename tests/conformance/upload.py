@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from http import HTTPStatus
 from threading import Barrier
-from typing import Final
+from typing import Any, Final, Self
 
 from agent.errors import NotGenuine
 from agent.models import RecordKind
@@ -53,27 +54,38 @@ class Upload:
         content: all its bytes.
         sha256: of these.
         bytes: their number.
-        device: the device that made it.
+        device: the device that sends it.
         path: the path of the upload below `{base}`; a Location changes it.
     """
 
     def __init__(
-        self, target: Target, device: Device | None = None, photo: bytes = SMALL_PHOTO
+        self,
+        target: Target,
+        device: Device | None = None,
+        photo: bytes = SMALL_PHOTO,
+        **label: Any,
     ) -> None:
+        """Make the record; `label` replaces members of its label before that is signed."""
         self.device = device or target.device
         self.capture_id = new_id()
-        made = self.device.maker.make(
-            RecordKind.TEST, {"simulated": True}, photo, capture_id=self.capture_id
-        )
-        self.content = made.content
-        self.sha256 = hashlib.sha256(self.content).hexdigest()
-        self.bytes = len(self.content)
         self.path = f"/files/{self.capture_id}"
         self._target = target
+        label = {"capture_id": self.capture_id} | label
+        self.put(
+            self.device.maker.make(RecordKind.TEST, {"simulated": True}, photo, **label).content
+        )
+
+    def put(self, content: bytes) -> Self:
+        """Put these bytes in the record's place, before it is announced."""
+        self.content = content
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self.bytes = len(content)
+        return self
 
     def announced(self, *, has_body: bool) -> dict[str, str]:
         """Return the headers of the POST."""
-        return VERSION | announce(self.capture_id, self.content) | (BODY if has_body else {})
+        announced = announce(self.capture_id, self.content, sha256=self.sha256)
+        return VERSION | announced | (BODY if has_body else {})
 
     def create(self, body: bytes = b"", line: Line | None = None) -> Answer:
         """POST the upload with these bytes; on a connection of its own if none is given."""
@@ -194,6 +206,38 @@ class Upload:
             fault = explained(token, keys, error)
             raise Failed(f"A device does not accept the receipt: {fault}.") from error
 
+    def expect_no_receipt(
+        self, what: str, *, is_whole: bool, may_be_refused: bool = False
+    ) -> Answer:
+        """Deliver all bytes, by a POST or by a PATCH; return the last answer.
+
+        Args:
+            what: completes "for …".
+            may_be_refused: whether a signed refusal is right too.
+
+        Raises:
+            Failed: that answer, or POST /receipts, has a receipt.
+        """
+        if is_whole:
+            answer = self.create(self.content)
+        else:
+            self.create().expect(201)
+            answer = self.patch(0, self.content)
+        for name in ("Doorstep-Receipt", "Doorstep-Refusal")[: 1 if may_be_refused else 2]:
+            if name in answer.headers:
+                raise Failed(f"{answer} with a {name}, for {what}.")
+        answer.expect_refused()
+        asked = ask_receipts(self._target, self.capture_id, device=self.device)
+        if asked.status == answer.status == HTTPStatus.FORBIDDEN:
+            return answer  # in place of null, as the reference backend does
+        match in_answer(asked).get(self.capture_id):
+            case None:
+                return answer
+            case {"refusal": str()} if may_be_refused:
+                return answer
+            case verdict:
+                raise Failed(f"For {what}, POST /receipts has {verdict} and not null.")
+
     def deliver(self) -> str:
         """Deliver the record from its first attempt on, a POST of all bytes; return the receipt."""
         try:
@@ -280,10 +324,20 @@ class Upload:
         return self._target.ask(method, path, headers, body, self.device)
 
 
+def ask_receipts(target: Target, *capture_ids: str, device: Device | None = None) -> Answer:
+    """Ask for receipts."""
+    question = json.dumps({"capture_ids": capture_ids}).encode()
+    return target.ask("POST", "/receipts", JSON, question, device)
+
+
 def receipts(target: Target, *capture_ids: str, device: Device | None = None) -> dict[str, object]:
     """Return the answer of POST /receipts. Raises Failed if it is no JSON object."""
-    question = json.dumps({"capture_ids": capture_ids}).encode()
-    answer = target.ask("POST", "/receipts", JSON, question, device).expect(200)
+    return in_answer(ask_receipts(target, *capture_ids, device=device))
+
+
+def in_answer(answer: Answer) -> dict[str, object]:
+    """Return the JSON object in an answer. Raises Failed if the answer has another body."""
+    answer.expect(200)
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):

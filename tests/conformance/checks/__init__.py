@@ -9,12 +9,13 @@ from tests.conformance.checks import (
     operated,
     receipts,
     refusals,
+    rights,
     routes,
     uploads,
     writers,
 )
 
-MODULES: Final = (uploads, cuts, writers, refusals, receipts, routes, fleet, operated)
+MODULES: Final = (uploads, cuts, writers, refusals, receipts, routes, rights, fleet, operated)
 """Modules of checks, one per theme."""
 
 CHECKS: Final = tuple(

@@ -1,18 +1,11 @@
 """Checks of the profile fleet: certificates over EST, and the access that they give."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
 from agent.record.usages import Use
 from tests.conformance.check import Failed, Profile, check
-from tests.conformance.checks.routes import expect_shut_out
 from tests.conformance.enrolment import REFUSALS
-from tests.conformance.target import Device, Target
-from tests.conformance.upload import Upload
-from tests.support.authority import new_authority
-from tests.support.factory import RecordMaker
+from tests.conformance.target import Target
 
 WIRE = "identity.md#est-on-the-wire"
 
@@ -79,10 +72,9 @@ def re_enrol(target: Target) -> None:
 @check(WIRE, Profile.FLEET)
 def evidence_certificate(target: Target) -> None:
     """`evidence/simpleenroll` gives a certificate for the signing key, whenever it is asked, with
-    neither `clientAuth` nor `serverAuth`; a record signed by another key is answered 403, without a
-    signed refusal.
+    neither `clientAuth` nor `serverAuth`.
 
-    Otherwise a stolen TLS key signs evidence, or a device gives up the records that were refused.
+    Otherwise no record of a device gets a receipt, or its signing key opens connections.
     """
     enrolment = target.enrolment
     one = enrolment.new_devices[0]
@@ -90,23 +82,3 @@ def evidence_certificate(target: Target) -> None:
     for _ in range(2):
         answer = enrolment.ask("evidence/simpleenroll", device, key)
         enrolment.issued(answer, key, one.device_id, Use.EVIDENCE)
-    stranger = Device(RecordMaker.begun(one.device_id), device.tls)
-    upload = Upload(target, stranger)
-    answer = upload.create(upload.content)
-    if {"Doorstep-Receipt", "Doorstep-Refusal"} & {name.title() for name in answer.headers}:
-        raise Failed(f"{answer}, with a signature, for a record by a key that nobody certified.")
-    answer.expect(403)
-
-
-@check(WIRE, Profile.FLEET)
-def foreign_authority_refused(target: Target) -> None:
-    """A certificate from another authority is refused, in TLS or by 403, whatever name it has.
-
-    Otherwise anybody makes a certificate with a device's name, and reads its route.
-    """
-    name, key = target.device.device_id, signing.new_key()
-    made = new_authority().issue(key.public_key(), name)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "foreign.pem"
-        path.write_bytes(signing.private_pem(key) + certificates.pem([made]))
-        expect_shut_out(target, Device(RecordMaker(name), path))

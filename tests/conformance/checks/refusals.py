@@ -155,18 +155,8 @@ def digest_mismatch_no_receipt(target: Target) -> None:
     """
     for is_whole in (True, False):
         upload = Upload(target)
-        content = _flipped(upload.content)
-        if is_whole:
-            answer = upload.create(content)
-        else:
-            upload.create().expect(201)
-            answer = upload.patch(0, content)
-        for name in ("Doorstep-Receipt", "Doorstep-Refusal"):
-            if name in answer.headers:
-                raise Failed(f"{answer} with a {name}, for bytes of another digest than announced.")
-        answer.expect_refused()
-        if (verdict := upload.receipts_answer()) is not None:
-            raise Failed(f"For bytes of another digest, POST /receipts has {verdict} and not null.")
+        upload.content = _flipped(upload.content)
+        upload.expect_no_receipt("bytes of another digest than announced", is_whole=is_whole)
 
 
 @check(RULES)

@@ -8,19 +8,18 @@ from uuid import uuid4
 
 from agent.record import signing
 from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
 from doorstep_backend.identity.register import Register
 from doorstep_backend.office import demo
 from doorstep_backend.office.model import open_office
 from doorstep_backend.wire.store import Store
 from tests.conformance.check import Profile
 from tests.conformance.operators.commanded import Actions, commanded
+from tests.conformance.operators.road import LONG_AGO, new_device
 from tests.support import nginx
 from tests.support.backend import Backend
 from tests.support.enrolment import enrolled, enrolled_beside
 from tests.support.instances import address
-
-LONG_AGO = timedelta(days=395)
-"""A certificate of then ended a month ago."""
 
 DEVICES = "van-1", "van-2"
 """Devices that are let in; the first one has the demo's route."""
@@ -99,6 +98,9 @@ def actions(backend: Backend) -> Actions:
         "restart": restart,
         "revoke": lambda device_id: backend.command("devices", "revoke", device_id),
         "expired": expired,
+        "unlisted": lambda folder: new_device(
+            Authority.of(backend.data / "ca"), f"van-{uuid4()}", Path(folder)
+        ),
         "change-key": lambda: backend.command("fleet", "rotate"),
         "change-route": lambda _device_id: shorten_route(backend),
     }
