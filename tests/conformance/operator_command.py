@@ -13,6 +13,10 @@ WITHIN_S: Final = 120.0
 """Longest time that a command may take: a restart of a large service."""
 
 
+BY_HAND: Final = "-"
+"""In place of a command: a person at the terminal acts."""
+
+
 class OperatorCommand:
     """The command line of `--operator`; it may be missing."""
 
@@ -33,6 +37,9 @@ class OperatorCommand:
         """
         asked = " ".join(words)
         self.expect(asked)
+        if self._words == [BY_HAND]:
+            _wait_for_person(asked)
+            return
         try:
             ended = subprocess.run(
                 [*self._words, *words],
@@ -51,3 +58,13 @@ class OperatorCommand:
             text = " ".join(ended.stderr.split())[-200:] or output
             code = f"exit code {ended.returncode}"
             raise Failed(f'The operator command ended "{asked}" with {code}: {text}')
+
+
+def _wait_for_person(asked: str) -> None:
+    """Return at Enter. Raise NotChecked after a reason, or if nobody is there."""
+    try:
+        why_not = input(f'Do "{asked}" now, then press Enter; or write why you cannot: ')
+    except EOFError:
+        why_not = f'nobody at the terminal did "{asked}"'
+    if why_not.strip():
+        raise NotChecked(why_not.strip())

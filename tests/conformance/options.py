@@ -108,8 +108,8 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--operator",
         metavar="COMMAND",
-        help="command for what only an operator can do, such as `COMMAND restart` (default: such "
-        "checks are not made)",
+        help="command for what only an operator can do, such as `COMMAND restart`; `-` asks you at "
+        "the terminal instead (default: such checks are not made)",
     )
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="also write the results to FILE, as JUnit XML"

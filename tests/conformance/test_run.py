@@ -1,5 +1,6 @@
 """A run reports every fault of a server by a sentence, and ends by itself, whatever is answered."""
 
+import io
 import json
 import subprocess
 import sys
@@ -172,6 +173,17 @@ def test_operator_command_does_cannot_or_fails() -> None:
         OperatorCommand("sh -c 'echo no van-7 >&2; exit 3'").do("revoke", "van-7")
     with pytest.raises(Failed, match='could not run "restart"'):
         OperatorCommand("/nowhere/operator").do("restart")
+
+
+def test_person_at_the_terminal_does_what_the_operator_must(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nthe service is shared\n"))
+    OperatorCommand("-").do("restart")
+    with pytest.raises(NotChecked, match="the service is shared"):
+        OperatorCommand("-").do("restart")
+    with pytest.raises(NotChecked, match='nobody at the terminal did "restart"'):
+        OperatorCommand("-").do("restart")
 
 
 def test_receipt_that_a_device_refuses_is_explained(server: RawServer) -> None:
