@@ -97,6 +97,10 @@ class QueueBroken(StorageFault):
     """The database is corrupt or gone; capture makes it again from the record files."""
 
 
+class TooManyFiles(StorageFault):
+    """`records/` has more files than any device makes."""
+
+
 class StateTooOld(DoorstepError):
     """A release before the oldest accepted one left the state folder; nothing was changed."""
 

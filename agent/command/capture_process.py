@@ -23,7 +23,7 @@ from agent.capture.technician import ASKED
 from agent.command.shared import signals
 from agent.command.state_access import floor
 from agent.config import Config
-from agent.errors import ExitCode, NotNow
+from agent.errors import ExitCode, NotNow, TooManyFiles
 from agent.identity.device_key import device_key, own_keys
 from agent.identity.evidence import Evidence
 from agent.models import ChainHead, RecordKind
@@ -126,7 +126,7 @@ def capture_loop(
         keys = own_keys(layout)
         repair = QueueRepair(layout, database, outbox, keys, now_ns, alive=sd_notify.extend_start)
         repair.start()
-        seen = labels.read_labels(layout, sd_notify.extend_start)
+        seen, unread = _labels(layout)
         board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
         kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
@@ -134,7 +134,7 @@ def capture_loop(
         if known := labels.gnss_label(layout, seen, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
         last = labels.head(layout, seen, key.public_key(), config.device.id)
-        why = _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
+        why = unread or _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
         head = ChainHead(str(uuid.uuid4()), 0, None) if last is None or why else last
         dates = dating.of_boot(seen, boot_id())
         documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
@@ -152,6 +152,14 @@ def capture_loop(
         yield CaptureLoop(
             config, board, writer, outbox, documents=documents, dates=dates, now_ns=now_ns
         )
+
+
+def _labels(layout: Layout) -> tuple[list[labels.LabelSummary], str | None]:
+    """Return the labels of all records; without them, why: a new chain uses no number twice."""
+    try:
+        return labels.read_labels(layout, sd_notify.extend_start), None
+    except TooManyFiles:
+        return [], "records/ has more files than a device makes"
 
 
 def _start_chain(board: Board, writer: RecordWriter, documents: Documents, why: str) -> None:

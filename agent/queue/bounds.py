@@ -47,8 +47,8 @@ LONGEST_S: Final = 20.0
 """Most processor time that opening, or one transaction, may take: below capture's WatchdogSec=30.
 
 Waiting for the card does not count, because a worn card breaks no queue; the size of the files
-limits the waiting. With 100,000 rows, opening takes 0.3 s of a PC's processor. The longest
-transaction, in which a sweep marks all of them as missing, takes 1.8 s (2026-11-29).
+limits the waiting. With 100,000 rows, opening takes 0.3 s of a PC's processor, and a transaction
+that changes each of them 1.8 s (2026-11-29).
 """
 
 _SCHEMA_OPERATIONS: Final = 2_000

@@ -9,12 +9,14 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import NotGenuine
+from agent.errors import NotGenuine, TooManyFiles
 from agent.models import CaptureId, ChainHead, RecordKind, RecordLabel
+from agent.queue.content import MOST_ROWS
 from agent.queue.disk import disk_errors, read_plain
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -24,6 +26,10 @@ from hardware.foreign import read_json
 
 ALIVE_EVERY: Final = 1_000
 """Labels between two signs of life: 0.05 s on a laptop, a second on the slowest card."""
+
+
+MOST_FILES: Final = MOST_ROWS
+"""Most names that are read in `records/`; prune, and who took it over, may put more there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,10 @@ def read_labels(layout: Layout, alive: Callable[[], None] = lambda: None) -> lis
     take no memory.
 
     Raises:
+        TooManyFiles: there are more than MOST_FILES; none was read.
         StorageFault: the folder cannot be read.
     """
+    _check_count(layout.records)
     with disk_errors("cannot read the records"), os.scandir(layout.records) as entries:
         folder = os.open(layout.records, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -68,6 +76,14 @@ def read_labels(layout: Layout, alive: Callable[[], None] = lambda: None) -> lis
             return list(_summaries(folder, names, alive))
         finally:
             os.close(folder)
+
+
+def _check_count(records: Path) -> None:
+    with disk_errors("cannot read the records"), os.scandir(records) as entries:
+        if sum(1 for _ in islice(entries, MOST_FILES + 1)) > MOST_FILES:
+            raise TooManyFiles(
+                f"{records}: has more files than a device makes; move strange ones away"
+            )
 
 
 def _summaries(

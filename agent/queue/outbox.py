@@ -200,13 +200,11 @@ class Outbox(OutboxReader):
         """Mark items whose files are missing; return how many are DAMAGED now, and how many PRUNED.
 
         A delivered record becomes PRUNED, as its receipt allows; the others are an alarm.
-        It is one transaction, even if another process has invented many rows.
+        It is one transaction.
         """
         listed = [(capture_id,) for capture_id in ids]
         damage = f"state = 'DAMAGED', answer = 'its file is gone', {_NO_COUNT} WHERE capture_id = ?"
         prune = "state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'"
-        if not listed:
-            return 0, 0
         with self._database.step() as sql:
             return (
                 sql.executemany(

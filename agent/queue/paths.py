@@ -48,6 +48,10 @@ CAPTURE_LOCK_MODE: Final = 0o600
 """Mode: a process that can open a lock can hold it for ever, and could so stop capture."""
 
 
+LARGEST_FOLDER_BYTES: Final = 1_048_576
+"""Largest `queue/`: on ext4 a folder keeps the blocks of deleted names, and listing reads them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The paths below `state.dir` and `state.run_dir`."""
@@ -149,6 +153,8 @@ class Layout:
             return "another process found it broken"
         if not self.queue.is_dir():
             return f"{self.queue} is gone"
+        if self.queue.stat().st_size > LARGEST_FOLDER_BYTES:
+            return f"{self.queue} had thousands of names"
         with os.scandir(self.queue) as entries:
             strange = next((entry.name for entry in entries if entry.name not in known), None)
         return strange and f"{strange[:80]!r} in {self.queue} is not Doorstep's"

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Final
 
 from agent.errors import NotGenuine, UnknownItem
 from agent.models import LARGEST_RECORD_BYTES, CaptureId, RecordState, StoredRecord
-from agent.queue.content import MOST_ROWS
 from agent.queue.disk import disk_errors, read_plain, sync_folder
-from agent.queue.labels import first_line
+from agent.queue.labels import MOST_FILES, first_line
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -24,10 +23,10 @@ from agent.record.signing import PublicKey
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Records that are queued in one transaction: each is a sign of life."""
+"""Rows that are written in one transaction."""
 
 STRANGE_S: Final = 0.5
-"""Time that one sweep has for unfinished files, and again for files that are not records.
+"""Time that one sweep has for unfinished files, for files that are not records, and for lost files.
 
 A power cut leaves one or two, another process may leave millions, and presses wait meanwhile.
 """
@@ -48,7 +47,7 @@ class Swept:
         pruned: delivered rows whose file is missing, marked PRUNED.
         mended: rows that were wrong about a whole record; they begin again.
         stuck: files that could neither be read nor moved; they stay, and are an alarm.
-        left: files that this sweep had no time for; the next sweep continues there.
+        left: files and rows that this sweep had no time for; the next sweep continues there.
     """
 
     parts: int
@@ -67,9 +66,10 @@ class _Names:
 
     Attributes:
         whole: records with a row, in a plain file.
-        strays: every other name of a record, MOST_ROWS at most.
+        strays: every other name of a record.
         parts, stuck_parts: unfinished files that were deleted, and those that could not be.
-        left: names that were only counted.
+        left: unfinished files that were only counted.
+        are_all: False if there are more than MOST_FILES names.
     """
 
     whole: set[CaptureId] = field(default_factory=set)
@@ -77,6 +77,7 @@ class _Names:
     parts: int = 0
     stuck_parts: int = 0
     left: int = 0
+    are_all: bool = True
 
 
 @dataclass(slots=True)
@@ -137,8 +138,8 @@ def sweep(
     if strays:
         cursor.last = strays[-1 - judged.left]
     mended = _restore_rows(layout, outbox, {name: known[name] for name in names.whole}, keys, alive)
-    damaged, pruned = outbox.mark_missing(known.keys() - names.whole)
-    stuck, left = judged.stuck + names.stuck_parts, judged.left + names.left
+    damaged, pruned, unmarked = _mark_missing(outbox, known, names)
+    stuck, left = judged.stuck + names.stuck_parts, judged.left + names.left + unmarked
     swept = Swept(names.parts, adopted, judged.torn, damaged, pruned, mended, stuck, left)
     if swept != Swept(0, 0, 0, 0, 0, 0, stuck):  # what is stuck is told file by file
         _log.warning("event=swept %s", " ".join(_counted(swept)))
@@ -146,23 +147,46 @@ def sweep(
 
 
 def _read(records: Path, known: Collection[CaptureId]) -> _Names:
-    """Read the names one by one, so that at most MOST_ROWS strays are in memory."""
+    """Read the names one by one, MOST_FILES at most."""
     names, budget = _Names(), _TimeBudget()
     with disk_errors("cannot read the records"), os.scandir(records) as entries:
-        for entry in entries:
+        for number, entry in enumerate(entries):
+            if number == MOST_FILES:
+                names.are_all = False
+                break
             is_file = entry.is_file(follow_symlinks=False)
             if _ends(entry.name, ".rec"):
                 capture_id = CaptureId(entry.name[:-4])
                 if is_file and capture_id in known:
                     names.whole.add(capture_id)
-                elif len(names.strays) < MOST_ROWS:
-                    names.strays.append(entry.name)
                 else:
-                    names.left += 1
+                    names.strays.append(entry.name)
             elif is_file and _ends(entry.name, ".part"):
                 _count_part(names, records / entry.name, budget)
     names.strays.sort()
     return names
+
+
+def _mark_missing(
+    outbox: Outbox, known: Mapping[CaptureId, RecordState], names: _Names
+) -> tuple[int, int, int]:
+    """Mark rows whose files are missing; return how many are DAMAGED, PRUNED, and left.
+
+    Another process may have invented many long rows, each of which is written again.
+    """
+    if not names.are_all:
+        return 0, 0, 1
+    told = {RecordState.DAMAGED, RecordState.PRUNED}
+    missing = [one for one, state in known.items() if one not in names.whole and state not in told]
+    damaged, pruned, budget = 0, 0, _TimeBudget()
+    for start in range(0, len(missing), PAGE):
+        if budget.is_over:
+            return damaged, pruned, len(missing) - start
+        since_s = time.monotonic()
+        marked = outbox.mark_missing(missing[start : start + PAGE])
+        damaged, pruned = damaged + marked[0], pruned + marked[1]
+        budget.spend(since_s)
+    return damaged, pruned, 0
 
 
 def _count_part(names: _Names, part: Path, budget: _TimeBudget) -> None:

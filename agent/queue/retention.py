@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import RetentionSettings
-from agent.errors import NotGenuine
+from agent.errors import NotGenuine, TooManyFiles
 from agent.models import CaptureId, Item, RecordState
 from agent.queue import disk
 from agent.queue.labels import newest_of_each_chain, read_labels
@@ -85,7 +85,10 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
         return 0
     if not outbox.items(RecordState.DELIVERED, 0, 1):  # else each press would read every label
         return 0
-    newest = newest_of_each_chain(read_labels(layout))
+    try:
+        newest = newest_of_each_chain(read_labels(layout))
+    except TooManyFiles:
+        return 0
     with closing(_pages(outbox, layout, RecordState.DELIVERED, newest, ROOM_PAGE)) as pages:
         for page in pages:
             if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):

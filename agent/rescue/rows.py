@@ -6,19 +6,16 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from agent.errors import DoorstepError, StorageFault
 from agent.models import CaptureId, Item, RecordState
 from agent.queue.database import Database
 from agent.queue.disk import open_plain
+from agent.queue.opening import LARGEST_BYTES
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.rescue.copying import CHUNK_BYTES, work_folder
 from agent.rescue.places import below
-
-_LARGEST_BYTES: Final = 268_435_456
-"""Largest file of a queue that is read: 100,000 rows with their receipts are 180 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,6 @@ def _take(folder: Path, layout: Layout) -> None:
         if source is None:
             raise StorageFault("not a plain file")
         with source, target.open("wb") as copy:
-            if os.fstat(source.fileno()).st_size > _LARGEST_BYTES:
+            if os.fstat(source.fileno()).st_size > LARGEST_BYTES:
                 raise StorageFault("larger than a queue")
             shutil.copyfileobj(source, copy, CHUNK_BYTES)

@@ -41,6 +41,17 @@ def _many_rows(path: Path, random: Random) -> None:
     write(path, insert(random.choice([250_000, 400_000])))
 
 
+def _lost_rows(path: Path, random: Random) -> None:
+    """Fill the largest queue with rows that a device could have written, each without its file."""
+    count = random.choice([1_350, 90_000])
+    text = f"hex(zeroblob({max(180 * MB // count - 900, 0) // 2}))"
+    write(
+        path,
+        insert(count),
+        f"UPDATE captures SET answer = substr({text}, 1, 65536), decision = substr({text}, 65537)",
+    )
+
+
 def _many_facts(path: Path, random: Random) -> None:
     count = random.randint(1_000_000, 2_000_000)
     write(path, f"INSERT INTO facts {_numbers(count)} SELECT n, '' FROM n")
@@ -188,7 +199,7 @@ def _index_of_noise(path: Path, random: Random) -> None:
 
 def _large_file(path: Path, random: Random) -> None:
     """Make a file near the size limit, or beyond it; its holes take no space."""
-    size = random.choice([500 * MB, 530 * MB, 10**12])
+    size = random.choice([190 * MB, 210 * MB, 10**12])
     pages = size // _PAGE_BYTES
     os.truncate(path, pages * _PAGE_BYTES)
     patch(path, 28, struct.pack(">I", min(pages, 2**32 - 2)))
@@ -197,6 +208,7 @@ def _large_file(path: Path, random: Random) -> None:
 
 MAKERS: Final[dict[str, Maker]] = {
     "more rows than a device makes": _many_rows,
+    "rows without files": _lost_rows,
     "a million facts": _many_facts,
     "a million states": _many_states,
     "long values": _long_values,

@@ -12,6 +12,7 @@ from tests.faults.databases.opened import opened
 
 LARGE: Final = {
     "more rows than a device makes",
+    "rows without files",
     "a million facts",
     "a million states",
     "long names",
@@ -25,6 +26,7 @@ LARGE: Final = {
 """Databases that take seconds to make, or to give up."""
 
 MAYBE_SOUND: Final = {
+    "rows without files",
     "a value that is not UTF-8",
     "a wrong number of pages",
     "changed bytes",

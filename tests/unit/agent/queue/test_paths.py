@@ -133,6 +133,15 @@ def test_state_of_a_release_before_2026_11_7_is_refused(tmp_path: Path, name: st
         Layout.of(StateSettings(tmp_path, tmp_path / "run"))
 
 
+def test_folder_that_had_many_names_is_a_broken_queue(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert layout.corruption() is None
+    monkeypatch.setattr("agent.queue.paths.LARGEST_FOLDER_BYTES", 0)
+
+    assert layout.corruption() == f"{layout.queue} had thousands of names"
+
+
 def test_state_of_today_is_not_too_old(layout: Layout) -> None:
     """For all that another process put into `queue/`, or an earlier move left in `keys/`."""
     (layout.queue / "queue.moving").mkdir()

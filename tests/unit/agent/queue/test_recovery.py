@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.models import LARGEST_RECORD_BYTES, RecordState
-from agent.queue import recovery
+from agent.queue import labels, recovery
 from agent.queue.database import Database
 from agent.queue.recovery import Swept
 from agent.record import file as recordfile
@@ -255,6 +255,30 @@ def test_sweep_leaves_strange_files_to_the_next_one_in_time(
     assert card.state(queued) is RecordState.PENDING
 
 
+def test_sweep_leaves_rows_without_files_to_the_next_one_in_time(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may invent 200,000 long rows, and SQLite writes each of them again."""
+    monkeypatch.setattr(recovery, "STRANGE_S", 1e-9)
+    monkeypatch.setattr(recovery, "PAGE", 1)
+    for state in (RecordState.DAMAGED, RecordState.PENDING, RecordState.PENDING):
+        card.layout.record(card.queued(state).label.capture_id).unlink()
+
+    found = [card.sweep() for _ in range(3)]
+
+    assert [(one.damaged, one.left) for one in found] == [(1, 1), (1, 0), (0, 0)]
+
+
+def test_sweep_misses_no_file_if_it_has_not_read_all_names(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "MOST_FILES", 2)
+    made = [card.queued() for _ in range(3)]
+
+    assert card.sweep() == replace(NOTHING, left=1)
+    assert {card.state(one) for one in made} == {RecordState.PENDING}
+
+
 def test_sweep_adopts_record_after_stuck_files_that_took_its_time(
     card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +376,20 @@ def test_the_first_record_of_a_device_says_why_its_chain_starts(tmp_path: Path) 
 
     assert (opened.label.kind, opened.label.seq, opened.label.prev) == ("chain_start", 1, None)
     assert "neither rows nor files were found" in opened.record["why"]
+
+
+def test_more_files_than_a_device_makes_start_a_new_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest record may be among those that were not read, and no number is used twice."""
+    pressed(tmp_path)
+    monkeypatch.setattr(labels, "MOST_FILES", 1)
+
+    with bench(tmp_path) as device:
+        newest = device.all_opened()[-1]
+
+    assert (newest.label.kind, newest.label.seq) == ("chain_start", 1)
+    assert newest.record["why"] == "records/ has more files than a device makes"
 
 
 def test_a_lost_key_starts_a_new_chain_that_says_so(tmp_path: Path) -> None:
