@@ -79,13 +79,19 @@ def read_file(path: Path, limit_bytes: int) -> bytes:
         OSError: it cannot be read.
         ValueError: it is longer than the limit, or a pipe that is empty.
     """
-    with open(path, "rb", opener=_without_waiting) as file:
-        os.set_blocking(file.fileno(), True)
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size  # 0 of a pipe and of a device
         content = read_whole(file, limit_bytes, size)
     if not content and path.is_fifo():
         raise ValueError("a pipe into which no program has written")
     return content
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading without waiting for the writer of a pipe; raise OSError."""
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
+    os.set_blocking(file.fileno(), True)
+    return file
 
 
 def read_whole(file: BinaryIO, limit_bytes: int, size_bytes: int = 0) -> bytes:

@@ -267,3 +267,13 @@ def test_invalid_or_unfinished_month_is_refused(
     with pytest.raises(NotDone, match=r"is (not over|no month)"):
         archive(demo_office.office, month, into, LATER)
     assert not into.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\n", b"[]\n", b'{"a": 1}\n', b'{"capture_id": "../x"}\n', b"[" * 2_000_000]
+)
+def test_a_file_that_archive_did_not_write_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "2026-05.jsonl").write_bytes(content)
+
+    with pytest.raises(NotDone, match=r"2026-05.jsonl: not a file of `archive`: "):
+        list(archiving.lines_of("van-7", [tmp_path / "2026-05.jsonl"]))

@@ -148,8 +148,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "doorstep_backend/office/access.py:PhotoAccess._views": _OWN,
     "doorstep_backend/office/archive.py:_File.label": _OWN,
     "doorstep_backend/office/archive.py:_bounds": _OPERATOR,
-    "doorstep_backend/office/archive.py:_lines": _OWN,
-    "doorstep_backend/office/archive.py:_places": _OWN,
+    "doorstep_backend/office/archive.py:_members": _OPERATOR,
     "doorstep_backend/office/corrections.py:_correction": _OWN,
     "doorstep_backend/office/due.py:DueErasures._somewhere": _OWN,
     "doorstep_backend/office/evidence_files.py:opened": "reads a body that open_checked has opened "

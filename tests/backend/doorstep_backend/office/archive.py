@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent.errors import RecordDamaged
-from agent.models import RecordLabel, rfc3339
+from agent.models import CAPTURE_ID, RecordLabel, rfc3339
 from agent.record import file as recordfile
 from doorstep_backend import keys
 from doorstep_backend.engines.objects import Missing
@@ -27,7 +27,7 @@ from doorstep_backend.office import erased
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.office.model import Office
 from doorstep_backend.wire.store import Store
-from hardware.foreign import read_json
+from hardware.foreign import SMALL_BYTES, open_file, read_json
 
 BATCH: Final = 500
 """Records of one device that are taken out at once."""
@@ -106,19 +106,35 @@ def has(ledger: Database, label: RecordLabel) -> bool:
     return ledger.execute(query, row).fetchone() is not None
 
 
-def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, str]]:
     """Return the files' lines of a device, each once: `capture_id`, `label`, `signed` about it."""
     told: set[str] = set()
     for path in files:
-        for said in _lines(path):
+        for _, said in _lines(path):
             if said["device_id"] == device_id and said["capture_id"] not in told:
                 told.add(said["capture_id"])
                 yield said
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="ascii") as file:
-        yield from map(read_json, file)
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each line, and its place. Raises NotDone: it is not one of `archive`."""
+    place = 0
+    with open_file(path) as file:
+        while line := file.readline(SMALL_BYTES):
+            try:
+                yield place, _members(line)
+            except ValueError as error:
+                raise NotDone(f"{path}: not a file of `archive`: {error}") from error
+            place += len(line)
+
+
+def _members(line: bytes) -> dict[str, str]:
+    found: dict[str, str] = read_json(line)
+    match found:
+        case {"capture_id": str(capture_id), "device_id": str(), "label": str(), "signed": str()}:
+            if CAPTURE_ID.fullmatch(capture_id):
+                return found
+    raise ValueError("a line without a record's id, its device, its label and what was signed")
 
 
 def _bounds(month: str) -> tuple[datetime, datetime]:
@@ -147,12 +163,7 @@ def _opened(ledger: Database, month: str, folder: Path) -> _File:
 
 
 def _places(path: Path) -> dict[str, int]:
-    found, place = {}, 0
-    with path.open("rb") as file:
-        for line in file:
-            found[read_json(line)["capture_id"]] = place
-            place += len(line)
-    return found
+    return {said["capture_id"]: place for place, said in _lines(path)}
 
 
 def _flush(folder: Path) -> None:
