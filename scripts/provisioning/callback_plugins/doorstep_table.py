@@ -32,6 +32,14 @@ NOT_THROUGH = ("FAILED", "rolled back", "not reached", "not done", "not tried")
 
 UNREACHED = (
     (
+        r"KnownHostsCommand.* (?P<given>\S+) (?P<offered>\S+) failed",
+        (
+            "its SSH host key is {offered}, and not doorstep_host_key ({given}): nothing was sent."
+            " Read the key at the device again; if doorstep_host_key is right, another machine"
+            " answers at ansible_host"
+        ),
+    ),
+    (
         r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
         (
             "another SSH host key answers there than last time. Either the device was set up again,"

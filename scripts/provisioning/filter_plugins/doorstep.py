@@ -160,6 +160,8 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
     found = []
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", settings["device"]):
         found.append(f'doorstep_device_id: "{settings["device"]}" is not letters, digits, . _ -')
+    if not re.fullmatch(r"(SHA256:[A-Za-z0-9+/]{43})?", settings["host_key"]):
+        found.append(f'doorstep_host_key: "{settings["host_key"]}" is not SHA256:, 43 letters')
     found += _odd_addresses(settings)
     needed = settings["config_files"]
     if settings["identity"] != "off":

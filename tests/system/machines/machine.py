@@ -47,6 +47,12 @@ class Machine(Container):
         command = ["ssh", "-i", str(technicians_key()), *SSH_OPTIONS, login, *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
+    def fingerprint(self) -> str:
+        """Returns that of its host key, as a technician reads it on its screen."""
+        key = self.path("/etc/ssh/ssh_host_ed25519_key.pub")
+        ran = subprocess.run(["ssh-keygen", "-lf", key], capture_output=True, text=True, check=True)
+        return ran.stdout.split()[1]
+
     def files(self) -> dict[str, int]:
         """Returns size by path of every file that is not as in the image, run and logs aside."""
         upper = self.folder / "upper"

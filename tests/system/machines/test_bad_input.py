@@ -16,6 +16,7 @@ pytestmark = pytest.mark.provision
 TROUBLED = {
     "debian-12": "not what Doorstep runs on",
     "wrong-key": "does not accept the key",
+    "wrong-host-key": "and not doorstep_host_key",
     "no-sudo": "may not become root",
     "full-card": "MB left",
     "wrong-clock": "its clock says 1971",
@@ -25,6 +26,9 @@ TROUBLED = {
 
 GONE = "10.77.1.99"
 """An address without a device."""
+
+NOBODYS = f"SHA256:{'A' * 43}"
+"""The fingerprint of a key that no machine has."""
 
 CLOCK = """#!/bin/sh
 case "$*" in
@@ -61,6 +65,8 @@ def story(network: Network, at_the_office: Office) -> Iterator[Story]:
             "twin-1": {"ansible_host": GONE, "doorstep_device_id": "twins"},
             "twin-2": {"ansible_host": GONE, "doorstep_device_id": "twins"},
         }
+        trouble["wrong-host-key"] = {**hosts["wrong-host-key"], "doorstep_host_key": NOBODYS}
+        hosts["wrong-host-key"]["doorstep_host_key"] = by_name["wrong-host-key"].fingerprint()
         trouble["no-sudo"] = {**hosts["no-sudo"], "ansible_user": STRANGER}
         wrong = {**SIMULATED, "camera": {"kind": "polaroid"}}
         trouble["wrong-config"] = {**hosts["wrong-config"], "doorstep_config": wrong}

@@ -257,6 +257,28 @@ def test_devices_that_a_run_left_are_tried_again(tmp_path: Path) -> None:
     assert [line.split()[0] for line in said if " not reached " in line] == ["van-1"]
 
 
+@pytest.mark.parametrize(
+    ("known", "offered", "code"),
+    [
+        ("", "NONE", 0),  # before the device has said anything
+        ("", "SHA256:given", 0),
+        ("", "SHA256:other", 1),
+        ("van-1 ssh-ed25519 A\n", "SHA256:other", 1),
+        ("van-1 ssh-ed25519 A\nvan-1 ssh-rsa B\n", "SHA256:other", 0),
+    ],
+)
+def test_host_key_must_be_the_given_one_until_a_run_has_made_new_ones(
+    tmp_path: Path, known: str, offered: str, code: int
+) -> None:
+    """A run without `doorstep_host_key` has learnt one key, of which nobody knows whose it is."""
+    file = tmp_path / "van-1"
+    if known:
+        file.write_text(known)
+
+    command = ["/bin/sh", REPOSITORY / "scripts/provisioning/host-key.sh", file]
+    assert subprocess.run([*command, "SHA256:given", offered], check=False).returncode == code
+
+
 def test_waves_of_a_deploy_are_in_the_inventorys_order() -> None:
     """A group made during a play would have the hosts in the order of their answers."""
     plays = yaml.safe_load((REPOSITORY / "scripts/provisioning/deploy.yml").read_text())

@@ -254,6 +254,7 @@ def test_faults_of_an_inventory_are_reported_at_once(tmp_path: Path) -> None:
     wrong = filters.wrong(
         {
             "device": "van 1",
+            "host_key": "ssh-ed25519",
             "backend_url": "http://pod",
             "est_url": "",
             "identity": "required",
@@ -269,7 +270,7 @@ def test_faults_of_an_inventory_are_reported_at_once(tmp_path: Path) -> None:
     )
 
     names = ("device_id", "backend_url", "/ca.pem", "office_networks", "update_time", "listen")
-    for name in (*names, "config_files", "my fleet", "timezone"):
+    for name in (*names, "host_key", "config_files", "my fleet", "timezone"):
         assert sum(name in one for one in wrong) == 1, name
 
 

@@ -16,6 +16,11 @@ NO_KEY = "no such identity: /home/me/no key: No such file or directory"
 @pytest.mark.parametrize(
     ("said", "why", "what"),
     [
+        (
+            "KnownHostsCommand-HOSTNAME /x OURS ITS failed, status 1",
+            "is ITS, and not",
+            "Read the key",
+        ),
         ("Host key verification failed.", "another SSH host key", "rm /kept"),
         (DENIED, "does not accept the key", "set ansible_user and ansible_ssh_private_key_file"),
         (f"{NO_KEY}\r\n{DENIED}", "/home/me/no key is not there", "ansible_ssh_private_key_file"),
