@@ -6,9 +6,13 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from tests.bench.quality.photographs import FETCHED, Photograph, missing
 from tests.support import needs
+
+DIGESTS: Final = Path(__file__).with_name("packages.sha256")
+"""Digests of npm's packages; apt checks Debian's."""
 
 
 def fetch(photographs: Iterable[Photograph]) -> None:
@@ -50,6 +54,8 @@ def _debian(package: str, scratch: Path) -> Path:
 
 def _npm(package: str, scratch: Path) -> Path:
     subprocess.run(["npm", "pack", "--silent", package], cwd=scratch, check=True)
+    check = ["sha256sum", "--check", "--quiet", "--ignore-missing", DIGESTS]
+    subprocess.run(check, cwd=scratch, check=True)
     (archive,) = scratch.glob("*.tgz")
     with tarfile.open(archive) as packed:
         packed.extractall(scratch, filter="data")
