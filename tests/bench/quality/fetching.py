@@ -54,8 +54,8 @@ def _debian(package: str, scratch: Path) -> Path:
 
 def _npm(package: str, scratch: Path) -> Path:
     subprocess.run(["npm", "pack", "--silent", package], cwd=scratch, check=True)
-    check = ["sha256sum", "--check", "--quiet", "--ignore-missing", DIGESTS]
-    subprocess.run(check, cwd=scratch, check=True)
+    compare = ["sha256sum", "--check", "--quiet", "--ignore-missing", str(DIGESTS)]
+    subprocess.run(compare, cwd=scratch, check=True)
     (archive,) = scratch.glob("*.tgz")
     with tarfile.open(archive) as packed:
         packed.extractall(scratch, filter="data")

@@ -275,8 +275,10 @@ def test_host_key_must_be_the_given_one_until_a_run_has_made_new_ones(
     if known:
         file.write_text(known)
 
-    command = ["/bin/sh", REPOSITORY / "scripts/provisioning/host-key.sh", file]
-    assert subprocess.run([*command, "SHA256:given", offered], check=False).returncode == code
+    script = REPOSITORY / "scripts" / "provisioning" / "host-key.sh"
+    asked = subprocess.run(["/bin/sh", script, file, "SHA256:given", offered], check=False)
+
+    assert asked.returncode == code
 
 
 def test_waves_of_a_deploy_are_in_the_inventorys_order() -> None:
