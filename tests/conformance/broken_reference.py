@@ -1,5 +1,6 @@
 """The reference backend with one fault: its environment has the check that must name it."""
 
+import base64
 import functools
 import os
 import sys
@@ -18,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from agent.record.certificates import common_name
 from agent.record.signing import PublicKey
 from doorstep_backend.__main__ import main
-from doorstep_backend.identity import admission
+from doorstep_backend.identity import admission, retire_route
 from doorstep_backend.identity.admission import Admission, device_of
 from doorstep_backend.identity.authority import EVIDENCE_BEGINS, EVIDENCE_ENDS, Authority
 from doorstep_backend.identity.est import EstRoutes
@@ -121,6 +122,29 @@ def _evidence_for_clients() -> None:
     _replace(Authority, "evidence", lambda _: evidence)
 
 
+def _name_of_the_request() -> None:
+    """Renew in whatever name the request has."""
+
+    def named(renew: Any) -> Any:
+        async def renewed(self: Any, request: Request) -> Response:
+            asked = x509.load_der_x509_csr(base64.b64decode(await request.body()))
+            name = common_name(asked)
+            if name == device_of(request.scope):
+                answer: Response = await renew(self, request)
+                return answer
+            made = self._authority.tls(name, asked.public_key(), datetime.now(UTC))
+            der = pkcs7.serialize_certificates([made], Encoding.DER)
+            return Response(base64.encodebytes(der), media_type="application/pkcs7-mime")
+
+        return renewed
+
+    _replace(EstRoutes, "renew", named)
+
+
+def _anybody_retires() -> None:
+    _replace(retire_route, "technician_of", lambda _: lambda _scope: "anybody")
+
+
 def _any_authority() -> None:
     """Believe the name in whatever certificate a proxy passes on."""
 
@@ -189,6 +213,8 @@ FAULTS: Final[Mapping[str, Callable[[], None]]] = {
     "re-enrol": _renewal_of_the_old_key,
     "evidence-certificate": _evidence_for_clients,
     "foreign-authority-refused": _any_authority,
+    "certificate-of-own-name": _name_of_the_request,
+    "retire-only-itself": _anybody_retires,
     "revoked-while-uploading": _asked_once,
     "expired-certificate": _ended_certificates,
     "key-change": _key_of_the_start,

@@ -12,6 +12,12 @@ ROAD_EDITS: Final = (
         "unlisted-device-403",
     ),
     Edit(
+        "lets devices that are not in its list deliver",
+        'if not (self.data / "evidence"',
+        'if method == "GET" and not (self.data / "evidence"',
+        "unlisted-device-403",
+    ),
+    Edit(
         "takes a record by any key",
         "if not is_known or found",
         "if found",

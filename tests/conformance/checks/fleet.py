@@ -1,11 +1,17 @@
 """Checks of the profile fleet: certificates over EST, and the access that they give."""
 
+import json
+from collections.abc import Sequence
+
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
 from agent.record.usages import Use
 from tests.conformance.check import Failed, Profile, check
 from tests.conformance.enrolment import REFUSALS
-from tests.conformance.target import Target
+from tests.conformance.line import Answer
+from tests.conformance.target import Device, Target
+from tests.conformance.upload import JSON
+from tests.support.factory import RecordMaker
 
 WIRE = "identity.md#est-on-the-wire"
 
@@ -82,3 +88,38 @@ def evidence_certificate(target: Target) -> None:
     for _ in range(2):
         answer = enrolment.ask("evidence/simpleenroll", device, key)
         enrolment.issued(answer, key, one.device_id, Use.EVIDENCE)
+
+
+@check(WIRE, Profile.FLEET)
+def certificate_of_own_name(target: Target) -> None:
+    """A device gets no certificate in another device's name, whatever name its request has.
+
+    Otherwise the thief of one device reads every route, and delivers records in every name.
+    """
+    enrolment = target.enrolment
+    own, other = map(enrolment.enrolled, enrolment.new_devices[:2])
+    pretender = Device(RecordMaker(other.device_id), own.tls)
+    for operation in ("simplereenroll", "evidence/simpleenroll"):
+        answer = enrolment.ask(operation, pretender, signing.new_key())
+        if answer.status != 200:
+            answer.expect_refused()
+        elif other.device_id in map(certificates.common_name, _certificates(answer)):
+            raise Failed(f"{answer.asked} gave a device a certificate in another one's name.")
+
+
+def _certificates(answer: Answer) -> Sequence[certificates.Certificate]:
+    try:
+        return certificates.read_answer(answer.body)
+    except NotGenuine:
+        return ()
+
+
+@check("wire.md#the-end-of-a-device", Profile.FLEET)
+def retire_only_itself(target: Target) -> None:
+    """POST /retire with another device's id is refused, and ends nothing.
+
+    Otherwise the thief of one device ends the whole fleet.
+    """
+    question = json.dumps({"device_id": target.other.device_id}).encode()
+    target.ask("POST", "/retire", JSON, question).expect_refused()
+    target.ask("GET", "/fleet", device=target.other).expect(200)

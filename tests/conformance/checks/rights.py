@@ -9,7 +9,7 @@ from typing import Final
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from tests.conformance.check import Failed, Profile, check
-from tests.conformance.checks.routes import expect_shut_out
+from tests.conformance.checks.routes import BEGUN_BYTES, expect_shut_out
 from tests.conformance.target import Device, Target
 from tests.conformance.upload import Upload
 from tests.support.authority import new_authority
@@ -18,9 +18,6 @@ from tests.support.wire import VERSION
 
 ROAD: Final = "integrate.md#write-it-for-the-road"
 """Page and heading with the rules of the profile routes."""
-
-BEGUN_BYTES: Final = 1000
-"""Bytes of an upload that its device has begun."""
 
 
 @check(ROAD, Profile.ROUTES)

@@ -12,8 +12,12 @@ from tests.conformance.documents import ask_manifest, manifest_of
 from tests.conformance.enrolment import REFUSALS
 from tests.conformance.line import Answer
 from tests.conformance.target import Device, Target
-from tests.support.factory import RecordMaker, new_id
+from tests.conformance.upload import Upload
+from tests.support.factory import RecordMaker
 from tests.support.wire import VERSION, named
+
+BEGUN_BYTES: Final = 1000
+"""Bytes of an upload that its device has begun."""
 
 UNKNOWN_TAG: Final = f'"{"0" * 64}"'
 """An ETag of no document."""
@@ -102,10 +106,16 @@ def no_certificate_403(target: Target) -> None:
 
 def expect_shut_out(target: Target, device: Device) -> None:
     """Raise Failed if a request of the device is let in, or the first device is shut out too."""
+    begun, new = Upload(target), Upload(target, device)
+    begun.create(begun.content[:BEGUN_BYTES]).expect(201)
+    target.sent.records[new.capture_id] = False
+    rest = begun.content[BEGUN_BYTES:]
     requests: list[tuple[str, str, dict[str, str], bytes]] = [
         ("GET", "/fleet", {}, b""),
         ("GET", "/manifest", {}, b""),
-        ("HEAD", f"/files/{new_id()}", VERSION, b""),
+        ("HEAD", begun.path, VERSION, b""),
+        ("PATCH", begun.path, begun.appending(BEGUN_BYTES), rest),
+        ("POST", "/files", new.announced(has_body=False), b""),
         ("POST", "/receipts", {"Content-Type": "application/json"}, b'{"capture_ids": []}'),
     ]
     for request in requests:
@@ -113,7 +123,7 @@ def expect_shut_out(target: Target, device: Device) -> None:
             target.ask(*request, device=device).expect(*REFUSALS)
         except NoAnswer:
             continue  # TLS refused it: its alert comes with the handshake, or as the answer
-    target.ask("GET", "/fleet").expect(200)
+    begun.expect_offset(BEGUN_BYTES, "a PATCH that was refused")
 
 
 def _payload(answer: Answer) -> dict[str, Any]:
