@@ -12,7 +12,7 @@ from doorstep_backend.wire.places import (
     network_of,
 )
 
-LIMITS = ConnectionLimits(most=8, most_of_network=3)
+LIMITS = ConnectionLimits(most=16, most_early=8)
 
 
 @dataclass
@@ -22,10 +22,12 @@ class Server:
     places: dict[str, Place] = field(default_factory=dict)
     now_s: float = 0
 
-    def come(self, name: str, network: str) -> str | None:
+    def come(self, name: str, network: str, *, is_early: bool = False) -> str | None:
         """Let a connection in; return the name of the one that gave way."""
         self.now_s += 1
-        self.places[name] = Place(network, self.now_s)
+        self.places[name] = place = Place(network, self.now_s)
+        if not is_early:
+            place.has_tls()
         return self._ended(name)
 
     def prove(self, name: str, owner: str, most: int = 8) -> str | None:
@@ -46,18 +48,25 @@ def server() -> Server:
     return Server()
 
 
-def test_oldest_unproven_connection_of_a_network_gives_way_to_its_next(server: Server) -> None:
-    ended = [server.come(name, "a") for name in "123"]
-    server.come("other", "b")
+@pytest.mark.parametrize("is_early", [False, True])
+def test_oldest_unproven_connection_gives_way_first(server: Server, is_early: bool) -> None:
+    """Unproven ones have half of the places, and those without TLS a limit of their own."""
+    for name in "12345678":
+        assert server.come(name, name, is_early=is_early) is None
 
-    assert [*ended, server.come("4", "a"), server.come("5", "a")] == [None, None, None, "1", "2"]
+    assert server.come("9", "9", is_early=is_early) == "1"
 
 
-def test_unproven_connections_have_half_of_the_places(server: Server) -> None:
-    for name in "1234":
-        assert server.come(name, name) is None
+@pytest.mark.parametrize("is_early", [False, True])
+def test_network_with_many_unproven_connections_gives_way_before_older_ones(
+    server: Server, is_early: bool
+) -> None:
+    for name, network in zip("12345678", "abcdddef", strict=True):
+        server.come(name, network, is_early=is_early)
 
-    assert server.come("5", "5") == "1"
+    ended = [server.come(name, "d", is_early=is_early) for name in ("9", "10", "11")]
+
+    assert ended == ["4", "5", "6"]
 
 
 def test_proven_connection_does_not_give_way_to_a_strangers(server: Server) -> None:
@@ -66,25 +75,25 @@ def test_proven_connection_does_not_give_way_to_a_strangers(server: Server) -> N
     ended = [server.come(str(number), str(number)) for number in range(100)]
 
     assert "old" not in ended
-    assert len(server.places) == 5
+    assert len(server.places) == 9
 
 
 def test_request_that_proves_nothing_does_not_make_its_connection_younger(server: Server) -> None:
-    for name in "1234":
+    for name in "12345678":
         server.come(name, name)
     server.places["1"].ask(100)
 
-    assert server.come("5", "5") == "1"
+    assert server.come("9", "9") == "1"
 
 
 def test_next_request_after_a_proven_one_is_young_and_unproven(server: Server) -> None:
-    for name in "1234":
+    for name in "12345678":
         server.come(name, name)
     server.prove("1", "van-1")
     server.places["1"].ask(100)
 
     assert server.places["1"].standing is Standing.UNPROVEN
-    assert server.come("5", "5") == "2"
+    assert server.come("9", "9") == "2"
 
 
 def test_certificate_has_its_number_of_connections_and_the_oldest_gives_way(server: Server) -> None:
@@ -99,7 +108,7 @@ def test_certificate_has_its_number_of_connections_and_the_oldest_gives_way(serv
 
 
 def test_owner_of_most_gives_way_if_all_connections_are_proven(server: Server) -> None:
-    for name, owner in enumerate(["van-1", "van-1", "ann", "ann", "ann", "van-2", "van-3", "ben"]):
+    for name, owner in enumerate(["van-1", "van-1", *["ann"] * 8, *"abcdef"]):
         server.come(str(name), str(name))
         server.prove(str(name), owner)
 
@@ -108,7 +117,7 @@ def test_owner_of_most_gives_way_if_all_connections_are_proven(server: Server) -
 
 
 def test_proxys_idle_connection_gives_way_to_none(server: Server) -> None:
-    for number in range(8):
+    for number in range(16):
         server.come(str(number), str(number))
         server.places[str(number)].keep(server.now_s)
 

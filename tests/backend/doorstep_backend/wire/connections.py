@@ -95,6 +95,7 @@ class TimeoutProtocol(H11Protocol):
         super().connection_made(transport)
         self._line = line_of(transport.get_extra_info("socket"))
         self._line.end = self._give_way
+        self._line.place.has_tls()
         self._connection = Connection(self)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle

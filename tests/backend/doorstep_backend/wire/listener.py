@@ -17,7 +17,7 @@ from doorstep_backend.wire.places import (
 
 log = logging.getLogger(__name__)
 
-MOST_ENDING: Final = 50
+MOST_ENDING: Final = 150
 """Connections that gave way, and whose file is still open: the next ones wait in the kernel.
 
 asyncio accepts up to 2048 in one turn of its loop, and closes none meanwhile.
@@ -86,14 +86,20 @@ class Line(socket.socket):
     place: Place
     is_proxys: bool
     end: Callable[[], None] | None = None
+    _is_over = False
 
     def give_way(self) -> None:
         """End the connection; before TLS, the process that waits for data sees the end."""
+        self._is_over = True
         if self.end is not None:
             self.end()
             return
         with suppress(OSError):  # the other side may have gone
             self.shutdown(socket.SHUT_RDWR)
+
+    def recv_into(self, *args: Any) -> int:
+        """Read, but not what came before the end: that would begin a handshake for nothing."""
+        return 0 if self._is_over else super().recv_into(*args)
 
     def close(self) -> None:
         """Close the socket, and leave the place the first time."""

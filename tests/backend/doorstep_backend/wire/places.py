@@ -10,8 +10,14 @@ from typing import Final
 MOST: Final = 400
 """Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
 
-MOST_OF_NETWORK: Final = 100
-"""Unproven connections of one network; a browser keeps some six, and proves itself within one."""
+MOST_EARLY: Final = 40
+"""Connections without TLS yet: a handshake is the dearest part of a stranger's request."""
+
+CROWD: Final = 8
+"""The share of a limit that makes its network a crowd, an eighth: crowds give way before others.
+
+An attacker with few addresses displaces only itself, however fast it is.
+"""
 
 MOST_OF_CERTIFICATE: Final = 8
 """Connections of one device, or of another certificate; a device has one or two."""
@@ -22,6 +28,9 @@ MOST_OF_ACCOUNT: Final = 32
 
 class Standing(Enum):
     """The state of a connection, which its request decides."""
+
+    EARLY = auto()
+    """Before TLS, and unproven."""
 
     UNPROVEN = auto()
     PROVEN = auto()
@@ -35,12 +44,12 @@ class ConnectionLimits:
 
     Attributes:
         most: of all; unproven ones have half of it at most.
-        most_of_network: unproven ones of one network.
+        most_early: without TLS yet.
         proxies: addresses that speak for others.
     """
 
     most: int = MOST
-    most_of_network: int = MOST_OF_NETWORK
+    most_early: int = MOST_EARLY
     proxies: Collection[str] = ()
 
 
@@ -57,9 +66,14 @@ class Place:
 
     network: str
     since_s: float
-    standing: Standing = Standing.UNPROVEN
+    standing: Standing = Standing.EARLY
     owner: str = ""
     most: int = MOST
+
+    def has_tls(self) -> None:
+        """Note that TLS is there; it proves nothing yet."""
+        if self.standing is Standing.EARLY:
+            self.standing = Standing.UNPROVEN
 
     def keep(self, now_s: float) -> None:
         """Keep it for a proxy, which asks nothing at the moment."""
@@ -78,17 +92,18 @@ class Place:
 def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits) -> Place | None:
     """Return the place that ends because this one is new or has another standing; None if none.
 
-    The oldest unproven one gives way first. Only if all are proven, the owner of most loses one.
+    The oldest unproven one gives way first, of a crowd if there is one. Only if all are proven, the
+    owner of most loses one.
     """
     if changed.standing is Standing.PROVEN:
         own = [one for one in _proven(places) if one.owner == changed.owner != ""]
         return _oldest(own) if len(own) > changed.most else None
-    unproven = [one for one in places if one.standing is Standing.UNPROVEN]
-    near = [one for one in unproven if one.network == changed.network]
-    if len(near) > limits.most_of_network:
-        return _oldest(near)
+    early = [one for one in places if one.standing is Standing.EARLY]
+    unproven = [one for one in places if one.standing is Standing.UNPROVEN] + early
+    if len(early) > limits.most_early:
+        return _first(early, limits.most_early)
     if len(unproven) > limits.most // 2:
-        return _oldest(unproven)
+        return _first(unproven, limits.most // 2)
     if len(places) <= limits.most:
         return None
     others = [one for one in unproven if one is not changed]
@@ -110,6 +125,13 @@ def network_of(address: str) -> str:
 
 def _proven(places: Sequence[Place]) -> list[Place]:
     return [one for one in places if one.standing is Standing.PROVEN]
+
+
+def _first(unproven: Sequence[Place], most: int) -> Place:
+    """Return the oldest of a crowd; without a crowd, the oldest of all."""
+    held = Counter(one.network for one in unproven)
+    crowds = [one for one in unproven if held[one.network] > most // CROWD]
+    return _oldest(crowds or unproven)
 
 
 def _oldest(places: Sequence[Place]) -> Place:
