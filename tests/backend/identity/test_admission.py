@@ -38,6 +38,17 @@ def test_refusal_fits_whole_into_the_devices_status(words: str) -> None:
     assert len(told) <= TEXT_LIMIT_BYTES
 
 
+class Line:
+    """A connection and its protocol, for which a request proves who asks."""
+
+    def __init__(self) -> None:
+        self.protocol = self
+        self.owners: list[str] = []
+
+    def note_proof(self, _state: object, owner: str, _most: int) -> None:
+        self.owners.append(owner)
+
+
 def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(issuer: Issuer) -> None:
     """Each request behind a proxy verifies its certificate, which the end of a body needs again."""
     issuer.register.let_in(VAN)
@@ -61,12 +72,14 @@ def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(issu
         bodies.append("whole")
 
     bodies: list[str] = []
-    asked: Scope = {"type": "http", "path": "/files", "state": {}, "headers": []}
+    line = Line()
+    asked: Scope = {"type": "http", "path": "/files", "state": {"connection": line}, "headers": []}
     asyncio.run(Admission(app, issuer.register, issuer.clients, shown)(asked, receive, send))
 
     assert asked["state"]["device"] == "van-7"
     assert bodies == ["whole"]
     assert len(read) == 1
+    assert line.owners == ["van-7"]
 
 
 @pytest.mark.parametrize("path", ["/", "/pages", "/pages/"])
