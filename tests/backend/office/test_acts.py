@@ -275,6 +275,7 @@ def test_holds_and_all_other_acts_hold_in_any_order(demo_office: DemoOffice, see
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.usefixtures("on_postgresql")
 def test_acts_do_the_same_on_postgresql(tmp_path: Path) -> None:
     town = Town(DemoOffice(tmp_path), Random(1))
