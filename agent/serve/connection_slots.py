@@ -10,8 +10,9 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
+
+from agent.network import network_of
 
 MOST: Final = 16
 """Connections at once: one puller, one Prometheus, a person with curl, and some to spare."""
@@ -25,21 +26,11 @@ At 100 connections a second from one address, a handshake has 80 ms or more.
 LONGEST_S: Final = 20.0
 """Longest life of a connection: an answer takes 10 ms, and a slow line some seconds."""
 
-Network = IPv4Address | IPv6Network
-
-
-def network_of(address: str) -> Network:
-    """Return the /64 of an IPv6 address, since one machine may use all of it; else the address."""
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv4Address):
-        return found
-    return found.ipv4_mapped or IPv6Network((found, 64), strict=False)
-
 
 class _Slot(NamedTuple):
     """The client's network, and when the connection began (CLOCK_MONOTONIC)."""
 
-    network: Network
+    network: str
     began_s: float
     is_proven: bool = False
 

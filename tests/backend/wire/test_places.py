@@ -9,7 +9,6 @@ from doorstep_backend.wire.places import (
     Place,
     Standing,
     giving_way,
-    network_of,
 )
 
 LIMITS = ConnectionLimits(most=16, most_early=8)
@@ -122,16 +121,3 @@ def test_proxys_idle_connection_gives_way_to_none(server: Server) -> None:
         server.places[str(number)].keep(server.now_s)
 
     assert server.come("new", "x") == "new"
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("", ""),
-    ],
-)
-def test_network_is_an_address_or_a_households_64(address: str, network: str) -> None:
-    assert network_of(address) == network

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
+from agent.network import network_of
 from doorstep_backend.engines.sql import Database, Schema, statements
-from doorstep_backend.wire.places import network_of
 
 WINDOW: Final = timedelta(minutes=15)
 """Time for which a try counts: long for a guesser, short for a forgetful person."""

@@ -12,9 +12,10 @@ import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agent.network import network_of
 from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
 from doorstep_backend.wire.listener import line_of
-from doorstep_backend.wire.places import MOST, network_of
+from doorstep_backend.wire.places import MOST
 
 LOOK_S: Final = 1.0
 """From look to look at whether a connection takes too long: its limits are 15 s and more."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from agent.network import network_of
 from doorstep_backend.wire.places import (
     ConnectionLimits,
     Place,
     Standing,
     giving_way,
-    network_of,
 )
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,5 @@
 """Places for connections: whose each is, and which one gives way; pure."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -108,19 +107,6 @@ def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits
         return None
     others = [one for one in unproven if one is not changed]
     return _oldest(others) if others else _of_largest_owner(_proven(places)) or changed
-
-
-def network_of(address: str) -> str:
-    """Return the network: a household has a /64 of IPv6 for itself. Source: RFC 6177."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _proven(places: Sequence[Place]) -> list[Place]:

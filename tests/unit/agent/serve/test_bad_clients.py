@@ -155,19 +155,6 @@ def test_client_on_a_slow_line_keeps_its_place_beside_a_crowded_address(van: Ser
             assert line.recv(1_000).startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%wlan0", "fe80::/64"),
-    ],
-)
-def test_address_counts_with_its_network(address: str, network: str) -> None:
-    assert str(connection_slots.network_of(address)) == network
-
-
 @contextmanager
 def flood(van: ServingDevice, source: str) -> Iterator[None]:
     """A hundred connections a second, each held until it is ended: a quarter in each phase."""
@@ -192,10 +179,12 @@ def flood(van: ServingDevice, source: str) -> Iterator[None]:
     ]
     for one in flows:
         one.start()
-    yield
-    over.set()
-    for one in flows:
-        one.join()
+    try:
+        yield
+    finally:
+        over.set()
+        for one in flows:
+            one.join()
 
 
 def test_client_that_may_ask_is_answered_beside_a_flood_from_its_address(
