@@ -101,10 +101,6 @@ class TooManyFiles(StorageFault):
     """`records/` has more files than any device makes."""
 
 
-class StateTooOld(DoorstepError):
-    """A release before the oldest accepted one left the state folder; nothing was changed."""
-
-
 class StateHeld(StorageFault):
     """Another process has held a lock for too long; the disk is sound, and so are the records."""
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from agent.errors import ConfigError, ExitCode, StorageFault, StorageFull
 from agent.queue import owned, superblock
-from agent.queue.paths import check_age
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
 from agent.rescue import card_files, mounting, places, source, summary
@@ -58,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
         mounting.hide_mounts()
         for place in source.file_systems(card, arguments.source):
             if (state := _state(card, place, mounts)) is not None:
-                check_age(state.folder, str(arguments.source))
                 return _rescued(state, ours, arguments.to)
     words = "no file system on it that holds a Doorstep's state, or none that can be read"
     raise StorageFault(f"{arguments.source}: {words}; {_DDRESCUE}")

@@ -13,7 +13,7 @@ from typing import Final
 from agent.config import Config, load, path_of
 from agent.errors import ConfigError, StorageFault
 from agent.queue.disk import disk_errors
-from agent.queue.paths import Layout, check_age
+from agent.queue.paths import Layout
 from hardware.foreign import read_file, read_whole
 
 _CAPTURE_USER: Final = "doorstep-capture"
@@ -32,11 +32,9 @@ def configured(arguments: argparse.Namespace, *, drivers: bool = False) -> Confi
 
     Raises:
         ConfigError: it is wrong.
-        StateTooOld: a release before the oldest accepted one left the state.
         StorageFault: as root: the queue's folder is not as a device's is.
     """
     config = load(path_of(arguments.config), drivers=drivers)
-    check_age(config.state.dir)
     become_owner(config)
     return config
 

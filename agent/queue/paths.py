@@ -17,7 +17,6 @@ from stat import S_IMODE
 from typing import Final
 
 from agent.config import StateSettings
-from agent.errors import StateTooOld
 from agent.queue.disk import FILE_MODE, disk_errors
 
 STATE_MODE: Final = 0o2750
@@ -61,12 +60,7 @@ class Layout:
 
     @classmethod
     def of(cls, settings: StateSettings) -> "Layout":
-        """Return the layout that the configuration names.
-
-        Raises:
-            StateTooOld: as `check_age` says.
-        """
-        check_age(settings.dir)
+        """Return the layout that the configuration names."""
         return cls(settings.dir, settings.run_dir)
 
     @property
@@ -236,30 +230,6 @@ class Layout:
                 make_file(self.rebuild_mark)  # SQLite would delete the log
             for file, mode in self.files():
                 make_file(file, mode)
-
-
-def check_age(state: Path, shown: str = "") -> None:
-    """Raise StateTooOld if a release before 2026.11.3 left its queue or its key in `state`.
-
-    Names decide, and not the schema of the queue: other processes may write any schema, but only
-    capture and root may put a name into the state folder or into `keys/`. The states of 2026.11.3
-    to 2026.11.6 have the form of 2026.11.7.
-
-    Args:
-        state: a state folder; it is only looked at.
-        shown: what the error calls the state folder, if not by its path.
-    """
-    names = ["doorstep.db", "queue.moving"]  # 2026.11.7 moves a queue by way of the second name
-    own = state / "keys" / "capture"
-    if not os.path.lexists(own) or (os.access(own, os.X_OK) and not (own / "device.pem").exists()):
-        names.append("keys/device.pem")  # else 2026.11.7 left it beside capture's own key
-    for name in names:
-        if os.path.lexists(state / name):
-            raise StateTooOld(
-                f"{shown or state}: a release before 2026.11.7 left {name} there, and this release "
-                "cannot read that state; nothing was changed. Install 2026.11.7, let it start and "
-                "send all records, then update again; `rescue` of 2026.11.7 saves those of a card"
-            )
 
 
 def _is_empty(file: Path) -> bool:

@@ -23,7 +23,7 @@ from agent.command.owners import run_as
 from agent.command.shared import become, owner_of
 from agent.command.state_access import open_queue
 from agent.config import Config, IdentityMode, Seal, load, path_of
-from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StateTooOld, StorageFault
+from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import RecordState, printable
 from agent.queue import disk
 from agent.queue.labels import read_labels
@@ -61,10 +61,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
     valid = Finding("configuration", Level.OK, f"{path} is valid")
-    try:
-        layout = Layout.of(config.state)
-    except StateTooOld as error:
-        return [valid, Finding("state", Level.FAILED, str(error))]
+    layout = Layout.of(config.state)
     if closed := groups_check.of_the_state(config):  # all else would look like a fault
         return [valid, *(Finding("groups", Level.FAILED, words) for words in closed)]
     over_tls = _as_sync(config, layout)  # before this process is another's for good

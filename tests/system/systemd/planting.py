@@ -28,12 +28,9 @@ told.send(f"<13>planted: ran={__file__} by={os.getuid()} in={words!r}".encode())
 """
 """Tells the journal, which each unit may do: a process may write no file that all can read."""
 
-_AS_BEFORE: Final = f"""
-set -e
+_ADD_TECHNICIAN: Final = f"""
 id tech >/dev/null 2>&1 || useradd --create-home --home-dir {HOME} --groups doorstep tech
-sed -i '/^doorstep-/s,:/nonexistent:,:/var/lib/doorstep:,' /etc/passwd
 """
-"""The users of a device that a release until 2026.11.7 set up: their home is the state folder."""
 
 _PLANT: Final = f"""
 umask 022
@@ -72,7 +69,7 @@ class Ran:
 
 def plant(device: Running) -> dict[str, list[str]]:
     """Have each planter put modules into every folder that it may write; return these folders."""
-    device.shell(_AS_BEFORE)
+    device.shell(_ADD_TECHNICIAN)
     device.shell(f"cat >/tmp/module.py <<'PY'\n{_MODULE}PY")
     device.shell(f"cat >/tmp/plant.sh <<'SH'\n{_PLANT}SH")
     folders = {}

@@ -115,18 +115,8 @@ def test_trials_unit_runs_no_planted_module(device: Running) -> None:
     assert planting.ran(device) == []
 
 
-def test_users_of_an_old_release_have_no_home_when_provisioned(device: Running) -> None:
-    """Provisioning succeeds also while their processes run, for which usermod refuses."""
-    script = f"/opt/doorstep/source/{ROLES}/doorstep_users/files/take-homes.sh"
-
-    assert device.shell(f"sh {script}") == "taken"
-    assert device.shell(f"sh {script}") == ""
-    homes = device.shell("getent passwd | sed -n '/^doorstep-/p' | cut -d: -f6")
-    assert homes.split() == ["/nonexistent"] * 4
-
-
 def test_process_that_runs_a_planted_module_is_found(device: Running) -> None:
-    """The rig finds it with Python started as 2026.11.7 did."""
+    """The rig finds it with a Python that is not isolated."""
     python = "/opt/doorstep/current/bin/python"
     _as_root(device, f"{python} - <<'PY'\nimport agent\nPY", "/var/lib/doorstep")
     _as_root(device, f"{python} -c 'import tomllib'", "")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import StateSettings
-from agent.errors import StateTooOld, StorageFault
-from agent.queue.paths import Layout, check_age
+from agent.errors import StorageFault
+from agent.queue.paths import Layout
 
 UNITS_UMASK = 0o007
 """Source: systemd/doorstep-capture.service."""
@@ -122,17 +122,6 @@ def test_the_paths_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert layout.sync_socket == tmp_path / "b" / "sync" / "sync.sock"
 
 
-@pytest.mark.parametrize("name", ["doorstep.db", "queue.moving", "keys/device.pem"])
-def test_state_of_a_release_before_2026_11_7_is_refused(tmp_path: Path, name: str) -> None:
-    """A link counts too, and so does a queue that 2026.11.7 has moved by half."""
-    layout = Layout(tmp_path, tmp_path / "run")
-    layout.make()
-    (tmp_path / name).symlink_to("/nowhere")
-
-    with pytest.raises(StateTooOld, match=f"{tmp_path}: .* left {name} there.*Install 2026.11.7"):
-        Layout.of(StateSettings(tmp_path, tmp_path / "run"))
-
-
 def test_folder_that_had_many_names_is_a_broken_queue(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,12 +129,3 @@ def test_folder_that_had_many_names_is_a_broken_queue(
     monkeypatch.setattr("agent.queue.paths.LARGEST_FOLDER_BYTES", 0)
 
     assert layout.corruption() == f"{layout.queue} had thousands of names"
-
-
-def test_state_of_today_is_not_too_old(layout: Layout) -> None:
-    """For all that another process put into `queue/`, or an earlier move left in `keys/`."""
-    (layout.queue / "queue.moving").mkdir()
-    for folder in (layout.keys, layout.capture_keys):
-        (folder / "device.pem").touch()
-
-    check_age(layout.state)

@@ -153,22 +153,6 @@ def test_state_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "saved").exists()
 
 
-def test_card_of_a_release_before_the_oldest_accepted_one_is_refused(tmp_path: Path) -> None:
-    """`rescue` of 2026.11.7 reads it; this one changes neither the card nor a folder."""
-    state = cards.state(tmp_path / "state", *cards.some(1))
-    (state / "doorstep.db").write_bytes(b"of 2026.11.2")
-    image = cards.file_system(state, tmp_path / "card.img")
-    before = cards.sha256(image)
-
-    ended = rescue(image, "--to", tmp_path / "saved")
-
-    assert ended.returncode == 70
-    assert f"{image}: a release before 2026.11.7 left doorstep.db there" in ended.stderr
-    assert "`rescue` of 2026.11.7 saves those of a card" in ended.stderr
-    assert not (tmp_path / "saved").exists()
-    assert cards.sha256(image) == before
-
-
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_nothing_is_copied_of_a_card_of_another_fleet(tmp_path: Path, is_ours: bool) -> None:
     maker, ours, theirs = RecordMaker(), new_authority("Fleet A"), new_authority("Fleet B")

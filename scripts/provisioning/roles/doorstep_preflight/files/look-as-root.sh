@@ -55,8 +55,4 @@ awk '/^MemTotal:/ { exit $2 < 600000 ? 0 : 1 }' /proc/meminfo && echo "small=yes
 [ -e /etc/fstab ] && echo "fstab=yes"
 echo "autologin=$(grep -ls -e --autologin /etc/systemd/system/*getty@*.service.d/*.conf | tr '\n' ' ')"
 echo "identity=$(cat /etc/doorstep/.identity 2>/dev/null)"
-# Files that a release before 2026.11.7 left; the first two as check_age in agent/queue/paths.py
-for mark in "$state/doorstep.db" "$state/queue.moving" /opt/doorstep/pyvenv.cfg; do
-    [ -e "$mark" ] && echo "older=yes"
-done
 exit 0
