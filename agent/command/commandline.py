@@ -170,13 +170,6 @@ def _add_retire(add: _Add) -> None:
         metavar="N",
         help="exact number of unsent records that may be lost (default: 0)",
     )
-    verb.add_argument(  # the spelling before 2026.12, which people's own instructions may use
-        "--give-up",
-        dest="discard",
-        type=_between(0, LIMIT_MOST),
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,
-    )
 
 
 def _add_rescue(add: _Add) -> None:

@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
                 break
             name = word.partition("=")[0]
             if name.startswith("--") and not any(one.startswith(name) for one in known):
-                near = _near(name, (one for one in known if known[one].help != argparse.SUPPRESS))
+                near = _near(name, known)
                 return f"; did you mean {near} instead of {name}?" if near else ""
         return ""
 

@@ -1,6 +1,5 @@
 """A database restored to an earlier time loses no record that has got its receipt since."""
 
-import argparse
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,6 @@ import pytest
 
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
 from doorstep_backend.office.worker import Worker
-from doorstep_backend.wire import orphans
 from doorstep_backend.wire.store import IntakeVerdict
 from tests.support.sealed_fleet import SealedFleet
 
@@ -142,19 +140,3 @@ def test_receipt_issued_during_the_adoption_is_kept(fleet: SealedFleet) -> None:
 
     assert list(goes_on)[-1] == "taken in: 1; left as they are: 0"
     assert store.verdict(second) == verdict
-
-
-def test_stray_takes_the_earlier_spelling_of_adopt(capsys: pytest.CaptureFixture[str]) -> None:
-    """Instructions that were written for 2026.11 say `--take-in`; the help names `--adopt`."""
-    parser = argparse.ArgumentParser()
-    orphans.add_to(parser.add_subparsers(dest="command"))
-
-    old = parser.parse_args(["objects", "stray", "--take-in"])
-    neither = parser.parse_args(["objects", "stray"])
-    with pytest.raises(SystemExit):
-        parser.parse_args(["objects", "stray", "--help"])
-
-    assert (old.adopt, neither.adopt) == (True, False)
-    shown = capsys.readouterr().out
-    assert "--adopt" in shown
-    assert "--take-in" not in shown

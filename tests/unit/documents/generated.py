@@ -75,7 +75,7 @@ def _command_rows(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[
             ]
             yield f"`{' '.join([name, word, *places])}`", helps[word]
             for one in actions:
-                if one.option_strings and one.help != argparse.SUPPRESS:
+                if one.option_strings:
                     value = one.metavar or "|".join(one.choices or ())
                     option = f"{one.option_strings[-1]} {value}".rstrip()
                     yield f"`{name} {word} {option}`", one.help or ""

@@ -34,9 +34,6 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="make the rows of these records again, after a database was lost",
     )
-    how.add_argument(  # the spelling before 2026.12, which people's own instructions may use
-        "--take-in", dest="adopt", action="store_true", help=argparse.SUPPRESS
-    )
     how.add_argument(
         "--delete",
         action="store_true",

@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import pytest
 
-from agent.command import commandline
 from agent.command.unsent import Unsent, counted, why_not
 from agent.models import Item, RecordState
 from tests.support.factory import new_id
@@ -76,18 +75,3 @@ def _row(state: RecordState) -> Item:
         decision="x.y.z",
         decided_utc=None,
     )
-
-
-def test_retire_takes_the_earlier_spelling_of_discard(capsys: pytest.CaptureFixture[str]) -> None:
-    """Instructions that were written for 2026.11 say `--give-up`; the help names `--discard`."""
-    parser = commandline.parser()
-
-    old = parser.parse_args(["retire", "van-7", "--give-up", "3"])
-    neither = parser.parse_args(["retire", "van-7"])
-    with pytest.raises(SystemExit):
-        parser.parse_args(["retire", "--help"])
-
-    assert (old.discard, neither.discard) == (3, 0)
-    shown = capsys.readouterr().out
-    assert "--discard" in shown
-    assert "--give-up" not in shown
