@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from agent.models import LARGEST_RECORD_BYTES, RecordState
-from agent.queue.migrations import LEDGER, SQUASHED, STEPS
+from agent.queue.migrations import LEDGER, STEPS
 
 MOST_ROWS: Final = 200_000
 """Twice the longest queue that was measured; more fill the memory of a small device."""
@@ -84,7 +84,7 @@ def check_schema(connection: sqlite3.Connection) -> int:
         raise corrupt(f"its schema is not what Doorstep made: {name[:80]!r}")
     query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'doorstep' ORDER BY id"
     names = [row[0] for row in connection.execute(f"{query} LIMIT {len(STEPS) + 2}")]
-    if names != [SQUASHED, *STEPS][: taken + 1 if taken else 0]:
+    if names != [*STEPS][:taken]:
         raise corrupt("its migrations are not those of Doorstep")
     return taken
 

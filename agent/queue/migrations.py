@@ -1,25 +1,16 @@
-"""The queue's schema as history, from the oldest accepted release on.
+"""The queue's schema as history, from the first release on.
 
-The first step makes what 2026.11.7 had; each later one is in the words in which it was released.
-No step is ever changed, and none takes a name from today's code: a device in the field may come
-from any of them. What a step got wrong, the next one puts right.
+No step is changed once it is released, and none takes a name from today's code: a device in the
+field may come from any of them. What a step got wrong, the next one puts right.
 
 To add a step, add it at the end of `STEPS`. Describe the valid values of a new table or column in
-`content.py`, invalid ones in `test_lies.py`, and the columns that the step fills in
-`tests/faults/powercut/migrated.py`.
+`content.py`, and invalid ones in `test_lies.py`.
 """
 
 from typing import Final
 
-SQUASHED: Final = "m001_queue"
-"""A step that the first one includes: its name is noted too, as in the queues of 2026.11.7."""
-
 STEPS: Final = {
-    "m002_tally": (
-        """
-        INSERT INTO "_sqlite_migrations" ("migration_set", "name")
-        VALUES ('doorstep', 'm001_queue')
-        """,
+    "m001_queue": (
         """
         CREATE TABLE "captures" (
             "number" INTEGER PRIMARY KEY NOT NULL,
@@ -43,7 +34,9 @@ STEPS: Final = {
             "upload_url" TEXT,
             "answer" TEXT,
             "decision" TEXT,
-            "decided_utc" TEXT
+            "decided_utc" TEXT,
+            "dead_ends" INTEGER NOT NULL DEFAULT 0,
+            "sent_whole" INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         """
@@ -103,28 +96,11 @@ STEPS: Final = {
         END
         """,
     ),
-    "m003_dead_ends": (
-        """
-        ALTER TABLE "captures" ADD COLUMN "dead_ends" INTEGER NOT NULL DEFAULT 0
-        """,
-        """
-        ALTER TABLE "captures" ADD COLUMN "sent_whole" INTEGER NOT NULL DEFAULT 0
-        """,
-        """
-        UPDATE captures SET dead_ends = CAST(substr(answer, 10, 9) AS INTEGER)
-        WHERE state = 'PENDING' AND answer GLOB 'dead end [0-9]*: *'
-        """,
-        """
-        UPDATE captures SET sent_whole = CAST(substr(answer, 12, 9) AS INTEGER)
-        WHERE state = 'PENDING' AND answer GLOB 'sent whole [0-9]*: *'
-        """,
-    ),
 }
 """Statements of each step, by the name under which a migrated database notes the step.
 
 What they made: `captures` has one row per record, an index of its file, whose `decision` is the
 backend's receipt or refusal; `tally` counts the rows of each state, so that no query has to.
-Until m002, the counts of `dead_ends` and `sent_whole` were the start of the text in `answer`.
 """
 
 LEDGER: Final = (
@@ -142,6 +118,3 @@ LEDGER: Final = (
     """,
 )
 """Table in which sqlite-utils notes the steps. Source: a queue that its release 4.0 made."""
-
-SCHEMA_VERSION: Final = len(STEPS)
-"""Number of steps; processes other than capture wait for the last one."""

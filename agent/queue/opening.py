@@ -13,7 +13,7 @@ from agent.queue.bounds import connect, limit_time
 from agent.queue.content import check_cost, check_schema, corrupt
 from agent.queue.disk import LEAST_BYTES, disk_errors, free_bytes
 from agent.queue.guard import without_deleting
-from agent.queue.migrations import SCHEMA_VERSION, STEPS
+from agent.queue.migrations import STEPS
 
 HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """Codes of SQLite if another process keeps the database to itself."""
@@ -133,7 +133,7 @@ def _open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
 
 def _check_ready(connection: sqlite3.Connection) -> None:
     """Check the schema and the log for a process that does not migrate."""
-    if _schema_taken(connection) < SCHEMA_VERSION:
+    if _schema_taken(connection) < len(STEPS):
         raise NotNow("the queue is not ready; start `doorstep capture` first")
     if _mode(connection) != "wal":
         raise corrupt("it keeps no log")
@@ -159,7 +159,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     _check_pages(connection)
     if _mode(connection) != "wal":
         _begin_log(connection)
-    if taken >= SCHEMA_VERSION:
+    if taken >= len(STEPS):
         return
     # 25 MB and 130 ms that only the first start needs
     from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - the only importer

@@ -29,10 +29,7 @@ class QueueRow:
 
 
 def rows(state: Path) -> list[QueueRow] | None:
-    """Return all rows; None if they say nothing: gone, broken, or of a release that is too old.
-
-    The copy of a queue of 2026.11.7 is migrated.
-    """
+    """Return all rows; None if they say nothing: gone, broken, or of a later release."""
     if (folder := below(state, "queue")) is None:
         return None
     with tempfile.TemporaryDirectory(prefix="doorstep-", dir=work_folder()) as name:

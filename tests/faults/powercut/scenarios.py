@@ -28,7 +28,6 @@ from tests.faults.powercut import (
     enrolled,
     files,
     fleet_checker,
-    migrated,
     retired,
     tried,
 )
@@ -271,7 +270,6 @@ SCENARIOS: Final = {
     "rebuild": Scenario(rebuild, with_answers),
     "restart": Scenario(restart, spoilt),
     "first_start": Scenario(first_start),
-    "migration": Scenario(migrated.migration, migrated.as_released, migrated.check),
     "sealed": Scenario(enrolled.sealed, check=fleet_checker.check),
     "enrolment": Scenario(enrolled.enrolment, check=fleet_checker.check),
     "renewal": Scenario(enrolled.renewal, check=fleet_checker.check),

@@ -6,13 +6,10 @@ A rig that cannot fail proves nothing.
 import os
 import stat
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import sqlite_utils  # noqa: TID251 - only its transaction is left out
 
 from agent.capture import record_writer
 from agent.command import retire
@@ -111,11 +108,6 @@ def _committed_in(unlink: Callable[..., None]) -> Callable[..., None]:
             os.fsync(dir_fd)
 
     return committed
-
-
-def _migrate_by_statements() -> None:
-    """Commit each statement of a migration by itself."""
-    _put(sqlite_utils.Database, "atomic", nullcontext)
 
 
 def _wipe_unflushed() -> None:
@@ -247,7 +239,6 @@ BROKEN: Final = {
     "wipe-unflushed": Variant(_wipe_unflushed, ("trust",)),
     "no-folder-fsync-trust": Variant(_WITHOUT_FOLDER, ("trust",)),
     "adopt-unverified": Variant(_adopt_unverified, ("restart",)),
-    "migrate-by-statements": Variant(_migrate_by_statements, ("migration",)),
     "no-file-fsync-sealed": Variant(_WITHOUT_FILE, ("sealed",)),
     "green-before-row-sealed": Variant(partial(_after_the_light, _ROW), ("sealed",)),
     "no-file-fsync-enrolment": Variant(_WITHOUT_FILE, ("enrolment",)),

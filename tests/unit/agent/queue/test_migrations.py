@@ -1,4 +1,4 @@
-"""A queue of every release becomes today's: the same schema, and every row as it was."""
+"""A queue of every release becomes today's, and today's becomes that of a later release."""
 
 import signal
 import sqlite3  # noqa: TID251 - a second reader that shares no code with the product
@@ -10,21 +10,34 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import QueueBroken
 from agent.models import RecordState
 from agent.queue.database import Database
+from agent.queue.migrations import STEPS
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.unit.agent.queue.queues import COUNTED, fill_counted
 
 RELEASES = sorted((Path(__file__).parent / "queues").glob("*.sql"))
 """Queues as the code of each release made and filled them; see `queues/dump.py`."""
 
-KILLED = """
+LATER = (
+    "m999_later",
+    (
+        "CREATE TABLE later (number INTEGER PRIMARY KEY, chain TEXT NOT NULL) STRICT",
+        "INSERT INTO later SELECT number, chain FROM captures",
+    ),
+)
+"""The step of a stand-in for a later release."""
+
+KILLED = f"""
 import os, signal, sys
 from pathlib import Path
 from sqlite_utils import Migrations
 from agent.queue.database import Database
+from agent.queue.migrations import STEPS
 from agent.queue.paths import Layout
+
+STEPS.update([{LATER!r}])
 
 def apply(*arguments, apply=Migrations.apply):
     apply(*arguments)
@@ -49,11 +62,9 @@ def released(request: pytest.FixtureRequest, layout: Layout) -> Layout:
 
 
 @pytest.fixture
-def counted(layout: Layout) -> Layout:
-    """The queue of 2026.11.7, whose answers begin with the counts of dead ends."""
-    with closing(sqlite3.connect(layout.database)) as sql:
-        fill_counted(sql)
-    return layout
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The later release's code."""
+    monkeypatch.setitem(STEPS, *LATER)
 
 
 def upgrade(layout: Layout) -> Database:
@@ -86,43 +97,48 @@ def test_every_release_gets_the_schema_of_a_new_queue(released: Layout, tmp_path
     assert rows(released, steps) == rows(new, steps)
 
 
-def test_every_row_and_every_fact_is_kept(released: Layout) -> None:
-    columns = ", ".join(str(row[1]) for row in rows(released, "PRAGMA table_info(captures)"))
+@pytest.mark.usefixtures("later")
+def test_later_step_keeps_every_row_and_every_fact(released: Layout) -> None:
     queries = (
-        f"SELECT {columns} FROM captures ORDER BY number",
+        "SELECT * FROM captures ORDER BY number",
         "SELECT * FROM facts ORDER BY name",
+        "SELECT number, chain FROM captures ORDER BY number",
     )
     before = [rows(released, query) for query in queries]
 
     upgrade(released).close()
 
     assert [rows(released, query) for query in queries] == before
+    assert rows(released, "SELECT * FROM later ORDER BY number") == before[2]
 
 
-def counts(layout: Layout) -> dict[int, tuple[object, ...]]:
-    found = rows(layout, "SELECT number, answer, dead_ends, sent_whole FROM captures")
-    return {int(str(number)): tuple(told) for number, *told in found if number in COUNTED}
-
-
-def test_counts_of_dead_ends_become_columns_and_the_texts_stay(counted: Layout) -> None:
-    upgrade(counted).close()
-
-    assert counts(counted) == COUNTED
-
-
-def test_migration_that_is_killed_before_its_commit_begins_again(counted: Layout) -> None:
-    """Until the one commit, the queue is the old one; afterwards it has all counts."""
-    before = schema(counted)
-    places = [str(counted.state), str(counted.run)]
+@pytest.mark.usefixtures("later")
+def test_migration_that_is_killed_before_its_commit_begins_again(released: Layout) -> None:
+    """Until the one commit, the queue is the old one."""
+    before = schema(released)
+    places = [str(released.state), str(released.run)]
     command = [sys.executable, "-c", KILLED, *places]
 
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert schema(counted) == before
+    assert schema(released) == before
 
-    upgrade(counted).close()
-    assert counts(counted) == COUNTED
+    upgrade(released).close()
+    assert len(rows(released, "SELECT * FROM later")) == 10
 
 
+def test_queue_of_a_later_release_is_broken_for_an_earlier_one(
+    released: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier one then sets the queue aside, and makes it again from the records' files."""
+    with monkeypatch.context() as later:
+        later.setitem(STEPS, *LATER)
+        upgrade(released).close()
+
+    with pytest.raises(QueueBroken, match="not what Doorstep made: 'later'"):
+        upgrade(released)
+
+
+@pytest.mark.usefixtures("later")
 def test_today_s_queue_goes_on_with_the_rows_of_every_state(released: Layout) -> None:
     """They are read, counted and claimed, and the tally follows their next change."""
     outbox = Outbox(upgrade(released), "boot-1")

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sqlite3  # noqa: TID251 - makes the queue of a release, as its dump says
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -10,9 +9,6 @@ import pytest
 
 from agent.rescue.rows import QueueRow, rows
 from tests.support.factory import MOMENT, RecordMaker, add, queue
-from tests.unit.agent.queue import queues
-
-QUEUES = Path(queues.__file__).parent
 
 
 def test_rows_are_read_from_database_and_log(tmp_path: Path) -> None:
@@ -32,21 +28,6 @@ def test_rows_are_read_from_database_and_log(tmp_path: Path) -> None:
     ]
     assert sorted(path.name for path in layout.queue.iterdir()) == before
     database.close()
-
-
-@pytest.mark.parametrize("release", ["2026.11.7", "2026.12.0"])
-def test_rows_of_each_accepted_release_are_read(tmp_path: Path, release: str) -> None:
-    """A card of 2026.11.7 dies for years after; without rows its delivered records look missing."""
-    layout, database, _ = queue(tmp_path)
-    database.close()
-    layout.database.unlink()
-    with closing(sqlite3.connect(layout.database)) as made:
-        made.executescript((QUEUES / f"{release}.sql").read_text())
-
-    found = rows(layout.state)
-
-    assert found is not None
-    assert any(one.is_delivered for one in found)
 
 
 @pytest.mark.parametrize("what", ["gone", "garbage", "link", "pipe", "empty"])
