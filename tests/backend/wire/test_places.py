@@ -60,12 +60,13 @@ def test_oldest_unproven_connection_gives_way_first(server: Server, is_early: bo
 def test_network_with_many_unproven_connections_gives_way_before_older_ones(
     server: Server, is_early: bool
 ) -> None:
-    for name, network in zip("12345678", "abcdddef", strict=True):
+    for name, network in zip("12345678", "abcddeef", strict=True):
         server.come(name, network, is_early=is_early)
 
     ended = [server.come(name, "d", is_early=is_early) for name in ("9", "10", "11")]
+    ended += [server.come("12", "g", is_early=is_early)]
 
-    assert ended == ["4", "5", "6"]
+    assert ended == ["4", "5", "9", "6"]
 
 
 def test_proven_connection_does_not_give_way_to_a_strangers(server: Server) -> None:

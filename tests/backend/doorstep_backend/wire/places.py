@@ -12,12 +12,6 @@ MOST: Final = 400
 MOST_EARLY: Final = 40
 """Connections without TLS yet: a handshake is the dearest part of a stranger's request."""
 
-CROWD: Final = 8
-"""The share of a limit that makes its network a crowd, an eighth: crowds give way before others.
-
-An attacker with few addresses displaces only itself, however fast it is.
-"""
-
 MOST_OF_CERTIFICATE: Final = 8
 """Connections of one device, or of another certificate; a device has one or two."""
 
@@ -91,8 +85,9 @@ class Place:
 def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits) -> Place | None:
     """Return the place that ends because this one is new or has another standing; None if none.
 
-    The oldest unproven one gives way first, of a crowd if there is one. Only if all are proven, the
-    owner of most loses one.
+    Unproven ones give way first: the oldest of the network that has most, so that an attacker with
+    few networks displaces only itself, however fast it is. Only if all are proven, the owner of
+    most loses one.
     """
     if changed.standing is Standing.PROVEN:
         own = [one for one in _proven(places) if one.owner == changed.owner != ""]
@@ -100,24 +95,25 @@ def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits
     early = [one for one in places if one.standing is Standing.EARLY]
     unproven = [one for one in places if one.standing is Standing.UNPROVEN] + early
     if len(early) > limits.most_early:
-        return _first(early, limits.most_early)
+        return _of_largest_network(early)
     if len(unproven) > limits.most // 2:
-        return _first(unproven, limits.most // 2)
+        return _of_largest_network(unproven)
     if len(places) <= limits.most:
         return None
     others = [one for one in unproven if one is not changed]
-    return _oldest(others) if others else _of_largest_owner(_proven(places)) or changed
+    if others:
+        return _of_largest_network(others)
+    return _of_largest_owner(_proven(places)) or changed
 
 
 def _proven(places: Sequence[Place]) -> list[Place]:
     return [one for one in places if one.standing is Standing.PROVEN]
 
 
-def _first(unproven: Sequence[Place], most: int) -> Place:
-    """Return the oldest of a crowd; without a crowd, the oldest of all."""
+def _of_largest_network(unproven: Sequence[Place]) -> Place:
+    """Return the oldest of the network that has most; of networks with as many, the oldest."""
     held = Counter(one.network for one in unproven)
-    crowds = [one for one in unproven if held[one.network] > most // CROWD]
-    return _oldest(crowds or unproven)
+    return max(unproven, key=lambda one: (held[one.network], -one.since_s))
 
 
 def _oldest(places: Sequence[Place]) -> Place:
