@@ -84,7 +84,7 @@ def check_schema(connection: sqlite3.Connection) -> int:
         raise corrupt(f"its schema is not what Doorstep made: {name[:80]!r}")
     query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'doorstep' ORDER BY id"
     names = [row[0] for row in connection.execute(f"{query} LIMIT {len(STEPS) + 2}")]
-    if names != [*STEPS][:taken]:
+    if names != list(STEPS)[:taken]:
         raise corrupt("its migrations are not those of Doorstep")
     return taken
 

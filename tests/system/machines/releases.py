@@ -12,7 +12,7 @@ from typing import Final
 from tests.support.backend import REPOSITORY
 
 N_MINUS_1: Final = "ff75f5df08033e471e9ffb7839f139f1b85371cd"
-"""The tree of 2026.11.7, the oldest release whose state is accepted."""
+"""The tree of 2026.11.7, which stands for the release before this one."""
 
 Edit = tuple[str, str, str]
 """A file of the tree, a text in it, and its replacement."""
@@ -46,11 +46,11 @@ ADDS_A_TABLE: Final[Edit] = (
     "agent/queue/migrations.py",
     """    ),
 }
-\"""Each step's statements""",
+\"""Statements of each step""",
     """    ),
     "m999_more": ("CREATE TABLE more (number INTEGER PRIMARY KEY) STRICT",),
 }
-\"""Each step's statements""",
+\"""Statements of each step""",
 )
 """Its database has one table more."""
 

@@ -1,16 +1,17 @@
 """Places for connections: whose each is, and which one gives way; pure."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from operator import attrgetter
 from typing import Final
 
 MOST: Final = 400
 """Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
 
 MOST_EARLY: Final = 40
-"""Connections without TLS yet: a handshake is the dearest part of a stranger's request."""
+"""Connections without TLS yet: a handshake is the most expensive part of a stranger's request."""
 
 MOST_OF_CERTIFICATE: Final = 8
 """Connections of one device, or of another certificate; a device has one or two."""
@@ -53,7 +54,8 @@ class Place:
     Attributes:
         network: of the client; `network_of` returns it.
         since_s: when the standing began; requests that prove nothing do not renew it.
-        owner: who has proven something; empty for a device of a bench, which has no certificate.
+        owner: the device, account or token that the request proved; empty for a device of a bench,
+            which has no certificate.
         most: connections that the owner may have.
     """
 
@@ -95,31 +97,27 @@ def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits
     early = [one for one in places if one.standing is Standing.EARLY]
     unproven = [one for one in places if one.standing is Standing.UNPROVEN] + early
     if len(early) > limits.most_early:
-        return _of_largest_network(early)
+        return _of_largest(early, attrgetter("network"))
     if len(unproven) > limits.most // 2:
-        return _of_largest_network(unproven)
+        return _of_largest(unproven, attrgetter("network"))
     if len(places) <= limits.most:
         return None
     others = [one for one in unproven if one is not changed]
     if others:
-        return _of_largest_network(others)
-    return _of_largest_owner(_proven(places)) or changed
+        return _of_largest(others, attrgetter("network"))
+    proven = _proven(places)
+    return _of_largest(proven, attrgetter("owner")) if proven else changed
 
 
 def _proven(places: Sequence[Place]) -> list[Place]:
     return [one for one in places if one.standing is Standing.PROVEN]
 
 
-def _of_largest_network(unproven: Sequence[Place]) -> Place:
-    """Return the oldest of the network that has most; of networks with as many, the oldest."""
-    held = Counter(one.network for one in unproven)
-    return max(unproven, key=lambda one: (held[one.network], -one.since_s))
-
-
 def _oldest(places: Sequence[Place]) -> Place:
     return min(places, key=lambda one: one.since_s)
 
 
-def _of_largest_owner(proven: Sequence[Place]) -> Place | None:
-    held = Counter(one.owner for one in proven)
-    return max(proven, key=lambda one: (held[one.owner], -one.since_s), default=None)
+def _of_largest(places: Sequence[Place], holder: Callable[[Place], str]) -> Place:
+    """Return the oldest place of the holder that has most; of holders with as many, the oldest."""
+    held = Counter(map(holder, places))
+    return max(places, key=lambda one: (held[holder(one)], -one.since_s))
