@@ -15,7 +15,7 @@ from agent.record.verify import supporting_files
 from agent.record.verify.supporting_files import FleetList, SupportingFiles
 
 _KNOWN: Final = {"README.txt", "receipts", "revoked.jws"}
-"""Read here, or by people: nothing to tell of."""
+"""Names that are not reported: they are read here, or by people."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,7 +87,7 @@ def _receipts(
 ) -> Mapping[str, Sequence[str]] | None:
     """Read the receipts in a folder, or in one file."""
     if given is not None:
-        paths = _files(given) if os.path.isdir(given) else [_given(given)]  # noqa: PTH112 - a closed one is none
+        paths = _files(given) if os.path.isdir(given) else [_given(given)]  # noqa: PTH112 - without access it is none
         return supporting_files.read_receipts(paths, unusable)
     if not os.path.lexists(there):
         return None

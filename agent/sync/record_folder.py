@@ -74,7 +74,7 @@ def read(folder: Path) -> RecordFolder:
 
 
 def _in(place: Path, folder: Path) -> Iterator[Path]:
-    is_link = os.path.islink(place)  # noqa: PTH114 - a closed one is none, and so below
+    is_link = os.path.islink(place)  # noqa: PTH114 - without access it is none, and so below
     if place != folder and (is_link or not os.path.isdir(place)):  # noqa: PTH112
         return
     try:

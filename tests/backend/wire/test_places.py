@@ -7,7 +7,7 @@ import pytest
 from doorstep_backend.wire.places import (
     ConnectionLimits,
     Place,
-    Standing,
+    State,
     giving_way,
 )
 
@@ -92,7 +92,7 @@ def test_next_request_after_a_proven_one_is_young_and_unproven(server: Server) -
     server.prove("1", "van-1")
     server.places["1"].ask(100)
 
-    assert server.places["1"].standing is Standing.UNPROVEN
+    assert server.places["1"].state is State.UNPROVEN
     assert server.come("9", "9") == "2"
 
 

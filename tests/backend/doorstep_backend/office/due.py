@@ -22,8 +22,8 @@ _FREE: Final = f"""c.erased_at IS NULL AND NOT {IN_CASE}
     AND NOT EXISTS (SELECT 1 FROM held h WHERE h.capture_id = c.capture_id)"""
 """Not erased yet, in no open case, and of no held order, now or before it was moved."""
 
-_FREE_AT_ANY_AGE: Final = _FREE.replace(":kept_longer", "''")
-"""Condition without the limit of dispatchers' cases: `all` finds what is older."""
+_AT_ANY_AGE: Final = {"kept_longer": ""}
+"""No limit of dispatchers' cases: `all` finds what is older."""
 
 _OVER: Final = (
     (
@@ -118,11 +118,11 @@ class DueErasures:
 
     def of_orders(self, numbers: Sequence[str]) -> list[Due]:
         """Return the photos of these orders, as far as the orders take none."""
-        return self._photos(f"o.number IN ({_marks(numbers)})", numbers)
+        return self._photos("o.number", numbers)
 
     def of_address(self, address: str) -> list[Due]:
         """Return the photos of all orders to an address, as far as the orders take none."""
-        return self._photos("o.address = ?", [address])
+        return self._photos("o.address", [address])
 
     def unwanted(self) -> Iterator[list[Due]]:
         """Return batches of photos of orders that take none; mostly none, as an opt-out erases.
@@ -133,7 +133,7 @@ class DueErasures:
         for numbers in self._batches(orders):
             yield self.of_orders(numbers)
         for addresses in self._batches("address FROM addresses WHERE opted_out AND address"):
-            yield self._photos(f"o.address IN ({_marks(addresses)})", addresses)
+            yield self._photos("o.address", addresses)
 
     def _batches(self, what: str) -> Iterator[list[str]]:
         """Yield keys in their order; `what` names the column, and ends with it."""
@@ -143,10 +143,13 @@ class DueErasures:
             yield found
             after = found[-1]
 
-    def _photos(self, which: str, values: Sequence[str]) -> list[Due]:
+    def _photos(self, column: str, values: Sequence[str]) -> list[Due]:
+        bound = {f"v{place}": value for place, value in enumerate(values)}
+        among = ", ".join(f":{name}" for name in bound)
         query = f"""SELECT c.capture_id FROM orders o JOIN captures c ON c.number = o.number
-            WHERE {which} AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE_AT_ANY_AGE}"""
-        return [(row["capture_id"], _NO_PHOTO) for row in self._ledger.execute(query, values)]
+            WHERE {column} IN ({among}) AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE}"""
+        found = self._ledger.execute(query, bound | _AT_ANY_AGE)
+        return [(row["capture_id"], _NO_PHOTO) for row in found]
 
     def _before(self, now: datetime) -> dict[str, str]:
         photo = now - timedelta(days=self._retention.photo_days)
@@ -157,7 +160,3 @@ class DueErasures:
             "void": rfc3339(now - timedelta(days=self._retention.void_days)),
             "test": rfc3339(now - timedelta(days=self._retention.test_days)),
         }
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

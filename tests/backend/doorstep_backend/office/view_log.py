@@ -27,7 +27,7 @@ class Act(StrEnum):
     MOVED_HERE = translatable("Moved this photo to your order.")
     MOVED_AWAY = translatable("Moved this photo to another order.")
     HID = translatable("Hid this photo from you.")
-    LEFT = translatable("Decided that this photo is of your order.")
+    LEFT = translatable("Decided that this photo belongs to your order.")
     WITHDREW = translatable("Withdrew this photo, to delete it.")
     USED_CODE = translatable("Gave your code, which shows the photos for 15 minutes.")
     NO_PHOTOS = translatable("Switched delivery photos off, which deletes those of this order.")
@@ -45,7 +45,7 @@ OF_HAND_OVER: Final[Mapping[Act, str]] = {
     Act.CASE: translatable("Opened a case about this hand-over."),
     Act.MOVED_HERE: translatable("Moved this hand-over to your order."),
     Act.MOVED_AWAY: translatable("Moved this hand-over to another order."),
-    Act.LEFT: translatable("Decided that this hand-over is of your order."),
+    Act.LEFT: translatable("Decided that this hand-over belongs to your order."),
     Act.WITHDREW: translatable("Withdrew this hand-over, to delete it."),
 }
 """Sentences of acts on a hand-over, which has no photo."""

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.network import network_of
 from doorstep_backend.wire.connection_timeouts import ConnectionTimeouts, Phase
-from doorstep_backend.wire.listener import line_of
+from doorstep_backend.wire.listener import socket_of
 from doorstep_backend.wire.places import MOST
 
 LOOK_S: Final = 1.0
@@ -94,13 +94,13 @@ class TimeoutProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Begin to time the connection."""
         super().connection_made(transport)
-        self._line = line_of(transport.get_extra_info("socket"))
-        self._line.end = self._give_way
-        self._line.place.has_tls()
+        self._socket = socket_of(transport.get_extra_info("socket"))
+        self._socket.end = self._give_way
+        self._socket.place.has_tls()
         self._connection = Connection(self)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
-        first = Phase.NOTHING if self._line.is_proxys else Phase.HEAD
+        first = Phase.NOTHING if self._socket.is_from_proxy else Phase.HEAD
         self._timeouts = ConnectionTimeouts(first, self.loop.time())
         self._is_leaving = self._is_lost = False
         self._look()
@@ -154,8 +154,8 @@ class TimeoutProtocol(H11Protocol):
         """Note whose the request with this state is, unless it is over."""
         if self.cycle is not None and self.cycle.scope["state"] is state:
             self._timeouts.is_proven = True
-            self._line.place.prove(owner, most, self.loop.time())
-            self._line.listener.make_room(self._line.place)
+            self._socket.place.prove(owner, most, self.loop.time())
+            self._socket.listener.make_room(self._socket.place)
 
     def note_refused(self) -> None:
         """Note that the answer is an error."""
@@ -189,16 +189,16 @@ class TimeoutProtocol(H11Protocol):
             self._timeouts.begin(phase, now_s)
         if is_next:
             self._begin_request(now_s)
-        elif phase is Phase.NOTHING and before is not phase and self._line.is_proxys:
+        elif phase is Phase.NOTHING and before is not phase and self._socket.is_from_proxy:
             self._timeouts.refused_s = None  # the next request is another client's
-            self._line.place.keep(now_s)
+            self._socket.place.keep(now_s)
 
     def _begin_request(self, now_s: float) -> None:
-        place = self._line.place
-        if self._line.is_proxys:
+        place = self._socket.place
+        if self._socket.is_from_proxy:
             place.network = network_of(_forwarded_for(self.cycle.scope["headers"]))
         place.ask(now_s)
-        self._line.listener.make_room(place)
+        self._socket.listener.make_room(place)
 
     def _end_if_over(self) -> None:
         if self._is_lost or not self._timeouts.is_over(self.loop.time()):
@@ -213,7 +213,7 @@ class TimeoutProtocol(H11Protocol):
 
     def _end(self, status: bytes) -> None:
         """End the connection; a proxy gets an answer if it waits for one."""
-        if not self._line.is_proxys or self.cycle is None or self.cycle.response_started:
+        if not self._socket.is_from_proxy or self.cycle is None or self.cycle.response_started:
             self._connection.reset()
             return
         self.cycle.disconnected = True

@@ -1,4 +1,4 @@
-"""Lets connections in: before TLS, which a silent stranger never ends."""
+"""Lets connections in before TLS, which a silent stranger never ends."""
 
 import logging
 import socket
@@ -8,17 +8,12 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.network import network_of
-from doorstep_backend.wire.places import (
-    ConnectionLimits,
-    Place,
-    Standing,
-    giving_way,
-)
+from doorstep_backend.wire.places import ConnectionLimits, Place, State, giving_way
 
 log = logging.getLogger(__name__)
 
 MOST_ENDING: Final = 150
-"""Connections that gave way, and whose file is still open: the next ones wait in the kernel.
+"""Connections that gave way, but whose file is still open; at more, new ones wait in the kernel.
 
 asyncio accepts up to 2048 in one turn of its loop, and closes none meanwhile.
 """
@@ -30,7 +25,7 @@ class Listener(socket.socket):
     def __init__(self, *args: Any, limits: ConnectionLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._lines: dict[Place, Line] = {}
+        self._sockets: dict[Place, PlacedSocket] = {}
         self._ending = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -38,44 +33,44 @@ class Listener(socket.socket):
         if self._ending > MOST_ENDING:
             raise BlockingIOError("too many connections are ending")
         plain, address = super().accept()
-        line = Line(self.family, self.type, self.proto, plain.detach())
-        line.listener, line.place = self, Place(network_of(address[0]), time.monotonic())
-        line.is_proxys = address[0] in self._limits.proxies
-        if line.is_proxys:
-            line.place.standing = Standing.KEPT
-        self._lines[line.place] = _LINES[line.fileno()] = line
-        self.make_room(line.place)
-        return line, address
+        placed = PlacedSocket(self.family, self.type, self.proto, plain.detach())
+        placed.listener, placed.place = self, Place(network_of(address[0]), time.monotonic())
+        placed.is_from_proxy = address[0] in self._limits.proxies
+        if placed.is_from_proxy:
+            placed.place.state = State.KEPT
+        self._sockets[placed.place] = _SOCKETS[placed.fileno()] = placed
+        self.make_room(placed.place)
+        return placed, address
 
     def make_room(self, changed: Place) -> None:
         """End the connection that gives way to this one, if there are too many."""
-        if (gone := giving_way(list(self._lines), changed, self._limits)) is not None:
+        if (gone := giving_way(list(self._sockets), changed, self._limits)) is not None:
             log.warning("event=connection_ended why=too_many")
             self._ending += 1
-            self._lines.pop(gone).give_way()
+            self._sockets.pop(gone).give_way()
 
     def leave(self, place: Place) -> None:
         """Note that a connection is closed."""
-        if self._lines.pop(place, None) is None:
+        if self._sockets.pop(place, None) is None:
             self._ending -= 1
 
 
-_LINES: Final[dict[int, "Line"]] = {}
+_SOCKETS: Final[dict[int, "PlacedSocket"]] = {}
 """Connections of this process by their file descriptors, oldest first."""
 
 
-def line_of(connection: Any) -> "Line":
-    """Return the line of a transport's socket."""
-    return _LINES[connection.fileno()]
+def socket_of(connection: Any) -> "PlacedSocket":
+    """Return the socket of a transport, with its place."""
+    return _SOCKETS[connection.fileno()]
 
 
 def give_up_early() -> None:
     """End all connections that have no TLS yet; from Python 3.12 on, a server waits for them."""
-    for line in [one for one in _LINES.values() if one.end is None]:
-        line.give_way()
+    for placed in [one for one in _SOCKETS.values() if one.end is None]:
+        placed.give_way()
 
 
-class Line(socket.socket):
+class PlacedSocket(socket.socket):
     """A connection with its place.
 
     Attributes:
@@ -84,7 +79,7 @@ class Line(socket.socket):
 
     listener: Listener
     place: Place
-    is_proxys: bool
+    is_from_proxy: bool
     end: Callable[[], None] | None = None
     _is_over = False
 
@@ -103,6 +98,6 @@ class Line(socket.socket):
 
     def close(self) -> None:
         """Close the socket, and leave the place the first time."""
-        if _LINES.pop(self.fileno(), None) is self:
+        if _SOCKETS.pop(self.fileno(), None) is self:
             self.listener.leave(self.place)
         super().close()

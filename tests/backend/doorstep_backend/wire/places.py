@@ -1,4 +1,4 @@
-"""Places for connections: whose each is, and which one gives way; pure."""
+"""Decides which connection ends if there are too many."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,7 @@ MOST_OF_ACCOUNT: Final = 32
 """Connections of one account or token: five browsers keep six each."""
 
 
-class Standing(Enum):
+class State(Enum):
     """The state of a connection, which its request decides."""
 
     EARLY = auto()
@@ -29,7 +29,7 @@ class Standing(Enum):
     UNPROVEN = auto()
     PROVEN = auto()
     KEPT = auto()
-    """Idle, and a proxy's: the next request on it may be anybody's."""
+    """An idle one of a proxy: its next request may be anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Place:
 
     Attributes:
         network: of the client; `network_of` returns it.
-        since_s: when the standing began; requests that prove nothing do not renew it.
+        since_s: when the state began; requests that prove nothing do not renew it.
         owner: the device, account or token that the request proved; empty for a device of a bench,
             which has no certificate.
         most: connections that the owner may have.
@@ -61,41 +61,41 @@ class Place:
 
     network: str
     since_s: float
-    standing: Standing = Standing.EARLY
+    state: State = State.EARLY
     owner: str = ""
     most: int = MOST
 
     def has_tls(self) -> None:
         """Note that TLS is there; it proves nothing yet."""
-        if self.standing is Standing.EARLY:
-            self.standing = Standing.UNPROVEN
+        if self.state is State.EARLY:
+            self.state = State.UNPROVEN
 
     def keep(self, now_s: float) -> None:
         """Keep it for a proxy, which asks nothing at the moment."""
-        self.standing, self.since_s, self.owner = Standing.KEPT, now_s, ""
+        self.state, self.since_s, self.owner = State.KEPT, now_s, ""
 
     def ask(self, now_s: float) -> None:
         """Begin a request, which has proven nothing yet."""
-        if self.standing is not Standing.UNPROVEN:
-            self.standing, self.since_s, self.owner = Standing.UNPROVEN, now_s, ""
+        if self.state is not State.UNPROVEN:
+            self.state, self.since_s, self.owner = State.UNPROVEN, now_s, ""
 
     def prove(self, owner: str, most: int, now_s: float) -> None:
         """Note whose the request is."""
-        self.standing, self.since_s, self.owner, self.most = Standing.PROVEN, now_s, owner, most
+        self.state, self.since_s, self.owner, self.most = State.PROVEN, now_s, owner, most
 
 
 def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits) -> Place | None:
-    """Return the place that ends because this one is new or has another standing; None if none.
+    """Return the place that ends because this one is new or has another state; None if none.
 
     Unproven ones give way first: the oldest of the network that has most, so that an attacker with
     few networks displaces only itself, however fast it is. Only if all are proven, the owner of
     most loses one.
     """
-    if changed.standing is Standing.PROVEN:
+    if changed.state is State.PROVEN:
         own = [one for one in _proven(places) if one.owner == changed.owner != ""]
         return _oldest(own) if len(own) > changed.most else None
-    early = [one for one in places if one.standing is Standing.EARLY]
-    unproven = [one for one in places if one.standing is Standing.UNPROVEN] + early
+    early = [one for one in places if one.state is State.EARLY]
+    unproven = [one for one in places if one.state is State.UNPROVEN] + early
     if len(early) > limits.most_early:
         return _of_largest(early, attrgetter("network"))
     if len(unproven) > limits.most // 2:
@@ -110,7 +110,7 @@ def giving_way(places: Sequence[Place], changed: Place, limits: ConnectionLimits
 
 
 def _proven(places: Sequence[Place]) -> list[Place]:
-    return [one for one in places if one.standing is Standing.PROVEN]
+    return [one for one in places if one.state is State.PROVEN]
 
 
 def _oldest(places: Sequence[Place]) -> Place:
