@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any, Final
@@ -28,9 +28,6 @@ LINKS: Final = 50_000
 """Most names of one file here; ext4 allows 65,000."""
 
 AN_HOUR_S: Final = 3600.0
-
-QUICK_S: Final = 10.0
-"""Longest command at this length that a person would wait for, on a loaded CI."""
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +59,6 @@ def fill_up(layout: Layout) -> None:
             os.link(source, name)
 
 
-def took_s(act: Callable[[], object]) -> float:
-    began_s = time.monotonic()
-    act()
-    return time.monotonic() - began_s
-
-
 def state(van: Device, capture_id: str) -> RecordState:
     with closing(Database(van.layout)) as database:
         return Outbox(database, boot_id()).get(CaptureId(capture_id)).state
@@ -75,13 +66,12 @@ def state(van: Device, capture_id: str) -> RecordState:
 
 def test_a_device_with_a_long_backlog_works_as_ever(van: Device) -> None:
     """Capture starts, a press is served and sent next, and a person can look at the queue."""
-    started_s = took_s(lambda: van.start("capture"))
+    van.start("capture")
     pressed = van.press()["label"]
     status = van.run("status", "--json")
     page = van.run("queue", "--json", "--after", str(ROWS // 2), "--limit", "20")
     last = van.run("queue", "--json", "--after", str(ROWS), "--limit", "100")
 
-    assert started_s < QUICK_S
     assert status.returncode == 0, status.stderr
     assert len(status.stdout) <= LIMIT_BYTES + len("\n")
     assert json.loads(status.stdout)["queue"]["waiting"] == ROWS + 3
