@@ -11,9 +11,6 @@ from typing import Final
 
 from tests.support.backend import REPOSITORY
 
-N_MINUS_1: Final = "ff75f5df08033e471e9ffb7839f139f1b85371cd"
-"""The tree of 2026.11.7, which stands for the release before this one."""
-
 Edit = tuple[str, str, str]
 """A file of the tree, a text in it, and its replacement."""
 
@@ -55,17 +52,14 @@ ADDS_A_TABLE: Final[Edit] = (
 """Its database has one table more."""
 
 
-def release(folder: Path, version: str, *edits: Edit, tree: Path = REPOSITORY) -> Path:
+def release(folder: Path, version: str, *edits: Edit) -> Path:
     """Makes one as `scripts/release` does, for amd64; returns its folder.
 
     Raises:
         AssertionError: an edit has no place in the tree.
         subprocess.CalledProcessError: it could not be built.
     """
-    source = folder / f"source-{version}"
-    shutil.copytree(tree, source, ignore=_other_than_product)
-    init = source / "agent/__init__.py"
-    init.write_text(re.sub(r'(__version__ = )"[^"]+"', rf'\1"{version}"', init.read_text()))
+    source = source_of(version, folder / f"source-{version}")
     for name, before, after in edits:
         text = (source / name).read_text()
         assert before in text, f"{name} has no {before!r}"
@@ -73,16 +67,11 @@ def release(folder: Path, version: str, *edits: Edit, tree: Path = REPOSITORY) -
     return built(source, folder / version, version)
 
 
-def tree_of_n_minus_1(place: Path, *what: str) -> Path:
-    """Unpacks what is named of the release before, or all of it, at a new place; returns that.
-
-    Raises:
-        subprocess.CalledProcessError: this clone does not have its commit.
-    """
-    place.mkdir()
-    git = ["git", "-C", str(REPOSITORY), "archive", N_MINUS_1, *what]
-    archive = subprocess.run(git, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
+def source_of(version: str, place: Path) -> Path:
+    """Copy what a release is made of to a new place, under another version; return the place."""
+    shutil.copytree(REPOSITORY, place, ignore=_other_than_product)
+    init = place / "agent/__init__.py"
+    init.write_text(re.sub(r'(__version__ = )"[^"]+"', rf'\1"{version}"', init.read_text()))
     return place
 
 

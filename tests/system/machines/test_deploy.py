@@ -5,7 +5,6 @@ The tests stand in an order, and each leaves machines on which a release runs wh
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -31,7 +30,6 @@ from tests.system.machines.releases import (
     NO_CONTACT,
     NO_IMPORT,
     release,
-    tree_of_n_minus_1,
 )
 from tests.system.machines.run import RunResult, deploy, inventory, provision
 
@@ -389,18 +387,14 @@ def test_earlier_release_runs_on_the_database_of_a_later_one(
     assert told.exit_code == 0, told.output
     by_the_new = press(van)
     van.run("doorstep", "sync", "--once")
-    what = ("agent", "hardware", "systemd", "pyproject.toml", "LICENSE")
-    tree = tree_of_n_minus_1(fleet.folder / "before", *what)
-    shutil.copytree(REPOSITORY / "scripts", tree / "scripts")
-    before = release(fleet.folder, "2026.11.7", tree=tree)
 
-    told = fleet.deploy(before, van.name, *ANYWAY)
+    told = fleet.deploy(fleet.release("2099.1.5"), van.name, *ANYWAY)
 
     verdict, todo = told.rows[van.name]
     assert verdict == "not done", told.output
-    assert "its schema is not what Doorstep made: '" in todo  # this release has more columns too
-    go_back(van, "/opt/doorstep/releases/2026.11.7")
-    assert runs(van) == "2026.11.7"
+    assert "its schema is not what Doorstep made: 'more'" in todo
+    go_back(van, "/opt/doorstep/releases/2099.1.5")
+    assert runs(van) == "2099.1.5"
     by_the_old = press(van)
     assert {f"{by_the_new}.rec", f"{by_the_old}.rec"} <= records(van).keys()
     van.run("doorstep", "sync", "--once")

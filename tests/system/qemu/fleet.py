@@ -1,6 +1,7 @@
-"""Three devices of the release before: one provisioned by that, two made of its card.
+"""Three devices of an earlier release: one provisioned by that, two made of its card.
 
-The release that is tried is rolled out to copies of them.
+The earlier release is this tree under another version. The release that is tried is rolled out to
+copies of the three.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from typing import Final
 
 from tests.support.backend import Backend
 from tests.support.nmea import free_port
-from tests.system.machines.releases import N_MINUS_1, tree_of_n_minus_1
+from tests.system.machines.releases import source_of
 from tests.system.qemu import office, provision
 from tests.system.qemu.furnish import HOST, NAME
 from tests.system.qemu.image import BUILD
@@ -22,6 +23,9 @@ from tests.system.qemu.rig import Device
 
 NAMES: Final = (NAME, "van-0043", "van-0044")
 """Names of the devices, in the order of the inventory."""
+
+EARLIER: Final = "2026.1.0"
+"""Version of the earlier release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ def set_up(image: Image, report: Report) -> None:
     folder = _kept(image)
     if (folder / "port").exists():
         return
+    for old in BUILD.glob("fleet-*"):
+        if old != folder:
+            shutil.rmtree(old)
     folder.mkdir(parents=True, exist_ok=True)
     provisioned, is_new = folder / "provisioned", not (folder / "backend").exists()
     port = int(provisioned.read_text()) if provisioned.exists() else free_port()
@@ -69,7 +76,7 @@ def _provision(image: Image, report: Report, disk: Path, backend: Backend) -> No
     folder = disk.parent
     tree = folder / "tree"
     if not tree.exists():
-        tree_of_n_minus_1(tree)
+        source_of(EARLIER, tree)
     with Machine(image, disk) as box:
         report.figure("power on to SSH", f"{box.boot():.0f} s")
         provision.let_in(folder, backend, NAME)
@@ -125,4 +132,4 @@ def fleet(
 
 
 def _kept(image: Image) -> Path:
-    return BUILD / f"fleet-{image.base.stem}-{N_MINUS_1[:7]}"
+    return BUILD / f"fleet-{provision.digest(image)}"
