@@ -103,7 +103,7 @@ def _exposure(figures: Mapping[str, Any], verdict: QualityVerdict) -> Judged:
         case QualityVerdict.NOISY:
             words = "too much noise: make light"
         case _:
-            if figures.get("converged") is False:  # an earlier release has no such figure
+            if figures["converged"] is False:
                 return "NOTE", f"exposure: {told}; not settled, as in light that flickers: {CARD}"
             if gain < GAIN_NOTED:
                 return "OK", f"exposure: {told}"

@@ -71,7 +71,7 @@ def is_synchronised() -> bool:
 def kept_evidence(store: TrustStore) -> CertificateChain:
     """Return the evidence certificate that capture verified and kept; empty if it is missing.
 
-    One that is for TLS too counts as missing: an earlier release may have kept it.
+    One that is for TLS too counts as missing.
     """
     return _kept(store.evidence(), usages.check_evidence)
 

@@ -68,7 +68,7 @@ class Refusal:
 def verified_receipt(token: str, item: RecordReference, keys: Keys) -> Receipt:
     """Return a receipt that one of `keys` signed, for exactly this id, digest and size.
 
-    Its type may be left out, as in those of 2026.11.1, which rows still hold.
+    Its type may be left out if all members are there.
 
     Raises:
         NotGenuine: anything else, a refusal included.

@@ -145,7 +145,7 @@ def _lived(card: Card, device_id: str, image: Path) -> Retired:
 
 
 def _delete(key: Path) -> None:
-    """As an earlier release does with a key that has served its turn."""
+    """Overwrite a key, then delete it."""
     with key.open("wb") as file:
         file.write(REPLACED * 300)
         os.fsync(file.fileno())

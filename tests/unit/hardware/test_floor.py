@@ -175,7 +175,6 @@ def test_a_clock_that_nobody_vouches_for_moves_nothing() -> None:
 
 
 def test_kept_floor_counts_if_it_is_possible() -> None:
-    """An earlier version kept the date of any receipt."""
     assert as_kept(NOW) == NOW
     assert [as_kept(utc) for utc in (None, BUILT - DAY, LATEST + DAY)] == [BUILT] * 3
 

@@ -112,12 +112,6 @@ def test_exposure_that_has_not_settled_is_noted(converged: bool | None, level: s
     assert told(figures(page(), converged=converged))["exposure"][0] == level
 
 
-def test_figures_of_an_earlier_release_do_not_say_if_the_exposure_had_settled() -> None:
-    earlier = {name: figure for name, figure in figures(page()).items() if name != "converged"}
-
-    assert told(earlier)["exposure"][0] == "OK"
-
-
 @pytest.mark.parametrize(
     ("factors", "level", "words"),
     [

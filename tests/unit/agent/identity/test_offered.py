@@ -242,7 +242,7 @@ def test_certificate_without_photos_does_not_replace_one_that_serves_both(
 
 
 def test_kept_one_that_is_for_tls_too_counts_as_missing(evidence: ForEvidence) -> None:
-    """Earlier releases kept such certificates; a right one replaces it, even if it ends earlier."""
+    """A right one replaces it, even if it ends earlier."""
     for_both = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH)
     key = evidence.key.public_key()
     wrong = AUTHORITY.issue(key, "van-7", evidence=True, purposes=for_both)

@@ -384,7 +384,7 @@ def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
 
 
 def test_evidence_certificate_that_is_for_tls_too_is_replaced_at_once(van: RenewingDevice) -> None:
-    """An earlier release kept it; records by its key do not count until there is another."""
+    """Records by its key do not count until there is another."""
     van.install(0)
     key = device_key(van.device.layout)[0].public_key()
     both = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH)

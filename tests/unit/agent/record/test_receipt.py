@@ -44,10 +44,7 @@ def token_of(item: Item, said: dict[str, Any], *, more: dict[str, Any]) -> str:
 def test_backend_words_have_their_own_type_or_none(
     item: Item, read: Read, said: dict[str, str], own: str, other: str
 ) -> None:
-    """Rows of 2026.11.1 hold some without a type; all their members are there.
-
-    A manifest or a fleet document can be signed by the very same key.
-    """
+    """A manifest or a fleet document can be signed by the very same key."""
     for more in ({"typ": own}, {}):
         token = token_of(item, said, more=more)
         assert read(token, item, KEYS).token == token
