@@ -10,7 +10,6 @@ import pytest
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import Missing
 from doorstep_backend.engines.opening import URL, open_database
-from doorstep_backend.engines.sql import Database
 
 # As texts, which pytest asks when the test comes: a conftest loads this before there is an engine.
 only_sqlite: Final = pytest.mark.skipif(
@@ -39,9 +38,3 @@ def received_bytes(folder: Path, capture_id: str) -> int:
         query = "SELECT received FROM uploads WHERE capture_id = ?"
         row = database.execute(query, (capture_id,)).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def take_column(database: Database, table: str, column: str) -> None:
-    """Remove a column and the numbers of migrations, as in an earlier version."""
-    database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    database.execute("DROP TABLE migrations")

@@ -46,7 +46,7 @@ from doorstep_backend.serving import (
     server_config,
 )
 from doorstep_backend.settings import FILE, WrongSettingError, read_settings
-from doorstep_backend.wire import loglines, orphans, parts
+from doorstep_backend.wire import loglines, orphans
 from doorstep_backend.wire.places import ConnectionLimits
 from doorstep_backend.wire.store import Store
 
@@ -164,7 +164,6 @@ def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
         chosen.remember(data, options.objects, store.db, store.objects)
         documents = FleetDocuments(data)
         documents.settle()
-        parts.adopt_old_parts(store)
         office = open_office(store, show_simulated=options.show_simulated)
     office.store.filing_backlog.free()
     office.open_anew()

@@ -27,9 +27,7 @@ WITHIN_S: Final = 2.0
 FRESH_S: Final = 1.0
 """Time for which an answer is repeated: each costs a write and two requests to S3."""
 
-PROBES: Final = Schema(
-    "health", [statements("CREATE TABLE IF NOT EXISTS probes (probe TEXT PRIMARY KEY)")]
-)
+PROBES: Final = Schema("health", [statements("CREATE TABLE probes (probe TEXT PRIMARY KEY)")])
 """In each database; nobody ever sees a row in it."""
 
 NEEDS_ROOM: Final = {

@@ -1,7 +1,6 @@
 """`devices` and `fleet` at a terminal, over a folder."""
 
 import argparse
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,15 +11,12 @@ from agent.record import certificates, signing
 from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.supporting_files import REVOKED_TYPE
 from doorstep_backend import keys
-from doorstep_backend.engines.opening import open_database
-from doorstep_backend.identity.clients import ClientKind, Clients
 from doorstep_backend.identity.commands import IdentityCommands, add_to
 from doorstep_backend.identity.names import names_in
 from doorstep_backend.office.erasure import NotDone
 from doorstep_backend.wire.store import IntakeVerdict, Upload
 from tests.backend.issuing import VAN, Issuer
 from tests.support.demo_office import NOON, DemoOffice
-from tests.support.engines import only_sqlite
 from tests.support.factory import new_id
 
 NEXT_YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
@@ -232,23 +228,6 @@ def test_no_two_of_device_client_and_technician_share_a_name(
         with pytest.raises(NotDone, match=f"{who} is called so"):
             terminal.type(*words)
     assert not out.exists()
-
-
-@only_sqlite
-def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> None:
-    """Clients of a register without technicians stay clients."""
-    with closing(open_database(tmp_path, "backend")) as old:
-        old.execute(
-            """CREATE TABLE clients (serial TEXT PRIMARY KEY, name TEXT NOT NULL,
-                until TEXT NOT NULL, revoked INTEGER NOT NULL) STRICT"""
-        )
-        old.execute("INSERT INTO clients VALUES ('a1', 'board', '2026-12-31T00:00:00.000Z', 0)")
-
-    clients = Clients(tmp_path)
-
-    assert [one.name for one in clients.listed(ClientKind.CLIENT)] == ["board"]
-    assert clients.listed(ClientKind.TECHNICIAN) == []
-    assert clients.kind_of("Board") is ClientKind.CLIENT
 
 
 def test_the_servers_next_certificate_is_for_a_year_and_its_key_for_its_owner_alone(

@@ -20,9 +20,7 @@ from doorstep_backend.office.demo import (
     SIGNATURE,
 )
 from doorstep_backend.office.export import export_device
-from doorstep_backend.office.ledger import open_ledger
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
-from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.faulty.store import forget
 
@@ -98,22 +96,6 @@ def test_a_time_record_dates_the_photos_of_its_boot(demo_office: DemoOffice) -> 
     demo_office.receive(time_record(demo_office, "2026-12-01T10:00:00.000Z", 65))
 
     assert (before, left_at(demo_office)) == (None, datetime(2026, 12, 1, 9, 59, tzinfo=UTC))
-
-
-@only_sqlite
-def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(
-    demo_office: DemoOffice,
-) -> None:
-    press(demo_office)
-    demo_office.receive(time_record(demo_office, "2026-12-01T10:00:00.000Z", clock="rtc"))
-    take_column(demo_office.office.ledger, "times", "source")
-    open_ledger(demo_office.folder).close()
-    before = left_at(demo_office)
-
-    demo_office.receive(time_record(demo_office, "2026-12-01T10:01:30.000Z"))
-
-    assert before == datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
-    assert left_at(demo_office) == datetime(2026, 12, 1, 10, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("better_first", [False, True])
@@ -516,12 +498,10 @@ def test_chain_and_number_of_a_record_are_known_without_its_label(demo_office: D
     assert numbers(demo_office) == [(first, 1), (second, 2)]
 
 
-def test_chain_and_number_are_read_from_the_label_if_no_row_has_them(
+def test_chain_and_number_are_read_from_the_label_of_an_unfiled_record(
     demo_office: DemoOffice,
 ) -> None:
-    """An unfiled record has no row, and the row of an older version has no chain and number."""
     old, new = demo_office.receive(demo_office.photo(ALLOWED)), demo_office.photo(RIGHT_DOOR)
-    demo_office.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
     demo_office.keep(new)
     upload = demo_office.office.store.find(new.label.capture_id)
     assert upload is not None

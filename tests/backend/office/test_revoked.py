@@ -8,9 +8,7 @@ import pytest
 from agent.record import signing
 from doorstep_backend.office import revoked
 from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from doorstep_backend.office.model import open_office
 from tests.support.demo_office import DemoOffice
-from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import RecordMaker
 
 SINCE = datetime(2026, 12, 1, 11, 0, 0, tzinfo=UTC)
@@ -134,15 +132,3 @@ def test_an_earlier_date_moves_it_back_and_a_later_one_does_nothing(
             }
         ],
     }
-
-
-@only_sqlite
-def test_records_of_before_the_key_was_kept_are_the_devices(demo_office: DemoOffice) -> None:
-    """A device had one key then; `orders.db` of 2026.11.1 has no such column."""
-    demo_office.receive(demo_office.photo(ALLOWED), FROM_THEN)
-    take_column(demo_office.office.ledger, "captures", "kid")
-
-    demo_office.office = open_office(demo_office.office.store)
-    revoke(demo_office)
-
-    assert demo_office.shown(ALLOWED) == []

@@ -353,19 +353,6 @@ def test_record_that_two_workers_file_at_once_is_filed_once(
     assert sorted(demo_office.shown(ALLOWED)) == sorted(ids)
 
 
-def test_record_received_by_an_older_version_is_filed_once_more(demo_office: DemoOffice) -> None:
-    """An older version kept no marks, and may have ended before it filed its last records."""
-    filed, unfiled = demo_office.receive(demo_office.photo(RIGHT_DOOR)), received(demo_office)
-    for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
-        demo_office.office.store.db.execute(one)
-    again = open_office(Store(demo_office.folder))
-
-    Worker(again).step()
-
-    assert demo_office.shown(RIGHT_DOOR) == [filed]
-    assert demo_office.shown(ALLOWED) == [unfiled]
-
-
 def test_record_whose_receipt_is_signed_again_is_not_filed_again(demo_office: DemoOffice) -> None:
     capture_id = demo_office.receive(demo_office.photo(ALLOWED))
     verdict = demo_office.office.store.verdict(capture_id)

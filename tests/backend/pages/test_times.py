@@ -11,11 +11,9 @@ from agent.models import RecordKind
 from doorstep_backend import zones
 from doorstep_backend.office.access import Customer
 from doorstep_backend.office.demo import ALLOWED
-from doorstep_backend.office.ledger import open_ledger
-from doorstep_backend.office.orders import Address, Order, Orders
+from doorstep_backend.office.orders import Address, Order
 from tests.backend.pages.reading import images, verified
-from tests.support.demo_office import NOON, PICTURE, DemoOffice
-from tests.support.engines import only_sqlite, take_column
+from tests.support.demo_office import NOON, PICTURE
 from tests.support.live_pages import ANA, Live, live_pages
 
 FAR: Final = "1009"
@@ -83,13 +81,3 @@ def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(l
 
     assert "When it was left is not known." in page
     assert "1 December 2026, 06:00 (America/New_York)" in page
-
-
-@only_sqlite
-def test_an_older_folder_has_addresses_without_a_zone(tmp_path: Path) -> None:
-    take_column(DemoOffice(tmp_path).office.ledger, "addresses", "zone")
-
-    orders = Orders(open_ledger(tmp_path))
-
-    assert orders.address("a-1").zone is None
-    assert orders.find(ALLOWED).zone is None

@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 TOKENS: Final = Schema(
     "api_tokens",
     [
-        statements("""CREATE TABLE IF NOT EXISTS api_tokens (
+        statements("""CREATE TABLE api_tokens (
             name TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
             ends TEXT NOT NULL)""")
     ],

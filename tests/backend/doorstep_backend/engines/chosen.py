@@ -25,7 +25,7 @@ its own, which is made. For tests, whose backends are many.
 BUCKET: Final = Schema(
     "bucket",
     [
-        statements("""CREATE TABLE IF NOT EXISTS bucket (
+        statements("""CREATE TABLE bucket (
             one BOOLEAN PRIMARY KEY CHECK (one), name TEXT NOT NULL)""")
     ],
 )

@@ -77,7 +77,7 @@ def _row(places: Mapping[str, int], values: Sequence[Any]) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A step of a migration: a column that is added, where an earlier version has not done so.
+    """A step of a migration: a column that is added.
 
     Attributes:
         definition: name, type and the rest.
@@ -85,11 +85,6 @@ class Column:
 
     table: str
     definition: str
-
-    @property
-    def name(self) -> str:
-        """Name of the column."""
-        return self.definition.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +110,9 @@ class Schema:
 
     Attributes:
         migrations: forward only; a released migration is never changed. A new migration is added at
-            the end, and only adds a table, or a column with a default, because an older process may
-            run beside it. The first migration has IF NOT EXISTS everywhere, because folders of
-            2026.11.7 and before have its tables, and no numbers.
+            the end, and only adds a table, a column with a default, or an index, because an older
+            process may run beside it. An index that is added to a table of records has IF NOT
+            EXISTS, because an operator may have made it beforehand.
     """
 
     name: str

@@ -133,9 +133,7 @@ class Sqlite(Database):
         self.execute(f"{words} STRICT" if words.startswith("CREATE TABLE") else words)
 
     def _add(self, column: Column) -> None:
-        found = [row["name"] for row in self.execute(f"PRAGMA table_info({column.table})")]
-        if column.name not in found:
-            self._change(f"ALTER TABLE {column.table} ADD COLUMN {column.definition}")
+        self._change(f"ALTER TABLE {column.table} ADD COLUMN {column.definition}")
 
     def _has_table(self, name: str) -> bool:
         query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"

@@ -23,7 +23,7 @@ DOCUMENTS: Final = Schema(
     "fleet_documents",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS fleet_documents (
+CREATE TABLE fleet_documents (
     version BIGINT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, signer TEXT NOT NULL, next TEXT,
     payload TEXT NOT NULL, token TEXT NOT NULL);
 """)

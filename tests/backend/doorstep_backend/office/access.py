@@ -32,7 +32,7 @@ AGENT_WINDOW: Final = timedelta(hours=1)
 """Time for which a wrong code counts: a guesser has 240 a day, and the customer reads each."""
 
 DISPATCH: Final = "dispatch"
-"""First word of a dispatcher's `viewer`; an earlier version wrote it without the name."""
+"""First word of a dispatcher's `viewer`."""
 
 WRONG_CODE: Final = translatable("Gave a code that does not fit. No photo was shown.")
 """The customer's entry for a wrong code."""

@@ -139,16 +139,12 @@ class Filing(Showing):
         return [row[0] for row in self._ledger.execute(query, (device_id,))]
 
     def numbers_of(self, device_id: str) -> Result:
-        """Return all that a device sent, in the order of receipt: `capture_id`, `chain` and `seq`.
-
-        The last two are NULL if an earlier version filed it.
-        """
+        """Return `capture_id`, `chain` and `seq` of all from a device, in the order of receipt."""
         return self._ledger.execute(f"{_NUMBERS} ORDER BY received_at", (device_id,))
 
     def numbers_beside(self, device_id: str, chain: str, seq: int) -> Result:
         """Return the rows of `numbers_of` with this number, the one before or after, or none."""
-        query = f"""{_NUMBERS} AND (chain = ? AND seq BETWEEN ? AND ? OR chain IS NULL)
-            ORDER BY received_at"""
+        query = f"{_NUMBERS} AND chain = ? AND seq BETWEEN ? AND ? ORDER BY received_at"
         return self._ledger.execute(query, (device_id, chain, seq - 1, seq + 1))
 
     def is_unwanted(self, capture_id: str) -> bool:

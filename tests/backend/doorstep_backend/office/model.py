@@ -91,7 +91,7 @@ class Office:
         return list(dict.fromkeys([*self.filing.of_device(device_id), *filing_backlog]))
 
     def numbered_of(self, device_id: str) -> Iterator[Numbered]:
-        """Return `received_of` with numbers, from the label of what has none in its row."""
+        """Return `received_of` with numbers, from the label of what is not filed yet."""
         filing_backlog = self.store.filing_backlog.of_device(device_id)  # as above
         return self._numbered(self.filing.numbers_of(device_id), filing_backlog)
 
@@ -107,7 +107,7 @@ class Office:
         rows = {row["capture_id"]: row for row in filed}
         for capture_id in dict.fromkeys([*rows, *filing_backlog]):
             row = rows.get(capture_id)
-            said = row if row and row["chain"] else self.store.label(capture_id)
+            said = row or self.store.label(capture_id)
             if said:
                 yield Numbered(capture_id, said["chain"], said["seq"])
 

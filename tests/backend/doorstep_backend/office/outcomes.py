@@ -39,7 +39,7 @@ class Outcome:
     """The delivery of an order.
 
     Attributes:
-        at: its time; None if an earlier version erased the photo and kept no time.
+        at: its time; None if the order was added as done.
         is_exact: if False, nobody knows the time of the press, and `at` is on the day of its
             receipt.
     """

@@ -24,7 +24,7 @@ class Photo:
         left_at: when the button was pressed; None when the device did not know the time.
         bound_by: a `BoundBy`, one of `LABEL_ELSEWHERE` and `LABEL_UNPLACED`, or `dispatch` if a
             correction put it on its order.
-        named_by: the device's own word, without `dispatch` unless an earlier version bound it.
+        named_by: the device's own word, without `dispatch`.
         ring: as the record says, where known.
         distance_m: from the stop's position in the manifest, where known.
         accuracy_m: of the device's position, where known.

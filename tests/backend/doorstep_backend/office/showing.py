@@ -19,7 +19,7 @@ from doorstep_backend.wire.store import Store
 log = logging.getLogger(__name__)
 
 IS_REVOKED: Final = """coalesce((SELECT TRUE FROM revoked_keys r WHERE r.device_id = {0}.device_id
-    AND ({0}.kid IS NULL OR {0}.kid = r.kid) AND {0}.received_at >= r.since LIMIT 1), FALSE)"""
+    AND {0}.kid = r.kid AND {0}.received_at >= r.since LIMIT 1), FALSE)"""
 """Condition: the key that signed this capture was no longer believed when it came (revoked.py).
 
 Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads all before a LIMIT.

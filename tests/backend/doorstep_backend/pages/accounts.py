@@ -25,10 +25,10 @@ ACCOUNTS: Final = Schema(
     "accounts",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS accounts (
+CREATE TABLE accounts (
     who TEXT PRIMARY KEY, role TEXT NOT NULL CHECK (role IN ('customer', 'agent', 'dispatch')),
     hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS browsers (
+CREATE TABLE browsers (
     browser TEXT PRIMARY KEY, ends TEXT NOT NULL,
     who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE);
 """)

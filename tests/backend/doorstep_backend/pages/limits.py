@@ -32,11 +32,11 @@ TRIES: Final = Schema(
     "sign_in_tries",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS sign_in_tries (
+CREATE TABLE sign_in_tries (
     made TEXT NOT NULL, what TEXT NOT NULL, at TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS sign_in_tries_of ON sign_in_tries (what);
-CREATE INDEX IF NOT EXISTS sign_in_tries_by ON sign_in_tries (made);
-CREATE INDEX IF NOT EXISTS sign_in_tries_at ON sign_in_tries (at)
+CREATE INDEX sign_in_tries_of ON sign_in_tries (what);
+CREATE INDEX sign_in_tries_by ON sign_in_tries (made);
+CREATE INDEX sign_in_tries_at ON sign_in_tries (at)
 """)
     ],
 )

@@ -33,10 +33,10 @@ SESSIONS: Final = Schema(
     "sessions",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS sessions (
+CREATE TABLE sessions (
     cookie TEXT PRIMARY KEY, who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
     began TEXT NOT NULL, used TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS sessions_by_account ON sessions (who)
+CREATE INDEX sessions_by_account ON sessions (who)
 """)
     ],
 )

@@ -21,7 +21,7 @@ REPORTS: Final = Schema(
     "reports",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS reports (
+CREATE TABLE reports (
     device_id TEXT PRIMARY KEY, received_at TEXT NOT NULL, document TEXT NOT NULL,
     worst BIGINT NOT NULL, waiting BIGINT NOT NULL, oldest_utc TEXT, agent TEXT NOT NULL,
     bench_mode BOOLEAN NOT NULL);

@@ -5,28 +5,18 @@ from typing import Final
 
 from doorstep_backend.engines.sql import Database, Schema, statements
 
-_HAS_RECEIPT: Final = """EXISTS (SELECT 1 FROM verdicts v
-    WHERE v.capture_id = {}.capture_id AND v.accepted)"""
-
 BEGUN: Final = Schema(
     "begun",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS begun (
+CREATE TABLE begun (
     capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
-"""),
-        [
-            f"DELETE FROM begun WHERE {_HAS_RECEIPT.format('begun')}",
-            f"""INSERT INTO begun (capture_id, owner) SELECT u.capture_id, '' FROM uploads u
-            WHERE NOT {_HAS_RECEIPT.format("u")} ON CONFLICT DO NOTHING""",
-        ],
+CREATE INDEX begun_by_owner ON begun (owner);
+""")
     ],
 )
 """In `backend`. A row for each upload without a receipt, so that there are few however many records
 came. `owner`: whose quota it counts to; empty for nobody's.
-
-An earlier version kept the rows of what has its receipt, and made those of others a moment later.
 """
 
 ROWS_AT_ONCE: Final = 1000
@@ -56,7 +46,3 @@ class UploadsWithoutReceipt:
         while found := [row["capture_id"] for row in self._db.execute(query, (after,))]:
             yield from found
             after = found[-1]
-
-    def forget_ended(self) -> None:
-        """Delete the rows of what has its receipt, which an earlier version left."""
-        self._db.execute(f"DELETE FROM begun WHERE {_HAS_RECEIPT.format('begun')}")

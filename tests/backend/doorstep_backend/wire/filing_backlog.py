@@ -6,32 +6,22 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from doorstep_backend.engines.sql import Column, Database, Schema, statements
+from doorstep_backend.engines.sql import Database, Schema, statements
 
 UNFILED: Final = Schema(
     "unfiled",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS unfiled (
+CREATE TABLE unfiled (
     capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, due TEXT NOT NULL,
-    tries BIGINT NOT NULL DEFAULT 0, why TEXT);
-CREATE INDEX IF NOT EXISTS unfiled_by_due ON unfiled (due);
-INSERT INTO unfiled (capture_id, due) SELECT capture_id, at FROM verdicts WHERE accepted
-    ON CONFLICT DO NOTHING
-"""),
-        [
-            Column("unfiled", "at TEXT"),
-            *statements("""
-UPDATE unfiled SET at = (SELECT v.at FROM verdicts v WHERE v.capture_id = unfiled.capture_id);
-CREATE INDEX IF NOT EXISTS unfiled_by_time ON unfiled (at)
-"""),
-        ],
+    tries BIGINT NOT NULL DEFAULT 0, why TEXT, at TEXT NOT NULL);
+CREATE INDEX unfiled_by_due ON unfiled (due);
+CREATE INDEX unfiled_by_time ON unfiled (at)
+""")
     ],
 )
 """In `backend`. `due` is when a worker may take it, once it was tried; `why`, what was wrong then.
-`at` is when it got its receipt; NULL where a process of an earlier version has marked it.
-
-An earlier version kept no marks: all that it received is looked at once more.
+`at` is when it got its receipt.
 """
 
 MOST: Final = 20

@@ -41,7 +41,7 @@ TOO_MANY: Final = (
 
 _DUE: Final = """SELECT b.capture_id FROM begun b JOIN uploads u USING (capture_id)
     LEFT JOIN verdicts v USING (capture_id)
-    WHERE (v.accepted IS NULL AND coalesce(u.last_byte_at, '') <= :open
+    WHERE (v.accepted IS NULL AND u.last_byte_at <= :open
     OR NOT v.accepted AND v.at <= :refused)"""
 
 _LAST: Final = "~"
@@ -128,7 +128,6 @@ class UnfinishedUploadsQuota:
             "open": rfc3339(now - timedelta(days=open_days)),
             "refused": rfc3339(now - timedelta(days=refused_days)),
         }
-        self._store.begun.forget_ended()
         begin, drop = str(uuid4()), partial(self._drop, before=before)
         for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
             while (to := self._look_to(span)) is not None:

@@ -14,7 +14,7 @@ RESCUED: Final = Schema(
     "rescued",
     [
         statements("""
-CREATE TABLE IF NOT EXISTS rescued (
+CREATE TABLE rescued (
     capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, technician TEXT);
 """)
     ],

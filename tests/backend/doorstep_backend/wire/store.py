@@ -11,7 +11,7 @@ from agent.models import rfc3339
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import REFUSED, Missing, Objects
 from doorstep_backend.engines.opening import open_database
-from doorstep_backend.engines.sql import Column, Conflict, Database, EngineStep, Schema, statements
+from doorstep_backend.engines.sql import Conflict, Database, EngineStep, Schema, statements
 from doorstep_backend.engines.unavailable import Unavailable
 from doorstep_backend.seals import Seals
 from doorstep_backend.wire.begun import UploadsWithoutReceipt
@@ -21,34 +21,28 @@ from doorstep_backend.wire.records import Records
 UPLOADS: Final = Schema(
     "uploads",
     [
-        statements("""
-CREATE TABLE IF NOT EXISTS uploads (
+        [
+            *statements("""
+CREATE TABLE uploads (
     capture_id TEXT PRIMARY KEY, length BIGINT NOT NULL, sha256 TEXT NOT NULL,
-    metadata TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS verdicts (
+    metadata TEXT NOT NULL, device_id TEXT, received BIGINT NOT NULL DEFAULT 0,
+    last_byte_at TEXT NOT NULL);
+CREATE TABLE verdicts (
     capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
     accepted BOOLEAN NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL);
-"""),
-        [Column("uploads", "device_id TEXT")],
-        [
-            Column("uploads", "received BIGINT NOT NULL DEFAULT 0"),
-            Column("uploads", "last_byte_at TEXT"),
-            *statements("""
-CREATE TABLE IF NOT EXISTS pieces (
+CREATE TABLE devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL);
+CREATE TABLE pieces (
     capture_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE, at BIGINT NOT NULL,
     bytes BYTEA NOT NULL, PRIMARY KEY (capture_id, at));
-UPDATE uploads SET received = length WHERE capture_id IN (SELECT capture_id FROM verdicts);
 """),
             EngineStep("postgresql", "ALTER TABLE pieces ALTER COLUMN bytes SET STORAGE EXTERNAL"),
         ],
     ],
 )
 """In `backend`. `devices` pins the first label key seen of each device, where no certificate
-vouches for it. `device_id`: who began an upload; nobody that is known before there were
-certificates. `received`: how many bytes have come; `pieces` has them until there is a verdict, each
-from its offset `at` on, and sealed bytes cannot be compressed. `last_byte_at`: NULL for what came
-before there were pieces (parts.py).
+vouches for it. `device_id`: who began an upload, if a certificate said so. `received`: how many
+bytes have come; `pieces` has them until there is a verdict, each from its offset `at` on, and
+sealed bytes cannot be compressed.
 """
 
 BATCH: Final = 1000
