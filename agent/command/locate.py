@@ -2,8 +2,8 @@
 
 import argparse
 import os
-import threading
-from contextlib import ExitStack, closing
+import queue
+from contextlib import ExitStack, closing, suppress
 from typing import Final
 
 from agent.capture.technician import NOT_YOURS, kept_route, why_not_call
@@ -47,16 +47,17 @@ def _is_ours(config: Config) -> bool:
 
 def _without_capture(config: Config) -> int:
     """Use the indicator in this process, until the time is over or Ctrl-C; it ends dark."""
-    layout, found = Layout.of(config.state), threading.Event()
+    layout, ended = Layout.of(config.state), queue.SimpleQueue[None]()  # safe in a signal's frame
     if why_not := why_not_call(kept_route(config, SystemClock(floor(layout)))):
         raise NotNow(why_not)
     with ExitStack() as opened:
         if layout.capture_lock.exists():  # else no capture has ever begun here
             opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
         indicator = opened.enter_context(closing(open_part("indicator", config.indicator)))
-        told = opened.enter_context(signals(found.set))
+        told = opened.enter_context(signals(lambda: ended.put(None)))
         words = f"capture does not run: it blinks and sounds for {LOCATE_S} s, or until Ctrl-C"
         print(words, flush=True)
         indicator.show(Signal.LOCATE)
-        found.wait(LOCATE_S)
+        with suppress(queue.Empty):
+            ended.get(timeout=LOCATE_S)
         return ExitCode.INTERRUPTED if told else ExitCode.DONE

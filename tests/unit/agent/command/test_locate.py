@@ -66,8 +66,10 @@ def test_ctrl_c_ends_it_and_the_light_is_dark(van: Device) -> None:
         assert running.stdout is not None
         assert running.stdout.readline()
         running.send_signal(signal.SIGINT)
-
-        assert running.wait(10) == ExitCode.INTERRUPTED
+        try:
+            assert running.wait(10) == ExitCode.INTERRUPTED
+        finally:
+            running.kill()
 
 
 def test_a_capture_that_is_just_starting_keeps_its_pins(
