@@ -25,7 +25,6 @@ from tests.bench import (
     row_count,
     settling,
     upload,
-    verify,
     warm,
 )
 from tests.bench.frame import Figure, Rig
@@ -46,12 +45,11 @@ MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "rows-sqlite": partial(row_count.measure, engine="sqlite"),
     "peak": peak.measure,
     "kills": peak.kills,
-    "verify": verify.measure,
 }
 """By the names of options.SECTIONS."""
 
 NEEDS: Final = {
-    "upload": ("node", "npm", "curl"),
+    "upload": ("curl",),
     "rows": ("initdb",),
     "peak": peak.NEEDS,
     "kills": peak.NEEDS,

@@ -18,7 +18,7 @@ from typing import Final
 
 from agent.queue.paths import Layout
 from tests.bench.bare import PHOTO_BYTES, RawDisk
-from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, in_folder, new_photo
+from tests.bench.queues import OTHER, AckQueue, Contender, OurQueue, Queue, in_folder, new_photo
 from tests.faults.powercut import disk
 from tests.faults.powercut.forked import ChildFailed, in_child, spread
 from tests.faults.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
@@ -96,9 +96,9 @@ def missing() -> str:
     return "" if may else "a container may not mount disks"
 
 
-def surveyed(photos: int, states: int, *only: str) -> list[Survey]:
-    """Survey every contender, or those with these names, in a process of its own."""
-    words = [*ALONE, sys.executable, "-m", "tests.bench.cuts", str(photos), str(states), *only]
+def surveyed(photos: int, states: int, *names: str) -> list[Survey]:
+    """Survey the contenders with these names, in a process of its own."""
+    words = [*ALONE, sys.executable, "-m", "tests.bench.cuts", str(photos), str(states), *names]
     said = subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
     return [Survey(**one) for one in json.loads(said.stdout)]
 
@@ -116,16 +116,26 @@ def _busy(folder: Path) -> Queue:
     return BusyQueue(Layout(folder / "state", folder / "run"))
 
 
+class _Unflushed(AckQueue):
+    """The other queue, which loses photos so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        vars(self._queue)["_putter"].execute("PRAGMA synchronous=OFF")
+
+
 OURS: Final = Contender("doorstep", _busy)
 RAW: Final = "bare loop"
+UNFLUSHED: Final = Contender("unflushed", _Unflushed)
+"""Only for the test, which sees by it that the cuts find a loss."""
 
 
 def contenders(folder: Path) -> list[Contender]:
-    """Return all that are surveyed; the bare loop writes as much as a queue in `folder` does."""
+    """Return all that can be surveyed; the bare loop writes as much as a queue in `folder` does."""
     ours = in_folder(folder)
     bare = partial(RawDisk, sizes=ours.sizes())
     ours.close()
-    return [OURS, Contender(RAW, bare), *OTHERS]
+    return [OURS, Contender(RAW, bare), OTHER, UNFLUSHED]
 
 
 def survey(folder: Path, contender: Contender, photos: int, states: int) -> Survey:
@@ -223,14 +233,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cuts", description=__doc__)
     parser.add_argument("photos", type=int, help="how many each queue keeps")
     parser.add_argument("states", type=int, help="how often each is cut")
-    parser.add_argument("only", nargs="*", metavar="NAME", help="of these; else of all")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="of these")
     words = parser.parse_args()
     logging.disable(logging.CRITICAL)
     with TemporaryDirectory(dir=MEMORY, prefix="doorstep-cuts-") as folder:
         surveys = [
             survey(Path(folder, str(number)), one, words.photos, words.states)
             for number, one in enumerate(contenders(Path(folder, "sizes")))
-            if not words.only or one.name in words.only
+            if one.name in words.names
         ]
     sys.stdout.write(json.dumps([asdict(one) for one in surveys]))
 

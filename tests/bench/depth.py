@@ -1,21 +1,11 @@
-"""Picking the next record and asking for the status: a short queue beside a very long one.
+"""Picking the next record and asking for the status: a short queue beside a very long one."""
 
-Ours, and two queues that keep items in SQLite too.
-"""
-
-import json
 import random
-import sqlite3  # noqa: TID251 - fills the database of another product
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
-
-from litequeue import LiteQueue  # type: ignore[import-untyped]  # it ships no types
-from persistqueue import SQLiteAckQueue
-from persistqueue.serializers import pickle
 
 from agent.models import RecordState
 from agent.queue.outbox import CLAIM_S
@@ -24,7 +14,6 @@ from agent.status import document
 from tests.bench.frame import Figure, Rig, by_turns, ratios, run_ms
 from tests.bench.queues import OurQueue
 from tests.bench.rows import insert, waiting_rows
-from tests.support import sqlite_memory
 from tests.support.device import Device
 
 SHORT: Final = 100
@@ -53,9 +42,6 @@ SUSPECT_S: Final = (NOW_S + 300.0, NOW_S + 86_400.0)
 LONG_ANSWER: Final = "not what was agreed on; " * 10
 """An answer of a backend, longer than the status shows."""
 
-Pick = Callable[[], object]
-"""Takes the next item, so that no other process gets it."""
-
 
 def measure(rig: Rig) -> Iterator[Figure]:
     """Ask short and long queues by turns, so that a slow moment of the disk meets them all."""
@@ -67,29 +53,18 @@ def measure(rig: Rig) -> Iterator[Figure]:
             return opened.enter_context(closing(LongQueue(layout, depth)))
 
         ours = {depth: queue(depth) for depth in DEPTHS}
-        picks: dict[int, Pick] = {depth: one.pick for depth, one in ours.items()}
-        note = (
-            "Outbox.claim with its flush, by turns; each queue has a fifth backed off, 2 % "
-            "suspect, and a tenth as many rows delivered before"
-        )
-        yield from _compared("", picks, PICKS, TIMES_SHORT, note)
+        jobs = {depth: partial(run_ms, one.pick) for depth, one in ours.items()}
+        taken = by_turns(PICKS, jobs, WARM_UP)
         statuses = [run_ms(ours[LONG].status) for _ in range(WARM_UP + rounds)][WARM_UP:]
-        sqlite_memory.lift_limit()  # it is for our queues alone
-        for name, (fill, note) in OTHERS.items():
-            picks = {n: opened.enter_context(fill(rig.folder / f"{name}-{n}", n)) for n in DEPTHS}
-            yield from _compared(f"{name}: ", picks, rounds, None, note)
-    yield Figure(f"status: its queries, {LONG:,} rows", "ms", statuses, STATUS_MS, digits=3)
-
-
-def _compared(
-    who: str, picks: Mapping[int, Pick], rounds: int, at_most: float | None, note: str
-) -> Iterator[Figure]:
-    jobs = {depth: partial(run_ms, pick) for depth, pick in picks.items()}
-    taken = by_turns(rounds, jobs, WARM_UP)
-    name = f"{who}pick the next, {LONG:,} rows by {SHORT:,}"
-    yield Figure(name, "x", ratios(taken[LONG], taken[SHORT]), at_most, digits=2, note=note)
+    note = (
+        "Outbox.claim with its flush, by turns; each queue has a fifth backed off, 2 % "
+        "suspect, and a tenth as many rows delivered before"
+    )
+    name, times = f"pick the next, {LONG:,} rows by {SHORT:,}", ratios(taken[LONG], taken[SHORT])
+    yield Figure(name, "x", times, TIMES_SHORT, digits=2, note=note)
     for depth in DEPTHS:
         yield Figure(f"  {depth:,} rows", "ms", taken[depth], digits=2)
+    yield Figure(f"status: its queries, {LONG:,} rows", "ms", statuses, STATUS_MS, digits=3)
 
 
 class LongQueue(OurQueue):
@@ -112,37 +87,6 @@ class LongQueue(OurQueue):
 
     def status(self) -> None:
         document.queue_part(self.outbox)
-
-
-@contextmanager
-def persist_queue(folder: Path, depth: int) -> Iterator[Pick]:
-    """Fill persist-queue's SQLiteAckQueue past its own `put`, which flushes each item."""
-    SQLiteAckQueue(str(folder)).close()  # makes the table
-    items = ((pickle.dumps(row), 0.0) for row in islice(waiting_rows(), depth))
-    into = "INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, 0)"
-    with closing(sqlite3.connect(folder / "data.db")) as sql, sql:
-        sql.executemany(into, items)
-    with closing(SQLiteAckQueue(str(folder))) as queue:
-        yield lambda: queue.get(block=False)
-
-
-@contextmanager
-def litequeue(folder: Path, depth: int) -> Iterator[Pick]:
-    """Fill a LiteQueue in one transaction."""
-    folder.mkdir()
-    with closing(LiteQueue(folder / "queue.db")) as queue:
-        with queue.transaction():
-            for row in islice(waiting_rows(), depth):
-                queue.put(json.dumps(row))
-        yield queue.pop
-
-
-Fill = Callable[[Path, int], AbstractContextManager[Pick]]
-
-OTHERS: Final[dict[str, tuple[Fill, str]]] = {
-    "persist-queue": (persist_queue, "SQLiteAckQueue as it comes, with a flush"),
-    "litequeue": (litequeue, "as it comes, with synchronous=NORMAL, without a flush"),
-}
 
 
 def mixed_rows(depth: int) -> Iterator[dict[str, Any]]:

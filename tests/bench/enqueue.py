@@ -1,4 +1,4 @@
-"""Keeping a photo of 300 KB: ours beside other queues, and beside the bare system calls."""
+"""Keeping a photo of 300 KB: ours beside another queue, and beside the bare system calls."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from tests.bench import cuts
 from tests.bench.bare import RawDisk
 from tests.bench.cuts import Survey
 from tests.bench.frame import Figure, Rig, by_turns, ratios, run_ms
-from tests.bench.queues import OTHERS, OURS, Queue, SignedQueue, in_folder, new_photo
+from tests.bench.queues import OTHER, OURS, Queue, SignedQueue, in_folder, new_photo
 
 TIMES_RAW: Final = 2.0
 FLUSHES: Final = 3.0
@@ -49,7 +49,7 @@ def measure(rig: Rig) -> Iterator[Figure]:
         OURS.name: f"by the bare loop in the same round, with {flushes} flushes; {OURS.how}.{more}",
         DISK_ONLY: "the same without digests, tar and signature",
         cuts.RAW: "the same writes and flushes of as many bytes, and nothing around them",
-        **{one.name: one.how for one in OTHERS},
+        OTHER.name: OTHER.how,
     }
     for name, note in notes.items():
         times = ratios(timed[name], timed[cuts.RAW])
@@ -59,7 +59,8 @@ def measure(rig: Rig) -> Iterator[Figure]:
     for name in notes:
         yield Figure(f"  {name}: in ms", "ms", timed[name], digits=2)
     if not why_not:
-        yield from survey_figures(cuts.surveyed(*(QUICK if rig.is_quick else WHOLE)))
+        numbers = QUICK if rig.is_quick else WHOLE
+        yield from survey_figures(cuts.surveyed(*numbers, OURS.name, cuts.RAW, OTHER.name))
 
 
 def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
@@ -67,10 +68,12 @@ def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
     with ExitStack() as opened:
         ours = in_folder(folder / "ours")
         signed = SignedQueue(Layout(folder / "signed", folder / "run"))
-        queues: dict[str, Queue] = {OURS.name: ours, DISK_ONLY: signed}
-        for number, one in enumerate(OTHERS):
-            queues[one.name] = one.open(folder / str(number))
-        queues[cuts.RAW] = RawDisk(folder / "raw", ours.sizes())
+        queues: dict[str, Queue] = {
+            OURS.name: ours,
+            DISK_ONLY: signed,
+            OTHER.name: OTHER.open(folder / "other"),
+            cuts.RAW: RawDisk(folder / "raw", ours.sizes()),
+        }
         for queue in queues.values():
             opened.enter_context(closing(queue))
             queue.grow()

@@ -1,4 +1,4 @@
-"""Queues that keep photos on the disk: ours, and what Python projects use for it."""
+"""Queues that keep photos on the disk: ours, and one that Python projects use for it."""
 
 import hashlib
 import os
@@ -6,12 +6,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import litequeue  # type: ignore[import-untyped]  # it ships no types
 import numpy as np
 import persistqueue
 
@@ -173,70 +171,24 @@ def in_folder(folder: Path) -> OurQueue:
     return OurQueue(Layout(folder / "state", folder / "run"))
 
 
-class _Other:
-    """Common part of the other queues; as persist-queue has it."""
+class AckQueue:
+    """persist-queue's SQLiteAckQueue, as it comes."""
 
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
+    def __init__(self, folder: Path) -> None:
+        self._queue = persistqueue.SQLiteAckQueue(str(folder))
 
     def grow(self) -> None:
         for size in (*LONG_BYTES, 1):
             self.put(bytes(size))
-            self.take()
+            self._queue.ack(self._queue.get())
+            self._queue.clear_acked_data(keep_latest=0)
 
     def put(self, photo: bytes) -> None:
         self._queue.put(photo)
 
-    def take(self) -> None:
-        """Take the oldest item out, for good."""
-        self._queue.get()
-        self._queue.task_done()
-
     def photos(self) -> Iterator[bytes]:
         for _ in range(self._queue.qsize()):
             yield self._queue.get(block=False)
-
-
-class FileQueue(_Other):
-    """persist-queue's Queue: files of `chunksize` items each, and one that says where it ends."""
-
-    def __init__(self, folder: Path, chunksize: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(persistqueue.Queue(str(folder), chunksize=chunksize, tempdir=str(folder)))
-
-    def close(self) -> None:
-        self._queue.headf.close()
-        self._queue.tailf.close()
-
-
-class AckQueue(_Other):
-    """persist-queue's SQLiteAckQueue."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(persistqueue.SQLiteAckQueue(str(folder)))
-
-    def take(self) -> None:
-        self._queue.ack(self._queue.get())
-        self._queue.clear_acked_data(keep_latest=0)
-
-    def close(self) -> None:
-        self._queue.close()
-
-
-class LiteQueue(_Other):
-    """litequeue, which is made for text and takes bytes as well."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(litequeue.LiteQueue(folder / "queue.db"))
-
-    def take(self) -> None:
-        self._queue.done(self._queue.pop().message_id)
-        self._queue.prune()
-
-    def photos(self) -> Iterator[bytes]:
-        while (message := self._queue.pop()) is not None:
-            yield message.data
 
     def close(self) -> None:
         self._queue.close()
@@ -249,26 +201,11 @@ OURS: Final = Contender(
     "EXIF and JPEG are made before",
 )
 
-OTHERS: Final = (
-    Contender("persist-queue Queue", partial(FileQueue, chunksize=100), "as it comes"),
-    Contender(
-        "persist-queue Queue, chunksize=1",
-        partial(FileQueue, chunksize=1),
-        "its most durable setting: it flushes a file once that has its number of items, and "
-        "never the one that says how many there are",
-    ),
-    Contender(
-        "persist-queue SQLiteAckQueue",
-        AckQueue,
-        "as it comes: SQLite's log, flushed at each commit (SQLite's own default); the median "
-        "leaves out every 13th photo, which empties the log, as it does every 166th of ours",
-    ),
-    Contender(
-        "litequeue",
-        LiteQueue,
-        "as it comes: it sets synchronous=NORMAL, and has no setting for another; it gets "
-        "the bytes as they are, base64 would be a third more",
-    ),
+OTHER: Final = Contender(
+    "persist-queue SQLiteAckQueue",
+    AckQueue,
+    "as it comes: SQLite's log, flushed at each commit (SQLite's own default); the median "
+    "leaves out every 13th photo, which empties the log, as it does every 166th of ours",
 )
 
 

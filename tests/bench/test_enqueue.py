@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench import cuts
 from tests.bench.bare import RawDisk
-from tests.bench.cuts import Survey
+from tests.bench.cuts import UNFLUSHED, Survey
 from tests.bench.enqueue import survey_figures
 from tests.bench.queues import OURS, Queue, in_folder, new_photo
 from tests.support.backend import REPOSITORY
@@ -83,7 +83,7 @@ def test_power_cuts_show_which_queue_loses_what_it_kept() -> None:
     if why_not := cuts.missing():
         pytest.fail(f"the power cuts need more: {why_not}")
 
-    ours, other = cuts.surveyed(8, 12, OURS.name, "persist-queue Queue")
+    ours, other = cuts.surveyed(8, 12, OURS.name, UNFLUSHED.name)
 
     assert ours.lost == [0] * 12
     assert other.states_with_loss > 0

@@ -25,7 +25,6 @@ LATER = (400_000.0, 0.6)
         ("raw socket", RECORDS, 1, EARLY),
         ("curl", RECORDS, 1, EARLY),
         ("tuspy", 2 * RECORDS, 2 * RECORDS, LATER),
-        ("tus-js-client", 2 * RECORDS, 1, EARLY),
     ],
 )
 def test_a_contender_delivers_all_over_a_whole_line_and_over_one_that_is_cut(

@@ -1,4 +1,4 @@
-"""Uploading records of 300 KB: ours beside tuspy, tus-js-client, curl and a bare TLS socket.
+"""Uploading records of 300 KB: ours beside tuspy, curl and a bare TLS socket.
 
 All of them send to the same reference backend (tests/bench/upload_server.py), each to a process of
 its own: a row, a file, flushed, read back and checked, and a signed receipt for every record.
@@ -46,7 +46,7 @@ AT_100_MS: Final = "Uploading photos of 300 KB at 100 ms: from receipt to receip
 """A panel of the chart."""
 
 BARE: Final = ("ours", "raw socket", "curl")
-TUS: Final = ("tuspy", "tus-js-client")
+TUS: Final = ("tuspy",)
 
 SERVED: Final = (
     "curl and raw socket PUT, the others speak tus, to the same reference backend, and all show "
@@ -55,8 +55,8 @@ SERVED: Final = (
 
 CUTS: Final = (
     "cut every 10 s, all contenders at once, each on a line of its own; after a cut ours continues "
-    "as always, tuspy with retries=100, retry_delay=1 (its own: 0 and 30), tus-js-client with its "
-    "defaults, curl --retry 1000 --retry-delay 1 and raw socket after 1 s, both from the start"
+    "as always, tuspy with retries=100, retry_delay=1 (its own: 0 and 30), curl --retry 1000 "
+    "--retry-delay 1 and raw socket after 1 s, both from the start"
 )
 
 

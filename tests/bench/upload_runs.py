@@ -28,11 +28,8 @@ from tests.bench.upload_lines import Open
 from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 from tests.support.enrolment import Enrolled, enrolled_beside, required
-from tests.support.npm import install, program
+from tests.support.npm import program
 from tests.support.waiting import until
-
-NODE_FOLDER: Final = Path(__file__).parent / "upload_js"
-"""Holds package.json; `npm ci` puts node_modules here, which git ignores."""
 
 LOOK_S: Final = 0.05
 """Time between the looks of the bench at a contender that is not done."""
@@ -147,17 +144,11 @@ def curl(job: Job) -> list[str]:
     return [program("curl", "curl"), "--disable", "--config", str(config)]
 
 
-def tus_js(job: Job) -> list[str]:
-    install(NODE_FOLDER)
-    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), job.write()]
-
-
 CONTENDERS: Final[dict[str, Callable[[Job], list[str]]]] = {
     "ours": ours,
     "raw socket": python_client("raw"),
     "curl": curl,
     "tuspy": python_client("tuspy"),
-    "tus-js-client": tus_js,
 }
 """Each prepares a job and returns the command that does it."""
 
@@ -236,7 +227,7 @@ def _knows(name: str, process: "subprocess.Popen[bytes]", job: Job) -> bool:
 def _started(name: str, job: Job) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a contender until the block ends; what it says is in a log in the job's folder."""
     command, ca = CONTENDERS[name](job), str(job.line.server.ca_file)
-    trusting = os.environ | {"REQUESTS_CA_BUNDLE": ca, "NODE_EXTRA_CA_CERTS": ca}
+    trusting = os.environ | {"REQUESTS_CA_BUNDLE": ca}
     with (job.folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, env=trusting)
     try:
