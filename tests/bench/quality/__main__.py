@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from functools import partial
 from hashlib import sha256
 from itertools import chain
 from multiprocessing import Pool
@@ -12,7 +11,7 @@ from pathlib import Path
 import cv2  # noqa: TID251 - one thread for each process
 
 from tests.bench.quality import fetching, side_by_side
-from tests.bench.quality.judging import CHECKS, PRODUCT, judged
+from tests.bench.quality.judging import judged
 from tests.bench.quality.photographs import PHOTOGRAPHS, Half, Photograph, missing
 from tests.bench.quality.table import tables
 
@@ -30,7 +29,7 @@ def main() -> None:
     chosen = sample(options.half, options.photographs)
     _check(chosen)
     with Pool(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        rows = list(chain.from_iterable(pool.imap(partial(judged, check=options.check), chosen)))
+        rows = list(chain.from_iterable(pool.imap(judged, chosen)))
     print("\n".join(tables(rows)))
 
 
@@ -58,13 +57,6 @@ def _options() -> argparse.Namespace:
         default=Half.HELD.value,
         help="half of the photographs: tune, by which thresholds are chosen, or held, which is "
         "kept apart (default: held)",
-    )
-    parser.add_argument(
-        "--check",
-        choices=CHECKS,
-        default=PRODUCT,
-        help="score of sharpness: the product's (product), by edge profiles (edges), or of "
-        "thresholds 2026.12 (before); default: product",
     )
     parser.add_argument(
         "--photographs", type=int, metavar="N", help="judge only N photographs, for a quick look"
