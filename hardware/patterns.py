@@ -4,7 +4,7 @@ An answer to a press has the same rhythm in all three senses, and no other signa
 the light alone, the motor alone or the tone alone tells which answer it is. Colour is a second cue.
 Two lights of the cradle share a rhythm with an idle light: they never come outside the cradle, and
 in it their colours differ, also for people who cannot tell red from green.
-`python -m tests.bench.signals` compares all of them.
+`tests/unit/hardware/test_patterns.py` compares all of them.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ A press goes through `gestures`, `loop`, `press_context`, `camera_gate`, `press`
   not after a fault of the card.
 
 To add a gesture, add a class to `gestures.py`; mypy asks for its `case` in `loop.py`. To add a
-light, add a member to `Signal` (`hardware/indicator.py`), its rhythm (`hardware/patterns.py`;
-`python -m tests.bench.signals` compares it with the others), its duration (`lights.py`) and its
-meaning (`tests/demo/lights.py`); then generate the pages' tables.
+light, add a member to `Signal` (`hardware/indicator.py`), its rhythm (`hardware/patterns.py`; a
+test compares it with the others), its duration (`lights.py`) and its meaning
+(`tests/demo/lights.py`); then generate the pages' tables.
 """

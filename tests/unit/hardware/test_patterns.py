@@ -26,7 +26,7 @@ from hardware.patterns import (
     light_at,
     step_at,
 )
-from tests.bench.signals import (
+from tests.unit.hardware.likeness import (
     ANSWERS,
     COMPARED,
     FAR_ENOUGH,

@@ -1,7 +1,6 @@
 """Compares every pair of signals by light, motor and tone, and the colours of those that are alike.
 
 Two signals are alike for a sense if they differ for less than LEAST_MS in their first second.
-`python -m tests.bench.signals` prints the figures.
 """
 
 from collections.abc import Callable, Mapping
