@@ -177,8 +177,8 @@ def _log_uniform(chance: random.Random, least: float, most: float) -> float:
     return math.exp(chance.uniform(math.log(least), math.log(most)))
 
 
-def cold(chance: random.Random, after_s: float | None = None) -> Press:
-    """Press so long after a start, or 0 to 1 s; one start in four is the first of a process."""
+def cold(chance: random.Random) -> Press:
+    """Press 0 to 1 s after a start; one start in four is the first of a process."""
     lux = _log_uniform(chance, 0.1, 100_000)
     conditions = _conditions(chance, lux, lux)
     if chance.random() < 0.25:
@@ -186,8 +186,7 @@ def cold(chance: random.Random, after_s: float | None = None) -> Press:
     else:
         automatic, hidden = _automatic(conditions, _stale(chance)), 0
     frames = _frames(automatic, conditions, chance, before=-1)
-    after_s = chance.uniform(0, 1) if after_s is None else after_s
-    newest = math.floor((after_s - START_NS / 1e9) * conditions.fps)
+    newest = math.floor((chance.uniform(0, 1) - START_NS / 1e9) * conditions.fps)
     return _press(conditions, [*islice(frames, hidden, hidden + 80)], max(-1, newest), lit=0)
 
 
@@ -267,16 +266,6 @@ def wait(press: Press, rule: SettlingRule, read: int | None = None) -> Wait:
     burst = press.exposures[begin : begin + BURST]
     times_off = max(max(one / press.right, press.right / one) for one in burst)
     return Wait(settled, times_off, (begin - press.first) / press.conditions.fps)
-
-
-def settles_after_s(press: Press, rule: SettlingRule) -> float:
-    """Return the time from a stream's first frame to the first from which a burst may begin."""
-    settling, fps = Settling(rule), press.conditions.fps
-    for number, exposure in enumerate(press.exposures):
-        settling.add(number * 1_000_000_000 // fps, exposure)
-        if settling.settled(0):
-            return number / fps
-    return len(press.exposures) / fps
 
 
 def wrong_lamps(presses: Iterable[Press], rule: SettlingRule) -> tuple[int, int, int]:

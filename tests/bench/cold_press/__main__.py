@@ -7,26 +7,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from hardware.picamera2_state import SAMPLED
 from hardware.settling import SETTLING_RULE, SettlingRule
-from hardware.simulated.auto_exposure import IMX708
-from tests.bench.cold_press import GROUPS, WRONG_TIMES, Press, Wait, wait, wrong_lamps
+from tests.bench.cold_press import GROUPS, WRONG_TIMES, Press, Wait, wait
 
 SEED: Final = 29
 PRESSES: Final = 1_000
 
-RULES: Final = (
-    SettlingRule(4, 0.10, math.inf),
-    SettlingRule(5, 0.10, math.inf),
-    SettlingRule(4, 0.05, math.inf),
-    SettlingRule(5, 0.05, math.inf),
-    SettlingRule(4, 0.10, 0.07),
-    SETTLING_RULE,
-    SettlingRule(5, 0.10, 0.10),
-    SettlingRule(6, 0.10, 0.07),
-)
-"""The rules to compare: some with equal steps only, and some near the product's own."""
-
+RULES: Final = (SettlingRule(4, 0.10, math.inf), SETTLING_RULE)
+"""The rules to compare: one with equal steps only, and the product's own."""
 
 WAITING: Final = ("cold", "after the lamp")
 
@@ -54,33 +42,16 @@ def main() -> None:
     for rule in RULES:
         ours = "the product's: " if rule == SETTLING_RULE else ""
         print(_row(f"{ours}{_name(rule)}", presses, rule))
-    print(_row(f"{_name(SETTLING_RULE)}, IMX708 at 30 fps", _of_the_device(presses), SETTLING_RULE))
     print(f"\nWrong: a frame of the burst is more than {WRONG_TIMES} times off the right exposure.")
     print("Wait: median (95 %) of what the rule adds to a press.")
-    by_day, in_the_dark, in_the_end = wrong_lamps(presses["cold"], SETTLING_RULE)
-    print(f"The newest frame's lux lights the lamp by day at {by_day} cold presses, and leaves it")
-    print(f"out in the dark at {in_the_dark}; after the settled burst was asked, at {in_the_end}.")
     print("\n| steps after it has settled once | light changed: wrong, worst |", end="")
     print(" not settled: wrong | wait, s |\n" + "| --- " * 4 + "|")
-    for steps in (0, SETTLING_RULE.resettle_steps, SETTLING_RULE.steps):
+    for steps in (0, SETTLING_RULE.resettle_steps):
         waits = [
             wait(one, SETTLING_RULE._replace(resettle_steps=steps))
             for one in presses["light changed"]
         ]
         print(f"| {steps} | {_cells(waits)} |")
-    some_read = [
-        wait(one, SETTLING_RULE, number % SAMPLED)
-        for number, one in enumerate(presses["light changed"])
-    ]
-    print(f"| the product's, one frame in {SAMPLED} read while at rest | {_cells(some_read)} |")
-
-
-def _of_the_device(presses: Mapping[str, Sequence[Press]]) -> dict[str, list[Press]]:
-    """Return the presses with the camera of the recommended build."""
-    return {
-        name: [one for one in group if one.conditions.tuning == IMX708 and one.conditions.fps == 30]
-        for name, group in presses.items()
-    }
 
 
 def _row(name: str, presses: Mapping[str, Sequence[Press]], rule: SettlingRule) -> str:

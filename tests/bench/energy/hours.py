@@ -1,12 +1,10 @@
-"""The hours of streaming of a round, as the simulation of rounds found them, in `hours.json`.
+"""The hours of streaming of a round, as a simulation of rounds found them, in `hours.json`.
 
-The simulation asks the product's own rule all along each round, which takes minutes: so its result
-is kept, and a slow test compares some of it with the simulation.
+It asked the product's own rule all along each round (2026-11-30).
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +12,6 @@ from hardware.settings import CameraSettings
 from tests.bench.energy.span import Span
 
 FILE: Final = Path(__file__).with_name("hours.json")
-
-AREAS: Final = ("suburb", "city")
-
-ROUNDS: Final = 10
-SEED: Final = 4
-"""Those of `python -m tests.bench.policy`."""
 
 LINGERS_S: Final = (CameraSettings("picamera2").linger_s, 60.0)
 """The default of `camera.linger_s`, and the time before it was a setting."""
@@ -75,25 +67,7 @@ class Hours:
         return Span(self.low_h, self.high_h)
 
 
-def cases(areas: Iterable[str]) -> Iterator[Case]:
-    """Yield each case of the file."""
-    for area in areas:
-        yield from (Case(area, linger_s) for linger_s in LINGERS_S)
-        for lasts_s in LASTS_S:
-            for before_s in BEFORE_PRESS_S:
-                yield Case(area, LINGERS_S[0], lasts_s, before_s)
-        for drives in (False, True):
-            yield Case(area, LINGERS_S[0], *CARRIED_S, walks=True, drives=drives)
-
-
 def load() -> dict[Case, Hours]:
     """Return what the file holds."""
     rows = json.loads(FILE.read_text(encoding="utf-8"))
     return {Case(**row["case"]): Hours(**row["hours"]) for row in rows}
-
-
-def save(found: dict[Case, Hours]) -> None:
-    """Rewrite the file."""
-    rows = [{"case": asdict(case), "hours": asdict(hours)} for case, hours in found.items()]
-    text = ",\n".join(json.dumps(row) for row in rows)
-    FILE.write_text(f"[\n{text}\n]\n", encoding="utf-8")

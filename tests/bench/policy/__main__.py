@@ -2,21 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from statistics import fmean
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tests.bench.energy.hours import BEFORE_PRESS_S, CARRIED_S, LASTS_S, LINGERS_S
-from tests.bench.policy import labels, streaming, tally, wrong_maps
-from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS, Area
+from tests.bench.policy import labels, tally, wrong_maps
+from tests.bench.policy.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
 from tests.bench.policy.rules import RULES, STRANGERS
-from tests.bench.policy.streaming import LINGER_S, Lift, Streaming
 from tests.bench.policy.tally import Column, Row
-from tests.bench.policy.warmth import WARM_S
-
-STREAMING_ROUNDS: Final = 10
-"""Each takes a second or more, since the rule is asked all the way; 24 gave the same hours."""
 
 RULES_TOLD: Final = f"""\
 {NO_PHOTO_SHARE:.0%} take no photo, {SIGNATURE_SHARE:.0%} a signature.
@@ -41,25 +33,6 @@ WRONG_MAPS_TOLD: Final = f"""
 a map that has exchanged {wrong_maps.WRONG:.0%} of the buildings with a neighbour, by the share of
 customers who report; strangers' photos that a customer can see, per 1,000 presses and in
 % of the first; {wrong_maps.TIMES} times as many rounds
-"""
-
-_CARRIED: Final = Lift(*CARRIED_S, walks=True)
-
-LIFTS: Final = {
-    **{f"{lasts_s:.0f} s": Lift(lasts_s, CARRIED_S[1]) for lasts_s in LASTS_S},
-    f"{_CARRIED.lasts_s:.0f} s, and walks": _CARRIED,
-    f"{_CARRIED.lasts_s:.0f} s, walks and drives": replace(_CARRIED, drives=True),
-}
-"""From a device that is put away at once to one that moves with the driver; nobody measured it."""
-
-STREAMING_TOLD: Final = f"""
-the camera streams, hours of a round; lingering: only because of a photo shortly before;
-warm: % of photos whose exposure begins within {WARM_S} s of the press; waits, s: the mean
-"""
-
-LIFTS_TOLD: Final = f"""
-the same with a motion sensor, by how long a lift lasts; streams: hours of a round, the least
-and the most; then warm and waits, by the time from the lift to the press; lingers {LINGER_S:.0f} s
 """
 
 
@@ -89,39 +62,8 @@ def main() -> None:
     print(f"\n{min(row.counts['presses'] for row in by_label):,} presses or more for each line")
     print(WRONG_MAPS_TOLD)
     _print("customers", wrong_maps.COLUMNS, wrong_maps.rows(*walked).values())
-    _print_streaming(min(options.rounds, STREAMING_ROUNDS), options.seed)
     least = min(row.counts["forbidden"] for row in by_rule)
     print(f"\n{least:,} forbidden presses or more in each area, {time.monotonic() - began_s:.1f} s")
-
-
-def _print_streaming(rounds: int, seed: int) -> None:
-    print(STREAMING_TOLD)
-    print(_line("area", "lingers, waits", "round", "streams", "lingering", "warm", "waits"))
-    for linger_s in LINGERS_S:
-        for one in streaming.rows(AREAS, rounds, seed, linger_s=linger_s):
-            print(_line(one.area, f"{linger_s:.0f} s, {one.waits}", *_streaming(one)))
-    print(LIFTS_TOLD)
-    heads = (f"{before_s} s" for before_s in BEFORE_PRESS_S)
-    print(_line("area", "a lift lasts", "streams", *heads))
-    for area in AREAS:
-        for name, lift in LIFTS.items():
-            print(_line(area.name, name, *_lifted(area, rounds, seed, lift)))
-
-
-def _lifted(area: Area, rounds: int, seed: int, lift: Lift) -> Iterator[str]:
-    found = [
-        streaming.rows([area], rounds, seed, lift=replace(lift, before_press_s=before_s))
-        for before_s in BEFORE_PRESS_S
-    ]
-    hours = [one.all_h for pair in found for one in pair]
-    yield f"{min(hours):.2f}-{max(hours):.2f}"
-    for pair in found:
-        yield f"{fmean(one.warm for one in pair):.0%} {fmean(one.wait_s for one in pair):.2f}"
-
-
-def _streaming(one: Streaming) -> tuple[str, ...]:
-    hours = (one.round_h, one.all_h, one.lingering_h)
-    return (*(f"{value:.2f}" for value in hours), f"{one.warm:.1%}", f"{one.wait_s:.2f}")
 
 
 def _print(kind: str, columns: Sequence[Column], rows: Iterable[Row]) -> None:

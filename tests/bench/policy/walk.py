@@ -16,7 +16,6 @@ from tests.bench.policy.area import (
     ROOFTOP,
     SIGNATURE_SHARE,
     Area,
-    Sky,
     Spot,
     step,
 )
@@ -112,12 +111,7 @@ def seen_fix(area: Area, spot: Spot, now_ns: int, rng: random.Random) -> Fix:
     age_s, sky = area.age_s(rng), area.sky(rng)
     walked = step(rng, rng.uniform(0, WALK_MPS * age_s))
     place = plus(plus(spot, walked), sky.error.draw(rng))
-    return fix_at(place, sky, speed_mps=0.5, received_ns=now_ns - round(age_s * 1e9))
-
-
-def fix_at(spot: Spot, sky: Sky, *, speed_mps: float, received_ns: int) -> Fix:
-    """Return a fix of this place, as the receiver tells it."""
-    lat_deg, lon_deg = _degrees(spot)
+    lat_deg, lon_deg = _degrees(place)
     return Fix(
         lat_deg=lat_deg,
         lon_deg=lon_deg,
@@ -126,9 +120,9 @@ def fix_at(spot: Spot, sky: Sky, *, speed_mps: float, received_ns: int) -> Fix:
         hdop=sky.hdop,
         satellites=9,
         mode=3,
-        speed_mps=speed_mps,
+        speed_mps=0.5,
         utc=None,
-        received_ns=received_ns,
+        received_ns=now_ns - round(age_s * 1e9),
     )
 
 

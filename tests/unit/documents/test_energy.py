@@ -8,13 +8,10 @@ from typing import Final
 import pytest
 
 from hardware.settings import PowerSettings
-from tests.bench.energy import hours
 from tests.bench.energy.boards import BOARDS, PI_4, STREAMINGS, TUNED, Board, Streaming
-from tests.bench.energy.hours import Case
 from tests.bench.energy.loads import LOADS, Load
 from tests.bench.energy.pack import CHARGES_W, EFFICIENCY, NEW, OLD_COLD
 from tests.bench.energy.shift import PRESSES, SHIFT_H, Shift
-from tests.bench.energy.simulated import simulate
 from tests.bench.energy.span import NOTHING, Span
 from tests.bench.energy.tables import SUBURB, WAYS, Sensor
 from tests.unit.documents.pages import REPOSITORY
@@ -103,14 +100,3 @@ def test_status_counts_with_the_pack_of_the_build() -> None:
     battery_wh = PowerSettings("simulated").battery_wh
 
     assert battery_wh == pytest.approx(NEW.usable_wh, abs=0.05)
-
-
-@pytest.mark.slow
-def test_hours_of_streaming_are_those_of_simulated_rounds() -> None:
-    """If they are not, the rule has changed: run `python -m tests.bench.energy.simulated`."""
-    known = hours.load()
-    carried = [case for case in known if case.is_carried]
-    cases = [Case("suburb", 20.0), Case("suburb", 20.0, 15.0, 0.5), *carried[:1]]
-
-    assert simulate(cases) == {case: known[case] for case in cases}
-    assert list(known) == list(hours.cases(hours.AREAS))
