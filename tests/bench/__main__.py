@@ -44,6 +44,7 @@ MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "rows": partial(row_count.measure, engine="postgresql"),
     "rows-sqlite": partial(row_count.measure, engine="sqlite"),
     "peak": peak.measure,
+    "fleet": peak.fleet,
     "kills": peak.kills,
 }
 """By the names of options.SECTIONS."""
@@ -52,6 +53,7 @@ NEEDS: Final = {
     "upload": ("curl",),
     "rows": ("initdb",),
     "peak": peak.NEEDS,
+    "fleet": peak.NEEDS,
     "kills": peak.NEEDS,
 }
 """The needs of a section, by the names of tests/support/needs.py.

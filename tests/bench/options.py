@@ -9,7 +9,7 @@ ABOUT: Final = "Measures what the product does, beside what this machine can do.
 
 SECTIONS: Final = (
     *("machine", "press", "warm", "settling", "memory", "enqueue"),
-    *("upload", "depth", "rows", "rows-sqlite", "peak", "kills"),
+    *("upload", "depth", "rows", "rows-sqlite", "peak", "fleet", "kills"),
 )
 """The sections; the machine's own limits are always measured, first."""
 

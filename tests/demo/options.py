@@ -7,8 +7,7 @@ from typing import Any, Final
 
 ABOUT: Final = (
     "Plays a driver's round with two simulated devices against a real backend on this machine, "
-    "and prints a table. `scripts/demo --fleet` plays a fleet's peak instead: see "
-    "`scripts/demo --fleet --help`."
+    "and prints a table."
 )
 
 

@@ -24,7 +24,7 @@ EXCUSED = {
     ("scripts/arm64.sh", "-m pytest"): _CLONE,
     ("scripts/bench", "-P -m tests.bench"): _OFFICE,
     ("scripts/conformance", "-P -m tests.conformance"): _OFFICE,
-    ("scripts/demo", '-P -m "$package"'): _OFFICE,
+    ("scripts/demo", "-P -m tests.demo"): _OFFICE,
     ("scripts/help.sh", '-P -m "$module"'): _OFFICE,
     ("scripts/test", "-m tests."): _CLONE,
     ("scripts/test", "-m coverage run"): _CLONE,

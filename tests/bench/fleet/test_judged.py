@@ -3,8 +3,8 @@
 import pytest
 
 from agent.sync.outcome import NoService
-from tests.demo.peak.devices import NO_ANSWER, why
-from tests.demo.peak.kept import Judged, Kept, judged
+from tests.bench.fleet.devices import NO_ANSWER, why
+from tests.bench.fleet.kept import Judged, Kept, judged
 
 HELD = {"a": "1", "b": "2"}
 ROWS = [("a", "1"), ("b", "2")]

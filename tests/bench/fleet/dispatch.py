@@ -13,7 +13,7 @@ from doorstep_backend.office import demo
 from doorstep_backend.office.ledger import open_ledger
 from doorstep_backend.pages import PREFIX
 from doorstep_backend.pages.accounts import Accounts
-from tests.demo.peak.servers import Servers
+from tests.bench.fleet.servers import Servers
 from tests.support.people import browser_at
 
 EVERY_S: Final = 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Final
 
-from tests.demo.peak.servers import Servers
+from tests.bench.fleet.servers import Servers
 
 AWAY_S: Final = 5.0
 """Time that a killed instance is down in the demo: the supervisor has noticed by then."""

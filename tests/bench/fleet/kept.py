@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.demo.peak.servers import Engines, Servers
+from tests.bench.fleet.servers import Engines, Servers
 from tests.support.postgres import asked
 
 RECEIPTS: Final = """SELECT v.capture_id, u.sha256 FROM verdicts v JOIN uploads u

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.peak import misfortunes, plan, servers
-from tests.demo.peak.play import play
+from tests.bench.fleet import misfortunes, plan, servers
+from tests.bench.fleet.play import play
 
 DEVICES, RECORDS, LASTS_S = 6, 3, 12.0
 

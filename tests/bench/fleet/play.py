@@ -19,12 +19,12 @@ from typing import Final, TypeVar
 from doorstep_backend.identity.register import Register
 from doorstep_backend.wire.filing_backlog import AGAIN
 from tests.bench.device import door_jpeg
-from tests.demo.peak import devices, misfortunes
-from tests.demo.peak.devices import Address, Failed, Held, News, Ready, Received, Share
-from tests.demo.peak.kept import Judged, judged, kept
-from tests.demo.peak.misfortunes import Misfortune, MisfortuneContext, Say
-from tests.demo.peak.plan import Press
-from tests.demo.peak.servers import Servers, tree_s
+from tests.bench.fleet import devices, misfortunes
+from tests.bench.fleet.devices import Address, Failed, Held, News, Ready, Received, Share
+from tests.bench.fleet.kept import Judged, judged, kept
+from tests.bench.fleet.misfortunes import Misfortune, MisfortuneContext, Say
+from tests.bench.fleet.plan import Press
+from tests.bench.fleet.servers import Servers, tree_s
 from tests.support.filed import await_filed
 
 PROCESSES: Final = 4

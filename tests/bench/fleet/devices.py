@@ -26,7 +26,7 @@ from agent.record.receipt import Receipt
 from agent.sync.delivery import Delivery
 from agent.sync.outcome import Outcome
 from hardware.clock_system import boot_id
-from tests.demo.peak.plan import Press
+from tests.bench.fleet.plan import Press
 from tests.support.device import Device, empty_queue
 from tests.support.enrolment import enrolled_by, required
 from tests.support.factory import RecordMaker, add
