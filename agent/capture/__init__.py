@@ -1,7 +1,7 @@
 """The process with the devices and without the network: from a press to one durable record.
 
 A press goes through `gestures`, `loop`, `press_context`, `camera_gate`, `press`, `burst` and
-`quality`, `jpeg`, `exif`, `photo_credentials`, `record_json`, `record_writer` (the commit point),
+`quality`, `jpeg`, `photo_credentials`, `record_json`, `record_writer` (the commit point),
 `press_result` and `lights`.
 
 - Green, amber and blue come only after the record is durable.

@@ -9,7 +9,6 @@ from typing import Final, assert_never
 
 from agent.capture import burst, quality, record_json
 from agent.capture.burst import Shot
-from agent.capture.exif import stamp
 from agent.capture.lights import Light
 from agent.capture.photo_credentials import PhotoCredentials
 from agent.capture.photo_facts import facts, source
@@ -20,6 +19,7 @@ from agent.capture.record_writer import NotQueued, RecordWriter, new_id
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.models import FAULTS, UNASSIGNED, CaptureId, QualityVerdict, Reason, RecordKind, Stop
+from agent.record.exif import stamp
 from agent.rule import policy
 from agent.rule.policy import Allowed, Answer, HandedOver, Refused
 from hardware.board import Board

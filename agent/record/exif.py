@@ -1,55 +1,92 @@
-"""A reader of a JPEG's EXIF: only the tags that are compared.
+"""The EXIF of a photo: `stamp` writes into a JPEG what `read` reads; pure.
 
-A reader of its own: piexif (1.1.3) allocates what a hostile count asks for, gigabytes of it.
+No library: piexif (1.1.3) writes values at odd offsets, which TIFF 6.0 forbids, and allocates what
+a hostile count asks for, gigabytes of it.
 """
 
+import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from agent.record.segments import before_picture
+from agent.record.segments import APP1, SOI, before_picture, without_leading
 
-_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
-"""Bytes of one value of a type. Source: TIFF 6.0, section 2."""
+_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 3, 4, 5, 7
+_SIZES: Final = {_BYTE: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
+"""Types, and the bytes of one value. Source: TIFF 6.0, section 2."""
 
+_MAKE, _MODEL, _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 0x010F, 0x0110, 0x0112, 0x011A, 0x011B
+_RESOLUTION_UNIT, _SOFTWARE, _MODIFIED, _YCBCR_POSITIONING = 0x0128, 0x0131, 0x0132, 0x0213
 _EXIF_AT, _GPS_AT = 0x8769, 0x8825
-_MODEL, _SOFTWARE, _MODIFIED = 0x0110, 0x0131, 0x0132
-_EXPOSURE, _ISO, _TAKEN, _DIGITIZED = 0x829A, 0x8827, 0x9003, 0x9004
+_EXPOSURE, _ISO, _VERSION, _TAKEN, _DIGITIZED = 0x829A, 0x8827, 0x9000, 0x9003, 0x9004
+_COMPONENTS, _FLASHPIX, _COLOR_SPACE, _WIDTH, _HEIGHT = 0x9101, 0xA000, 0xA001, 0xA002, 0xA003
+_UNIQUE_ID, _SERIAL = 0xA420, 0xA431
 _OFFSETS: Final = {_MODIFIED: 0x9010, _TAKEN: 0x9011, _DIGITIZED: 0x9012}
 _SUBSECONDS: Final = {_MODIFIED: 0x9290, _TAKEN: 0x9291, _DIGITIZED: 0x9292}
-_WIDTH, _HEIGHT, _UNIQUE_ID, _SERIAL = 0xA002, 0xA003, 0xA420, 0xA431
-_LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME = 1, 2, 3, 4, 5, 6, 7
+_GPS_VERSION, _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME = range(8)
 _SATELLITES, _STATUS, _MODE, _DOP, _DATUM, _METHOD = 8, 9, 10, 11, 18, 27
 _GPS_DATE, _ACCURACY = 29, 31
-"""Source: EXIF 2.32, sections 4.6.3 to 4.6.6."""
+"""Tags. Source: TIFF 6.0, section 8; EXIF 2.32, sections 4.6.3 to 4.6.6."""
 
-_COMPARED: Final = frozenset(
-    {_EXIF_AT, _GPS_AT, _MODEL, _SOFTWARE, _EXPOSURE, _ISO, _WIDTH, _HEIGHT, _UNIQUE_ID, _SERIAL}
-    | {*_OFFSETS, *_OFFSETS.values(), *_SUBSECONDS.values()}
-    | {_LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME, _SATELLITES, _STATUS, _MODE}
-    | {_DOP, _DATUM, _METHOD, _GPS_DATE, _ACCURACY}
+_IMAGE_TAGS: Final = frozenset(
+    {_MAKE, _MODEL, _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _SOFTWARE}
+    | {_MODIFIED, _YCBCR_POSITIONING, _EXIF_AT, _GPS_AT}
 )
-"""All tags that are read."""
+_EXIF_TAGS: Final = frozenset(
+    {_EXPOSURE, _ISO, _VERSION, _TAKEN, _DIGITIZED, _COMPONENTS, _FLASHPIX, _COLOR_SPACE}
+    | {_WIDTH, _HEIGHT, _UNIQUE_ID, _SERIAL, *_OFFSETS.values(), *_SUBSECONDS.values()}
+)
+_GPS_TAGS: Final = frozenset(range(_ACCURACY + 1))
+"""Tags of each directory, which no other one has."""
 
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of a frame header, which has the size of the picture. Source: ITU-T T.81, table B.1."""
+ARC_UNITS_PER_S: Final = 10_000
+"""Steps per second of arc. Source: a degree is at most 111.7 km long, so one step is 3 mm."""
+
+SEGMENT_MAX_BYTES: Final = 65_533
+"""Longest content of a JPEG segment. Source: ITU-T T.81, B.1.1.4: 16-bit length, its 2 included."""
+
+SHORT_MAX: Final = 2**16 - 1
+"""Largest ISO value and JPEG side. Source: TIFF 6.0, SHORT; ITU-T T.81, B.2.2."""
+
+_LIMITS: Final = {
+    "width_px": (1, SHORT_MAX),
+    "height_px": (1, SHORT_MAX),
+    "lat_deg": (-90, 90),
+    "lon_deg": (-180, 180),
+    "exposure_us": (1, 2**32 - 1),
+    "iso": (1, SHORT_MAX),
+    "alt_m": (-100_000, 100_000),
+    "accuracy_m": (0, 40_000_000),
+    "hdop": (0, 1_000_000),
+}
+"""Smallest and largest numbers that are written; a RATIONAL is two 32-bit LONGs (TIFF 6.0)."""
+
+_EXIF_HEADER: Final = b"Exif\0\0"
+_ASCII_TEXT: Final = b"ASCII\0\0\0"
+"""Code of the characters of the method. Source: EXIF 2.32, section 4.6.6."""
 
 _TIME: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 
 _DATE: Final = re.compile(r"(\d{4}):(\d\d):(\d\d)", re.ASCII)
 
-_Tags = Mapping[int, tuple[int, bytes]]
+_Value = tuple[int, bytes]
+"""Type and bytes, big-endian."""
+
+_Tags = Mapping[int, _Value]
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
     """The values that are compared; None for missing ones.
 
+    Characters outside ASCII are written as "?", since EXIF has no others; an empty text has no tag.
+
     Attributes:
         taken: DateTimeOriginal with its fraction and offset; without an offset it is no instant.
+            It is written in UTC, and cut to milliseconds, as all instants.
         digitized: the same of DateTimeDigitized.
         modified: the same of DateTime.
         size_px: width and height.
@@ -82,6 +119,26 @@ class Exif:
     fix_utc: datetime | None = None
 
 
+def stamp(jpeg: bytes, exif: Exif) -> bytes:
+    """Put one EXIF segment behind the start marker; every byte from the tables on stays the same.
+
+    JFIF and EXIF segments that lead the file are dropped: each standard wants to come first,
+    and two EXIF segments contradict each other. So stamping again replaces the stamp.
+
+    Raises:
+        ValueError: not a JPEG, or a value that EXIF cannot say: out of range, NaN, infinite,
+            a time without zone, texts too long for one segment.
+    """
+    rest = without_leading(jpeg)
+    segment = _EXIF_HEADER + _tiff(_written(exif))
+    if len(segment) > SEGMENT_MAX_BYTES:
+        raise ValueError(
+            f"EXIF: {len(segment)} bytes, a JPEG segment holds {SEGMENT_MAX_BYTES}; "
+            "shorten model, software or serial"
+        )
+    return SOI + struct.pack(">BBH", 0xFF, APP1, len(segment) + 2) + segment + rest
+
+
 def read(jpeg: bytes) -> Exif | None:
     """Read the EXIF of a JPEG; None without any.
 
@@ -89,9 +146,9 @@ def read(jpeg: bytes) -> Exif | None:
         ValueError: it is garbled, or there is more than one.
     """
     found = [
-        one[6:]
+        one.removeprefix(_EXIF_HEADER)
         for mark, one in before_picture(jpeg)
-        if mark == 0xE1 and one.startswith(b"Exif\0\0")
+        if mark == APP1 and one.startswith(_EXIF_HEADER)
     ]
     if len(found) > 1:
         raise ValueError("there are two of it")
@@ -101,63 +158,169 @@ def read(jpeg: bytes) -> Exif | None:
         raise ValueError("it cannot be read") from error
 
 
-def picture_px(jpeg: bytes) -> tuple[int, int] | None:
-    """Read width and height of the picture itself; None unless there is exactly one frame header.
+def _tiff(tags: _Tags) -> bytes:
+    image, exif, gps = (
+        {tag: value for tag, value in tags.items() if tag in directory}
+        for directory in (_IMAGE_TAGS, _EXIF_TAGS, _GPS_TAGS)
+    )
+    pointers = {_EXIF_AT: _long(0), _GPS_AT: _long(0)}
+    exif_at = 8 + len(_ifd(image | pointers, 8))
+    exif_ifd = _ifd(exif, exif_at)
+    pointers = {_EXIF_AT: _long(exif_at), _GPS_AT: _long(exif_at + len(exif_ifd))}
+    header = struct.pack(">2sHI", b"MM", 42, 8)
+    gps_ifd = _ifd(gps, exif_at + len(exif_ifd))
+    return header + _ifd(image | pointers, 8) + exif_ifd + gps_ifd
 
-    Raises:
-        ValueError: the JPEG is cut off.
+
+def _ifd(tags: _Tags, at: int) -> bytes:
+    """Write a directory that begins at byte `at` of the TIFF, its long values behind it.
+
+    Entries ascend, values begin at even offsets, and the pointer to a next directory is there
+    and zero; TIFF 6.0 section 2 asks for all three.
     """
-    frames = [one for mark, one in before_picture(jpeg) if mark in _FRAMES]
-    if len(frames) != 1 or len(frames[0]) < 5:
-        return None
-    height_px, width_px = struct.unpack(">HH", frames[0][1:5])
-    return width_px, height_px
+    entries, values = [], b""
+    values_at = at + 2 + 12 * len(tags) + 4
+    for tag, (kind, raw) in sorted(tags.items()):
+        if len(raw) > 4:
+            place = struct.pack(">I", values_at + len(values))
+            values += raw + b"\0" * (len(raw) % 2)
+        else:
+            place = raw.ljust(4, b"\0")
+        entries.append(struct.pack(">HHI", tag, kind, len(raw) // _SIZES[kind]) + place)
+    return struct.pack(">H", len(tags)) + b"".join(entries) + b"\0" * 4 + values
+
+
+def _written(exif: Exif) -> dict[int, _Value]:
+    tags = {
+        _MAKE: _text("Doorstep"),
+        _ORIENTATION: _short(1),
+        _X_RESOLUTION: _ratios((72, 1)),
+        _Y_RESOLUTION: _ratios((72, 1)),
+        _RESOLUTION_UNIT: _short(2),
+        _YCBCR_POSITIONING: _short(1),
+        _VERSION: (_UNDEFINED, b"0232"),
+        _COMPONENTS: (_UNDEFINED, b"\1\2\3\0"),
+        _FLASHPIX: (_UNDEFINED, b"0100"),
+        _COLOR_SPACE: _short(1),
+        _GPS_VERSION: (_BYTE, b"\2\3\0\0"),
+    }
+    for name, (tag, encoded, _) in _FIELDS.items():
+        value = getattr(exif, name)
+        if value is not None and value != "":
+            tags[tag] = encoded(_within(name, value) if name in _LIMITS else value)
+    for name, tag in _INSTANTS.items():
+        if (instant := getattr(exif, name)) is not None:
+            utc = _utc(instant)
+            tags[tag] = _text(f"{_date(utc)} {utc:%H:%M:%S}")
+            tags[_OFFSETS[tag]] = _text("+00:00")
+            tags[_SUBSECONDS[tag]] = _text(f"{utc.microsecond // 1000:03d}")
+    if exif.size_px is not None:
+        tags[_WIDTH] = _long(_within("width_px", exif.size_px[0]))
+        tags[_HEIGHT] = _long(_within("height_px", exif.size_px[1]))
+    if exif.place_deg is not None:
+        tags[_LAT_REF], tags[_LAT] = _arc(_within("lat_deg", exif.place_deg[0]), "NS")
+        tags[_LON_REF], tags[_LON] = _arc(_within("lon_deg", exif.place_deg[1]), "EW")
+    if exif.alt_m is not None:
+        tags[_ALT_REF] = (_BYTE, b"\1" if exif.alt_m < 0 else b"\0")
+    if exif.fix_utc is not None:
+        utc = _utc(exif.fix_utc)
+        tags[_GPS_DATE] = _text(_date(utc))
+        second_ms = utc.second * 1000 + utc.microsecond // 1000
+        tags[_GPS_TIME] = _ratios((utc.hour, 1), (utc.minute, 1), (second_ms, 1000))
+    return tags
+
+
+def _within(name: str, value: float) -> float:
+    """Return the value; NaN and infinities are within no limits."""
+    low, high = _LIMITS[name]
+    if not low <= value <= high:
+        raise ValueError(f"{name}: {value} is not a number from {low} to {high}")
+    return value
+
+
+def _utc(when: datetime) -> datetime:
+    if when.tzinfo is None:
+        raise ValueError("utc: a time without zone says no instant; pass an aware datetime")
+    return when.astimezone(UTC)
+
+
+def _date(utc: datetime) -> str:
+    return f"{utc.year:04d}:{utc.month:02d}:{utc.day:02d}"
+
+
+def _arc(angle_deg: float, signs: str) -> tuple[_Value, _Value]:
+    """Return the sign's letter, and degrees, minutes and seconds of the angle's size.
+
+    It is rounded once, to whole steps, before it is split: so 60 seconds cannot appear.
+    """
+    steps = round(angle_deg * 3600 * ARC_UNITS_PER_S)
+    minutes, second_steps = divmod(abs(steps), 60 * ARC_UNITS_PER_S)
+    degrees, minutes = divmod(minutes, 60)
+    arc = _ratios((degrees, 1), (minutes, 1), (second_steps, ARC_UNITS_PER_S))
+    return _text(signs[steps < 0]), arc
+
+
+def _ascii(text: str) -> bytes:
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text).encode("ascii")
+
+
+def _text(text: str) -> _Value:
+    return _ASCII, _ascii(text) + b"\0"
+
+
+def _method(text: str) -> _Value:
+    return _UNDEFINED, _ASCII_TEXT + _ascii(text)
+
+
+def _short(number: float) -> _Value:
+    return _SHORT, struct.pack(">H", round(number))
+
+
+def _long(number: float) -> _Value:
+    return _LONG, struct.pack(">I", round(number))
+
+
+def _ratios(*parts: tuple[int, int]) -> _Value:
+    reduced = (one // math.gcd(*pair) for pair in parts for one in pair)
+    return _RATIONAL, struct.pack(f">{2 * len(parts)}I", *reduced)
+
+
+def _hundredths(value: float) -> _Value:
+    return _ratios((round(abs(value) * 100), 100))
+
+
+def _exposure(exposure_us: float) -> _Value:
+    return _ratios((round(exposure_us), 1_000_000))
 
 
 def _read(tiff: bytes) -> Exif:
     order = {b"II*\0": "<", b"MM\0*": ">"}[tiff[:4]]
-    image = _directory(tiff, order, *struct.unpack(f"{order}I", tiff[4:8]))
-    pointers = {tag: _number(order, image[tag]) for tag in (_EXIF_AT, _GPS_AT) if tag in image}
-    exif = _directory(tiff, order, pointers[_EXIF_AT]) if _EXIF_AT in pointers else {}
-    gps = _directory(tiff, order, pointers[_GPS_AT]) if _GPS_AT in pointers else {}
-    has_size, has_place = {_WIDTH, _HEIGHT} <= exif.keys(), {_LAT, _LON} <= gps.keys()
-    exposure_s = _ratio(order, exif, _EXPOSURE)
-    return Exif(
-        taken=_instant(exif, exif, _TAKEN),
-        digitized=_instant(exif, exif, _DIGITIZED),
-        modified=_instant(image, exif, _MODIFIED),
-        unique_id=_text(exif, _UNIQUE_ID),
-        serial=_text(exif, _SERIAL),
-        software=_text(image, _SOFTWARE),
-        model=_text(image, _MODEL),
-        size_px=(_number(order, exif[_WIDTH]), _number(order, exif[_HEIGHT])) if has_size else None,
-        exposure_us=None if exposure_s is None else 1e6 * exposure_s,
-        iso=_number(order, exif[_ISO]) if _ISO in exif else None,
-        place_deg=(
-            _angle(order, gps, _LAT, _LAT_REF, "NS"),
-            _angle(order, gps, _LON, _LON_REF, "EW"),
-        )
-        if has_place
-        else None,
-        alt_m=_altitude(order, gps),
-        accuracy_m=_ratio(order, gps, _ACCURACY),
-        hdop=_ratio(order, gps, _DOP),
-        satellites=_text(gps, _SATELLITES),
-        mode=_text(gps, _MODE),
-        status=_text(gps, _STATUS),
-        datum=_text(gps, _DATUM),
-        method=_method(gps),
-        fix_utc=_fix_time(order, gps),
-    )
+    (at,) = struct.unpack(f"{order}I", tiff[4:8])
+    tags = _directory(tiff, order, at, _IMAGE_TAGS)
+    for pointer, directory in ((_EXIF_AT, _EXIF_TAGS), (_GPS_AT, _GPS_TAGS)):
+        if pointer in tags:
+            tags |= _directory(tiff, order, _read_number(tags[pointer]), directory)
+    values: dict[str, Any] = {name: _instant(tags, tag) for name, tag in _INSTANTS.items()}
+    for name, (tag, _, decoded) in _FIELDS.items():
+        if tag in tags:
+            values[name] = decoded(tags[tag])
+    if "alt_m" in values:
+        values["alt_m"] *= {b"\0": 1, b"\1": -1}[tags[_ALT_REF][1]]
+    if tags.keys() >= {_WIDTH, _HEIGHT}:
+        values["size_px"] = _read_number(tags[_WIDTH]), _read_number(tags[_HEIGHT])
+    if tags.keys() >= {_LAT, _LON}:
+        lat_deg = _angle(tags, _LAT, _LAT_REF, "NS")
+        values["place_deg"] = lat_deg, _angle(tags, _LON, _LON_REF, "EW")
+    return Exif(**values, fix_utc=_fix_time(tags))
 
 
-def _directory(tiff: bytes, order: str, at: int) -> dict[int, tuple[int, bytes]]:
-    """Return type and bytes of each tag that is compared; other types and tags are passed over.
+def _directory(tiff: bytes, order: str, at: int, wanted: frozenset[int]) -> dict[int, _Value]:
+    """Return the tags that are `wanted`; other types and tags are passed over.
 
     Several tags may name the same bytes: 64 KB could be copied five thousand times.
     """
     (count,) = struct.unpack(f"{order}H", tiff[at : at + 2])
-    tags: dict[int, tuple[int, bytes]] = {}
+    tags: dict[int, _Value] = {}
     seen = set()
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, number, place = struct.unpack(f"{order}HHII", tiff[entry : entry + 12])
@@ -168,30 +331,65 @@ def _directory(tiff: bytes, order: str, at: int) -> dict[int, tuple[int, bytes]]
         if tag in seen:
             raise ValueError("it has a tag twice")
         seen.add(tag)
-        if tag in _COMPARED:
-            tags[tag] = kind, tiff[begins : begins + length]
+        if tag in wanted:
+            tags[tag] = kind, _big_endian(kind, tiff[begins : begins + length], order)
     return tags
 
 
-def _number(order: str, value: tuple[int, bytes]) -> int:
+def _big_endian(kind: int, raw: bytes, order: str) -> bytes:
+    code, size = {_SHORT: ("H", 2), _LONG: ("I", 4), _RATIONAL: ("I", 4)}.get(kind, ("B", 1))
+    numbers = f"{len(raw) // size}{code}"
+    return struct.pack(f">{numbers}", *struct.unpack(f"{order}{numbers}", raw))
+
+
+def _read_number(value: _Value) -> int:
     kind, raw = value
-    (found,) = struct.unpack(order + {3: "H", 4: "I"}[kind], raw)
+    (found,) = struct.unpack({_SHORT: ">H", _LONG: ">I"}[kind], raw)
     return int(found)
 
 
-def _text(tags: _Tags, tag: int) -> str | None:
-    kind, raw = tags.get(tag, (0, b""))
-    return raw.rstrip(b"\0").decode("ascii") if kind == 2 else None
+def _read_text(value: _Value) -> str | None:
+    kind, raw = value
+    return raw.rstrip(b"\0").decode("ascii") if kind == _ASCII else None
 
 
-def _instant(tags: _Tags, exif: _Tags, tag: int) -> datetime | None:
-    """Read the time of a tag in `tags`; its fraction and its offset are in `exif`."""
-    if _text(exif, _OFFSETS[tag]) != "+00:00":
+def _read_method(value: _Value) -> str:
+    return value[1].removeprefix(_ASCII_TEXT).decode("ascii")
+
+
+def _read_ratio(value: _Value) -> float:
+    return _read_ratios(value, 1)[0]
+
+
+def _read_exposure(value: _Value) -> float:
+    return 1e6 * _read_ratio(value)
+
+
+def _read_ratios(value: _Value, count: int) -> list[float]:
+    kind, raw = value
+    if kind != _RATIONAL:
+        raise ValueError("one of its numbers is invalid")
+    parts: tuple[int, ...] = struct.unpack(f">{2 * count}I", raw)
+    if 0 in parts[1::2]:
+        raise ValueError("one of its numbers is invalid")
+    return [parts[at] / parts[at + 1] for at in range(0, 2 * count, 2)]
+
+
+def _angle(tags: _Tags, tag: int, ref: int, signs: str) -> float:
+    degrees, minutes, seconds = _read_ratios(tags[tag], 3)
+    sign = {signs[0]: 1, signs[1]: -1}[_read_text(tags[ref]) or ""]
+    return sign * (degrees + minutes / 60 + seconds / 3600)
+
+
+def _instant(tags: _Tags, tag: int) -> datetime | None:
+    """Read the time of a tag, with its fraction and its offset."""
+    none = _ASCII, b""
+    if _read_text(tags.get(_OFFSETS[tag], none)) != "+00:00":
         return None
-    found = _TIME.fullmatch(_text(tags, tag) or "")
+    found = _TIME.fullmatch(_read_text(tags.get(tag, none)) or "")
     if found is None:
         return None
-    fraction = _text(exif, _SUBSECONDS[tag]) or "0"
+    fraction = _read_text(tags.get(_SUBSECONDS[tag], none)) or "0"
     if not re.fullmatch(r"[0-9]{1,9}", fraction):
         raise ValueError("its time has no right fraction")
     year, month, day, hour, minute, second = map(int, found.groups())
@@ -199,46 +397,35 @@ def _instant(tags: _Tags, exif: _Tags, tag: int) -> datetime | None:
     return whole + timedelta(seconds=float(f"0.{fraction}"))
 
 
-def _fix_time(order: str, gps: _Tags) -> datetime | None:
+def _fix_time(tags: _Tags) -> datetime | None:
     """Read the fix's time: a date without a time of day, or the reverse, is not allowed."""
-    if _GPS_DATE not in gps and _GPS_TIME not in gps:
+    if _GPS_DATE not in tags and _GPS_TIME not in tags:
         return None
-    found = _DATE.fullmatch(_text(gps, _GPS_DATE) or "")
+    found = _DATE.fullmatch(_read_text(tags.get(_GPS_DATE, (_ASCII, b""))) or "")
     if found is None:
         raise ValueError("the time of its fix is invalid")
     year, month, day = map(int, found.groups())
-    hours, minutes, seconds = _ratios(order, gps[_GPS_TIME], 3)
+    hours, minutes, seconds = _read_ratios(tags[_GPS_TIME], 3)
     midnight = datetime(year, month, day, tzinfo=UTC)
     return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
-def _altitude(order: str, gps: _Tags) -> float | None:
-    altitude_m = _ratio(order, gps, _ALT)
-    if altitude_m is None:
-        return None
-    return {b"\x00": altitude_m, b"\x01": -altitude_m}[gps[_ALT_REF][1]]
+_INSTANTS: Final = {"taken": _TAKEN, "digitized": _DIGITIZED, "modified": _MODIFIED}
 
-
-def _method(gps: _Tags) -> str | None:
-    """Read the method without the code of its characters. Source: EXIF 2.32, section 4.6.6."""
-    return gps[_METHOD][1].removeprefix(b"ASCII\0\0\0").decode("ascii") if _METHOD in gps else None
-
-
-def _angle(order: str, gps: _Tags, tag: int, ref: int, signs: str) -> float:
-    degrees, minutes, seconds = _ratios(order, gps[tag], 3)
-    sign = {signs[0]: 1, signs[1]: -1}[_text(gps, ref) or ""]
-    return sign * (degrees + minutes / 60 + seconds / 3600)
-
-
-def _ratio(order: str, tags: _Tags, tag: int) -> float | None:
-    return _ratios(order, tags[tag], 1)[0] if tag in tags else None
-
-
-def _ratios(order: str, value: tuple[int, bytes], count: int) -> list[float]:
-    kind, raw = value
-    if kind != 5:
-        raise ValueError("one of its numbers is invalid")
-    parts: tuple[int, ...] = struct.unpack(f"{order}{2 * count}I", raw)
-    if 0 in parts[1::2]:
-        raise ValueError("one of its numbers is invalid")
-    return [parts[at] / parts[at + 1] for at in range(0, 2 * count, 2)]
+_FIELDS: Final[dict[str, tuple[int, Callable[[Any], _Value], Callable[[_Value], Any]]]] = {
+    "unique_id": (_UNIQUE_ID, _text, _read_text),
+    "serial": (_SERIAL, _text, _read_text),
+    "software": (_SOFTWARE, _text, _read_text),
+    "model": (_MODEL, _text, _read_text),
+    "exposure_us": (_EXPOSURE, _exposure, _read_exposure),
+    "iso": (_ISO, _short, _read_number),
+    "alt_m": (_ALT, _hundredths, _read_ratio),
+    "accuracy_m": (_ACCURACY, _hundredths, _read_ratio),
+    "hdop": (_DOP, _hundredths, _read_ratio),
+    "satellites": (_SATELLITES, _text, _read_text),
+    "mode": (_MODE, _text, _read_text),
+    "status": (_STATUS, _text, _read_text),
+    "datum": (_DATUM, _text, _read_text),
+    "method": (_METHOD, _method, _read_method),
+}
+"""Values of one tag each: how it is written, and how it is read."""

@@ -1,10 +1,18 @@
 """The segments of a JPEG before its picture; pure. Source: ITU-T T.81, B.1.1.4."""
 
+import struct
 from typing import Final
 
+SOI: Final = b"\xff\xd8"
+"""Start of a JPEG."""
+
+APP1: Final = 0xE1
 APP11: Final = 0xEB
 SCAN: Final = 0xDA
 """Markers. Source: ITU-T T.81, table B.1."""
+
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of a frame header, which has the size of the picture. Source: ITU-T T.81, table B.1."""
 
 SEGMENTS_LIMIT: Final = 256
 """Most segments that are read: a device writes 12, and a phone some 30.
@@ -33,3 +41,32 @@ def before_picture(jpeg: bytes) -> list[tuple[int, bytes]]:
         found.append((marker, jpeg[at + 4 : at + 2 + length]))
         at += 2 + length
     return found
+
+
+def picture_px(jpeg: bytes) -> tuple[int, int] | None:
+    """Read width and height of the picture itself; None unless there is exactly one frame header.
+
+    Raises:
+        ValueError: the JPEG is cut off.
+    """
+    frames = [one for mark, one in before_picture(jpeg) if mark in _FRAMES]
+    if len(frames) != 1 or len(frames[0]) < 5:
+        return None
+    height_px, width_px = struct.unpack(">HH", frames[0][1:5])
+    return width_px, height_px
+
+
+def without_leading(jpeg: bytes) -> bytes:
+    """Return the JPEG without its start marker and the JFIF and EXIF segments that follow it.
+
+    Raises:
+        ValueError: it is none, or is cut off in these segments.
+    """
+    if not jpeg.startswith(SOI + b"\xff"):
+        raise ValueError(f"EXIF: not a JPEG, it begins with {jpeg[:3].hex() or 'nothing'}")
+    start = len(SOI)
+    while jpeg[start : start + 2] in (b"\xff\xe0", b"\xff\xe1"):
+        start += 2 + int.from_bytes(jpeg[start + 2 : start + 4], "big")
+        if start >= len(jpeg) or jpeg[start] != 0xFF:
+            raise ValueError("EXIF: the JPEG ends, or is garbled, in its first segments")
+    return jpeg[start:]

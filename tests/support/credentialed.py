@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from agent.capture.exif import stamp
 from agent.capture.jpeg import encode
-from agent.capture.photo_facts import GpsFacts, PhotoFacts
 from agent.record import signing
 from agent.record.certificates import CertificateChain
 from agent.record.credentials import PhotoSigner, Source
+from agent.record.exif import Exif, stamp
 from tests.support.authority import Authority, new_authority
 
 CAPTURE: Final[dict[str, Any]] = {
@@ -35,20 +34,15 @@ def photo(width_px: int = 160, height_px: int = 90) -> bytes:
 
 def stamped(jpeg: bytes) -> bytes:
     """Add EXIF."""
-    facts = PhotoFacts(
-        capture_id=CAPTURE["capture_id"],
-        device_id="van-0042",
-        make="Doorstep",
+    exif = Exif(
+        taken=datetime(2026, 12, 1, 9, 15, 2, 123_000, UTC),
+        unique_id="0b0f9b0e3c1c4a439f1c3f4f6a3f2b11",
+        serial="van-0042",
         model="Doorstep simulated",
-        software="doorstep",
-        utc=datetime(2026, 12, 1, 9, 15, 2, 123_000, UTC),
-        width_px=160,
-        height_px=90,
-        exposure_us=8000,
-        gain=2.0,
-        position=GpsFacts(lat_deg=52.5200066, lon_deg=13.404954, mode=3, accuracy_m=9.5),
+        size_px=(160, 90),
+        place_deg=(52.5200066, 13.404954),
     )
-    return stamp(jpeg, facts)
+    return stamp(jpeg, exif)
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 
 from agent import __version__
 from agent.capture import record_json
-from agent.capture.exif import stamp
-from agent.capture.photo_facts import GpsFacts, PhotoFacts
 from agent.capture.record_json import BUTTON, Provenance, StoredPhoto
 from agent.models import UNASSIGNED, QualityReport, QualityVerdict, RecordKind, RecordLabel
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import CertificateChain
 from agent.record.credentials import PhotoSigner, Source
+from agent.record.exif import Exif, stamp
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
 from hardware.position import Fix
@@ -32,11 +32,34 @@ PLAIN += b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
 PLAIN += b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00 picture \xff\xd9"
 """Segments as in a JPEG; nobody looks at what they would show."""
 
-FIXED: Final = GpsFacts(
-    52.5200066, -13.404954, 3, 34.2, 9.5, 1.1, 9, MOMENT - timedelta(seconds=0.4)
+FIXED: Final = Fix(
+    lat_deg=52.5200066,
+    lon_deg=-13.404954,
+    alt_m=34.2,
+    eph_m=9.5,
+    hdop=1.1,
+    satellites=9,
+    mode=3,
+    speed_mps=0.0,
+    utc=MOMENT - timedelta(seconds=0.4),
+    received_ns=0,
 )
-"""A place as EXIF has it."""
 
+PLACE: Final[dict[str, Any]] = {
+    "place_deg": (FIXED.lat_deg, FIXED.lon_deg),
+    "alt_m": FIXED.alt_m,
+    "accuracy_m": FIXED.eph_m,
+    "hdop": FIXED.hdop,
+    "satellites": str(FIXED.satellites),
+    "mode": str(FIXED.mode),
+    "datum": "WGS-84",
+    "method": "GPS",
+    "fix_utc": FIXED.utc,
+    "status": "A",
+}
+"""Tags of that place."""
+
+NO_PLACE: Final[dict[str, Any]] = dict.fromkeys(PLACE) | {"status": "V"}
 
 PROVENANCE: Final = Provenance(simulated=False, manifest="off")
 POWER: Final = PowerReading(64, external=False, under_voltage=False)
@@ -58,19 +81,7 @@ def frame_of(label: RecordLabel) -> Frame:
 
 def fix_of(label: RecordLabel, **changes: Any) -> Fix:
     """Return FIXED as a receiver reported it 0.4 s before the press."""
-    values: dict[str, Any] = {
-        "lat_deg": FIXED.lat_deg,
-        "lon_deg": FIXED.lon_deg,
-        "alt_m": FIXED.alt_m,
-        "eph_m": FIXED.accuracy_m,
-        "hdop": FIXED.hdop,
-        "satellites": FIXED.satellites,
-        "mode": FIXED.mode,
-        "speed_mps": 0.0,
-        "utc": FIXED.utc,
-        "received_ns": label.monotonic_ns - 400_000_000,
-    }
-    return Fix(**(values | changes))
+    return replace(FIXED, **{"received_ns": label.monotonic_ns - 400_000_000} | changes)
 
 
 def moment_of(label: RecordLabel) -> Moment:
@@ -115,20 +126,20 @@ class Camera:
     def certificate_pem(self) -> bytes:
         return certificates.pem(self.chain)
 
-    def facts(self, label: RecordLabel) -> PhotoFacts:
+    def facts(self, label: RecordLabel) -> Exif:
         """Return EXIF as the device writes it, 12.3 ms after the press, exposed for 8 ms."""
-        return PhotoFacts(
-            capture_id=label.capture_id,
-            device_id=label.device_id,
-            make="Doorstep",
-            model="",
+        utc = datetime.fromisoformat(label.utc) + timedelta(milliseconds=20.3)
+        return Exif(
+            taken=utc,
+            digitized=utc,
+            modified=utc,
+            unique_id=UUID(label.capture_id).hex,
+            serial=label.device_id,
             software=f"doorstep {__version__}",
-            utc=datetime.fromisoformat(label.utc) + timedelta(milliseconds=20.3),
-            width_px=8,
-            height_px=8,
+            size_px=(8, 8),
             exposure_us=8000,
-            gain=2.104,
-            position=FIXED,
+            iso=210,
+            **PLACE,
         )
 
     def make(

@@ -12,6 +12,7 @@ from agent.record.certificates import Certificate, CertificateChain
 from agent.record.credentials import Credentials, CredentialsState, NoLibrary, Source
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
+from agent.record.segments import picture_px
 from agent.record.verify import consistency
 from agent.record.verify.consistency import members
 
@@ -64,7 +65,7 @@ def look(opened: RecordFile, authorities: CertificateChain) -> Seen:
 
 def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any]) -> Exif:
     try:
-        found, picture_px = exif.read(photo), exif.picture_px(photo)
+        found, size_px = exif.read(photo), picture_px(photo)
     except ValueError as error:
         seen.problems.append(f"the EXIF of photo.jpg: {error}")
         return Exif()
@@ -74,7 +75,7 @@ def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any])
         seen.remarks.append("photo.jpg has no EXIF")
     else:
         seen.problems.extend(consistency.against_exif(found, opened.label, opened.record, told))
-        seen.problems.extend(consistency.against_picture(picture_px, found))
+        seen.problems.extend(consistency.against_picture(size_px, found))
     return found or Exif()
 
 

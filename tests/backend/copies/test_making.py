@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
-from agent.capture import exif, jpeg
+from agent.capture import jpeg
+from agent.record.exif import stamp
 from doorstep_backend.copies import labels
 from doorstep_backend.copies.area import Area, Pixels, blurred
 from doorstep_backend.copies.faces import FaceFinder
@@ -26,7 +27,7 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
-from tests.unit.agent.capture.test_exif import FACTS
+from tests.unit.agent.record.test_exif_stamp import FACTS
 
 SIZE_PX = (640, 480)
 PERSON = Person(60, 0, (300, 200))
@@ -49,7 +50,7 @@ def at_a_door(*, person: bool = False, code: bool = False) -> bytes:
     if code:
         paper = label(zxingcpp.BarcodeFormat.QRCode, 3)
         picture = with_label(picture, paper, (480, 330))
-    return exif.stamp(jpeg.encode(picture, 85), FACTS)
+    return stamp(jpeg.encode(picture, 85), FACTS)
 
 
 @pytest.mark.slow

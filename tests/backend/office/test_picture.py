@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture import exif
 from agent.record import credentials
+from agent.record.exif import stamp
 from doorstep_backend.office.picture import MAX_SCANS, customer_copy
 from doorstep_backend.office.segments import segments
 from tests.support.credentialed import CertifiedDevice
 from tests.support.demo_office import PICTURE
-from tests.unit.agent.capture.test_exif import FACTS, PLAIN
+from tests.unit.agent.record.test_exif_stamp import FACTS, PLAIN
 
-STAMPED = exif.stamp(PLAIN, FACTS)
+STAMPED = stamp(PLAIN, FACTS)
 CHATTY = (
     STAMPED[:2]
     + b"\xff\xeb\x00\x08JP\1\2\3\4"
@@ -101,7 +101,7 @@ def test_progressive_pictures_and_restart_markers_go_through(scans: str) -> None
     done, encoded = cv2.imencode(".jpg", pixels(PLAIN), [option, 1])
     assert done
 
-    copy = customer_copy(exif.stamp(encoded.tobytes(), FACTS))
+    copy = customer_copy(stamp(encoded.tobytes(), FACTS))
 
     assert np.array_equal(pixels(copy), pixels(encoded.tobytes()))
     assert b"Exif" not in copy

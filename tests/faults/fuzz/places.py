@@ -30,11 +30,11 @@ FUZZED: Final[Mapping[str, str]] = {
     "agent/record/certificates.py:read_pem": "certificates",
     "agent/record/certificates.py:read_request": "csr",
     "agent/record/credentials.py:read": "c2pa",
+    "agent/record/exif.py:_big_endian": "exif",
     "agent/record/exif.py:_directory": "exif",
-    "agent/record/exif.py:_number": "exif",
-    "agent/record/exif.py:_ratios": "exif",
     "agent/record/exif.py:_read": "exif",
-    "agent/record/exif.py:picture_px": "exif",
+    "agent/record/exif.py:_read_number": "exif",
+    "agent/record/exif.py:_read_ratios": "exif",
     "agent/record/file.py:_members": "tar",
     "agent/record/file.py:_open_body": "record-json",
     "agent/record/jumbf.py:_boxes": "jumbf",
@@ -42,6 +42,7 @@ FUZZED: Final[Mapping[str, str]] = {
     "agent/record/sealing.py:_problem": "fleet-payload",
     "agent/record/sealing.py:open_sealed": "age",
     "agent/record/segments.py:before_picture": "exif",
+    "agent/record/segments.py:picture_px": "exif",
     "agent/record/signing.py:_members": "receipts-file",
     "agent/record/signing.py:embedded_key": "label",
     "agent/record/signing.py:from_jwk": "jwk",
@@ -97,8 +98,7 @@ _NAMES_TYPE: Final = "names the type, and parses nothing"
 _EXAMPLE: Final = "is an example for integrators, which no device runs"
 
 EXCUSED: Final[Mapping[str, str]] = {
-    "agent/capture/exif.py:_unique_id": _OWN,
-    "agent/capture/exif.py:_without_leading_segments": "reads what the device's own encoder made",
+    "agent/capture/photo_facts.py:facts": _OWN,
     "agent/command/capture_process.py:capture_loop": "reads a time of certain form from a label "
     "that verifies (label-payload)",
     "agent/command/doctor/clock_words.py:_is_this_machine": "reads the name that "
@@ -126,6 +126,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/record/jumbf.py:<module>": "reads a constant",
     "agent/record/sealing.py:read_identities": _OPERATOR,
     "agent/record/sealing.py:seal": "reads names that Recipients.of has checked (fleet-payload)",
+    "agent/record/segments.py:without_leading": "reads what the device's own encoder made",
     "agent/record/signing.py:read_private_key": _OWN + ", or a file that the operator names",
     "agent/serve/connection.py:<module>": "imports the class whose method is fuzzed (http)",
     "agent/wire/connection.py:_Connection.__init__": _NAMES_TYPE,

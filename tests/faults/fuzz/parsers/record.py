@@ -10,7 +10,7 @@ from typing import Any, Final
 from agent.command import sign
 from agent.errors import ConfigError, NotGenuine, RecordDamaged
 from agent.models import CaptureId, RecordLabel
-from agent.record import credentials, exif, jumbf, receipt, sealing, signing
+from agent.record import credentials, exif, jumbf, receipt, sealing, segments, signing
 from agent.record import file as recordfile
 from agent.record.verify import inside, supporting_files
 from agent.rule import manifest
@@ -84,7 +84,7 @@ def _record_json(text: bytes) -> object:
 
 def _photo(content: bytes) -> object:
     """Read a photo as verify does."""
-    return exif.read(content), exif.picture_px(content)
+    return exif.read(content), segments.picture_px(content)
 
 
 def _credentials(content: bytes) -> object:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import piexif  # noqa: TID251 - somebody else's reader
+import piexif
 import pytest
 
 from agent.capture.battery import EMPTY_READINGS

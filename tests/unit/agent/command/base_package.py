@@ -18,7 +18,7 @@ class BasePackage:
         venv.create(folder / "venv", with_pip=False)
         (site,) = (folder / "venv").glob("lib/python*/site-packages")
         needed = _needed("doorstep")
-        assert not {"numpy", "piexif", "sqlite-utils", "opencv-python-headless"} & needed.keys()
+        assert not {"numpy", "sqlite-utils", "opencv-python-headless"} & needed.keys()
         for one in (needed[name] for name in needed if name != "doorstep"):
             for top in {file.parts[0] for file in one.files or () if file.parts[0] != ".."}:
                 (site / top).symlink_to(Path(str(one.locate_file(top))))

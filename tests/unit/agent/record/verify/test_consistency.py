@@ -14,21 +14,20 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import piexif  # noqa: TID251 - somebody else's reader and writer
+import piexif
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent import __version__
 from agent.capture import photo_facts, record_json
-from agent.capture.exif import stamp
 from agent.capture.press_context import PressContext
 from agent.config import Config, load
 from agent.models import UNASSIGNED, Reason, rfc3339
 from agent.record import credentials
 from agent.record import file as recordfile
 from agent.record.credentials import Credentials, PhotoSigner, Source
-from agent.record.exif import Exif
+from agent.record.exif import Exif, stamp
 from agent.record.file import RecordFile
 from agent.record.verify import consistency, inside
 from agent.rule.policy import Absent
@@ -471,6 +470,7 @@ FRAMES = st.builds(
 )
 @example(FIX, replace(FRAME, gain=1.055), MOMENT, ClockSource.NTP)
 @example(FIX, replace(FRAME, gain=0.0), MOMENT, ClockSource.NTP)
+@example(FIX, replace(FRAME, gain=1e6), MOMENT, ClockSource.NTP)
 def test_output_of_a_device_contradicts_nothing(
     config: Config, fix: Fix | None, frame: Frame, utc: datetime, source: ClockSource
 ) -> None:

@@ -16,15 +16,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.capture.photo_facts import GpsFacts
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.credentials import Source
 from agent.record.verify import VerifyReport, examine, inside
 from agent.record.verify.supporting_files import SupportingFiles
 from tests.support.authority import YEAR, Authority, new_authority
-from tests.support.factory import MOMENT, Made, RecordMaker, new_id
-from tests.support.photographed import Camera
+from tests.support.factory import MOMENT, Made, RecordMaker
+from tests.support.photographed import NO_PLACE, Camera
 from tests.support.sealed import IDENTITIES
 from tests.support.waiting import until
 
@@ -57,28 +56,28 @@ def test_all_that_a_record_says_of_one_press_holds(tmp_path: Path, camera: Camer
 
 CONTRADICTIONS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "10 ms": (
-        {"exif": {"utc": MOMENT + timedelta(milliseconds=30)}},
+        {"exif": {"taken": MOMENT + timedelta(milliseconds=30)}},
         "its EXIF says 2026-12-01 09:15:02 UTC, and the label 2026-12-01T09:15:02.000Z",
     ),
     "3 cm": (
-        {"exif": {"position": GpsFacts(52.5200067, -13.4049543, 2)}},
+        {"exif": {"place_deg": (52.5200067, -13.4049543)}},
         "its EXIF has another place than record.json",
     ),
     "another record's": (
-        {"exif": {"capture_id": new_id()}},
+        {"exif": {"unique_id": "0" * 32}},
         "its EXIF has the id of another record",
     ),
-    "no device": ({"exif": {"device_id": ""}}, "its EXIF names another device: 'none'"),
+    "no device": ({"exif": {"serial": ""}}, "its EXIF names another device: 'none'"),
     "a place in EXIF alone": (
         {"record": {"position": None}, "claim": {"position": None}},
         "another fix than record.json: state, datum, mode, altitude, accuracy, HDOP, satellites",
     ),
     "a place in record.json alone": (
-        {"exif": {"position": None}},
+        {"exif": NO_PLACE},
         "its EXIF has another place than record.json",
     ),
     "a place in the credentials alone": (
-        {"exif": {"position": None}, "record": {"position": None}},
+        {"exif": NO_PLACE, "record": {"position": None}},
         "its Content Credentials name another position than record.json",
     ),
     "credentials of another device": (
@@ -223,7 +222,7 @@ def test_other_parts_of_a_body_are_named(tmp_path: Path) -> None:
 
 def test_no_place_is_repeated_in_words(tmp_path: Path, camera: Camera) -> None:
     """The report goes to people who need not know where."""
-    made = camera.make(exif={"position": GpsFacts(52.51, 13.4, 2)})
+    made = camera.make(exif={"place_deg": (52.51, 13.4)})
 
     lines = "\n".join(look(tmp_path, made).lines)
     assert not re.search(r"(?<!:)52\.5", lines)  # ":52.5" are the seconds of a time
