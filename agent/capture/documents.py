@@ -10,9 +10,8 @@ from agent.capture.current_manifest import CurrentManifest
 from agent.capture.photo_credentials import PhotoCredentials
 from agent.config import Config
 from agent.errors import ExitCode
+from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.current_fleet import CurrentFleet
-from agent.identity.evidence import Evidence
-from agent.identity.serve_certificate import ServeCertificate
 from agent.trust.store import TrustStore
 from hardware.clock import Clock
 

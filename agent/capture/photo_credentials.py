@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.config import Config, ContentCredentials, IdentityMode
-from agent.identity.evidence import Evidence
+from agent.identity.capture_certificates import Evidence
 from agent.record import credentials
 from agent.record.certificates import CertificateChain
 from agent.record.credentials import NoLibrary, PhotoSigner, Source, Unsigned

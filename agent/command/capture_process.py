@@ -24,8 +24,8 @@ from agent.command.shared import signals
 from agent.command.state_access import floor
 from agent.config import Config
 from agent.errors import ExitCode, NotNow, TooManyFiles
+from agent.identity.capture_certificates import Evidence
 from agent.identity.device_key import device_key, own_keys
-from agent.identity.evidence import Evidence
 from agent.models import ChainHead, RecordKind
 from agent.process import control, sd_notify
 from agent.queue import labels

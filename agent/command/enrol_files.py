@@ -10,7 +10,7 @@ from agent.command.shared import named, read_input
 from agent.config import Config
 from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
 from agent.identity import capture_files, for_capture, tls_files
-from agent.identity.authorities import kept_evidence
+from agent.identity.authorities import kept
 from agent.identity.given_files import Answers, GivenFiles
 from agent.identity.requested import wanted
 from agent.identity.tls_identity import IdentityStore
@@ -92,7 +92,7 @@ def _as_capture(
     config: Config, request: str, texts: dict[str, bytes], others: Sequence[int]
 ) -> Report:
     answers = capture_files.take(config, request, GivenFiles(texts), others, say)
-    if not kept_evidence(TrustStore(Layout.of(config.state))):
+    if not kept(TrustStore(Layout.of(config.state)), Use.EVIDENCE):
         say("evidence", "none yet: nobody can tell this device's records from a stranger's")
     return _report(answers)
 

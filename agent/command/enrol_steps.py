@@ -10,7 +10,7 @@ from agent.command.owners import Report, run_as
 from agent.command.shared import owner_of
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode
-from agent.identity import capture_part, serve_part
+from agent.identity import capture_part
 from agent.identity.for_capture import Fetched
 from agent.queue.paths import Layout
 
@@ -44,7 +44,7 @@ class Owners:
         """Return serve's request, PEM; capture stores it, and neither sees the other's folder."""
         if self.serve is None:
             return None
-        made = str(self.serve(lambda: {"made": serve_part.request(config)}).get("made"))
+        made = str(self.serve(lambda: {"made": capture_part.request_as_serve(config)}).get("made"))
         kept = self.capture(lambda: {"kept": capture_part.serve_request(config, made)})
         return str(kept.get("kept"))
 

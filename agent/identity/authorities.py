@@ -1,14 +1,15 @@
 """The certificates that count: their authorities, their ends, and the kept ones."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.record import certificates, usages
-from agent.record.certificates import Certificate, CertificateChain, Expected, Request
+from agent.record.certificates import Certificate, CertificateChain, Expected
 from agent.record.signing import PublicKey
+from agent.record.usages import Use
 from agent.trust.keys import current_fleet_document
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT, ClockSource
@@ -68,42 +69,28 @@ def is_synchronised() -> bool:
     return keeps and datetime.now(UTC) >= BUILT
 
 
-def kept_evidence(store: TrustStore) -> CertificateChain:
-    """Return the evidence certificate that capture verified and kept; empty if it is missing.
+def kept(store: TrustStore, use: Use) -> CertificateChain:
+    """Return the certificate for `use` that capture verified and kept; empty if it is missing.
 
-    One that is for TLS too counts as missing.
+    One for evidence that is for TLS too counts as missing.
     """
-    return _kept(store.evidence(), usages.check_evidence)
-
-
-def kept_serve(store: TrustStore) -> CertificateChain:
-    """Return serve's certificate that capture verified and kept; empty if it is missing."""
-    return _kept(store.serve(), lambda _: None)
-
-
-def _kept(text: bytes | None, check: Callable[[Certificate], None]) -> CertificateChain:
+    text = store.certificate(use)
     try:
         chain = () if text is None else certificates.read_pem(text)
         for leaf in chain[:1]:
-            check(leaf)
+            usages.check(use, leaf, ())
     except NotGenuine:
         return ()
     return chain
 
 
-def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> CertificateChain:
-    """Return the kept one if it is for this key and still leads to a trusted authority."""
+def good(
+    store: TrustStore, use: Use, key: PublicKey, known: Expected, names: Collection[str] = ()
+) -> CertificateChain:
+    """Return the kept one if it is for this key and these names, by a trusted authority."""
     try:
-        return certificates.issued(kept_evidence(store), key, known)
-    except NotGenuine:
-        return ()
-
-
-def good_serve(store: TrustStore, asked: Request, known: Expected) -> CertificateChain:
-    """Return serve's kept one if it is for the key and all names that are `asked` for."""
-    try:
-        chain = certificates.issued(kept_serve(store), asked.key, known)
-        usages.check_server(chain[0], asked.names)
+        chain = certificates.issued(kept(store, use), key, known)
+        usages.check(use, chain[0], names)
     except NotGenuine:
         return ()
     return chain

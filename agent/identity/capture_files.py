@@ -4,14 +4,15 @@ from collections.abc import Collection
 from functools import partial
 
 from agent.config import Config
-from agent.errors import ExitCode, NotGenuine
+from agent.errors import ExitCode
 from agent.identity import capture_part
-from agent.identity.authorities import expected, kept_evidence, kept_serve
+from agent.identity.authorities import expected, kept
+from agent.identity.capture_certificates import without_photos
 from agent.identity.capture_part import DocumentKind
 from agent.identity.given_files import Answers, Given, GivenFiles, Say
 from agent.queue.paths import Layout
-from agent.record import certificates, usages
-from agent.record.certificates import Certificate, Request
+from agent.record import certificates
+from agent.record.certificates import Request
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
 
@@ -29,7 +30,7 @@ def take(
         say: gets the result of each step.
     """
     answers, trust = Answers(files, say), TrustStore(Layout.of(config.state))
-    wanted: dict[DocumentKind, str | None] = {"evidence": request, "serve": trust.serve_request()}
+    wanted: dict[DocumentKind, str | None] = {"evidence": request, "serve": trust.request("serve")}
     for kind, text in wanted.items():
         if text is not None:
             asked = certificates.read_request(text)
@@ -48,18 +49,9 @@ def _keep(
 ) -> str:
     chain = files.chain(given, expected(config), Use(kind), asked.names)
     until = f"until {certificates.ends(chain[0]):%Y-%m-%d}"
-    without = _without(chain[0]) if kind == "evidence" else ""
-    trust = TrustStore(Layout.of(config.state))
-    if chain == (kept_evidence(trust) if kind == "evidence" else kept_serve(trust)):
+    why = without_photos(chain[0]) if kind == "evidence" else None
+    without = f"; photos have no Content Credentials: {why}" if why else ""
+    if chain == kept(TrustStore(Layout.of(config.state)), Use(kind)):
         return f"is kept, {until}{without}"
     capture_part.take(config, kind, certificates.pem(chain).decode())
     return f"verified, and kept, {until}{without}"
-
-
-def _without(certificate: Certificate) -> str:
-    """Return what to add for a certificate that is for records, and not for photos."""
-    try:
-        usages.check_credentials(certificate)
-    except NotGenuine as error:
-        return f"; photos have no Content Credentials: {error}"
-    return ""

@@ -1,4 +1,4 @@
-"""Capture's part of an enrolment: its key, and what comes for `trust/`.
+"""Capture's and serve's parts of an enrolment: their keys, and what comes for `trust/`.
 
 A running capture process is asked over its socket; without one, its lock is held meanwhile.
 """
@@ -9,15 +9,16 @@ from typing import Final, Literal
 
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
+from agent.identity import requested
+from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.current_fleet import CurrentFleet
-from agent.identity.device_key import device_key
-from agent.identity.evidence import Evidence
-from agent.identity.serve_certificate import ServeCertificate
+from agent.identity.device_key import device_key, serve_key
 from agent.process import control
 from agent.process.control import Line
 from agent.process.offer_result import OfferResult
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 
 DocumentKind = Literal["evidence", "fleet", "serve"]
@@ -40,6 +41,16 @@ def request(config: Config) -> str:
     Layout.of(config.state).make()
     with _instead_of_capture(config) as evidence:
         return evidence.request()
+
+
+def request_as_serve(config: Config) -> str:
+    """Return a request, PEM, for serve's key and `serve.names`; make a missing key.
+
+    Raises:
+        ConfigError: with certificates as files, `identity.ca` cannot be read.
+        StorageFault: the disk failed, or the present key cannot be used.
+    """
+    return requested.request(config, Use.SERVE, serve_key(Layout.of(config.state)))
 
 
 def serve_request(config: Config, asked: str) -> str:

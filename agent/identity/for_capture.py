@@ -9,13 +9,14 @@ from typing import Final
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
-from agent.identity.authorities import due, expected, good_evidence, good_serve, now
+from agent.identity.authorities import due, expected, good, now
 from agent.identity.est import EstClient, NotIssued, Pending
 from agent.identity.given_files import Say
 from agent.identity.sync_part import LIMITS, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 from agent.wire import tls
 from agent.wire.http import NoAnswer
@@ -75,7 +76,7 @@ def _fetched(steps: Mapping[str, Callable[[], str | None]], say: Say) -> Fetched
 
 def _evidence(config: Config, request: str, say: Say) -> str | None:
     asked, known = certificates.read_request(request), expected(config)
-    kept = good_evidence(_trust(config), asked.key, known)
+    kept = good(_trust(config), Use.EVIDENCE, asked.key, known)
     without = "photos go without a certificate"
     ask = partial(issuing.evidence, request=asked, expected=known)
     return _issued(config, "evidence", ask, say, kept=kept, without=without)
@@ -83,7 +84,7 @@ def _evidence(config: Config, request: str, say: Say) -> str | None:
 
 def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None:
     asked, known = certificates.read_request(request), expected(config)
-    kept = good_serve(_trust(config), asked, known)
+    kept = good(_trust(config), Use.SERVE, asked.key, known, asked.names)
     if kept and not renew and now() < due(kept):
         say("serve", f"certificate is there, until {certificates.ends(kept[0]):%Y-%m-%d}")
         return None

@@ -15,8 +15,8 @@ from agent.identity.authorities import (
     DUE_AT,
     due,
     expected,
-    good_serve,
-    kept_evidence,
+    good,
+    kept,
     now,
 )
 from agent.identity.est import EstClient, Pending
@@ -29,6 +29,7 @@ from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
 from agent.record.signing import PublicKey
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 from hardware.change_detector import ChangeDetector
 
@@ -203,7 +204,7 @@ class Renewal:
 
     def _renew_evidence(self) -> float | Pending | Due:
         if self._est is None:
-            return self._look("evidence", kept_evidence(self._trust))
+            return self._look("evidence", kept(self._trust, Use.EVIDENCE))
         if self._ends is None:  # nobody to ask as; the TLS certificate's trouble tells
             return SOON_S
         answer = self._capture({"request": "evidence"})
@@ -215,16 +216,20 @@ class Renewal:
 
     def _renew_serve(self) -> float | Pending | Due:
         """Renew serve's certificate by the request in `trust/`, if `doorstep enrol` made one."""
-        text = self._trust.serve_request() if self._config.serve.names else None
+        text = self._trust.request(Use.SERVE) if self._config.serve.names else None
         if text is None:
             return LOOK_S
         request, known = certificates.read_request(text), expected(self._config)
         if self._est is None:
-            return self._look("serve", good_serve(self._trust, request, known))
+            return self._look(
+                "serve", good(self._trust, Use.SERVE, request.key, known, request.names)
+            )
         if self._ends is None:
             return SOON_S
         ask = partial(issuing.serve, self._est, request, known)
-        return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
+        return self._renew_for_capture(
+            "serve", good(self._trust, Use.SERVE, request.key, known, request.names), ask
+        )
 
     def _look(self, kind: str, kept: CertificateChain) -> float | Due:
         """Check a certificate that a person renews; a missing one is due too."""
@@ -258,7 +263,7 @@ class Renewal:
 
     def _kept(self, key: PublicKey) -> CertificateChain:
         """Return the chain in `trust/` if it is for this key; otherwise none."""
-        found = kept_evidence(self._trust)
+        found = kept(self._trust, Use.EVIDENCE)
         return found if found and certificates.is_for(found[0], key) else ()
 
 

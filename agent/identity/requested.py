@@ -1,4 +1,4 @@
-"""Requests that a person takes to an authority: the same bytes until one is answered."""
+"""Requests for certificates; in files they are the same bytes until they are answered."""
 
 from collections.abc import Callable
 
@@ -20,12 +20,28 @@ def wanted(config: Config, use: Use) -> Wanted:
     return Wanted(config.device.id, use, authority, certificates.server_names(names))
 
 
-def unanswered(
-    wanted: Wanted, key: PrivateKey, kept: str | None, keep: Callable[[str], None]
+def request(
+    config: Config,
+    use: Use,
+    key: PrivateKey,
+    kept: str | None = None,
+    keep: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Return the `kept` request if it still asks for this; else a new one, after `keep` has it."""
-    if kept is not None and wanted.is_asked_by(kept, key.public_key()):
+    """Return a request, PEM, for `key`; a new one, if it is for an EST server.
+
+    With certificates as files it is the `kept` one, if that still asks for this certificate; or
+    else a new one, after `keep` has stored it.
+
+    Raises:
+        ConfigError: with certificates as files, `identity.ca` cannot be read.
+        StorageFault: of `keep`.
+    """
+    if not config.uses_certificate_files:
+        names = config.serve.names if use is Use.SERVE else ()
+        return certificates.request_pem(certificates.request(key, config.device.id, names))
+    asked = wanted(config, use)
+    if kept is not None and asked.is_asked_by(kept, key.public_key()):
         return kept
-    made = wanted.request(key)
+    made = asked.request(key)
     keep(made)
     return made

@@ -6,7 +6,6 @@ from agent.config import Config
 from agent.errors import NotGenuine
 from agent.identity.authorities import expected
 from agent.identity.given_files import Answers, Given, GivenFiles, Say
-from agent.identity.requested import wanted
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
 from agent.queue.paths import Layout
@@ -26,7 +25,7 @@ def request(config: Config) -> str:
     layout, known = Layout.of(config.state), expected(config)
     store = IdentityStore(layout)
     with disk.lock(layout.sync_keys, exclusive=True, wait=True):
-        return store.next_request(_current(store, known), wanted(config, Use.TLS))
+        return store.next_request(config, _current(store, known))
 
 
 def take(config: Config, files: GivenFiles, say: Say) -> Answers:

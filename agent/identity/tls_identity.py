@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from agent.config import Config
 from agent.errors import ConfigError, NotGenuine
-from agent.identity.requested import unanswered
+from agent.identity.requested import request
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
 from agent.record.certificates import CertificateChain, Expected
 from agent.record.signing import PrivateKey
-from agent.record.usages import Wanted
+from agent.record.usages import Use
 from agent.wire.tls import IDENTITY_FILE
 
 _log = logging.getLogger(__name__)
@@ -85,23 +86,21 @@ class IdentityStore:
         is_used = key and current and certificates.is_for(current.chain[0], key.public_key())
         return None if is_used else key
 
-    def next_request(self, current: TlsIdentity | None, wanted: Wanted) -> str:
+    def next_request(self, config: Config, current: TlsIdentity | None) -> str:
         """Return the request, PEM, that waits for an answer, or else a new one for `next_key`.
 
-        It is durable when this returns, and stays the same until it is answered. Raises
-        StorageFault.
+        It is durable when this returns, and stays the same until it is answered. Raises as
+        `requested.request` does.
         """
-        key = self.next_key(current)
-
-        def kept() -> str | None:
-            with disk_errors(f"cannot read {self._request}"):
-                found = self._request.exists()
-                return self._request.read_bytes().decode("ascii", "replace") if found else None
+        key, kept = self.next_key(current), None
+        with disk_errors(f"cannot read {self._request}"):
+            if self._request.exists():
+                kept = self._request.read_bytes().decode("ascii", "replace")
 
         def keep(text: str) -> None:
             write_durably(self._request, text.encode(), _MODE, whole=True)
 
-        return unanswered(wanted, key, kept(), keep)
+        return request(config, Use.TLS, key, kept, keep)
 
     def next_key(self, current: TlsIdentity | None) -> PrivateKey:
         """Return the key to ask with: that of an unanswered request, or else a new one.

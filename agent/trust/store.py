@@ -144,45 +144,32 @@ class TrustStore:
             for name in _LEFTOVERS:
                 wipe_file(self._folder / name)
 
-    def evidence(self) -> bytes | None:
-        """Return the evidence certificate and the chain to its root, PEM, unverified."""
-        text = self._text("evidence.pem")
+    def certificate(self, use: str) -> bytes | None:
+        """Return the certificate and the chain to its root, PEM, unverified.
+
+        Args:
+            use: `evidence` or `serve`, here and in the other methods for certificates.
+        """
+        text = self._text(f"{use}.pem")
         return None if text is None else text.encode()
 
-    def keep_evidence(self, pem: bytes) -> None:
-        """Replace the evidence certificate."""
-        self._write("evidence.pem", pem.decode())
+    def keep_certificate(self, use: str, pem: bytes) -> None:
+        """Replace the certificate."""
+        self._write(f"{use}.pem", pem.decode())
 
-    def evidence_request(self) -> str | None:
-        """Return the request for an evidence certificate that waits for an answer, PEM."""
-        return self._text("evidence.csr")
+    def request(self, use: str) -> str | None:
+        """Return the request for a certificate, PEM, unverified."""
+        return self._text(f"{use}.csr")
 
-    def keep_evidence_request(self, pem: str) -> None:
-        """Replace the request for an evidence certificate."""
-        self._write("evidence.csr", pem)
+    def keep_request(self, use: str, pem: str) -> None:
+        """Replace the request for a certificate."""
+        self._write(f"{use}.csr", pem)
 
-    def delete_evidence_request(self) -> None:
-        """Delete the request for an evidence certificate: it is answered."""
+    def delete_request(self, use: str) -> None:
+        """Delete the request for a certificate: it is answered."""
         with disk_errors("cannot delete the request that is answered"):
-            (self._folder / "evidence.csr").unlink(missing_ok=True)
+            (self._folder / f"{use}.csr").unlink(missing_ok=True)
             sync_folder(self._folder)
-
-    def serve(self) -> bytes | None:
-        """Return serve's certificate and the chain to its root, PEM, unverified."""
-        text = self._text("serve.pem")
-        return None if text is None else text.encode()
-
-    def keep_serve(self, pem: bytes) -> None:
-        """Replace the certificate of serve."""
-        self._write("serve.pem", pem.decode())
-
-    def serve_request(self) -> str | None:
-        """Return the request for serve's certificate, PEM, unverified."""
-        return self._text("serve.csr")
-
-    def keep_serve_request(self, pem: str) -> None:
-        """Replace the request for serve's certificate."""
-        self._write("serve.csr", pem)
 
     def time(self) -> KeptTime:
         """Return the kept knowledge of time."""

@@ -48,7 +48,7 @@ def test_device_enrols_and_sends_over_one_connection(guarded: Backend, tmp_path:
     assert sent.returncode == 0, sent.stdout + sent.stderr
     assert after.handshakes - before.handshakes <= 2
     assert after.by_method.get("POST /files", 0) - before.by_method.get("POST /files", 0) == 4
-    text = TrustStore(van.layout).evidence()
+    text = TrustStore(van.layout).certificate("evidence")
     assert text is not None
     assert certificates.ends(certificates.read_pem(text)[0]).year == 9999
 
@@ -71,12 +71,12 @@ def test_device_gets_a_certificate_of_serve_for_the_names_that_the_office_gave_i
     try:
         van.start("capture")
         van.start("sync")
-        van.await_that(lambda: trust.serve() is not None)
+        van.await_that(lambda: trust.certificate("serve") is not None)
         told = van.ask("capture", {"status": True})
     finally:
         van.stop_all()
 
-    text = trust.serve()
+    text = trust.certificate("serve")
     assert text is not None
     found = certificates.read_pem(text)[0]
     key = signing.read_private_key(van.layout.serve_keys / "key.pem")
@@ -84,10 +84,10 @@ def test_device_gets_a_certificate_of_serve_for_the_names_that_the_office_gave_i
     assert certificates.names_of(found) == set(names)
     assert told is not None
     assert told["serve_until"] == rfc3339(certificates.ends(found))
-    before = trust.serve(), trust.serve_request()
+    before = trust.certificate("serve"), trust.request("serve")
     code, said = enrol(guarded, van)
     assert code == 0, said
-    assert (trust.serve(), trust.serve_request()) == before
+    assert (trust.certificate("serve"), trust.request("serve")) == before
 
 
 def test_revoked_on_the_road_its_records_wait_until_it_is_let_in_again(
@@ -131,7 +131,9 @@ def test_certificate_that_ended_in_sleep_is_renewed_by_the_running_device(
         van.start("capture")
         van.start("sync")
         van.press()
-        van.await_that(lambda: own.read_bytes() != before and trust.evidence() is not None)
+        van.await_that(
+            lambda: own.read_bytes() != before and trust.certificate("evidence") is not None
+        )
         van.await_that(lambda: {item["state"] for item in van.queue()} == {"DELIVERED"}, 60)
         status = van.run("status").stdout
     finally:

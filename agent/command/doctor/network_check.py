@@ -14,7 +14,7 @@ from agent.identity.authorities import (
     DUE_AT,
     due,
     expected,
-    kept_evidence,
+    kept,
     now,
     remedy,
 )
@@ -22,6 +22,7 @@ from agent.identity.renewal import SPREAD
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue.paths import Layout
 from agent.record import certificates
+from agent.record.usages import Use
 from agent.status import reading
 from agent.status.causes import ENDS_SOON
 from agent.status.document import wrong_clock
@@ -120,7 +121,7 @@ def _judged(config: Config, found: TlsIdentity, at: datetime) -> NetworkResult:
 
 
 def _evidence(config: Config) -> Iterator[NetworkResult]:
-    chain = kept_evidence(TrustStore(Layout.of(config.state)))
+    chain = kept(TrustStore(Layout.of(config.state)), Use.EVIDENCE)
     if not chain:
         words = remedy(config, "sync asks for one while capture runs")
         yield "NOTE", f"no evidence certificate yet; {words}"

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from agent.command.doctor.finding import Level
 from agent.config import Config, IdentityMode
-from agent.identity.authorities import BY_HAND, due, kept_serve, now, remedy
+from agent.identity.authorities import BY_HAND, due, kept, now, remedy
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
+from agent.record.usages import Use
 from agent.status.causes import ENDS_SOON
 from agent.trust.store import TrustStore
 
@@ -30,7 +31,7 @@ def findings(config: Config) -> Iterator[ServeResult]:
 
 def _certificate(config: Config) -> ServeResult:
     enrol = remedy(config, f"`doorstep enrol {config.est}` asks for one")
-    chain = kept_serve(TrustStore(Layout.of(config.state)))
+    chain = kept(TrustStore(Layout.of(config.state)), Use.SERVE)
     if not chain:
         return Level.FAILED, f"no certificate yet; {enrol}"
     wanted, named = certificates.server_names(config.serve.names), certificates.names_of(chain[0])

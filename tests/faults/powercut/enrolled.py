@@ -13,11 +13,11 @@ from typing import Final
 from agent.__main__ import main
 from agent.command.capture_process import answer
 from agent.config import Config, load
-from agent.identity import serve_part
+from agent.identity import capture_part
+from agent.identity.capture_certificates import ServeCertificate
 from agent.identity.device_key import device_key
 from agent.identity.est import EstClient
 from agent.identity.renewal import Renewal
-from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.models import Reason, RecordKind
 from agent.process.control import Line
@@ -105,13 +105,13 @@ def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -
     IdentityStore(layout).install(TlsIdentity(own, (leaf,)))
     signs = device_key(layout)[0].public_key()
     evidence = AUTHORITY.issue(signs, DEVICE, starts=starts, life=YEAR, evidence=True)
-    trust.keep_evidence(certificates.pem([evidence]))
+    trust.keep_certificate("evidence", certificates.pem([evidence]))
     trust.keep_fleet_version(signing.thumbprint(FLEET.key.public_key()), 1)
     trust.keep_fleet((office.FIRST,))
-    asked = ServeCertificate(config).ask_with(serve_part.request(config))
+    asked = ServeCertificate(config).ask_with(capture_part.request_as_serve(config))
     key = certificates.read_request(asked).key
     serve = AUTHORITY.issue(key, DEVICE, starts=starts, server=True, names=[SERVED])
-    trust.keep_serve(certificates.pem([serve]))
+    trust.keep_certificate("serve", certificates.pem([serve]))
     files.note(stage, layout.keys, layout.trust)
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from agent.command import enrol, retire
-from agent.identity import device_key, serve_part, tls_identity
+from agent.identity import device_key, tls_identity
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.trust import store
 from tests.faults.powercut.promise_log import PromiseLog
@@ -18,7 +18,6 @@ WRITERS: Final[tuple[ModuleType, ...]] = (
     device_key,
     enrol,
     retire,
-    serve_part,
     store,
     tls_identity,
 )

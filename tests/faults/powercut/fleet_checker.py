@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.identity.authorities import good_evidence, good_serve, kept_serve
+from agent.identity.authorities import good, kept
 from agent.identity.tls_identity import IdentityStore
 from agent.models import Item, RecordKind, RecordState
 from agent.queue.paths import Layout
 from agent.record import certificates, credentials, sealing, signing
 from agent.record import file as recordfile
+from agent.record.usages import Use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
@@ -85,14 +86,14 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
         yield "the server does not let the device in"
     own = IdentityStore(layout).read(_known())
     signs = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
-    asked = certificates.read_request(trust.serve_request() or "")
-    kept = signing.read_private_key(layout.serve_keys / "key.pem").public_key()
-    if not certificates.is_for(kept_serve(trust)[0], kept):
+    asked = certificates.read_request(trust.request("serve") or "")
+    serves = signing.read_private_key(layout.serve_keys / "key.pem").public_key()
+    if not certificates.is_for(kept(trust, Use.SERVE)[0], serves):
         yield "serve's certificate is not for its key"
     for name, chain in (
         ("TLS", own.chain if own else ()),
-        ("evidence", good_evidence(trust, signs, _known())),
-        ("serve", good_serve(trust, asked, _known())),
+        ("evidence", good(trust, Use.EVIDENCE, signs, _known())),
+        ("serve", good(trust, Use.SERVE, asked.key, _known(), asked.names)),
     ):
         if not chain:
             yield f"there is no {name} certificate that counts"

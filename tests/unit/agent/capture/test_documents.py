@@ -333,7 +333,7 @@ def test_serves_certificate_comes_through_the_socket_and_its_request_never(devic
     told = answer(device.loop, {"offer": "serve", "text": "x"}, "sync")
     status = device.loop.status()
 
-    assert TrustStore(device.layout).serve_request() is None
+    assert TrustStore(device.layout).request("serve") is None
     assert (told["taken"], told["again"]) == (False, False)
     assert "none was asked for" in told["why"]
     assert status["serve_until"] is None

@@ -64,7 +64,7 @@ class Bench:
         IdentityStore(self.device.layout).install(replace(identity, chain=(old,)))
 
     def evidence(self) -> certificates.CertificateChain:
-        text = TrustStore(self.device.layout).evidence()
+        text = TrustStore(self.device.layout).certificate("evidence")
         return () if text is None else certificates.read_pem(text)
 
     def has_evidence_for_its_key(self) -> bool:

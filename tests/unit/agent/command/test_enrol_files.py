@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 
 from agent.__main__ import main
 from agent.config import CertificateSource, load
+from agent.identity.capture_certificates import Evidence
 from agent.identity.device_key import device_key
-from agent.identity.evidence import Evidence
 from agent.process import control
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
@@ -206,7 +206,7 @@ def test_wrong_file_is_named_and_does_not_stop_the_good_ones(
     assert words in said
     assert desk.bench.identity().key.public_key() == desk.key(Use.TLS)
     assert desk.bench.has_evidence_for_its_key()
-    assert TrustStore(desk.device.layout).serve() is not None
+    assert TrustStore(desk.device.layout).certificate("serve") is not None
 
 
 @pytest.mark.parametrize("words", WRONG)

@@ -30,7 +30,7 @@ def configure(bench: Bench, names: list[str], *clients: str) -> None:
 
 
 def certificate(bench: Bench) -> certificates.Certificate:
-    text = TrustStore(bench.device.layout).serve()
+    text = TrustStore(bench.device.layout).certificate("serve")
     assert text is not None
     return certificates.read_pem(text)[0]
 
@@ -195,7 +195,7 @@ def test_doctor_knows_when_it_ends(
     key = signing.read_private_key(key_file(serving)).public_key()
     starts = datetime.now(UTC) - timedelta(days=age_days)
     made = serving.server.authority.issue(key, "van-7", server=True, names=NAMES, starts=starts)
-    TrustStore(serving.device.layout).keep_serve(certificates.pem([made]))
+    TrustStore(serving.device.layout).keep_certificate("serve", certificates.pem([made]))
 
     (told, said), *_ = found(serving)
     assert (told, words in said) == (level, True)

@@ -14,11 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.config import Config, ServeSettings, load
 from agent.identity.authorities import DUE_AT
+from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.device_key import device_key
 from agent.identity.est import EstClient
-from agent.identity.evidence import Evidence
 from agent.identity.renewal import BACK_OFF_CAP_S, LOOK_S, SOON_S, SPREAD, Renewal
-from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process.control import Line
 from agent.queue.disk import lock
@@ -71,7 +70,7 @@ class RenewingDevice:
     def kept(self, kind: str) -> list[Certificate]:
         """Return the certificates in `trust/` for `evidence` or for `serve`."""
         trust = TrustStore(self.device.layout)
-        chain = {"evidence": trust.evidence, "serve": trust.serve}[kind]()
+        chain = trust.certificate(kind)
         return [] if chain is None else list(certificates.read_pem(chain))
 
 
@@ -359,11 +358,11 @@ def keep(van: RenewingDevice, kind: str, age_days: float) -> tuple[signing.Publi
     if kind == "serve":
         key = serve_request(van)
         made = issue(key, "van-7", server=True, names=[NAME], starts=starts)
-        trust.keep_serve(certificates.pem([made]))
+        trust.keep_certificate("serve", certificates.pem([made]))
     else:
         key = device_key(van.device.layout)[0].public_key()
         made = issue(key, "van-7", evidence=True, starts=starts)
-        trust.keep_evidence(certificates.pem([made]))
+        trust.keep_certificate("evidence", certificates.pem([made]))
     return key, made
 
 
@@ -389,7 +388,7 @@ def test_evidence_certificate_that_is_for_tls_too_is_replaced_at_once(van: Renew
     key = device_key(van.device.layout)[0].public_key()
     both = (ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH)
     before = van.server.authority.issue(key, "van-7", evidence=True, purposes=both)
-    TrustStore(van.device.layout).keep_evidence(certificates.pem([before]))
+    TrustStore(van.device.layout).keep_certificate("evidence", certificates.pem([before]))
 
     assert not van.tick()
 

@@ -10,12 +10,11 @@ from cryptography.x509.name import _ASN1Type as Text
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.config import Config, load
-from agent.identity import serve_part
+from agent.identity import capture_part
 from agent.identity.authorities import expected
+from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.device_key import device_key
-from agent.identity.evidence import Evidence
 from agent.identity.requested import wanted
-from agent.identity.serve_certificate import ServeCertificate
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.process.offer_result import ACCEPTED
 from agent.queue.paths import Layout
@@ -60,7 +59,7 @@ class Van:
 
     def tls(self) -> str:
         store = IdentityStore(self.layout)
-        return store.next_request(store.read(expected(self.config)), wanted(self.config, Use.TLS))
+        return store.next_request(self.config, store.read(expected(self.config)))
 
     def asked_key(self) -> signing.PrivateKey | None:
         store = IdentityStore(self.layout)
@@ -70,7 +69,7 @@ class Van:
         return Evidence(self.config, device_key(self.layout)[0]).request()
 
     def serve(self) -> str:
-        return ServeCertificate(self.config).ask_with(serve_part.request(self.config))
+        return ServeCertificate(self.config).ask_with(capture_part.request_as_serve(self.config))
 
     def all(self) -> dict[Use, str]:
         return {Use.TLS: self.tls(), Use.EVIDENCE: self.evidence(), Use.SERVE: self.serve()}

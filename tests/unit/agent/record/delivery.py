@@ -29,7 +29,7 @@ class Delivery:
         shutil.copy(backend.ca_file, folder / "fleet-ca.pem")
         shutil.copy(backend.fleet_key_file, folder / "fleet-key.pem")
         shutil.copy(backend.data / "revoked.jws", folder)
-        (folder / "device.pem").write_bytes(TrustStore(van.layout).evidence() or b"")
+        (folder / "device.pem").write_bytes(TrustStore(van.layout).certificate("evidence") or b"")
         (folder / "identity.txt").write_text(IDENTITY_FILE)
         verdict = Store(backend.data).verdict(self.label["capture_id"])
         assert verdict is not None

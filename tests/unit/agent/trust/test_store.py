@@ -52,18 +52,22 @@ def left_of(text: str, raw: bytes) -> int:
 
 def test_store_is_empty_at_first(trust: TrustStore) -> None:
     assert trust.fleet() == ()
-    assert (trust.manifest(), trust.manifest_version(), trust.evidence()) == (None, None, None)
+    assert (trust.manifest(), trust.manifest_version(), trust.certificate("evidence")) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_kept_document_is_there(trust: TrustStore, tmp_path: Path) -> None:
     trust.keep_fleet(("a.b.c", "d.e.f"))
     trust.keep_manifest("g.h.i", 7)
-    trust.keep_evidence(b"-----BEGIN")
+    trust.keep_certificate("evidence", b"-----BEGIN")
     again = store_in(tmp_path)
 
     assert again.fleet() == ("a.b.c", "d.e.f")
     assert (again.manifest(), again.manifest_version()) == ("g.h.i", 7)
-    assert again.evidence() == b"-----BEGIN"
+    assert again.certificate("evidence") == b"-----BEGIN"
 
 
 def test_a_fleet_version_is_of_its_fleet_key(trust: TrustStore) -> None:
@@ -87,7 +91,7 @@ def test_the_group_reads_all_but_the_manifest(trust: TrustStore, tmp_path: Path)
     trust.keep_fleet(("a.b.c",))
     trust.keep_manifest("old", 6)
     trust.keep_manifest("g.h.i", 7)
-    trust.keep_evidence(b"-----BEGIN")
+    trust.keep_certificate("evidence", b"-----BEGIN")
     folder = tmp_path / "state" / "trust"
 
     assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {
@@ -125,7 +129,7 @@ def test_unreadable_file_counts_as_missing_and_is_reported_once(
     for _ in range(2):
         assert trust.fleet() == ()
         assert (trust.manifest(), trust.manifest_version()) == (None, None)
-        assert trust.evidence() is None
+        assert trust.certificate("evidence") is None
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 4
     assert caplog.text.count("event=trust_unreadable") == 4
 

@@ -53,7 +53,7 @@ class Enrolled:
             if life is None
             else issue(key, "van-7", starts=datetime.now(UTC) - age, life=life, evidence=True)
         )
-        TrustStore(self.device.layout).keep_evidence(certificates.pem([found]))
+        TrustStore(self.device.layout).keep_certificate("evidence", certificates.pem([found]))
 
     def found(self, check: str = "identity") -> list[tuple[Level, str]]:
         return inprocess.found(self.device, check)

@@ -10,12 +10,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.config import load
 from agent.errors import NotGenuine
+from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.device_key import device_key
-from agent.identity.evidence import Evidence
-from agent.identity.serve_certificate import ServeCertificate
 from agent.process.offer_result import ACCEPTED
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
+from agent.record.usages import Use
 from agent.trust.store import TrustStore
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
@@ -33,6 +33,8 @@ def pem(*found: Certificate) -> str:
 class Enrolled:
     """A device with identity, before it has the certificates for capture."""
 
+    use: Use
+
     def __init__(self, folder: Path) -> None:
         (folder / "ca.pem").write_bytes(AUTHORITY.pem)
         (folder / "fleet-key.pem").write_bytes(signing.public_pem(FLEET_KEY.public_key()))
@@ -47,15 +49,22 @@ class Enrolled:
         self.config = load(device.config)
         self.trust = TrustStore(device.layout)
 
+    def kept(self) -> bytes | None:
+        return self.trust.certificate(self.use)
+
+    def keep(self, pem: bytes) -> None:
+        self.trust.keep_certificate(self.use, pem)
+
 
 class ForEvidence(Enrolled):
     """The certificate of the key that signs records."""
+
+    use = Use.EVIDENCE
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.key, _ = device_key(self.layout)
         self.taker = Evidence(self.config, self.key)
-        self.kept, self.keep = self.trust.evidence, self.trust.keep_evidence
 
     def issue(
         self,
@@ -75,12 +84,13 @@ class ForEvidence(Enrolled):
 class ForServe(Enrolled):
     """The certificate of serve's key, whose request is in `trust/`."""
 
+    use = Use.SERVE
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.key = signing.new_key()
         self.taker = ServeCertificate(self.config)
         self.taker.ask_with(self.request())
-        self.kept, self.keep = self.trust.serve, self.trust.keep_serve
 
     def request(self, *names: str, key: signing.PrivateKey | None = None) -> str:
         asked = certificates.request(key or self.key, "van-7", names or NAMES)
@@ -286,10 +296,10 @@ def test_certificate_is_not_taken_without_a_request(serve: ForServe) -> None:
 
 
 def test_same_question_keeps_the_request_as_it_is(serve: ForServe) -> None:
-    before = serve.trust.serve_request()
+    before = serve.trust.request("serve")
 
     assert serve.taker.ask_with(serve.request()) == before
-    assert serve.trust.serve_request() == before
+    assert serve.trust.request("serve") == before
 
 
 @pytest.mark.parametrize("what", ["key", "names", "device", "spoilt"])
@@ -301,11 +311,11 @@ def test_another_question_replaces_the_request(serve: ForServe, what: str) -> No
         "spoilt": serve.request(),
     }[what]
     if what == "spoilt":
-        serve.trust.keep_serve_request("garbage")
+        serve.trust.keep_request("serve", "garbage")
 
     assert serve.taker.ask_with(asked) == asked
 
-    assert serve.trust.serve_request() == asked
+    assert serve.trust.request("serve") == asked
 
 
 def test_shorter_certificate_counts_after_another_question(serve: ForServe) -> None:
@@ -317,9 +327,9 @@ def test_shorter_certificate_counts_after_another_question(serve: ForServe) -> N
 
 
 def test_invalid_request_is_not_kept(serve: ForServe) -> None:
-    before = serve.trust.serve_request()
+    before = serve.trust.request("serve")
 
     with pytest.raises(NotGenuine, match="not a certificate request"):
         serve.taker.ask_with("nothing")
 
-    assert serve.trust.serve_request() == before
+    assert serve.trust.request("serve") == before
