@@ -9,7 +9,7 @@ import getpass
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,9 +23,10 @@ from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, ExitCode, is_missing
 from agent.identity import for_capture, sync_part
 from agent.identity.authorities import BY_HAND, given
-from agent.identity.given_files import Say
+from agent.identity.issuing import Say
 from agent.queue.disk import write_durably
 from agent.record import certificates
+from agent.record.usages import Use
 from agent.trust.keys import pinned
 from hardware.clock import BUILT
 from hardware.foreign import SMALL_BYTES, read_file
@@ -56,11 +57,10 @@ def _by_est(config: Config, arguments: argparse.Namespace) -> int:
     owners = Owners.of(config)
     token = _token(arguments.token)
     await_time(say)
-    request, serve = owners.evidence_request(config), owners.serve_request(config)
+    made = {Use.EVIDENCE: owners.evidence_request(config), Use.SERVE: owners.serve_request(config)}
+    requests = {use: request for use, request in made.items() if request is not None}
     _authority(config, arguments.ca_sha256, owners.sync)
-    fetched = owners.sync(
-        lambda: _over_the_network(config, request, serve, token, renew=arguments.renew)
-    )
+    fetched = owners.sync(lambda: _over_the_network(config, requests, token, renew=arguments.renew))
     codes = [fetched.get("exit"), owners.keep(config, fetched)]
     code = next((ExitCode(found) for found in codes if found), ExitCode.DONE)
     if fetched.get("token") and arguments.token is not None:
@@ -180,7 +180,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
 
 
 def _over_the_network(
-    config: Config, request: str, serve: str | None, token: Callable[[], str | None], *, renew: bool
+    config: Config, requests: Mapping[Use, str], token: Callable[[], str | None], *, renew: bool
 ) -> Report:
     """Run sync's part, in sync's process."""
     asked: list[str | None] = []
@@ -190,5 +190,5 @@ def _over_the_network(
         return asked[-1]
 
     sync_part.identity(config, once, say, renew=renew)
-    fetched = for_capture.documents(config, request, serve, say, renew=renew)
+    fetched = for_capture.fetched(config, requests, say, renew=renew)
     return {**report(fetched), "token": bool(asked)}

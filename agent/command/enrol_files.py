@@ -9,9 +9,9 @@ from agent.command.owners import Report
 from agent.command.shared import named, read_input
 from agent.config import Config
 from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
-from agent.identity import capture_files, for_capture, tls_files
+from agent.identity import files, for_capture
 from agent.identity.authorities import kept
-from agent.identity.given_files import Answers, GivenFiles
+from agent.identity.files import Answers, GivenFiles
 from agent.identity.requested import wanted
 from agent.identity.tls_identity import IdentityStore
 from agent.queue.disk import write_durably
@@ -31,7 +31,7 @@ def write_requests(config: Config, folder: Path) -> int:
     """Write each owner's request into `folder`, PEM: the same ones until they are answered."""
     owners = Owners.of(config)
     evidence = owners.evidence_request(config)
-    tls = str(owners.sync(lambda: {"made": tls_files.request(config)}).get("made"))
+    tls = str(owners.sync(lambda: {"made": files.tls_request(config)}).get("made"))
     requests = {Use.TLS: tls, Use.EVIDENCE: evidence, Use.SERVE: owners.serve_request(config)}
     checked = {use: _checked(config, use, text) for use, text in requests.items() if text}
     for use, text in checked.items():
@@ -74,7 +74,7 @@ def take(config: Config, paths: Sequence[Path]) -> int:
     by_capture = owners.capture(lambda: _as_capture(config, request, texts, others))
     codes = [by_sync["exit"], by_capture["exit"]]
     if by_sync["is_enrolled"]:
-        fetched = owners.sync(lambda: report(for_capture.fleet_document(config, say)))
+        fetched = owners.sync(lambda: report(for_capture.fetched(config, {}, say)))
         codes += [fetched.get("exit"), owners.keep(config, fetched)]
     else:
         say("TLS certificate", "none yet, so the device cannot reach the backend")
@@ -83,7 +83,7 @@ def take(config: Config, paths: Sequence[Path]) -> int:
 
 
 def _as_sync(config: Config, texts: dict[str, bytes]) -> Report:
-    answers = tls_files.take(config, GivenFiles(texts), say)
+    answers = files.take_as_sync(config, GivenFiles(texts), say)
     is_enrolled = IdentityStore(Layout.of(config.state)).is_there()
     return {**_report(answers), "is_enrolled": is_enrolled}
 
@@ -91,7 +91,7 @@ def _as_sync(config: Config, texts: dict[str, bytes]) -> Report:
 def _as_capture(
     config: Config, request: str, texts: dict[str, bytes], others: Sequence[int]
 ) -> Report:
-    answers = capture_files.take(config, request, GivenFiles(texts), others, say)
+    answers = files.take_as_capture(config, request, GivenFiles(texts), others, say)
     if not kept(TrustStore(Layout.of(config.state)), Use.EVIDENCE):
         say("evidence", "none yet: nobody can tell this device's records from a stranger's")
     return _report(answers)

@@ -11,7 +11,7 @@ from agent.command.shared import owner_of
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode
 from agent.identity import capture_part
-from agent.identity.for_capture import Fetched
+from agent.identity.for_capture import STEPS, Fetched
 from agent.queue.paths import Layout
 
 AsOwner = Callable[[Callable[[], Report]], Report]
@@ -61,9 +61,7 @@ def say(step: str, words: str) -> None:
 
 def report(fetched: Fetched) -> Report:
     """Return the fetched documents as JSON types, for another owner's part."""
-    code = fetched.trouble and int(fetched.trouble.exit_code)
-    documents = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
-    return {**documents, "exit": code}
+    return {**fetched.documents, "exit": fetched.trouble and int(fetched.trouble.exit_code)}
 
 
 def end(config: Config, code: ExitCode) -> int:
@@ -78,12 +76,7 @@ def end(config: Config, code: ExitCode) -> int:
 
 def _kept(config: Config, fetched: Report) -> Report:
     codes = []
-    kinds: tuple[tuple[capture_part.DocumentKind, str], ...] = (
-        ("evidence", "evidence"),
-        ("fleet", "fleet document"),
-        ("serve", "serve"),
-    )
-    for kind, step in kinds:
+    for kind, step in STEPS.items():
         text = fetched.get(kind)
         if not isinstance(text, str):
             continue

@@ -13,8 +13,8 @@ To add a certificate:
 
 1. Keep the key in a folder of one process alone (`agent/queue/paths.py`).
 2. Add the rule that recognises such a certificate to `agent/record/usages.py`.
-3. Request it: an `Operation` in `est.py`, a function in `issuing.py`, a step in `sync_part.py`, a
-   task in `renewal.py`. Issue it in `doorstep_backend/identity/`.
+3. Request it: an `Operation` in `est.py`, a step in `for_capture.py`, a task in `renewal.py`, a
+   class in `capture_certificates.py`. Issue it in `doorstep_backend/identity/`.
 4. Report its end in `status` and `doctor`, and add its row to agent/docs/identity.md.
 5. Add it to `enrolment` and `renewal` in `tests/faults/powercut/enrolled.py`, and to `_belongs`
    in `fleet_checker.py`.

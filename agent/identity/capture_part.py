@@ -3,9 +3,9 @@
 A running capture process is asked over its socket; without one, its lock is held meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
@@ -20,9 +20,6 @@ from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
-
-DocumentKind = Literal["evidence", "fleet", "serve"]
-"""Documents that capture takes."""
 
 _TIMEOUT_S: Final = 30.0
 """Longest wait for a running capture process: it may be at a press, on a worn card."""
@@ -66,8 +63,8 @@ def serve_request(config: Config, asked: str) -> str:
     return ServeCertificate(config).ask_with(asked)
 
 
-def take(config: Config, kind: DocumentKind, text: str) -> None:
-    """Hand a document over, to be verified and kept.
+def take(config: Config, kind: str, text: str) -> None:
+    """Hand a document over, to be verified and kept: `evidence`, `fleet` or `serve`.
 
     Raises:
         NotGenuine: it does not count.
@@ -78,14 +75,12 @@ def take(config: Config, kind: DocumentKind, text: str) -> None:
         result = OfferResult.read(answer)
     else:
         with _instead_of_capture(config) as evidence:
-            match kind:
-                case "evidence":
-                    result = evidence.offer(text)
-                case "serve":
-                    result = ServeCertificate(config).offer(text)
-                case "fleet":
-                    trust = TrustStore(Layout.of(config.state))
-                    result = CurrentFleet(config, trust).offer(text)
+            keepers: dict[str, Callable[[str], OfferResult]] = {
+                "evidence": evidence.offer,
+                "fleet": CurrentFleet(config, TrustStore(Layout.of(config.state))).offer,
+                "serve": ServeCertificate(config).offer,
+            }
+            result = keepers[kind](text)
     if result.error is not None:
         is_for_later = kind != "fleet" and result.retry  # a fleet document may always come again
         failure = NotNow if is_for_later else NotGenuine

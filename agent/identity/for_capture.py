@@ -1,21 +1,19 @@
 """Enrolment's requests for capture, over mutual TLS: two certificates, and the fleet document."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import due, expected, good, now
-from agent.identity.est import EstClient, NotIssued, Pending
-from agent.identity.given_files import Say
+from agent.identity.est import EstClient, NotIssued
+from agent.identity.issuing import Say
 from agent.identity.sync_part import LIMITS, asked_for_fleet, decided
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import CertificateChain
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
 from agent.wire import tls
@@ -25,96 +23,75 @@ from agent.wire.tus import quoted
 _NO_LABEL: Final = 404
 
 
+STEPS: Final = {"evidence": "evidence", "fleet": "fleet document", "serve": "serve"}
+"""Names of the steps, by the documents that they fetch, which capture keeps."""
+
+_WITHOUT: Final = {
+    Use.EVIDENCE: "photos go without a certificate",
+    Use.SERVE: "nobody can ask `doorstep serve`",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The answers; None for one that is not new, or did not come: `trouble` gives the reason."""
+    """The documents that are new; `trouble` is why one did not come."""
 
-    evidence: str | None
-    fleet: str | None
-    serve: str | None
+    documents: dict[str, str]
     trouble: DoorstepError | None = None
 
 
-def documents(
-    config: Config, request: str, serve: str | None, say: Say, *, renew: bool = False
+def fetched(
+    config: Config, requests: Mapping[Use, str], say: Say, *, renew: bool = False
 ) -> Fetched:
-    """Fetch certificates and fleet document; a failure of one does not stop the others.
+    """Fetch certificates and the fleet document; a failure of one does not stop the others.
 
     Args:
         config: with identity required.
-        request: request for the evidence certificate, PEM.
-        serve: request for serve's certificate, PEM; None if serve needs no certificate.
+        requests: those for certificates, PEM; none if these come as files.
         say: gets the result of each step.
         renew: ask for serve's certificate even if the kept one is valid for long.
     """
-    steps: dict[str, Callable[[], str | None]] = {
-        "evidence": lambda: _evidence(config, request, say),
-        "fleet document": lambda: _fleet(config, say),
-    }
-    if serve is not None:
-        steps["serve"] = lambda: _serve(config, serve, say, renew=renew)
-    return _fetched(steps, say)
-
-
-def fleet_document(config: Config, say: Say) -> Fetched:
-    """Fetch the fleet document alone: certificates come as files."""
-    return _fetched({"fleet document": lambda: _fleet(config, say)}, say)
-
-
-def _fetched(steps: Mapping[str, Callable[[], str | None]], say: Say) -> Fetched:
-    got: dict[str, str | None] = {}
+    documents: dict[str, str] = {}
     troubles = []
-    for step, fetch in steps.items():
+    for kind, step in STEPS.items():
         try:
-            got[step] = fetch()
+            if kind == "fleet":
+                found = _fleet(config, say)
+            else:
+                found = _certificate(config, Use(kind), requests, say, renew=renew)
         except DoorstepError as error:
             troubles.append(error)
             say(step, str(error))
-    trouble = troubles[0] if troubles else None
-    return Fetched(got.get("evidence"), got.get("fleet document"), got.get("serve"), trouble)
+        else:
+            if found is not None:
+                documents[kind] = found
+    return Fetched(documents, troubles[0] if troubles else None)
 
 
-def _evidence(config: Config, request: str, say: Say) -> str | None:
-    asked, known = certificates.read_request(request), expected(config)
-    kept = good(_trust(config), Use.EVIDENCE, asked.key, known)
-    without = "photos go without a certificate"
-    ask = partial(issuing.evidence, request=asked, expected=known)
-    return _issued(config, "evidence", ask, say, kept=kept, without=without)
-
-
-def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None:
-    asked, known = certificates.read_request(request), expected(config)
-    kept = good(_trust(config), Use.SERVE, asked.key, known, asked.names)
-    if kept and not renew and now() < due(kept):
-        say("serve", f"certificate is there, until {certificates.ends(kept[0]):%Y-%m-%d}")
-        return None
-    without = "nobody can ask `doorstep serve`"
-    ask = partial(issuing.serve, request=asked, expected=known)
-    return _issued(config, "serve", ask, say, kept=kept, without=without)
-
-
-def _issued(
-    config: Config,
-    label: str,
-    ask: Callable[[EstClient], CertificateChain | Pending],
-    say: Say,
-    *,
-    kept: CertificateChain,
-    without: str,
+def _certificate(
+    config: Config, use: Use, requests: Mapping[Use, str], say: Say, *, renew: bool
 ) -> str | None:
-    """Ask for the certificate, PEM; None without such a label, or if the kept one lasts longer."""
+    """Ask for the certificate, PEM; None without a request, or if there is no other to keep."""
+    if use not in requests:
+        return None
+    asked, known = certificates.read_request(requests[use]), expected(config)
+    trust = TrustStore(Layout.of(config.state))
+    kept = good(trust, use, asked.key, known, asked.names)
+    if use is Use.SERVE and kept and not renew and now() < due(kept):
+        say(use, f"certificate is there, until {certificates.ends(kept[0]):%Y-%m-%d}")
+        return None
     with closing(EstClient(config.est, tls.for_est(config), LIMITS)) as est:
         try:
-            chain = decided(lambda: ask(est), say)
+            chain = decided(lambda: issuing.for_capture(est, use, asked, known), say)
         except NotIssued as error:
             if error.status != _NO_LABEL:
                 raise
-            words = f"this authority has no label `{label}`: {without}; the rest is done"
-            say(label, words)
+            words = f"this authority has no label `{use}`: {_WITHOUT[use]}; the rest is done"
+            say(use, words)
             return None
     if kept and (ends := certificates.ends(kept[0])) > certificates.ends(chain[0]):
         words = "longer than what the authority gives now"
-        say(label, f"the one that is kept counts until {ends:%Y-%m-%d}, {words}")
+        say(use, f"the one that is kept counts until {ends:%Y-%m-%d}, {words}")
         return None
     return certificates.pem(chain).decode()
 
@@ -138,7 +115,3 @@ def _fleet(config: Config, say: Say) -> str | None:
         case 404:
             raise NotNow(f"{said}: the backend has none yet; have it published, run this again")
     raise NoAnswer(f"{said}; try again later")
-
-
-def _trust(config: Config) -> TrustStore:
-    return TrustStore(Layout.of(config.state))

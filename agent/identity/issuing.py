@@ -1,7 +1,6 @@
 """Gets certificates issued, and checks them: what `doorstep enrol` and a renewal share."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from agent.errors import NotGenuine
 from agent.identity.authorities import check_dates
@@ -11,12 +10,8 @@ from agent.record import certificates, usages
 from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted, Request
 from agent.record.usages import Use
 
-_USES: Final = {
-    Operation.FIRST: Use.TLS,
-    Operation.AGAIN: Use.TLS,
-    Operation.EVIDENCE: Use.EVIDENCE,
-    Operation.SERVE: Use.SERVE,
-}
+Say = Callable[[str, str], None]
+"""Function that prints the result of a step: the step's name, and a text."""
 
 
 def tls_identity(
@@ -38,7 +33,7 @@ def tls_identity(
     key = store.next_key(current)
     request = certificates.request(key, expected.device_id)
     operation = Operation.AGAIN if login is None else Operation.FIRST
-    got = _chain(est, operation, request, expected, login)
+    got = _chain(est, Use.TLS, operation, request, expected, login=login)
     if isinstance(got, Pending):
         return got
     new = TlsIdentity(key, got)
@@ -46,37 +41,32 @@ def tls_identity(
     return new
 
 
-def evidence(est: EstClient, request: Request, expected: Expected) -> CertificateChain | Pending:
-    """Ask, as this device, for a certificate for the key that signs records.
+def for_capture(
+    est: EstClient, use: Use, request: Request, expected: Expected
+) -> CertificateChain | Pending:
+    """Ask, as this device, for a certificate that capture keeps: for evidence, or for serve.
 
     Raises:
-        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
+        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count for this use.
     """
-    return _chain(est, Operation.EVIDENCE, request, expected, None)
-
-
-def serve(est: EstClient, request: Request, expected: Expected) -> CertificateChain | Pending:
-    """Ask, as this device, for a certificate for serve's key.
-
-    Raises:
-        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or no server may show it so.
-    """
-    return _chain(est, Operation.SERVE, request, expected, None)
+    return _chain(est, use, Operation(f"{use}/simpleenroll"), request, expected)
 
 
 def _chain(
     est: EstClient,
+    use: Use,
     operation: Operation,
     request: Request,
     expected: Expected,
-    login: tuple[str, str] | None,
+    *,
+    login: tuple[str, str] | None = None,
 ) -> CertificateChain | Pending:
     found = est.enrol(operation, request, login)
     if isinstance(found, Pending):
         return found
     try:
         chain = _dated(est, found, request, expected)
-        usages.check(_USES[operation], chain[0], request.names)
+        usages.check(use, chain[0], request.names)
     except NotGenuine as error:
         words = "nothing was changed; ask the authority's operator"
         raise NotGenuine(

@@ -28,7 +28,6 @@ from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import CertificateChain
-from agent.record.signing import PublicKey
 from agent.record.usages import Use
 from agent.trust.store import TrustStore
 from hardware.change_detector import ChangeDetector
@@ -123,8 +122,8 @@ class Renewal:
         self._late = 0.0 if est is None else rng.uniform(0.0, SPREAD)
         self._tasks = (
             (_Task(), self._renew_tls),
-            (_Task(), self._renew_evidence),
-            (_Task(), self._renew_serve),
+            (_Task(), partial(self._renew_kept, Use.EVIDENCE)),
+            (_Task(), partial(self._renew_kept, Use.SERVE)),
         )
         self._ends: datetime | None = None
         self._logged = ChangeDetector[tuple[str | None, ...]]((None, None, None))
@@ -202,57 +201,42 @@ class Renewal:
         _log.info("event=renewed what=tls until=%s", rfc3339(new.ends))
         return LOOK_S
 
-    def _renew_evidence(self) -> float | Pending | Due:
-        if self._est is None:
-            return self._look("evidence", kept(self._trust, Use.EVIDENCE))
+    def _renew_kept(self, use: Use) -> float | Pending | Due:
+        """Renew a certificate that capture keeps."""
         if self._ends is None:  # nobody to ask as; the TLS certificate's trouble tells
             return SOON_S
-        answer = self._capture({"request": "evidence"})
-        if answer is None:
-            return SOON_S
-        request = certificates.read_request(str(answer.get("request")))
-        ask = partial(issuing.evidence, self._est, request, expected(self._config))
-        return self._renew_for_capture("evidence", self._kept(request.key), ask)
-
-    def _renew_serve(self) -> float | Pending | Due:
-        """Renew serve's certificate by the request in `trust/`, if `doorstep enrol` made one."""
-        text = self._trust.request(Use.SERVE) if self._config.serve.names else None
+        if self._est is None and use is Use.EVIDENCE:
+            return _look(use, kept(self._trust, use))
+        text = self._request(use)
         if text is None:
-            return LOOK_S
+            return SOON_S
         request, known = certificates.read_request(text), expected(self._config)
+        present = good(self._trust, use, request.key, known, request.names)
         if self._est is None:
-            return self._look(
-                "serve", good(self._trust, Use.SERVE, request.key, known, request.names)
-            )
-        if self._ends is None:
-            return SOON_S
-        ask = partial(issuing.serve, self._est, request, known)
-        return self._renew_for_capture(
-            "serve", good(self._trust, Use.SERVE, request.key, known, request.names), ask
-        )
-
-    def _look(self, kind: str, kept: CertificateChain) -> float | Due:
-        """Check a certificate that a person renews; a missing one is due too."""
-        if self._ends is None:  # the trouble of the TLS certificate comes first
-            return SOON_S
-        if not kept:
-            return Due(f"no {kind} certificate counts: have one made by hand")
-        return _due(kind, certificates.ends(kept[0])) if now() >= due(kept) else LOOK_S
-
-    def _renew_for_capture(
-        self, kind: str, kept: CertificateChain, ask: Callable[[], CertificateChain | Pending]
-    ) -> float | Pending:
-        if kept and now() < due(kept, DUE_AT + self._late):
+            return _look(use, present)
+        if present and now() < due(present, DUE_AT + self._late):
             return LOOK_S
-        got = ask()
+        return self._taken(use, present, issuing.for_capture(self._est, use, request, known))
+
+    def _taken(
+        self, use: Use, present: CertificateChain, got: CertificateChain | Pending
+    ) -> float | Pending:
+        """Have capture keep the certificate that the authority gave, if it lasts longer."""
         if isinstance(got, Pending):
             return got
         ends = certificates.ends(got[0])
-        if kept and ends <= certificates.ends(kept[0]):
-            raise NotNow(f"{kind} certificate: the authority gives none beyond {ends:%Y-%m-%d}")
-        self._offer(kind, got)
-        _log.info("event=renewed what=%s until=%s", kind, rfc3339(ends))
+        if present and ends <= certificates.ends(present[0]):
+            raise NotNow(f"{use} certificate: the authority gives none beyond {ends:%Y-%m-%d}")
+        self._offer(use, got)
+        _log.info("event=renewed what=%s until=%s", use, rfc3339(ends))
         return LOOK_S
+
+    def _request(self, use: Use) -> str | None:
+        """Return capture's request, or the one for serve that `doorstep enrol` made; or none."""
+        if use is Use.SERVE:
+            return self._trust.request(use) if self._config.serve.names else None
+        answer = self._capture({"request": use})
+        return None if answer is None else str(answer.get("request"))
 
     def _offer(self, kind: str, chain: CertificateChain) -> None:
         text = certificates.pem(chain).decode()
@@ -261,10 +245,12 @@ class Renewal:
         if result.error is not None:
             raise NotGenuine(f"{kind} certificate: capture did not take it: {result.error}")
 
-    def _kept(self, key: PublicKey) -> CertificateChain:
-        """Return the chain in `trust/` if it is for this key; otherwise none."""
-        found = kept(self._trust, Use.EVIDENCE)
-        return found if found and certificates.is_for(found[0], key) else ()
+
+def _look(use: Use, present: CertificateChain) -> float | Due:
+    """Check a certificate that a person renews; a missing one is due too."""
+    if not present:
+        return Due(f"no {use} certificate counts: have one made by hand")
+    return _due(use, certificates.ends(present[0])) if now() >= due(present) else LOOK_S
 
 
 def _due(kind: str, ends: datetime) -> Due:

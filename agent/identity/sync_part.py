@@ -13,7 +13,7 @@ from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.identity import issuing
 from agent.identity.authorities import check_dates, expected, now
 from agent.identity.est import EstClient, NotIssued, Pending
-from agent.identity.given_files import Say
+from agent.identity.issuing import Say
 from agent.identity.tls_identity import IdentityStore, TlsIdentity
 from agent.queue import disk
 from agent.queue.paths import Layout

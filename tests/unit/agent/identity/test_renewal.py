@@ -27,7 +27,7 @@ from agent.status.troubles import Trouble
 from agent.sync.downloads import Downloads
 from agent.trust.store import TrustStore
 from agent.wire import tls
-from tests.support.authority import YEAR, certs_only
+from tests.support.authority import YEAR, certs_only, new_authority
 from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, requested, required
 from tests.support.sending import QUICK
@@ -380,6 +380,19 @@ def test_certificate_for_capture_is_renewed_at_two_thirds_with_the_same_key(
     assert certificates.is_for(after, key)
     assert (after != before) is is_renewed
     assert van.server.paths().count(f"{kind}/simpleenroll") == is_renewed
+
+
+def test_evidence_certificate_by_a_former_authority_is_replaced_at_once(
+    van: RenewingDevice,
+) -> None:
+    van.install(0)
+    key = device_key(van.device.layout)[0].public_key()
+    before = new_authority("former").issue(key, "van-7", evidence=True)
+    TrustStore(van.device.layout).keep_certificate("evidence", certificates.pem([before]))
+
+    assert not van.tick()
+
+    assert van.kept("evidence") != [before]
 
 
 def test_evidence_certificate_that_is_for_tls_too_is_replaced_at_once(van: RenewingDevice) -> None:

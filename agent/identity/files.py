@@ -1,17 +1,32 @@
-"""Certificates in files: which of them is for which key of this device."""
+"""Certificates as files: sync's request for TLS, and which certificate is for which key.
+
+`doorstep enrol --csr` and `--certificate` run each part as the owner of its keys.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from agent.errors import DoorstepError, NotGenuine
-from agent.identity.authorities import check_dates
+from agent.config import Config
+from agent.errors import DoorstepError, ExitCode, NotGenuine
+from agent.identity import capture_part
+from agent.identity.authorities import check_dates, expected, kept
+from agent.identity.capture_certificates import without_photos
+from agent.identity.issuing import Say
+from agent.identity.tls_identity import IdentityStore, TlsIdentity
+from agent.queue import disk
+from agent.queue.paths import Layout
 from agent.record import certificates, usages
-from agent.record.certificates import Certificate, CertificateChain, Expected, NotTrusted
-from agent.record.signing import PublicKey
+from agent.record.certificates import (
+    Certificate,
+    CertificateChain,
+    Expected,
+    NotTrusted,
+    Request,
+)
+from agent.record.signing import PrivateKey, PublicKey
 from agent.record.usages import Use
-
-Say = Callable[[str, str], None]
-"""Function that prints the result of a step: the step's name, and a text."""
+from agent.trust.store import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +145,89 @@ class Answers:
         """Print what is wrong with a file."""
         self._say(step, f"{file}: {words}")
         self.exit_code = self.exit_code or exit_code
+
+
+def tls_request(config: Config) -> str:
+    """Return the request, PEM, for the next TLS key; make a missing key.
+
+    Raises:
+        ConfigError: `identity.ca` cannot be read.
+        StorageFault: the disk failed.
+    """
+    layout, known = Layout.of(config.state), expected(config)
+    store = IdentityStore(layout)
+    with disk.lock(layout.sync_keys, exclusive=True, wait=True):
+        return store.next_request(config, _current(store, known))
+
+
+def take_as_sync(config: Config, files: GivenFiles, say: Say) -> Answers:
+    """Use a certificate for the next key, or a longer one for the key in use."""
+    layout, known = Layout.of(config.state), expected(config)
+    store, answers = IdentityStore(layout), Answers(files, say)
+    with disk.lock(layout.sync_keys, exclusive=True, wait=True):
+        current = _current(store, known)
+        in_use = current.key if current else None
+        for key in (in_use, store.asked_key(current)):  # last the next one, which stays in use
+            if key is not None:
+                accept = partial(_install, store, files, known, key)
+                answers.take("TLS certificate", key.public_key(), accept)
+    return answers
+
+
+def _current(store: IdentityStore, known: Expected) -> TlsIdentity | None:
+    try:
+        return store.read(known)
+    except NotGenuine:
+        return None
+
+
+def _install(
+    store: IdentityStore, files: GivenFiles, known: Expected, key: PrivateKey, given: Given
+) -> str:
+    chain, current = files.chain(given, known, Use.TLS), _current(store, known)
+    if current is not None and certificates.is_for(current.chain[0], key.public_key()):
+        if chain[0] == current.chain[0]:
+            return f"is in use, until {current.ends:%Y-%m-%d}"
+        if certificates.ends(chain[0]) <= current.ends:
+            raise NotGenuine(
+                f"it ends before the one in use, which ends on {current.ends:%Y-%m-%d}"
+            )
+    store.install(TlsIdentity(key, chain))
+    return f"is in use now, until {certificates.ends(chain[0]):%Y-%m-%d}"
+
+
+def take_as_capture(
+    config: Config, request: str, files: GivenFiles, others: Collection[int], say: Say
+) -> Answers:
+    """Let capture keep the certificates for evidence and serve; name each file that is of no use.
+
+    Args:
+        config: with certificates as files.
+        request: the request for the evidence certificate, PEM.
+        files: the given certificates.
+        others: the numbers of the certificates for keys of another owner.
+        say: gets the result of each step.
+    """
+    answers, trust = Answers(files, say), TrustStore(Layout.of(config.state))
+    for use, text in ((Use.EVIDENCE, request), (Use.SERVE, trust.request(Use.SERVE))):
+        if text is not None:
+            asked = certificates.read_request(text)
+            answers.take(use, asked.key, partial(_keep, config, files, use, asked))
+    known = {*others, *answers.numbers}
+    wrong = [*files.unreadable.items(), *files.unrecognised(known, config.device.id)]
+    if not (known or wrong):
+        wrong = [("only authorities", "none of this device's certificates is in these files")]
+    for file, words in wrong:
+        answers.refuse("certificate", file, words, ExitCode.NOT_GENUINE)
+    return answers
+
+
+def _keep(config: Config, files: GivenFiles, use: Use, asked: Request, given: Given) -> str:
+    chain = files.chain(given, expected(config), use, asked.names)
+    until = f"until {certificates.ends(chain[0]):%Y-%m-%d}"
+    why = without_photos(chain[0]) if use is Use.EVIDENCE else None
+    without = f"; photos have no Content Credentials: {why}" if why else ""
+    if chain == kept(TrustStore(Layout.of(config.state)), use):
+        return f"is kept, {until}{without}"
+    capture_part.take(config, use, certificates.pem(chain).decode())
+    return f"verified, and kept, {until}{without}"
