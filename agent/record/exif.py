@@ -1,7 +1,7 @@
 """The EXIF of a photo: `stamp` writes into a JPEG what `read` reads; pure.
 
-No library: piexif (1.1.3) writes values at odd offsets, which TIFF 6.0 forbids, and allocates what
-a hostile count asks for, gigabytes of it.
+Of piexif (1.1.3) only its tables of tags: its writer leaves values at odd offsets, which TIFF 6.0
+forbids, and its reader allocates what a hostile count asks for, gigabytes of it.
 """
 
 import math
@@ -12,35 +12,36 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from piexif import GPSIFD, TAGS, TYPES, ExifIFD, ImageIFD  # noqa: TID251 - the only importer
+
 from agent.record.segments import APP1, SOI, before_picture, without_leading
 
-_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 3, 4, 5, 7
-_SIZES: Final = {_BYTE: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
-"""Types, and the bytes of one value. Source: TIFF 6.0, section 2."""
+_SIZES: Final = {
+    TYPES.Byte: 1,
+    TYPES.Ascii: 1,
+    TYPES.Short: 2,
+    TYPES.Long: 4,
+    TYPES.Rational: 8,
+    TYPES.Undefined: 1,
+}
+"""Bytes of one value. Source: TIFF 6.0, section 2."""
 
-_MAKE, _MODEL, _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 0x010F, 0x0110, 0x0112, 0x011A, 0x011B
-_RESOLUTION_UNIT, _SOFTWARE, _MODIFIED, _YCBCR_POSITIONING = 0x0128, 0x0131, 0x0132, 0x0213
-_EXIF_AT, _GPS_AT = 0x8769, 0x8825
-_EXPOSURE, _ISO, _VERSION, _TAKEN, _DIGITIZED = 0x829A, 0x8827, 0x9000, 0x9003, 0x9004
-_COMPONENTS, _FLASHPIX, _COLOR_SPACE, _WIDTH, _HEIGHT = 0x9101, 0xA000, 0xA001, 0xA002, 0xA003
-_UNIQUE_ID, _SERIAL = 0xA420, 0xA431
-_OFFSETS: Final = {_MODIFIED: 0x9010, _TAKEN: 0x9011, _DIGITIZED: 0x9012}
-_SUBSECONDS: Final = {_MODIFIED: 0x9290, _TAKEN: 0x9291, _DIGITIZED: 0x9292}
-_GPS_VERSION, _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME = range(8)
-_SATELLITES, _STATUS, _MODE, _DOP, _DATUM, _METHOD = 8, 9, 10, 11, 18, 27
-_GPS_DATE, _ACCURACY = 29, 31
-"""Tags. Source: TIFF 6.0, section 8; EXIF 2.32, sections 4.6.3 to 4.6.6."""
+_OFFSETS: Final = {
+    ImageIFD.DateTime: ExifIFD.OffsetTime,
+    ExifIFD.DateTimeOriginal: ExifIFD.OffsetTimeOriginal,
+    ExifIFD.DateTimeDigitized: ExifIFD.OffsetTimeDigitized,
+}
+_SUBSECONDS: Final = {
+    ImageIFD.DateTime: ExifIFD.SubSecTime,
+    ExifIFD.DateTimeOriginal: ExifIFD.SubSecTimeOriginal,
+    ExifIFD.DateTimeDigitized: ExifIFD.SubSecTimeDigitized,
+}
+"""Where the offset and the fraction of an instant are. Source: EXIF 2.32, section 4.6.5."""
 
-_IMAGE_TAGS: Final = frozenset(
-    {_MAKE, _MODEL, _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _SOFTWARE}
-    | {_MODIFIED, _YCBCR_POSITIONING, _EXIF_AT, _GPS_AT}
-)
-_EXIF_TAGS: Final = frozenset(
-    {_EXPOSURE, _ISO, _VERSION, _TAKEN, _DIGITIZED, _COMPONENTS, _FLASHPIX, _COLOR_SPACE}
-    | {_WIDTH, _HEIGHT, _UNIQUE_ID, _SERIAL, *_OFFSETS.values(), *_SUBSECONDS.values()}
-)
-_GPS_TAGS: Final = frozenset(range(_ACCURACY + 1))
-"""Tags of each directory, which no other one has."""
+_EXIF_TAGS: Final = frozenset(TAGS["Exif"])
+_GPS_TAGS: Final = frozenset(TAGS["GPS"])
+_IMAGE_TAGS: Final = frozenset(TAGS["Image"]) - _EXIF_TAGS - _GPS_TAGS
+"""Tags of each directory; piexif lists some of EXIF in the first one too, for TIFF/EP."""
 
 ARC_UNITS_PER_S: Final = 10_000
 """Steps per second of arc. Source: a degree is at most 111.7 km long, so one step is 3 mm."""
@@ -163,10 +164,10 @@ def _tiff(tags: _Tags) -> bytes:
         {tag: value for tag, value in tags.items() if tag in directory}
         for directory in (_IMAGE_TAGS, _EXIF_TAGS, _GPS_TAGS)
     )
-    pointers = {_EXIF_AT: _long(0), _GPS_AT: _long(0)}
+    pointers = {ImageIFD.ExifTag: _long(0), ImageIFD.GPSTag: _long(0)}
     exif_at = 8 + len(_ifd(image | pointers, 8))
     exif_ifd = _ifd(exif, exif_at)
-    pointers = {_EXIF_AT: _long(exif_at), _GPS_AT: _long(exif_at + len(exif_ifd))}
+    pointers = {ImageIFD.ExifTag: _long(exif_at), ImageIFD.GPSTag: _long(exif_at + len(exif_ifd))}
     header = struct.pack(">2sHI", b"MM", 42, 8)
     gps_ifd = _ifd(gps, exif_at + len(exif_ifd))
     return header + _ifd(image | pointers, 8) + exif_ifd + gps_ifd
@@ -192,17 +193,17 @@ def _ifd(tags: _Tags, at: int) -> bytes:
 
 def _written(exif: Exif) -> dict[int, _Value]:
     tags = {
-        _MAKE: _text("Doorstep"),
-        _ORIENTATION: _short(1),
-        _X_RESOLUTION: _ratios((72, 1)),
-        _Y_RESOLUTION: _ratios((72, 1)),
-        _RESOLUTION_UNIT: _short(2),
-        _YCBCR_POSITIONING: _short(1),
-        _VERSION: (_UNDEFINED, b"0232"),
-        _COMPONENTS: (_UNDEFINED, b"\1\2\3\0"),
-        _FLASHPIX: (_UNDEFINED, b"0100"),
-        _COLOR_SPACE: _short(1),
-        _GPS_VERSION: (_BYTE, b"\2\3\0\0"),
+        ImageIFD.Make: _text("Doorstep"),
+        ImageIFD.Orientation: _short(1),
+        ImageIFD.XResolution: _ratios((72, 1)),
+        ImageIFD.YResolution: _ratios((72, 1)),
+        ImageIFD.ResolutionUnit: _short(2),
+        ImageIFD.YCbCrPositioning: _short(1),
+        ExifIFD.ExifVersion: (TYPES.Undefined, b"0232"),
+        ExifIFD.ComponentsConfiguration: (TYPES.Undefined, b"\1\2\3\0"),
+        ExifIFD.FlashpixVersion: (TYPES.Undefined, b"0100"),
+        ExifIFD.ColorSpace: _short(1),
+        GPSIFD.GPSVersionID: (TYPES.Byte, b"\2\3\0\0"),
     }
     for name, (tag, encoded, _) in _FIELDS.items():
         value = getattr(exif, name)
@@ -215,18 +216,22 @@ def _written(exif: Exif) -> dict[int, _Value]:
             tags[_OFFSETS[tag]] = _text("+00:00")
             tags[_SUBSECONDS[tag]] = _text(f"{utc.microsecond // 1000:03d}")
     if exif.size_px is not None:
-        tags[_WIDTH] = _long(_within("width_px", exif.size_px[0]))
-        tags[_HEIGHT] = _long(_within("height_px", exif.size_px[1]))
+        tags[ExifIFD.PixelXDimension] = _long(_within("width_px", exif.size_px[0]))
+        tags[ExifIFD.PixelYDimension] = _long(_within("height_px", exif.size_px[1]))
     if exif.place_deg is not None:
-        tags[_LAT_REF], tags[_LAT] = _arc(_within("lat_deg", exif.place_deg[0]), "NS")
-        tags[_LON_REF], tags[_LON] = _arc(_within("lon_deg", exif.place_deg[1]), "EW")
+        tags[GPSIFD.GPSLatitudeRef], tags[GPSIFD.GPSLatitude] = _arc(
+            _within("lat_deg", exif.place_deg[0]), "NS"
+        )
+        tags[GPSIFD.GPSLongitudeRef], tags[GPSIFD.GPSLongitude] = _arc(
+            _within("lon_deg", exif.place_deg[1]), "EW"
+        )
     if exif.alt_m is not None:
-        tags[_ALT_REF] = (_BYTE, b"\1" if exif.alt_m < 0 else b"\0")
+        tags[GPSIFD.GPSAltitudeRef] = (TYPES.Byte, b"\1" if exif.alt_m < 0 else b"\0")
     if exif.fix_utc is not None:
         utc = _utc(exif.fix_utc)
-        tags[_GPS_DATE] = _text(_date(utc))
+        tags[GPSIFD.GPSDateStamp] = _text(_date(utc))
         second_ms = utc.second * 1000 + utc.microsecond // 1000
-        tags[_GPS_TIME] = _ratios((utc.hour, 1), (utc.minute, 1), (second_ms, 1000))
+        tags[GPSIFD.GPSTimeStamp] = _ratios((utc.hour, 1), (utc.minute, 1), (second_ms, 1000))
     return tags
 
 
@@ -265,24 +270,24 @@ def _ascii(text: str) -> bytes:
 
 
 def _text(text: str) -> _Value:
-    return _ASCII, _ascii(text) + b"\0"
+    return TYPES.Ascii, _ascii(text) + b"\0"
 
 
 def _method(text: str) -> _Value:
-    return _UNDEFINED, _ASCII_TEXT + _ascii(text)
+    return TYPES.Undefined, _ASCII_TEXT + _ascii(text)
 
 
 def _short(number: float) -> _Value:
-    return _SHORT, struct.pack(">H", round(number))
+    return TYPES.Short, struct.pack(">H", round(number))
 
 
 def _long(number: float) -> _Value:
-    return _LONG, struct.pack(">I", round(number))
+    return TYPES.Long, struct.pack(">I", round(number))
 
 
 def _ratios(*parts: tuple[int, int]) -> _Value:
     reduced = (one // math.gcd(*pair) for pair in parts for one in pair)
-    return _RATIONAL, struct.pack(f">{2 * len(parts)}I", *reduced)
+    return TYPES.Rational, struct.pack(f">{2 * len(parts)}I", *reduced)
 
 
 def _hundredths(value: float) -> _Value:
@@ -297,7 +302,7 @@ def _read(tiff: bytes) -> Exif:
     order = {b"II*\0": "<", b"MM\0*": ">"}[tiff[:4]]
     (at,) = struct.unpack(f"{order}I", tiff[4:8])
     tags = _directory(tiff, order, at, _IMAGE_TAGS)
-    for pointer, directory in ((_EXIF_AT, _EXIF_TAGS), (_GPS_AT, _GPS_TAGS)):
+    for pointer, directory in ((ImageIFD.ExifTag, _EXIF_TAGS), (ImageIFD.GPSTag, _GPS_TAGS)):
         if pointer in tags:
             tags |= _directory(tiff, order, _read_number(tags[pointer]), directory)
     values: dict[str, Any] = {name: _instant(tags, tag) for name, tag in _INSTANTS.items()}
@@ -305,12 +310,18 @@ def _read(tiff: bytes) -> Exif:
         if tag in tags:
             values[name] = decoded(tags[tag])
     if "alt_m" in values:
-        values["alt_m"] *= {b"\0": 1, b"\1": -1}[tags[_ALT_REF][1]]
-    if tags.keys() >= {_WIDTH, _HEIGHT}:
-        values["size_px"] = _read_number(tags[_WIDTH]), _read_number(tags[_HEIGHT])
-    if tags.keys() >= {_LAT, _LON}:
-        lat_deg = _angle(tags, _LAT, _LAT_REF, "NS")
-        values["place_deg"] = lat_deg, _angle(tags, _LON, _LON_REF, "EW")
+        values["alt_m"] *= {b"\0": 1, b"\1": -1}[tags[GPSIFD.GPSAltitudeRef][1]]
+    if tags.keys() >= {ExifIFD.PixelXDimension, ExifIFD.PixelYDimension}:
+        values["size_px"] = (
+            _read_number(tags[ExifIFD.PixelXDimension]),
+            _read_number(tags[ExifIFD.PixelYDimension]),
+        )
+    if tags.keys() >= {GPSIFD.GPSLatitude, GPSIFD.GPSLongitude}:
+        lat_deg = _angle(tags, GPSIFD.GPSLatitude, GPSIFD.GPSLatitudeRef, "NS")
+        values["place_deg"] = (
+            lat_deg,
+            _angle(tags, GPSIFD.GPSLongitude, GPSIFD.GPSLongitudeRef, "EW"),
+        )
     return Exif(**values, fix_utc=_fix_time(tags))
 
 
@@ -337,20 +348,22 @@ def _directory(tiff: bytes, order: str, at: int, wanted: frozenset[int]) -> dict
 
 
 def _big_endian(kind: int, raw: bytes, order: str) -> bytes:
-    code, size = {_SHORT: ("H", 2), _LONG: ("I", 4), _RATIONAL: ("I", 4)}.get(kind, ("B", 1))
+    code, size = {TYPES.Short: ("H", 2), TYPES.Long: ("I", 4), TYPES.Rational: ("I", 4)}.get(
+        kind, ("B", 1)
+    )
     numbers = f"{len(raw) // size}{code}"
     return struct.pack(f">{numbers}", *struct.unpack(f"{order}{numbers}", raw))
 
 
 def _read_number(value: _Value) -> int:
     kind, raw = value
-    (found,) = struct.unpack({_SHORT: ">H", _LONG: ">I"}[kind], raw)
+    (found,) = struct.unpack({TYPES.Short: ">H", TYPES.Long: ">I"}[kind], raw)
     return int(found)
 
 
 def _read_text(value: _Value) -> str | None:
     kind, raw = value
-    return raw.rstrip(b"\0").decode("ascii") if kind == _ASCII else None
+    return raw.rstrip(b"\0").decode("ascii") if kind == TYPES.Ascii else None
 
 
 def _read_method(value: _Value) -> str:
@@ -367,7 +380,7 @@ def _read_exposure(value: _Value) -> float:
 
 def _read_ratios(value: _Value, count: int) -> list[float]:
     kind, raw = value
-    if kind != _RATIONAL:
+    if kind != TYPES.Rational:
         raise ValueError("one of its numbers is invalid")
     parts: tuple[int, ...] = struct.unpack(f">{2 * count}I", raw)
     if 0 in parts[1::2]:
@@ -383,7 +396,7 @@ def _angle(tags: _Tags, tag: int, ref: int, signs: str) -> float:
 
 def _instant(tags: _Tags, tag: int) -> datetime | None:
     """Read the time of a tag, with its fraction and its offset."""
-    none = _ASCII, b""
+    none = TYPES.Ascii, b""
     if _read_text(tags.get(_OFFSETS[tag], none)) != "+00:00":
         return None
     found = _TIME.fullmatch(_read_text(tags.get(tag, none)) or "")
@@ -399,33 +412,37 @@ def _instant(tags: _Tags, tag: int) -> datetime | None:
 
 def _fix_time(tags: _Tags) -> datetime | None:
     """Read the fix's time: a date without a time of day, or the reverse, is not allowed."""
-    if _GPS_DATE not in tags and _GPS_TIME not in tags:
+    if GPSIFD.GPSDateStamp not in tags and GPSIFD.GPSTimeStamp not in tags:
         return None
-    found = _DATE.fullmatch(_read_text(tags.get(_GPS_DATE, (_ASCII, b""))) or "")
+    found = _DATE.fullmatch(_read_text(tags.get(GPSIFD.GPSDateStamp, (TYPES.Ascii, b""))) or "")
     if found is None:
         raise ValueError("the time of its fix is invalid")
     year, month, day = map(int, found.groups())
-    hours, minutes, seconds = _read_ratios(tags[_GPS_TIME], 3)
+    hours, minutes, seconds = _read_ratios(tags[GPSIFD.GPSTimeStamp], 3)
     midnight = datetime(year, month, day, tzinfo=UTC)
     return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
-_INSTANTS: Final = {"taken": _TAKEN, "digitized": _DIGITIZED, "modified": _MODIFIED}
+_INSTANTS: Final = {
+    "taken": ExifIFD.DateTimeOriginal,
+    "digitized": ExifIFD.DateTimeDigitized,
+    "modified": ImageIFD.DateTime,
+}
 
 _FIELDS: Final[dict[str, tuple[int, Callable[[Any], _Value], Callable[[_Value], Any]]]] = {
-    "unique_id": (_UNIQUE_ID, _text, _read_text),
-    "serial": (_SERIAL, _text, _read_text),
-    "software": (_SOFTWARE, _text, _read_text),
-    "model": (_MODEL, _text, _read_text),
-    "exposure_us": (_EXPOSURE, _exposure, _read_exposure),
-    "iso": (_ISO, _short, _read_number),
-    "alt_m": (_ALT, _hundredths, _read_ratio),
-    "accuracy_m": (_ACCURACY, _hundredths, _read_ratio),
-    "hdop": (_DOP, _hundredths, _read_ratio),
-    "satellites": (_SATELLITES, _text, _read_text),
-    "mode": (_MODE, _text, _read_text),
-    "status": (_STATUS, _text, _read_text),
-    "datum": (_DATUM, _text, _read_text),
-    "method": (_METHOD, _method, _read_method),
+    "unique_id": (ExifIFD.ImageUniqueID, _text, _read_text),
+    "serial": (ExifIFD.BodySerialNumber, _text, _read_text),
+    "software": (ImageIFD.Software, _text, _read_text),
+    "model": (ImageIFD.Model, _text, _read_text),
+    "exposure_us": (ExifIFD.ExposureTime, _exposure, _read_exposure),
+    "iso": (ExifIFD.ISOSpeedRatings, _short, _read_number),
+    "alt_m": (GPSIFD.GPSAltitude, _hundredths, _read_ratio),
+    "accuracy_m": (GPSIFD.GPSHPositioningError, _hundredths, _read_ratio),
+    "hdop": (GPSIFD.GPSDOP, _hundredths, _read_ratio),
+    "satellites": (GPSIFD.GPSSatellites, _text, _read_text),
+    "mode": (GPSIFD.GPSMeasureMode, _text, _read_text),
+    "status": (GPSIFD.GPSStatus, _text, _read_text),
+    "datum": (GPSIFD.GPSMapDatum, _text, _read_text),
+    "method": (GPSIFD.GPSProcessingMethod, _method, _read_method),
 }
 """Values of one tag each: how it is written, and how it is read."""

@@ -52,7 +52,7 @@ commandline.run(commandline.parse(["capture", "--config", sys.argv[2]]))
 
 def test_the_first_light_waits_for_nothing_that_is_slow_to_load(tmp_path: Path) -> None:
     """A driver must not take a device that starts for one that serves presses."""
-    slow = "c2pa cv2 numpy zxingcpp cryptography jwt sqlite3 ssl http picamera2"
+    slow = "c2pa cv2 numpy zxingcpp piexif cryptography jwt sqlite3 ssl http picamera2"
 
     loaded = subprocess.run(
         [sys.executable, "-c", FIRST_LIGHT, slow, str(Device(tmp_path).config)],

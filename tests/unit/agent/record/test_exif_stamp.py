@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import piexif
+import piexif  # noqa: TID251 - another reader of what is written
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import piexif
+import piexif  # noqa: TID251 - another reader of what is written
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
