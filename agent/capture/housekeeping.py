@@ -8,16 +8,16 @@ from typing import Final
 from agent.capture import record_json
 from agent.capture.dating import Dates
 from agent.capture.documents import Documents
+from agent.capture.pruning import Pruning
 from agent.capture.record_json import Provenance
 from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
-from agent.errors import ConfigError, DoorstepError, NotNow, StorageFault
+from agent.errors import DoorstepError, StorageFault
 from agent.models import QueueCounts, RecordKind, RecordLabel
-from agent.queue import disk, retention
+from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record import receipt
 from agent.rule.policy import Absent
 from agent.status import kept
 from agent.status.document import queue_part
@@ -94,7 +94,6 @@ class Housekeeping:
         self._writer = writer
         self._outbox = outbox
         self._layout = Layout.of(config.state)
-        self._keyless: ChangeDetector[str | None] = ChangeDetector(None)
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._documents = documents
         self._dates = dates
@@ -102,13 +101,21 @@ class Housekeeping:
         self._has_asked = False
         self._writable = ChangeDetector(last=True)
         self._timekeeping = Timekeeping(config, board, outbox)
+        self._pruning = Pruning(
+            config,
+            outbox,
+            writer,
+            documents.fleet,
+            certain_now=self._timekeeping.certain_now,
+            now_ns=now_ns,
+        )
         self._now_ns = now_ns
         self._shut_out = False
         self._ask_shut_out_ns = 0  # CLOCK_MONOTONIC; 0 for at once
         self._status = KeptStatus(self._layout, outbox, board.clock, now_ns)
 
     def tick(self) -> None:
-        """Learn the time from a fix, and write all that is due: rows, ballast, documents, times."""
+        """Learn the time from a fix, and do all that is due: rows, ballast, times, pruning."""
         self._timekeeping.learn()
         try:
             if not self._writable.last:
@@ -120,6 +127,7 @@ class Housekeeping:
             self._documents.tick()
             self._date_boot()
             self._timekeeping.keep()
+            self._pruning.tick()
         except StorageFault as error:
             if self._writable.changed(now=False):
                 _log.error("event=storage_fault error=%r", str(error))
@@ -140,8 +148,8 @@ class Housekeeping:
         Raises:
             StorageFault: the disk or the database failed.
         """
-        if self._room_bytes() < self._reserve_bytes and (keys := self._receipt_keys()):
-            retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
+        if self._room_bytes() < self._reserve_bytes:
+            self._pruning.make_room(self._reserve_bytes)
         return self._room_bytes() >= self._reserve_bytes
 
     def kept(self, label: RecordLabel) -> None:
@@ -192,17 +200,6 @@ class Housekeeping:
             except DoorstepError:
                 self._shut_out = False
         return self._shut_out
-
-    def _receipt_keys(self) -> receipt.Keys | None:
-        """Return the keys whose receipts permit deletion now; log and return None without keys."""
-        try:
-            keys = self._documents.fleet.receipt_keys()
-        except (ConfigError, NotNow) as error:
-            if self._keyless.changed(str(error)):
-                _log.error("event=no_room_made error=%r", str(error))
-            return None
-        self._keyless.last = None
-        return keys
 
     def _room_bytes(self) -> int:
         return disk.room_bytes(self._layout.records, self._layout.ballast)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
@@ -37,6 +37,7 @@ class RecordWriter:
     """The writer of a device's records, one after the other; only the capture process has one.
 
     `seal` seals each body before any byte of it is written.
+    `newest` are the newest records on the card, by chain; None if they could not be read.
     `repair` makes a broken queue again from the files; without it, a broken queue is an error
     like any other.
     """
@@ -50,6 +51,7 @@ class RecordWriter:
         device_id: str,
         head: ChainHead,
         seal: Sealing,
+        newest: Mapping[str, CaptureId] | None,
         repair: QueueRepair | None = None,
     ) -> None:
         self._layout = layout
@@ -58,6 +60,8 @@ class RecordWriter:
         self._device_id = device_id
         self._head = head
         self._seal = seal
+        self.has_read_all = newest is not None
+        self._newest = dict(newest or {})
         self._repair = repair
         self._unqueued: list[StoredRecord] = []
 
@@ -93,6 +97,10 @@ class RecordWriter:
             raise NotQueued(label, error) from error
         return label
 
+    def newest(self) -> Collection[CaptureId]:
+        """Return the records that the next label may build on: the newest of each chain."""
+        return self._newest.values()
+
     def is_whole(self) -> bool:
         """Return True if the queue has every record on the card, as far as was checked."""
         return not self._unqueued and (self._repair is None or self._repair.is_whole)
@@ -122,6 +130,7 @@ class RecordWriter:
         write_durably(self._layout.record(label.capture_id), content, RECORD_MODE)
         digest = recordfile.label_digest(content)
         self._head = ChainHead(label.chain, label.seq, digest)
+        self._newest[label.chain] = label.capture_id
         file_sha256 = hashlib.sha256(content).hexdigest()
         self._unqueued.append(StoredRecord(label, digest, len(content), file_sha256))
 

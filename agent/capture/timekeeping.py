@@ -11,7 +11,7 @@ from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.record.receipt import verified_receipt
-from agent.trust.certain import Agreement, agreed
+from agent.trust.certain import Agreement, agreed, certain_now
 from agent.trust.keys import receipt_keys
 from agent.trust.store import KeptTime, TrustStore
 from hardware import floor as floors
@@ -75,6 +75,11 @@ class Timekeeping:
                 self._decided = decided  # any other is asked for again: its key may come yet
         self._write(self._kept.agreed)
         self._has_looked = True
+
+    def certain_now(self) -> datetime | None:
+        """Return the latest time that is certainly reached, or None, as `certain.certain_now`."""
+        clock = self._board.clock
+        return certain_now(self._kept.agreed, clock.now(), clock.boottime_s())
 
     def _settle(self, floor: Floor) -> None:
         fix, clock = self._board.position.last_fix(), self._board.clock

@@ -6,7 +6,7 @@ import pwd
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -20,13 +20,14 @@ from agent.capture.record_json import Provenance, chain_start_record
 from agent.capture.record_writer import NotQueued, RecordWriter
 from agent.capture.socket_presses import FINGER_S, Reply
 from agent.capture.technician import ASKED
+from agent.command.pruning import prune_now
 from agent.command.shared import signals
 from agent.command.state_access import floor
 from agent.config import Config
-from agent.errors import ExitCode, NotNow, TooManyFiles
+from agent.errors import DoorstepError, ExitCode, NotNow, TooManyFiles
 from agent.identity.capture_certificates import Evidence
 from agent.identity.device_key import device_key, own_keys
-from agent.models import ChainHead, RecordKind
+from agent.models import CaptureId, ChainHead, RecordKind
 from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
@@ -38,6 +39,7 @@ from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.clock_system import boot_id
+from hardware.errors import DeviceError
 from hardware.floor import Floor
 from hardware.indicator import Indicator
 from hardware.settings import BoardSettings
@@ -127,7 +129,9 @@ def capture_loop(
         repair = QueueRepair(layout, database, outbox, keys, now_ns, alive=sd_notify.extend_start)
         repair.start()
         seen, unread = _labels(layout)
-        board = opening(config.board, layout.run, floor(layout))
+        newest = None if unread else labels.newest_of_each_chain(seen)
+        with _pruned_without_devices(config, outbox, newest):
+            board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
         kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
         board.clock.move_floor(kept.utc, kept.firm(boot_id()))
@@ -145,6 +149,7 @@ def capture_loop(
             device_id=config.device.id,
             head=head,
             seal=documents.fleet.seal,
+            newest=newest,
             repair=repair,
         )
         if why:
@@ -152,6 +157,20 @@ def capture_loop(
         yield CaptureLoop(
             config, board, writer, outbox, documents=documents, dates=dates, now_ns=now_ns
         )
+
+
+@contextmanager
+def _pruned_without_devices(
+    config: Config, outbox: Outbox, newest: Mapping[str, CaptureId] | None
+) -> Iterator[None]:
+    """Prune if the block raises: a device whose camera fails must not keep photos for ever."""
+    try:
+        yield
+    except DeviceError:
+        if newest is not None:
+            with suppress(DoorstepError):  # `doorstep doctor` tells why
+                prune_now(config, outbox, newest.values())
+        raise
 
 
 def _labels(layout: Layout) -> tuple[list[labels.LabelSummary], str | None]:

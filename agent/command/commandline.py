@@ -134,7 +134,11 @@ def parser() -> argparse.ArgumentParser:
         )
 
     _add_capture_and_sync(add)
-    add("prune", "delete records with a receipt that are older than the retention settings")
+    add(
+        "prune",
+        "while capture cannot run, delete records with a receipt that are older than the "
+        "retention settings",
+    )
     verb = add("status", "show the waiting records, the troubles and the processes", "--json")
     verb.add_argument("--json", action="store_true", help="print one JSON document")
     _add_queue(add, common)

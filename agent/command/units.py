@@ -14,8 +14,6 @@ UNITS: Final = (
     "doorstep-capture.service",
     "doorstep-sync.service",
     "doorstep-serve.service",
-    "doorstep-prune.timer",
-    "doorstep-prune.service",
 )
 
 MOUNT: Final = "var-lib-doorstep.mount"

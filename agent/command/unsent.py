@@ -54,7 +54,7 @@ _WAYS_OUT: Final = {
     "waiting": "`doorstep sync --once` sends them",
     "refused": "`doorstep queue` says why, `doorstep queue retry` offers them again",
     "damaged": "`doorstep queue` says why, `doorstep queue retry` offers them again",
-    "unproven": "`doorstep prune`, then `doorstep sync --once` asks for their receipts again",
+    "unproven": "`doorstep capture` queues them again within an hour",
     "unqueued": "a start of `doorstep capture` queues them",
     "torn": "only the office can say what they are",
 }

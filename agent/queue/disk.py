@@ -313,6 +313,6 @@ def _flock(descriptor: int, kind: int, path: Path, patience_s: float | None) -> 
 def lock_timeout_text(path: Path, patience_s: float) -> str:
     """Return the error message about a process that holds a lock for too long."""
     return (
-        f"{path}: held by another process for more than {patience_s:g} s: sync, prune, or a "
+        f"{path}: held by another process for more than {patience_s:g} s: sync or a "
         f"command; `fuser -v {path}` as root names it, `systemctl restart doorstep-sync` may help"
     )

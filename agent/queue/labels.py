@@ -189,13 +189,13 @@ def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
     return found[0].boot_id if found else None
 
 
-def newest_of_each_chain(seen: Collection[LabelSummary]) -> frozenset[CaptureId]:
-    """Return the records that the next label may build on: no receipt allows to delete these."""
+def newest_of_each_chain(seen: Collection[LabelSummary]) -> dict[str, CaptureId]:
+    """Return, by chain, the record that the next label may build on: no receipt deletes these."""
     newest: dict[str, LabelSummary] = {}
     for one in seen:
         if one.chain not in newest or one.seq > newest[one.chain].seq:
             newest[one.chain] = one
-    return frozenset(one.capture_id for one in newest.values())
+    return {chain: one.capture_id for chain, one in newest.items()}
 
 
 def _verified(layout: Layout, capture_id: CaptureId) -> tuple[RecordLabel, PublicKey, str] | None:

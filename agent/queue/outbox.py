@@ -230,12 +230,12 @@ class Outbox(OutboxReader):
             {"boot": self._boot_id, "id": item.capture_id},
         )
 
-    def delete_row(self, item: Item) -> None:
-        """Delete the row of a pruned record: the end of every trace of it here."""
+    def delete_rows(self, items: Collection[Item]) -> None:
+        """Delete the rows of pruned records: the end of every trace of them here."""
         with self._database.step() as sql:
-            sql.execute(
+            sql.executemany(
                 "DELETE FROM captures WHERE capture_id = ? AND state = 'PRUNED'",
-                (item.capture_id,),
+                [(item.capture_id,) for item in items],
             )
 
     def retry(self, capture_id: CaptureId | None, due_s: float) -> int:

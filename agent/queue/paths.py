@@ -31,8 +31,8 @@ the kernel refuses O_CREAT on another user's file, which is how SQLite opens its
 Documentation/admin-guide/sysctl/fs.rst, protected_regular.
 """
 
-RECORDS_MODE: Final = 0o2775
-"""Mode: capture and prune write; a process that can enter the state folder reads."""
+RECORDS_MODE: Final = 0o2755
+"""Mode: capture writes; a process that can enter the state folder reads."""
 
 TRUST_MODE: Final = 0o750
 """Capture writes, the group reads and verifies."""
@@ -110,7 +110,7 @@ class Layout:
 
     @property
     def capture_lock(self) -> Path:
-        """Held while capturing: guards seq, sweep and rebuild."""
+        """Held while capturing: guards seq, pruning, sweep and rebuild."""
         return self.state / "capture.lock"
 
     @property

@@ -1,28 +1,23 @@
 """Deletion of records: only those that a receipt covers, and only when their time has come."""
 
 import logging
-from collections.abc import Collection, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import RetentionSettings
-from agent.errors import NotGenuine, TooManyFiles
+from agent.errors import NotGenuine
 from agent.models import CaptureId, Item, RecordState
 from agent.queue import disk
-from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Keys, verified_receipt
 
 log = logging.getLogger(__name__)
 
-PAGE: Final = 100
-"""Rows that are looked at together; a hundred deletions share one flush of the folder."""
-
-ROOM_PAGE: Final = 10
-"""Rows that are pruned together when room is short: 4 MB, and no press waits for more."""
+PAGE: Final = 10
+"""Records that are looked at together: 4 MB, whose deletion shares one flush of the folder."""
 
 _LOGGED: Final[set[CaptureId]] = set()
 """Records whose receipt does not verify, each logged once by this process.
@@ -32,19 +27,31 @@ If space is short, capture checks them every second; one id of each stays here.
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
+Newest = Callable[[], Collection[CaptureId]]
+"""Function that returns the newest record of each chain, on which the next label builds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """The deleted files, and rows of records whose file was deleted before."""
 
-    files: int
-    rows: int
+    files: int = 0
+    rows: int = 0
+
+    def __add__(self, other: "Pruned") -> "Pruned":
+        return Pruned(self.files + other.files, self.rows + other.rows)
 
 
 def prune(
-    outbox: Outbox, layout: Layout, settings: RetentionSettings, keys: Keys, now: datetime
-) -> Pruned:
-    """Delete what the receipts allow to delete by `now`.
+    outbox: Outbox,
+    layout: Layout,
+    settings: RetentionSettings,
+    keys: Keys,
+    *,
+    now: datetime,
+    newest: Newest,
+) -> Iterator[Pruned]:
+    """Delete what the receipts allow to delete by `now`; yield after each page of records.
 
     A power cut at any point leaves a DELIVERED row without a file at most, which the next call
     marks. No transaction is open while files are deleted.
@@ -55,45 +62,35 @@ def prune(
         settings: how long things are kept after the receipt.
         keys: who may sign receipts.
         now: a time that has certainly been reached.
+        newest: returns the records that stay in any case.
 
     Raises:
         StorageFault: the disk or the database failed.
     """
-    newest = newest_of_each_chain(read_labels(layout))
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
-    files = rows = 0
-    for page in _pages(outbox, layout, RecordState.DELIVERED, newest):
-        files += _delete_files(outbox, layout, page, keys, now - keep_file)
-    for page in _pages(outbox, layout, RecordState.PRUNED, newest):
-        for item in page:
-            if _may_forget(item, keys, now - keep_row):
-                outbox.delete_row(item)
-                rows += 1
-    return Pruned(files, rows)
+    for page in _pages(outbox, RecordState.DELIVERED, newest):
+        yield Pruned(files=_delete_files(outbox, layout, page, keys, now - keep_file))
+    for page in _pages(outbox, RecordState.PRUNED, newest):
+        past = [item for item in page if _may_forget(item, keys, now - keep_row)]
+        outbox.delete_rows(past)
+        yield Pruned(rows=len(past))
 
 
-def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> int:
+def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int, newest: Newest) -> int:
     """Delete the oldest delivered records if less than `wanted_bytes` are free; return how many.
 
-    Their receipts allow it at any time; the hours that prune waits are for when there is space.
-    It deletes ROOM_PAGE of them at once, so that a press does not wait for more.
+    Their receipts allow it at any time; the hours that pruning waits are for when there is space.
+    It deletes PAGE of them at once, so that a press does not wait for more.
 
     Raises:
         StorageFault: the disk or the database failed.
     """
     if disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
         return 0
-    if not outbox.items(RecordState.DELIVERED, 0, 1):  # else each press would read every label
-        return 0
-    try:
-        newest = newest_of_each_chain(read_labels(layout))
-    except TooManyFiles:
-        return 0
-    with closing(_pages(outbox, layout, RecordState.DELIVERED, newest, ROOM_PAGE)) as pages:
-        for page in pages:
-            if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
-                log.warning("event=room_made files=%d", files)
-                return files
+    for page in _pages(outbox, RecordState.DELIVERED, newest):
+        if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
+            log.warning("event=room_made files=%d", files)
+            return files
     return 0
 
 
@@ -132,25 +129,13 @@ def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime)
                 log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
 
 
-def _pages(
-    outbox: Outbox,
-    layout: Layout,
-    state: RecordState,
-    newest: Collection[CaptureId],
-    size: int = PAGE,
-) -> Generator[list[Item]]:
-    """Yield all items in a state but the newest of each chain, on which the next label builds.
-
-    The queue is not made again while a page is worked on: it would adopt records while they are
-    deleted.
-    """
+def _pages(outbox: Outbox, state: RecordState, newest: Newest) -> Iterator[list[Item]]:
+    """Yield all items in a state but the newest records."""
     after = 0
-    while True:
-        with disk.lock(layout.state_lock, exclusive=False, wait=True):
-            if not (page := outbox.items(state, after, size)):
-                return
-            after = page[-1].number
-            yield [item for item in page if item.capture_id not in newest]
+    while page := outbox.items(state, after, PAGE):
+        after = page[-1].number
+        kept = newest()
+        yield [item for item in page if item.capture_id not in kept]
 
 
 def _delete_files(

@@ -57,7 +57,6 @@ versions() {
 units() (
     set -f
     systemctl list-units --all --no-pager $UNITS
-    systemctl list-timers --all --no-pager 'doorstep*'
     systemctl status --no-pager --lines 0 'doorstep*'
     systemctl show --property Id,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,MemoryCurrent,CPUUsageNSec \
         'doorstep*'

@@ -27,7 +27,6 @@ CLIENT: Final = "dispatch"
 SERVED_AS: Final = "van.example"
 
 PROCESSES: Final = ("capture", "sync", "serve")
-"""All but prune, which runs once an hour."""
 
 LOOK_S: Final = 0.1
 """Between two looks at the memory: a press takes longer."""
@@ -40,7 +39,7 @@ PACE_S: Final = 0.7
 
 
 def memory_of_all(rig: Rig) -> Figure:
-    """Press at each stop, while sync sends; every ten presses prune runs, and dispatch asks."""
+    """Press at each stop, while sync sends; every ten presses dispatch asks."""
     presses, backend = rig.times(STOPS, 20), rig.backend
     serve = {"listen": "127.0.0.1:0", "names": [SERVED_AS], "clients": [CLIENT]}
     device = new_device(rig.folder / "day", backend, names=[SERVED_AS], serve=serve)
@@ -57,15 +56,13 @@ def memory_of_all(rig: Rig) -> Figure:
                 capture_id = _press_photo(device)
                 if turn % 10 == 9:
                     _ask(backend.ca_file, client, int(listens[1]))
-                    device.start("prune", ready=False)
-                    device.wait("prune")
         last = rig.backend.data / "records" / f"{capture_id}.json"
         until(last.exists, SENT_WITHIN_S)
         if not json.loads(last.read_text())["record"]["photo"]["credentials"]:
             raise RuntimeError(f"photos have no credentials: {last.read_text()}")
     finally:
         device.stop_all()
-    note = f"capture, sync, serve and prune; {presses} presses at 2304x1296, with credentials"
+    note = f"capture, sync and serve; {presses} presses at 2304x1296, with credentials"
     return Figure("all processes, at most", "MB", [max(found)], TOGETHER_MB, note=note)
 
 

@@ -91,7 +91,8 @@ class OurQueue:
             alive=lambda: None,
         )
         repair.start()
-        head = labels.head(layout, labels.read_labels(layout), key.public_key(), device_id)
+        seen = labels.read_labels(layout)
+        head = labels.head(layout, seen, key.public_key(), device_id)
         self._moment = SystemClock(BUILT).now()
         self._ticks = count()
         self._writer = RecordWriter(
@@ -101,6 +102,7 @@ class OurQueue:
             device_id=device_id,
             head=head or ChainHead(str(uuid.uuid4()), 0, None),
             seal=left_plain,
+            newest=labels.newest_of_each_chain(seen),
             repair=repair,
         )
 

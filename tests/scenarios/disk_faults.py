@@ -148,6 +148,7 @@ def gone(folder: Path, backend: Backend) -> Seen:
 def years_ahead(folder: Path, backend: Backend) -> Seen:
     with environment(**faked(TEN_YEARS_AHEAD)), van(folder, backend, UNSYNCED) as made:
         reply = made.press()
+        made.stop("capture")
         pruned = made.run("prune")
 
         assert pruned.returncode == 0, pruned.stderr

@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 import_module("_strptime")  # a user may not be able to read this Python
 
-NAMES: Final = ("capture", "sync", "prune", "serve")
+NAMES: Final = ("capture", "sync", "serve")
 ATTACKER: Final = "doorstep-sync"
 _WITHIN_S: Final = 120.0
 _WORKS_S: Final = 30.0
@@ -74,7 +74,7 @@ class Attacked:
             path.touch()
             os.chown(path, USERS[ATTACKER], GROUP)
             path.chmod(0o660)
-        wrong = [*self._ask_serve(), *self._run("sync", "--once"), *self._run("prune")]
+        wrong = [*self._ask_serve(), *self._run("sync", "--once")]
         self.layout.rebuild_mark.unlink(missing_ok=True)  # else capture would not open it
         before = self.van.log("capture")
         press_s, more = self.first_press()

@@ -13,9 +13,9 @@ from tests.support.device import REPOSITORY
 
 _MB: Final = 2**20
 
-_SHARED_MB: Final = {"capture": 114, "sync": 52, "prune": 45, "serve": 30}
+_SHARED_MB: Final = {"capture": 114, "sync": 52, "serve": 30}
 """Memory of each before it opens the queue: it shares that with the process that forked it, and the
-kernel counts it there. Source: measurements on x86-64; prune's is of 2026-11-29."""
+kernel counts it there. Source: measurements on x86-64."""
 
 _LEAST_MB: Final = 426
 """Memory that a board with 512 MB leaves to the system."""

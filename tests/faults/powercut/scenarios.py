@@ -15,6 +15,7 @@ from agent.models import Item, QualityVerdict, Reason
 from agent.queue import retention
 from agent.queue.database import Database
 from agent.queue.disk import sync_folder
+from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.queue_repair import REPAIR_EVERY_S
 from agent.record.receipt import signers_without_end
@@ -228,7 +229,17 @@ def _rng() -> random.Random:
 
 def _prune(device: Bench, after: timedelta) -> None:
     now = RECEIVED + after
-    retention.prune(device.outbox, device.layout, RetentionSettings(), _KEYS, now)
+    newest = newest_of_each_chain(read_labels(device.layout)).values()
+    pages = retention.prune(
+        device.outbox,
+        device.layout,
+        RetentionSettings(),
+        _KEYS,
+        now=now,
+        newest=lambda: newest,
+    )
+    for _ in pages:
+        pass
 
 
 class _Answers(Delivery):

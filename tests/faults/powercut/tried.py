@@ -18,7 +18,7 @@ from tests.system.machines.trial import PROGRAM, part, program
 releases, trial = part("release"), program()
 
 UNITS: Final = {
-    "1": {"doorstep-capture.service": "capture of 1\n", "doorstep-gone.timer": "only 1 has it\n"},
+    "1": {"doorstep-capture.service": "capture of 1\n", "doorstep-gone.service": "only 1 has it\n"},
     "2": {"doorstep-capture.service": "capture of 2\n", "doorstep-more.service": "only 2 has it\n"},
     "3": {"doorstep-capture.service": "capture of 3\n", "doorstep-more.service": "3 has it too\n"},
 }

@@ -15,20 +15,16 @@ from typing import Final
 from agent.queue.paths import Layout
 from tests.faults.privileges.resources import (
     a_record,
-    closed_file,
-    closed_folder,
     crowd,
     document,
     fill,
     fill_deep,
-    garbage,
     hold,
     hold_index,
     lie,
     link_folder,
     next_number,
     on,
-    pipe,
     poison,
     replace,
     sql,
@@ -38,8 +34,8 @@ from tests.faults.privileges.resources import (
 )
 from tests.unit.agent.queue.test_lies import STRANGE, UNBELIEVABLE, lay_journal
 
-SYNC, PRUNE, MEMBER = "doorstep-sync", "doorstep-prune", "technician"
-"""Users of the process with the network, of the one that deletes, and of another group member."""
+SYNC, MEMBER = "doorstep-sync", "technician"
+"""Users of the process with the network, and of another group member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +76,11 @@ RECORDS: Final = [
         True,
     ),
     Attack("deletes a record", MEMBER, lambda at: a_record(at).unlink(), True),
-    Attack("empties a record", PRUNE, lambda at: truncate(a_record(at)), True),
-    Attack("lays a closed folder beside the records", PRUNE, closed_folder),
-    Attack("lays a closed file beside the records", PRUNE, closed_file),
-    Attack("lays garbage beside the records", PRUNE, garbage),
-    Attack("lays a pipe beside the records", PRUNE, pipe),
 ]
 
 PLACES: Final = [
     Attack(f"swaps {name}", user, on(name, swap_folder), True)
-    for user in (SYNC, PRUNE, MEMBER)
+    for user in (SYNC, MEMBER)
     for name in ("keys", "records", "queue", "trust")
 ] + [
     Attack(f"puts a link in place of {name}", SYNC, on(name, link_folder), True)
@@ -103,7 +94,7 @@ KEYS: Final = [
         lambda at: (at.capture_keys / "device.pem").read_bytes(),
         True,
     )
-    for user in (SYNC, PRUNE, MEMBER)
+    for user in (SYNC, MEMBER)
 ] + [
     Attack(
         "writes a key of its own",
@@ -111,7 +102,7 @@ KEYS: Final = [
         lambda at: (at.capture_keys / "device.pem").write_bytes(b"mine"),
         True,
     ),
-    Attack("reads sync's keys", PRUNE, lambda at: list(at.sync_keys.iterdir()), True),
+    Attack("reads sync's keys", MEMBER, lambda at: list(at.sync_keys.iterdir()), True),
 ]
 
 TRUST: Final = [

@@ -100,25 +100,6 @@ def take_socket(layout: Layout) -> socket.socket:
     return listening
 
 
-def closed_folder(layout: Layout) -> None:
-    """Named like a record, and nobody else's to read or to move."""
-    folder = layout.record("00000000-0000-4000-8000-000000000000")
-    folder.mkdir(0o700)
-    (folder / "deep").touch()
-
-
-def closed_file(layout: Layout) -> None:
-    layout.record("00000000-0000-4000-8000-000000000001").touch(0o600)
-
-
-def garbage(layout: Layout) -> None:
-    layout.record("00000000-0000-4000-8000-000000000002").write_bytes(b"eyJ" * 1000)
-
-
-def pipe(layout: Layout) -> None:
-    os.mkfifo(layout.record("00000000-0000-4000-8000-000000000003"))
-
-
 def next_number(layout: Layout) -> object:
     """A row that has the number of the next record already, and the one after it."""
     columns = [name for name in _columns(layout) if name not in {"number", "capture_id", "seq"}]

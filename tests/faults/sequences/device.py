@@ -27,6 +27,7 @@ from agent.identity.device_key import device_key
 from agent.process import control
 from agent.queue import retention
 from agent.queue.database import Connection, Database
+from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import signing
@@ -294,7 +295,7 @@ class InProcessDevice:
             self.sync.send_once(lambda _done, _total: None)
 
     def prune(self, dies_at: int | None = None) -> None:
-        """`doorstep prune`."""
+        """As capture does, all pages at once."""
         keys = receipt_keys(self.config)
         with (
             self.fuse.lit(dies_at),
@@ -305,7 +306,17 @@ class InProcessDevice:
             known = TrustStore(self.layout).time().agreed
             now = certain_now(known, clock.now(), clock.boottime_s())
             if now is not None:
-                retention.prune(outbox, self.layout, self.config.retention, keys, now)
+                newest = newest_of_each_chain(read_labels(self.layout)).values()
+                pages = retention.prune(
+                    outbox,
+                    self.layout,
+                    self.config.retention,
+                    keys,
+                    now=now,
+                    newest=lambda: newest,
+                )
+                for _ in pages:
+                    pass
 
     # The world around them
 

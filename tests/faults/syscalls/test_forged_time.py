@@ -30,10 +30,14 @@ def test_prune_uses_only_the_time_on_which_receipt_and_clock_agreed(tmp_path: Pa
         store, far_ahead = TrustStore(van.layout), {**os.environ, **faked(TEN_YEARS_AHEAD)}
         van.start("capture")
         van.press()
+        assert "only one may run" in van.run("prune").stderr
+        van.stop("capture")
         before = prune(van)
+        van.start("capture")
         assert van.run("sync", "--once").returncode == 0
         van.await_that(lambda: store.time().agreed is not None)
         van.press()  # the newest stays
+        van.stop("capture")
         too_soon = prune(van, env=far_ahead)
         van.configure(retention={"file_hours": 0}, backend=towards(backend))
         known = store.time()

@@ -1,4 +1,4 @@
-"""Capture, sync, prune and a technician share the state folder, each with its own user."""
+"""Capture, sync and a technician share the state folder, each with its own user."""
 
 import stat
 from collections.abc import Iterator
@@ -19,7 +19,6 @@ from tests.faults.syscalls.scenarios import SETTINGS, command
 from tests.faults.syscalls.traced import Ended
 from tests.faults.syscalls.users import (
     GROUP,
-    GROUPS,
     USERS,
     as_user,
     open_folder,
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.slow
 COMMANDS: Final = {
     "capture": ("doorstep-capture", ["capture", "--once"]),
     "sync": ("doorstep-sync", ["sync", "--once"]),
-    "prune": ("doorstep-prune", ["prune"]),
+    "prune": ("doorstep-capture", ["prune"]),
     "status": ("technician", ["status", "--json"]),
 }
 """Which user runs what."""
@@ -70,7 +69,7 @@ def check_shared(van: Device) -> None:
         assert found.st_gid == GROUP, path
     for path in van.layout.records.iterdir():
         found = path.stat()
-        assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUPS["doorstep-keep"])
+        assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUP)
         assert stat.S_IMODE(found.st_mode) == RECORD_MODE, path
 
 
@@ -110,7 +109,7 @@ def write(van: Device, user: str, *, closes: bool) -> Ended:
     return as_user(user, act)
 
 
-WRITERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune")
+WRITERS: Final = ("doorstep-capture", "doorstep-sync", "technician")
 
 
 @pytest.mark.parametrize("order", list(permutations(WRITERS)), ids="-".join)

@@ -19,12 +19,11 @@ from tests.faults.syscalls.traced import Ended, run
 from tests.support.device import REPOSITORY, Reachable, towards
 
 GROUP: Final = 61_000
-GROUPS: Final = {"doorstep": GROUP, "doorstep-keep": 61_100}
+GROUPS: Final = {"doorstep": GROUP}
 USERS: Final = {
     "root": 0,
     "doorstep-capture": 61_001,
     "doorstep-sync": 61_002,
-    "doorstep-prune": 61_003,
     "technician": 61_004,
     "doorstep-serve": 61_005,
 }

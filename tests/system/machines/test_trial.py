@@ -98,7 +98,7 @@ def test_capture_that_can_write_is_ready_also_without_a_route(
     assert verdict.lacks(capture) == words
 
 
-OLD = {"doorstep-capture.service": "old capture", "doorstep-gone.timer": "only the old has it"}
+OLD = {"doorstep-capture.service": "old capture", "doorstep-gone.service": "only the old has it"}
 NEW = {"doorstep-capture.service": "new capture", "doorstep-more.service": "only the new has it"}
 
 
@@ -168,7 +168,7 @@ def test_every_unit_of_this_tree_is_put_in_place() -> None:
     here = {one.name for one in (REPOSITORY / "systemd").glob("doorstep-*")}
 
     assert releases.units_in(REPOSITORY / "systemd").keys() == here
-    assert {Path(one).suffix for one in here} == {".service", ".timer"}, "see scripts/wheelhouse"
+    assert {Path(one).suffix for one in here} == {".service"}, "see scripts/wheelhouse"
 
 
 def test_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
@@ -385,8 +385,8 @@ def test_other_readers_of_the_queue_stop_before_capture_starts(
     processes.restart()
 
     *_, stopped, started = calls.read_text().splitlines()
-    others = "doorstep-sync.service doorstep-serve.service doorstep-prune.timer"
-    assert stopped == f"stop doorstep-prune.service {others}"
+    others = "doorstep-sync.service doorstep-serve.service"
+    assert stopped == f"stop {others}"
     assert started == f"restart --no-block doorstep-capture.service {others}"
 
 
@@ -397,7 +397,7 @@ def test_role_stops_readers_of_the_queue_before_capture() -> None:
     loops = [one["loop"] for one in tasks if "loop" in one]
 
     assert changed[0]["state"] == "stopped"
-    assert set(loops[0]) == {processes.PRUNE, *processes.STARTED} - {processes.CAPTURE}
+    assert set(loops[0]) == {*processes.STARTED} - {processes.CAPTURE}
     assert loops[1][0] == processes.CAPTURE
 
 

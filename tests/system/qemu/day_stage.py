@@ -14,7 +14,7 @@ PRESSES: Final = 150
 """A day's stops of one driver, as in tests/bench/route.py."""
 
 AT_ONCE: Final = 25
-"""Presses between two sweeps: a device prunes every hour, whatever is pressed."""
+"""Presses between two runs of `doctor`."""
 
 EVERY_S: Final = 2.0
 
@@ -28,19 +28,18 @@ DELIVERED_WITHIN_S: Final = 1800.0
 
 
 def run(image: Image, kept: Kept, report: Report) -> None:
-    """Press, and let prune and `doctor` run between, as a technician and the timer do."""
+    """Press, and let `doctor` run between, as a technician does."""
     with device(image, kept, BUILD / "day") as found:
         found.machine.run(FILL_JOURNAL, 600.0)
         answers = []
         for _ in range(PRESSES // AT_ONCE):
             answers += [told["answer"] for told in found.rounds(AT_ONCE, EVERY_S)]
-            found.machine.ask("systemctl start --no-block doorstep-prune")
+            found.doctor()
         green = answers.count("green")
         report.check(f"{PRESSES} presses are green", green == PRESSES, f"{green}")
         memory.check(found.machine, report)
-        found.doctor()
         left_mb = memory.worst(found.machine).available_kb // 1024
-        report.figure("memory left while prune and doctor run too", f"{left_mb} MB")
+        report.figure("memory left while doctor runs too", f"{left_mb} MB")
         found.await_delivered(DELIVERED_WITHIN_S)
         records = [_photo(path) for path in (found.backend.data / "records").glob("*.json")]
         signed = sum(photo is not None and photo["credentials"] for photo in records)

@@ -105,7 +105,7 @@ def mark(machine: Machine) -> str:
 
 def events(machine: Machine, since: str) -> list[str]:
     """Names of the product's events from a mark on, each once, in their order."""
-    units = " ".join(f"-u doorstep-{name}" for name in ("capture", "sync", "serve", "prune"))
+    units = " ".join(f"-u doorstep-{name}" for name in ("capture", "sync", "serve"))
     command = f"journalctl --no-pager -q -o cat {units} --after-cursor='{since}'"
     words = [word for word in machine.run(command).split() if word.startswith("event=")]
     return list(dict.fromkeys(word.removeprefix("event=") for word in words))

@@ -12,17 +12,18 @@ from tests.system.qemu.rig import Device, Kept, device
 
 SERVE_NAME: Final = f"{NAME}.example.com"
 
-_AS_PRUNE: Final = "runuser -u doorstep-prune -g doorstep -G doorstep -G doorstep-keep --"
+_AS_CAPTURE: Final = "runuser -u doorstep-capture -g doorstep -G doorstep --"
 
 _PRUNE_KILLED: Final = (
-    f"cd /; {_AS_PRUNE} strace -f -qq -o /dev/null -e trace=unlink,unlinkat "
+    f"cd /; systemctl stop doorstep-capture; {_AS_CAPTURE} strace -f -qq "
+    "-o /dev/null -e trace=unlink,unlinkat "
     "-e inject=unlink,unlinkat:signal=KILL:when=1 doorstep prune"
 )
 """As its own user, and dead at the first deletion."""
 
 
 def run(image: Image, kept: Kept, report: Report) -> None:
-    """All four on one machine."""
+    """All of them on one machine."""
     with device(image, kept, BUILD / "kills") as found:
         _serve(found)
         for name in ("capture", "sync", "serve"):
@@ -75,10 +76,10 @@ def _prune(found: Device, report: Report) -> None:
     ended = found.machine.ask(_PRUNE_KILLED, 180.0).code
     left = _files(found)
     report.check("prune dies in the middle", ended == 137, f"{ended}; {had} files, then {left}")
-    ran = found.machine.ask("systemctl start doorstep-prune", 300.0)
+    ran = found.machine.ask("doorstep prune", 300.0)
     report.check("prune runs again", ran.code == 0, f"{_files(found)} files {ran.err.strip()}")
     report.check("it left the newest, and no more", _files(found) == 1, f"of {had}")
-    found.machine.run(f"mv {config}.kept {config}")
+    found.machine.run(f"mv {config}.kept {config}; systemctl start doorstep-capture")
 
 
 def _serve(found: Device) -> None:

@@ -88,9 +88,9 @@ def _provision(image: Image, report: Report, disk: Path, backend: Backend) -> No
 def _rename(box: Machine, name: str, backend: Backend) -> None:
     """Make a copied card another device's: emulated, provisioning takes a quarter of an hour."""
     token = backend.command("devices", "add", name).split()[1]
-    units = "doorstep-capture doorstep-sync doorstep-prune.timer"
+    units = "doorstep-capture doorstep-sync"
     box.run(
-        f"set -e; systemctl stop {units} doorstep-prune.service\n"
+        f"set -e; systemctl stop {units}\n"
         f"sed -i 's/{NAME}/{name}/' /etc/doorstep/config.toml\n"
         "find /var/lib/doorstep -mindepth 1 -not -name lost+found -delete\n"
         "systemd-tmpfiles --create\n"

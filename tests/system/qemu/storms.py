@@ -48,7 +48,7 @@ class Broken:
 
 STATE: Final = "/var/lib/doorstep"
 
-OTHERS: Final = "doorstep-sync doorstep-prune.timer"
+OTHERS: Final = "doorstep-sync"
 """They write there too."""
 
 BROKEN: Final = (

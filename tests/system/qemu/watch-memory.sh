@@ -12,7 +12,7 @@ turn=0
 # our_kb   sets $sum, and $parts to NAME=KB for each unit that runs
 our_kb() {
     sum=0 parts=''
-    for unit in capture sync serve prune; do
+    for unit in capture sync serve; do
         kb=0
         while read -r pid; do
             # Pss is the third line

@@ -22,7 +22,7 @@ files() {
     cp "$SOURCE/systemd/doorstep.sysusers" /etc/sysusers.d/doorstep.conf
     cp "$SOURCE/systemd/doorstep.tmpfiles" /etc/tmpfiles.d/doorstep.conf
     cp "$SOURCE/systemd/doorstep.polkit" /etc/polkit-1/rules.d/50-doorstep.rules
-    cp "$SOURCE"/systemd/*.service "$SOURCE"/systemd/*.timer /etc/systemd/system/
+    cp "$SOURCE"/systemd/*.service /etc/systemd/system/
     ln -sf /opt/doorstep/current/bin/doorstep /usr/local/bin/doorstep
 }
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.system.systemd.running import Running
 
-PLANTERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune", "doorstep-serve", "tech")
+PLANTERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-serve", "tech")
 """The users of the units, and a technician, who logs in by SSH and is of the group `doorstep`."""
 
 HOME: Final = "/home/tech"

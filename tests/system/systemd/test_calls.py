@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-UNITS = ("capture", "sync", "serve", "prune")
+UNITS = ("capture", "sync", "serve")
 
 AS_ROOT = {"fchown": "SQLite gives its log to the database's owner, when root runs it"}
 """Calls of these tests that no unit's user makes."""
@@ -106,8 +106,6 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
             assert pressed["record"].get("photo", {}).get("credentials"), pressed["record"]
             until(lambda: "event=delivered" in (folder / "van-7/sync.log").read_text(), 60.0)
             until(lambda: "event=serving" in (folder / "van-7/serve.log").read_text(), 60.0)
-            with _traced(device, "prune"):
-                until(lambda: "rows deleted" in (folder / "van-7/prune.log").read_text(), 60.0)
         return {unit: set(CALL.findall(_trace(device, unit).read_text())) for unit in UNITS}
 
 

@@ -33,15 +33,12 @@ LEFT = {
     | NETWORK
     | {"RestrictAddressFamilies_AF_NETLINK", "ProcSubset", "UMask"}
     | {"ProtectClock", "SystemCallFilter_clock", "SystemCallFilter_privileged"},
-    "prune": EVERYWHERE
-    | {"ProtectClock", "SystemCallFilter_clock", "SystemCallFilter_privileged"}
-    | {"ProcSubset", "UMask"},
     "serve": EVERYWHERE | NETWORK | {"DeviceAllow"},
     "backend@": EVERYWHERE | NETWORK | {"DeviceAllow"},
 }
 """DeviceAllow of who has ProtectClock=: systemd lets it read the real-time clock."""
 
-MOST = {"capture": 18, "sync": 15, "prune": 5, "serve": 11, "backend@": 11}
+MOST = {"capture": 18, "sync": 15, "serve": 11, "backend@": 11}
 """Highest score of each unit, of 100; 20 is the limit for any of them."""
 
 
@@ -123,7 +120,7 @@ def test_unit_that_keeps_failing_is_retried_slowly_for_ever(unit: str) -> None:
     assert "RequiresMountsFor" not in said
 
 
-@pytest.mark.parametrize("unit", ["capture", "sync", "prune", "serve"])
+@pytest.mark.parametrize("unit", ["capture", "sync", "serve"])
 def test_unit_that_hangs_dumps_its_stack_and_logs_are_limited(unit: str) -> None:
     said = _settings(unit)
 

@@ -13,7 +13,7 @@ from tests.system.systemd.running import Running, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
-UNITS = ("capture", "sync", "serve", "prune")
+UNITS = ("capture", "sync", "serve")
 
 ASK = ("/usr/bin/python3", "-IB", "/usr/local/lib/doorstep/trial")
 
@@ -28,7 +28,7 @@ mkdir /etc/doorstep/new
 cp /etc/doorstep/*.* /etc/doorstep/new/
 cd /opt/doorstep
 mkdir current/units
-cp source/systemd/*.service source/systemd/*.timer current/units/
+cp source/systemd/*.service current/units/
 touch current/.complete
 mv current releases/1
 ln -s /opt/doorstep/releases/1 current
@@ -72,8 +72,7 @@ def test_every_start_of_python_on_a_device_is_tried_here() -> None:
 def test_unit_runs_no_planted_module(device: Running, unit: str) -> None:
     device.run("systemctl", "restart", f"doorstep-{unit}")
 
-    if unit != "prune":
-        until(lambda: device.shown(unit, "ActiveState") == "active", 60.0, every_s=0.2)
+    until(lambda: device.shown(unit, "ActiveState") == "active", 60.0, every_s=0.2)
     assert device.shown(unit, "Result") == "success"
     assert planting.ran(device) == []
 

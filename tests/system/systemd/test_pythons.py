@@ -90,7 +90,7 @@ def test_place_with_isolation_is_found(line: str) -> None:
     assert [is_isolated for _, is_isolated in starts(line)] == [True]
 
 
-@pytest.mark.parametrize("unit", ["capture", "sync", "prune", "serve"])
+@pytest.mark.parametrize("unit", ["capture", "sync", "serve"])
 def test_unit_starts_its_process_isolated_in_a_folder_of_root(unit: str) -> None:
     lines = (REPOSITORY / f"systemd/doorstep-{unit}.service").read_text().splitlines()
     program = "/opt/doorstep/current/bin/python -I -X faulthandler -m agent"

@@ -38,13 +38,6 @@ def test_press_reaches_the_backend(device: Running) -> None:
     until(lambda: device.shell(f"ls {received} || true").endswith(".rec"), 30.0)
 
 
-def test_prune_runs_and_ends(device: Running) -> None:
-    device.run("systemctl", "start", "doorstep-prune")
-
-    assert "files and 0 rows deleted" in device.journal("prune")
-    assert device.shown("prune", "Result") == "success"
-
-
 def test_doctor_finds_no_fault(device: Running) -> None:
     said = device.run("doorstep", "doctor", check=False)
 

@@ -21,7 +21,7 @@ cp {ROLE}/doorstep-trial.service /etc/systemd/system/
 sed -i s:/usr/bin/python3:/opt/doorstep/python.sh: /etc/systemd/system/doorstep-trial.service
 cd /opt/doorstep
 mkdir current/units
-cp source/systemd/*.service source/systemd/*.timer current/units/
+cp source/systemd/*.service current/units/
 mv current releases/1
 ln -s /opt/doorstep/releases/1 current
 for one in 2 3; do

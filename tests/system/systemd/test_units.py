@@ -43,13 +43,12 @@ def test_units_are_accepted(tmp_path: Path) -> None:
 
 
 CAPTURE = ("doorstep-capture", "doorstep")
-KEEP = ("doorstep-capture", "doorstep-keep")
 OWNERS = {
     "": CAPTURE,
     "queue": CAPTURE,
     "queue/doorstep.db": CAPTURE,
-    "records": KEEP,
-    "torn": KEEP,
+    "records": CAPTURE,
+    "torn": CAPTURE,
     "trust": CAPTURE,
     "keys": CAPTURE,
     "keys/capture": CAPTURE,
@@ -111,15 +110,6 @@ def test_no_user_has_a_home(tmp_path: Path) -> None:
     assert {user[5] for user in users if user[0].startswith("doorstep-")} == {"/nonexistent"}
 
 
-def test_only_users_that_delete_by_receipts_are_in_their_group(tmp_path: Path) -> None:
-    _made(tmp_path)
-
-    groups = dict(
-        line.split(":")[0:4:3] for line in (tmp_path / "etc/group").read_text().splitlines()
-    )
-    assert set(groups["doorstep-keep"].split(",")) == {"doorstep-capture", "doorstep-prune"}
-
-
 def _settings(unit: str) -> list[str]:
     return (SYSTEMD / f"doorstep-{unit}.service").read_text().splitlines()
 
@@ -131,7 +121,6 @@ def test_sync_only_reads_records_and_sees_no_other_keys() -> None:
     only_read = "ReadOnlyPaths=/var/lib/doorstep/records /var/lib/doorstep/torn"
     assert f"{only_read} /var/lib/doorstep/trust" in sync
     assert "InaccessiblePaths=/var/lib/doorstep/keys/capture -/var/lib/doorstep/keys/serve" in sync
-    assert "InaccessiblePaths=/var/lib/doorstep/keys -/run/dbus" in _settings("prune")
 
 
 def test_only_gpsd_can_answer_where_capture_asks_for_positions() -> None:
@@ -140,7 +129,6 @@ def test_only_gpsd_can_answer_where_capture_asks_for_positions() -> None:
 
     assert "SocketBindDeny=any" in sync
     assert "IPAddressDeny=127.0.0.1/32 ::1/128" in sync
-    assert "PrivateNetwork=yes" in _settings("prune")
     assert "SocketBindDeny=any" in _settings("capture")
 
 
@@ -186,5 +174,5 @@ def test_capture_has_memory_for_its_largest_photo(
 
 def test_no_unit_lets_systemd_change_the_owners() -> None:
     """`StateDirectory=` would, at each start."""
-    for unit in ("capture", "sync", "prune", "serve"):
+    for unit in ("capture", "sync", "serve"):
         assert not [line for line in _settings(unit) if line.startswith("StateDirectory")]

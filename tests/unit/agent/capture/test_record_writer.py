@@ -29,7 +29,9 @@ def key() -> signing.PrivateKey:
 @pytest.fixture
 def writer(tmp_path: Path, outbox: Outbox, key: signing.PrivateKey) -> RecordWriter:
     layout, head = Layout(tmp_path / "state", tmp_path / "run"), ChainHead("chain-1", 0, None)
-    return RecordWriter(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain)
+    return RecordWriter(
+        layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain, newest={}
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -120,7 +120,7 @@ def test_the_newest_of_each_chain_is_known_by_its_label(card: Card) -> None:
 
     found = labels.newest_of_each_chain(labels.read_labels(card.layout))
 
-    assert found == {newest.label.capture_id, other.label.capture_id}
+    assert set(found.values()) == {newest.label.capture_id, other.label.capture_id}
 
 
 def test_a_long_scan_shows_that_it_lives(card: Card) -> None:

@@ -16,6 +16,7 @@ from agent.config import RetentionSettings
 from agent.errors import QueueBroken, StateHeld, StorageFault
 from agent.queue import disk
 from agent.queue.database import Database
+from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.retention import Pruned, prune
@@ -321,7 +322,10 @@ def test_lock_through_a_link_does_not_count(card: Card) -> None:
 def pruned(card: Card, key: signing.PrivateKey) -> Pruned:
     """A year later."""
     keys = receipts.signers_without_end(key.public_key())
-    return prune(card.outbox, card.layout, RetentionSettings(), keys, MOMENT + timedelta(days=365))
+    now, newest = MOMENT + timedelta(days=365), newest_of_each_chain(read_labels(card.layout))
+    settings = RetentionSettings()
+    pages = prune(card.outbox, card.layout, settings, keys, now=now, newest=newest.values)
+    return sum(pages, Pruned())
 
 
 @pytest.mark.parametrize("lie", ["number = 1000 - number", "seq = 1000 - seq", "chain = seq"])

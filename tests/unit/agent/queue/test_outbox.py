@@ -173,7 +173,7 @@ ENDINGS: dict[str, Callable[[Outbox, Item], object]] = {
     "mark_delivered": lambda outbox, item: outbox.mark_delivered(item, "other", MOMENT),
     "mark_refused": lambda outbox, item: outbox.mark_refused(item, "other", MOMENT, "no"),
     "mark_damaged": lambda outbox, item: outbox.mark_damaged(item, "gone"),
-    "delete_row": lambda outbox, item: outbox.delete_row(item),
+    "delete_rows": lambda outbox, item: outbox.delete_rows([item]),
     "retry": lambda outbox, _: outbox.retry(None, 0.0),
     "reset_schedule": lambda outbox, _: outbox.reset_schedule(0.0),
     "make_due": lambda outbox, _: outbox.make_due(0.0),
@@ -215,7 +215,7 @@ def test_states_change_only_along_the_arrows(
     now = RecordState.PENDING
     for name in names:
         acts[name](outbox, item)
-        if now is RecordState.PRUNED and name == "delete_row":
+        if now is RecordState.PRUNED and name == "delete_rows":
             assert outbox.states() == {}
             break
         now = arrows.get((now, name), now)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from agent.config import RetentionSettings
-from agent.errors import StorageFault, TooManyFiles, UnknownItem
+from agent.errors import StorageFault, UnknownItem
 from agent.models import Item, RecordState, rfc3339
-from agent.queue.retention import PAGE, Pruned, make_room, prune
+from agent.queue.labels import newest_of_each_chain, read_labels
+from agent.queue.retention import PAGE, Pruned, prune
 from agent.record import receipt as receipts
 from agent.record import signing
 from tests.support.sending import NOON, DeviceQueue, device_queue
@@ -36,7 +37,10 @@ class Shelf:
     def prune(self, now: datetime) -> Pruned:
         keys = receipts.signers_without_end(self.key.public_key())
         made = self.device
-        return prune(made.outbox, made.layout, RetentionSettings(), keys, now)
+        newest = newest_of_each_chain(read_labels(made.layout))
+        settings = RetentionSettings()
+        pages = prune(made.outbox, made.layout, settings, keys, now=now, newest=newest.values)
+        return sum(pages, Pruned())
 
     def has_file(self, item: Item) -> bool:
         return self.device.layout.record(item.capture_id).exists()
@@ -46,20 +50,6 @@ class Shelf:
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
     with device_queue(tmp_path) as made:
         yield Shelf(made, signing.new_key())
-
-
-def test_file_stays_while_labels_of_the_newest_records_are_unread(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agent.queue.labels.MOST_FILES", 1)
-    item, _newest = shelf.device.press(), shelf.device.press()
-    shelf.deliver(item)
-    made, keys = shelf.device, receipts.signers_without_end(shelf.key.public_key())
-
-    with pytest.raises(TooManyFiles, match="has more files than a device makes"):
-        shelf.prune(NOON + 72 * HOUR)
-    assert make_room(made.outbox, made.layout, keys, 2**60) == 0
-    assert shelf.has_file(item)
 
 
 def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: Shelf) -> None:

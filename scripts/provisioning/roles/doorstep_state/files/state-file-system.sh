@@ -13,8 +13,7 @@ WANTED=/etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount
 FRESH=doorstep-new    # the label until it was mounted as the state: nothing in it counts
 LABEL=doorstep-state  # from then on: it may hold records, and is never made again
 SPARE_MB=512 # what the system keeps beside the file
-UNITS=(doorstep-capture.service doorstep-sync.service doorstep-serve.service doorstep-prune.timer
-    doorstep-prune.service)
+UNITS=(doorstep-capture.service doorstep-sync.service doorstep-serve.service)
 copy=/run/doorstep-state-copy
 stopped=()
 

@@ -22,9 +22,7 @@ LONGEST_ANSWER_BYTES: Final = 65_536
 
 CAPTURE, SYNC = "doorstep-capture.service", "doorstep-sync.service"
 
-PRUNE: Final = "doorstep-prune.service"
-
-STARTED: Final = (CAPTURE, SYNC, "doorstep-serve.service", "doorstep-prune.timer")
+STARTED: Final = (CAPTURE, SYNC, "doorstep-serve.service")
 """The units that are started again if they are enabled or run."""
 
 
@@ -51,7 +49,7 @@ def restart() -> None:
         for unit in STARTED
         if shown(unit, "UnitFileState") == "enabled" or shown(unit, "ActiveState") != "inactive"
     ]
-    systemctl("stop", PRUNE, *(unit for unit in ours if unit != CAPTURE))
+    systemctl("stop", *(unit for unit in ours if unit != CAPTURE))
     systemctl("restart", "--no-block", *ours)
 
 

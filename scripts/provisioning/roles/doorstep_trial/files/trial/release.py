@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-UNIT_NAME: Final = re.compile(r"doorstep-(?!(trial|state)\b)[a-z-]+\.(service|timer)")
+UNIT_NAME: Final = re.compile(r"doorstep-(?!(trial|state)\b)[a-z-]+\.service")
 """A release's own units; never those of provisioning: what tries it, what checks the state."""
 
 UNDER_WAY, DONE, BACK = "under way", "done", "rolled back"
