@@ -1,46 +1,37 @@
 """Documents that other processes offer through the socket, and requests for certificates."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.photo_credentials import PhotoCredentials
+from agent.capture.receipts import Receipts
+from agent.capture.turns import Turns
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.identity.capture_certificates import Evidence, ServeCertificate
 from agent.identity.current_fleet import CurrentFleet
+from agent.process.offer_result import OfferResult
+from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
 from hardware.clock import Clock
 
 OFFERS: Final = (
-    '{"offer": "manifest"|"fleet"|"evidence"|"serve", "text": "..."}, {"request": "evidence"}'
+    '{"offer": "manifest"|"fleet"|"evidence"|"serve"|"receipts", "text": "..."}, '
+    '{"request": "evidence"}'
 )
 """Requests that are possible, for the answer to an unknown one."""
-
-REST_S: Final = 0.25
-"""Least time between two documents: a process that may offer may do so without end."""
-
-REST_SHARE: Final = 3.0
-"""Rest after a document, as a multiple of its time: presses have the interpreter meanwhile.
-
-The longest manifest, of 4 MB, takes it a second (November 2026, a laptop).
-"""
 
 
 class Documents:
     """The documents of capture; each member of the group may offer one, since capture verifies it.
-
-    Capture verifies one at a time, in the thread of the client that offers it; a press waits for
-    none.
 
     Attributes:
         evidence: the certificate for the signing key.
         credentials: signs photos with it; for the loop's thread.
         fleet: the fleet document in force.
         manifest: the manifest in force.
+        receipts: the receipts of records.
         serve: the certificate that `doorstep serve` shows.
     """
 
@@ -50,8 +41,14 @@ class Documents:
         self.fleet = CurrentFleet(config, trust)
         self.manifest = CurrentManifest(config, trust, clock, self.fleet)
         self.serve = ServeCertificate(config)
-        self._looking = threading.Lock()
-        self._rested_s = 0.0
+        self._offers: dict[str, Callable[[str], OfferResult]] = {
+            "fleet": self.fleet.offer,
+            "manifest": self.manifest.offer,
+            "evidence": self.evidence.offer,
+            "serve": self.serve.offer,
+        }
+        self.receipts = Receipts(Layout.of(config.state), self.fleet)
+        self._turns = Turns()
 
     def tick(self) -> None:
         """Do the work of each second. Raises StorageFault as the manifest's tick does."""
@@ -62,30 +59,12 @@ class Documents:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer an offer or a request for a document."""
         match request:
-            case {"offer": "fleet", "text": str(text)}:
-                with self._in_turn():
-                    return self.fleet.offer(text).reply()
-            case {"offer": "manifest", "text": str(text)}:
-                with self._in_turn():
-                    return self.manifest.offer(text).reply()
-            case {"offer": "evidence", "text": str(text)}:
-                with self._in_turn():
-                    return self.evidence.offer(text).reply()
-            case {"offer": "serve", "text": str(text)}:
-                with self._in_turn():
-                    return self.serve.offer(text).reply()
+            case {"offer": str(kind), "text": str(text)} if offer := self._offers.get(kind):
+                with self._turns.take():
+                    return offer(text).reply()
+            case {"offer": "receipts", "text": str(text)}:
+                return self.receipts.offer(text)
             case {"request": "evidence"}:
-                with self._in_turn():
+                with self._turns.take():
                     return {"request": self.evidence.request()}
         return {"error": f"not an offer; it takes {OFFERS}", "exit": ExitCode.USAGE}
-
-    @contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        with self._looking:
-            time.sleep(max(self._rested_s - time.monotonic(), 0.0))
-            began_s = time.monotonic()
-            try:
-                yield
-            finally:
-                ended_s = time.monotonic()
-                self._rested_s = ended_s + max(REST_S, REST_SHARE * (ended_s - began_s))

@@ -100,10 +100,9 @@ class Housekeeping:
         self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first tick
         self._has_asked = False
         self._writable = ChangeDetector(last=True)
-        self._timekeeping = Timekeeping(config, board, outbox)
+        self._timekeeping = Timekeeping(config, board, documents.receipts)
         self._pruning = Pruning(
             config,
-            outbox,
             writer,
             documents.fleet,
             certain_now=self._timekeeping.certain_now,
@@ -126,6 +125,7 @@ class Housekeeping:
                 disk.reserve_ballast(self._layout.ballast)
             self._documents.tick()
             self._date_boot()
+            self._outbox.due_s()  # it notices a queue that is gone
             self._timekeeping.keep()
             self._pruning.tick()
         except StorageFault as error:

@@ -10,7 +10,6 @@ from agent.config import Config
 from agent.errors import ConfigError, NotNow, StorageFault
 from agent.identity.current_fleet import CurrentFleet
 from agent.queue import retention
-from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.retention import Pruned
 from agent.record.receipt import Keys
@@ -29,8 +28,7 @@ class Pruning:
     """A round each hour that deletes a page of records a second, so that no press waits for more.
 
     Args:
-        config: how long records and rows stay.
-        outbox: the queue.
+        config: how long records and their labels stay.
         writer: knows the newest records; nothing is deleted if it could not read the others.
         fleet: names who may sign receipts.
         certain_now: returns a time that has certainly been reached, or None.
@@ -40,7 +38,6 @@ class Pruning:
     def __init__(
         self,
         config: Config,
-        outbox: Outbox,
         writer: RecordWriter,
         fleet: CurrentFleet,
         *,
@@ -49,7 +46,6 @@ class Pruning:
     ) -> None:
         self._layout = Layout.of(config.state)
         self._settings = config.retention
-        self._outbox = outbox
         self._newest = writer.newest
         self._may_delete = writer.has_read_all
         self._fleet = fleet
@@ -81,16 +77,16 @@ class Pruning:
             return
         self._is_idle = True
         if self._pruned != Pruned():
-            _log.info("event=pruned files=%d rows=%d", self._pruned.files, self._pruned.rows)
+            _log.info("event=pruned files=%d labels=%d", self._pruned.files, self._pruned.labels)
 
     def make_room(self, wanted_bytes: int) -> None:
         """Delete a page of delivered records if less than `wanted_bytes` are free.
 
         Raises:
-            StorageFault: the disk or the database failed.
+            StorageFault: the disk failed.
         """
         if self._may_delete and (keys := self._receipt_keys()):
-            retention.make_room(self._outbox, self._layout, keys, wanted_bytes, self._newest)
+            retention.make_room(self._layout, keys, wanted_bytes)
 
     def _begin(self) -> None:
         self._due_ns = self._now_ns() + int(EVERY_S * 1e9)
@@ -98,7 +94,7 @@ class Pruning:
         now = self._certain_now()
         if self._may_delete and now is not None and (keys := self._receipt_keys()):
             self._round = retention.prune(
-                self._outbox, self._layout, self._settings, keys, now=now, newest=self._newest
+                self._layout, self._settings, keys, now=now, newest=self._newest
             )
 
     def _receipt_keys(self) -> Keys | None:

@@ -4,19 +4,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from agent.capture.receipts import Receipts
 from agent.config import Config
-from agent.errors import ConfigError, NotGenuine, NotNow, UnknownItem
-from agent.models import CaptureId
-from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
-from agent.queue.reader import OutboxReader
-from agent.record.receipt import verified_receipt
+from agent.record.receipt import Receipt
 from agent.trust.certain import Agreement, agreed, certain_now
-from agent.trust.keys import receipt_keys
 from agent.trust.store import KeptTime, TrustStore
 from hardware import floor as floors
 from hardware.board import Board
-from hardware.change_detector import ChangeDetector
 from hardware.floor import Floor
 
 _log = logging.getLogger(__name__)
@@ -31,25 +26,18 @@ AGREED_STEP_S: Final = 6 * 3600.0
 class Timekeeping:
     """The time floor, and the agreement of a receipt with the clock, checked once a second.
 
-    The database is input: a receipt's date counts if capture has verified it. It counts as one of
-    this boot only if the receipt came in while this process ran, or if the record's own label says
-    that the record was made in this boot. The agreement that an earlier process of this boot kept
-    still counts. Another process may name an old receipt: its date is past, so that less is
+    A receipt counts if capture verified it while this process runs; what an earlier process kept
+    still counts. Sync may offer an old receipt: its date is past all the same, so that less is
     deleted, and nothing early.
     """
 
-    def __init__(self, config: Config, board: Board, outbox: OutboxReader) -> None:
-        self._config = config
+    def __init__(self, config: Config, board: Board, receipts: Receipts) -> None:
         self._board = board
-        self._outbox = outbox
-        self._layout = Layout.of(config.state)
-        self._store = TrustStore(self._layout)
+        self._receipts = receipts
+        self._store = TrustStore(Layout.of(config.state))
         self._kept = self._store.time()
         self._floor = Floor(board.clock.floor, self._kept.allowance)
-        self._decided: CaptureId | None = None
-        self._found: CaptureId | None = None  # at the start: it may have come in another boot
-        self._has_looked = False
-        self._undated = ChangeDetector(last=False)
+        self._newest: Receipt | None = None
 
     def learn(self) -> None:
         """Take the newest fix, and move the floor by what the clock then says; no I/O."""
@@ -62,19 +50,14 @@ class Timekeeping:
         """Take the newest receipt, and write what has changed by enough.
 
         Raises:
-            StorageFault: the disk or the database failed; the next tick tries again.
+            StorageFault: the disk failed; the next tick tries again.
         """
-        decided = self._outbox.last_decided()
-        if not self._has_looked:
-            self._found = decided
-        if decided != self._decided and decided is not None:
-            received = self._received(decided)
-            if received is not None:
-                self._settle(floors.by_receipt(self._floor, received))
-                self._agree(decided, received)
-                self._decided = decided  # any other is asked for again: its key may come yet
+        newest = self._receipts.newest
+        if newest is not None and newest is not self._newest:
+            self._settle(floors.by_receipt(self._floor, newest.received))
+            self._agree(newest.received)
+            self._newest = newest
         self._write(self._kept.agreed)
-        self._has_looked = True
 
     def certain_now(self) -> datetime | None:
         """Return the latest time that is certainly reached, or None, as `certain.certain_now`."""
@@ -91,28 +74,11 @@ class Timekeeping:
         self._floor = after
         clock.move_floor(after.utc, after.firm(moment.boot_id))
 
-    def _agree(self, decided: CaptureId, received: datetime) -> None:
+    def _agree(self, received: datetime) -> None:
         moment, boottime_s = self._board.clock.now(), self._board.clock.boottime_s()
         new = agreed(received, moment, boottime_s)
-        if new is None or _is_fresh(self._kept.agreed, new):
-            return
-        if decided != self._found or boot_of(self._layout, decided) == moment.boot_id:
+        if new is not None and not _is_fresh(self._kept.agreed, new):
             self._write(new)
-
-    def _received(self, decided: CaptureId) -> datetime | None:
-        """Return the date of the record's own receipt; None if it does not verify."""
-        try:
-            item = self._outbox.get(decided)
-            received = verified_receipt(
-                item.decision or "", item, receipt_keys(self._config)
-            ).received
-        except (UnknownItem, NotGenuine, ConfigError, NotNow) as error:
-            if self._undated.changed(now=True):
-                line = "event=receipt_undated why=%r meaning=its_date_counts_nowhere"
-                _log.warning(line, str(error))
-            return None
-        self._undated.last = False
-        return received
 
     def _write(self, agreement: Agreement | None) -> None:
         floor, kept = self._floor, self._kept.floor

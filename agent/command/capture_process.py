@@ -130,7 +130,7 @@ def capture_loop(
         repair.start()
         seen, unread = _labels(layout)
         newest = None if unread else labels.newest_of_each_chain(seen)
-        with _pruned_without_devices(config, outbox, newest):
+        with _pruned_without_devices(config, newest):
             board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
         kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
@@ -161,7 +161,7 @@ def capture_loop(
 
 @contextmanager
 def _pruned_without_devices(
-    config: Config, outbox: Outbox, newest: Mapping[str, CaptureId] | None
+    config: Config, newest: Mapping[str, CaptureId] | None
 ) -> Iterator[None]:
     """Prune if the block raises: a device whose camera fails must not keep photos for ever."""
     try:
@@ -169,7 +169,7 @@ def _pruned_without_devices(
     except DeviceError:
         if newest is not None:
             with suppress(DoorstepError):  # `doorstep doctor` tells why
-                prune_now(config, outbox, newest.values())
+                prune_now(config, newest.values())
         raise
 
 

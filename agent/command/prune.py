@@ -4,7 +4,6 @@ import argparse
 
 from agent.command.pruning import prune_now
 from agent.command.shared import configured
-from agent.command.state_access import open_queue
 from agent.errors import ExitCode
 from agent.queue.disk import lock
 from agent.queue.labels import newest_of_each_chain, read_labels
@@ -21,10 +20,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `doorstep prune`."""
     config = configured(arguments)
     layout = Layout.of(config.state)
-    with lock(layout.capture_lock, exclusive=True, wait=False), open_queue(config) as outbox:
+    with lock(layout.capture_lock, exclusive=True, wait=False):
         newest = newest_of_each_chain(read_labels(layout)).values()
-        pruned, is_certain = prune_now(config, outbox, newest)
-    print(f"{pruned.files} files and {pruned.rows} rows deleted")
+        pruned, is_certain = prune_now(config, newest)
+    print(f"{pruned.files} files and {pruned.labels} labels of earlier files deleted")
     if not is_certain:
         print(_NOT_CERTAIN)
     return ExitCode.DONE

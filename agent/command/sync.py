@@ -39,6 +39,7 @@ from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.loop import Sync
 from agent.sync.push import Push
+from agent.sync.receipt_offers import ReceiptOffers
 from agent.trust.keys import pinned
 from agent.trust.store import TrustStore
 from agent.wire import tls
@@ -100,7 +101,16 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             connectivity=connectivity,
         )
         batches = Batches(config.sync.batch_minutes * 60.0, partial(is_urgent, layout), rng)
-        loop = Sync(layout, outbox, delivery, clock, rng, downloads=downloads, batches=batches)
+        loop = Sync(
+            layout,
+            outbox,
+            delivery,
+            clock,
+            rng,
+            downloads=downloads,
+            batches=batches,
+            receipts=ReceiptOffers(layout, outbox, keys),
+        )
         yield loop
 
 

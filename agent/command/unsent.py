@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.command.state_access import open_queue
@@ -14,12 +13,8 @@ from agent.errors import NotGenuine, NotNow
 from agent.models import Item, RecordState
 from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout
-from agent.queue.retention import may_delete
-from agent.record.receipt import Keys
+from agent.record.receipt import Keys, verified_receipt
 from agent.trust.keys import receipt_keys
-
-_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
-
 
 _WITH_THE_BACKEND: Final = {RecordState.DELIVERED, RecordState.PRUNED}
 
@@ -127,6 +122,7 @@ def counted(items: Iterable[Item], files: set[str], torn: int, keys: Keys) -> Un
 
 def _is_proven(item: Item, keys: Keys) -> bool:
     try:
-        return may_delete(item, keys, _ANY_TIME)
+        verified_receipt(item.decision or "", item, keys)
     except NotGenuine:
         return False
+    return True

@@ -70,7 +70,9 @@ def _differs(path: Path, read: Callable[[bytes], object], given: object) -> bool
 
 
 def _passed_over(folder: Path) -> list[str]:
-    names = {path.name for path in _files(folder) if not path.name.endswith((".rec", ".pem"))}
+    names = {
+        path.name for path in _files(folder) if not path.name.endswith((".rec", ".label", ".pem"))
+    }
     return sorted(names - _KNOWN)
 
 

@@ -103,6 +103,26 @@ def write_durably(
             raise
 
 
+def write_unflushed(target: Path, content: bytes, mode: int) -> None:
+    """Write a file that can be made again, in the place of one that is there.
+
+    A power cut within seconds may leave nothing of it, or a file that is not whole.
+
+    Raises:
+        StorageFull: no space; nothing is left behind.
+        StorageFault: any other disk error; nothing is left behind if the disk still deletes.
+    """
+    with disk_errors(f"cannot write {target.name}"):
+        target.unlink(missing_ok=True)
+        try:
+            with _new_file(target, content, mode, None):
+                pass
+        except OSError:
+            with suppress(OSError):
+                target.unlink()
+            raise
+
+
 def write_new(target: Path, content: bytes, mode: int) -> None:
     """Write a file for a person, and never over another one; it survives a power cut.
 

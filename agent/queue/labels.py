@@ -1,12 +1,12 @@
 """Readers of the labels in `records/`: the head of the chain, and what this boot knew of the time.
 
+A label is the first line of a record's file, or the file that stays when the record is deleted.
 The files are capture's own; rows are ignored, since other processes write them too.
 """
 
 import base64
 import hashlib
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -29,14 +29,14 @@ ALIVE_EVERY: Final = 1_000
 
 
 MOST_FILES: Final = MOST_ROWS
-"""Most names that are read in `records/`; prune, and who took it over, may put more there."""
+"""Most names that are read in `records/`: a device makes fewer in the weeks that labels stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSummary:
     """A label that was read and not verified: enough to choose the one to verify.
 
-    `is_plain_photo`: True if a person with the card can look at the photo.
+    `is_plain_photo`: True if the photo is on the card, for every person who has the card.
     """
 
     capture_id: CaptureId
@@ -72,7 +72,7 @@ def read_labels(layout: Layout, alive: Callable[[], None] = lambda: None) -> lis
         folder = os.open(layout.records, os.O_RDONLY | os.O_DIRECTORY)
         try:
             found = (one.name for one in entries if one.is_file(follow_symlinks=False))
-            names = (name for name in found if name.endswith(".rec"))
+            names = (name for name in found if name.endswith((".rec", ".label")))
             return list(_summaries(folder, names, alive))
         finally:
             os.close(folder)
@@ -97,7 +97,7 @@ def _summaries(
             header, payload, _ = _line(folder, name).split(b".")
             if (kid := kids.get(header)) is None:
                 kid = kids[header] = str(_json(header).get("kid"))
-            yield _summary(CaptureId(name.removesuffix(".rec")), kid, _json(payload))
+            yield _summary(name, kid, _json(payload))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             continue
 
@@ -113,7 +113,11 @@ def _line(folder: int, name: str) -> bytes:
     return line
 
 
-def _summary(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> LabelSummary:
+def _summary(name: str, kid: str, payload: dict[str, Any]) -> LabelSummary:
+    stem, _, suffix = name.rpartition(".")
+    capture_id, is_whole = CaptureId(stem), suffix == "rec"
+    is_plain = payload["kind"] == RecordKind.PHOTO
+    is_plain &= payload["body"]["type"] == recordfile.BODY_TYPE
     seen = LabelSummary(
         capture_id,
         kid,
@@ -124,7 +128,7 @@ def _summary(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> LabelS
         payload["utc"],
         payload["clock"],
         payload["monotonic_ns"],
-        payload["kind"] == RecordKind.PHOTO and payload["body"]["type"] == recordfile.BODY_TYPE,
+        is_whole and is_plain,
         payload["kind"] == RecordKind.TIME,
     )
     is_sound = type(seen.seq) is int is type(seen.monotonic_ns)
@@ -181,16 +185,8 @@ def gnss_label(
     return None
 
 
-def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
-    """Return the boot in which a record was made, by its own label; None if no file has it."""
-    if not re.fullmatch(recordfile.UUID4, capture_id):
-        return None
-    found = _verified(layout, capture_id)
-    return found[0].boot_id if found else None
-
-
 def newest_of_each_chain(seen: Collection[LabelSummary]) -> dict[str, CaptureId]:
-    """Return, by chain, the record that the next label may build on: no receipt deletes these."""
+    """Return, by chain, the record that the next label may build on: its label stays."""
     newest: dict[str, LabelSummary] = {}
     for one in seen:
         if one.chain not in newest or one.seq > newest[one.chain].seq:
@@ -199,7 +195,7 @@ def newest_of_each_chain(seen: Collection[LabelSummary]) -> dict[str, CaptureId]
 
 
 def _verified(layout: Layout, capture_id: CaptureId) -> tuple[RecordLabel, PublicKey, str] | None:
-    line = first_line(layout.record(capture_id))
+    line = first_line(layout.record(capture_id)) or first_line(layout.label(capture_id))
     try:
         label, key = recordfile.open_label(line or b"")
     except NotGenuine:

@@ -177,10 +177,7 @@ class Outbox(OutboxReader):
         self._mark(item, "upload_url = :url", {"url": url})
 
     def mark_delivered(self, item: Item, receipt: str, received: datetime) -> None:
-        """Mark an item as received by the backend, and keep the `receipt`.
-
-        Capture and prune verify the receipt themselves. Capture sees it by `last_decided`.
-        """
+        """Mark an item as received by the backend, and keep the `receipt` for capture."""
         self._decide(item, RecordState.DELIVERED, receipt, received, None)
 
     def mark_refused(self, item: Item, refusal: str, refused: datetime, reason: str) -> None:
@@ -214,12 +211,12 @@ class Outbox(OutboxReader):
                 sql.executemany(f"UPDATE captures SET {prune}", listed).rowcount,  # noqa: S608 - as above
             )
 
-    def mark_pruned(self, *items: Item) -> None:
-        """Mark items whose files were deleted, as their receipts allow; one transaction for all."""
+    def mark_pruned(self, ids: Collection[CaptureId]) -> None:
+        """Mark records whose files capture deleted; one transaction for all."""
         with self._database.step() as sql:
             sql.executemany(
                 "UPDATE captures SET state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'",
-                [(item.capture_id,) for item in items],
+                [(capture_id,) for capture_id in ids],
             )
 
     def requeue(self, item: Item) -> None:
@@ -230,12 +227,12 @@ class Outbox(OutboxReader):
             {"boot": self._boot_id, "id": item.capture_id},
         )
 
-    def delete_rows(self, items: Collection[Item]) -> None:
+    def delete_rows(self, ids: Collection[CaptureId]) -> None:
         """Delete the rows of pruned records: the end of every trace of them here."""
         with self._database.step() as sql:
             sql.executemany(
                 "DELETE FROM captures WHERE capture_id = ? AND state = 'PRUNED'",
-                [(item.capture_id,) for item in items],
+                [(capture_id,) for capture_id in ids],
             )
 
     def retry(self, capture_id: CaptureId | None, due_s: float) -> int:
@@ -264,10 +261,6 @@ class Outbox(OutboxReader):
                 f" {_NO_COUNT} WHERE capture_id = ? AND state = 'PENDING'",
                 (state, decision, rfc3339(decided), answer, item.capture_id),
             )
-            if state is RecordState.DELIVERED:
-                sql.execute(
-                    "INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (item.capture_id,)
-                )
 
     def _mark(self, item: Item, change: str, values: dict[str, Any]) -> None:
         where = "WHERE capture_id = :id AND state = 'PENDING'"

@@ -79,6 +79,11 @@ class Layout:
         return self.state / "records"
 
     @property
+    def receipts(self) -> Path:
+        """Folder with a file for each receipt that capture has verified."""
+        return self.state / "receipts"
+
+    @property
     def torn(self) -> Path:
         """Folder of files that a power cut left and that do not verify; no program deletes them."""
         return self.state / "torn"
@@ -191,11 +196,19 @@ class Layout:
         """Return the path of a record's file."""
         return self.records / f"{capture_id}.rec"
 
+    def label(self, capture_id: str) -> Path:
+        """Return the path of the label that stays when the record's file is deleted."""
+        return self.records / f"{capture_id}.label"
+
+    def receipt(self, capture_id: str) -> Path:
+        """Return the path of a record's receipt."""
+        return self.receipts / f"{capture_id}.jws"
+
     def folders(self) -> Iterator[tuple[Path, int]]:
         """Yield every folder and its mode, each after the one that contains it."""
         yield self.state, STATE_MODE
         yield self.queue, QUEUE_MODE
-        yield from ((folder, RECORDS_MODE) for folder in (self.records, self.torn))
+        yield from ((folder, RECORDS_MODE) for folder in (self.records, self.receipts, self.torn))
         yield self.trust, TRUST_MODE
         yield self.keys, KEYS_MODE
         own = (self.capture_keys, self.sync_keys, self.serve_keys)

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, QueueCounts, RecordState
-from agent.queue.content import BELIEVABLE, MOST_ROWS, UUID, corrupt
+from agent.queue.content import BELIEVABLE, MOST_ROWS, corrupt
 from agent.queue.database import Connection, Row
 from hardware.clock import ClockSource
 
@@ -193,13 +193,6 @@ class OutboxReader:
         if not weak:
             return ClockSource.NTP
         return next((source for source in ClockSource if source in times), weak[0])
-
-    def last_decided(self) -> CaptureId | None:
-        """Return the record whose receipt came last, as sync wrote it; None if that is no id."""
-        query = "SELECT text FROM facts WHERE name = 'last_decided' AND text GLOB ?"
-        with self._database.look() as sql:
-            row = sql.execute(query, (UUID,)).fetchone()
-        return CaptureId(row["text"]) if row else None
 
     def _page(self, where: Sequence[str], after: CaptureId | None, limit: int) -> list[Undelivered]:
         with self._database.look() as sql:

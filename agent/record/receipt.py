@@ -1,5 +1,6 @@
 """The backend's signed statements on a record: receipt, refusal, erasure; and their checks."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, Final, Protocol
 from agent.errors import NotGenuine
 from agent.models import CaptureId, from_rfc3339
 from agent.record import signing
+from agent.record.file import UUID4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,47 @@ def verified_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
     if payload.get("v") != 1 or payload.get("capture_id") != capture_id:
         raise NotGenuine("signed for another record")
     return _dated(payload, "erased_at", token, keys)
+
+
+def claimed_id(token: str) -> CaptureId:
+    """Return the record that a receipt is for, as it says; nothing is verified but the id's form.
+
+    Raises:
+        NotGenuine: it is no JWS, or names no record.
+    """
+    capture_id = str(signing.unverified_payload(token).get("capture_id"))
+    if not re.fullmatch(UUID4, capture_id):
+        raise NotGenuine("names no record")
+    return CaptureId(capture_id)
+
+
+def claimed_date(token: str) -> datetime | None:
+    """Return when the backend received the record, as the receipt says; None without a date."""
+    try:
+        return from_rfc3339(signing.unverified_payload(token).get(_RECEIVED))
+    except (NotGenuine, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """The record that a statement describes."""
+
+    capture_id: CaptureId
+    sha256: str
+    bytes: int
+
+
+def verified_for_id(token: str, capture_id: CaptureId, keys: Keys) -> Receipt:
+    """Return a verified receipt for this id; its digest and size are compared with nothing.
+
+    Capture compared them when the receipt came.
+    """
+    said = signing.unverified_payload(token)
+    sha256, size = said.get("sha256"), said.get("bytes")
+    if not isinstance(sha256, str) or type(size) is not int:
+        raise NotGenuine("signed for no digest and size")
+    return verified_receipt(token, _Claimed(capture_id, sha256, size), keys)
 
 
 _CALLED: Final = {

@@ -87,7 +87,8 @@ def _names(folder: Path) -> tuple[list[str], bool]:
         for entry in entries:
             if len(names) == ENTRIES_MOST:
                 return sorted(names), False
-            names.append(entry.name)
+            if not entry.name.endswith(".label"):  # its record was deleted, as a receipt allows
+                names.append(entry.name)
     return sorted(names), True
 
 

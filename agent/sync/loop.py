@@ -25,6 +25,7 @@ from agent.sync.link import LinkWatch, Waker
 from agent.sync.outcome import Damaged, Outcome
 from agent.sync.outcome_handler import OutcomeHandler
 from agent.sync.read_verified import read_verified
+from agent.sync.receipt_offers import ReceiptOffers
 from agent.sync.round import Progress, Round, RoundResult, Rounds, read
 from hardware.change_detector import ChangeDetector
 
@@ -55,6 +56,7 @@ class Sync:
         rng: for jitter.
         downloads: documents and certificates to ask for, while the loop does not rest.
         batches: the times at which the network may be used; by default always.
+        receipts: the offers of receipts to capture.
     """
 
     def __init__(
@@ -67,9 +69,11 @@ class Sync:
         *,
         downloads: Downloads | None = None,
         batches: Batches | None = None,
+        receipts: ReceiptOffers | None = None,
     ) -> None:
         self._downloads = downloads or Downloads()
         self._batches = batches or Batches()
+        self._receipts = receipts or ReceiptOffers(layout, outbox)
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -110,6 +114,7 @@ class Sync:
         batches, and both come before due records.
         """
         now_s = self._clock.boottime_s()
+        self._receipts.tick(now_s)
         round_ = self._rounds.current()
         if round_ is None and not self._batches.is_open(now_s):
             return self._batches.wait_s(now_s)
@@ -178,7 +183,8 @@ class Sync:
             self._end(round_, self._backoff.pause)
 
     def _end(self, round_: Round, paused: str | None) -> None:
-        """Tell who waits for this round."""
+        """Tell who waits for this round; `sync --once` may end then, so offer what came in it."""
+        self._receipts.offer(self._clock.boottime_s())
         round_.end(self._outbox.counts().waiting, paused, self._downloads.unkept())
 
     def _look_for_obstacle(self) -> str | None:
@@ -233,7 +239,10 @@ class Sync:
         if isinstance(outcome, bytes):
             outcome = self._delivery.send(item, outcome)
         self._is_sending = False
-        self._outcomes.apply_outcome(item, outcome, self._clock.boottime_s())
+        now_s = self._clock.boottime_s()
+        self._outcomes.apply_outcome(item, outcome, now_s)
+        if isinstance(outcome, Receipt):
+            self._receipts.add(item.capture_id, now_s)
         if isinstance(outcome, Receipt | Refusal):
             self._downloads.record_decided()
         return outcome

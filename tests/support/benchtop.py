@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from agent.models import Item, RecordState
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
+from agent.record import signing
 from hardware.board import Board
 from hardware.button import ButtonChange, ButtonEvent, ButtonName
 from hardware.camera import Frame, Luma
@@ -37,7 +38,9 @@ from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, exposure, render
 from hardware.simulated.script import LabelKind
 from tests.support.device import Device
+from tests.support.factory import MOMENT
 from tests.support.sealed import unpack
+from tests.support.tusscript import receipt
 
 FRAME_NS: Final = 33_000_000
 EXPOSURE_US: Final = 8_000
@@ -454,6 +457,18 @@ class Bench:
         patience.cancel()
         assert not hung.is_set(), "the loop did not end"
         return code
+
+    def deliver(self, items: Sequence[Item], key: signing.PrivateKey, **told: Any) -> list[str]:
+        """Do what sync does when their receipts came; return the ids that capture refused."""
+        tokens = []
+        for item in items:
+            content = self.layout.record(item.capture_id).read_bytes()
+            said = {"capture_id": item.capture_id, "content": content} | told
+            tokens.append(receipt(key, **said))
+            self.outbox.mark_delivered(item, tokens[-1], MOMENT)
+        offer = {"offer": "receipts", "text": " ".join(tokens)}
+        refused: list[str] = self.loop.documents.answer(offer)["refused"]
+        return refused
 
     def rows(self, kind: str | None = None) -> list[Item]:
         return [row for row in self.outbox.items(None, 0, 1000) if kind in {None, row.kind}]

@@ -30,7 +30,6 @@ def _step(layout: Layout) -> None:
         outbox.claim(1e6, due_s=1e6)
         outbox.counts()
         outbox.dated_by()
-        outbox.last_decided()
 
 
 def _look(layout: Layout) -> None:

@@ -120,7 +120,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "agent/queue/content.py:_made_by": "makes a new queue in memory",
     "agent/queue/content.py:_made_header": "makes a new queue in memory",
     "agent/queue/deleting.py:_entries": "reads what the kernel says of a folder",
-    "agent/queue/reader.py:OutboxReader.last_decided": _NO_PARSER,
     "agent/record/certificates.py:_address": _OPERATOR + ": serve.names; the backend checks "
     "names first (est-request)",
     "agent/record/jumbf.py:<module>": "reads a constant",

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.models import Item, rfc3339
 from agent.queue.database import Database
+from agent.queue.labels import first_line
 from agent.record import signing
 from agent.record.receipt import Receipt, Refusal
 from tests.faults.powercut.stage import RECEIPT_KEY, Stage, frames
@@ -44,9 +45,15 @@ def with_receipts(stage: Stage, device: Bench) -> None:
     for _ in range(5):
         device.press()
     for item in device.rows()[:5]:
-        signed = receipt(item)
-        device.outbox.mark_delivered(item, signed.token, signed.received)
+        deliver(device, item)
     grow(stage, device)
+
+
+def deliver(device: Bench, item: Item) -> None:
+    """Do what sync and capture do with a receipt."""
+    signed = receipt(item)
+    device.outbox.mark_delivered(item, signed.token, signed.received)
+    device.layout.receipt(item.capture_id).write_text(signed.token)
 
 
 def with_answers(stage: Stage, device: Bench) -> None:
@@ -56,11 +63,12 @@ def with_answers(stage: Stage, device: Bench) -> None:
     pruned = device.rows()[:2]
     delivered, refused, tried = device.rows()[2:5]
     for item in (*pruned, delivered):
-        signed = receipt(item)
-        device.outbox.mark_delivered(item, signed.token, signed.received)
+        deliver(device, item)
     for item in pruned:
-        device.layout.record(item.capture_id).unlink()
-        device.outbox.mark_pruned(item)
+        label = device.layout.label(item.capture_id)
+        device.layout.record(item.capture_id).rename(label)
+        label.write_bytes((first_line(label) or b"") + b"\n")
+        device.outbox.mark_pruned([item.capture_id])
         stage.lose(item.capture_id)
     answer = refusal(refused)
     device.outbox.mark_refused(refused, answer.token, answer.refused, answer.reason)

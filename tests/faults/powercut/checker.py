@@ -48,13 +48,12 @@ _WITH_FILE: Final = frozenset({RecordState.PENDING, RecordState.REFUSED, RecordS
 
 @dataclass(frozen=True, slots=True)
 class DiskFindings:
-    """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
+    """The state folder: rows by capture_id, digests of files by name.
 
     `quarantined` are broken queues that are still there.
     """
 
     rows: dict[str, Row]
-    decided: str | None
     files: dict[str, str]
     torn: frozenset[str]
     quarantined: frozenset[str]
@@ -115,14 +114,16 @@ def _time(promises: PromiseLog, log_bytes: int, *, knows_time: bool) -> Iterator
 def look(layout: Layout) -> DiskFindings:
     """Read everything, by the product's own door."""
     with closing(Database(layout)) as database, database.look() as sql:
-        rows, decided = read_queue(sql)
+        rows = read_queue(sql)
         sound = [row[0] for row in sql.execute("PRAGMA integrity_check")]
     if sound != ["ok"]:
         raise AssertionError(f"the database is not sound: {sound}")
-    files = {path.name: digest(path) for path in layout.records.iterdir()}
+    files = {
+        path.name: digest(path) for path in layout.records.iterdir() if path.suffix != ".label"
+    }
     torn = frozenset(path.name for path in layout.torn.iterdir())
     quarantined = frozenset(path.name for path in layout.quarantined())
-    return DiskFindings(rows, decided, files, torn, quarantined)
+    return DiskFindings(rows, files, torn, quarantined)
 
 
 def _kept(promises: PromiseLog, log_bytes: int, found: DiskFindings) -> Iterator[str]:
@@ -150,9 +151,6 @@ def _rows(
     """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
     possible, known = promises.possible(log_bytes), promises.known()
     may_rebuild = promises.may_rebuild(log_bytes)
-    last = {version.decided for version in possible} | ({None} if may_rebuild else set())
-    if not made and found.decided not in last:
-        yield f"the last receipt is of {found.decided}, promised was {possible[0].decided}"
     for name in (found.rows.keys() | possible[0].rows.keys()) - made:
         row = found.rows.get(name)
         is_lost = promises.lost.get(name, log_bytes + 1) <= log_bytes
@@ -224,7 +222,7 @@ def _verified(
     """Return `verify`'s number of problems with the files, that of gaps, and its words."""
     if (pem, files) not in _seen:
         key = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
-        report = verify.examine(layout.records.iterdir(), key)
+        report = verify.examine(layout.records.glob("*.rec"), key)
         gaps = sum("MISSING: not in this folder" in line for line in report.lines)
         lines = [line for line in report.lines if re.search("[A-Z]{4,}:", line)]
         _seen[pem, files] = report.problems, gaps, lines

@@ -15,14 +15,12 @@ class Version:
         begun: size of the log before it; a cut from there on may leave this version.
         done: size of the log when it had returned; a cut from there on leaves this one or a later.
         rows: by capture_id.
-        decided: whose receipt came last.
         has_time: whether capture had kept what it knows of time.
     """
 
     begun: int
     done: int
     rows: dict[str, Row]
-    decided: str | None
     has_time: bool
 
 
@@ -108,7 +106,7 @@ class PromiseLog:
 
     def possible(self, log_bytes: int) -> list[Version]:
         """Return the queue's possible states after a cut: the promised or the unfinished one."""
-        empty = Version(0, 0, {}, None, has_time=False)
+        empty = Version(0, 0, {}, has_time=False)
         settled = [version for version in self.versions if version.done <= log_bytes]
         in_hand = [
             version for version in self.versions if version.begun <= log_bytes < version.done

@@ -12,7 +12,7 @@ from agent.models import RecordState
 from agent.queue.disk import write_durably
 from agent.record import signing
 from tests.faults.powercut import checker, files, office
-from tests.faults.powercut.before import receipt
+from tests.faults.powercut.before import deliver
 from tests.faults.powercut.enrolled import enrol_by_hand, photo, said
 from tests.faults.powercut.office import DEVICE, FLEET
 from tests.faults.powercut.promise_log import PromiseLog
@@ -42,8 +42,7 @@ def retirement(stage: Stage) -> None:
             for _ in range(3):
                 photo(stage, bench)
             for item in bench.rows():
-                signed = receipt(item)
-                bench.outbox.mark_delivered(item, signed.token, signed.received)
+                deliver(bench, item)
         config = _device(stage).config
         layout = stage.layout
         files.note(stage, stage.disk / "etc", layout.keys, layout.trust, layout.records)

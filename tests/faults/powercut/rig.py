@@ -134,7 +134,7 @@ def _prepare(stage: Stage, scenario: Scenario) -> PromiseLog:
     scenario.prepare(stage, stage.leave_open())
     if not stage.promises.versions:  # else the scenario promises rows that `look` cannot read yet
         found, kept = look(stage.layout), has_time(stage.layout)
-        stage.promises.versions.append(Version(0, 0, found.rows, found.decided, has_time=kept))
+        stage.promises.versions.append(Version(0, 0, found.rows, has_time=kept))
     return PromiseLog(versions=stage.promises.versions, lost=stage.promises.lost)
 
 

@@ -22,6 +22,7 @@ from agent.record.receipt import signers_without_end
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, UnsignedRejection
+from agent.sync.receipt_offers import ReceiptOffers
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
 from tests.faults.powercut import (
@@ -141,7 +142,7 @@ def _token(number: int) -> str:
 
 
 def prune(stage: Stage) -> None:
-    """Files go after 72 h, rows after 14 days, and a press comes in between."""
+    """Files go after 72 h, labels and rows after 14 days, and a press comes in between."""
     with stage.open() as device:
         for item in device.rows()[:5]:
             stage.lose(item.capture_id)
@@ -231,15 +232,11 @@ def _prune(device: Bench, after: timedelta) -> None:
     now = RECEIVED + after
     newest = newest_of_each_chain(read_labels(device.layout)).values()
     pages = retention.prune(
-        device.outbox,
-        device.layout,
-        RetentionSettings(),
-        _KEYS,
-        now=now,
-        newest=lambda: newest,
+        device.layout, RetentionSettings(), _KEYS, now=now, newest=lambda: newest
     )
     for _ in pages:
         pass
+    ReceiptOffers(device.layout, device.outbox).tick(0.0)  # as sync finds it
 
 
 class _Answers(Delivery):

@@ -128,9 +128,9 @@ class Stage:
             begun = self.now()
             with plain_step(database) as sql:
                 yield sql
-                rows, decided = read_queue(sql)
+                rows = read_queue(sql)
             kept = has_time(self.layout)
-            self._settled(Version(begun, self.now(), rows, decided, has_time=kept))
+            self._settled(Version(begun, self.now(), rows, has_time=kept))
 
         def set_aside(database: Database) -> Path:
             aside = plain_set_aside(database)
@@ -161,11 +161,10 @@ class Stage:
             self._shown_at = self.now()
 
 
-def read_queue(sql: Connection) -> tuple[dict[str, Row], str | None]:
-    """All rows by capture_id, and whose receipt came last."""
+def read_queue(sql: Connection) -> dict[str, Row]:
+    """All rows by capture_id."""
     rows = sql.execute("SELECT * FROM captures").fetchall()
-    decided = sql.execute("SELECT text FROM facts WHERE name = 'last_decided'").fetchone()
-    return {row["capture_id"]: dict(row) for row in rows}, decided and decided["text"]
+    return {row["capture_id"]: dict(row) for row in rows}
 
 
 def has_time(layout: Layout) -> bool:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from agent.capture import record_writer
 from agent.command import retire
 from agent.identity import tls_identity
-from agent.models import Item
 from agent.queue import database, disk
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
@@ -176,24 +175,6 @@ def _adopt_unverified() -> None:
     _put(recordfile, "check", label_only)
 
 
-def _mark_before_deletion() -> None:
-    """Say that files are gone, and delete them then."""
-    delete = Path.unlink
-    late: list[Callable[[], None]] = []
-
-    def put_off(path: Path, *, missing_ok: bool = False) -> None:
-        late.append(partial(delete, path, missing_ok=missing_ok))
-
-    def marked(outbox: Outbox, *items: Item) -> None:
-        mark(outbox, *items)
-        while late:
-            late.pop(0)()
-
-    mark = Outbox.mark_pruned
-    _put(Outbox, "mark_pruned", marked)
-    _put(Path, "unlink", put_off)
-
-
 def _both(*changes: Callable[[], None]) -> None:
     for change in changes:
         change()
@@ -231,7 +212,6 @@ BROKEN: Final = {
     ),
     "no-folder-fsync-prune": Variant(_WITHOUT_FOLDER, ("prune",)),
     "no-folder-fsync-full": Variant(_WITHOUT_FOLDER, ("full",)),
-    "mark-before-deletion": Variant(_mark_before_deletion, ("prune",)),
     "synchronous-normal": Variant(_synchronous_normal, ("capture",)),
     "synchronous-normal-sync": Variant(_synchronous_normal, ("sync",)),
     "green-before-row": Variant(partial(_after_the_light, _ROW), ("capture",)),

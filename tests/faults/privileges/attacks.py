@@ -76,12 +76,15 @@ RECORDS: Final = [
         True,
     ),
     Attack("deletes a record", MEMBER, lambda at: a_record(at).unlink(), True),
+    Attack(
+        "writes a receipt", SYNC, lambda at: at.receipt(a_record(at).stem).write_text("x"), True
+    ),
 ]
 
 PLACES: Final = [
     Attack(f"swaps {name}", user, on(name, swap_folder), True)
     for user in (SYNC, MEMBER)
-    for name in ("keys", "records", "queue", "trust")
+    for name in ("keys", "records", "receipts", "queue", "trust")
 ] + [
     Attack(f"puts a link in place of {name}", SYNC, on(name, link_folder), True)
     for name in ("queue", "torn", "records", "capture.lock", "state.lock", "sync.lock", "ballast")

@@ -37,6 +37,7 @@ from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
 from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.loop import Sync
+from agent.sync.receipt_offers import ReceiptOffers
 from agent.trust.certain import certain_now
 from agent.trust.fleet import KEYS_LIMIT
 from agent.trust.keys import receipt_keys
@@ -238,7 +239,10 @@ class InProcessDevice:
         )
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.fetch_at_next_tick)
         asked = Downloads([fetch])
-        self.sync = Sync(self.layout, outbox, delivery, self.clock, rng, downloads=asked)
+        receipts = ReceiptOffers(self.layout, outbox, fleet.keys)
+        self.sync = Sync(
+            self.layout, outbox, delivery, self.clock, rng, downloads=asked, receipts=receipts
+        )
 
     def start_both(self) -> None:
         """End both, which empties the queue's log, and start them again."""
@@ -299,7 +303,6 @@ class InProcessDevice:
         keys = receipt_keys(self.config)
         with (
             self.fuse.lit(dies_at),
-            state_access.open_queue(self.config) as outbox,
             suppress(DoorstepError),
         ):
             clock = SetTimeClock(state_access.floor(self.layout), self.parts)
@@ -308,7 +311,6 @@ class InProcessDevice:
             if now is not None:
                 newest = newest_of_each_chain(read_labels(self.layout)).values()
                 pages = retention.prune(
-                    outbox,
                     self.layout,
                     self.config.retention,
                     keys,

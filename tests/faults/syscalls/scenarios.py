@@ -145,6 +145,7 @@ def with_receipts(device: Bench) -> None:
         device.press()
     for item in device.rows()[:3]:
         device.outbox.mark_delivered(item, _receipt(item), RECEIVED)
+        device.layout.receipt(item.capture_id).write_text(_receipt(item))
     agreed = Agreement(boot_id(), CERTAIN, 0.0)
     TrustStore(device.layout).keep_time(KeptTime(FLOOR, agreed))
 

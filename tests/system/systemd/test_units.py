@@ -48,6 +48,7 @@ OWNERS = {
     "queue": CAPTURE,
     "queue/doorstep.db": CAPTURE,
     "records": CAPTURE,
+    "receipts": CAPTURE,
     "torn": CAPTURE,
     "trust": CAPTURE,
     "keys": CAPTURE,
@@ -118,8 +119,8 @@ def test_sync_only_reads_records_and_sees_no_other_keys() -> None:
     """The units hold even if owners and modes were altered."""
     sync = _settings("sync")
 
-    only_read = "ReadOnlyPaths=/var/lib/doorstep/records /var/lib/doorstep/torn"
-    assert f"{only_read} /var/lib/doorstep/trust" in sync
+    folders = ("records", "receipts", "torn", "trust")
+    assert f"ReadOnlyPaths={' '.join(f'/var/lib/doorstep/{one}' for one in folders)}" in sync
     assert "InaccessiblePaths=/var/lib/doorstep/keys/capture -/var/lib/doorstep/keys/serve" in sync
 
 

@@ -59,7 +59,7 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two documents that are offered to capture; the test of the rest sets it again."""
-    monkeypatch.setattr("agent.capture.documents.REST_S", 0.0)
+    monkeypatch.setattr("agent.capture.turns.REST_S", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

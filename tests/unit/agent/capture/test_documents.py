@@ -23,7 +23,6 @@ from tests.support.factory import small_disk
 from tests.support.fleet import ALLOWED, NOON, reason, stored
 from tests.support.fleet_documents import FleetOffice, entry, identity, kid
 from tests.support.roads import KEY, payload_of, signed
-from tests.support.tusscript import receipt
 
 ROUTE = signed(payload_of(ALLOWED))
 
@@ -279,8 +278,6 @@ def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
         device.press()
     first = device.rows("no_photo")[0]
     file = device.layout.record(first.capture_id)
-    token = receipt(other, first.capture_id, file.read_bytes())
-    device.outbox.mark_delivered(first, token, NOON)
     housekeeping = device.loop._housekeeping  # noqa: SLF001 - what a press asks for room
     housekeeping._reserve_bytes = 10**15  # noqa: SLF001 - no disk is as big
 
@@ -288,6 +285,7 @@ def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
     for document in (None, office.document(1, receipt_keys=[entry(KEY), entry(other)])):
         if document is not None:
             offer(device, "fleet", document)
+            device.deliver([first], other)
         housekeeping.has_room()
         there.append(file.exists())
 
@@ -316,7 +314,10 @@ def test_invalid_offer_is_reported_as_an_error(device: Bench, request_: dict[str
     told = answer(device.loop, request_, "sync")
 
     assert told["exit"] == ExitCode.USAGE
-    assert '{"offer": "manifest"|"fleet"|"evidence"|"serve", "text": "..."}' in told["error"]
+    assert (
+        '{"offer": "manifest"|"fleet"|"evidence"|"serve"|"receipts", "text": "..."}'
+        in told["error"]
+    )
 
 
 def test_evidence_is_asked_for_and_judged_through_the_socket(device: Bench) -> None:
@@ -353,7 +354,7 @@ def test_offers_without_end_are_looked_at_four_times_a_second_at_most(
     tmp_path: Path, office: FleetOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each holds the interpreter for a while, and a press must not wait for that."""
-    monkeypatch.setattr("agent.capture.documents.REST_S", 0.25)
+    monkeypatch.setattr("agent.capture.turns.REST_S", 0.25)
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", "x")
         began_s = time.monotonic()

@@ -1,7 +1,7 @@
 """Capture's knowledge of time comes from its own checks, whatever sync puts into the database."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,7 @@ import pytest
 
 from agent.capture.timekeeping import AGREED_STEP_S
 from agent.command import capture_process, state_access
-from agent.models import Item, RecordState, rfc3339
-from agent.queue.database import Database
+from agent.models import rfc3339
 from agent.record import signing
 from agent.trust.certain import certain_now
 from agent.trust.store import KeptTime, TrustStore
@@ -21,7 +20,6 @@ from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.floor import GNSS_RAISES_BY, LATEST
 from tests.support.benchtop import Bench, Parts, bench
-from tests.support.tusscript import receipt, refusal
 
 KEY: Final = signing.new_key()
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -43,16 +41,11 @@ def device(tmp_path: Path) -> Iterator[Bench]:
         yield opened
 
 
-def deliver(device: Bench, when: datetime, key: signing.PrivateKey = KEY, **told: Any) -> Item:
+def deliver(device: Bench, when: datetime, key: signing.PrivateKey = KEY, **told: Any) -> None:
     """A press, and what sync does when its receipt came; the next turn has seen it."""
-    capture_id = device.press()["label"]["capture_id"]
-    item = device.outbox.get(capture_id)
-    content = device.layout.record(capture_id).read_bytes()
-    fields = {"capture_id": capture_id, "received_at": rfc3339(when)} | told
-    token = receipt(key, content=content, **fields)
-    device.outbox.mark_delivered(item, token, when)
+    item = device.outbox.get(device.press()["label"]["capture_id"])
+    device.deliver([item], key, **{"received_at": rfc3339(when)} | told)
     device.tick()
-    return device.outbox.get(capture_id)
 
 
 def kept(device: Bench) -> KeptTime:
@@ -82,70 +75,22 @@ def test_a_receipt_raises_the_floor_and_it_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
-    [{"capture_id": "00000000-0000-4000-8000-000000000000"}, {"received_at": "2027-03-01"}],
+    ("key", "told"),
+    [
+        (KEY, {"capture_id": "00000000-0000-4000-8000-000000000000"}),
+        (KEY, {"received_at": "2027-03-01"}),
+        (KEY, {"refused_at": "2027-03-01T00:00:00Z"}),
+        (signing.new_key(), {}),
+    ],
 )
-def test_a_row_with_another_receipt_moves_nothing(
-    device: Bench, told: dict[str, Any], caplog: pytest.LogCaptureFixture
+def test_a_receipt_that_capture_refuses_moves_nothing(
+    device: Bench, key: signing.PrivateKey, told: dict[str, Any]
 ) -> None:
     """A sync that was taken over has receipts of all that this device ever sent."""
     before = device.parts.clock.floor
-    deliver(device, datetime(2027, 3, 1, tzinfo=UTC), **told)
-    device.tick()
+    deliver(device, datetime(2027, 3, 1, tzinfo=UTC), key, **told)
 
     assert device.parts.clock.floor == before
-    assert caplog.text.count("event=receipt_undated") == 1
-
-
-def test_a_receipt_before_its_fleet_document_counts_with_it(device: Bench, tmp_path: Path) -> None:
-    """sync has the next document a minute before capture, or a receipt a minute before it."""
-    when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
-    deliver(device, when, new)
-    before = device.parts.clock.floor
-    (tmp_path / "receipt-key.pem").write_bytes(signing.public_pem(new.public_key()))
-    device.tick()
-
-    assert before < device.parts.clock.floor == when
-
-
-def test_receipt_of_another_boot_does_not_count_when_its_key_comes_late(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with timed(tmp_path, ClockSource.UNSYNCED) as device:
-        deliver(device, now())
-    reboot(monkeypatch, "another boot")
-    file = tmp_path / "receipt-key.pem"
-    known = file.read_bytes()
-    file.write_bytes(signing.public_pem(signing.new_key().public_key()))
-    with bench(tmp_path, Parts(witness=ClockSource.NTP)) as device:
-        device.tick()
-        file.write_bytes(known)
-        device.tick()
-
-        assert kept(device).agreed is None
-
-
-def test_a_refusal_moves_nothing(device: Bench) -> None:
-    before = device.parts.clock.floor
-    item = device.outbox.get(device.press()["label"]["capture_id"])
-    when = datetime(2027, 3, 1, tzinfo=UTC)
-    content = device.layout.record(item.capture_id).read_bytes()
-    token = refusal(KEY, item, content, refused_at=rfc3339(when))
-    device.outbox.mark_refused(item, token, when, "no")
-    device.tick()
-
-    assert device.parts.clock.floor == before
-
-
-@pytest.mark.parametrize("text", ["", "nobody", "x" * 100_000, "00000000-0000-4000-8000-0"])
-def test_a_database_that_names_no_record_stops_nobody(device: Bench, text: str) -> None:
-    before = device.parts.clock.floor
-    with closing(Database(device.layout)) as database, database.step() as sql:
-        sql.execute("INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (text,))
-    device.tick()
-
-    assert device.parts.clock.floor == before
-    assert device.press()["label"]["kind"] == "photo"
 
 
 # GNSS and the network
@@ -207,10 +152,10 @@ def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
 ) -> None:
     """Before, it ended the device for good: each true date after it was refused."""
     before = device.parts.clock.floor, kept(device)
-    item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
     after = device.press()["label"]
 
-    assert item.state is RecordState.DELIVERED
+    assert len(list(device.layout.receipts.iterdir())) == 1
     assert (device.parts.clock.floor, kept(device)) == before
     assert abs(datetime.fromisoformat(after["utc"]) - now()) < HOUR
 
@@ -245,14 +190,17 @@ def test_a_receipt_that_agrees_with_the_clock_makes_the_time_certain(tmp_path: P
         assert timedelta(0) <= certain - known.utc < timedelta(minutes=1)
 
 
-def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
+def test_a_receipt_that_is_offered_again_makes_nothing_certain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receipt is of another boot, as its record is; the next one is of this."""
+    """Capture has it since another boot, or since an earlier process; the next one is new."""
     with timed(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
+        (token,) = [path.read_text() for path in device.layout.receipts.iterdir()]
     reboot(monkeypatch, "another boot")
     with timed(tmp_path, ClockSource.NTP) as device:
+        device.loop.documents.receipts.offer(token)
+        device.tick()
         at_first = kept(device).agreed
         deliver(device, now())
         then = kept(device).agreed
@@ -260,18 +208,6 @@ def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     assert at_first is None
     assert then is not None
     assert then.boot_id == "another boot"
-
-
-def test_a_receipt_from_while_capture_was_off_counts_in_the_same_boot(tmp_path: Path) -> None:
-    """Its label says so, which capture signed: no receipt of it can be of an earlier boot."""
-    with timed(tmp_path, ClockSource.UNSYNCED) as device:
-        deliver(device, now())
-        before = kept(device).agreed
-    with timed(tmp_path, ClockSource.NTP) as device:
-        after = kept(device).agreed
-
-    assert before is None
-    assert after is not None
 
 
 def test_an_agreement_is_kept_again_when_it_is_hours_old(

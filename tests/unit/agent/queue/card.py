@@ -46,7 +46,7 @@ class Card:
             case RecordState.PENDING:
                 pass
         if state is RecordState.PRUNED:
-            self.outbox.mark_pruned(item)
+            self.outbox.mark_pruned([item.capture_id])
         return made
 
     def state(self, made: Made) -> RecordState:

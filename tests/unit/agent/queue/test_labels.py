@@ -70,7 +70,6 @@ def test_a_row_without_a_file_is_no_head(card: Card) -> None:
     add(card.outbox, lost)
 
     assert head(card) == head_of(newest)
-    assert labels.boot_of(card.layout, lost.label.capture_id) is None
 
 
 def test_another_key_or_device_has_no_chain_to_follow(card: Card) -> None:

@@ -6,26 +6,18 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.config import RetentionSettings
 from agent.errors import QueueBroken, StateHeld, StorageFault
 from agent.queue import disk
 from agent.queue.database import Database
-from agent.queue.labels import newest_of_each_chain, read_labels
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.retention import Pruned, prune
-from agent.record import receipt as receipts
-from agent.record import signing
 from tests.support.benchtop import bench
-from tests.support.factory import MOMENT
 from tests.support.outsider import sparse
-from tests.support.tusscript import receipt
 from tests.unit.agent.queue.card import Card, pressed
 
 UNBELIEVABLE: list[tuple[str, Any]] = [
@@ -314,32 +306,6 @@ def test_lock_through_a_link_does_not_count(card: Card) -> None:
         disk.lock(card.layout.sync_lock, exclusive=True, wait=False),
     ):
         pass
-
-
-# Receipts
-
-
-def pruned(card: Card, key: signing.PrivateKey) -> Pruned:
-    """A year later."""
-    keys = receipts.signers_without_end(key.public_key())
-    now, newest = MOMENT + timedelta(days=365), newest_of_each_chain(read_labels(card.layout))
-    settings = RetentionSettings()
-    pages = prune(card.outbox, card.layout, settings, keys, now=now, newest=newest.values)
-    return sum(pages, Pruned())
-
-
-@pytest.mark.parametrize("lie", ["number = 1000 - number", "seq = 1000 - seq", "chain = seq"])
-def test_no_row_makes_another_record_the_newest_which_stays(card: Card, lie: str) -> None:
-    """The next label builds on the newest file; without it a number would be used twice."""
-    key = signing.new_key()
-    made = [card.queued() for _ in range(3)]
-    for one in made:
-        item = card.outbox.get(one.label.capture_id)
-        card.outbox.mark_delivered(item, receipt(key, item.capture_id, one.content), MOMENT)
-    write(card.layout.database, f"UPDATE captures SET {lie}")
-
-    assert pruned(card, key).files == 2
-    assert card.layout.record(made[-1].label.capture_id).exists()
 
 
 def test_half_a_ledger_is_a_queue_still_to_be_made(layout: Layout) -> None:

@@ -173,7 +173,7 @@ ENDINGS: dict[str, Callable[[Outbox, Item], object]] = {
     "mark_delivered": lambda outbox, item: outbox.mark_delivered(item, "other", MOMENT),
     "mark_refused": lambda outbox, item: outbox.mark_refused(item, "other", MOMENT, "no"),
     "mark_damaged": lambda outbox, item: outbox.mark_damaged(item, "gone"),
-    "delete_rows": lambda outbox, item: outbox.delete_rows([item]),
+    "delete_rows": lambda outbox, item: outbox.delete_rows([item.capture_id]),
     "retry": lambda outbox, _: outbox.retry(None, 0.0),
     "reset_schedule": lambda outbox, _: outbox.reset_schedule(0.0),
     "make_due": lambda outbox, _: outbox.make_due(0.0),
@@ -202,7 +202,7 @@ def test_states_change_only_along_the_arrows(
     """PENDING to DELIVERED to PRUNED; REFUSED and DAMAGED go back only by `queue retry`."""
     _, database, outbox = queue(tmp_path_factory.mktemp("arrows"))
     item = outbox.get(add(outbox, RecordMaker().make()).label.capture_id)
-    acts = ENDINGS | {"mark_pruned": lambda outbox, item: outbox.mark_pruned(item)}
+    acts = ENDINGS | {"mark_pruned": lambda outbox, item: outbox.mark_pruned([item.capture_id])}
     arrows = {
         (RecordState.PENDING, "mark_delivered"): RecordState.DELIVERED,
         (RecordState.PENDING, "mark_refused"): RecordState.REFUSED,
@@ -302,18 +302,6 @@ def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: RecordMaker
     assert [item.seq for item in outbox.items(RecordState.DELIVERED, 0, 3)] == [5]
 
 
-def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordMaker) -> None:
-    """In the same transaction; a refusal does not count."""
-    first, second = add(outbox, device.make()), add(outbox, device.make())
-    before = outbox.last_decided()
-    outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
-    delivered = outbox.last_decided()
-    outbox.mark_refused(claimed(outbox), "refusal", MOMENT, "no")
-
-    assert (before, delivered) == (None, first.label.capture_id)
-    assert outbox.last_decided() == first.label.capture_id != second.label.capture_id
-
-
 def test_every_item_is_read_once_page_by_page(
     outbox: Outbox, device: RecordMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,15 +312,6 @@ def test_every_item_is_read_once_page_by_page(
     assert [item.capture_id for item in outbox.every()] == made
     monkeypatch.setattr("agent.queue.reader.MOST_ROWS", 3)
     assert [item.capture_id for item in outbox.every()] == made[:3]
-
-
-@pytest.mark.parametrize("text", ["", "nobody", "7" * 1_000_000, "\x1b" + "0" * 35])
-def test_invalid_id_is_nobody_s_receipt(database: Database, outbox: Outbox, text: str) -> None:
-    """Every process can write it there: the log would get a line as long as that."""
-    with database.step() as sql:
-        sql.execute("INSERT INTO facts VALUES ('last_decided', ?)", (text,))
-
-    assert outbox.last_decided() is None
 
 
 @pytest.mark.parametrize(

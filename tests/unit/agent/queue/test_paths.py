@@ -33,6 +33,7 @@ TABLE = {
     "state/queue": 0o2770,
     "state/queue/doorstep.db": 0o660,
     "state/records": 0o2755,
+    "state/receipts": 0o2755,
     "state/torn": 0o2755,
     "state/trust": 0o750,
     "state/keys": 0o750,

@@ -229,7 +229,7 @@ def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: P
         gone, held, *_ = device.rows("photo")
         device.outbox.mark_delivered(gone, "a receipt", MOMENT)
         device.layout.record(gone.capture_id).unlink()
-        device.outbox.mark_pruned(gone)
+        device.outbox.mark_pruned([gone.capture_id])
         take_away(device.layout.database)
         device.press()
 

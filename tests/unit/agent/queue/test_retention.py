@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from agent.config import RetentionSettings
-from agent.errors import StorageFault, UnknownItem
-from agent.models import Item, RecordState, rfc3339
+from agent.errors import StorageFault
+from agent.models import Item, rfc3339
 from agent.queue.labels import newest_of_each_chain, read_labels
-from agent.queue.retention import PAGE, Pruned, prune
+from agent.queue.retention import PAGE, Pruned, make_room, prune
 from agent.record import receipt as receipts
 from agent.record import signing
 from tests.support.sending import NOON, DeviceQueue, device_queue
-from tests.support.tusscript import receipt, refusal
+from tests.support.tusscript import receipt
 
 HOUR = timedelta(hours=1)
 
@@ -29,17 +29,17 @@ class Shelf:
     key: signing.PrivateKey
 
     def deliver(self, item: Item, when: datetime = NOON, **other: Any) -> None:
-        content = self.device.content(item)
-        told = {"received_at": rfc3339(when)} | other
-        token = receipt(self.key, item.capture_id, content, **told)
-        self.device.outbox.mark_delivered(item, token, when)
+        """Put a receipt as capture does; `offer` has checked the digest."""
+        said: dict[str, Any] = {"key": self.key, "capture_id": item.capture_id}
+        said["content"] = b"its bytes"
+        token = receipt(**said | {"received_at": rfc3339(when)} | other)
+        self.device.layout.receipt(item.capture_id).write_text(token)
 
     def prune(self, now: datetime) -> Pruned:
         keys = receipts.signers_without_end(self.key.public_key())
         made = self.device
         newest = newest_of_each_chain(read_labels(made.layout))
-        settings = RetentionSettings()
-        pages = prune(made.outbox, made.layout, settings, keys, now=now, newest=newest.values)
+        pages = prune(made.layout, RetentionSettings(), keys, now=now, newest=newest.values)
         return sum(pages, Pruned())
 
     def has_file(self, item: Item) -> bool:
@@ -52,64 +52,76 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
         yield Shelf(made, signing.new_key())
 
 
-def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: Shelf) -> None:
+def test_file_goes_72_hours_after_the_receipt_and_the_label_after_14_days(shelf: Shelf) -> None:
     item, _newest = shelf.device.press(), shelf.device.press()
+    content = shelf.device.content(item)
     shelf.deliver(item)
+    layout, capture_id = shelf.device.layout, item.capture_id
 
     assert shelf.prune(NOON + 71.9 * HOUR) == Pruned(0, 0)
     assert shelf.prune(NOON + 72 * HOUR) == Pruned(1, 0)
-    assert (shelf.device.state(item), shelf.has_file(item)) == (RecordState.PRUNED, False)
+    assert not shelf.has_file(item)
+    assert layout.label(capture_id).read_bytes() == content[: content.index(b"\n") + 1]
     assert shelf.prune(NOON + timedelta(days=13.9)) == Pruned(0, 0)
     assert shelf.prune(NOON + timedelta(days=14)) == Pruned(0, 1)
-    with pytest.raises(UnknownItem):
-        shelf.device.outbox.get(item.capture_id)
+    assert not layout.label(capture_id).exists()
+    assert not layout.receipt(capture_id).exists()
 
 
 def test_record_without_a_receipt_stays_at_any_clock(shelf: Shelf) -> None:
-    pending, refused, damaged, _newest = (shelf.device.press() for _ in range(4))
-    token = refusal(shelf.key, refused, shelf.device.content(refused))
-    shelf.device.outbox.mark_refused(refused, token, NOON, "no")
-    shelf.device.outbox.mark_damaged(damaged, "bytes")
+    items = [shelf.device.press() for _ in range(3)]
 
     for years in (-50, 0, 50):
         assert shelf.prune(NOON + timedelta(days=365 * years)) == Pruned(0, 0)
 
-    assert all(shelf.has_file(item) for item in (pending, refused, damaged))
+    assert all(shelf.has_file(item) for item in items)
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"sha256": "0" * 64}, {"key": signing.new_key()}],
+    [
+        {"key": signing.new_key()},
+        {"capture_id": "00000000-0000-4000-8000-000000000000"},
+        {"sha256": ...},
+        {"received_at": "yesterday"},
+        {"refused_at": "2026-12-01T09:15:07.412Z", "reason": "no", "received_at": ...},
+    ],
 )
-def test_receipt_is_verified_again(
+def test_receipt_is_verified_again_before_a_record_is_deleted(
     shelf: Shelf, other: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The receipt is deleted, so that sync offers its own again."""
     item, _newest = shelf.device.press(), shelf.device.press()
-    said = {"capture_id": item.capture_id, "content": shelf.device.content(item)}
-    shelf.device.outbox.mark_delivered(item, receipt(**{"key": shelf.key} | said | other), NOON)
+    shelf.deliver(item, **other)
 
-    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    for _ in range(2):
+        assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
     assert shelf.has_file(item)
+    assert not shelf.device.layout.receipt(item.capture_id).exists()
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "event=prune_refused" in caplog.text
 
 
-@pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
-def test_row_with_garbage_for_a_receipt_is_asked_again(shelf: Shelf, token: str) -> None:
-    item, gone, _newest = (shelf.device.press() for _ in range(3))
-    for one in (item, gone):
-        shelf.device.outbox.mark_delivered(one, token, NOON)
-    shelf.device.layout.record(gone.capture_id).unlink()
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 100_000])
+def test_garbled_receipt_deletes_no_record(shelf: Shelf, content: bytes) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.device.layout.receipt(item.capture_id).write_bytes(content)
 
     assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
     assert shelf.has_file(item)
-    rows = [shelf.device.outbox.get(one.capture_id) for one in (item, gone)]
-    assert {(row.state, row.adopted, row.decision) for row in rows} == {
-        (RecordState.PENDING, True, None)
-    }
 
 
-def test_a_row_whose_file_is_gone_goes_though_its_receipt_counts_no_more(
+def test_record_that_was_garbled_after_its_delivery_is_deleted(shelf: Shelf) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+    shelf.device.layout.record(item.capture_id).write_bytes(b"\0" * 3000)
+
+    assert shelf.prune(NOON + 72 * HOUR) == Pruned(1, 0)
+    assert shelf.device.layout.label(item.capture_id).read_bytes() == b""
+    assert shelf.prune(NOON + timedelta(days=14)) == Pruned(0, 1)
+
+
+def test_label_goes_though_its_receipt_counts_no_more(
     shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its key was revoked since then; there is no file that it could be asked again for."""
@@ -123,13 +135,14 @@ def test_a_row_whose_file_is_gone_goes_though_its_receipt_counts_no_more(
     assert caplog.text == ""
 
 
-def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
+def test_label_that_a_power_cut_left_with_a_photo_behind_it_is_cut(shelf: Shelf) -> None:
     item, _newest = shelf.device.press(), shelf.device.press()
     shelf.deliver(item)
-    shelf.device.layout.record(item.capture_id).unlink()
+    layout, capture_id = shelf.device.layout, item.capture_id
+    layout.record(capture_id).rename(layout.label(capture_id))
 
     assert shelf.prune(NOON) == Pruned(0, 0)
-    assert shelf.device.state(item) == RecordState.PRUNED
+    assert layout.label(capture_id).stat().st_size < 1_500
 
 
 def test_record_that_cannot_be_deleted_is_reported(shelf: Shelf) -> None:
@@ -142,13 +155,23 @@ def test_record_that_cannot_be_deleted_is_reported(shelf: Shelf) -> None:
         shelf.prune(NOON + 72 * HOUR)
 
 
-def test_more_than_a_page_is_pruned_and_never_the_newest_record(shelf: Shelf) -> None:
+def test_more_than_a_page_is_pruned_and_never_the_newest_label(shelf: Shelf) -> None:
     """The next label builds on it."""
     items = [shelf.device.press(10) for _ in range(PAGE + 5)]
     for item in items:
         shelf.deliver(item)
 
-    assert shelf.prune(NOON + 80 * HOUR) == Pruned(PAGE + 4, 0)
+    assert shelf.prune(NOON + 80 * HOUR) == Pruned(PAGE + 5, 0)
     assert shelf.prune(NOON + timedelta(days=20)) == Pruned(0, PAGE + 4)
     assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
-    assert shelf.has_file(items[-1])
+    assert shelf.device.layout.label(items[-1].capture_id).exists()
+
+
+def test_room_is_made_of_the_oldest_page_of_delivered_records(shelf: Shelf) -> None:
+    items = [shelf.device.press(10) for _ in range(PAGE + 2)]
+    for number, item in enumerate(items):
+        shelf.deliver(item, NOON - number * HOUR)
+    keys = receipts.signers_without_end(shelf.key.public_key())
+
+    assert make_room(shelf.device.layout, keys, 10**15) == PAGE
+    assert [shelf.has_file(item) for item in items] == [True] * 2 + [False] * PAGE

@@ -68,7 +68,7 @@ def keeping(device: Device) -> Iterator[None]:
     trust = TrustStore(device.layout)
 
     def answer(request: control.Line, _user: str) -> control.Line:
-        if "offer" not in request:
+        if request.get("offer") != "fleet":
             return {}
         trust.keep_fleet((request["text"],))
         return ACCEPTED.reply()

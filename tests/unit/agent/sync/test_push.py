@@ -338,6 +338,7 @@ def test_a_capture_that_hangs_is_waited_for_once_in_ten_seconds(
 ) -> None:
     """For 2 s, which are 0.3 s here; a process without an answer is reported as that."""
     monkeypatch.setattr("agent.status.reading._ASK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("agent.sync.receipt_offers.ANSWER_S", 0.1)
     with hanging(pushing.device.layout.capture_socket):
         began_s = time.monotonic()
         (told,) = pushing.upload()

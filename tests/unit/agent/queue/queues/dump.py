@@ -28,7 +28,7 @@ def fill(outbox: Outbox) -> None:
     outbox.mark_damaged(damaged, "its file is gone")
     for item in (delivered, pruned):
         outbox.mark_delivered(item, "receipt.of.one", MOMENT)
-    outbox.mark_pruned(pruned)
+    outbox.mark_pruned([pruned.capture_id])
     outbox.set_upload_url(begun, "https://backend.example/uploads/7")
     add(outbox, device.make("void", about=begun.capture_id))
 
