@@ -125,7 +125,7 @@ class Housekeeping:
                 disk.reserve_ballast(self._layout.ballast)
             self._documents.tick()
             self._date_boot()
-            self._outbox.due_s()  # it notices a queue that is gone
+            self._outbox.due_s()  # it reports a queue that cannot be read, or is gone
             self._timekeeping.keep()
             self._pruning.tick()
         except StorageFault as error:

@@ -2,31 +2,25 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
-from typing import Final
 
 from agent.capture.turns import Turns
 from agent.errors import NotGenuine, StorageFault
 from agent.identity.current_fleet import CurrentFleet
 from agent.models import LARGEST_RECORD_BYTES, CaptureId
 from agent.process.control import Line
+from agent.process.offer_result import MOST_RECEIPTS
 from agent.queue.disk import RECORD_MODE, read_plain, release_ballast, write_unflushed
 from agent.queue.paths import Layout
-from agent.record.receipt import Keys, Receipt, claimed_id, verified_for_id, verified_receipt
+from agent.record.receipt import (
+    Described,
+    Keys,
+    Receipt,
+    claimed_id,
+    verified_for_id,
+    verified_receipt,
+)
 
 _log = logging.getLogger(__name__)
-
-MOST: Final = 100
-"""Most receipts in one offer: 46 KB, of the 64 KB that a line of the socket may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A record's file, as a receipt describes it."""
-
-    capture_id: CaptureId
-    sha256: str
-    bytes: int
 
 
 class Receipts:
@@ -49,14 +43,14 @@ class Receipts:
         """Keep each receipt that verifies; answer `{"refused": [...]}` with the other records' ids.
 
         Args:
-            text: up to MOST receipts, separated by white space.
+            text: up to MOST_RECEIPTS, separated by white space.
 
         Raises:
             NotNow: there is no fleet document yet.
             ConfigError: identity is off, and a file with a key cannot be read.
             StorageFault: the disk failed or is full; offer them again.
         """
-        tokens, refused = text.split(maxsplit=MOST)[:MOST], list[str]()
+        tokens, refused = text.split(maxsplit=MOST_RECEIPTS)[:MOST_RECEIPTS], list[str]()
         with self._turns.take():
             keys = self._fleet.receipt_keys()
             release_ballast(self._layout.ballast)
@@ -91,7 +85,7 @@ class Receipts:
         except OSError as error:
             raise StorageFault(f"cannot read {capture_id}.rec: {error.strerror}") from error
         content = content or b""
-        file = _File(capture_id, hashlib.sha256(content).hexdigest(), len(content))
+        file = Described(capture_id, hashlib.sha256(content).hexdigest(), len(content))
         return verified_receipt(token, file, keys)
 
 

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     with lock(layout.capture_lock, exclusive=True, wait=False):
         newest = newest_of_each_chain(read_labels(layout)).values()
         pruned, is_certain = prune_now(config, newest)
-    print(f"{pruned.files} files and {pruned.labels} labels of earlier files deleted")
+    print(f"{pruned.files} records and {pruned.labels} record labels deleted")
     if not is_certain:
         print(_NOT_CERTAIN)
     return ExitCode.DONE

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -16,6 +16,7 @@ from agent.models import DEVICE_ID, LARGEST_RECORD_BYTES, SHA256, CaptureId, fro
 from agent.queue.disk import write_new
 from agent.record import receipt, signing
 from agent.record.file import UUID4
+from agent.record.receipt import Described
 from agent.rule import manifest
 from agent.trust import fleet
 from hardware.foreign import read_json
@@ -62,15 +63,6 @@ _ENTRIES: Final[Mapping[str, frozenset[str]]] = {
     "revoked": frozenset({"kid", "since"}),
 }
 """All members of an entry in these lists; no name and no street of a person is in a stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """The record that a receipt or a refusal is about."""
-
-    capture_id: CaptureId
-    sha256: str
-    bytes: int
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -165,7 +157,7 @@ def _read(kind: Kind, token: str, document: Mapping[str, Any], key: signing.Publ
             assert_never(kind)
 
 
-def _reference(document: Mapping[str, Any]) -> _Reference:
+def _reference(document: Mapping[str, Any]) -> Described:
     size = document.get("bytes")
     if type(size) is not int or not 0 < size <= LARGEST_RECORD_BYTES:
         raise NotGenuine(f"bytes: not the size of a file, from 1 to {LARGEST_RECORD_BYTES:,}")
@@ -173,7 +165,7 @@ def _reference(document: Mapping[str, Any]) -> _Reference:
         document, "capture_id", re.compile(UUID4, re.ASCII), "a UUIDv4 in lower case"
     )
     sha256 = _text(document, "sha256", SHA256, "64 hexadecimal digits in lower case")
-    return _Reference(CaptureId(capture_id), sha256, size)
+    return Described(CaptureId(capture_id), sha256, size)
 
 
 def _text(document: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str) -> str:

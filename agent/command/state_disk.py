@@ -21,7 +21,7 @@ SALVAGED: Final = "lost+found"
 """Folder in which e2fsck puts files that lost their name."""
 
 _OF_DOORSTEP: Final = (
-    *("keys", "trust", "queue", "queue.aside-*", "records", "torn", "ballast"),
+    *("keys", "trust", "queue", "queue.aside-*", "records", "receipts", "torn", "ballast"),
     *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part"),
 )
 """Names that Doorstep makes in the state folder; other programs may have put files there too."""

@@ -49,7 +49,7 @@ _WAYS_OUT: Final = {
     "waiting": "`doorstep sync --once` sends them",
     "refused": "`doorstep queue` says why, `doorstep queue retry` offers them again",
     "damaged": "`doorstep queue` says why, `doorstep queue retry` offers them again",
-    "unproven": "`doorstep capture` queues them again within an hour",
+    "unproven": "`doorstep sync` asks for their receipts again within an hour",
     "unqueued": "a start of `doorstep capture` queues them",
     "torn": "only the office can say what they are",
 }

@@ -1,9 +1,12 @@
-"""Capture's answer to a document that another process offered."""
+"""Most receipts that capture takes at once, and its answer to a document that was offered."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from agent.process.control import Line
+
+MOST_RECEIPTS: Final = 100
+"""Most receipts in one offer: 46 KB, of the 64 KB that a line of the socket may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ MOST_FILES: Final = MOST_ROWS
 class LabelSummary:
     """A label that was read and not verified: enough to choose the one to verify.
 
-    `is_plain_photo`: True if the photo is on the card, for every person who has the card.
+    `is_plain_photo`: True if the card has the record's file, with a photo that is not sealed.
     """
 
     capture_id: CaptureId

@@ -2,11 +2,10 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -69,10 +68,12 @@ def prune(
         whole = [one for one in page if layout.record(one).exists()]
         due = [one for one in whole if _is_past(layout, one, now - keep_file)]
         files = _delete_files(layout, [one for one in due if _is_proven(layout, one, keys)])
-        kept = {*whole, *newest()}
-        rest = [one for one in page if one not in kept]
-        past = [one for one in rest if _is_past(layout, one, now - keep_label)]
-        yield Pruned(files, _delete_labels(layout, rest, past))
+        earlier = [one for one in page if one not in whole]
+        _finish(layout, earlier)
+        kept = newest()
+        past = [one for one in earlier if one not in kept]
+        past = [one for one in past if _is_past(layout, one, now - keep_label)]
+        yield Pruned(files, _delete_labels(layout, past))
 
 
 def make_room(layout: Layout, keys: Keys, wanted_bytes: int) -> int:
@@ -87,8 +88,9 @@ def make_room(layout: Layout, keys: Keys, wanted_bytes: int) -> int:
     if disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
         return 0
     there = [one for one in _receipts(layout) if layout.record(one).exists()]
-    oldest = nsmallest(PAGE, there, key=lambda one: _received(layout, one) or _FIRST)
-    files = _delete_files(layout, [one for one in oldest if _is_proven(layout, one, keys)])
+    there.sort(key=lambda one: _received(layout, one) or _FIRST)
+    proven = (one for one in there if _is_proven(layout, one, keys))
+    files = _delete_files(layout, list(islice(proven, PAGE)))
     if files:
         log.warning("event=room_made files=%d", files)
     return files
@@ -161,19 +163,22 @@ def _cut(label: Path) -> None:
         os.truncate(label, size)
 
 
-def _delete_labels(
-    layout: Layout, pruned: Collection[CaptureId], past: Collection[CaptureId]
-) -> int:
-    """Delete labels and then their receipts, and cut the others; return how many labels went."""
-    count = 0
+def _finish(layout: Layout, deleted: Iterable[CaptureId]) -> None:
+    """Cut what a power cut left behind the labels of deleted records."""
+    with disk.disk_errors("cannot delete delivered records"):
+        for one in deleted:
+            if layout.label(one).exists():
+                _cut(layout.label(one))
+
+
+def _delete_labels(layout: Layout, past: Collection[CaptureId]) -> int:
+    """Delete labels, flush that, and only then their receipts, by which a label is found."""
+    there = [one for one in past if layout.label(one).exists()]
     with disk.disk_errors("cannot delete labels"):
-        for one in pruned:
-            label = layout.label(one)
-            is_there = label.exists()
-            if one in past:
-                label.unlink(missing_ok=True)
-                layout.receipt(one).unlink(missing_ok=True)
-                count += is_there
-            elif is_there:
-                _cut(label)
-    return count
+        for one in there:
+            layout.label(one).unlink()
+        if there:
+            disk.sync_folder(layout.records)
+        for one in past:
+            layout.receipt(one).unlink(missing_ok=True)
+    return len(there)

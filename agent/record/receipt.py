@@ -51,6 +51,15 @@ class RecordReference(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """A record as a file or a statement describes it."""
+
+    capture_id: CaptureId
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """A receipt: the backend has the record. `token` is the JWS, `received` the time of arrival."""
 
@@ -126,15 +135,6 @@ def claimed_date(token: str) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """The record that a statement describes."""
-
-    capture_id: CaptureId
-    sha256: str
-    bytes: int
-
-
 def verified_for_id(token: str, capture_id: CaptureId, keys: Keys) -> Receipt:
     """Return a verified receipt for this id; its digest and size are compared with nothing.
 
@@ -144,7 +144,7 @@ def verified_for_id(token: str, capture_id: CaptureId, keys: Keys) -> Receipt:
     sha256, size = said.get("sha256"), said.get("bytes")
     if not isinstance(sha256, str) or type(size) is not int:
         raise NotGenuine("signed for no digest and size")
-    return verified_receipt(token, _Claimed(capture_id, sha256, size), keys)
+    return verified_receipt(token, Described(capture_id, sha256, size), keys)
 
 
 _CALLED: Final = {

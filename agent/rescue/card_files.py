@@ -84,8 +84,8 @@ def files(state: Path) -> Iterator[CardFile]:
 def _names(folder: Path) -> tuple[list[str], bool]:
     names: list[str] = []
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if len(names) == ENTRIES_MOST:
+        for number, entry in enumerate(entries):
+            if number == ENTRIES_MOST:
                 return sorted(names), False
             if not entry.name.endswith(".label"):  # its record was deleted, as a receipt allows
                 names.append(entry.name)

@@ -9,6 +9,7 @@ from typing import Final
 from agent.errors import DoorstepError, NotGenuine, NotNow, UnknownItem
 from agent.models import CaptureId, Item, RecordState
 from agent.process import control, sd_notify
+from agent.process.offer_result import MOST_RECEIPTS
 from agent.queue.disk import disk_errors
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -18,9 +19,6 @@ from hardware.change_detector import ChangeDetector
 
 _log = logging.getLogger(__name__)
 
-MOST: Final = 100
-"""Most receipts in one offer, as capture takes them."""
-
 ANSWER_S: Final = 10.0
 """Longest wait for an answer: capture verifies a hundred in 0.1 s (December 2026, x86-64)."""
 
@@ -28,7 +26,7 @@ GATHER_S: Final = 1.0
 """Time for which a receipt waits for others: in a backlog, a hundred of them share an offer."""
 
 LOOK_EVERY_S: Final = 3_600.0
-"""Interval at which the rows are compared with the files."""
+"""Interval at which the rows are compared with the files, unless the keys change."""
 
 _DELIVERED: Final = {RecordState.DELIVERED, RecordState.PRUNED}
 
@@ -40,13 +38,16 @@ class ReceiptOffers:
         layout: the paths of the files and of capture's socket.
         outbox: the queue; only the caller's thread uses it.
         keys: returns the keys that may sign receipts; raises NotNow without a fleet document.
+            None if the receipts are not to be verified again.
     """
 
-    def __init__(self, layout: Layout, outbox: Outbox, keys: Callable[[], Keys] = dict) -> None:
+    def __init__(
+        self, layout: Layout, outbox: Outbox, keys: Callable[[], Keys] | None = None
+    ) -> None:
         self._layout = layout
         self._outbox = outbox
         self._keys = keys
-        self._known_keys: Keys = {}
+        self._known_keys: Keys | None = None
         self._waiting: dict[CaptureId, None] = {}
         self._refused: set[CaptureId] = set()
         self._due_s = self._look_due_s = float("-inf")
@@ -62,15 +63,15 @@ class ReceiptOffers:
 
     def tick(self, now_s: float) -> None:
         """Do what is due. Raises as the methods of `Outbox` do."""
-        self._check_keys()
-        if now_s >= self._look_due_s:
-            self._look_due_s = now_s + LOOK_EVERY_S
-            self._look()
-        if self._waiting and (now_s >= self._due_s or len(self._waiting) == MOST):
+        keys = self._current_keys()
+        if now_s >= self._look_due_s or keys != self._known_keys:
+            self._look(keys)
+            self._look_due_s, self._known_keys = now_s + LOOK_EVERY_S, keys
+        if self._waiting and now_s >= self._due_s:
             self.offer(now_s)
 
     def offer(self, now_s: float) -> None:
-        """Offer up to MOST receipts; without an answer they stay, and are offered again."""
+        """Offer up to MOST_RECEIPTS; without an answer they stay, and are offered again."""
         if not (items := list(self._next())):
             return
         request = {"offer": "receipts", "text": " ".join(item.decision or "" for item in items)}
@@ -94,7 +95,7 @@ class ReceiptOffers:
                 self._outbox.requeue(item)
 
     def _next(self) -> Iterable[Item]:
-        for capture_id in list(islice(self._waiting, MOST)):
+        for capture_id in list(islice(self._waiting, MOST_RECEIPTS)):
             try:
                 item = self._outbox.get(capture_id)
             except UnknownItem:
@@ -104,40 +105,43 @@ class ReceiptOffers:
             else:  # it was queued again meanwhile
                 del self._waiting[capture_id]
 
-    def _look(self) -> None:
-        """Find the receipts that capture does not have, and the records that it deleted."""
+    def _current_keys(self) -> Keys | None:
+        try:
+            return self._keys and self._keys()
+        except NotNow:
+            return self._known_keys
+
+    def _look(self, keys: Keys | None) -> None:
+        """Find the receipts that capture does not have, and the records that it deleted.
+
+        By changed keys, find the receipts of whole records that do not verify any more.
+        """
         records, receipts = _names(self._layout.records), _names(self._layout.receipts)
-        self._refused.clear()
-        pruned, gone = list[CaptureId](), list[CaptureId]()
+        pruned, gone, whole = list[CaptureId](), list[CaptureId](), list[CaptureId]()
         for capture_id, state in self._outbox.states().items():
             is_whole, is_label = f"{capture_id}.rec" in records, f"{capture_id}.label" in records
             if state not in _DELIVERED:
                 continue
             if (is_whole or is_label) and f"{capture_id}.jws" not in receipts:
                 self._waiting[capture_id] = None
-            if state is RecordState.DELIVERED and not is_whole:
-                pruned.append(capture_id)
-            elif state is RecordState.PRUNED and not (is_whole or is_label):
+            if state is RecordState.DELIVERED:
+                (whole if is_whole else pruned).append(capture_id)
+            elif not (is_whole or is_label):
                 gone.append(capture_id)
+        if keys is not None and keys != self._known_keys:
+            self._verify(whole, keys)
         self._outbox.mark_pruned(pruned)
         self._outbox.delete_rows(gone)
+        self._refused.clear()
 
-    def _check_keys(self) -> None:
-        """Ask the backend again about records whose receipts do not verify by changed keys."""
-        try:
-            keys = self._keys()
-        except NotNow:
-            return
-        if keys == self._known_keys:
-            return
-        self._known_keys = keys
-        for item in self._outbox.every():
-            if item.state is RecordState.DELIVERED:
-                try:
-                    verified_receipt(item.decision or "", item, keys)
-                except NotGenuine as error:
-                    _log.warning("event=requeued id=%s why=%r", item.capture_id, str(error))
-                    self._outbox.requeue(item)
+    def _verify(self, whole: Iterable[CaptureId], keys: Keys) -> None:
+        """Queue records again whose receipts do not verify: sync asks the backend what it has."""
+        for item in (self._outbox.get(capture_id) for capture_id in whole):
+            try:
+                verified_receipt(item.decision or "", item, keys)
+            except NotGenuine as error:
+                _log.warning("event=requeued id=%s why=%r", item.capture_id, str(error))
+                self._outbox.requeue(item)
 
 
 def _names(folder: Path) -> set[str]:

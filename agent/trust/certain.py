@@ -27,7 +27,7 @@ class Agreement:
 
 
 def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreement | None:
-    """Return the time on which the clock and a receipt that came in during this boot agree.
+    """Return the time on which the clock and a receipt that capture verified in this boot agree.
 
     Neither is enough: network time and GNSS are not authenticated, and the backend's clock may be
     wrong. If they differ by less than a day, the earlier of them is certainly past.

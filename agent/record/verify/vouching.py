@@ -1,15 +1,14 @@
 """Confirmation of records: certificates for their keys, receipts, and revoked keys."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from agent.errors import NotGenuine
-from agent.models import CaptureId, from_rfc3339
+from agent.models import from_rfc3339
 from agent.record import certificates, receipt, signing, usages
 from agent.record.certificates import Certificate, NotTrusted
-from agent.record.receipt import Keys
+from agent.record.receipt import Described, Keys
 from agent.record.verify.findings import Problem, Record, RecordVerdict
 from agent.record.verify.supporting_files import FleetList, SupportingFiles
 
@@ -103,15 +102,6 @@ def _flaw(leaf: Certificate, device_id: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """The record that a receipt should be about."""
-
-    capture_id: CaptureId
-    sha256: str
-    bytes: int
-
-
 def check_receipts(records: Iterable[Record], supporting: SupportingFiles) -> None:
     """Judge receipts if the keys that may sign them are known, and revoked keys by their dates."""
     listed = supporting.listed
@@ -157,7 +147,7 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
             record.remarks.append(f"its body is here, and was erased on {record.erased:%Y-%m-%d}")
         return None
     told = payload.get("bytes")
-    about = _File(capture_id, str(payload.get("sha256")), told if type(told) is int else 0)
+    about = Described(capture_id, str(payload.get("sha256")), told if type(told) is int else 0)
     is_ours = about.bytes == record.file_bytes and record.is_file(about.sha256)
     if signing.has_type(token, receipt.REFUSAL_TYPE):
         refused = receipt.verified_refusal(token, about, keys)

@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.errors import ExitCode
+from agent.errors import ExitCode, RecordDamaged
 from agent.models import Item, RecordKind, RecordState
 from agent.queue.database import Database
+from agent.queue.labels import first_line
 from agent.queue.paths import Layout
+from agent.record import file as recordfile
 from agent.record import signing, verify
 from agent.sync.read_verified import read_verified
 from tests.faults.powercut.promise_log import PromiseLog, Row
@@ -96,6 +98,7 @@ def check_restarts(
         *_rows(promises, log_bytes, found, made),
         *(f"{name} is left of a broken queue" for name in found.quarantined),
         *_files(found),
+        *_labels(device.layout),
         *_chain(device.layout, found, may_gap=bool(promises.lost)),
     ]
     stage.empty()
@@ -197,6 +200,15 @@ def _files(found: DiskFindings) -> Iterator[str]:
     newest = max(found.rows.values(), key=_number, default=None)
     if newest is None or newest["state"] not in _WITH_FILE:
         yield f"the newest record, on which the next one builds, is {_briefly(newest)}"
+
+
+def _labels(layout: Layout) -> Iterator[str]:
+    """A deleted record leaves its label, whole: the next number may build on it."""
+    for path in layout.records.glob("*.label"):
+        try:
+            recordfile.open_label(first_line(path) or b"")
+        except RecordDamaged as error:
+            yield f"{path.name}: {error}"
 
 
 def _chain(layout: Layout, found: DiskFindings, *, may_gap: bool) -> Iterator[str]:

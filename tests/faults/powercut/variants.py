@@ -14,8 +14,10 @@ from typing import Any, Final
 from agent.capture import record_writer
 from agent.command import retire
 from agent.identity import tls_identity
-from agent.queue import database, disk
+from agent.models import CaptureId
+from agent.queue import database, disk, retention
 from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.trust import store
 from hardware.indicator import Signal
@@ -164,6 +166,17 @@ def _mark_after_configuration() -> None:
     _put(Path, "rename", renamed)
 
 
+def _delete_without_receipt() -> None:
+    """Delete every record, as if each had a receipt of long ago."""
+
+    def all_records(layout: Layout) -> list[CaptureId]:
+        return sorted(CaptureId(path.stem) for path in layout.records.iterdir())
+
+    _put(retention, "_receipts", all_records)
+    _put(retention, "_is_past", lambda *_words: True)
+    _put(retention, "_is_proven", lambda *_words: True)
+
+
 def _adopt_unverified() -> None:
     """Believe the label, and leave the body unread."""
 
@@ -211,6 +224,7 @@ BROKEN: Final = {
         partial(_both, _flush_portably, _WITHOUT_FOLDER), ("capture",)
     ),
     "no-folder-fsync-prune": Variant(_WITHOUT_FOLDER, ("prune",)),
+    "delete-without-receipt": Variant(_delete_without_receipt, ("prune",)),
     "no-folder-fsync-full": Variant(_WITHOUT_FOLDER, ("full",)),
     "synchronous-normal": Variant(_synchronous_normal, ("capture",)),
     "synchronous-normal-sync": Variant(_synchronous_normal, ("sync",)),

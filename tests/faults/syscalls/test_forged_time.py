@@ -48,7 +48,7 @@ def test_prune_uses_only_the_time_on_which_receipt_and_clock_agreed(tmp_path: Pa
         due = prune(van)
 
         assert "nothing was deleted for its age" in before
-        assert too_soon == "0 files and 0 labels of earlier files deleted\n"
+        assert too_soon == "0 records and 0 record labels deleted\n"
         assert "nothing was deleted for its age" in in_another_boot
-        assert due == "2 files and 0 labels of earlier files deleted\n"
+        assert due == "2 records and 0 record labels deleted\n"
         assert len(list(van.layout.records.glob("*.label"))) == 2

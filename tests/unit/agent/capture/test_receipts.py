@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.capture.receipts import MOST
+from agent.process.offer_result import MOST_RECEIPTS
 from agent.record import signing
 from tests.support.benchtop import Bench, Parts, bench
 
@@ -69,7 +69,7 @@ def test_receipt_of_a_deleted_record_is_kept_by_its_label(device: Bench) -> None
 
 
 def test_garbage_and_too_many_receipts_are_refused_or_ignored(device: Bench) -> None:
-    answer = device.loop.documents.receipts.offer("garbage " * (MOST + 50))
+    answer = device.loop.documents.receipts.offer("garbage " * (MOST_RECEIPTS + 50))
 
-    assert answer == {"refused": [""] * MOST}
+    assert answer == {"refused": [""] * MOST_RECEIPTS}
     assert kept(device) == []

@@ -17,6 +17,6 @@ def test_prune_says_whether_the_time_is_certain(terminal: Terminal) -> None:
     TrustStore(terminal.device.layout).keep_time(known)
 
     assert before.code == 0
-    assert before.out.startswith("0 files and 0 labels of earlier files deleted\n")
+    assert before.out.startswith("0 records and 0 record labels deleted\n")
     assert "no receipt of this boot has agreed with the clock yet" in before.out
-    assert terminal.run("prune") == Ended(0, "0 files and 0 labels of earlier files deleted\n")
+    assert terminal.run("prune") == Ended(0, "0 records and 0 record labels deleted\n")

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.state_disk import StateDisk, erase, mounted_once
+from agent.command.state_disk import (
+    StateDisk,
+    check_alone,
+    erase,
+    mounted_once,
+    own_entries,
+)
 from agent.errors import StorageFault
+from agent.queue.paths import Layout
 
 STATE = Path("/var/lib/doorstep")
 ROOT = "25 1 179:2 / / rw,noatime shared:1 - ext4 /dev/mmcblk0p2 rw"
@@ -37,6 +44,14 @@ def test_blank_in_a_path_is_understood() -> None:
     mounts = OWN.replace("/var/lib/doorstep", "/mnt/my\\040card")
 
     assert mounted_once(Path("/mnt/my card"), mounts) == "179:3"
+
+
+def test_every_folder_of_the_layout_is_wiped(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+
+    check_alone(layout.state)
+    assert set(own_entries(layout.state)) >= set(layout.state.iterdir())
 
 
 def disk(folder: Path, uuid: str) -> Path:

@@ -136,13 +136,15 @@ def test_label_goes_though_its_receipt_counts_no_more(
 
 
 def test_label_that_a_power_cut_left_with_a_photo_behind_it_is_cut(shelf: Shelf) -> None:
-    item, _newest = shelf.device.press(), shelf.device.press()
-    shelf.deliver(item)
-    layout, capture_id = shelf.device.layout, item.capture_id
-    layout.record(capture_id).rename(layout.label(capture_id))
+    """The newest label, too: it stays, but not the photo."""
+    items, layout = [shelf.device.press(), shelf.device.press()], shelf.device.layout
+    for item in items:
+        shelf.deliver(item)
+        layout.record(item.capture_id).rename(layout.label(item.capture_id))
 
     assert shelf.prune(NOON) == Pruned(0, 0)
-    assert layout.label(capture_id).stat().st_size < 1_500
+    for item in items:
+        assert layout.label(item.capture_id).stat().st_size < 1_500
 
 
 def test_record_that_cannot_be_deleted_is_reported(shelf: Shelf) -> None:
@@ -168,10 +170,13 @@ def test_more_than_a_page_is_pruned_and_never_the_newest_label(shelf: Shelf) -> 
 
 
 def test_room_is_made_of_the_oldest_page_of_delivered_records(shelf: Shelf) -> None:
-    items = [shelf.device.press(10) for _ in range(PAGE + 2)]
+    """Receipts that do not verify do not take the place of those that do."""
+    items = [shelf.device.press(10) for _ in range(2 * PAGE + 2)]
     for number, item in enumerate(items):
-        shelf.deliver(item, NOON - number * HOUR)
+        other = {"key": signing.new_key()} if number >= PAGE + 2 else {}
+        shelf.deliver(item, NOON - number * HOUR, **other)
     keys = receipts.signers_without_end(shelf.key.public_key())
 
     assert make_room(shelf.device.layout, keys, 10**15) == PAGE
-    assert [shelf.has_file(item) for item in items] == [True] * 2 + [False] * PAGE
+    has_file = [shelf.has_file(item) for item in items]
+    assert has_file == [True] * 2 + [False] * PAGE + [True] * PAGE

@@ -9,11 +9,12 @@ import pytest
 
 from agent.models import Item, RecordState
 from agent.process import control
+from agent.process.offer_result import MOST_RECEIPTS
 from agent.record import receipt as receipts
 from agent.record import signing
 from agent.record.receipt import Keys, claimed_id
 from agent.sync.document_fetch import AGAIN_S
-from agent.sync.receipt_offers import GATHER_S, LOOK_EVERY_S, MOST, ReceiptOffers
+from agent.sync.receipt_offers import GATHER_S, LOOK_EVERY_S, ReceiptOffers
 from tests.support.sending import NOON, DeviceQueue, device_queue
 from tests.support.tusscript import receipt
 
@@ -81,7 +82,7 @@ def test_receipts_of_a_backlog_share_an_offer(capture: Capture) -> None:
 
 
 def test_receipts_that_capture_does_not_have_are_offered_after_a_start(capture: Capture) -> None:
-    deliver(capture, MOST + 1)
+    deliver(capture, MOST_RECEIPTS + 1)
     offers = offers_of(capture)
     offers.tick(0.0)  # capture does not run
     with capture.running():
@@ -89,7 +90,7 @@ def test_receipts_that_capture_does_not_have_are_offered_after_a_start(capture: 
             offers.tick(now_s)
         offers_of(capture).tick(0.0)
 
-    assert capture.offers == [MOST, 1]
+    assert capture.offers == [MOST_RECEIPTS, 1]
 
 
 def test_refused_receipt_is_asked_for_once_in_an_hour(capture: Capture) -> None:
